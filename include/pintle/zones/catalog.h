@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Catalog: the merged state of all clusters, and what has to be compiled because of a change.
+ *
+ *     deltas -> pin_catalog_apply -> dirty units -> pin_catalog_publish -> index and scene
+ *
+ * A *unit* is what is compiled as a whole: a service (one namespace and name across all clusters) or a
+ * route. A change marks the units derived from it; publish compiles only those and replaces only the
+ * nodes whose content really changed. One thread (the builder) calls everything here; nothing here
+ * reads a clock or does I/O.
+ */
+
+#include "pintle/base/error.h"
+#include "pintle/base/jsonout.h"
+#include "pintle/zones/delta.h"
+#include "pintle/zones/index.h"
+#include "pintle/zones/settings.h"
+#include "pintle/zones/view.h"
+
+struct pin_catalog;
+
+/** What workers read. Filled by the catalog; `scene` is read with pin_rcu_deref(). */
+struct pin_live {
+    struct pin_index *index;
+    struct pin_scene *scene;
+};
+
+/**
+ * Makes an empty catalog with its index, zones and first scene (not ready).
+ * `settings` must outlive it. `serial` is the first SOA serial of each zone.
+ */
+enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t serial,
+    struct pin_catalog **ret_catalog, struct pin_why *why);
+
+/** Frees it with index and scene. No reader may be left. */
+void pin_catalog_free(struct pin_catalog *catalog);
+
+/** What workers read; lives as long as the catalog. Any thread. */
+const struct pin_live *pin_catalog_live(const struct pin_catalog *catalog);
+
+/** Takes the delta and marks what it dirties. Costs what the delta changes. */
+void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta);
+
+/** What one publication did. */
+struct pin_published {
+    uint32_t n_units;   /**< Units compiled. */
+    uint32_t n_names;   /**< Names put or removed. */
+    bool has_new_scene;
+};
+
+/**
+ * Compiles every dirty unit and publishes it; a new scene too when one is needed.
+ * @param now_ms  Monotonic; ready.grace counts from the first call's value.
+ */
+struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms);
+
+/** Whether publish has something to do (dirty units, a scene, the end of the grace period). */
+bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms);
+
+/** How one cluster stands. Strings are borrowed from the settings. */
+struct pin_cluster_status {
+    const char *name;
+    const char *network;
+    bool is_up;
+    bool is_synced; /**< At least once. */
+    uint32_t n_objects[PIN_KIND_MAX];
+};
+
+/** Status of a cluster; `cluster_id` must exist. */
+struct pin_cluster_status pin_catalog_cluster(const struct pin_catalog *catalog, uint16_t cluster_id);
+
+/** Totals for metrics and status. */
+struct pin_catalog_counts {
+    uint64_t n_services;        /**< Service units with a name in the clusterset zone. */
+    uint64_t n_global_services; /**< Of these, those made by service.cilium.io/global. */
+    uint64_t n_routes;
+    uint64_t n_endpoints; /**< Endpoint addresses held. */
+    uint64_t generation;  /**< Publications that changed something. */
+};
+
+/** Totals. O(1). */
+struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog);
+
+/** Writes the array of `GET /api/v1/names` (design, section 4): every route with its assigned name. */
+void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_json_out *out);
+
+/**
+ * Explains an answer: zone, rule, backends with weight, affinity and readiness, addresses with
+ * probability. Writes one JSON object; for a name that is not ours or does not exist it says so.
+ *
+ * @param type        RR type, host byte order.
+ * @param asker       Who asks.
+ */
+void pin_catalog_explain_json(const struct pin_catalog *catalog, const struct pin_name *name,
+    uint16_t type, struct pin_asker asker, struct pin_json_out *out);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Delta: a change of one cluster, as any source reports it.
+ *
+ * A source sends, per kind: LIST_BEGIN, an UPSERT per object, LIST_END (objects of that kind which
+ * the list did not name are gone then); afterwards UPSERT and DELETE one by one. UP and DOWN say
+ * whether the cluster can be reached; SYNCED says that every kind it serves was listed once.
+ * A kind that the cluster does not serve is listed as empty. Unknown is not empty: a list that
+ * failed sends no LIST_END, and what was there stays.
+ */
+
+#include <stdint.h>
+
+#include "pintle/zones/object.h"
+
+/** What a delta says. */
+enum pin_delta_op {
+    PIN_DELTA_UPSERT,
+    PIN_DELTA_DELETE,
+    PIN_DELTA_LIST_BEGIN,
+    PIN_DELTA_LIST_END,
+    PIN_DELTA_UP,
+    PIN_DELTA_DOWN,
+    PIN_DELTA_SYNCED,
+};
+
+/** One change. Made by a source on the control thread, owned by whoever holds it last. */
+struct pin_delta {
+    enum pin_delta_op op;
+    enum pin_kind kind;          /**< UPSERT, DELETE, LIST_*. */
+    uint16_t cluster_id;         /**< Position in pin_settings.clusters. */
+    uint64_t received_ns;        /**< Monotonic, when the bytes arrived; 0 = unknown. */
+    struct pin_object *object;   /**< UPSERT: owned by the delta. */
+    char *namespace_name;        /**< DELETE: owned; "" for cluster-scoped kinds. */
+    char *name;                  /**< DELETE: owned. */
+};
+
+/** Makes an UPSERT and takes `object`; frees it and returns NULL when memory is out. */
+struct pin_delta *pin_delta_upsert(uint16_t cluster_id, struct pin_object *object);
+
+/** Makes a DELETE; copies the names. NULL when memory is out. */
+struct pin_delta *pin_delta_delete(
+    uint16_t cluster_id, enum pin_kind kind, const char *namespace_name, const char *name);
+
+/** Makes a LIST_BEGIN, LIST_END, UP, DOWN or SYNCED (`kind` counts for LIST_* only). */
+struct pin_delta *pin_delta_mark(uint16_t cluster_id, enum pin_delta_op op, enum pin_kind kind);
+
+/** Frees a delta and the object it still owns. NULL is fine. */
+void pin_delta_free(struct pin_delta *delta);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Index: owner name -> node, read by every worker while the builder replaces nodes one by one.
+ *
+ * Empty non-terminals are nodes too, so "does this name exist" is one probe; one walks up the labels
+ * only to find the zone, a wildcard or the closest encloser. Threads: find is for registered RCU
+ * readers between two quiescent points; all else is the builder's.
+ */
+
+#include "pintle/base/error.h"
+#include "pintle/zones/table.h"
+
+struct pin_index;
+
+/** Makes an empty index; NULL when memory is out. */
+struct pin_index *pin_index_new(void);
+
+/** Frees the index with all nodes, tables and zones. No reader may be left. */
+void pin_index_free(struct pin_index *index);
+
+/** The node with exactly that lower-case wire name, or NULL. One hash, one probe. Hot path. */
+const struct pin_node *pin_index_find(
+    const struct pin_index *index, const uint8_t *wire_lower, size_t bytes);
+
+/**
+ * The nearest ancestor-or-self of a name that is a node: the closest encloser (RFC 4592). NULL when no
+ * zone of ours encloses the name. One probe per label. `ret_offset_bytes` is where in `wire_lower` the
+ * encloser starts.
+ */
+const struct pin_node *pin_index_enclose(const struct pin_index *index, const uint8_t *wire_lower,
+    size_t bytes, size_t *ret_offset_bytes);
+
+/** What a zone is made of. */
+struct pin_zone_spec {
+    struct pin_name apex;
+    const struct pin_name *ns; /**< 1 or more. */
+    size_t n_ns;
+    struct pin_name hostmaster;
+    uint32_t ttl_s;          /**< Of SOA and NS. */
+    uint32_t negative_ttl_s; /**< SOA MINIMUM. */
+    uint32_t serial;         /**< First serial. */
+    bool is_synced_from_clusters;
+};
+
+
+/**
+ * Adds a zone: a node at the apex with SOA and NS. Builder, before or while workers read.
+ * The zone belongs to the index. `ns` are names in wire format; `hostmaster` too.
+ */
+enum pin_err pin_index_add_zone(struct pin_index *index, const struct pin_zone_spec *spec,
+    struct pin_zone **ret_zone, struct pin_why *why);
+
+/** The zone that encloses a name, or NULL. Builder. */
+struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_name *name);
+
+/**
+ * Makes the name show exactly these RRsets from now on. Adds missing empty non-terminals up to the
+ * apex. Takes one reference on every table it points at; the arrays are copied. With n_rrsets 0 the
+ * name exists without data. The apex keeps its SOA and NS beside what is given.
+ */
+enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
+    const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets);
+
+/** Removes a name that was put; it stays as an empty non-terminal while names exist below it. */
+void pin_index_remove(struct pin_index *index, const struct pin_name *name);
+
+/** Moves the zone's serial on by one (RFC 1982). Builder, once per round and changed zone. */
+void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone);
+
+/** Takes one more reference on a table (builder). */
+void pin_table_ref(const struct pin_table *table);
+
+/** Drops one reference; the last one frees the table after a grace period (builder). */
+void pin_table_unref(const struct pin_table *table);
+
+/** Number of nodes, and of bytes held by nodes and tables. Builder. */
+struct pin_index_size {
+    uint64_t n_nodes;
+    uint64_t n_tables;
+    uint64_t bytes;
+};
+
+/** Counts. O(1). */
+struct pin_index_size pin_index_size(const struct pin_index *index);

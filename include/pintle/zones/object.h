@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Kubernetes objects as the catalog keeps them: only the fields that can change an answer.
+ *
+ * sync/decode.c fills them, the catalog owns them. An object is one struct pin_object and the
+ * memory that pin_object_alloc() hung on it; all pointers inside lead into that memory, so
+ * pin_object_free() frees the whole. Absent strings are NULL, absent lists have length 0.
+ * Objects are written by one thread, handed over once, and read-only from then on.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/ip.h"
+
+/** The kinds Pintle reads. One row of sync/decode.c's table per kind and served version. */
+enum pin_kind {
+    PIN_KIND_SERVICE,
+    PIN_KIND_ENDPOINT_SLICE,
+    PIN_KIND_NAMESPACE,
+    PIN_KIND_NODE,
+    PIN_KIND_GATEWAY,
+    PIN_KIND_HTTP_ROUTE,
+    PIN_KIND_SERVICE_EXPORT,     /**< multicluster.x-k8s.io (KEP-1645). */
+    PIN_KIND_SERVICE_IMPORT,     /**< multicluster.x-k8s.io (KEP-1645). */
+    PIN_KIND_AWS_SERVICE_EXPORT, /**< application-networking.k8s.aws; feeds routes only. */
+    PIN_KIND_AWS_SERVICE_IMPORT, /**< application-networking.k8s.aws; feeds routes only. */
+    PIN_KIND_MAX,
+};
+
+/** Transport protocol of a port. */
+enum pin_protocol {
+    PIN_PROTOCOL_TCP,
+    PIN_PROTOCOL_UDP,
+    PIN_PROTOCOL_SCTP,
+};
+
+/** Which address an answer shows (design: "Which address an answer shows"). */
+enum pin_address_mode {
+    PIN_ADDRESS_UNSET,
+    PIN_ADDRESS_AUTO,
+    PIN_ADDRESS_ENDPOINTS,
+    PIN_ADDRESS_CLUSTER_IP,
+    PIN_ADDRESS_LOAD_BALANCER,
+    PIN_ADDRESS_GATEWAY,
+};
+
+/** How many addresses an answer shows. */
+enum pin_answers_mode {
+    PIN_ANSWERS_UNSET,
+    PIN_ANSWERS_SUBSET,
+    PIN_ANSWERS_SINGLE,
+    PIN_ANSWERS_ALL,
+};
+
+/** Which clusters an asker prefers, seen from its own. */
+enum pin_affinity {
+    PIN_AFFINITY_UNSET,
+    PIN_AFFINITY_NONE,
+    PIN_AFFINITY_LOCAL,
+    PIN_AFFINITY_REMOTE,
+};
+
+/** No weight was given. */
+#define PIN_WEIGHT_UNSET UINT32_MAX
+/** Largest weight accepted anywhere (Gateway API's bound). */
+#define PIN_WEIGHT_MAX 1000000u
+/** No TTL was given. */
+#define PIN_TTL_UNSET UINT32_MAX
+
+/** What annotations say about steering; every field has an "unset" value. */
+struct pin_steering {
+    enum pin_address_mode address;   /**< pintle.dev/address */
+    enum pin_answers_mode answers;   /**< pintle.dev/answers */
+    enum pin_affinity affinity;      /**< pintle.dev/affinity, else service.cilium.io/affinity */
+    uint32_t ttl_s;                  /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
+    uint32_t weight;                 /**< pintle.dev/weight: that cluster's whole contribution */
+    bool is_global;                  /**< service.cilium.io/global: "true" */
+    bool is_unshared;                /**< service.cilium.io/shared: "false" */
+};
+
+/** A port of a Service, import or slice. */
+struct pin_port {
+    const char *name;     /**< NULL when unnamed. */
+    const char *app_protocol;
+    const char *target_name; /**< targetPort when it is a name, else NULL. */
+    uint16_t port;        /**< Host byte order. */
+    uint16_t target_port; /**< Services only; equals port when absent, 0 when it is a name. */
+    enum pin_protocol protocol;
+};
+
+/** Body of a Service. */
+struct pin_service_body {
+    const struct pin_ip *cluster_ips; /**< Empty for headless and ExternalName. */
+    size_t n_cluster_ips;
+    const struct pin_ip *balancer_ips; /**< status.loadBalancer.ingress[].ip */
+    size_t n_balancer_ips;
+    const struct pin_port *ports;
+    size_t n_ports;
+    const char *external_name;         /**< Only for type ExternalName. */
+    bool is_headless;                  /**< clusterIP: None */
+    bool publish_not_ready;            /**< publishNotReadyAddresses */
+    bool client_ip_affinity;           /**< sessionAffinity: ClientIP */
+};
+
+#define PIN_ENDPOINT_READY       0x01u /**< conditions.ready, absent = true */
+#define PIN_ENDPOINT_SERVING     0x02u /**< conditions.serving, absent = ready */
+#define PIN_ENDPOINT_TERMINATING 0x04u /**< conditions.terminating */
+
+/** One address of one endpoint. */
+struct pin_endpoint {
+    struct pin_ip ip;
+    uint8_t flags;        /**< PIN_ENDPOINT_*. */
+    const char *hostname; /**< NULL unless the object names one. */
+    const char *pod;      /**< targetRef.name when its kind is Pod, else NULL. */
+    const char *zone;     /**< Topology zone or NULL; shared between endpoints of a slice. */
+};
+
+/** Body of an EndpointSlice. */
+struct pin_slice_body {
+    const char *service;        /**< Label kubernetes.io/service-name. */
+    const char *import_service; /**< Label multicluster.kubernetes.io/service-name: an imported slice. */
+    const char *source_cluster; /**< Label multicluster.kubernetes.io/source-cluster. */
+    const struct pin_port *ports;
+    size_t n_ports;
+    const struct pin_endpoint *endpoints; /**< One row per address. */
+    size_t n_endpoints;
+    uint8_t family; /**< 4 or 6 (addressType); FQDN slices are not decoded. */
+};
+
+/** Body of a Node. */
+struct pin_node_body {
+    const struct pin_prefix *pod_ranges; /**< spec.podCIDRs */
+    size_t n_pod_ranges;
+    const struct pin_ip *addresses; /**< status.addresses of type InternalIP */
+    size_t n_addresses;
+    const char *zone;   /**< Label topology.kubernetes.io/zone */
+    const char *region; /**< Label topology.kubernetes.io/region */
+};
+
+/** One listener of a Gateway. */
+struct pin_listener {
+    const char *name;
+    const char *hostname;
+    const char *protocol; /**< HTTP, HTTPS, TLS, TCP, UDP as written. */
+    uint16_t port;
+};
+
+/** Body of a Gateway. */
+struct pin_gateway_body {
+    const struct pin_listener *listeners;
+    size_t n_listeners;
+    const struct pin_ip *addresses; /**< status.addresses of type IPAddress */
+    size_t n_addresses;
+};
+
+/** What a backendRef points at. */
+enum pin_backend_kind {
+    PIN_BACKEND_SERVICE,
+    PIN_BACKEND_IMPORT,     /**< ServiceImport of multicluster.x-k8s.io */
+    PIN_BACKEND_AWS_IMPORT, /**< ServiceImport of application-networking.k8s.aws */
+    PIN_BACKEND_OTHER,      /**< Counts as a backend without endpoints. */
+};
+
+/** One backendRef. */
+struct pin_backend_ref {
+    enum pin_backend_kind kind;
+    const char *kind_text;      /**< As written, for messages. */
+    const char *namespace_name; /**< The route's own when not written. */
+    const char *name;
+    uint32_t weight; /**< 0 to PIN_WEIGHT_MAX; 1 when not written. */
+    uint16_t port;   /**< 0 when not written. */
+};
+
+/** One rule of a route. */
+struct pin_route_rule {
+    const struct pin_backend_ref *backends;
+    size_t n_backends;
+    bool needs_l7; /**< Has a path (other than prefix "/"), header, method or query match. */
+};
+
+/** One parentRef of a route that points at a Gateway. */
+struct pin_parent_ref {
+    const char *namespace_name;
+    const char *name;
+    const char *section; /**< NULL = all listeners. */
+};
+
+/** Body of an HTTPRoute. */
+struct pin_route_body {
+    const struct pin_parent_ref *parents;
+    size_t n_parents;
+    const struct pin_route_rule *rules;
+    size_t n_rules;
+    const char *const *hostnames;
+    size_t n_hostnames;
+};
+
+/** Body of an MCS ServiceExport: its presence is what counts. */
+struct pin_export_body {
+    bool is_conflicted; /**< Reserved by the API's status; not read yet. */
+};
+
+/** Body of an MCS ServiceImport. */
+struct pin_import_body {
+    const struct pin_ip *ips; /**< spec.ips */
+    size_t n_ips;
+    const struct pin_port *ports;
+    size_t n_ports;
+    bool is_headless; /**< spec.type: Headless */
+    bool client_ip_affinity;
+};
+
+/** Body of an AWS ServiceExport. */
+struct pin_aws_export_body {
+    const uint16_t *ports; /**< Annotation application-networking.k8s.aws/port, or spec.exportedPorts. */
+    size_t n_ports;        /**< 0 = every port. */
+    const char *service;   /**< Annotation .../service-name; NULL = the export's own name. */
+};
+
+/** Body of an AWS ServiceImport. */
+struct pin_aws_import_body {
+    const char *export_name; /**< Annotation .../export-name; NULL = the import's own name. */
+    const char *cluster;     /**< Annotation .../aws-eks-cluster-name; NULL = any. */
+    const char *network;     /**< Annotation .../aws-vpc; NULL = any. */
+};
+
+/** One object of one cluster. */
+struct pin_object {
+    enum pin_kind kind;
+    const char *namespace_name; /**< "" for cluster-scoped kinds. */
+    const char *name;
+    int64_t created_s; /**< creationTimestamp, Unix seconds; 0 when absent. */
+    int64_t trigger_wall_ms; /**< Annotation endpoints.kubernetes.io/last-change-trigger-time; 0 = absent. */
+    struct pin_steering steering;
+    union {
+        struct pin_service_body service;
+        struct pin_slice_body slice;
+        struct pin_node_body node;
+        struct pin_gateway_body gateway;
+        struct pin_route_body route;
+        struct pin_export_body export_;
+        struct pin_import_body import;
+        struct pin_aws_export_body aws_export;
+        struct pin_aws_import_body aws_import;
+    } as;
+    struct pin_object_chunk *chunks; /**< Memory the pointers above lead into; zones/object.c's. */
+};
+
+/**
+ * Makes an empty object (steering unset) whose first chunk holds `expected_bytes` of fields.
+ * NULL when memory is out. The caller owns it until it hands it over.
+ */
+struct pin_object *pin_object_new(enum pin_kind kind, size_t expected_bytes);
+
+/** Zeroed memory that lives as long as `object`, aligned for any field; NULL when memory is out. */
+void *pin_object_alloc(struct pin_object *object, size_t bytes);
+
+/** Copies `bytes` of `text` into the object and ends them with NUL; NULL text gives NULL. */
+const char *pin_object_text(struct pin_object *object, const char *text, size_t bytes);
+
+/** Frees an object with all it holds. NULL is fine. */
+void pin_object_free(struct pin_object *object);
+
+/** The kind's name as the API writes it ("EndpointSlice"); never NULL. */
+const char *pin_kind_text(enum pin_kind kind);
+
+/** Sets every steering field to "unset". */
+void pin_steering_init(struct pin_steering *steering);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Settings: what the configuration says about clusters, networks, zones and steering.
+ *
+ * resolver/config.c fills one and keeps it alive, unchanged, as long as the catalog built on it.
+ * Names of zones are presentation format without the trailing dot, lower case.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/ip.h"
+#include "pintle/zones/object.h"
+
+/** Most clusters in one daemon. */
+#define PIN_CLUSTERS_MAX 1000u
+/** "No cluster": an asker that belongs to none. */
+#define PIN_CLUSTER_NONE UINT16_MAX
+
+/** One network (design: "A cluster is a name, a network and a source"). */
+struct pin_network {
+    const char *name;
+    const struct pin_ip *gateways; /**< East-west gateways, both families mixed. */
+    size_t n_gateways;
+    bool cluster_ips_routable; /**< clusterIPs: routable */
+};
+
+/** One cluster, as the catalog sees it; its position in the list is its id. */
+struct pin_cluster_settings {
+    const char *name; /**< RFC 1123 label. */
+    uint16_t network; /**< Position in pin_settings.networks. */
+    const struct pin_prefix *clients;
+    size_t n_clients;
+    uint32_t weight;               /**< That cluster's whole contribution, or PIN_WEIGHT_UNSET. */
+    enum pin_address_mode address; /**< Or PIN_ADDRESS_UNSET. */
+};
+
+/** All of it. */
+struct pin_settings {
+    const char *cluster_set; /**< Part of every assigned name; "default" when not set. */
+    const struct pin_network *networks; /**< [0] is "default". */
+    size_t n_networks;
+    const struct pin_cluster_settings *clusters;
+    size_t n_clusters;
+    uint16_t default_cluster; /**< Whose view unknown askers get, or PIN_CLUSTER_NONE. */
+
+    const char *zone_cluster_set; /**< "clusterset.local" */
+    const char *zone_assigned;    /**< "pintle.internal" */
+    const char *zone_cluster;     /**< "cluster.local" */
+    const char *const *ns;        /**< Names of our name servers; none: ns1 below each zone. */
+    size_t n_ns;
+    const char *hostmaster; /**< As a name; NULL: hostmaster below each zone. */
+
+    uint32_t ttl_s;           /**< Of steered answers; 5. */
+    uint32_t negative_ttl_s;  /**< SOA MINIMUM, at most 5. */
+    uint32_t max_answers;     /**< Of subset and all, 1 to 64; 16. */
+    enum pin_answers_mode answers;
+    enum pin_address_mode address;
+
+    uint32_t ready_min_clusters; /**< ready.minClusters */
+    uint64_t ready_grace_ms;     /**< ready.grace */
+};
+
+/** The id of the cluster with that name, or PIN_CLUSTER_NONE. Linear. */
+uint16_t pin_settings_cluster(const struct pin_settings *settings, const char *name);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Tables, RRsets, nodes, zones: the frozen things that a worker reads to answer one question.
+ *
+ *     node (owner name) --> zone (apex, SOA)
+ *       rrsets[] by type
+ *         base table            what every view shows that has no variant
+ *         variants[] by view    tables of the views that differ
+ *           table               RRs in wire format, shares, extras for the additional section
+ *
+ * The builder makes them and replaces whole nodes in the index; nobody edits one afterwards. A
+ * worker may hold a pointer to any of them between two quiescent points (base/rcu.h). A response is
+ * made from one node alone, so it cannot mix two generations.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/rcu.h"
+#include "pintle/zones/name.h"
+#include "pintle/zones/object.h"
+
+#define PIN_TYPE_A     1u
+#define PIN_TYPE_NS    2u
+#define PIN_TYPE_CNAME 5u
+#define PIN_TYPE_SOA   6u
+#define PIN_TYPE_PTR   12u
+#define PIN_TYPE_TXT   16u
+#define PIN_TYPE_AAAA  28u
+#define PIN_TYPE_SRV   33u
+#define PIN_TYPE_OPT   41u
+#define PIN_TYPE_SVCB  64u
+#define PIN_TYPE_HTTPS 65u
+#define PIN_TYPE_ANY   255u
+#define PIN_CLASS_IN   1u
+#define PIN_CLASS_CH   3u
+#define PIN_CLASS_ANY  255u
+
+/** The owner of every prebuilt RR: a pointer to the QNAME at offset 12 (RFC 1035, section 4.1.4). */
+#define PIN_OWNER_POINTER 0xC00Cu
+/** Bytes of an A RR with a pointer owner. */
+#define PIN_RR_A_BYTES 16u
+/** Bytes of an AAAA RR with a pointer owner. */
+#define PIN_RR_AAAA_BYTES 28u
+
+/** How a table gives its RRs. */
+enum pin_table_form {
+    PIN_TABLE_FIXED, /**< All of them, in the order they stand. */
+    PIN_TABLE_DRAWN, /**< Some or all of them by shares; every RR has rr_bytes. */
+};
+
+struct pin_table;
+
+/** Addresses of a target named inside a table's RRs, for the additional section. */
+struct pin_extra {
+    uint32_t target_offset;       /**< Where in the table's wire the target name starts. */
+    const struct pin_table *a;    /**< NULL = none. Owner pointer is to be patched. */
+    const struct pin_table *aaaa; /**< NULL = none. */
+};
+
+/** What one RRset shows in one or more views. */
+struct pin_table {
+    enum pin_table_form form;
+    enum pin_answers_mode mode; /**< DRAWN: subset, single or all. */
+    bool is_whole;              /**< DRAWN, but every RR belongs in (headless): TC if they do not fit. */
+    uint16_t n_rr;              /**< 1 or more. */
+    uint16_t n_pick_max;        /**< DRAWN: RRs of an unconstrained answer, 1 to n_rr. */
+    uint16_t rr_bytes;          /**< DRAWN: PIN_RR_A_BYTES or PIN_RR_AAAA_BYTES. */
+    uint16_t n_clusters;        /**< Clusters whose data this is; for EDE 3. */
+    uint16_t n_extras;
+    uint32_t wire_bytes;
+    uint32_t slot;             /**< DRAWN: which counter of pin_draws belongs to it. */
+    uint64_t total;            /**< DRAWN: sum S of the weights, below 2^48. */
+    const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
+    const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner. */
+    const uint16_t *clusters;   /**< n_clusters cluster ids, ascending. */
+    const struct pin_extra *extras;
+    uint32_t n_refs; /**< Builder only. */
+    struct pin_rcu_head rcu;
+};
+
+/** A view that shows another table than the base; NULL table = NODATA in that view. */
+struct pin_variant {
+    uint16_t view_id;
+    const struct pin_table *table;
+};
+
+/** All tables of one owner name and type. */
+struct pin_rrset {
+    uint16_t type; /**< Host byte order. */
+    uint16_t n_variants;
+    const struct pin_table *base;       /**< NULL = NODATA in views without a variant. */
+    const struct pin_variant *variants; /**< Ascending view_id. */
+};
+
+/** The SOA of a zone at one serial; replaced whole when the serial moves. */
+struct pin_soa {
+    uint32_t serial;
+    uint16_t rr_bytes;
+    struct pin_rcu_head rcu;
+    uint8_t rr[2 * PIN_NAME_MAX_BYTES + 40]; /**< Whole RR; its first 2 bytes, the owner, are to be patched. */
+};
+
+/** A zone of ours. Lives as long as the index. */
+struct pin_zone {
+    struct pin_name apex;
+    struct pin_soa *soa; /**< Read with pin_rcu_deref(). */
+    uint32_t negative_ttl_s;
+    bool is_synced_from_clusters; /**< Negative answers wait for the first sync. */
+};
+
+#define PIN_NODE_HAS_WILDCARD 0x01u /**< "*" exists directly below this name. */
+
+/** One owner name. An empty non-terminal has no RRsets (RFC 8499: empty non-terminals). */
+struct pin_node {
+    struct pin_rcu_node link;
+    struct pin_zone *zone; /**< Never NULL. */
+    uint32_t n_children;   /**< Builder only: nodes directly below. */
+    uint16_t n_rrsets;
+    uint8_t flags; /**< PIN_NODE_*. */
+    uint8_t name_bytes;
+    const uint8_t *name; /**< Lower-case wire format. */
+    struct pin_rcu_head rcu;
+    struct pin_rrset rrsets[];
+};
+
+/** The RRset of that type at the node, or NULL. */
+static inline const struct pin_rrset *pin_node_rrset(const struct pin_node *node, uint16_t type)
+{
+    for (uint16_t i = 0; i < node->n_rrsets; i++) {
+        if (node->rrsets[i].type == type) {
+            return &node->rrsets[i];
+        }
+    }
+    return NULL;
+}
+
+/** What the RRset shows in that view; NULL = NODATA. */
+static inline const struct pin_table *pin_rrset_table(const struct pin_rrset *rrset, uint16_t view_id)
+{
+    for (uint16_t i = 0; i < rrset->n_variants; i++) {
+        if (rrset->variants[i].view_id >= view_id) {
+            return rrset->variants[i].view_id == view_id ? rrset->variants[i].table : rrset->base;
+        }
+    }
+    return rrset->base;
+}
