@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Whole files: read with a limit, replace atomically, join paths. Blocking.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "pintle/base/error.h"
+
+/**
+ * Reads a whole file. Works for pipes and /proc too.
+ *
+ * @param max_bytes  More is PIN_ELIMIT.
+ * @param ret_text   Heap, the caller frees it; one NUL follows that does not count.
+ * @param ret_bytes  Its length; may be NULL.
+ * @return PIN_OK, PIN_ENOTFOUND, PIN_EDENIED, PIN_ELIMIT, PIN_ENOMEM, PIN_EINVAL (a directory),
+ * PIN_EIO.
+ */
+enum pin_err pin_file_read(
+    const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why);
+
+/**
+ * Replaces or creates a file so that a crash leaves the old or the new content, never a mix: writes
+ * beside it, syncs, renames, syncs the directory.
+ *
+ * @param mode  Permissions of the new file, e.g. 0644.
+ */
+enum pin_err pin_file_write_atomic(
+    const char *path, const void *text, size_t bytes, mode_t mode, struct pin_why *why);
+
+/** "dir/name", or `name` alone when it is absolute or `dir` is NULL or ""; heap, NULL: no memory.
+ */
+char *pin_path_join(const char *dir, const char *name);
+
+/** The directory part of a path: "a/b" -> "a", "b" -> ".", "/b" -> "/"; heap, NULL: no memory. */
+char *pin_path_dir(const char *path);
