@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Prints every include that breaks the room order, and every library header used past its one door.
+set -eu
+cd "$(dirname "$0")/.."
+
+allowed() { # room -> the rooms whose headers it may include
+    case $1 in
+    base | cli) echo base ;;
+    zones) echo 'base|zones' ;;
+    sync) echo 'base|zones|sync' ;;
+    resolver) echo 'base|zones|resolver' ;;
+    esac
+}
+
+rooms='base zones sync resolver cli'
+bad=0
+breach() { # rule, hits
+    [ -z "$2" ] && return
+    printf '%s\n%s\n' "layers: $1" "$2"
+    bad=1
+}
+
+for room in $rooms; do
+    hits=$(grep -rnE '#include "pintle/' "$room" "include/pintle/$room" 2>/dev/null |
+        grep -vE "#include \"pintle/(($(allowed "$room"))/|version\.h\")" |
+        grep -v '^resolver/app\.c:' || true)
+    breach "$room may include $(allowed "$room" | tr '|' ' ') only" "$hits"
+done
+
+# shellcheck disable=SC2086 # the list of rooms is meant to be split
+hits=$(grep -rnE '#include "(\.\./|tests/|base/|zones/|sync/|resolver/|cli/)' $rooms include 2>/dev/null || true)
+breach 'rooms meet through include/pintle only' "$hits"
+
+while read -r header door; do
+    # shellcheck disable=SC2086
+    hits=$(grep -rnE "#include <$header" $rooms include 2>/dev/null | grep -vE "^($door):" || true)
+    breach "<$header...> belongs to $door" "$hits"
+done <<'DOORS'
+event2/ base/loop\.c|resolver/admin\.c
+urcu include/pintle/base/rcu\.h
+cjson/ base/json\.c
+yaml\.h base/yaml\.c
+xxhash\.h base/hash\.c|include/pintle/base/hash\.h
+nghttp2/ resolver/doh\.c
+libsmartcols/ cli/table\.c
+curl/ sync/http\.c|cli/api\.c
+openssl/ base/crypto\.c|resolver/tls\.c
+ldns/ zones/zonefile\.c|sync/provider_rfc2136\.c
+cmocka\.h -
+DOORS
+exit $bad
