@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Objects: one block per object in the usual case, further chunks only when the guess was low. */
+
+#include "pintle/zones/object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/macros.h"
+
+/* Strictest alignment of any field that hangs on an object: pointers and 64-bit numbers. */
+#define FIELD_ALIGN      8u
+#define CHUNK_BYTES_MIN  256u
+#define OBJECT_BYTES_MAX ((size_t)1 << 30)
+
+/* Fields of an object; the first chunk lies behind its object in the same block. */
+struct pin_object_chunk {
+    struct pin_object_chunk *next; /* Older chunk; the inline one is last. */
+    size_t cap;
+    size_t used;
+    _Alignas(FIELD_ALIGN) char bytes[];
+};
+
+static const char *const kind_texts[] = {
+    [PIN_KIND_SERVICE] = "Service",
+    [PIN_KIND_ENDPOINT_SLICE] = "EndpointSlice",
+    [PIN_KIND_NAMESPACE] = "Namespace",
+    [PIN_KIND_NODE] = "Node",
+    [PIN_KIND_GATEWAY] = "Gateway",
+    [PIN_KIND_HTTP_ROUTE] = "HTTPRoute",
+    [PIN_KIND_SERVICE_EXPORT] = "ServiceExport",
+    [PIN_KIND_SERVICE_IMPORT] = "ServiceImport",
+    [PIN_KIND_AWS_SERVICE_EXPORT] = "ServiceExport",
+    [PIN_KIND_AWS_SERVICE_IMPORT] = "ServiceImport",
+};
+_Static_assert(N_ELEMS(kind_texts) == PIN_KIND_MAX, "every kind has a text");
+
+static size_t align_up(size_t bytes)
+{
+    return (bytes + (FIELD_ALIGN - 1)) & ~(size_t)(FIELD_ALIGN - 1);
+}
+
+struct pin_object *pin_object_new(enum pin_kind kind, size_t expected_bytes)
+{
+    if (expected_bytes > OBJECT_BYTES_MAX) {
+        return NULL;
+    }
+    size_t head = align_up(sizeof(struct pin_object));
+    size_t cap = align_up(expected_bytes);
+    struct pin_object *object = malloc(head + sizeof(struct pin_object_chunk) + cap);
+    if (object == NULL) {
+        return NULL;
+    }
+    memset(object, 0, sizeof(*object));
+    object->kind = kind;
+    object->namespace_name = "";
+    object->name = "";
+    pin_steering_init(&object->steering);
+    object->chunks = (struct pin_object_chunk *)(void *)((char *)object + head);
+    *object->chunks = (struct pin_object_chunk){.cap = cap};
+    return object;
+}
+
+static struct pin_object_chunk *add_chunk(struct pin_object *object, size_t bytes)
+{
+    size_t cap = PIN_MAX(align_up(bytes), (size_t)CHUNK_BYTES_MIN);
+    struct pin_object_chunk *chunk = malloc(sizeof(*chunk) + cap);
+    if (chunk != NULL) {
+        *chunk = (struct pin_object_chunk){.next = object->chunks, .cap = cap};
+        object->chunks = chunk;
+    }
+    return chunk;
+}
+
+/* Not zeroed; `bytes` from the next multiple of `align` on. */
+static char *take_bytes(struct pin_object *object, size_t bytes, size_t align)
+{
+    if (bytes > OBJECT_BYTES_MAX) {
+        return NULL;
+    }
+    struct pin_object_chunk *chunk = object->chunks;
+    size_t start = (chunk->used + (align - 1)) & ~(align - 1);
+    if (start > chunk->cap || chunk->cap - start < bytes) {
+        chunk = add_chunk(object, bytes);
+        start = 0;
+    }
+    if (chunk == NULL) {
+        return NULL;
+    }
+    chunk->used = start + bytes;
+    return chunk->bytes + start;
+}
+
+void *pin_object_alloc(struct pin_object *object, size_t bytes)
+{
+    char *fields = take_bytes(object, bytes, FIELD_ALIGN);
+    if (fields != NULL) {
+        memset(fields, 0, bytes);
+    }
+    return fields;
+}
+
+const char *pin_object_text(struct pin_object *object, const char *text, size_t bytes)
+{
+    if (text == NULL || bytes >= OBJECT_BYTES_MAX) {
+        return NULL;
+    }
+    char *copy = take_bytes(object, bytes + 1, 1);
+    if (copy != NULL) {
+        memcpy(copy, text, bytes);
+        copy[bytes] = '\0';
+    }
+    return copy;
+}
+
+void pin_object_free(struct pin_object *object)
+{
+    if (object == NULL) {
+        return;
+    }
+    struct pin_object_chunk *chunk = object->chunks;
+    while (chunk->next != NULL) { /* the last one lies in the object's own block */
+        struct pin_object_chunk *older = chunk->next;
+        free(chunk);
+        chunk = older;
+    }
+    free(object);
+}
+
+const char *pin_kind_text(enum pin_kind kind)
+{
+    return (unsigned)kind < N_ELEMS(kind_texts) ? kind_texts[kind] : "?";
+}
+
+void pin_steering_init(struct pin_steering *steering)
+{
+    *steering = (struct pin_steering){
+        .address = PIN_ADDRESS_UNSET,
+        .answers = PIN_ANSWERS_UNSET,
+        .affinity = PIN_AFFINITY_UNSET,
+        .ttl_s = PIN_TTL_UNSET,
+        .weight = PIN_WEIGHT_UNSET,
+    };
+}
