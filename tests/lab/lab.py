@@ -85,6 +85,10 @@ def tail(path, n_lines=15):
         return f"({err})\n"
 
 
+def conditions_of(item):
+    return item.get("status", {}).get("conditions") or []
+
+
 def b64(path):
     return base64.b64encode(path.read_bytes()).decode()
 
@@ -290,9 +294,32 @@ class Cluster:
                 "topology.kubernetes.io/zone": zone}},
             "spec": {"podCIDR": f"10.{self.number * 10}.{number}.0/24",
                      "podCIDRs": [f"10.{self.number * 10}.{number}.0/24"]}}
-        status, text = self.request("POST", "/api/v1/nodes", node)
-        if status != 201:
-            raise LabError(f"node {name} of {self.name} refused: {status} {text}")
+        self._create("/api/v1/nodes", node)
+
+    def _make_first_pods(self):
+        """One pod on each node, alone: kwok makes a node's pool of addresses when its first pod
+        comes, and makes two, with the same addresses, when two come at the same moment."""
+        pods = "/api/v1/namespaces/kube-system/pods"
+        for number in range(1, NODES + 1):
+            node = f"{self.name}-node-{number}"
+            self._create(pods, {
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"first-on-{node}"},
+                "spec": {"nodeName": node, "tolerations": [{"operator": "Exists"}],
+                         "containers": [{"name": "first", "image": "none"}]}})
+        wait_until(f"first pods of {self.name}", START_SECONDS, lambda: all(
+            pod["status"].get("podIP") for pod in self.get_items(pods)), self._check)
+
+    def _create(self, path, item):
+        """Creates an object. Tries for a while: a namespace may be about to be made."""
+        def try_once():
+            last[:] = self.request("POST", path, item)
+            return last[0] == 201
+        last = []
+        try:
+            wait_until("", 20, try_once, self._check)
+        except LabError:
+            raise LabError(f"{item['kind']} {item['metadata']['name']} of {self.name} refused: "
+                           f"{last}") from None
 
     def _make_kinds(self):
         """Applies all CRDs and waits until their kinds are served."""
@@ -306,14 +333,14 @@ class Cluster:
         crds = self.get_items("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
         return crds and all(
             any(c["type"] == "Established" and c["status"] == "True"
-                for c in crd.get("status", {}).get("conditions", [])) for crd in crds)
+                for c in conditions_of(crd)) for crd in crds)
 
     def _are_nodes_ready(self):
         nodes = self.get_items("/api/v1/nodes")
         return len(nodes) == NODES and all(
             not node["spec"].get("taints")
             and any(c["type"] == "Ready" and c["status"] == "True"
-                    for c in node.get("status", {}).get("conditions", [])) for node in nodes)
+                    for c in conditions_of(node)) for node in nodes)
 
     def _check(self):
         for process in self.processes.values():
@@ -330,6 +357,7 @@ class Cluster:
         self._start_controllers()
         self._make_kinds()
         wait_until(f"nodes of {self.name}", START_SECONDS, self._are_nodes_ready, self._check)
+        self._make_first_pods()
 
     # -- ending and disturbing
 
