@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How each server of the bench is configured, started on one core, watched and stopped."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from ask import Asker
+from data import ZONE, write
+
+START_LIMIT_S = 120
+STOP_LIMIT_S = 5
+PRIORITY = -10
+
+
+class Missing(Exception):
+    """A server that is not on this machine; the text says how it comes."""
+
+
+class Failed(Exception):
+    """A server that is here and does not do its work."""
+
+
+def free_port():
+    """A port of 127.0.0.1 that is free for UDP and TCP at this moment."""
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Failed("no free port")
+
+
+def spawn(command, cores=None, **more):
+    """
+    Starts a child on these cores (None: all), ahead of other work where that is allowed.
+
+    The child leads a session of its own: the kernel weighs sessions against each other, so that
+    a nice value alone would count among our own children only.
+    """
+    def prepare():
+        if cores:
+            os.sched_setaffinity(0, cores)
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+            with open("/proc/self/autogroup", "w", encoding="ascii") as file:
+                file.write(str(PRIORITY))
+        except OSError:
+            pass  # not root, or a kernel without it: the figures are noisier, not wrong
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=prepare, **more)
+
+
+def cpu_ns(pid):
+    """User and system time of all threads of a process, nanoseconds."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+        except FileNotFoundError:  # a thread that has just ended
+            continue
+    return total
+
+
+def pss_mib(pid):
+    """Proportional set size of a process, MiB."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) / 1024
+
+
+def output_of(command):
+    """What a short command prints, both streams; empty when it cannot run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout + done.stderr
+
+
+class Server:
+    """One process with one DNS port. Subclasses say what runs."""
+
+    name = ""
+    label = ""
+
+    def __init__(self, root, cores):
+        self.root = os.path.join(root, self.name)
+        self.cores = cores
+        self.port = free_port()
+        self.process = None
+        self.ready_s = 0.0
+        os.makedirs(self.root)
+
+    def command(self):
+        """Argument vector."""
+        raise NotImplementedError
+
+    def environment(self):
+        """Variables beside those that we have ourselves."""
+        return {}
+
+    def is_ready(self, probe):
+        """Whether the probe name is answered with addresses."""
+        with Asker(self.port, timeout_s=0.05) as asker:
+            return bool(asker.ask(probe, tries=1)[1])
+
+    def log_path(self):
+        """Where both of the server's streams go."""
+        return os.path.join(self.root, "log")
+
+    def start(self, probe):
+        """Starts the server and waits until it answers the probe name."""
+        started = time.monotonic()
+        with open(self.log_path(), "wb") as log:
+            self.process = spawn(self.command(), self.cores, stdin=subprocess.DEVNULL, stdout=log,
+                                 stderr=log, env={**os.environ, **self.environment()})
+        while not self.is_ready(probe):
+            if self.process.poll() is not None:
+                raise Failed(f"{self.label} ended at once:\n{self.log_tail()}")
+            if time.monotonic() - started > START_LIMIT_S:
+                raise Failed(f"{self.label} does not answer {probe} after {START_LIMIT_S} s:\n"
+                             f"{self.log_tail()}")
+            time.sleep(0.02)
+        self.ready_s = time.monotonic() - started
+
+    def log_tail(self):
+        """The last lines of the server's own log."""
+        with open(self.log_path(), encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-8:])
+
+    def stop(self):
+        """Ends the process that start() made, politely and then not."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+    def cpu_ns(self):
+        """CPU time so far."""
+        return cpu_ns(self.process.pid)
+
+    def pss_mib(self):
+        """Memory now."""
+        return pss_mib(self.process.pid)
+
+
+class Floor(Server):
+    """The bare UDP echo of floor.c."""
+
+    name = "floor"
+    label = "floor"
+
+    def __init__(self, root, cores, program, answer_bytes):
+        super().__init__(root, cores)
+        self.program = program
+        self.answer_bytes = answer_bytes
+
+    def command(self):
+        return [self.program, "--port", str(self.port), "--bytes", str(self.answer_bytes)]
+
+    def is_ready(self, probe):
+        with Asker(self.port, timeout_s=0.05) as asker:
+            return asker.ask_wire(probe, tries=1) is not None
+
+
+class Gdnsd(Server):
+    """gdnsd with a master file, or with plugin_weighted."""
+
+    name = "gdnsd"
+
+    def __init__(self, root, cores, services=None, routes=None):
+        super().__init__(root, cores)
+        self.program = shutil.which("gdnsd") or shutil.which("gdnsd", path="/usr/sbin")
+        if self.program is None:
+            raise Missing("gdnsd is not installed (Debian: apt-get install gdnsd)")
+        found = re.search(r"version (\S+)", output_of([self.program, "-V"]))
+        self.label = f"gdnsd {found.group(1) if found else ''}".strip()
+        os.makedirs(os.path.join(self.root, "zones"))
+        plugins = ""
+        if services is not None:
+            services.write_zone(os.path.join(self.root, "zones", ZONE))
+        if routes is not None:
+            plugins = routes.write_gdnsd(self.root)
+        write(os.path.join(self.root, "config"), f"""options => {{
+  listen => [ 127.0.0.1:{self.port} ]
+  udp_threads => 1
+  tcp_threads => 1
+  zones_rfc1035_threads => 1
+  run_dir => {self.root}/run
+  state_dir => {self.root}/state
+}}
+{plugins}""")
+
+    def command(self):
+        return [self.program, "-c", self.root, "start"]
+
+
+class CoreDns(Server):
+    """CoreDNS with its file plugin, or with what `block` holds instead of it."""
+
+    name = "coredns"
+
+    def __init__(self, root, cores, program, services=None, zone=ZONE, block=None):
+        super().__init__(root, cores)
+        self.program = program
+        found = re.search(r"CoreDNS-(\S+)", output_of([program, "-version"]))
+        self.label = f"CoreDNS {found.group(1) if found else ''}".strip()
+        if services is not None:
+            path = os.path.join(self.root, "zone")
+            services.write_zone(path)
+            block = f"file {path}"
+        write(os.path.join(self.root, "Corefile"),
+              f"{zone}:{self.port} {{\n  bind 127.0.0.1\n  {block}\n}}\n")
+
+    def command(self):
+        return [self.program, "-conf", os.path.join(self.root, "Corefile")]
+
+    def environment(self):
+        return {"GOMAXPROCS": str(len(self.cores) if self.cores else os.cpu_count())}
+
+
+class Pintle(Server):
+    """pintled on a directory of clusters, or on what `source` names instead of it."""
+
+    name = "pintle"
+    label = "Pintle"
+
+    def __init__(self, root, cores, program, data=None, source=None):
+        super().__init__(root, cores)
+        if not os.access(program, os.X_OK):
+            raise Missing(f"{program} is not built (./x build)")
+        self.program = program
+        self.admin_port = free_port()
+        self.clusters_dir = os.path.join(self.root, "clusters")
+        self.source = source or ["--clusters-dir", self.clusters_dir]
+        if data is not None:
+            data.write_manifests(self.clusters_dir)
+
+    def command(self):
+        return [self.program, *self.source, "--workers", "1", "--log-level", "warn",
+                "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}"]
+
+    def is_ready(self, probe):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/readyz", timeout=2):
+                return super().is_ready(probe)
+        except (urllib.error.URLError, OSError):
+            return False
