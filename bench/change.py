@@ -87,7 +87,7 @@ def time_changes(watcher, n, make_change):
 
 
 def report(bench, title, server, findings, target):
-    """One line of figures for each moment that time counts from; missing changes are a complaint."""
+    """A line of figures for each moment that time counts from; a missing change is a complaint."""
     times, n_missing = findings
     if n_missing > 0 or not times:
         bench.complain(f"{title}: {server.label}: {n_missing} changes never showed")

@@ -91,7 +91,8 @@ def measure(bench, server, names_path, seconds):
     if answered == 0 or good < answered or int(found["wrong"]) > 0:
         raise Failed(f"{server.label}: {line.strip() or 'no answer'}")
     return {"ns": spent_ns / answered, "busy": spent_ns / 1e9 / float(found["seconds"]),
-            "qps": float(found["qps"]), "lost": (sent - answered) / sent, "bytes": int(found["answer_bytes"])}
+            "qps": float(found["qps"]), "lost": (sent - answered) / sent,
+            "bytes": int(found["answer_bytes"])}
 
 
 def run_rounds(bench, servers, names_path):
