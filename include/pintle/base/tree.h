@@ -45,7 +45,7 @@ struct pin_tree {
     uint32_t key_line; /**< Position of the key; 0 when unknown or none. */
     uint32_t key_col;
     const char *text;       /**< Scalars: as written (unquoted), NUL-terminated; else NULL. */
-    size_t text_bytes;      /**< Length of text; may hold NUL bytes from YAML escapes. */
+    size_t text_bytes;      /**< Length of text; no NUL inside, both parsers refuse it. */
     long long integer;      /**< INT; also FLOAT, cut towards zero, when it fits. */
     double number;          /**< INT and FLOAT. */
     uint32_t n_children;    /**< LIST and MAP. */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The hash key, and the map from byte strings to pointers. */
+
+#include "pintle/base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/rand.h"
+
+#define ENTRIES_MIN 8U
+#define ENTRIES_MAX ((uint32_t)1 << 30)
+
+uint8_t pin_hash_secret[PIN_HASH_SECRET_BYTES];
+
+/* Before main(), so that no caller can hash with half a key. */
+__attribute__((constructor)) static void draw_secret(void)
+{
+    pin_rand_secure(pin_hash_secret, sizeof(pin_hash_secret));
+}
+
+struct pin_map_entry {
+    uint64_t hash;
+    char *key; /* NULL: a hole */
+    size_t key_bytes;
+    void *value;
+};
+
+void pin_map_init(struct pin_map *map)
+{
+    *map = (struct pin_map){0};
+}
+
+void pin_map_done(struct pin_map *map, void (*free_value)(void *value))
+{
+    for (uint32_t i = 0; i < map->n_entries; i++) {
+        if (map->entries[i].key != NULL) {
+            free(map->entries[i].key);
+            if (free_value != NULL) {
+                free_value(map->entries[i].value);
+            }
+        }
+    }
+    free(map->entries);
+    free(map->slots);
+    pin_map_init(map);
+}
+
+/* The slot that holds the key, or the free one where a search for it ends. n_slots > 0. */
+static uint32_t find_slot(
+    const struct pin_map *map, uint64_t hash, const void *key, size_t key_bytes)
+{
+    uint32_t mask = map->n_slots - 1;
+    uint32_t slot = (uint32_t)hash & mask;
+    for (; map->slots[slot] != 0; slot = (slot + 1) & mask) {
+        const struct pin_map_entry *entry = &map->entries[map->slots[slot] - 1];
+        if (entry->hash == hash && entry->key_bytes == key_bytes
+            && (key_bytes == 0 || memcmp(entry->key, key, key_bytes) == 0)) {
+            break;
+        }
+    }
+    return slot;
+}
+
+void *pin_map_find(const struct pin_map *map, const void *key, size_t key_bytes)
+{
+    if (map->n_live == 0) {
+        return NULL;
+    }
+    uint32_t slot = find_slot(map, pin_hash64(key, key_bytes), key, key_bytes);
+    return map->slots[slot] == 0 ? NULL : map->entries[map->slots[slot] - 1].value;
+}
+
+static void enter(struct pin_map *map, uint32_t entry_i)
+{
+    uint32_t mask = map->n_slots - 1;
+    uint32_t slot = (uint32_t)map->entries[entry_i].hash & mask;
+    while (map->slots[slot] != 0) {
+        slot = (slot + 1) & mask;
+    }
+    map->slots[slot] = entry_i + 1;
+}
+
+/* Makes both arrays anew without holes, with room for half as many keys again. */
+static bool rebuild(struct pin_map *map)
+{
+    if (map->n_live >= ENTRIES_MAX / 2) {
+        return false;
+    }
+    uint32_t cap = ENTRIES_MIN;
+    while (cap < map->n_live + map->n_live / 2 + 1) {
+        cap *= 2;
+    }
+    struct pin_map_entry *entries = calloc(cap, sizeof(*entries));
+    uint32_t *slots = calloc((size_t)cap * 2, sizeof(*slots));
+    if (entries == NULL || slots == NULL) {
+        free(entries);
+        free(slots);
+        return false;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < map->n_entries; i++) {
+        if (map->entries[i].key != NULL) {
+            entries[n++] = map->entries[i];
+        }
+    }
+    free(map->entries);
+    free(map->slots);
+    *map = (struct pin_map){.entries = entries,
+        .slots = slots,
+        .n_slots = cap * 2,
+        .n_entries = n,
+        .cap_entries = cap,
+        .n_live = n};
+    for (uint32_t i = 0; i < n; i++) {
+        enter(map, i);
+    }
+    return true;
+}
+
+bool pin_map_put(
+    struct pin_map *map, const void *key, size_t key_bytes, void *value, void **ret_old)
+{
+    uint64_t hash = pin_hash64(key, key_bytes);
+    void *old = NULL;
+    uint32_t slot = map->n_slots == 0 ? 0 : find_slot(map, hash, key, key_bytes);
+    if (map->n_slots > 0 && map->slots[slot] != 0) {
+        struct pin_map_entry *entry = &map->entries[map->slots[slot] - 1];
+        old = entry->value;
+        entry->value = value;
+    } else {
+        char *copy = malloc(key_bytes + 1);
+        if (copy == NULL || (map->n_entries == map->cap_entries && !rebuild(map))) {
+            free(copy);
+            return false;
+        }
+        if (key_bytes > 0) {
+            memcpy(copy, key, key_bytes);
+        }
+        copy[key_bytes] = '\0';
+        map->entries[map->n_entries] = (struct pin_map_entry){
+            .hash = hash, .key = copy, .key_bytes = key_bytes, .value = value};
+        enter(map, map->n_entries++);
+        map->n_live++;
+    }
+    if (ret_old != NULL) {
+        *ret_old = old;
+    }
+    return true;
+}
+
+/*
+ * Frees a slot and moves back what was pushed past it, so that searches need no tombstones: an
+ * entry may move to the gap when its home lies at or before the gap, counted round the circle.
+ */
+static void close_gap(struct pin_map *map, uint32_t gap)
+{
+    uint32_t mask = map->n_slots - 1;
+    for (uint32_t slot = (gap + 1) & mask; map->slots[slot] != 0; slot = (slot + 1) & mask) {
+        uint32_t home = (uint32_t)map->entries[map->slots[slot] - 1].hash & mask;
+        if (((slot - home) & mask) >= ((slot - gap) & mask)) {
+            map->slots[gap] = map->slots[slot];
+            gap = slot;
+        }
+    }
+    map->slots[gap] = 0;
+}
+
+void *pin_map_remove(struct pin_map *map, const void *key, size_t key_bytes)
+{
+    if (map->n_live == 0) {
+        return NULL;
+    }
+    uint32_t slot = find_slot(map, pin_hash64(key, key_bytes), key, key_bytes);
+    if (map->slots[slot] == 0) {
+        return NULL;
+    }
+    struct pin_map_entry *entry = &map->entries[map->slots[slot] - 1];
+    void *value = entry->value;
+    close_gap(map, slot);
+    free(entry->key); /* `key` may be this very string: not read any more */
+    *entry = (struct pin_map_entry){0};
+    map->n_live--;
+    if (map->n_live == 0) {
+        map->n_entries = 0; /* all holes: start over; a running iteration simply ends */
+    }
+    return value;
+}
+
+size_t pin_map_count(const struct pin_map *map)
+{
+    return map->n_live;
+}
+
+bool pin_map_next(const struct pin_map *map, size_t *cursor, const char **ret_key,
+    size_t *ret_key_bytes, void **ret_value)
+{
+    while (*cursor < map->n_entries && map->entries[*cursor].key == NULL) {
+        (*cursor)++;
+    }
+    if (*cursor >= map->n_entries) {
+        return false;
+    }
+    const struct pin_map_entry *entry = &map->entries[(*cursor)++];
+    if (ret_key != NULL) {
+        *ret_key = entry->key;
+    }
+    if (ret_key_bytes != NULL) {
+        *ret_key_bytes = entry->key_bytes;
+    }
+    if (ret_value != NULL) {
+        *ret_value = entry->value;
+    }
+    return true;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One line per event. Everything below the level check happens under one mutex. */
+
+#include "pintle/base/log.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/text.h"
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+static _Atomic int threshold = PIN_LOG_INFO;
+static _Atomic uint64_t n_lines[N_ELEMS(level_names)];
+
+/* Guarded by `lock`. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum pin_log_format line_format = PIN_LOG_TEXT;
+static pin_log_sink *test_sink;
+static void *test_sink_arg;
+
+void pin_log_setup(enum pin_log_level level, enum pin_log_format format)
+{
+    atomic_store(&threshold, (int)level);
+    (void)pthread_mutex_lock(&lock);
+    line_format = format;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+bool pin_log_level_parse(const char *text, enum pin_log_level *ret_level)
+{
+    for (size_t i = 0; i < N_ELEMS(level_names); i++) {
+        if (strcasecmp(text, level_names[i]) == 0) {
+            *ret_level = (enum pin_log_level)i;
+            return true;
+        }
+    }
+    if (strcasecmp(text, "warning") == 0) {
+        *ret_level = PIN_LOG_WARN;
+        return true;
+    }
+    return false;
+}
+
+bool pin_log_format_parse(const char *text, enum pin_log_format *ret_format)
+{
+    bool is_json = strcasecmp(text, "json") == 0;
+    if (!is_json && strcasecmp(text, "text") != 0) {
+        return false;
+    }
+    *ret_format = is_json ? PIN_LOG_JSON : PIN_LOG_TEXT;
+    return true;
+}
+
+const char *pin_log_level_name(enum pin_log_level level)
+{
+    return (size_t)level < N_ELEMS(level_names) ? level_names[level] : "?";
+}
+
+bool pin_log_is_on(enum pin_log_level level)
+{
+    return (int)level >= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+void pin_log_set_sink(pin_log_sink *sink, void *arg)
+{
+    (void)pthread_mutex_lock(&lock);
+    test_sink = sink;
+    test_sink_arg = arg;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+uint64_t pin_log_count(enum pin_log_level level)
+{
+    return (size_t)level < N_ELEMS(n_lines) ? atomic_load(&n_lines[level]) : 0;
+}
+
+/* Takes one line out of the site's bucket. False: swallow it. Under `lock`. */
+static bool may_write(struct pin_log_site *site, int64_t now_ms)
+{
+    if (site == NULL) {
+        return true;
+    }
+    int64_t refill = (now_ms - site->refilled_ms) * PIN_LOG_PER_SECOND / 1000;
+    if (refill > 0) {
+        site->n_spent = refill >= site->n_spent ? 0 : site->n_spent - (uint32_t)refill;
+        site->refilled_ms = now_ms;
+    }
+    if (site->n_spent >= PIN_LOG_BURST) {
+        site->n_suppressed++;
+        return false;
+    }
+    if (site->n_spent++ == 0) {
+        site->refilled_ms = now_ms;
+    }
+    return true;
+}
+
+static void put_text_line(
+    struct pin_text *line, const char *when, enum pin_log_level level, const char *message)
+{
+    pin_text_putf(line, "%s %-5s ", when, level_names[level]);
+    for (const unsigned char *at = (const unsigned char *)message; *at != '\0'; at++) {
+        if (*at < 0x20 || *at == 0x7F) {
+            pin_text_putf(line, "\\%03u", *at); /* decimal, as in zone files */
+        } else {
+            pin_text_putc(line, (char)*at);
+        }
+    }
+}
+
+static void put_json_line(
+    struct pin_text *line, const char *when, enum pin_log_level level, const char *message)
+{
+    const char *colon = strstr(message, ": ");
+    size_t component_bytes = colon == NULL ? 0 : (size_t)(colon - message);
+    if (memchr(message, ' ', component_bytes) != NULL) {
+        component_bytes = 0; /* "cannot open: ..." names no component */
+    }
+    pin_text_putf(
+        line, "{\"time\":\"%s\",\"level\":\"%s\",\"component\":", when, level_names[level]);
+    pin_text_put_json_string(line, message, component_bytes);
+    pin_text_puts(line, ",\"message\":");
+    const char *rest = component_bytes == 0 ? message : colon + 2;
+    pin_text_put_json_string(line, rest, strlen(rest));
+    pin_text_putc(line, '}');
+}
+
+/* One write() per line, so that lines of several processes do not mix. Under `lock`. */
+static void emit(enum pin_log_level level, struct pin_text *line)
+{
+    if (test_sink != NULL) {
+        test_sink(level, pin_text_get(line), test_sink_arg);
+        return;
+    }
+    pin_text_putc(line, '\n');
+    if (!line->failed && write(STDERR_FILENO, line->ptr, line->len) < 0) {
+        return; /* nobody reads our standard error: there is no one to tell */
+    }
+}
+
+void pin_log_write(struct pin_log_site *site, enum pin_log_level level, const char *fmt, ...)
+{
+    char message[PIN_LOG_MESSAGE_BYTES];
+    char when[PIN_CLOCK_TEXT_MAX];
+    struct pin_text line = {0};
+    va_list args;
+
+    (void)pthread_mutex_lock(&lock);
+    if (may_write(site, pin_clock_mono_ms())) {
+        va_start(args, fmt);
+        int bytes = vsnprintf(message, sizeof(message), fmt, args);
+        va_end(args);
+        if (bytes < 0) {
+            message[0] = '\0';
+        }
+        if (site != NULL && site->n_suppressed > 0) {
+            size_t used = strlen(message);
+            size_t at = used < sizeof(message) - 48 ? used : sizeof(message) - 48;
+            (void)snprintf(message + at, sizeof(message) - at, " (%" PRIu64 " more suppressed)",
+                site->n_suppressed);
+            site->n_suppressed = 0;
+        }
+        pin_clock_format(pin_clock_wall_ms(), when);
+        if (line_format == PIN_LOG_JSON) {
+            put_json_line(&line, when, level, message);
+        } else {
+            put_text_line(&line, when, level, message);
+        }
+        atomic_fetch_add(&n_lines[level], 1);
+        emit(level, &line);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    pin_text_done(&line);
+}
