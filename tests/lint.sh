@@ -24,7 +24,7 @@ fi
 
 clang_tidy() { # two at a time: the analyzer needs memory
     run-clang-tidy-14 -quiet -j 2 -p build "$tidy_of" >build/tidy.log 2>&1 && return
-    grep -E '(warning|error):' build/tidy.log | sort -u || tail -5 build/tidy.log
+    sed 's/\x1b\[[0-9;]*m//g' build/tidy.log | grep -E '(warning|error):' | sort -u || tail -5 build/tidy.log
     return 1
 }
 
