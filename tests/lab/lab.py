@@ -186,6 +186,9 @@ class Pki:
                     f"IP:10.{96 + cluster.number}.0.1")
         self._issue("admin", "/O=system:masters/CN=admin", "basicConstraints=critical,CA:FALSE",
                     "extendedKeyUsage=clientAuth")
+        # known to the API server, allowed nothing
+        self._issue("nobody", "/CN=nobody", "basicConstraints=critical,CA:FALSE",
+                    "extendedKeyUsage=clientAuth")
         # "BEGIN EC PRIVATE KEY", the older form that many kubeconfig files carry
         self._openssl("ec", "-in", "admin.key", "-out", "admin-ec.key")
         os.replace(self.path("admin-ec.key"), self.path("admin.key"))
