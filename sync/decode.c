@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The table of kinds, and what all kinds have in common: apiVersion, kind, metadata. */
+
+#include "decode.h"
+
+#include <string.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/macros.h"
+
+#include "decoder.h"
+
+#define NAME_BYTES_MAX      253 /* RFC 1123 subdomain, as the API server bounds metadata.name */
+#define NAMESPACE_BYTES_MAX 63
+#define SMALL_BODY_BYTES    384
+#define TRIGGER_TIME        "endpoints.kubernetes.io/last-change-trigger-time"
+#define GATEWAY_GROUP       "gateway.networking.k8s.io"
+#define MCS_GROUP           "multicluster.x-k8s.io"
+#define AWS_GROUP           "application-networking.k8s.aws"
+
+/* kind, group, versions, plural, kind_text, is_namespaced, decode, size; in the enum's order */
+static const struct pin_kind_row rows[] = {
+    {PIN_KIND_SERVICE, "", {"v1"}, "services", "Service", true, pin__decode_service, NULL},
+    {PIN_KIND_ENDPOINT_SLICE, "discovery.k8s.io", {"v1"}, "endpointslices", "EndpointSlice", true,
+        pin__decode_slice, pin__decode_slice_size},
+    {PIN_KIND_NAMESPACE, "", {"v1"}, "namespaces", "Namespace", false, NULL, NULL},
+    {PIN_KIND_NODE, "", {"v1"}, "nodes", "Node", false, pin__decode_node, NULL},
+    {PIN_KIND_GATEWAY, GATEWAY_GROUP, {"v1", "v1beta1"}, "gateways", "Gateway", true,
+        pin__decode_gateway, NULL},
+    {PIN_KIND_HTTP_ROUTE, GATEWAY_GROUP, {"v1", "v1beta1"}, "httproutes", "HTTPRoute", true,
+        pin__decode_http_route, NULL},
+    {PIN_KIND_SERVICE_EXPORT, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceexports", "ServiceExport",
+        true, NULL, NULL},
+    {PIN_KIND_SERVICE_IMPORT, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceimports", "ServiceImport",
+        true, pin__decode_import, NULL},
+    {PIN_KIND_AWS_SERVICE_EXPORT, AWS_GROUP, {"v1alpha1"}, "serviceexports", "ServiceExport", true,
+        pin__decode_aws_export, NULL},
+    {PIN_KIND_AWS_SERVICE_IMPORT, AWS_GROUP, {"v1alpha1"}, "serviceimports", "ServiceImport", true,
+        pin__decode_aws_import, NULL},
+};
+_Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
+
+const struct pin_kind_row *pin_decode_row(enum pin_kind kind)
+{
+    return &rows[kind];
+}
+
+static bool has_version(const struct pin_kind_row *row, const char *version)
+{
+    for (size_t i = 0; i < PIN_KIND_VERSIONS_MAX && row->versions[i] != NULL; i++) {
+        if (strcmp(row->versions[i], version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct pin_kind_row *pin_decode_find(const char *api_version, const char *kind)
+{
+    const char *slash = strchr(api_version, '/');
+    size_t group_bytes = slash == NULL ? 0 : (size_t)(slash - api_version);
+    const char *version = slash == NULL ? api_version : slash + 1;
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        const struct pin_kind_row *row = &rows[i];
+        if (strcmp(row->kind_text, kind) == 0 && strlen(row->group) == group_bytes
+            && memcmp(row->group, api_version, group_bytes) == 0 && has_version(row, version)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Lower-case letters, digits and '-', with '.' between labels: what the API server lets through. */
+static bool is_name(const char *text, size_t bytes_max, bool has_dots)
+{
+    size_t bytes = strlen(text);
+    if (bytes == 0 || bytes > bytes_max || !is_alnum(text[0]) || !is_alnum(text[bytes - 1])) {
+        return false;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        if (!is_alnum(text[i]) && text[i] != '-' && !(has_dots && text[i] == '.')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whose kind this is: the row when given, else what the object says of itself. */
+static const struct pin_kind_row *find_row(struct pin_decoder *self, const struct pin_kind_row *row)
+{
+    if (self->root == NULL || self->root->kind != PIN_TREE_MAP) {
+        pin__decoder_fail(
+            self, self->root, NULL, "an object must be a map with apiVersion and kind");
+        return NULL;
+    }
+    if (row != NULL) {
+        return row;
+    }
+    const char *api_version = pin__decoder_peek(self, self->root, "apiVersion");
+    const char *kind = pin__decoder_peek(self, self->root, "kind");
+    if (self->err == PIN_OK && (api_version == NULL || kind == NULL)) {
+        pin__decoder_fail(self, self->root, kind == NULL ? "kind" : "apiVersion",
+            "is missing, every object needs apiVersion and kind");
+    }
+    if (self->err != PIN_OK) {
+        return NULL;
+    }
+    row = pin_decode_find(api_version, kind);
+    if (row == NULL) {
+        pin__decoder_skip(self, "objects of this kind and version are not read");
+    }
+    return row;
+}
+
+/* Fills in the key from metadata. */
+static void read_key(struct pin_decoder *self, const struct pin_kind_row *row)
+{
+    self->key.row = find_row(self, row);
+    if (self->key.row == NULL) {
+        return;
+    }
+    const struct pin_tree *metadata = pin__decoder_map(self, self->root, "metadata");
+    const char *name = pin__decoder_peek(self, metadata, "name");
+    const char *namespace_name = pin__decoder_peek(self, metadata, "namespace");
+    if (self->err != PIN_OK) {
+        return;
+    }
+    if (name == NULL) {
+        pin__decoder_fail(self, metadata != NULL ? metadata : self->root, "metadata.name",
+            "is missing, every object needs a name");
+        return;
+    }
+    self->key.name = name;
+    self->key.namespace_name = !self->key.row->is_namespaced ? ""
+                               : namespace_name != NULL      ? namespace_name
+                                                             : "default";
+    if (!is_name(name, NAME_BYTES_MAX, true)) {
+        pin__decoder_fail(self, pin_tree_find(metadata, "name"), "metadata.name",
+            "is no name, use up to 253 lower-case letters, digits, '-' and '.'");
+    } else if (self->key.row->is_namespaced
+               && !is_name(self->key.namespace_name, NAMESPACE_BYTES_MAX, false)) {
+        pin__decoder_fail(self, pin_tree_find(metadata, "namespace"), "metadata.namespace",
+            "is no namespace, use up to 63 lower-case letters, digits and '-'");
+    }
+}
+
+enum pin_err pin_decode_key(const struct pin_kind_row *row, const struct pin_tree *object,
+    struct pin_object_key *ret_key, struct pin_why *why)
+{
+    struct pin_decoder self = {.root = object, .why = why};
+    read_key(&self, row);
+    if (self.err == PIN_OK) {
+        *ret_key = self.key;
+    }
+    return self.err;
+}
+
+/* Creation and trigger time; neither is worth refusing an object for. */
+static void read_times(struct pin_decoder *self)
+{
+    const struct pin_tree *metadata = pin_tree_find(self->root, "metadata");
+    const char *created = pin_tree_text(pin_tree_find(metadata, "creationTimestamp"), NULL);
+    int64_t wall_ms = 0;
+    if (created != NULL && pin_clock_parse(created, &wall_ms)) {
+        self->object->created_s = wall_ms / 1000;
+    }
+    const char *trigger = pin__decoder_annotation(self, TRIGGER_TIME);
+    if (trigger != NULL && pin_clock_parse(trigger, &wall_ms)) {
+        self->object->trigger_wall_ms = wall_ms;
+    }
+}
+
+static void read_object(struct pin_decoder *self)
+{
+    const struct pin_kind_row *row = self->key.row;
+    size_t names_bytes = strlen(self->key.name) + strlen(self->key.namespace_name) + 2;
+    size_t body_bytes = row->size != NULL     ? row->size(self->root)
+                        : row->decode != NULL ? SMALL_BODY_BYTES
+                                              : 0;
+
+    self->object = pin_object_new(row->kind, names_bytes + body_bytes);
+    if (self->object == NULL) {
+        self->err = pin_why_set(
+            self->why, PIN_ENOMEM, "no memory for %s '%s'", row->kind_text, self->key.name);
+        return;
+    }
+    self->spec = pin__decoder_map(self, self->root, "spec");
+    read_times(self);
+    pin__decode_steering(self);
+    if (row->decode != NULL && self->err == PIN_OK) {
+        row->decode(self); /* its arrays come first: they need alignment, texts do not */
+    }
+    self->object->name = pin_object_text(self->object, self->key.name, strlen(self->key.name));
+    self->object->namespace_name =
+        pin_object_text(self->object, self->key.namespace_name, strlen(self->key.namespace_name));
+    if (self->err == PIN_OK
+        && (self->object->name == NULL || self->object->namespace_name == NULL)) {
+        self->err = pin_why_set(self->why, PIN_ENOMEM, "no memory for '%s'", self->key.name);
+    }
+}
+
+enum pin_err pin_decode_as(const struct pin_kind_row *row, const char *where,
+    const struct pin_tree *object, struct pin_object **ret, struct pin_why *why)
+{
+    struct pin_decoder self = {.root = object, .where = where, .why = why};
+    read_key(&self, row);
+    if (self.err == PIN_OK) {
+        read_object(&self);
+    }
+    if (self.err != PIN_OK) {
+        pin_object_free(self.object);
+        return self.err;
+    }
+    *ret = self.object;
+    return PIN_OK;
+}
+
+enum pin_err pin_decode(const struct pin_tree *object, struct pin_object **ret, struct pin_why *why)
+{
+    return pin_decode_as(NULL, "manifest", object, ret, why);
+}

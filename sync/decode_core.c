@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Kinds of Kubernetes itself: Service, EndpointSlice, Node. (A Namespace has nothing to read.) */
+
+#include <string.h>
+
+#include "decoder.h"
+
+#define TOLERATE_UNREADY "service.alpha.kubernetes.io/tolerate-unready-endpoints"
+#define ZONE_LABEL       "topology.kubernetes.io/zone"
+#define REGION_LABEL     "topology.kubernetes.io/region"
+#define LABEL_BYTES_MAX  63
+
+static bool is_text(const char *text, const char *want)
+{
+    return text != NULL && strcmp(text, want) == 0;
+}
+
+/* targetPort: a number, a name, or absent, which means the port itself. */
+static void read_target_port(
+    struct pin_decoder *self, const struct pin_tree *item, struct pin_port *port)
+{
+    const struct pin_tree *target = pin_tree_find(item, "targetPort");
+    long long number = 0;
+    if (target == NULL || target->kind == PIN_TREE_NULL) {
+        return;
+    }
+    if (pin_tree_to_int(target, &number)) {
+        /* 0 is how clients spell "not set" */
+        long long value = pin__decoder_int(self, item, "targetPort", 0, 65535, 0);
+        port->target_port = value == 0 ? port->port : (uint16_t)value;
+        return;
+    }
+    port->target_name = pin__decoder_text(self, item, "targetPort");
+    port->target_port = port->target_name == NULL ? port->port : 0;
+}
+
+static void read_service_ports(struct pin_decoder *self, struct pin_service_body *body)
+{
+    const struct pin_tree *list = pin__decoder_list(self, self->spec, "ports");
+    struct pin_port *ports =
+        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ports));
+    size_t n = 0;
+    if (ports == NULL) {
+        return;
+    }
+    pin__decoder_enter(self, "spec.ports");
+    PIN_TREE_EACH(item, list)
+    {
+        struct pin_port *port = &ports[n++];
+        port->name = pin__decoder_text(self, item, "name");
+        port->app_protocol = pin__decoder_text(self, item, "appProtocol");
+        port->protocol = pin__decoder_protocol(self, item);
+        port->port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
+        port->target_port = port->port;
+        read_target_port(self, item, port);
+        if (port->port == 0) {
+            pin__decoder_fail(self, item, "port", "is missing, use 1 to 65535");
+        }
+        pin__decoder_next(self);
+    }
+    pin__decoder_leave(self);
+    body->ports = ports;
+    body->n_ports = n;
+}
+
+/* clusterIPs where it is there, else clusterIP; "None" is a headless Service. */
+static void read_cluster_ips(struct pin_decoder *self, struct pin_service_body *body)
+{
+    const struct pin_tree *list = pin__decoder_list(self, self->spec, "clusterIPs");
+    const struct pin_tree *single = pin_tree_find(self->spec, "clusterIP");
+    const char *text = pin__decoder_peek(self, self->spec, "clusterIP");
+    if (is_text(text, "None") || (list != NULL && pin_tree_text_is(list->first, "None"))) {
+        body->is_headless = true;
+        return;
+    }
+    if (list != NULL && list->n_children > 0) {
+        body->cluster_ips =
+            pin__decoder_ips(self, list, "spec.clusterIPs", NULL, &body->n_cluster_ips);
+        return;
+    }
+    struct pin_ip *ip = text == NULL ? NULL : pin__decoder_array(self, 1, sizeof(*ip));
+    if (ip != NULL && pin__decoder_ip(self, single, "spec.clusterIP", ip)) {
+        body->cluster_ips = ip;
+        body->n_cluster_ips = 1;
+    }
+}
+
+void pin__decode_service(struct pin_decoder *self)
+{
+    struct pin_service_body *body = &self->object->as.service;
+    const char *type = pin__decoder_peek(self, self->spec, "type");
+    bool is_external = is_text(type, "ExternalName");
+
+    if (!is_external) {
+        read_cluster_ips(self, body);
+    }
+    read_service_ports(self, body);
+    const struct pin_tree *status = pin__decoder_map(self, self->root, "status");
+    const struct pin_tree *balancer = pin__decoder_map(self, status, "loadBalancer");
+    const struct pin_tree *ingress = pin__decoder_list(self, balancer, "ingress");
+    body->balancer_ips =
+        pin__decoder_ips(self, ingress, "status.loadBalancer.ingress", "ip", &body->n_balancer_ips);
+    if (is_external) {
+        body->external_name = pin__decoder_name(self, self->spec, "externalName");
+    }
+    body->publish_not_ready = pin__decoder_bool(self, self->spec, "publishNotReadyAddresses", false)
+                              || is_text(pin__decoder_annotation(self, TOLERATE_UNREADY), "true");
+    body->client_ip_affinity =
+        is_text(pin__decoder_peek(self, self->spec, "sessionAffinity"), "ClientIP");
+}
+
+/* --- EndpointSlice -------------------------------------------------------------------------- */
+
+static size_t text_bytes(const struct pin_tree *map, const char *key)
+{
+    const struct pin_tree *node = pin_tree_find(map, key);
+    return node == NULL || node->text == NULL ? 0 : node->text_bytes + 1;
+}
+
+/* Zones repeat from row to row and are shared, so they are not counted per endpoint. */
+size_t pin__decode_slice_size(const struct pin_tree *object)
+{
+    const struct pin_tree *endpoints = pin_tree_list(object, "endpoints");
+    const struct pin_tree *ports = pin_tree_list(object, "ports");
+    size_t n_rows = 0;
+    size_t bytes = 128;
+    PIN_TREE_EACH(endpoint, endpoints)
+    {
+        const struct pin_tree *addresses = pin_tree_find(endpoint, "addresses");
+        n_rows += addresses == NULL ? 0 : addresses->n_children;
+        bytes += text_bytes(endpoint, "hostname");
+        bytes += text_bytes(pin_tree_find(endpoint, "targetRef"), "name");
+    }
+    PIN_TREE_EACH(port, ports)
+    {
+        bytes += sizeof(struct pin_port) + text_bytes(port, "name");
+        bytes += text_bytes(port, "appProtocol");
+    }
+    return bytes + n_rows * sizeof(struct pin_endpoint);
+}
+
+static uint8_t read_conditions(struct pin_decoder *self, const struct pin_tree *endpoint)
+{
+    const struct pin_tree *conditions = pin__decoder_map(self, endpoint, "conditions");
+    bool is_ready = pin__decoder_bool(self, conditions, "ready", true);
+    bool is_serving = pin__decoder_bool(self, conditions, "serving", is_ready);
+    bool is_terminating = pin__decoder_bool(self, conditions, "terminating", false);
+    return (uint8_t)((is_ready ? PIN_ENDPOINT_READY : 0) | (is_serving ? PIN_ENDPOINT_SERVING : 0)
+                     | (is_terminating ? PIN_ENDPOINT_TERMINATING : 0));
+}
+
+/* A hostname becomes a DNS label; the API server lets nothing else through. */
+static const char *read_hostname(struct pin_decoder *self, const struct pin_tree *endpoint)
+{
+    const struct pin_tree *node = pin_tree_find(endpoint, "hostname");
+    const char *text = pin__decoder_peek(self, endpoint, "hostname");
+    if (text == NULL) {
+        return NULL;
+    }
+    bool is_label = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == node->text_bytes
+                    && node->text_bytes <= LABEL_BYTES_MAX && text[0] != '-'
+                    && text[node->text_bytes - 1] != '-';
+    if (!is_label) {
+        pin__decoder_fail(self, node, "hostname",
+            "'%s' is no DNS label, use up to 63 lower-case letters, digits and '-'", text);
+        return NULL;
+    }
+    return pin__decoder_text(self, endpoint, "hostname");
+}
+
+static const char *read_pod(struct pin_decoder *self, const struct pin_tree *endpoint)
+{
+    const struct pin_tree *target = pin__decoder_map(self, endpoint, "targetRef");
+    bool is_pod = is_text(pin__decoder_peek(self, target, "kind"), "Pod");
+    return is_pod ? pin__decoder_text(self, target, "name") : NULL;
+}
+
+/* The zone of an endpoint, shared with earlier rows of the slice that have the same. */
+static const char *read_zone(struct pin_decoder *self, const struct pin_tree *endpoint,
+    const struct pin_endpoint *rows, size_t n_rows)
+{
+    const char *zone = pin__decoder_peek(self, endpoint, "zone");
+    size_t oldest = n_rows > 8 ? n_rows - 8 : 0;
+    for (size_t i = n_rows; zone != NULL && i > oldest; i--) {
+        if (is_text(rows[i - 1].zone, zone)) {
+            return rows[i - 1].zone;
+        }
+    }
+    return zone == NULL ? NULL : pin__decoder_text(self, endpoint, "zone");
+}
+
+/* Appends one row per address of `endpoint`. */
+static void read_endpoint(struct pin_decoder *self, const struct pin_tree *endpoint,
+    struct pin_slice_body *body, struct pin_endpoint *rows)
+{
+    const struct pin_tree *addresses = pin__decoder_list(self, endpoint, "addresses");
+    struct pin_endpoint row = {.flags = read_conditions(self, endpoint)};
+    row.hostname = read_hostname(self, endpoint);
+    row.pod = read_pod(self, endpoint);
+    row.zone = read_zone(self, endpoint, rows, body->n_endpoints);
+    PIN_TREE_EACH(address, addresses)
+    {
+        if (!pin__decoder_ip(self, address, "addresses", &row.ip)) {
+            continue;
+        }
+        if (row.ip.family != body->family) {
+            pin__decoder_fail(self, address, "addresses", "'%s' does not fit addressType IPv%u",
+                address->text, body->family);
+            return;
+        }
+        rows[body->n_endpoints++] = row;
+    }
+}
+
+static size_t count_addresses(const struct pin_tree *endpoints)
+{
+    size_t n = 0;
+    PIN_TREE_EACH(endpoint, endpoints)
+    {
+        const struct pin_tree *addresses = pin_tree_find(endpoint, "addresses");
+        n += addresses == NULL ? 0 : addresses->n_children;
+    }
+    return n;
+}
+
+static void read_endpoints(struct pin_decoder *self, struct pin_slice_body *body)
+{
+    const struct pin_tree *endpoints = pin__decoder_list(self, self->root, "endpoints");
+    struct pin_endpoint *rows = pin__decoder_array(self, count_addresses(endpoints), sizeof(*rows));
+    if (rows == NULL) {
+        return;
+    }
+    pin__decoder_enter(self, "endpoints");
+    PIN_TREE_EACH(endpoint, endpoints)
+    {
+        read_endpoint(self, endpoint, body, rows);
+        pin__decoder_next(self);
+    }
+    pin__decoder_leave(self);
+    body->endpoints = rows;
+}
+
+void pin__decode_slice(struct pin_decoder *self)
+{
+    struct pin_slice_body *body = &self->object->as.slice;
+    const char *type = pin__decoder_peek(self, self->root, "addressType");
+    if (is_text(type, "FQDN")) {
+        pin__decoder_skip(self, "slices of host names are not read");
+        return;
+    }
+    bool is_v4 = is_text(type, "IPv4");
+    if (!is_v4 && !is_text(type, "IPv6")) {
+        pin__decoder_fail(self, pin_tree_find(self->root, "addressType"), "addressType",
+            "'%s' is unknown, use IPv4 or IPv6", type == NULL ? "" : type);
+        return;
+    }
+    body->family = is_v4 ? 4 : 6;
+    read_endpoints(self, body);
+    body->ports = pin__decoder_ports(
+        self, pin__decoder_list(self, self->root, "ports"), false, &body->n_ports);
+    body->service = pin__decoder_take_label(self, "kubernetes.io/service-name");
+    body->import_service = pin__decoder_take_label(self, "multicluster.kubernetes.io/service-name");
+    body->source_cluster =
+        pin__decoder_take_label(self, "multicluster.kubernetes.io/source-cluster");
+}
+
+/* --- Node ----------------------------------------------------------------------------------- */
+
+static void add_pod_range(struct pin_decoder *self, const struct pin_tree *at,
+    struct pin_prefix *ranges, size_t *n_ranges)
+{
+    const char *text = pin_tree_text(at, NULL);
+    if (self->err != PIN_OK) {
+        return;
+    }
+    if (text == NULL || !pin_prefix_parse(text, &ranges[*n_ranges])) {
+        pin__decoder_fail(
+            self, at, "spec.podCIDRs", "'%s' is no address range", text == NULL ? "" : text);
+        return;
+    }
+    (*n_ranges)++;
+}
+
+/* podCIDRs where it is there, else podCIDR. */
+static void read_pod_ranges(struct pin_decoder *self, struct pin_node_body *body)
+{
+    const struct pin_tree *list = pin__decoder_list(self, self->spec, "podCIDRs");
+    const struct pin_tree *single = pin_tree_find(self->spec, "podCIDR");
+    bool has_single = pin__decoder_peek(self, self->spec, "podCIDR") != NULL;
+    size_t n_max = list != NULL && list->n_children > 0 ? list->n_children : has_single ? 1 : 0;
+    struct pin_prefix *ranges = pin__decoder_array(self, n_max, sizeof(*ranges));
+    if (ranges == NULL) {
+        return;
+    }
+    body->pod_ranges = ranges;
+    if (list == NULL || list->n_children == 0) {
+        add_pod_range(self, single, ranges, &body->n_pod_ranges);
+        return;
+    }
+    PIN_TREE_EACH(item, list)
+    {
+        add_pod_range(self, item, ranges, &body->n_pod_ranges);
+    }
+}
+
+/* status.addresses of type InternalIP; a name among them is skipped. */
+static void read_node_addresses(struct pin_decoder *self, struct pin_node_body *body)
+{
+    const struct pin_tree *status = pin__decoder_map(self, self->root, "status");
+    const struct pin_tree *list = pin__decoder_list(self, status, "addresses");
+    struct pin_ip *ips =
+        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ips));
+    if (ips == NULL) {
+        return;
+    }
+    PIN_TREE_EACH(item, list)
+    {
+        const char *text = pin_tree_string(item, "address", NULL);
+        bool is_internal = pin_tree_text_is(pin_tree_find(item, "type"), "InternalIP");
+        if (is_internal && text != NULL && pin_ip_parse(text, &ips[body->n_addresses])) {
+            body->n_addresses++;
+        }
+    }
+    body->addresses = ips;
+}
+
+void pin__decode_node(struct pin_decoder *self)
+{
+    struct pin_node_body *body = &self->object->as.node;
+    read_pod_ranges(self, body);
+    read_node_addresses(self, body);
+    body->zone = pin__decoder_take_label(self, ZONE_LABEL);
+    body->region = pin__decoder_take_label(self, REGION_LABEL);
+}

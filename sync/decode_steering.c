@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Annotations that steer answers: our own, and Cilium's, over which our own go. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "pintle/base/macros.h"
+
+#include "decoder.h"
+
+#define OWN_PREFIX  "pintle.dev/"
+#define TTL_S_MAX   3600
+#define WORDS_MAX   6
+#define ALLOWED_MAX 96
+
+/* A word that an annotation may hold, and what it means. */
+struct word {
+    const char *text;
+    unsigned value;
+};
+
+static const struct word address_words[WORDS_MAX] = {
+    {"auto", PIN_ADDRESS_AUTO},
+    {"endpoints", PIN_ADDRESS_ENDPOINTS},
+    {"clusterIP", PIN_ADDRESS_CLUSTER_IP},
+    {"loadBalancer", PIN_ADDRESS_LOAD_BALANCER},
+    {"gateway", PIN_ADDRESS_GATEWAY},
+};
+static const struct word answers_words[WORDS_MAX] = {
+    {"subset", PIN_ANSWERS_SUBSET},
+    {"single", PIN_ANSWERS_SINGLE},
+    {"all", PIN_ANSWERS_ALL},
+};
+static const struct word affinity_words[WORDS_MAX] = {
+    {"local", PIN_AFFINITY_LOCAL},
+    {"remote", PIN_AFFINITY_REMOTE},
+    {"none", PIN_AFFINITY_NONE},
+};
+static const struct word bool_words[WORDS_MAX] = {
+    {"false", false},
+    {"true", true},
+};
+
+/* Cilium's names, its present one before the one it replaced. */
+static const char *const global_keys[] = {"service.cilium.io/global", "io.cilium/global-service"};
+static const char *const shared_keys[] = {"service.cilium.io/shared", "io.cilium/shared-service"};
+static const char *const affinity_keys[] = {
+    "service.cilium.io/affinity", "io.cilium/service-affinity"};
+
+/* The annotations of one object; absent ones are NULL. */
+struct annotations {
+    const char *address, *answers, *ttl, *weight, *affinity;
+    const char *global[2], *shared[2], *cilium_affinity[2];
+};
+
+/* "a, b or c" for messages. */
+static void list_words(const struct word *words, char out[ALLOWED_MAX])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < WORDS_MAX && words[i].text != NULL; i++) {
+        bool is_last = i + 1 == WORDS_MAX || words[i + 1].text == NULL;
+        const char *glue = i == 0 ? "" : is_last ? " or " : ", ";
+        size_t need = strlen(glue) + strlen(words[i].text);
+        if (used + need >= ALLOWED_MAX) {
+            return;
+        }
+        memcpy(out + used, glue, strlen(glue));
+        memcpy(out + used + strlen(glue), words[i].text, strlen(words[i].text) + 1);
+        used += need;
+    }
+}
+
+/* Letter case does not matter. An unknown word is told and leaves *ret as it was. */
+static bool read_word(const struct pin_decoder *self, const char *key, const char *value,
+    const struct word *words, unsigned *ret)
+{
+    for (size_t i = 0; i < WORDS_MAX && words[i].text != NULL; i++) {
+        if (strcasecmp(value, words[i].text) == 0) {
+            *ret = words[i].value;
+            return true;
+        }
+    }
+    char allowed[ALLOWED_MAX];
+    list_words(words, allowed);
+    pin__decoder_warn_annotation(self, key, value, allowed);
+    return false;
+}
+
+/* The first of two keys that is there. */
+static bool read_first_word(const struct pin_decoder *self, const char *const keys[2],
+    const char *const values[2], const struct word *words, unsigned *ret)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (values[i] != NULL) {
+            return read_word(self, keys[i], values[i], words, ret);
+        }
+    }
+    return false;
+}
+
+/* Digits only, up to `max`. */
+static bool read_number(const char *text, size_t bytes, uint32_t max, uint32_t *ret_value)
+{
+    uint64_t value = 0;
+    if (bytes == 0 || bytes > 10) {
+        return false;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (value > max) {
+        return false;
+    }
+    *ret_value = (uint32_t)value;
+    return true;
+}
+
+/* Seconds, or a number with s, m or h. */
+static bool read_ttl(const char *text, uint32_t *ret_ttl_s)
+{
+    static const char units[] = "smh";
+    static const uint32_t unit_s[] = {1, 60, 3600};
+    size_t bytes = strlen(text);
+    uint32_t factor_s = 1;
+    const char *unit = bytes > 0 ? strchr(units, text[bytes - 1]) : NULL;
+    if (unit != NULL) {
+        factor_s = unit_s[unit - units];
+        bytes--;
+    }
+    uint32_t value = 0;
+    if (!read_number(text, bytes, TTL_S_MAX / factor_s, &value)) {
+        return false;
+    }
+    *ret_ttl_s = value * factor_s;
+    return true;
+}
+
+/* Keys of ours that later versions read; said once in a while, so that nobody relies on them. */
+static void note_own(const struct pin_decoder *self, const char *key, const char *value)
+{
+    static const char *const silent[] = {OWN_PREFIX "assigned-domain-name"};
+    for (size_t i = 0; i < N_ELEMS(silent); i++) {
+        if (strcmp(key, silent[i]) == 0) {
+            return;
+        }
+    }
+    if (strcmp(key, OWN_PREFIX "stale") == 0 && strcmp(value, "keep") == 0) {
+        return; /* the only way we know */
+    }
+    pin__decoder_warn_annotation(self, key, value,
+        "address, answers, ttl, weight or affinity, this one is not available in this version");
+}
+
+static void take_own(
+    const struct pin_decoder *self, const char *key, const char *value, struct annotations *all)
+{
+    struct {
+        const char *name;
+        const char **slot;
+    } known[] = {
+        {"address", &all->address},
+        {"answers", &all->answers},
+        {"ttl", &all->ttl},
+        {"weight", &all->weight},
+        {"affinity", &all->affinity},
+    };
+    for (size_t i = 0; i < N_ELEMS(known); i++) {
+        if (strcmp(key + strlen(OWN_PREFIX), known[i].name) == 0) {
+            *known[i].slot = value;
+            return;
+        }
+    }
+    note_own(self, key, value);
+}
+
+static void take_cilium(const char *key, const char *value, struct annotations *all)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (strcmp(key, global_keys[i]) == 0) {
+            all->global[i] = value;
+        } else if (strcmp(key, shared_keys[i]) == 0) {
+            all->shared[i] = value;
+        } else if (strcmp(key, affinity_keys[i]) == 0) {
+            all->cilium_affinity[i] = value;
+        }
+    }
+}
+
+static void read_own(const struct pin_decoder *self, const struct annotations *all)
+{
+    struct pin_steering *to = &self->object->steering;
+    unsigned value = 0;
+    if (all->address != NULL
+        && read_word(self, OWN_PREFIX "address", all->address, address_words, &value)) {
+        to->address = (enum pin_address_mode)value;
+    }
+    if (all->answers != NULL
+        && read_word(self, OWN_PREFIX "answers", all->answers, answers_words, &value)) {
+        to->answers = (enum pin_answers_mode)value;
+    }
+    if (all->ttl != NULL && !read_ttl(all->ttl, &to->ttl_s)) {
+        pin__decoder_warn_annotation(
+            self, OWN_PREFIX "ttl", all->ttl, "0 to 3600 seconds, or a number with s, m or h");
+    }
+    if (all->weight != NULL
+        && !read_number(all->weight, strlen(all->weight), PIN_WEIGHT_MAX, &to->weight)) {
+        pin__decoder_warn_annotation(
+            self, OWN_PREFIX "weight", all->weight, "a whole number from 0 to 1000000");
+    }
+}
+
+static void read_affinity(const struct pin_decoder *self, const struct annotations *all)
+{
+    const char *own = all->affinity;
+    unsigned value = PIN_AFFINITY_UNSET;
+    if (own != NULL && strchr(own, ',') != NULL) {
+        pin__decoder_warn_annotation(self, OWN_PREFIX "affinity", own,
+            "local, remote or none, lists of clusters are not available in this version");
+        own = NULL;
+    }
+    if (own == NULL || !read_word(self, OWN_PREFIX "affinity", own, affinity_words, &value)) {
+        (void)read_first_word(self, affinity_keys, all->cilium_affinity, affinity_words, &value);
+    }
+    self->object->steering.affinity = (enum pin_affinity)value;
+}
+
+void pin__decode_steering(struct pin_decoder *self)
+{
+    struct annotations all = {0};
+    const struct pin_tree *metadata = pin_tree_find(self->root, "metadata");
+    const struct pin_tree *annotations = pin__decoder_map(self, metadata, "annotations");
+    PIN_TREE_EACH(item, annotations)
+    {
+        const char *value = pin_tree_text(item, NULL);
+        if (value == NULL) {
+            continue;
+        }
+        if (strncmp(item->key, OWN_PREFIX, strlen(OWN_PREFIX)) == 0) {
+            take_own(self, item->key, value, &all);
+        } else {
+            take_cilium(item->key, value, &all);
+        }
+    }
+    unsigned is_global = false;
+    unsigned is_shared = true;
+    (void)read_first_word(self, global_keys, all.global, bool_words, &is_global);
+    (void)read_first_word(self, shared_keys, all.shared, bool_words, &is_shared);
+    self->object->steering.is_global = is_global != 0;
+    self->object->steering.is_unshared = is_shared == 0;
+    read_own(self, &all);
+    read_affinity(self, &all);
+}

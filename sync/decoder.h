@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Decoder: the state of one pin_decode_as() call, and the getters its decode functions share.
+ *
+ * The first failure sticks: after it every getter returns nothing, so a decode function reads as
+ * the object does and checks nothing. Getters treat absent and null alike.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/ip.h"
+
+#include "decode.h"
+
+/** Nesting of lists that messages can name: rules[1].backendRefs[0]. */
+#define PIN_DECODER_LISTS_MAX 4
+
+/** One list on the way to the current field. */
+struct pin_decoder_list {
+    const char *name;
+    size_t i;
+};
+
+/** One call. */
+struct pin_decoder {
+    struct pin_object_key key;
+    const char *where;
+    const struct pin_tree *root;
+    const struct pin_tree *spec; /**< The root's `spec`, or NULL. */
+    struct pin_object *object;   /**< Being filled in. */
+    enum pin_err err;
+    struct pin_why *why;
+    struct pin_decoder_list lists[PIN_DECODER_LISTS_MAX];
+    size_t n_lists;
+};
+
+/** Notes that what is read from now on lies in item 0 of list `name` (static text). */
+void pin__decoder_enter(struct pin_decoder *self, const char *name);
+
+/** Goes on to the next item of the innermost list. */
+void pin__decoder_next(struct pin_decoder *self);
+
+/** Leaves the innermost list. */
+void pin__decoder_leave(struct pin_decoder *self);
+
+/** Fails with PIN_EINVAL: `field` (NULL: the item itself) at `at` (may be NULL) is wrong. */
+void pin__decoder_fail(struct pin_decoder *self, const struct pin_tree *at, const char *field,
+    const char *fmt, ...) PIN_PRINTF(4, 5);
+
+/** Gives up without a word to the user: this object is not read. */
+void pin__decoder_skip(struct pin_decoder *self, const char *reason);
+
+/** A child that is a list or a map; NULL when absent or failed. */
+const struct pin_tree *pin__decoder_list(
+    struct pin_decoder *self, const struct pin_tree *map, const char *field);
+const struct pin_tree *pin__decoder_map(
+    struct pin_decoder *self, const struct pin_tree *map, const char *field);
+
+/** A scalar child's text, still the tree's; NULL when absent, empty or failed. */
+const char *pin__decoder_peek(
+    struct pin_decoder *self, const struct pin_tree *map, const char *field);
+
+/** The same, copied into the object. */
+const char *pin__decoder_text(
+    struct pin_decoder *self, const struct pin_tree *map, const char *field);
+
+/** The same, and its absence is an error. */
+const char *pin__decoder_name(
+    struct pin_decoder *self, const struct pin_tree *map, const char *field);
+
+/** true or false; anything else is an error. */
+bool pin__decoder_bool(
+    struct pin_decoder *self, const struct pin_tree *map, const char *field, bool fallback);
+
+/** A whole number from `min` to `max`; `fallback` when absent. */
+long long pin__decoder_int(struct pin_decoder *self, const struct pin_tree *map, const char *field,
+    long long min, long long max, long long fallback);
+
+/** TCP (also when absent), UDP or SCTP. */
+enum pin_protocol pin__decoder_protocol(struct pin_decoder *self, const struct pin_tree *map);
+
+/** Room for `n` elements in the object, zeroed; NULL when n is 0 or failed. */
+void *pin__decoder_array(struct pin_decoder *self, size_t n, size_t element_bytes);
+
+/**
+ * Reads an address. False when it cannot be one of an endpoint (unspecified, loopback, link-local,
+ * multicast): that is logged and the address is left out; and when the decoder failed.
+ */
+bool pin__decoder_ip(
+    struct pin_decoder *self, const struct pin_tree *at, const char *field, struct pin_ip *ret_ip);
+
+/**
+ * Addresses of a list: each element's text, or, when `field` is not NULL, that field of each
+ * element, elements without it left out.
+ */
+const struct pin_ip *pin__decoder_ips(struct pin_decoder *self, const struct pin_tree *list,
+    const char *list_name, const char *field, size_t *ret_n);
+
+/** Ports of an import or a slice (name, protocol, appProtocol, port; no port is 0 in slices). */
+const struct pin_port *pin__decoder_ports(
+    struct pin_decoder *self, const struct pin_tree *list, bool needs_port, size_t *ret_n);
+
+/** An annotation's or label's text from metadata, still the tree's; NULL when absent. */
+const char *pin__decoder_annotation(const struct pin_decoder *self, const char *key);
+const char *pin__decoder_label(const struct pin_decoder *self, const char *key);
+
+/** A label copied into the object. */
+const char *pin__decoder_take_label(struct pin_decoder *self, const char *key);
+
+/** Logs that an annotation's value cannot be used; `allowed` says what could be written. */
+void pin__decoder_warn_annotation(
+    const struct pin_decoder *self, const char *key, const char *value, const char *allowed);
+
+/** decode_steering.c: what annotations say, into the object's steering. */
+void pin__decode_steering(struct pin_decoder *self);
+
+/** The decode functions behind the rows of decode.c. */
+void pin__decode_service(struct pin_decoder *self);
+void pin__decode_slice(struct pin_decoder *self);
+size_t pin__decode_slice_size(const struct pin_tree *object);
+void pin__decode_node(struct pin_decoder *self);
+void pin__decode_gateway(struct pin_decoder *self);
+void pin__decode_http_route(struct pin_decoder *self);
+void pin__decode_import(struct pin_decoder *self);
+void pin__decode_aws_export(struct pin_decoder *self);
+void pin__decode_aws_import(struct pin_decoder *self);
