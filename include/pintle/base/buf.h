@@ -170,7 +170,7 @@ static inline uint8_t pin_reader_get_u8(struct pin_reader *reader)
 static inline uint16_t pin_reader_get_u16(struct pin_reader *reader)
 {
     const uint8_t *at = pin_reader_get_bytes(reader, 2);
-    return at == NULL ? 0 : (uint16_t)(at[0] << 8 | at[1]);
+    return (uint16_t)(at == NULL ? 0 : at[0] << 8 | at[1]);
 }
 
 /** The next four bytes as a host-order number; 0 on error. */

@@ -81,6 +81,7 @@ typedef void pin_rcu_free_fn(struct pin_rcu_node *node);
 
 #ifdef PIN_RCU_LOCKED
 
+/** Each does what the function of that name below does; base/rcu_locked.c holds them. */
 void pin_rcu_init(void);
 void pin_rcu_register(void);
 void pin_rcu_unregister(void);
@@ -104,6 +105,7 @@ size_t pin_rcu_table_count(const struct pin_rcu_table *table);
 
 #else
 
+/** Private to the functions below. */
 struct pin_rcu_table {
     struct cds_lfht *ht;
     _Atomic size_t n_nodes;
