@@ -4,7 +4,6 @@
 
 #include "pintle/base/json.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +58,7 @@ static bool convert_number(struct pin_arena *arena, const cJSON *item, struct pi
     bool fits = number > -9.2e18 && number < 9.2e18;
     node->number = number;
     node->integer = fits ? (long long)number : 0;
-    node->kind = fits && floor(number) == number ? PIN_TREE_INT : PIN_TREE_FLOAT;
+    node->kind = fits && (double)(long long)number == number ? PIN_TREE_INT : PIN_TREE_FLOAT;
     int bytes = node->kind == PIN_TREE_INT ? snprintf(text, sizeof(text), "%lld", node->integer)
                                            : snprintf(text, sizeof(text), "%.17g", number);
     node->text = pin_arena_strndup(arena, text, (size_t)bytes);

@@ -169,9 +169,9 @@ static bool resolve_special(struct pin_tree *node)
     const char *text = node->text;
     const char *unsigned_text = text + (*text == '-' || *text == '+');
     if (is_word(unsigned_text, ".inf", ".Inf", ".INF")) {
-        node->number = *text == '-' ? -HUGE_VAL : HUGE_VAL;
+        node->number = *text == '-' ? -INFINITY : INFINITY;
     } else if (is_word(text, ".nan", ".NaN", ".NAN")) {
-        node->number = nan("");
+        node->number = NAN;
     } else {
         return false;
     }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Digests match the published vectors; base64 takes what kubeconfigs hold and refuses the rest. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/crypto.h"
+#include "pintle/base/macros.h"
+
+static struct base64_case {
+    const char *name;
+    const char *text;
+    const char *want; /* NULL: refused */
+} cases[] = {
+    {"nothing is nothing", "", ""},
+    {"one byte, two pads", "Zg==", "f"},
+    {"two bytes, one pad", "Zm8=", "fo"},
+    {"three bytes, no pad", "Zm9v", "foo"},
+    {"six bytes", "Zm9vYmFy", "foobar"},
+    {"line breaks are skipped", "Zm9v\nYm\r\n Fy\n", "foobar"},
+    {"padding may be missing", "Zm8", "fo"},
+    {"a lone digit is refused", "Z", NULL},
+    {"five digits are refused", "Zm9vY", NULL},
+    {"padding at the wrong place is refused", "Zm8=v", NULL},
+    {"too much padding is refused", "Zg===", NULL},
+    {"padding alone is refused", "====", NULL},
+    {"too little padding is refused", "Zg=", NULL},
+    {"the URL alphabet is refused", "Zm-_", NULL},
+    {"other bytes are refused", "Zm9\xFF", NULL},
+};
+
+static void test_base64(void **state)
+{
+    const struct base64_case *c = *state;
+    uint8_t *data = NULL;
+    size_t bytes = 99;
+    enum pin_err err = pin_base64_decode(c->text, strlen(c->text), &data, &bytes);
+    assert_int_equal(err, c->want == NULL ? PIN_EPARSE : PIN_OK);
+    if (c->want != NULL) {
+        assert_int_equal(bytes, strlen(c->want));
+        assert_string_equal((const char *)data, c->want);
+    }
+    free(data);
+}
+
+static void test_base64_round_trip(void **state)
+{
+    uint8_t data[257];
+    char text[PIN_BASE64_BYTES(sizeof(data))];
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++) {
+        data[i] = (uint8_t)(i * 7);
+    }
+    for (size_t n = 0; n <= sizeof(data); n++) {
+        uint8_t *back = NULL;
+        size_t bytes = 0;
+        assert_int_equal(strlen(pin_base64_encode(data, n, text)) + 1, PIN_BASE64_BYTES(n));
+        assert_int_equal(pin_base64_decode(text, strlen(text), &back, &bytes), PIN_OK);
+        assert_int_equal(bytes, n);
+        assert_memory_equal(back, data, n);
+        free(back);
+    }
+}
+
+static void test_digests(void **state)
+{
+    uint8_t digest[PIN_SHA256_BYTES];
+    char hex[2 * PIN_SHA256_BYTES + 1];
+    static const char name[] = "demo/c1/HTTPRoute/default/inventory";
+    (void)state;
+    pin_sha256("abc", 3, digest); /* FIPS 180-4, example of one block */
+    assert_string_equal(pin_hex_encode(digest, sizeof(digest), hex),
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    pin_sha256(name, strlen(name), digest);
+    assert_memory_equal(pin_hex_encode(digest, sizeof(digest), hex), "1951cbe339d38e1f", 16);
+    pin_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, digest); /* RFC 4231, case 2 */
+    assert_string_equal(pin_hex_encode(digest, sizeof(digest), hex),
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    pin_hmac_sha256(NULL, 0, "", 0, digest);
+    assert_string_equal(pin_hex_encode(digest, sizeof(digest), hex),
+        "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
+static void test_equal(void **state)
+{
+    (void)state;
+    assert_true(pin_crypto_equal("abc", "abc", 3));
+    assert_false(pin_crypto_equal("abc", "abd", 3));
+    assert_true(pin_crypto_equal("abc", "xyz", 0));
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {
+        cmocka_unit_test(test_base64_round_trip),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_equal),
+    };
+    for (size_t i = 0; i < N_ELEMS(cases); i++) {
+        tests[3 + i] = (struct CMUnitTest){
+            .name = cases[i].name, .test_func = test_base64, .initial_state = &cases[i]};
+    }
+    return cmocka_run_group_tests_name("crypto", tests, NULL, NULL);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Files are read whole within a limit and replaced whole. */
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/file.h"
+
+static char dir[] = "/tmp/pintle-file-XXXXXX";
+
+static int set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) == NULL ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return rmdir(dir);
+}
+
+static unsigned count_files(void)
+{
+    unsigned n = 0;
+    DIR *open_dir = opendir(dir);
+    while (open_dir != NULL && readdir(open_dir) != NULL) {
+        n++;
+    }
+    (void)closedir(open_dir);
+    return n - 2; /* . and .. */
+}
+
+static void test_write_and_read(void **state)
+{
+    struct stat st;
+    struct pin_why why = {0};
+    char *text = NULL;
+    size_t bytes = 0;
+    char *path = pin_path_join(dir, "f");
+    (void)state;
+    assert_int_equal(pin_file_write_atomic(path, "old", 3, 0600, &why), PIN_OK);
+    assert_int_equal(pin_file_write_atomic(path, "a\0new", 5, 0644, &why), PIN_OK);
+    assert_int_equal(count_files(), 1);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0644);
+    assert_int_equal(pin_file_read(path, 5, &text, &bytes, &why), PIN_OK);
+    assert_int_equal(bytes, 5);
+    assert_memory_equal(text, "a\0new", 6);
+    free(text);
+    text = NULL;
+    assert_int_equal(pin_file_read(path, 4, &text, &bytes, &why), PIN_ELIMIT);
+    assert_null(text);
+    assert_int_equal(pin_file_write_atomic(path, "", 0, 0644, NULL), PIN_OK);
+    assert_int_equal(pin_file_read(path, 0, &text, NULL, NULL), PIN_OK);
+    assert_string_equal(text, "");
+    free(text);
+    (void)unlink(path);
+    free(path);
+}
+
+static void test_large_and_odd_files(void **state)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    char *path = pin_path_join(dir, "large");
+    char *large = calloc(1, 1000001);
+    (void)state;
+    large[1000000] = 'z';
+    assert_int_equal(pin_file_write_atomic(path, large, 1000001, 0600, NULL), PIN_OK);
+    assert_int_equal(pin_file_read(path, SIZE_MAX, &text, &bytes, NULL), PIN_OK);
+    assert_int_equal(bytes, 1000001);
+    assert_int_equal(text[1000000], 'z');
+    free(text);
+    free(large);
+    (void)unlink(path);
+    free(path);
+    assert_int_equal(pin_file_read("/proc/self/maps", 1 << 20, &text, &bytes, NULL), PIN_OK);
+    assert_true(bytes > 100); /* a file that claims to have no bytes */
+    free(text);
+    assert_int_equal(pin_file_read("/dev/zero", 100000, &text, &bytes, NULL), PIN_ELIMIT);
+}
+
+static void test_errors_are_told(void **state)
+{
+    struct pin_why why = {0};
+    char *text = NULL;
+    char *path = pin_path_join(dir, "none/f");
+    (void)state;
+    assert_int_equal(pin_file_read(path, 10, &text, NULL, &why), PIN_ENOTFOUND);
+    assert_non_null(strstr(why.text, path));
+    assert_non_null(strstr(why.text, "No such file"));
+    assert_int_equal(pin_file_write_atomic(path, "x", 1, 0600, &why), PIN_ENOTFOUND);
+    assert_int_equal(pin_file_read(dir, 10, &text, NULL, &why), PIN_EINVAL);
+    assert_int_equal(pin_file_write_atomic(dir, "x", 1, 0600, &why), PIN_EIO);
+    assert_int_equal(count_files(), 0); /* nothing half done is left */
+    assert_null(text);
+    free(path);
+}
+
+static void test_paths(void **state)
+{
+    static const char *const joins[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"a", "/b", "/b"},
+        {"", "b", "b"}, {NULL, "b", "b"}, {"/", "b", "/b"}};
+    static const char *const dirs[][2] = {
+        {"a/b", "a"}, {"/a/b/c", "/a/b"}, {"b", "."}, {"/b", "/"}};
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(joins); i++) {
+        char *path = pin_path_join(joins[i][0], joins[i][1]);
+        assert_string_equal(path, joins[i][2]);
+        free(path);
+    }
+    for (size_t i = 0; i < N_ELEMS(dirs); i++) {
+        char *path = pin_path_dir(dirs[i][0]);
+        assert_string_equal(path, dirs[i][1]);
+        free(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_write_and_read),
+        cmocka_unit_test(test_large_and_odd_files),
+        cmocka_unit_test(test_errors_are_told),
+        cmocka_unit_test(test_paths),
+    };
+    return cmocka_run_group_tests_name("file", tests, set_up, tear_down);
+}
