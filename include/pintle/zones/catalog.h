@@ -7,10 +7,10 @@
  *
  *     deltas -> pin_catalog_apply -> dirty units -> pin_catalog_publish -> index and scene
  *
- * A *unit* is what is compiled as a whole: a service (one namespace and name across all clusters) or a
- * route. A change marks the units derived from it; publish compiles only those and replaces only the
- * nodes whose content really changed. One thread (the builder) calls everything here; nothing here
- * reads a clock or does I/O.
+ * A *unit* is what is compiled as a whole: a service (one namespace and name across all clusters)
+ * or a route. A change marks the units derived from it; publish compiles only those and replaces
+ * only the nodes whose content really changed. One thread (the builder) calls everything here;
+ * nothing here reads a clock or does I/O.
  */
 
 #include "pintle/base/error.h"
@@ -46,8 +46,8 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta);
 
 /** What one publication did. */
 struct pin_published {
-    uint32_t n_units;   /**< Units compiled. */
-    uint32_t n_names;   /**< Names put or removed. */
+    uint32_t n_units; /**< Units compiled. */
+    uint32_t n_names; /**< Names put or removed. */
     bool has_new_scene;
 };
 
@@ -70,7 +70,8 @@ struct pin_cluster_status {
 };
 
 /** Status of a cluster; `cluster_id` must exist. */
-struct pin_cluster_status pin_catalog_cluster(const struct pin_catalog *catalog, uint16_t cluster_id);
+struct pin_cluster_status pin_catalog_cluster(
+    const struct pin_catalog *catalog, uint16_t cluster_id);
 
 /** Totals for metrics and status. */
 struct pin_catalog_counts {
@@ -84,8 +85,9 @@ struct pin_catalog_counts {
 /** Totals. O(1). */
 struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog);
 
-/** Writes the array of `GET /api/v1/names` (design, section 4): every route with its assigned name. */
-void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_json_out *out);
+/** Writes the array of `GET /api/v1/names` (design, section 4): every route with its assigned name.
+ */
+void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonout *out);
 
 /**
  * Explains an answer: zone, rule, backends with weight, affinity and readiness, addresses with
@@ -94,5 +96,5 @@ void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_json_o
  * @param type        RR type, host byte order.
  * @param asker       Who asks.
  */
-void pin_catalog_explain_json(const struct pin_catalog *catalog, const struct pin_name *name,
-    uint16_t type, struct pin_asker asker, struct pin_json_out *out);
+void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
+    uint16_t type, struct pin_asker asker, struct pin_jsonout *out);

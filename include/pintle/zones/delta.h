@@ -30,12 +30,12 @@ enum pin_delta_op {
 /** One change. Made by a source on the control thread, owned by whoever holds it last. */
 struct pin_delta {
     enum pin_delta_op op;
-    enum pin_kind kind;          /**< UPSERT, DELETE, LIST_*. */
-    uint16_t cluster_id;         /**< Position in pin_settings.clusters. */
-    uint64_t received_ns;        /**< Monotonic, when the bytes arrived; 0 = unknown. */
-    struct pin_object *object;   /**< UPSERT: owned by the delta. */
-    char *namespace_name;        /**< DELETE: owned; "" for cluster-scoped kinds. */
-    char *name;                  /**< DELETE: owned. */
+    enum pin_kind kind;        /**< UPSERT, DELETE, LIST_*. */
+    uint16_t cluster_id;       /**< Position in pin_settings.clusters. */
+    uint64_t received_ns;      /**< Monotonic, when the bytes arrived; 0 = unknown. */
+    struct pin_object *object; /**< UPSERT: owned by the delta. */
+    char *namespace_name;      /**< DELETE: owned; "" for cluster-scoped kinds. */
+    char *name;                /**< DELETE: owned. */
 };
 
 /** Makes an UPSERT and takes `object`; frees it and returns NULL when memory is out. */

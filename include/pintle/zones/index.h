@@ -5,9 +5,9 @@
  * @file
  * Index: owner name -> node, read by every worker while the builder replaces nodes one by one.
  *
- * Empty non-terminals are nodes too, so "does this name exist" is one probe; one walks up the labels
- * only to find the zone, a wildcard or the closest encloser. Threads: find is for registered RCU
- * readers between two quiescent points; all else is the builder's.
+ * Empty non-terminals are nodes too, so "does this name exist" is one probe; one walks up the
+ * labels only to find the zone, a wildcard or the closest encloser. Threads: find is for registered
+ * RCU readers between two quiescent points; all else is the builder's.
  */
 
 #include "pintle/base/error.h"
@@ -26,9 +26,9 @@ const struct pin_node *pin_index_find(
     const struct pin_index *index, const uint8_t *wire_lower, size_t bytes);
 
 /**
- * The nearest ancestor-or-self of a name that is a node: the closest encloser (RFC 4592). NULL when no
- * zone of ours encloses the name. One probe per label. `ret_offset_bytes` is where in `wire_lower` the
- * encloser starts.
+ * The nearest ancestor-or-self of a name that is a node: the closest encloser (RFC 4592). NULL when
+ * no zone of ours encloses the name. One probe per label. `ret_offset_bytes` is where in
+ * `wire_lower` the encloser starts.
  */
 const struct pin_node *pin_index_enclose(const struct pin_index *index, const uint8_t *wire_lower,
     size_t bytes, size_t *ret_offset_bytes);
@@ -44,7 +44,6 @@ struct pin_zone_spec {
     uint32_t serial;         /**< First serial. */
     bool is_synced_from_clusters;
 };
-
 
 /**
  * Adds a zone: a node at the apex with SOA and NS. Builder, before or while workers read.
@@ -66,6 +65,15 @@ enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
 
 /** Removes a name that was put; it stays as an empty non-terminal while names exist below it. */
 void pin_index_remove(struct pin_index *index, const struct pin_name *name);
+
+/**
+ * Notes that the compile run `stamp` wants this name; false when the name is no node. Builder.
+ * After a run, names of the unit whose stamp differs are the ones to remove.
+ */
+bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint32_t stamp);
+
+/** The slots that drawn tables take their counters from. Builder. */
+struct pin_slots *pin_index_slots(struct pin_index *index);
 
 /** Moves the zone's serial on by one (RFC 1982). Builder, once per round and changed zone. */
 void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone);

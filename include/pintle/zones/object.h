@@ -74,22 +74,22 @@ enum pin_affinity {
 
 /** What annotations say about steering; every field has an "unset" value. */
 struct pin_steering {
-    enum pin_address_mode address;   /**< pintle.dev/address */
-    enum pin_answers_mode answers;   /**< pintle.dev/answers */
-    enum pin_affinity affinity;      /**< pintle.dev/affinity, else service.cilium.io/affinity */
-    uint32_t ttl_s;                  /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
-    uint32_t weight;                 /**< pintle.dev/weight: that cluster's whole contribution */
-    bool is_global;                  /**< service.cilium.io/global: "true" */
-    bool is_unshared;                /**< service.cilium.io/shared: "false" */
+    enum pin_address_mode address; /**< pintle.dev/address */
+    enum pin_answers_mode answers; /**< pintle.dev/answers */
+    enum pin_affinity affinity;    /**< pintle.dev/affinity, else service.cilium.io/affinity */
+    uint32_t ttl_s;                /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
+    uint32_t weight;               /**< pintle.dev/weight: that cluster's whole contribution */
+    bool is_global;                /**< service.cilium.io/global: "true" */
+    bool is_unshared;              /**< service.cilium.io/shared: "false" */
 };
 
 /** A port of a Service, import or slice. */
 struct pin_port {
-    const char *name;     /**< NULL when unnamed. */
+    const char *name; /**< NULL when unnamed. */
     const char *app_protocol;
     const char *target_name; /**< targetPort when it is a name, else NULL. */
-    uint16_t port;        /**< Host byte order. */
-    uint16_t target_port; /**< Services only; equals port when absent, 0 when it is a name. */
+    uint16_t port;           /**< Host byte order. */
+    uint16_t target_port;    /**< Services only; equals port when absent, 0 when it is a name. */
     enum pin_protocol protocol;
 };
 
@@ -101,10 +101,10 @@ struct pin_service_body {
     size_t n_balancer_ips;
     const struct pin_port *ports;
     size_t n_ports;
-    const char *external_name;         /**< Only for type ExternalName. */
-    bool is_headless;                  /**< clusterIP: None */
-    bool publish_not_ready;            /**< publishNotReadyAddresses */
-    bool client_ip_affinity;           /**< sessionAffinity: ClientIP */
+    const char *external_name; /**< Only for type ExternalName. */
+    bool is_headless;          /**< clusterIP: None */
+    bool publish_not_ready;    /**< publishNotReadyAddresses */
+    bool client_ip_affinity;   /**< sessionAffinity: ClientIP */
 };
 
 #define PIN_ENDPOINT_READY       0x01u /**< conditions.ready, absent = true */
@@ -122,8 +122,9 @@ struct pin_endpoint {
 
 /** Body of an EndpointSlice. */
 struct pin_slice_body {
-    const char *service;        /**< Label kubernetes.io/service-name. */
-    const char *import_service; /**< Label multicluster.kubernetes.io/service-name: an imported slice. */
+    const char *service; /**< Label kubernetes.io/service-name. */
+    const char
+        *import_service; /**< Label multicluster.kubernetes.io/service-name: an imported slice. */
     const char *source_cluster; /**< Label multicluster.kubernetes.io/source-cluster. */
     const struct pin_port *ports;
     size_t n_ports;
@@ -217,9 +218,10 @@ struct pin_import_body {
 
 /** Body of an AWS ServiceExport. */
 struct pin_aws_export_body {
-    const uint16_t *ports; /**< Annotation application-networking.k8s.aws/port, or spec.exportedPorts. */
-    size_t n_ports;        /**< 0 = every port. */
-    const char *service;   /**< Annotation .../service-name; NULL = the export's own name. */
+    const uint16_t
+        *ports;     /**< Annotation application-networking.k8s.aws/port, or spec.exportedPorts. */
+    size_t n_ports; /**< 0 = every port. */
+    const char *service; /**< Annotation .../service-name; NULL = the export's own name. */
 };
 
 /** Body of an AWS ServiceImport. */
@@ -234,8 +236,10 @@ struct pin_object {
     enum pin_kind kind;
     const char *namespace_name; /**< "" for cluster-scoped kinds. */
     const char *name;
-    int64_t created_s; /**< creationTimestamp, Unix seconds; 0 when absent. */
-    int64_t trigger_wall_ms; /**< Annotation endpoints.kubernetes.io/last-change-trigger-time; 0 = absent. */
+    int64_t created_s;       /**< creationTimestamp, Unix seconds; 0 when absent. */
+    int64_t trigger_wall_ms; /**< Annotation endpoints.kubernetes.io/last-change-trigger-time; 0 =
+                                absent. */
+    uint32_t list_round;     /**< The catalog's: the list that last named this object. */
     struct pin_steering steering;
     union {
         struct pin_service_body service;

@@ -5,16 +5,16 @@
  * @file
  * Select: which RRs of a drawn table one answer shows, and in which order.
  *
- * Let W be the weights with sum S, and k the number of RRs to show, k <= S / max W. The weights lie end
- * to end on a circle of circumference k*S, each stretched by k. The answer is what lies at
- * turn + j*S, j = 0 .. k-1. So over all k*S turns each RR is in the answer k*k*W times - with
+ * Let W be the weights with sum S, and k the number of RRs to show, k <= S / max W. The weights lie
+ * end to end on a circle of circumference k*S, each stretched by k. The answer is what lies at turn
+ * + j*S, j = 0 .. k-1. So over all k*S turns each RR is in the answer k*k*W times - with
  * probability k*W/S - and first in it with probability W/S, exactly.
  *
  *     k = 2   |---- a ----|-- b --|---- c ----|      circumference 2*S
  *                  ^turn             ^turn + S        answer: a, c
  *
- * Turns follow the golden ratio (a Kronecker sequence), one sequence per table and worker, so that any
- * 30 answers in a row come close to the shares.
+ * Turns follow the golden ratio (a Kronecker sequence), one sequence per table and worker, so that
+ * any 30 answers in a row come close to the shares.
  */
 
 #include <stddef.h>
@@ -34,8 +34,8 @@ struct pin_draws {
 };
 
 /**
- * Reserves counters for up to `n_slots` (a power of two) slots: address space, not memory. Workers with
- * another `worker_i` start elsewhere on the circle.
+ * Reserves counters for up to `n_slots` (a power of two) slots: address space, not memory. Workers
+ * with another `worker_i` start elsewhere on the circle.
  */
 enum pin_err pin_draws_init(struct pin_draws *draws, uint32_t n_slots, uint32_t worker_i);
 
@@ -55,16 +55,17 @@ static inline uint64_t pin_draws_next(struct pin_draws *draws, uint32_t slot)
  * @param table      DRAWN, mode subset or single.
  * @param position   0 to n_pick * total - 1.
  * @param n_pick     1 to n_pick_max.
- * @param ret_rr_i   Room for n_pick; receives positions in the table, the first pick first, all distinct.
- * Cost: a binary search, then a walk. No allocation.
+ * @param ret_rr_i   Room for n_pick; receives positions in the table, the first pick first, all
+ * distinct. Cost: a binary search, then a walk. No allocation.
  */
 void pin_select_at(
     const struct pin_table *table, uint64_t position, uint16_t n_pick, uint16_t *ret_rr_i);
 
 /**
  * Draws for one answer: takes the table's next turn and picks at most `n_room` RRs (1 or more).
- * Returns how many; `ret_rr_i` needs room for PIN_PICK_MAX. Whole tables (is_whole) are not drawn but
- * rotated by the caller with pin_draws_next(). Mode all gives a weighted random order. Hot path.
+ * Returns how many; `ret_rr_i` needs room for PIN_PICK_MAX. Whole tables (is_whole) are not drawn
+ * but rotated by the caller with pin_draws_next(). Mode all gives a weighted random order. Hot
+ * path.
  */
 uint16_t pin_select_draw(const struct pin_table *table, struct pin_draws *draws, uint16_t n_room,
     uint16_t ret_rr_i[PIN_PICK_MAX]);

@@ -41,7 +41,7 @@ struct pin_cluster_settings {
 
 /** All of it. */
 struct pin_settings {
-    const char *cluster_set; /**< Part of every assigned name; "default" when not set. */
+    const char *cluster_set;            /**< Part of every assigned name; "default" when not set. */
     const struct pin_network *networks; /**< [0] is "default". */
     size_t n_networks;
     const struct pin_cluster_settings *clusters;
@@ -55,9 +55,9 @@ struct pin_settings {
     size_t n_ns;
     const char *hostmaster; /**< As a name; NULL: hostmaster below each zone. */
 
-    uint32_t ttl_s;           /**< Of steered answers; 5. */
-    uint32_t negative_ttl_s;  /**< SOA MINIMUM, at most 5. */
-    uint32_t max_answers;     /**< Of subset and all, 1 to 64; 16. */
+    uint32_t ttl_s;          /**< Of steered answers; 5. */
+    uint32_t negative_ttl_s; /**< SOA MINIMUM, at most 5. */
+    uint32_t max_answers;    /**< Of subset and all, 1 to 64; 16. */
     enum pin_answers_mode answers;
     enum pin_address_mode address;
 

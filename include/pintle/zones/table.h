@@ -40,7 +40,8 @@
 #define PIN_CLASS_CH   3u
 #define PIN_CLASS_ANY  255u
 
-/** The owner of every prebuilt RR: a pointer to the QNAME at offset 12 (RFC 1035, section 4.1.4). */
+/** The owner of every prebuilt RR: a pointer to the QNAME at offset 12 (RFC 1035, section 4.1.4).
+ */
 #define PIN_OWNER_POINTER 0xC00Cu
 /** Bytes of an A RR with a pointer owner. */
 #define PIN_RR_A_BYTES 16u
@@ -66,20 +67,21 @@ struct pin_extra {
 struct pin_table {
     enum pin_table_form form;
     enum pin_answers_mode mode; /**< DRAWN: subset, single or all. */
-    bool is_whole;              /**< DRAWN, but every RR belongs in (headless): TC if they do not fit. */
-    uint16_t n_rr;              /**< 1 or more. */
-    uint16_t n_pick_max;        /**< DRAWN: RRs of an unconstrained answer, 1 to n_rr. */
-    uint16_t rr_bytes;          /**< DRAWN: PIN_RR_A_BYTES or PIN_RR_AAAA_BYTES. */
-    uint16_t n_clusters;        /**< Clusters whose data this is; for EDE 3. */
+    bool is_whole;       /**< DRAWN, but every RR belongs in (headless): TC if they do not fit. */
+    uint16_t n_rr;       /**< 1 or more. */
+    uint16_t n_pick_max; /**< DRAWN: RRs of an unconstrained answer, 1 to n_rr. */
+    uint16_t rr_bytes;   /**< DRAWN: PIN_RR_A_BYTES or PIN_RR_AAAA_BYTES. */
+    uint16_t n_clusters; /**< Clusters whose data this is; for EDE 3. */
     uint16_t n_extras;
     uint32_t wire_bytes;
-    uint32_t slot;             /**< DRAWN: which counter of pin_draws belongs to it. */
-    uint64_t total;            /**< DRAWN: sum S of the weights, below 2^48. */
+    uint32_t slot;              /**< DRAWN: which counter of pin_draws belongs to it. */
+    uint64_t total;             /**< DRAWN: sum S of the weights, below 2^48. */
     const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
     const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner. */
     const uint16_t *clusters;   /**< n_clusters cluster ids, ascending. */
     const struct pin_extra *extras;
-    uint32_t n_refs; /**< Builder only. */
+    uint32_t n_refs;         /**< Builder only. */
+    struct pin_slots *slots; /**< Builder only: where the slot goes back to. */
     struct pin_rcu_head rcu;
 };
 
@@ -102,7 +104,8 @@ struct pin_soa {
     uint32_t serial;
     uint16_t rr_bytes;
     struct pin_rcu_head rcu;
-    uint8_t rr[2 * PIN_NAME_MAX_BYTES + 40]; /**< Whole RR; its first 2 bytes, the owner, are to be patched. */
+    uint8_t rr[2 * PIN_NAME_MAX_BYTES
+               + 40]; /**< Whole RR; its first 2 bytes, the owner, are to be patched. */
 };
 
 /** A zone of ours. Lives as long as the index. */
@@ -120,8 +123,10 @@ struct pin_node {
     struct pin_rcu_node link;
     struct pin_zone *zone; /**< Never NULL. */
     uint32_t n_children;   /**< Builder only: nodes directly below. */
+    uint32_t stamp;        /**< Builder only: compile run that last wanted this name. */
     uint16_t n_rrsets;
     uint8_t flags; /**< PIN_NODE_*. */
+    bool is_put;   /**< Builder only: put on purpose, not only because names exist below. */
     uint8_t name_bytes;
     const uint8_t *name; /**< Lower-case wire format. */
     struct pin_rcu_head rcu;
@@ -140,7 +145,8 @@ static inline const struct pin_rrset *pin_node_rrset(const struct pin_node *node
 }
 
 /** What the RRset shows in that view; NULL = NODATA. */
-static inline const struct pin_table *pin_rrset_table(const struct pin_rrset *rrset, uint16_t view_id)
+static inline const struct pin_table *pin_rrset_table(
+    const struct pin_rrset *rrset, uint16_t view_id)
 {
     for (uint16_t i = 0; i < rrset->n_variants; i++) {
         if (rrset->variants[i].view_id >= view_id) {

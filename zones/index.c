@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Name index: nodes in an RCU hash table, empty non-terminals kept by counting children, zones,
+ * slots. */
+
+#include "pintle/zones/index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/buf.h"
+#include "pintle/base/hash.h"
+#include "pintle/base/macros.h"
+
+#include "zones/tables.h"
+
+#define INDEX_FIRST_BUCKETS 1024
+
+struct pin_index {
+    struct pin_rcu_table *nodes;
+    struct pin_zone **zones;
+    size_t n_zones;
+    struct pin_slots slots;
+    struct pin_index_size size;
+};
+
+/* What a lookup compares with. */
+struct key {
+    const uint8_t *wire;
+    size_t bytes;
+};
+
+static struct pin_node *node_of(struct pin_rcu_node *link)
+{
+    return container_of(link, struct pin_node, link);
+}
+
+static int match_name(struct pin_rcu_node *link, const void *arg)
+{
+    const struct key *key = arg;
+    const struct pin_node *node = node_of(link);
+    return node->name_bytes == key->bytes && memcmp(node->name, key->wire, key->bytes) == 0;
+}
+
+static struct pin_node *find(const struct pin_index *index, const uint8_t *wire, size_t bytes)
+{
+    struct key key = {.wire = wire, .bytes = bytes};
+    struct pin_rcu_node *link =
+        pin_rcu_table_find(index->nodes, pin_hash64(wire, bytes), match_name, &key);
+    return link != NULL ? node_of(link) : NULL;
+}
+
+const struct pin_node *pin_index_find(
+    const struct pin_index *index, const uint8_t *wire_lower, size_t bytes)
+{
+    return find(index, wire_lower, bytes);
+}
+
+const struct pin_node *pin_index_enclose(const struct pin_index *index, const uint8_t *wire_lower,
+    size_t bytes, size_t *ret_offset_bytes)
+{
+    size_t at = 0;
+    for (;;) {
+        const struct pin_node *node = find(index, wire_lower + at, bytes - at);
+        if (node != NULL) {
+            *ret_offset_bytes = at;
+            return node;
+        }
+        if (wire_lower[at] == 0) {
+            return NULL;
+        }
+        at += (size_t)wire_lower[at] + 1;
+    }
+}
+
+/* --- tables ------------------------------------------------------------------------------------
+ */
+
+/* References are the builder's bookkeeping; what readers see of a table never changes. */
+static struct pin_table *unfrozen(const struct pin_table *table)
+{
+    union {
+        const struct pin_table *frozen;
+        struct pin_table *table;
+    } u = {.frozen = table};
+    return u.table;
+}
+
+static void free_table(struct pin_rcu_head *head)
+{
+    free(container_of(head, struct pin_table, rcu));
+}
+
+void pin_table_ref(const struct pin_table *table)
+{
+    if (table != NULL) {
+        unfrozen(table)->n_refs++;
+    }
+}
+
+void pin_table_unref(const struct pin_table *table)
+{
+    if (table == NULL || --unfrozen(table)->n_refs > 0) {
+        return;
+    }
+    for (uint16_t i = 0; i < table->n_extras; i++) {
+        /* One level only: tables that are extras have no extras. */
+        pin_table_unref(table->extras[i].a);
+        pin_table_unref(table->extras[i].aaaa);
+    }
+    if (table->slots != NULL) {
+        pin_slots_give(table->slots, table->slot);
+    }
+    pin_rcu_defer(&unfrozen(table)->rcu, free_table);
+}
+
+/* --- nodes -------------------------------------------------------------------------------------
+ */
+
+static size_t node_bytes(const struct pin_rrset *rrsets, size_t n_rrsets, size_t name_bytes)
+{
+    size_t bytes = sizeof(struct pin_node) + n_rrsets * sizeof(struct pin_rrset) + name_bytes;
+    for (size_t i = 0; i < n_rrsets; i++) {
+        bytes += rrsets[i].n_variants * sizeof(struct pin_variant);
+    }
+    return bytes;
+}
+
+/* Copies RRsets with their variants into a fresh node and takes a reference per table. */
+static void copy_rrsets(struct pin_node *node, const struct pin_rrset *rrsets, size_t n_rrsets)
+{
+    struct pin_variant *variants = (struct pin_variant *)(void *)(node->rrsets + n_rrsets);
+    for (size_t i = 0; i < n_rrsets; i++) {
+        node->rrsets[i] = rrsets[i];
+        node->rrsets[i].variants = variants;
+        pin_table_ref(rrsets[i].base);
+        for (uint16_t v = 0; v < rrsets[i].n_variants; v++) {
+            variants[v] = rrsets[i].variants[v];
+            pin_table_ref(variants[v].table);
+        }
+        variants += rrsets[i].n_variants;
+    }
+    node->name = (const uint8_t *)variants;
+}
+
+static struct pin_node *new_node(struct pin_zone *zone, const uint8_t *wire, size_t bytes,
+    const struct pin_rrset *rrsets, size_t n_rrsets)
+{
+    struct pin_node *node = malloc(node_bytes(rrsets, n_rrsets, bytes));
+    if (node == NULL) {
+        return NULL;
+    }
+    *node = (struct pin_node){
+        .zone = zone, .n_rrsets = (uint16_t)n_rrsets, .name_bytes = (uint8_t)bytes};
+    copy_rrsets(node, rrsets, n_rrsets);
+    memcpy((char *)node + node_bytes(rrsets, n_rrsets, bytes) - bytes, wire, bytes);
+    return node;
+}
+
+static void unref_rrsets(const struct pin_node *node)
+{
+    for (uint16_t i = 0; i < node->n_rrsets; i++) {
+        pin_table_unref(node->rrsets[i].base);
+        for (uint16_t v = 0; v < node->rrsets[i].n_variants; v++) {
+            pin_table_unref(node->rrsets[i].variants[v].table);
+        }
+    }
+}
+
+static void free_node(struct pin_rcu_head *head)
+{
+    free(container_of(head, struct pin_node, rcu));
+}
+
+/* Retires a node that is no longer in the table. */
+static void retire(struct pin_index *index, struct pin_node *node)
+{
+    index->size.bytes -= node_bytes(node->rrsets, node->n_rrsets, node->name_bytes);
+    index->size.n_nodes--;
+    unref_rrsets(node);
+    pin_rcu_defer(&node->rcu, free_node);
+}
+
+/* Puts `node` into the table, in the place of one with the same name if there is one. */
+static void install(struct pin_index *index, struct pin_node *node)
+{
+    struct key key = {.wire = node->name, .bytes = node->name_bytes};
+    index->size.bytes += node_bytes(node->rrsets, node->n_rrsets, node->name_bytes);
+    index->size.n_nodes++;
+    struct pin_rcu_node *old = pin_rcu_table_replace(
+        index->nodes, pin_hash64(node->name, node->name_bytes), match_name, &key, &node->link);
+    if (old != NULL) {
+        retire(index, node_of(old));
+    }
+}
+
+static void uninstall(struct pin_index *index, struct pin_node *node)
+{
+    struct key key = {.wire = node->name, .bytes = node->name_bytes};
+    (void)pin_rcu_table_remove(
+        index->nodes, pin_hash64(node->name, node->name_bytes), match_name, &key);
+    retire(index, node);
+}
+
+/* Replaces a node by one that differs in flags and data, not in children. */
+static enum pin_err replace(struct pin_index *index, const struct pin_node *old, uint8_t flags,
+    bool is_put, const struct pin_rrset *rrsets, size_t n_rrsets)
+{
+    struct pin_node *node = new_node(old->zone, old->name, old->name_bytes, rrsets, n_rrsets);
+    if (node == NULL) {
+        return PIN_ENOMEM;
+    }
+    node->n_children = old->n_children;
+    node->flags = flags;
+    node->is_put = is_put;
+    install(index, node);
+    return PIN_OK;
+}
+
+static bool is_wildcard(const uint8_t *wire)
+{
+    return wire[0] == 1 && wire[1] == '*';
+}
+
+/* Counts a new child at the parent, which exists. */
+static enum pin_err adopt(struct pin_index *index, const uint8_t *child, size_t bytes)
+{
+    const uint8_t *parent_wire = pin_name_parent(child);
+    struct pin_node *parent = find(index, parent_wire, bytes - (size_t)(parent_wire - child));
+    parent->n_children++;
+    if (!is_wildcard(child)) {
+        return PIN_OK;
+    }
+    return replace(index, parent, (uint8_t)(parent->flags | PIN_NODE_HAS_WILDCARD), parent->is_put,
+        parent->rrsets, parent->n_rrsets);
+}
+
+/* Adds the empty non-terminals that are missing above a name, top down. */
+static enum pin_err add_ancestors(
+    struct pin_index *index, struct pin_zone *zone, const struct pin_name *name)
+{
+    const uint8_t *missing[128];
+    size_t n_missing = 0;
+    const uint8_t *end = name->wire + name->bytes;
+    const uint8_t *at = pin_name_parent(name->wire);
+    while (find(index, at, (size_t)(end - at)) == NULL) {
+        missing[n_missing++] = at;
+        at = pin_name_parent(at);
+    }
+    while (n_missing > 0) {
+        const uint8_t *wire = missing[--n_missing];
+        struct pin_node *node = new_node(zone, wire, (size_t)(end - wire), NULL, 0);
+        if (node == NULL) {
+            return PIN_ENOMEM;
+        }
+        install(index, node);
+        enum pin_err err = adopt(index, wire, (size_t)(end - wire));
+        if (err != PIN_OK) {
+            return err;
+        }
+    }
+    return PIN_OK;
+}
+
+enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
+    const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets)
+{
+    const struct pin_node *old = find(index, name->wire, name->bytes);
+    if (old != NULL) {
+        return replace(index, old, old->flags, true, rrsets, n_rrsets);
+    }
+    enum pin_err err = add_ancestors(index, zone, name);
+    if (err != PIN_OK) {
+        return err;
+    }
+    struct pin_node *node = new_node(zone, name->wire, name->bytes, rrsets, n_rrsets);
+    if (node == NULL) {
+        return PIN_ENOMEM;
+    }
+    node->is_put = true;
+    install(index, node);
+    return adopt(index, name->wire, name->bytes);
+}
+
+/* Takes a child off its parent; returns the parent when nothing keeps it alive any more. */
+static struct pin_node *disown(struct pin_index *index, const uint8_t *child, size_t bytes)
+{
+    const uint8_t *wire = pin_name_parent(child);
+    struct pin_node *parent = find(index, wire, bytes - (size_t)(wire - child));
+    parent->n_children--;
+    if (is_wildcard(child)) {
+        (void)replace(index, parent, (uint8_t)(parent->flags & ~PIN_NODE_HAS_WILDCARD),
+            parent->is_put, parent->rrsets, parent->n_rrsets);
+        parent = find(index, wire, bytes - (size_t)(wire - child));
+    }
+    return parent->n_children == 0 && !parent->is_put ? parent : NULL;
+}
+
+void pin_index_remove(struct pin_index *index, const struct pin_name *name)
+{
+    struct pin_node *node = find(index, name->wire, name->bytes);
+    if (node == NULL || !node->is_put) {
+        return;
+    }
+    if (node->n_children > 0) {
+        (void)replace(index, node, node->flags, false, NULL, 0);
+        return;
+    }
+    struct pin_name gone = *name; /* outlives the nodes whose names we walk */
+    const uint8_t *at = gone.wire;
+    while (node != NULL) {
+        size_t bytes = (size_t)(gone.wire + gone.bytes - at);
+        uninstall(index, node);
+        node = disown(index, at, bytes);
+        at = pin_name_parent(at);
+    }
+}
+
+/* --- zones -------------------------------------------------------------------------------------
+ */
+
+/* Writes the SOA RR of a zone (RFC 1035, section 3.3.13) with the timers CoreDNS's users know. */
+static struct pin_soa *new_soa(const struct pin_zone_spec *spec, uint32_t serial)
+{
+    struct pin_soa *soa = calloc(1, sizeof(*soa));
+    if (soa == NULL) {
+        return NULL;
+    }
+    struct pin_buf w = pin_buf_init(soa->rr, sizeof(soa->rr));
+    size_t rdata_bytes = (size_t)spec->ns[0].bytes + spec->hostmaster.bytes + 20;
+    pin_buf_put_u16(&w, PIN_OWNER_POINTER);
+    pin_buf_put_u16(&w, PIN_TYPE_SOA);
+    pin_buf_put_u16(&w, PIN_CLASS_IN);
+    pin_buf_put_u32(&w, spec->ttl_s);
+    pin_buf_put_u16(&w, (uint16_t)rdata_bytes);
+    pin_buf_put_bytes(&w, spec->ns[0].wire, spec->ns[0].bytes);
+    pin_buf_put_bytes(&w, spec->hostmaster.wire, spec->hostmaster.bytes);
+    pin_buf_put_u32(&w, serial);
+    pin_buf_put_u32(&w, 7200);
+    pin_buf_put_u32(&w, 1800);
+    pin_buf_put_u32(&w, 86400);
+    pin_buf_put_u32(&w, spec->negative_ttl_s);
+    soa->serial = serial;
+    soa->rr_bytes = (uint16_t)pin_buf_used(&w);
+    return soa;
+}
+
+/* Writes the NS RRset of the apex. NULL when memory is out. */
+static struct pin_table *new_ns_table(const struct pin_zone_spec *spec)
+{
+    size_t bytes = spec->n_ns * (12u + PIN_NAME_MAX_BYTES);
+    uint8_t *wire = malloc(bytes);
+    if (wire == NULL) {
+        return NULL;
+    }
+    struct pin_buf w = pin_buf_init(wire, bytes);
+    for (size_t i = 0; i < spec->n_ns; i++) {
+        pin_buf_put_u16(&w, PIN_OWNER_POINTER);
+        pin_buf_put_u16(&w, PIN_TYPE_NS);
+        pin_buf_put_u16(&w, PIN_CLASS_IN);
+        pin_buf_put_u32(&w, spec->ttl_s);
+        pin_buf_put_u16(&w, spec->ns[i].bytes);
+        pin_buf_put_bytes(&w, spec->ns[i].wire, spec->ns[i].bytes);
+    }
+    struct pin_table *table = pin_table_new(&(struct pin_table_spec){
+        .form = PIN_TABLE_FIXED,
+        .n_rr = (uint16_t)spec->n_ns,
+        .wire = wire,
+        .wire_bytes = (uint32_t)pin_buf_used(&w),
+    });
+    free(wire);
+    return table;
+}
+
+static enum pin_err put_apex(
+    struct pin_index *index, struct pin_zone *zone, const struct pin_zone_spec *spec)
+{
+    struct pin_table *ns = new_ns_table(spec);
+    if (ns == NULL) {
+        return PIN_ENOMEM;
+    }
+    struct pin_rrset rrset = {.type = PIN_TYPE_NS, .base = ns};
+    struct pin_node *node = new_node(zone, spec->apex.wire, spec->apex.bytes, &rrset, 1);
+    pin_table_unref(ns);
+    if (node == NULL) {
+        return PIN_ENOMEM;
+    }
+    node->is_put = true;
+    install(index, node);
+    return PIN_OK;
+}
+
+enum pin_err pin_index_add_zone(struct pin_index *index, const struct pin_zone_spec *spec,
+    struct pin_zone **ret_zone, struct pin_why *why)
+{
+    char text[PIN_NAME_TEXT_MAX];
+    pin_name_format(spec->apex.wire, text);
+    if (find(index, spec->apex.wire, spec->apex.bytes) != NULL) {
+        return pin_why_set(why, PIN_EEXISTS, "zone %s is named twice", text);
+    }
+    struct pin_zone **zones = realloc(index->zones, (index->n_zones + 1) * sizeof(*zones));
+    if (zones == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "zone %s", text);
+    }
+    index->zones = zones;
+    struct pin_zone *zone = calloc(1, sizeof(*zone));
+    struct pin_soa *soa = new_soa(spec, spec->serial);
+    if (zone == NULL || soa == NULL) {
+        free(zone);
+        free(soa);
+        return pin_why_set(why, PIN_ENOMEM, "zone %s", text);
+    }
+    *zone = (struct pin_zone){
+        .apex = spec->apex,
+        .soa = soa,
+        .negative_ttl_s = spec->negative_ttl_s,
+        .is_synced_from_clusters = spec->is_synced_from_clusters,
+    };
+    zones[index->n_zones++] = zone;
+    *ret_zone = zone;
+    return put_apex(index, zone, spec);
+}
+
+struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_name *name)
+{
+    struct pin_zone *best = NULL;
+    for (size_t i = 0; i < index->n_zones; i++) {
+        struct pin_zone *zone = index->zones[i];
+        if (pin_name_is_below(name, &zone->apex)
+            && (best == NULL || zone->apex.bytes > best->apex.bytes)) {
+            best = zone;
+        }
+    }
+    return best;
+}
+
+static void free_soa(struct pin_rcu_head *head)
+{
+    free(container_of(head, struct pin_soa, rcu));
+}
+
+void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone)
+{
+    (void)index;
+    struct pin_soa *old = zone->soa;
+    struct pin_soa *soa = malloc(sizeof(*soa));
+    if (soa == NULL) {
+        return; /* the old serial stays; the next round tries again */
+    }
+    memcpy(soa, old, sizeof(*soa));
+    soa->serial = old->serial + 1;
+    struct pin_buf w = pin_buf_init(soa->rr + soa->rr_bytes - 20, 4);
+    pin_buf_put_u32(&w, soa->serial);
+    pin_rcu_assign(zone->soa, soa);
+    pin_rcu_defer(&old->rcu, free_soa);
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+struct pin_index *pin_index_new(void)
+{
+    struct pin_index *index = calloc(1, sizeof(*index));
+    if (index == NULL) {
+        return NULL;
+    }
+    index->nodes = pin_rcu_table_new(INDEX_FIRST_BUCKETS);
+    if (index->nodes == NULL) {
+        free(index);
+        return NULL;
+    }
+    return index;
+}
+
+static void free_node_now(struct pin_rcu_node *link)
+{
+    struct pin_node *node = node_of(link);
+    unref_rrsets(node);
+    free(node);
+}
+
+void pin_index_free(struct pin_index *index)
+{
+    if (index == NULL) {
+        return;
+    }
+    pin_rcu_table_free(index->nodes, free_node_now);
+    for (size_t i = 0; i < index->n_zones; i++) {
+        free(index->zones[i]->soa);
+        free(index->zones[i]);
+    }
+    free(index->zones);
+    pin_slots_done(&index->slots);
+    free(index);
+}
+
+bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint32_t stamp)
+{
+    struct pin_node *node = find(index, name->wire, name->bytes);
+    if (node == NULL) {
+        return false;
+    }
+    node->stamp = stamp;
+    return true;
+}
+
+struct pin_slots *pin_index_slots(struct pin_index *index)
+{
+    return &index->slots;
+}
+
+struct pin_index_size pin_index_size(const struct pin_index *index)
+{
+    return index->size;
+}
