@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One service name over all clusters: contributions, ready endpoints, ports, conflicts (KEP-1645).
+ */
+
+#include "zones/merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- endpoints -----------------------------------------------------------------------------------
+ */
+
+/* Which of a slice's endpoints count, from best to worst (kube-proxy's rule). */
+enum usable {
+    USABLE_READY,
+    USABLE_TERMINATING, /* serving while terminating: only when none is ready */
+    USABLE_NOT,
+};
+
+static enum usable how_usable(const struct pin_endpoint *endpoint)
+{
+    if ((endpoint->flags & PIN_ENDPOINT_READY) != 0) {
+        return USABLE_READY;
+    }
+    uint8_t draining = PIN_ENDPOINT_SERVING | PIN_ENDPOINT_TERMINATING;
+    return (endpoint->flags & draining) == draining ? USABLE_TERMINATING : USABLE_NOT;
+}
+
+static int compare_ready(const void *a, const void *b)
+{
+    const struct pin_ready *x = a;
+    const struct pin_ready *y = b;
+    return pin_ip_cmp(&x->endpoint->ip, &y->endpoint->ip);
+}
+
+/* Sorts and drops addresses that stand twice (in two slices). Returns how many are left. */
+static uint32_t sort_unique(struct pin_ready *ready, uint32_t n)
+{
+    uint32_t kept = 0;
+    qsort(ready, n, sizeof(*ready), compare_ready);
+    for (uint32_t i = 0; i < n; i++) {
+        if (kept == 0 || compare_ready(&ready[kept - 1], &ready[i]) != 0) {
+            ready[kept++] = ready[i];
+        }
+    }
+    return kept;
+}
+
+/* Whether a slice of the member belongs to the contribution being filled. */
+static bool is_slice_of(const struct pin_object *slice, const struct pin_contribution *c)
+{
+    bool is_imported = slice->as.slice.import_service != NULL;
+    if (is_imported != c->is_imported) {
+        return false;
+    }
+    return !is_imported || strcmp(slice->as.slice.source_cluster, c->source) == 0;
+}
+
+static uint8_t family_of(enum pin_family_i family_i)
+{
+    return family_i == PIN_FAMILY_V4 ? 4 : 6;
+}
+
+/* Appends the member's endpoints of one family that are at most `worst` usable. */
+static uint32_t gather(const struct pin_member *member, const struct pin_contribution *c,
+    enum pin_family_i family_i, enum usable worst, struct pin_ready *out)
+{
+    uint32_t n = 0;
+    for (size_t s = 0; s < member->n_slices; s++) {
+        const struct pin_object *slice = member->slices[s];
+        if (slice->as.slice.family != family_of(family_i) || !is_slice_of(slice, c)) {
+            continue;
+        }
+        for (size_t e = 0; e < slice->as.slice.n_endpoints; e++) {
+            const struct pin_endpoint *endpoint = &slice->as.slice.endpoints[e];
+            if (how_usable(endpoint) <= worst) {
+                out[n++] = (struct pin_ready){.endpoint = endpoint, .slice = slice};
+            }
+        }
+    }
+    return n;
+}
+
+static size_t count_known(
+    const struct pin_member *member, const struct pin_contribution *c, enum pin_family_i family_i)
+{
+    size_t n = 0;
+    for (size_t s = 0; s < member->n_slices; s++) {
+        const struct pin_object *slice = member->slices[s];
+        if (slice->as.slice.family == family_of(family_i) && is_slice_of(slice, c)) {
+            n += slice->as.slice.n_endpoints;
+        }
+    }
+    return n;
+}
+
+static bool fill_ready(
+    const struct pin_member *member, struct pin_contribution *c, struct pin_arena *arena)
+{
+    bool show_all = c->service != NULL && c->service->as.service.publish_not_ready;
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        size_t n_known = count_known(member, c, f);
+        if (n_known == 0) {
+            continue;
+        }
+        struct pin_ready *ready = pin_arena_alloc(arena, n_known * sizeof(*ready));
+        if (ready == NULL) {
+            return false;
+        }
+        uint32_t n = gather(member, c, f, show_all ? USABLE_NOT : USABLE_READY, ready);
+        if (n == 0) {
+            n = gather(member, c, f, USABLE_TERMINATING, ready);
+        }
+        c->ready[f] = ready;
+        c->n_ready[f] = sort_unique(ready, n);
+        c->n_total += (uint32_t)n_known;
+    }
+    return true;
+}
+
+/* --- contributions -------------------------------------------------------------------------------
+ */
+
+static bool is_external_name(const struct pin_object *service)
+{
+    return service != NULL && service->as.service.external_name != NULL;
+}
+
+static bool add_own(const struct pin_settings *settings, const struct pin_member *member,
+    struct pin_facts *facts, struct pin_arena *arena)
+{
+    const struct pin_object *service = member->service;
+    if (service == NULL || is_external_name(service)) {
+        return true;
+    }
+    struct pin_contribution *c = &facts->contributions[facts->n_contributions++];
+    *c = (struct pin_contribution){
+        .cluster_id = member->cluster_id,
+        .source = settings->clusters[member->cluster_id].name,
+        .service = service,
+        .since = member->export_ != NULL ? member->export_ : service,
+        .is_exported = member->export_ != NULL,
+        .is_global = service->steering.is_global,
+        .is_unshared = service->steering.is_unshared,
+    };
+    return fill_ready(member, c, arena);
+}
+
+static bool has_imported(const struct pin_facts *facts, const char *source)
+{
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        if (facts->contributions[i].is_imported
+            && strcmp(facts->contributions[i].source, source) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Imported slices count once, and only for source clusters that Pintle does not see itself. */
+static bool add_imported(const struct pin_settings *settings, const struct pin_member *member,
+    struct pin_facts *facts, struct pin_arena *arena)
+{
+    for (size_t s = 0; s < member->n_slices; s++) {
+        const struct pin_slice_body *slice = &member->slices[s]->as.slice;
+        if (slice->import_service == NULL || slice->source_cluster == NULL
+            || pin_settings_cluster(settings, slice->source_cluster) != PIN_CLUSTER_NONE
+            || has_imported(facts, slice->source_cluster)) {
+            continue;
+        }
+        struct pin_contribution *c = &facts->contributions[facts->n_contributions++];
+        *c = (struct pin_contribution){
+            .cluster_id = member->cluster_id,
+            .source = slice->source_cluster,
+            .since = member->import != NULL ? member->import : member->slices[s],
+            .is_imported = true,
+            .is_exported = true,
+        };
+        if (!fill_ready(member, c, arena)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t contributions_max(const struct pin_service_unit *unit)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < unit->n_members; i++) {
+        n += 1 + unit->members[i].n_slices;
+    }
+    return n;
+}
+
+/* --- conflicts
+ * ------------------------------------------------------------------------------------ */
+
+static bool is_contributing(const struct pin_facts *facts, const struct pin_contribution *c)
+{
+    return c->is_exported || c->is_global || (c->is_imported && facts->is_mcs);
+}
+
+/* Whether a was made before b; equal ages go by position, that is by cluster. */
+static bool is_older(const struct pin_object *a, const struct pin_object *b)
+{
+    return b == NULL || a->created_s < b->created_s;
+}
+
+/* Exports count before Cilium's annotation when both make the name. */
+static const struct pin_contribution *oldest_contribution(
+    const struct pin_facts *facts, const struct pin_contribution *after)
+{
+    const struct pin_contribution *best = NULL;
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        const struct pin_contribution *c = &facts->contributions[i];
+        bool is_behind = after == NULL || is_older(after->since, c->since)
+                         || (after->since->created_s == c->since->created_s && c > after);
+        if (is_contributing(facts, c) && is_behind
+            && (best == NULL || is_older(c->since, best->since))) {
+            best = c;
+        }
+    }
+    return best;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool has_port(const struct pin_facts *facts, const struct pin_port *port)
+{
+    for (size_t i = 0; i < facts->n_ports; i++) {
+        const struct pin_port *other = facts->ports[i];
+        bool is_same = port->name != NULL || other->name != NULL
+                           ? is_same_text(port->name, other->name)
+                           : port->protocol == other->protocol && port->port == other->port;
+        if (is_same) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_ports(struct pin_facts *facts, const struct pin_port *ports, size_t n_ports)
+{
+    for (size_t i = 0; i < n_ports; i++) {
+        if (!has_port(facts, &ports[i])) {
+            facts->ports[facts->n_ports++] = &ports[i];
+        }
+    }
+}
+
+static const struct pin_object *oldest_import(const struct pin_service_unit *unit)
+{
+    const struct pin_object *best = NULL;
+    for (size_t i = 0; i < unit->n_members; i++) {
+        const struct pin_object *import = unit->members[i].import;
+        if (import != NULL && is_older(import, best)) {
+            best = import;
+        }
+    }
+    return best;
+}
+
+static size_t ports_max(const struct pin_facts *facts, const struct pin_object *import)
+{
+    size_t n = import != NULL ? import->as.import.n_ports : 0;
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        const struct pin_object *service = facts->contributions[i].service;
+        n += service != NULL ? service->as.service.n_ports : 0;
+    }
+    return n;
+}
+
+/* Type and ports: the oldest contributor decides the type, ports are a union in order of age. */
+static bool settle_conflicts(struct pin_facts *facts, struct pin_arena *arena)
+{
+    const struct pin_object *import = oldest_import(facts->unit);
+    const struct pin_contribution *c = oldest_contribution(facts, NULL);
+    facts->ports = pin_arena_alloc(arena, (ports_max(facts, import) + 1) * sizeof(*facts->ports));
+    if (facts->ports == NULL) {
+        return false;
+    }
+    if (c != NULL && c->service != NULL) {
+        facts->is_headless = c->service->as.service.is_headless;
+        facts->oldest = c->service;
+    } else if (import != NULL) {
+        facts->is_headless = import->as.import.is_headless;
+        facts->oldest = import;
+    }
+    for (; c != NULL; c = oldest_contribution(facts, c)) {
+        if (c->service != NULL) {
+            add_ports(facts, c->service->as.service.ports, c->service->as.service.n_ports);
+        }
+    }
+    if (import != NULL) {
+        add_ports(facts, import->as.import.ports, import->as.import.n_ports);
+    }
+    return true;
+}
+
+static void settle_existence(struct pin_facts *facts)
+{
+    for (size_t i = 0; i < facts->unit->n_members; i++) {
+        const struct pin_member *member = &facts->unit->members[i];
+        bool is_export = member->export_ != NULL && !is_external_name(member->service);
+        facts->is_mcs = facts->is_mcs || is_export || member->import != NULL;
+        facts->exists = facts->exists || is_export || member->import != NULL
+                        || (member->service != NULL && member->service->steering.is_global
+                            && !is_external_name(member->service));
+    }
+}
+
+const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
+    const struct pin_service_unit *unit, struct pin_arena *arena)
+{
+    struct pin_facts *facts = pin_arena_alloc(arena, sizeof(*facts));
+    if (facts == NULL) {
+        return NULL;
+    }
+    facts->unit = unit;
+    facts->contributions =
+        pin_arena_alloc(arena, contributions_max(unit) * sizeof(*facts->contributions));
+    if (facts->contributions == NULL) {
+        return NULL;
+    }
+    settle_existence(facts);
+    for (size_t i = 0; i < unit->n_members; i++) {
+        if (!add_own(settings, &unit->members[i], facts, arena)
+            || !add_imported(settings, &unit->members[i], facts, arena)) {
+            return NULL;
+        }
+    }
+    return settle_conflicts(facts, arena) ? facts : NULL;
+}
+
+const struct pin_contribution *pin_facts_own(const struct pin_facts *facts, uint16_t cluster_id)
+{
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        if (facts->contributions[i].cluster_id == cluster_id
+            && !facts->contributions[i].is_imported) {
+            return &facts->contributions[i];
+        }
+    }
+    return NULL;
+}

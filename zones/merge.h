@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Merge: what all clusters together say about one service name, before anybody asks.
+ *
+ * A *contribution* is one cluster's endpoints for the name: of its own Service, or of
+ * EndpointSlices that an MCS implementation imported there from a cluster that Pintle does not see
+ * itself.
+ */
+
+#include "pintle/base/arena.h"
+
+#include "zones/units.h"
+
+/** Families in arrays: [0] IPv4, [1] IPv6. */
+enum pin_family_i {
+    PIN_FAMILY_V4,
+    PIN_FAMILY_V6,
+    PIN_FAMILY_MAX,
+};
+
+/** One endpoint address that may be shown, and the slice that names its ports. */
+struct pin_ready {
+    const struct pin_endpoint *endpoint;
+    const struct pin_object *slice;
+};
+
+/** One cluster's endpoints for the name. */
+struct pin_contribution {
+    uint16_t cluster_id; /**< Where the data comes from; imported: the importing cluster. */
+    const char *source;  /**< Cluster id in names of endpoints; may have two labels. */
+    const struct pin_object *service; /**< NULL when imported. */
+    const struct pin_object *since; /**< Export, import or Service whose age counts in conflicts. */
+    bool is_imported;
+    bool is_exported; /**< By an MCS ServiceExport. */
+    bool is_global;   /**< By Cilium's annotation. */
+    bool is_unshared;
+    const struct pin_ready *ready[PIN_FAMILY_MAX]; /**< Ascending address, each once. */
+    uint32_t n_ready[PIN_FAMILY_MAX];
+    uint32_t n_total; /**< Addresses known, ready or not, both families. */
+};
+
+/** All of it. Lives in the arena it was made in. */
+struct pin_facts {
+    const struct pin_service_unit *unit;
+    struct pin_contribution *contributions;
+    size_t n_contributions;
+    const struct pin_port **ports; /**< Union over the contributors; the older one wins. */
+    size_t n_ports;
+    const struct pin_object
+        *oldest; /**< Contributing object whose annotations count for the name. */
+    bool exists; /**< Has a name in the clusterset zone. */
+    bool is_mcs; /**< Some cluster has an MCS export or import. */
+    bool is_headless;
+};
+
+/** Endpoints ready for use: the larger of the two families, which show the same pods. */
+static inline uint32_t pin_contribution_ready(const struct pin_contribution *c)
+{
+    return c->n_ready[0] > c->n_ready[1] ? c->n_ready[0] : c->n_ready[1];
+}
+
+/** Collects the facts of a unit in `arena`. NULL when memory is out. Cost: a sort of its endpoints.
+ */
+const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
+    const struct pin_service_unit *unit, struct pin_arena *arena);
+
+/** The contribution of a cluster's own Service, or NULL. */
+const struct pin_contribution *pin_facts_own(const struct pin_facts *facts, uint16_t cluster_id);

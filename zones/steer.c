@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Which addresses a viewer is shown, with which weights, and why. */
+
+#include "zones/steer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "zones/steer_address.h"
+
+struct pin_viewer pin_viewer_of(const struct pin_settings *settings, uint16_t view_id)
+{
+    if (view_id == 0) {
+        return (struct pin_viewer){.cluster_id = PIN_CLUSTER_NONE, .network = 0};
+    }
+    uint16_t cluster_id = (uint16_t)(view_id - 1);
+    return (struct pin_viewer){
+        .cluster_id = cluster_id, .network = settings->clusters[cluster_id].network};
+}
+
+const char *pin_via_text(enum pin_via via)
+{
+    static const char *const texts[] = {
+        [PIN_VIA_ENDPOINT] = "endpoint",
+        [PIN_VIA_CLUSTER_IP] = "clusterIP",
+        [PIN_VIA_IMPORT_IP] = "importIP",
+        [PIN_VIA_BALANCER] = "loadBalancer",
+        [PIN_VIA_GATEWAY] = "gateway",
+    };
+    return texts[via];
+}
+
+/* --- rows ----------------------------------------------------------------------------------------
+ */
+
+/* Adds a line of explanation; NULL when memory is out (the answer stands without it). */
+static struct pin_backend_row *add_row(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_backend_row *row)
+{
+    plan->rows =
+        pin_steer_grow(steer, plan->rows, plan->n_rows, &plan->cap_rows, sizeof(*plan->rows));
+    if (plan->rows == NULL) {
+        plan->n_rows = 0;
+        plan->cap_rows = 0;
+        return NULL;
+    }
+    plan->rows[plan->n_rows] = *row;
+    return &plan->rows[plan->n_rows++];
+}
+
+/* --- who contributes to a clusterset name
+ * --------------------------------------------------------- */
+
+/* NULL when the contribution counts for the viewer, else why not. */
+static const char *why_excluded(const struct pin_facts *facts, const struct pin_contribution *c,
+    struct pin_viewer viewer, const struct pin_contribution *own)
+{
+    bool is_own = c == own;
+    if (facts->is_mcs) {
+        if (c->is_exported || (c->is_global && (is_own || !c->is_unshared))) {
+            return NULL;
+        }
+        return "not exported";
+    }
+    bool sees_own_only = own != NULL && !own->is_global && viewer.cluster_id != PIN_CLUSTER_NONE;
+    if (sees_own_only) {
+        return is_own ? NULL : "the asker's own Service is not global";
+    }
+    if (!c->is_global) {
+        return "not global";
+    }
+    return is_own || !c->is_unshared ? NULL : "not shared (service.cilium.io/shared: false)";
+}
+
+/* The affinity the viewer's own objects ask for. */
+static enum pin_affinity viewer_affinity(const struct pin_facts *facts, struct pin_viewer viewer)
+{
+    const struct pin_member *member = pin_unit_member(facts->unit, viewer.cluster_id);
+    if (viewer.cluster_id == PIN_CLUSTER_NONE || member == NULL) {
+        return PIN_AFFINITY_UNSET;
+    }
+    const struct pin_object *objects[] = {member->service, member->export_, member->import};
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        if (objects[i] != NULL && objects[i]->steering.affinity != PIN_AFFINITY_UNSET) {
+            return objects[i]->steering.affinity;
+        }
+    }
+    return PIN_AFFINITY_UNSET;
+}
+
+/* Local first or remote first, as long as the preferred side has a ready endpoint (Cilium's rule).
+ */
+static const char *why_not_preferred(
+    enum pin_affinity affinity, bool is_own, uint32_t n_own, uint32_t n_remote)
+{
+    if (affinity == PIN_AFFINITY_LOCAL) {
+        if (n_own > 0 && !is_own) {
+            return "affinity local: the asker's own cluster has ready endpoints";
+        }
+    }
+    if (affinity == PIN_AFFINITY_REMOTE) {
+        if (n_remote > 0 && is_own) {
+            return "affinity remote: another cluster has ready endpoints";
+        }
+    }
+    return NULL;
+}
+
+static uint32_t cluster_weight(const struct pin_steer *steer, const struct pin_contribution *c)
+{
+    const struct pin_object *objects[] = {c->service, c->since};
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        if (objects[i] != NULL && objects[i]->steering.weight != PIN_WEIGHT_UNSET) {
+            return objects[i]->steering.weight;
+        }
+    }
+    return steer->settings->clusters[c->cluster_id].weight;
+}
+
+/* --- a service name
+ * ------------------------------------------------------------------------------- */
+
+/* What is known of one backend while its contributions are gone through. */
+struct backend {
+    const struct pin_facts *facts;
+    struct pin_viewer viewer;
+    const struct pin_contribution *own;
+    uint32_t backend_i;
+    enum pin_affinity affinity;
+    uint32_t n_own;          /* ready endpoints in the viewer's own cluster */
+    uint32_t n_remote;       /* ... and in all others */
+    bool has_cluster_weight; /* some contribution has one: the others count 1 */
+    const char *kind;
+    uint32_t weight; /* of the backendRef */
+};
+
+static void count_sides(const struct pin_steer *steer, struct backend *b)
+{
+    for (size_t i = 0; i < b->facts->n_contributions; i++) {
+        const struct pin_contribution *c = &b->facts->contributions[i];
+        if (why_excluded(b->facts, c, b->viewer, b->own) != NULL) {
+            continue;
+        }
+        uint32_t n_ready = pin_contribution_ready(c);
+        b->n_own += c == b->own ? n_ready : 0;
+        b->n_remote += c == b->own ? 0 : n_ready;
+        b->has_cluster_weight =
+            b->has_cluster_weight || cluster_weight(steer, c) != PIN_WEIGHT_UNSET;
+    }
+}
+
+/* Adds the addresses of one contribution as a group, and its line of explanation. */
+static void add_contribution(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct backend *b, const struct pin_contribution *c, const char *excluded)
+{
+    uint32_t weight = cluster_weight(steer, c);
+    struct pin_backend_row row = {
+        .kind = b->kind,
+        .namespace_name = b->facts->unit->namespace_name,
+        .name = b->facts->unit->name,
+        .cluster_id = c->cluster_id,
+        .weight = b->weight,
+        .cluster_weight = weight,
+        .affinity = b->affinity,
+        .n_ready = pin_contribution_ready(c),
+        .n_total = c->n_total,
+        .reason = excluded,
+    };
+    if (row.reason == NULL && weight == 0) {
+        row.reason = "cluster weight 0";
+    }
+    if (row.reason == NULL && row.n_ready == 0) {
+        row.reason = "no ready endpoint";
+    }
+    if (row.reason == NULL) {
+        struct pin_address_want want = {
+            .backend_i = b->backend_i,
+            .weight = !b->has_cluster_weight       ? 0
+                      : weight == PIN_WEIGHT_UNSET ? 1
+                                                   : weight,
+        };
+        row.reason = pin_steer_addresses(steer, plan, c, b->viewer, &want);
+        row.is_used = want.is_used;
+    }
+    (void)add_row(steer, plan, &row);
+}
+
+static uint32_t count_eligible_ready(const struct backend *b)
+{
+    return b->n_own + b->n_remote;
+}
+
+/* An import's own addresses stand for all its endpoints (KEP-1645: spec.ips). */
+static bool add_import_ips(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct backend *b)
+{
+    const struct pin_member *member = pin_unit_member(b->facts->unit, b->viewer.cluster_id);
+    if (b->viewer.cluster_id == PIN_CLUSTER_NONE || member == NULL || member->import == NULL
+        || member->import->as.import.is_headless || member->import->as.import.n_ips == 0
+        || pin_steer_mode(steer, member->import, b->viewer.cluster_id) == PIN_ADDRESS_ENDPOINTS) {
+        return false;
+    }
+    const struct pin_import_body *import = &member->import->as.import;
+    uint32_t n_ready = count_eligible_ready(b);
+    uint32_t n_added = pin_steer_add_ips(steer, plan, import->ips, import->n_ips,
+        &(struct pin_share){.via = PIN_VIA_IMPORT_IP, .cluster_id = b->viewer.cluster_id},
+        b->backend_i, n_ready > 0 ? n_ready : 1);
+    (void)add_row(steer, plan,
+        &(struct pin_backend_row){
+            .kind = "ServiceImport",
+            .namespace_name = member->import->namespace_name,
+            .name = member->import->name,
+            .cluster_id = b->viewer.cluster_id,
+            .weight = b->weight,
+            .cluster_weight = PIN_WEIGHT_UNSET,
+            .n_ready = n_ready,
+            .n_total = n_ready,
+            .is_used = n_added > 0,
+            .reason = n_added > 0 ? "the import's own addresses"
+                                  : "the import has no address of this family",
+        });
+    return true;
+}
+
+static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan, struct backend *b)
+{
+    b->own = b->viewer.cluster_id != PIN_CLUSTER_NONE
+                 ? pin_facts_own(b->facts, b->viewer.cluster_id)
+                 : NULL;
+    b->affinity = viewer_affinity(b->facts, b->viewer);
+    count_sides(steer, b);
+    if (add_import_ips(steer, plan, b)) {
+        return;
+    }
+    for (size_t i = 0; i < b->facts->n_contributions; i++) {
+        const struct pin_contribution *c = &b->facts->contributions[i];
+        const char *excluded = why_excluded(b->facts, c, b->viewer, b->own);
+        if (excluded == NULL) {
+            excluded = why_not_preferred(b->affinity, c == b->own, b->n_own, b->n_remote);
+        }
+        add_contribution(steer, plan, b, c, excluded);
+    }
+}
+
+struct pin_plan pin_steer_service(const struct pin_steer *steer, const struct pin_facts *facts,
+    struct pin_viewer viewer, enum pin_family_i family_i)
+{
+    struct pin_plan plan = {.family_i = family_i};
+    struct backend b = {
+        .facts = facts, .viewer = viewer, .kind = "Service", .weight = PIN_WEIGHT_UNSET};
+    uint32_t weight = 1;
+    plan.rule = facts->is_mcs ? "exported to the clusterset (ServiceExport or ServiceImport)"
+                              : "global service (service.cilium.io/global)";
+    plan_clusterset(steer, &plan, &b);
+    pin_steer_finish(&plan, &weight);
+    return plan;
+}
+
+/* --- a route
+ * -------------------------------------------------------------------------------------- */
+
+const struct pin_route_rule *pin_route_rule(const struct pin_object *route)
+{
+    for (size_t i = 0; i < route->as.route.n_rules; i++) {
+        if (!route->as.route.rules[i].needs_l7) {
+            return &route->as.route.rules[i];
+        }
+    }
+    return NULL;
+}
+
+/* The facts of a service a route draws on; the route depends on it from now on. */
+static const struct pin_facts *facts_for_route(const struct pin_steer *steer,
+    struct pin_route_unit *route, const char *namespace_name, const char *name)
+{
+    struct pin_service_unit *unit = pin_unit_service(steer->catalog, namespace_name, name);
+    if (unit == NULL) {
+        return NULL;
+    }
+    pin_unit_depend(route, &unit->subject);
+    return pin_merge_facts(steer->settings, unit, steer->arena);
+}
+
+static void add_missing(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_backend_ref *ref, uint16_t cluster_id, const char *reason)
+{
+    (void)add_row(steer, plan,
+        &(struct pin_backend_row){
+            .kind = ref->kind_text,
+            .namespace_name = ref->namespace_name,
+            .name = ref->name,
+            .cluster_id = cluster_id,
+            .weight = ref->weight,
+            .cluster_weight = PIN_WEIGHT_UNSET,
+            .reason = reason,
+        });
+}
+
+/* A Service of the route's own cluster. */
+static void plan_service_ref(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_backend_ref *ref, struct backend *b)
+{
+    b->facts = facts_for_route(steer, route, ref->namespace_name, ref->name);
+    const struct pin_contribution *c =
+        b->facts != NULL ? pin_facts_own(b->facts, route->cluster_id) : NULL;
+    if (c == NULL) {
+        add_missing(steer, plan, ref, route->cluster_id, "Service not found");
+        return;
+    }
+    add_contribution(steer, plan, b, c, NULL);
+}
+
+/* Whether an AWS import admits exports of that cluster (annotations aws-eks-cluster-name and
+ * aws-vpc). */
+static bool is_admitted(const struct pin_settings *settings,
+    const struct pin_aws_import_body *import, uint16_t cluster_id)
+{
+    const struct pin_cluster_settings *cluster = &settings->clusters[cluster_id];
+    return (import->cluster == NULL || strcmp(import->cluster, cluster->name) == 0)
+           && (import->network == NULL
+               || strcmp(import->network, settings->networks[cluster->network].name) == 0);
+}
+
+/* The endpoints behind one cluster's AWS export. */
+static void plan_aws_export(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_member *exporter, struct backend *b)
+{
+    const struct pin_object *export_ = exporter->aws_export;
+    const char *service =
+        export_->as.aws_export.service != NULL ? export_->as.aws_export.service : export_->name;
+    b->facts = facts_for_route(steer, route, export_->namespace_name, service);
+    const struct pin_contribution *c =
+        b->facts != NULL ? pin_facts_own(b->facts, exporter->cluster_id) : NULL;
+    if (c == NULL) {
+        return;
+    }
+    uint32_t weight = cluster_weight(steer, c);
+    b->has_cluster_weight = b->has_cluster_weight || weight != PIN_WEIGHT_UNSET;
+    add_contribution(steer, plan, b, c, NULL);
+}
+
+/* Whether any admitted exporter carries a weight of its own; then the others count 1. */
+static bool has_weighted_exporter(
+    const struct pin_steer *steer, const struct pin_service_unit *unit)
+{
+    for (size_t i = 0; i < unit->n_members; i++) {
+        const struct pin_member *member = &unit->members[i];
+        bool is_weighted =
+            steer->settings->clusters[member->cluster_id].weight != PIN_WEIGHT_UNSET
+            || (member->service != NULL && member->service->steering.weight != PIN_WEIGHT_UNSET);
+        if (member->aws_export != NULL && is_weighted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A ServiceImport of application-networking.k8s.aws: every cluster's export of that name. */
+static void plan_aws_ref(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_backend_ref *ref, struct backend *b)
+{
+    struct pin_service_unit *at = pin_unit_service(steer->catalog, ref->namespace_name, ref->name);
+    if (at == NULL) {
+        return;
+    }
+    pin_unit_depend(route, &at->subject);
+    const struct pin_member *importer = pin_unit_member(at, route->cluster_id);
+    if (importer == NULL || importer->aws_import == NULL) {
+        add_missing(steer, plan, ref, route->cluster_id, "ServiceImport not found");
+        return;
+    }
+    const struct pin_aws_import_body *import = &importer->aws_import->as.aws_import;
+    if (import->export_name != NULL) {
+        at = pin_unit_service(steer->catalog, ref->namespace_name, import->export_name);
+        if (at == NULL) {
+            return;
+        }
+        pin_unit_depend(route, &at->subject);
+    }
+    bool has_export = false;
+    b->has_cluster_weight = has_weighted_exporter(steer, at);
+    for (size_t i = 0; i < at->n_members; i++) {
+        const struct pin_member *exporter = &at->members[i];
+        if (exporter->aws_export != NULL
+            && is_admitted(steer->settings, import, exporter->cluster_id)) {
+            has_export = true;
+            plan_aws_export(steer, plan, route, exporter, b);
+        }
+    }
+    if (!has_export) {
+        add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "no cluster exports it (ServiceExport)");
+    }
+}
+
+static void plan_ref(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_backend_ref *ref, struct backend *b)
+{
+    switch (ref->kind) {
+    case PIN_BACKEND_SERVICE:
+        plan_service_ref(steer, plan, route, ref, b);
+        break;
+    case PIN_BACKEND_AWS_IMPORT:
+        plan_aws_ref(steer, plan, route, ref, b);
+        break;
+    case PIN_BACKEND_IMPORT:
+        b->facts = facts_for_route(steer, route, ref->namespace_name, ref->name);
+        if (b->facts != NULL && b->facts->exists) {
+            plan_clusterset(steer, plan, b);
+        } else {
+            add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "no cluster exports it");
+        }
+        break;
+    case PIN_BACKEND_OTHER:
+        add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "this kind of backend has no address");
+        break;
+    }
+}
+
+/* A route that needs L7 answers the addresses of its Gateways. */
+static void plan_gateways(
+    const struct pin_steer *steer, struct pin_plan *plan, struct pin_route_unit *route)
+{
+    const struct pin_route_body *body = &route->object->as.route;
+    plan->is_l7 = true;
+    plan->rule = "the rules match paths, headers or methods: the Gateways' addresses";
+    for (size_t i = 0; i < body->n_parents; i++) {
+        struct pin_gateway_unit *gateway = pin_unit_gateway(steer->catalog, route->cluster_id,
+            body->parents[i].namespace_name, body->parents[i].name);
+        if (gateway == NULL) {
+            continue;
+        }
+        pin_unit_depend(route, &gateway->subject);
+        uint32_t n_added = 0;
+        if (gateway->object != NULL) {
+            const struct pin_gateway_body *g = &gateway->object->as.gateway;
+            n_added = pin_steer_add_ips(steer, plan, g->addresses, g->n_addresses,
+                &(struct pin_share){.via = PIN_VIA_GATEWAY, .cluster_id = route->cluster_id}, 0, 1);
+        }
+        (void)add_row(steer, plan,
+            &(struct pin_backend_row){
+                .kind = "Gateway",
+                .namespace_name = body->parents[i].namespace_name,
+                .name = body->parents[i].name,
+                .cluster_id = route->cluster_id,
+                .weight = PIN_WEIGHT_UNSET,
+                .cluster_weight = PIN_WEIGHT_UNSET,
+                .is_used = n_added > 0,
+                .reason = gateway->object == NULL ? "Gateway not found"
+                          : n_added == 0          ? "its status has no address of this family"
+                                                  : "",
+            });
+    }
+}
+
+static void plan_backends(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_route_rule *rule, struct pin_viewer viewer)
+{
+    plan->rule = "weights of the first rule without path, header or method match";
+    for (size_t i = 0; i < rule->n_backends; i++) {
+        const struct pin_backend_ref *ref = &rule->backends[i];
+        if (ref->weight == 0) {
+            add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "weight 0");
+            continue;
+        }
+        struct backend b = {.viewer = viewer,
+            .backend_i = (uint32_t)i,
+            .kind = ref->kind_text,
+            .weight = ref->weight};
+        plan_ref(steer, plan, route, ref, &b);
+    }
+}
+
+struct pin_plan pin_steer_route(const struct pin_steer *steer, struct pin_route_unit *route,
+    struct pin_viewer viewer, enum pin_family_i family_i)
+{
+    struct pin_plan plan = {.family_i = family_i};
+    const struct pin_route_rule *rule = pin_route_rule(route->object);
+    if (rule == NULL) {
+        uint32_t weight = 1;
+        plan_gateways(steer, &plan, route);
+        pin_steer_finish(&plan, &weight);
+        return plan;
+    }
+    uint32_t *weights = pin_arena_alloc(steer->arena, (rule->n_backends + 1) * sizeof(*weights));
+    if (weights == NULL) {
+        plan.is_out_of_memory = true;
+        return plan;
+    }
+    for (size_t i = 0; i < rule->n_backends; i++) {
+        weights[i] = rule->backends[i].weight;
+    }
+    plan_backends(steer, &plan, route, rule, viewer);
+    pin_steer_finish(&plan, weights);
+    return plan;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Steer: for one viewer, which addresses a name shows, with which weights, and why.
+ *
+ * The result is a *plan*: what compile.c turns into wire tables and what explain prints, so that
+ * both always agree. Pure: reads units and settings, allocates from the arena it is given, changes
+ * nothing but the dependencies of the route it steers.
+ */
+
+#include "zones/merge.h"
+#include "zones/weight.h"
+
+/** Whose answers are planned. */
+struct pin_viewer {
+    uint16_t cluster_id; /**< PIN_CLUSTER_NONE for an asker in no cluster. */
+    uint16_t network;    /**< Position in pin_settings.networks. */
+};
+
+/** What kind of address it is. */
+enum pin_via {
+    PIN_VIA_ENDPOINT,
+    PIN_VIA_CLUSTER_IP,
+    PIN_VIA_IMPORT_IP,
+    PIN_VIA_BALANCER,
+    PIN_VIA_GATEWAY,
+};
+
+/** One address of an answer. */
+struct pin_share {
+    struct pin_ip ip;
+    enum pin_via via;
+    uint32_t group_i;
+    uint64_t weight; /**< Filled when the plan is finished; 1 or more. */
+    uint16_t cluster_id;
+    const struct pin_contribution
+        *contribution;             /**< NULL for import IPs and an L7 route's gateways. */
+    const struct pin_ready *ready; /**< PIN_VIA_ENDPOINT only. */
+};
+
+/** One line of the explanation: a backend's part in one cluster. */
+struct pin_backend_row {
+    const char *kind;
+    const char *namespace_name;
+    const char *name;
+    uint16_t cluster_id; /**< PIN_CLUSTER_NONE when it is in none. */
+    uint32_t weight;     /**< Of the backendRef; PIN_WEIGHT_UNSET at service names. */
+    uint32_t cluster_weight;
+    enum pin_affinity affinity;
+    uint32_t n_ready;
+    uint32_t n_total;
+    bool is_used;
+    const char *reason;
+};
+
+/** Answer plan for one viewer and family. */
+struct pin_plan {
+    enum pin_family_i family_i;
+    struct pin_share *shares; /**< Finished: by backend, cluster, address; each address once. */
+    size_t n_shares;
+    struct pin_weight_group *groups;
+    size_t n_groups;
+    struct pin_backend_row *rows;
+    size_t n_rows;
+    const char *rule; /**< Which rule made it, for people. */
+    bool has_port_mismatch;
+    bool is_l7;
+    bool is_out_of_memory;
+
+    size_t cap_shares; /**< The rest is steer.c's. */
+    size_t cap_groups;
+    size_t cap_rows;
+};
+
+/** What steering reads. */
+struct pin_steer {
+    struct pin_catalog *catalog;
+    const struct pin_settings *settings;
+    struct pin_arena *arena;
+};
+
+/** The viewer behind a view id. */
+struct pin_viewer pin_viewer_of(const struct pin_settings *settings, uint16_t view_id);
+
+/** Plans a service's name in the clusterset zone. */
+struct pin_plan pin_steer_service(const struct pin_steer *steer, const struct pin_facts *facts,
+    struct pin_viewer viewer, enum pin_family_i family_i);
+
+/**
+ * Plans a route's assigned name. Notes in the route what its answer depends on.
+ * Cost: the endpoints of its backends.
+ */
+struct pin_plan pin_steer_route(const struct pin_steer *steer, struct pin_route_unit *route,
+    struct pin_viewer viewer, enum pin_family_i family_i);
+
+/** The rule of a route that decides its answer: the first without L7 match; NULL when each needs
+ * L7. */
+const struct pin_route_rule *pin_route_rule(const struct pin_object *route);
+
+/** The port behind a share for a port of the name; 0 when it has none (host byte order). */
+uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port);
+
+/** "endpoint", "clusterIP", "importIP", "loadBalancer", "gateway". */
+const char *pin_via_text(enum pin_via via);
+
+/** How a headless endpoint shows to a viewer: its own address when near, else that network's
+ * gateways. */
+bool pin_steer_is_near(
+    const struct pin_steer *steer, const struct pin_contribution *c, struct pin_viewer viewer);

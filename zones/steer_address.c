@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From one cluster's endpoints to the addresses that stand for them in somebody's view. */
+
+#include "zones/steer_address.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void *pin_steer_grow(
+    const struct pin_steer *steer, void *items, size_t n, size_t *cap, size_t item_bytes)
+{
+    if (n < *cap) {
+        return items;
+    }
+    size_t wanted = *cap == 0 ? 8 : 2 * *cap;
+    void *grown = pin_arena_alloc(steer->arena, wanted * item_bytes);
+    if (grown != NULL && n > 0) {
+        memcpy(grown, items, n * item_bytes);
+    }
+    *cap = grown != NULL ? wanted : *cap;
+    return grown;
+}
+
+/* --- groups and shares
+ * ---------------------------------------------------------------------------- */
+
+static bool add_group(
+    const struct pin_steer *steer, struct pin_plan *plan, uint32_t backend_i, uint64_t weight)
+{
+    struct pin_weight_group *groups = pin_steer_grow(
+        steer, plan->groups, plan->n_groups, &plan->cap_groups, sizeof(*plan->groups));
+    if (groups == NULL) {
+        plan->is_out_of_memory = true;
+        return false;
+    }
+    plan->groups = groups;
+    groups[plan->n_groups++] = (struct pin_weight_group){.backend_i = backend_i, .weight = weight};
+    return true;
+}
+
+/* Adds a share to the last group. */
+static void add_share(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_share *share)
+{
+    struct pin_share *shares = pin_steer_grow(
+        steer, plan->shares, plan->n_shares, &plan->cap_shares, sizeof(*plan->shares));
+    if (shares == NULL) {
+        plan->is_out_of_memory = true;
+        return;
+    }
+    plan->shares = shares;
+    shares[plan->n_shares] = *share;
+    shares[plan->n_shares++].group_i = (uint32_t)(plan->n_groups - 1);
+    plan->groups[plan->n_groups - 1].n_items++;
+}
+
+static uint8_t family(const struct pin_plan *plan)
+{
+    return plan->family_i == PIN_FAMILY_V4 ? 4 : 6;
+}
+
+uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_ip *ips, size_t n_ips, const struct pin_share *like, uint32_t backend_i,
+    uint64_t weight)
+{
+    uint32_t n_added = 0;
+    for (size_t i = 0; i < n_ips; i++) {
+        if (ips[i].family != family(plan)) {
+            continue;
+        }
+        if (n_added == 0 && !add_group(steer, plan, backend_i, weight)) {
+            return 0;
+        }
+        struct pin_share share = *like;
+        share.ip = ips[i];
+        add_share(steer, plan, &share);
+        n_added++;
+    }
+    return n_added;
+}
+
+/* --- address modes
+ * -------------------------------------------------------------------------------- */
+
+enum pin_address_mode pin_steer_mode(
+    const struct pin_steer *steer, const struct pin_object *object, uint16_t cluster_id)
+{
+    if (object != NULL && object->steering.address != PIN_ADDRESS_UNSET) {
+        return object->steering.address;
+    }
+    if (object != NULL) {
+        char key[512]; /* "/name": a cluster-scoped object's key */
+        size_t bytes = strnlen(object->namespace_name, sizeof(key) - 2);
+        key[0] = '/';
+        memcpy(key + 1, object->namespace_name, bytes);
+        const struct pin_object *ns = pin_map_find(
+            &steer->catalog->clusters[cluster_id].objects[PIN_KIND_NAMESPACE], key, bytes + 1);
+        if (ns != NULL && ns->steering.address != PIN_ADDRESS_UNSET) {
+            return ns->steering.address;
+        }
+    }
+    enum pin_address_mode mode = steer->settings->clusters[cluster_id].address;
+    return mode != PIN_ADDRESS_UNSET ? mode : steer->settings->address;
+}
+
+static uint16_t network_of(const struct pin_steer *steer, const struct pin_contribution *c)
+{
+    return steer->settings->clusters[c->cluster_id].network;
+}
+
+bool pin_steer_is_near(
+    const struct pin_steer *steer, const struct pin_contribution *c, struct pin_viewer viewer)
+{
+    enum pin_address_mode mode = pin_steer_mode(steer, c->service, c->cluster_id);
+    return mode == PIN_ADDRESS_ENDPOINTS
+           || (mode != PIN_ADDRESS_GATEWAY && viewer.network == network_of(steer, c));
+}
+
+/* The port number behind a slice's port of that name; 0 when it has none. */
+static uint16_t slice_port(const struct pin_object *slice, const char *name)
+{
+    const struct pin_slice_body *body = &slice->as.slice;
+    for (size_t i = 0; i < body->n_ports; i++) {
+        const char *other = body->ports[i].name;
+        if (other == name || (other != NULL && name != NULL && strcmp(other, name) == 0)) {
+            return body->ports[i].port;
+        }
+    }
+    return 0;
+}
+
+/* Whether every port of the Service is the port its endpoints listen on. */
+static bool are_ports_equal(const struct pin_plan *plan, const struct pin_contribution *c)
+{
+    const struct pin_service_body *service = &c->service->as.service;
+    const struct pin_ready *ready = c->ready[plan->family_i];
+    for (size_t i = 0; i < service->n_ports; i++) {
+        const struct pin_port *port = &service->ports[i];
+        uint16_t target = port->target_port;
+        if (target == 0 && c->n_ready[plan->family_i] > 0) {
+            target = slice_port(ready[0].slice, port->name);
+        }
+        if (target != 0 && target != port->port) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_endpoints(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_address_want *want)
+{
+    uint32_t n_ready = c->n_ready[plan->family_i];
+    if (n_ready == 0
+        || !add_group(steer, plan, want->backend_i, want->weight != 0 ? want->weight : n_ready)) {
+        return;
+    }
+    for (uint32_t i = 0; i < n_ready; i++) {
+        add_share(steer, plan,
+            &(struct pin_share){.ip = c->ready[plan->family_i][i].endpoint->ip,
+                .via = PIN_VIA_ENDPOINT,
+                .cluster_id = c->cluster_id,
+                .contribution = c,
+                .ready = &c->ready[plan->family_i][i]});
+    }
+    want->is_used = true;
+}
+
+static void add_fixed(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, enum pin_via via, struct pin_address_want *want)
+{
+    const struct pin_network *network = &steer->settings->networks[network_of(steer, c)];
+    const struct pin_service_body *service = c->service != NULL ? &c->service->as.service : NULL;
+    const struct pin_ip *ips = network->gateways;
+    size_t n_ips = network->n_gateways;
+    if (via == PIN_VIA_CLUSTER_IP) {
+        ips = service != NULL ? service->cluster_ips : NULL;
+        n_ips = service != NULL ? service->n_cluster_ips : 0;
+    } else if (via == PIN_VIA_BALANCER) {
+        ips = service != NULL ? service->balancer_ips : NULL;
+        n_ips = service != NULL ? service->n_balancer_ips : 0;
+    }
+    struct pin_share like = {.via = via, .cluster_id = c->cluster_id, .contribution = c};
+    uint64_t weight = want->weight != 0 ? want->weight : pin_contribution_ready(c);
+    if (pin_steer_add_ips(steer, plan, ips, n_ips, &like, want->backend_i, weight) > 0) {
+        want->is_used = true;
+    }
+}
+
+static const char *add_far(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_address_want *want)
+{
+    add_fixed(steer, plan, c, PIN_VIA_GATEWAY, want);
+    if (!want->is_used) {
+        add_fixed(steer, plan, c, PIN_VIA_BALANCER, want);
+    }
+    return want->is_used ? "another network: by its gateway or load balancer"
+                         : "another network without gateway or load-balancer address";
+}
+
+static const char *add_near(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_address_want *want)
+{
+    bool can_map = c->service != NULL && c->service->as.service.n_cluster_ips > 0
+                   && steer->settings->networks[network_of(steer, c)].cluster_ips_routable;
+    if (c->service == NULL || are_ports_equal(plan, c)) {
+        add_endpoints(steer, plan, c, want);
+        return want->is_used ? NULL : "no endpoint of this family";
+    }
+    if (can_map) {
+        add_fixed(steer, plan, c, PIN_VIA_CLUSTER_IP, want);
+        return "ports differ from target ports: by its ClusterIP, which is routable";
+    }
+    add_endpoints(steer, plan, c, want);
+    plan->has_port_mismatch = true;
+    return "ports differ from target ports: connect to the target port, or ask SRV";
+}
+
+static const char *add_auto(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want)
+{
+    if (viewer.cluster_id == c->cluster_id && c->service != NULL
+        && c->service->as.service.n_cluster_ips > 0) {
+        add_fixed(steer, plan, c, PIN_VIA_CLUSTER_IP, want);
+        return want->is_used ? "the asker's own cluster: by its ClusterIP"
+                             : "no ClusterIP of this family";
+    }
+    if (viewer.cluster_id == c->cluster_id) {
+        add_endpoints(steer, plan, c, want);
+        return want->is_used ? NULL : "no endpoint of this family";
+    }
+    return viewer.network == network_of(steer, c) ? add_near(steer, plan, c, want)
+                                                  : add_far(steer, plan, c, want);
+}
+
+const char *pin_steer_addresses(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want)
+{
+    switch (pin_steer_mode(steer, c->service, c->cluster_id)) {
+    case PIN_ADDRESS_ENDPOINTS:
+        add_endpoints(steer, plan, c, want);
+        return want->is_used ? NULL : "no endpoint of this family";
+    case PIN_ADDRESS_CLUSTER_IP:
+        add_fixed(steer, plan, c, PIN_VIA_CLUSTER_IP, want);
+        return want->is_used ? NULL : "no ClusterIP of this family";
+    case PIN_ADDRESS_LOAD_BALANCER:
+        add_fixed(steer, plan, c, PIN_VIA_BALANCER, want);
+        return want->is_used ? NULL : "no load-balancer address of this family";
+    case PIN_ADDRESS_GATEWAY:
+        add_fixed(steer, plan, c, PIN_VIA_GATEWAY, want);
+        return want->is_used ? NULL : "its network has no gateway of this family";
+    case PIN_ADDRESS_UNSET:
+    case PIN_ADDRESS_AUTO:
+        break;
+    }
+    return add_auto(steer, plan, c, viewer, want);
+}
+
+uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port)
+{
+    if (share->via == PIN_VIA_ENDPOINT) {
+        return slice_port(share->ready->slice, port->name);
+    }
+    if (share->contribution == NULL || share->contribution->service == NULL) {
+        return port->port;
+    }
+    const struct pin_service_body *service = &share->contribution->service->as.service;
+    for (size_t i = 0; i < service->n_ports; i++) {
+        const char *name = service->ports[i].name;
+        if (name == port->name
+            || (name != NULL && port->name != NULL && strcmp(name, port->name) == 0)) {
+            return service->ports[i].port;
+        }
+    }
+    return 0;
+}
+
+/* --- finish
+ * --------------------------------------------------------------------------------------- */
+
+static int compare_ip(const void *a, const void *b)
+{
+    const struct pin_share *x = a;
+    const struct pin_share *y = b;
+    int order = pin_ip_cmp(&x->ip, &y->ip);
+    return order != 0 ? order : (x->group_i > y->group_i) - (x->group_i < y->group_i);
+}
+
+/* Groups are added backend by backend and cluster by cluster, so their order is the answer's. */
+static int compare_place(const void *a, const void *b)
+{
+    const struct pin_share *x = a;
+    const struct pin_share *y = b;
+    int order = (x->group_i > y->group_i) - (x->group_i < y->group_i);
+    return order != 0 ? order : pin_ip_cmp(&x->ip, &y->ip);
+}
+
+void pin_steer_finish(struct pin_plan *plan, const uint32_t *backend_weights)
+{
+    size_t n_kept = 0;
+    if (plan->n_shares == 0) {
+        return;
+    }
+    pin_weight_spread(backend_weights, plan->groups, plan->n_groups);
+    qsort(plan->shares, plan->n_shares, sizeof(*plan->shares), compare_ip);
+    for (size_t i = 0; i < plan->n_shares; i++) {
+        struct pin_share *share = &plan->shares[i];
+        share->weight = plan->groups[share->group_i].item_weight;
+        if (n_kept > 0 && pin_ip_equal(&plan->shares[n_kept - 1].ip, &share->ip)) {
+            plan->shares[n_kept - 1].weight += share->weight;
+        } else {
+            plan->shares[n_kept++] = *share;
+        }
+    }
+    plan->n_shares = n_kept;
+    qsort(plan->shares, n_kept, sizeof(*plan->shares), compare_place);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/** @file Which addresses stand for one cluster's endpoints (design: "Which address an answer
+ * shows"). */
+
+#include "zones/steer.h"
+
+/** How a contribution enters a plan. */
+struct pin_address_want {
+    uint32_t backend_i;
+    uint64_t weight; /**< Of the group; 0: the number of ready endpoints behind it. */
+    bool is_used;    /**< Result: an address was added. */
+};
+
+/** Adds the contribution's addresses for the viewer. Returns a remark for people, or NULL. */
+const char *pin_steer_addresses(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want);
+
+/** Adds those of `ips` that are of the plan's family as one group; returns how many. */
+uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_ip *ips, size_t n_ips, const struct pin_share *like, uint32_t backend_i,
+    uint64_t weight);
+
+/** The address mode in force for an object: annotation, namespace, cluster, configuration. */
+enum pin_address_mode pin_steer_mode(
+    const struct pin_steer *steer, const struct pin_object *object, uint16_t cluster_id);
+
+/** Makes room for one more element in an arena array; NULL when memory is out. */
+void *pin_steer_grow(
+    const struct pin_steer *steer, void *items, size_t n, size_t *cap, size_t item_bytes);
+
+/** Turns groups into weights, sorts the shares and folds addresses that stand twice. */
+void pin_steer_finish(struct pin_plan *plan, const uint32_t *backend_weights);

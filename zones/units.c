@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Units of compilation: who they are made of, who depends on them, what is dirty. */
+
+#include "zones/units.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/log.h"
+
+#include "zones/assigned.h"
+
+/* "cluster/namespace/name"; the caller frees it. */
+static char *cluster_key(const struct pin_catalog *catalog, uint16_t cluster_id,
+    const char *namespace_name, const char *name)
+{
+    char *key = NULL;
+    int n = asprintf(
+        &key, "%s/%s/%s", catalog->settings->clusters[cluster_id].name, namespace_name, name);
+    return n < 0 ? NULL : key;
+}
+
+/* Makes room for one more in an array of pointers: the array, moved or not; NULL when memory is
+ * out. */
+static void *grow_one(void *items, size_t n, size_t *cap)
+{
+    if (n < *cap) {
+        return items;
+    }
+    size_t wanted = *cap == 0 ? 2 : 2 * *cap;
+    void *grown = realloc(items, wanted * sizeof(void *));
+    if (grown != NULL) {
+        *cap = wanted;
+    }
+    return grown;
+}
+
+/* --- service units ------------------------------------------------------------------------------
+ */
+
+struct pin_service_unit *pin_unit_find_service(
+    const struct pin_catalog *catalog, const char *namespace_name, const char *name)
+{
+    char key[512];
+    int n = snprintf(key, sizeof(key), "%s/%s", namespace_name, name);
+    if (n < 0 || (size_t)n >= sizeof(key)) {
+        return NULL; /* Kubernetes names are far shorter */
+    }
+    return pin_map_find(&catalog->services, key, (size_t)n);
+}
+
+static struct pin_service_unit *new_service_unit(const char *namespace_name, const char *name)
+{
+    struct pin_service_unit *unit = calloc(1, sizeof(*unit));
+    if (unit == NULL) {
+        return NULL;
+    }
+    size_t namespace_bytes = strlen(namespace_name);
+    size_t name_bytes = strlen(name);
+    /* Key "ns/name", then "ns" once more: both parts as strings of their own. */
+    unit->key = malloc(2 * namespace_bytes + name_bytes + 3);
+    if (unit->key == NULL) {
+        free(unit);
+        return NULL;
+    }
+    char *at = unit->key;
+    memcpy(at, namespace_name, namespace_bytes);
+    at[namespace_bytes] = '/';
+    memcpy(at + namespace_bytes + 1, name, name_bytes + 1);
+    unit->name = at + namespace_bytes + 1;
+    at += namespace_bytes + name_bytes + 2;
+    memcpy(at, namespace_name, namespace_bytes + 1);
+    unit->namespace_name = at;
+    unit->subject.service = unit;
+    return unit;
+}
+
+struct pin_service_unit *pin_unit_service(
+    struct pin_catalog *catalog, const char *namespace_name, const char *name)
+{
+    struct pin_service_unit *unit = pin_unit_find_service(catalog, namespace_name, name);
+    if (unit != NULL) {
+        return unit;
+    }
+    unit = new_service_unit(namespace_name, name);
+    if (unit != NULL
+        && !pin_map_put(&catalog->services, unit->key, strlen(unit->key), unit, NULL)) {
+        free(unit->key);
+        free(unit);
+        return NULL;
+    }
+    return unit;
+}
+
+static void free_service_unit(struct pin_service_unit *unit)
+{
+    for (size_t i = 0; i < unit->n_members; i++) {
+        free(unit->members[i].slices);
+    }
+    free(unit->members);
+    free(unit->subject.routes);
+    free(unit->names.wire);
+    free(unit->key);
+    free(unit);
+}
+
+void pin_unit_release_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
+{
+    if (unit->n_members > 0 || unit->subject.n_routes > 0 || unit->names.bytes > 0
+        || unit->is_dirty) {
+        return;
+    }
+    (void)pin_map_remove(&catalog->services, unit->key, strlen(unit->key));
+    free_service_unit(unit);
+}
+
+struct pin_member *pin_unit_member(const struct pin_service_unit *unit, uint16_t cluster_id)
+{
+    for (size_t i = 0; i < unit->n_members; i++) {
+        if (unit->members[i].cluster_id == cluster_id) {
+            return &unit->members[i];
+        }
+    }
+    return NULL;
+}
+
+static struct pin_member *make_member(struct pin_service_unit *unit, uint16_t cluster_id)
+{
+    struct pin_member *member = pin_unit_member(unit, cluster_id);
+    if (member != NULL) {
+        return member;
+    }
+    struct pin_member *grown =
+        realloc(unit->members, (unit->n_members + 1) * sizeof(*unit->members));
+    if (grown == NULL) {
+        return NULL;
+    }
+    unit->members = grown;
+    size_t at = unit->n_members;
+    while (at > 0 && grown[at - 1].cluster_id > cluster_id) {
+        grown[at] = grown[at - 1];
+        at--;
+    }
+    grown[at] = (struct pin_member){.cluster_id = cluster_id};
+    unit->n_members++;
+    return &grown[at];
+}
+
+static void drop_member_if_empty(struct pin_service_unit *unit, struct pin_member *member)
+{
+    if (member->service != NULL || member->export_ != NULL || member->import != NULL
+        || member->aws_export != NULL || member->aws_import != NULL || member->n_slices > 0) {
+        return;
+    }
+    free(member->slices);
+    size_t after = (size_t)(unit->members + unit->n_members - (member + 1));
+    memmove(member, member + 1, after * sizeof(*member));
+    unit->n_members--;
+}
+
+/* --- dirt and dependents ------------------------------------------------------------------------
+ */
+
+void pin_unit_touch_route(struct pin_catalog *catalog, struct pin_route_unit *route)
+{
+    if (!route->is_dirty) {
+        route->is_dirty = true;
+        route->next_dirty = catalog->dirty_routes;
+        catalog->dirty_routes = route;
+    }
+}
+
+void pin_unit_touch_subject(struct pin_catalog *catalog, const struct pin_subject *subject)
+{
+    for (size_t i = 0; i < subject->n_routes; i++) {
+        pin_unit_touch_route(catalog, subject->routes[i]);
+    }
+}
+
+void pin_unit_touch_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
+{
+    if (!unit->is_dirty) {
+        unit->is_dirty = true;
+        unit->next_dirty = catalog->dirty_services;
+        catalog->dirty_services = unit;
+    }
+    pin_unit_touch_subject(catalog, &unit->subject);
+}
+
+void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject)
+{
+    for (size_t i = 0; i < route->n_depends_on; i++) {
+        if (route->depends_on[i] == subject) {
+            return;
+        }
+    }
+    struct pin_subject **subjects =
+        grow_one(route->depends_on, route->n_depends_on, &route->cap_depends_on);
+    if (subjects != NULL) {
+        route->depends_on = subjects;
+    }
+    struct pin_route_unit **routes =
+        grow_one(subject->routes, subject->n_routes, &subject->cap_routes);
+    if (routes != NULL) {
+        subject->routes = routes;
+    }
+    if (subjects == NULL || routes == NULL) {
+        pin_log_error("catalog: out of memory, route %s/%s may miss a change",
+            route->object->namespace_name, route->object->name);
+        return;
+    }
+    subjects[route->n_depends_on++] = subject;
+    routes[subject->n_routes++] = route;
+}
+
+void pin_unit_forget_depends(struct pin_route_unit *route)
+{
+    for (size_t i = 0; i < route->n_depends_on; i++) {
+        struct pin_subject *subject = route->depends_on[i];
+        for (size_t r = 0; r < subject->n_routes; r++) {
+            if (subject->routes[r] == route) {
+                subject->routes[r] = subject->routes[--subject->n_routes];
+                break;
+            }
+        }
+    }
+    route->n_depends_on = 0;
+}
+
+/* --- gateways and routes -------------------------------------------------------------------------
+ */
+
+struct pin_gateway_unit *pin_unit_gateway(
+    struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name, const char *name)
+{
+    char *key = cluster_key(catalog, cluster_id, namespace_name, name);
+    if (key == NULL) {
+        return NULL;
+    }
+    struct pin_gateway_unit *unit = pin_map_find(&catalog->gateways, key, strlen(key));
+    if (unit == NULL) {
+        unit = calloc(1, sizeof(*unit));
+        if (unit != NULL && !pin_map_put(&catalog->gateways, key, strlen(key), unit, NULL)) {
+            free(unit);
+            unit = NULL;
+        }
+    }
+    free(key);
+    return unit;
+}
+
+static struct pin_route_unit *find_route(
+    const struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    char *key = cluster_key(catalog, cluster_id, object->namespace_name, object->name);
+    struct pin_route_unit *route =
+        key != NULL ? pin_map_find(&catalog->routes, key, strlen(key)) : NULL;
+    free(key);
+    return route;
+}
+
+static struct pin_route_unit *new_route(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    char *key = cluster_key(catalog, cluster_id, object->namespace_name, object->name);
+    struct pin_route_unit *route = calloc(1, sizeof(*route));
+    if (key == NULL || route == NULL
+        || !pin_map_put(&catalog->routes, key, strlen(key), route, NULL)) {
+        free(key);
+        free(route);
+        return NULL;
+    }
+    route->key = key;
+    route->cluster_id = cluster_id;
+    route->object = object;
+    pin_assigned_name(catalog->settings, cluster_id, object, &route->assigned);
+    (void)pin_map_put(&catalog->assigned, route->assigned.wire, route->assigned.bytes, route, NULL);
+    return route;
+}
+
+static void attach_route(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    struct pin_route_unit *route = find_route(catalog, cluster_id, object);
+    if (route == NULL) {
+        route = new_route(catalog, cluster_id, object);
+    }
+    if (route == NULL) {
+        pin_log_error("catalog: out of memory, HTTPRoute %s/%s is not served",
+            object->namespace_name, object->name);
+        return;
+    }
+    route->object = object;
+    route->is_gone = false;
+    pin_unit_touch_route(catalog, route);
+}
+
+/* --- attach and detach ---------------------------------------------------------------------------
+ */
+
+/* The service name an EndpointSlice belongs to: the imported service's, else its own. */
+static const char *slice_service(const struct pin_object *object)
+{
+    return object->as.slice.import_service != NULL ? object->as.slice.import_service
+                                                   : object->as.slice.service;
+}
+
+/* Which pointer of a member an object of that kind fills; NULL for slices. */
+static const struct pin_object **member_field(struct pin_member *member, enum pin_kind kind)
+{
+    switch (kind) {
+    case PIN_KIND_SERVICE:
+        return &member->service;
+    case PIN_KIND_SERVICE_EXPORT:
+        return &member->export_;
+    case PIN_KIND_SERVICE_IMPORT:
+        return &member->import;
+    case PIN_KIND_AWS_SERVICE_EXPORT:
+        return &member->aws_export;
+    case PIN_KIND_AWS_SERVICE_IMPORT:
+        return &member->aws_import;
+    default:
+        return NULL;
+    }
+}
+
+static void attach_slice(
+    struct pin_catalog *catalog, struct pin_member *member, const struct pin_object *object)
+{
+    const struct pin_object **slices =
+        grow_one(member->slices, member->n_slices, &member->cap_slices);
+    if (slices == NULL) {
+        pin_log_error("catalog: out of memory, EndpointSlice %s/%s is not served",
+            object->namespace_name, object->name);
+        return;
+    }
+    member->slices = slices;
+    slices[member->n_slices++] = object;
+    catalog->counts.n_endpoints += object->as.slice.n_endpoints;
+}
+
+static void attach_member(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    const char *name =
+        object->kind == PIN_KIND_ENDPOINT_SLICE ? slice_service(object) : object->name;
+    if (name == NULL) {
+        return; /* a slice of no Service */
+    }
+    struct pin_service_unit *unit = pin_unit_service(catalog, object->namespace_name, name);
+    struct pin_member *member = unit != NULL ? make_member(unit, cluster_id) : NULL;
+    if (member == NULL) {
+        pin_log_error("catalog: out of memory, %s %s/%s is not served", pin_kind_text(object->kind),
+            object->namespace_name, object->name);
+        return;
+    }
+    const struct pin_object **field = member_field(member, object->kind);
+    if (field != NULL) {
+        *field = object;
+    } else {
+        attach_slice(catalog, member, object);
+    }
+    pin_unit_touch_service(catalog, unit);
+}
+
+static void detach_slice(
+    struct pin_catalog *catalog, struct pin_member *member, const struct pin_object *object)
+{
+    for (size_t i = 0; i < member->n_slices; i++) {
+        if (member->slices[i] == object) {
+            member->slices[i] = member->slices[--member->n_slices];
+            catalog->counts.n_endpoints -= object->as.slice.n_endpoints;
+            return;
+        }
+    }
+}
+
+static void detach_member(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    const char *name =
+        object->kind == PIN_KIND_ENDPOINT_SLICE ? slice_service(object) : object->name;
+    struct pin_service_unit *unit =
+        name != NULL ? pin_unit_find_service(catalog, object->namespace_name, name) : NULL;
+    struct pin_member *member = unit != NULL ? pin_unit_member(unit, cluster_id) : NULL;
+    if (member == NULL) {
+        return;
+    }
+    const struct pin_object **field = member_field(member, object->kind);
+    if (field == NULL) {
+        detach_slice(catalog, member, object);
+    } else if (*field == object) {
+        *field = NULL;
+    }
+    drop_member_if_empty(unit, member);
+    pin_unit_touch_service(catalog, unit);
+}
+
+/* A namespace's annotation sets the address mode of all its Services in that cluster. */
+static void touch_namespace(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    size_t cursor = 0;
+    void *value = NULL;
+    while (pin_map_next(&catalog->services, &cursor, NULL, NULL, &value)) {
+        struct pin_service_unit *unit = value;
+        if (strcmp(unit->namespace_name, object->name) == 0
+            && pin_unit_member(unit, cluster_id) != NULL) {
+            pin_unit_touch_service(catalog, unit);
+        }
+    }
+}
+
+static bool are_same_ranges(const struct pin_object *a, const struct pin_object *b)
+{
+    const struct pin_node_body *x = &a->as.node;
+    const struct pin_node_body *y = &b->as.node;
+    if (x->n_pod_ranges != y->n_pod_ranges || x->n_addresses != y->n_addresses) {
+        return false;
+    }
+    for (size_t i = 0; i < x->n_pod_ranges; i++) {
+        if (x->pod_ranges[i].bits != y->pod_ranges[i].bits
+            || !pin_ip_equal(&x->pod_ranges[i].ip, &y->pod_ranges[i].ip)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < x->n_addresses; i++) {
+        if (!pin_ip_equal(&x->addresses[i], &y->addresses[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, const struct pin_object *old)
+{
+    struct pin_gateway_unit *gateway = NULL;
+    switch (object->kind) {
+    case PIN_KIND_NODE:
+        if (old == NULL || !are_same_ranges(object, old)) {
+            catalog->is_scene_dirty = true;
+        }
+        return;
+    case PIN_KIND_NAMESPACE:
+        if (object->steering.address != (old != NULL ? old->steering.address : PIN_ADDRESS_UNSET)) {
+            touch_namespace(catalog, cluster_id, object);
+        }
+        return;
+    case PIN_KIND_GATEWAY:
+        gateway = pin_unit_gateway(catalog, cluster_id, object->namespace_name, object->name);
+        if (gateway != NULL) {
+            gateway->object = object;
+            pin_unit_touch_subject(catalog, &gateway->subject);
+        }
+        return;
+    case PIN_KIND_HTTP_ROUTE:
+        attach_route(catalog, cluster_id, object);
+        return;
+    default:
+        attach_member(catalog, cluster_id, object);
+    }
+}
+
+void pin_unit_detach(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    struct pin_gateway_unit *gateway = NULL;
+    struct pin_route_unit *route = NULL;
+    switch (object->kind) {
+    case PIN_KIND_NODE:
+        catalog->is_scene_dirty = true;
+        return;
+    case PIN_KIND_NAMESPACE:
+        if (object->steering.address != PIN_ADDRESS_UNSET) {
+            touch_namespace(catalog, cluster_id, object);
+        }
+        return;
+    case PIN_KIND_GATEWAY:
+        gateway = pin_unit_gateway(catalog, cluster_id, object->namespace_name, object->name);
+        if (gateway != NULL && gateway->object == object) {
+            gateway->object = NULL;
+            pin_unit_touch_subject(catalog, &gateway->subject);
+        }
+        return;
+    case PIN_KIND_HTTP_ROUTE:
+        route = find_route(catalog, cluster_id, object);
+        if (route != NULL && route->object == object) {
+            route->is_gone = true;
+            route->object = NULL;
+            pin_unit_touch_route(catalog, route);
+        }
+        return;
+    default:
+        detach_member(catalog, cluster_id, object);
+    }
+}
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+static void free_service_value(void *value)
+{
+    free_service_unit(value);
+}
+
+static void free_gateway_value(void *value)
+{
+    struct pin_gateway_unit *unit = value;
+    free(unit->subject.routes);
+    free(unit);
+}
+
+static void free_route_value(void *value)
+{
+    struct pin_route_unit *route = value;
+    free(route->depends_on);
+    free(route->names.wire);
+    free(route->key);
+    free(route);
+}
+
+void pin_unit_free_route(struct pin_catalog *catalog, struct pin_route_unit *route)
+{
+    (void)pin_map_remove(&catalog->assigned, route->assigned.wire, route->assigned.bytes);
+    (void)pin_map_remove(&catalog->routes, route->key, strlen(route->key));
+    free_route_value(route);
+}
+
+void pin_unit_free_all(struct pin_catalog *catalog)
+{
+    pin_map_done(&catalog->assigned, NULL);
+    pin_map_done(&catalog->routes, free_route_value);
+    pin_map_done(&catalog->gateways, free_gateway_value);
+    pin_map_done(&catalog->services, free_service_value);
+}

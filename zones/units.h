@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Units: the catalog's inside. Builder only.
+ *
+ *     cluster --holds--> objects            by kind and "namespace/name"
+ *     service unit  = one namespace/name    members: what each cluster says about it
+ *     route unit    = one route             depends on the service and gateway units it looked at
+ *
+ * A changed object marks its unit dirty, and through the unit's dependents the routes that draw on
+ * it. Units are compiled as wholes; a unit remembers the names it put, so that it can take them
+ * back.
+ */
+
+#include "pintle/base/hash.h"
+#include "pintle/zones/catalog.h"
+
+struct pin_route_unit;
+struct pin_service_unit;
+
+/** Something routes can depend on. */
+struct pin_subject {
+    const struct pin_service_unit *service; /**< Whose subject it is; NULL for a Gateway's. */
+    struct pin_route_unit **routes;
+    size_t n_routes;
+    size_t cap_routes;
+};
+
+/** Names a unit put: wire names one behind the other. */
+struct pin_names {
+    uint8_t *wire;
+    size_t bytes;
+};
+
+/** What one cluster says about a service name. Objects belong to the cluster's maps. */
+struct pin_member {
+    uint16_t cluster_id;
+    const struct pin_object *service;
+    const struct pin_object *export_;
+    const struct pin_object *import;
+    const struct pin_object *aws_export;
+    const struct pin_object *aws_import;
+    const struct pin_object **slices; /**< Of the Service itself and imported ones. */
+    size_t n_slices;
+    size_t cap_slices;
+};
+
+/** One namespace/name across all clusters. */
+struct pin_service_unit {
+    char *key;                  /**< "namespace/name", owned. */
+    const char *namespace_name; /**< Owned with the key. */
+    const char *name;           /**< Into the key. */
+    struct pin_member *members; /**< Ascending cluster_id. */
+    size_t n_members;
+    struct pin_subject subject;
+    struct pin_names names;
+    struct pin_service_unit *next_dirty;
+    bool is_dirty;
+    bool is_published; /**< Has a name in the clusterset zone. */
+    bool is_global;    /**< ... and Cilium's annotation alone makes it. */
+    bool has_warned;   /**< A port mismatch was logged. */
+};
+
+/** One Gateway, existing or only referred to. */
+struct pin_gateway_unit {
+    const struct pin_object *object; /**< NULL while it does not exist. */
+    struct pin_subject subject;
+};
+
+/** One route. */
+struct pin_route_unit {
+    char *key; /**< "cluster/namespace/name", owned. */
+    uint16_t cluster_id;
+    const struct pin_object *object; /**< NULL when it is gone. */
+    struct pin_name assigned;
+    struct pin_subject **depends_on;
+    size_t n_depends_on;
+    size_t cap_depends_on;
+    struct pin_names names;
+    struct pin_route_unit *next_dirty;
+    bool is_dirty;
+    bool is_gone; /**< Deleted: take its names back and free it. */
+    bool has_warned;
+};
+
+/** One cluster's objects and state. */
+struct pin_cluster_state {
+    struct pin_map objects[PIN_KIND_MAX]; /**< "namespace/name" -> struct pin_object. */
+    uint32_t list_round[PIN_KIND_MAX];
+    bool is_up;
+    bool is_synced;
+};
+
+struct pin_catalog {
+    const struct pin_settings *settings;
+    struct pin_cluster_state *clusters; /**< settings->n_clusters. */
+    struct pin_map services;            /**< "namespace/name" -> struct pin_service_unit. */
+    struct pin_map gateways;            /**< "cluster/namespace/name" -> struct pin_gateway_unit. */
+    struct pin_map routes;              /**< "cluster/namespace/name" -> struct pin_route_unit. */
+    struct pin_map assigned;            /**< Wire name -> struct pin_route_unit. */
+    struct pin_service_unit *dirty_services;
+    struct pin_route_unit *dirty_routes;
+    struct pin_live live;
+    struct pin_zone *zone_cluster_set;
+    struct pin_zone *zone_assigned;
+    struct pin_name svc_cluster_set; /**< "svc" below the clusterset zone. */
+    struct pin_arena *scratch;       /**< For one compile run. */
+    struct pin_catalog_counts counts;
+    uint32_t stamp; /**< Of the latest compile run. */
+    bool is_scene_dirty;
+    bool is_grace_over;
+    bool has_grace_start;
+    uint64_t grace_start_ms;
+    bool changed_cluster_set; /**< In this publication: the serial has to move. */
+    bool changed_assigned;
+};
+
+/** Finds or makes the unit of a service name; NULL when memory is out. */
+struct pin_service_unit *pin_unit_service(
+    struct pin_catalog *catalog, const char *namespace_name, const char *name);
+
+/** The unit if it exists. */
+struct pin_service_unit *pin_unit_find_service(
+    const struct pin_catalog *catalog, const char *namespace_name, const char *name);
+
+/** Finds or makes the unit of a Gateway. */
+struct pin_gateway_unit *pin_unit_gateway(
+    struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name, const char *name);
+
+/** The member of a cluster, or NULL. */
+struct pin_member *pin_unit_member(const struct pin_service_unit *unit, uint16_t cluster_id);
+
+/** Marks a unit for compilation, and the routes that depend on it. */
+void pin_unit_touch_service(struct pin_catalog *catalog, struct pin_service_unit *unit);
+
+/** Marks the routes that depend on a subject. */
+void pin_unit_touch_subject(struct pin_catalog *catalog, const struct pin_subject *subject);
+
+/** Marks a route for compilation. */
+void pin_unit_touch_route(struct pin_catalog *catalog, struct pin_route_unit *route);
+
+/** Notes that the route's answer depends on the subject. */
+void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject);
+
+/** Forgets what the route depends on. */
+void pin_unit_forget_depends(struct pin_route_unit *route);
+
+/** Frees the service unit when nothing is left of it. */
+void pin_unit_release_service(struct pin_catalog *catalog, struct pin_service_unit *unit);
+
+/** Frees a route that is gone and whose names were taken back. */
+void pin_unit_free_route(struct pin_catalog *catalog, struct pin_route_unit *route);
+
+/** Attaches a new object to the units it speaks of. `old` is the one it replaces, or NULL. */
+void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, const struct pin_object *old);
+
+/** Detaches an object that goes. */
+void pin_unit_detach(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object);
+
+/** Frees all units (not their names in the index). */
+void pin_unit_free_all(struct pin_catalog *catalog);
