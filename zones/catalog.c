@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The catalog: takes deltas into the clusters' maps, marks units, publishes what is dirty. */
+
+#include "pintle/zones/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/arena.h"
+#include "pintle/base/log.h"
+
+#include "zones/compile.h"
+#include "zones/scene.h"
+#include "zones/units.h"
+
+#define SCRATCH_MAX_BYTES ((size_t)1 << 30)
+#define DNS_VERSION_TTL_S 28800u
+
+/* --- zones
+ * ---------------------------------------------------------------------------------------- */
+
+/* A name below the zone unless it is absolute already: "ns1" of example.com. */
+static bool name_below(const char *label, const struct pin_name *apex, struct pin_name *ret)
+{
+    *ret = *apex;
+    return pin_name_prepend(ret, label, strlen(label)) == PIN_OK;
+}
+
+static enum pin_err zone_spec(const struct pin_settings *settings, const char *text,
+    struct pin_name *ns, struct pin_zone_spec *ret, struct pin_why *why)
+{
+    if (pin_name_parse(text, &ret->apex) != PIN_OK) {
+        return pin_why_set(why, PIN_EPARSE, "zone \"%s\" is no domain name", text);
+    }
+    size_t n_ns = settings->n_ns;
+    for (size_t i = 0; i < n_ns; i++) {
+        if (pin_name_parse(settings->ns[i], &ns[i]) != PIN_OK) {
+            return pin_why_set(why, PIN_EPARSE, "dns.ns \"%s\" is no domain name", settings->ns[i]);
+        }
+    }
+    bool is_ok = n_ns > 0 || name_below("ns1", &ret->apex, &ns[0]);
+    if (settings->hostmaster != NULL) {
+        is_ok = is_ok && pin_name_parse(settings->hostmaster, &ret->hostmaster) == PIN_OK;
+    } else {
+        is_ok = is_ok && name_below("hostmaster", &ret->apex, &ret->hostmaster);
+    }
+    ret->ns = ns;
+    ret->n_ns = n_ns > 0 ? n_ns : 1;
+    return is_ok ? PIN_OK
+                 : pin_why_set(why, PIN_EPARSE, "dns.hostmaster or zone \"%s\" is too long", text);
+}
+
+static enum pin_err add_zone(struct pin_catalog *catalog, const char *text, uint32_t serial,
+    struct pin_zone **ret_zone, struct pin_why *why)
+{
+    const struct pin_settings *settings = catalog->settings;
+    struct pin_zone_spec spec = {
+        .ttl_s = settings->ttl_s,
+        .negative_ttl_s = settings->negative_ttl_s,
+        .serial = serial,
+        .is_synced_from_clusters = true,
+    };
+    struct pin_name *ns = calloc(settings->n_ns + 1, sizeof(*ns));
+    if (ns == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "zone %s", text);
+    }
+    enum pin_err err = zone_spec(settings, text, ns, &spec, why);
+    if (err == PIN_OK) {
+        err = pin_index_add_zone(catalog->live.index, &spec, ret_zone, why);
+    }
+    free(ns);
+    return err;
+}
+
+/* "svc" and "pod" below the clusterset zone always exist; dns-version says which schema it follows.
+ */
+static enum pin_err put_fixed_names(struct pin_catalog *catalog, struct pin_why *why)
+{
+    static const uint8_t rr[] = {0xC0, 0x0C, 0, PIN_TYPE_TXT, 0, PIN_CLASS_IN,
+        (uint8_t)(DNS_VERSION_TTL_S >> 24), (uint8_t)(DNS_VERSION_TTL_S >> 16),
+        (uint8_t)(DNS_VERSION_TTL_S >> 8), (uint8_t)(DNS_VERSION_TTL_S & 0xFF), 0, 6, 5, '1', '.',
+        '0', '.', '0'};
+    struct pin_zone *zone = catalog->zone_cluster_set;
+    struct pin_name name;
+    struct pin_table *table = pin_table_new(&(struct pin_table_spec){
+        .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = rr, .wire_bytes = sizeof(rr)});
+    struct pin_rrset rrset = {.type = PIN_TYPE_TXT, .base = table};
+    bool is_ok =
+        table != NULL && name_below("svc", &zone->apex, &catalog->svc_cluster_set)
+        && pin_index_put(catalog->live.index, zone, &catalog->svc_cluster_set, NULL, 0) == PIN_OK
+        && name_below("pod", &zone->apex, &name)
+        && pin_index_put(catalog->live.index, zone, &name, NULL, 0) == PIN_OK
+        && name_below("dns-version", &zone->apex, &name)
+        && pin_index_put(catalog->live.index, zone, &name, &rrset, 1) == PIN_OK;
+    pin_table_unref(table);
+    return is_ok ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "the clusterset zone's own names");
+}
+
+/* --- life
+ * ----------------------------------------------------------------------------------------- */
+
+enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t serial,
+    struct pin_catalog **ret_catalog, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    struct pin_catalog *catalog = calloc(1, sizeof(*catalog));
+    if (catalog == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "catalog");
+    }
+    catalog->settings = settings;
+    catalog->clusters = calloc(settings->n_clusters + 1, sizeof(*catalog->clusters));
+    catalog->scratch = pin_arena_new("compile", SCRATCH_MAX_BYTES);
+    catalog->live.index = pin_index_new();
+    if (catalog->clusters == NULL || catalog->scratch == NULL || catalog->live.index == NULL) {
+        err = pin_why_set(why, PIN_ENOMEM, "catalog");
+        goto out;
+    }
+    catalog->live.scene = pin_scene_make(catalog);
+    if (catalog->live.scene == NULL) {
+        err = pin_why_set(why, PIN_ENOMEM, "scene");
+        goto out;
+    }
+    err = add_zone(catalog, settings->zone_cluster_set, serial, &catalog->zone_cluster_set, why);
+    if (err == PIN_OK) {
+        err = add_zone(catalog, settings->zone_assigned, serial, &catalog->zone_assigned, why);
+    }
+    if (err == PIN_OK) {
+        err = put_fixed_names(catalog, why);
+    }
+out:
+    if (err != PIN_OK) {
+        pin_catalog_free(catalog);
+        return err;
+    }
+    *ret_catalog = catalog;
+    return PIN_OK;
+}
+
+static void free_object(void *value)
+{
+    pin_object_free(value);
+}
+
+void pin_catalog_free(struct pin_catalog *catalog)
+{
+    if (catalog == NULL) {
+        return;
+    }
+    pin_unit_free_all(catalog);
+    for (size_t i = 0; catalog->clusters != NULL && i < catalog->settings->n_clusters; i++) {
+        for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
+            pin_map_done(&catalog->clusters[i].objects[kind], free_object);
+        }
+    }
+    free(catalog->clusters);
+    pin_arena_free(catalog->scratch);
+    pin_index_free(catalog->live.index);
+    pin_scene_free(catalog->live.scene);
+    free(catalog);
+}
+
+const struct pin_live *pin_catalog_live(const struct pin_catalog *catalog)
+{
+    return &catalog->live;
+}
+
+/* --- deltas
+ * ---------------------------------------------------------------------------------------- */
+
+/* "namespace/name" into `key`; 0 when it does not fit (no Kubernetes name is that long). */
+static size_t object_key(const char *namespace_name, const char *name, char key[512])
+{
+    int n = snprintf(key, 512, "%s/%s", namespace_name, name);
+    return n < 0 || n >= 512 ? 0 : (size_t)n;
+}
+
+static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_object *object)
+{
+    struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
+    char key[512];
+    void *old = NULL;
+    size_t bytes = object_key(object->namespace_name, object->name, key);
+    if (bytes == 0 || !pin_map_put(&cluster->objects[object->kind], key, bytes, object, &old)) {
+        pin_log_error("catalog: %s %s/%s of cluster %s could not be kept (%s)",
+            pin_kind_text(object->kind), object->namespace_name, object->name,
+            catalog->settings->clusters[cluster_id].name,
+            bytes == 0 ? "its name is too long" : "out of memory");
+        pin_object_free(object);
+        return;
+    }
+    object->list_round = cluster->list_round[object->kind];
+    pin_unit_attach(catalog, cluster_id, object, old);
+    if (old != NULL && object->kind == PIN_KIND_ENDPOINT_SLICE) {
+        pin_unit_detach(catalog, cluster_id, old); /* it may have belonged to another Service */
+    }
+    pin_object_free(old);
+}
+
+static void remove_object(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind,
+    const char *key, size_t bytes)
+{
+    struct pin_object *object =
+        pin_map_remove(&catalog->clusters[cluster_id].objects[kind], key, bytes);
+    if (object != NULL) {
+        pin_unit_detach(catalog, cluster_id, object);
+        pin_object_free(object);
+    }
+}
+
+/* Removes what the list that ends now did not name. */
+static void end_list(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind)
+{
+    const struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
+    size_t cursor = 0;
+    const char *key = NULL;
+    size_t bytes = 0;
+    void *value = NULL;
+    while (pin_map_next(&cluster->objects[kind], &cursor, &key, &bytes, &value)) {
+        const struct pin_object *object = value;
+        if (object->list_round != cluster->list_round[kind]) {
+            char gone[512];
+            memcpy(gone, key, bytes); /* the map frees its key before we are done with it */
+            remove_object(catalog, cluster_id, kind, gone, bytes);
+        }
+    }
+}
+
+static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_delta_op op)
+{
+    struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
+    if (op == PIN_DELTA_SYNCED) {
+        catalog->is_scene_dirty = catalog->is_scene_dirty || !cluster->is_synced;
+        cluster->is_synced = true;
+        return;
+    }
+    bool is_up = op == PIN_DELTA_UP;
+    catalog->is_scene_dirty = catalog->is_scene_dirty || cluster->is_up != is_up;
+    cluster->is_up = is_up;
+}
+
+void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
+{
+    uint16_t cluster_id = delta->cluster_id;
+    char key[512];
+    switch (delta->op) {
+    case PIN_DELTA_UPSERT:
+        upsert(catalog, cluster_id, delta->object);
+        delta->object = NULL;
+        break;
+    case PIN_DELTA_DELETE:
+        remove_object(catalog, cluster_id, delta->kind, key,
+            object_key(delta->namespace_name, delta->name, key));
+        break;
+    case PIN_DELTA_LIST_BEGIN:
+        catalog->clusters[cluster_id].list_round[delta->kind]++;
+        break;
+    case PIN_DELTA_LIST_END:
+        end_list(catalog, cluster_id, delta->kind);
+        break;
+    case PIN_DELTA_UP:
+    case PIN_DELTA_DOWN:
+    case PIN_DELTA_SYNCED:
+        mark_cluster(catalog, cluster_id, delta->op);
+        break;
+    }
+    pin_delta_free(delta);
+}
+
+/* --- publication
+ * ------------------------------------------------------------------------------------ */
+
+static void publish_services(struct pin_catalog *catalog, struct pin_published *published)
+{
+    while (catalog->dirty_services != NULL) {
+        struct pin_service_unit *unit = catalog->dirty_services;
+        catalog->dirty_services = unit->next_dirty;
+        unit->is_dirty = false;
+        published->n_names += pin_compile_service(catalog, unit);
+        published->n_units++;
+        pin_unit_release_service(catalog, unit);
+    }
+}
+
+static void publish_routes(struct pin_catalog *catalog, struct pin_published *published)
+{
+    while (catalog->dirty_routes != NULL) {
+        struct pin_route_unit *route = catalog->dirty_routes;
+        catalog->dirty_routes = route->next_dirty;
+        route->is_dirty = false;
+        published->n_names += pin_compile_route(catalog, route);
+        published->n_units++;
+        if (route->is_gone) {
+            pin_unit_free_route(catalog, route);
+        }
+    }
+}
+
+static bool is_grace_ending(const struct pin_catalog *catalog, uint64_t now_ms)
+{
+    return !catalog->is_grace_over && catalog->has_grace_start
+           && now_ms - catalog->grace_start_ms >= catalog->settings->ready_grace_ms;
+}
+
+static bool publish_scene(struct pin_catalog *catalog)
+{
+    struct pin_scene *scene = pin_scene_make(catalog);
+    struct pin_scene *old = catalog->live.scene;
+    if (scene == NULL) {
+        pin_log_error("catalog: out of memory, the view of clusters stays as it was");
+        return false;
+    }
+    pin_rcu_assign(catalog->live.scene, scene);
+    pin_scene_retire(old);
+    catalog->is_scene_dirty = false;
+    return true;
+}
+
+struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms)
+{
+    struct pin_published published = {0};
+    if (!catalog->has_grace_start) {
+        catalog->has_grace_start = true;
+        catalog->grace_start_ms = now_ms;
+    }
+    if (is_grace_ending(catalog, now_ms)) {
+        catalog->is_grace_over = true;
+        catalog->is_scene_dirty = true;
+    }
+    publish_services(catalog, &published);
+    publish_routes(catalog, &published);
+    if (catalog->changed_cluster_set) {
+        pin_index_bump_serial(catalog->live.index, catalog->zone_cluster_set);
+    }
+    if (catalog->changed_assigned) {
+        pin_index_bump_serial(catalog->live.index, catalog->zone_assigned);
+    }
+    catalog->changed_cluster_set = false;
+    catalog->changed_assigned = false;
+    /* Last: a scene that says "ready" must not be seen before the names it speaks of. */
+    if (catalog->is_scene_dirty) {
+        published.has_new_scene = publish_scene(catalog);
+    }
+    catalog->counts.n_routes = pin_map_count(&catalog->routes);
+    catalog->counts.generation += published.n_names > 0 || published.has_new_scene;
+    return published;
+}
+
+bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
+{
+    return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
+           || catalog->is_scene_dirty || is_grace_ending(catalog, now_ms);
+}
+
+/* --- what others ask
+ * -------------------------------------------------------------------------------- */
+
+struct pin_cluster_status pin_catalog_cluster(
+    const struct pin_catalog *catalog, uint16_t cluster_id)
+{
+    const struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
+    const struct pin_cluster_settings *settings = &catalog->settings->clusters[cluster_id];
+    struct pin_cluster_status status = {
+        .name = settings->name,
+        .network = catalog->settings->networks[settings->network].name,
+        .is_up = cluster->is_up,
+        .is_synced = cluster->is_synced,
+    };
+    for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
+        status.n_objects[kind] = (uint32_t)pin_map_count(&cluster->objects[kind]);
+    }
+    return status;
+}
+
+struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog)
+{
+    return catalog->counts;
+}
+
+static void name_json(
+    const struct pin_catalog *catalog, const struct pin_route_unit *route, struct pin_jsonout *out)
+{
+    char text[PIN_NAME_TEXT_MAX];
+    pin_name_format(route->assigned.wire, text);
+    text[strlen(text) - 1] = '\0'; /* without the trailing dot: a name to paste anywhere */
+    pin_jsonout_object(out);
+    pin_jsonout_key_string(out, "cluster", catalog->settings->clusters[route->cluster_id].name);
+    pin_jsonout_key_string(out, "kind", pin_kind_text(route->object->kind));
+    pin_jsonout_key_string(out, "namespace", route->object->namespace_name);
+    pin_jsonout_key_string(out, "name", route->object->name);
+    pin_jsonout_key_string(out, "assignedName", text);
+    pin_jsonout_key(out, "hostnames");
+    pin_jsonout_array(out);
+    for (size_t i = 0; i < route->object->as.route.n_hostnames; i++) {
+        pin_jsonout_string(out, route->object->as.route.hostnames[i]);
+    }
+    pin_jsonout_end(out);
+    pin_jsonout_end(out);
+}
+
+void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonout *out)
+{
+    size_t cursor = 0;
+    void *value = NULL;
+    pin_jsonout_array(out);
+    while (pin_map_next(&catalog->routes, &cursor, NULL, NULL, &value)) {
+        const struct pin_route_unit *route = value;
+        if (!route->is_gone) {
+            name_json(catalog, route, out);
+        }
+    }
+    pin_jsonout_end(out);
+}

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Dirty units to nodes: classes of viewers, address tables, and what of it really changed. */
+
+#include "zones/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/buf.h"
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+
+#include "zones/steer_address.h"
+
+/* --- tables --------------------------------------------------------------------------------------
+ */
+
+/* Keeps a reference until the run ends; nodes take their own. */
+static const struct pin_table *hold(struct pin_compile *run, const struct pin_table *table)
+{
+    const struct pin_table **held =
+        pin_steer_grow(&run->steer, run->held, run->n_held, &run->cap_held, sizeof(*run->held));
+    if (held == NULL) {
+        run->failed = true;
+        pin_table_unref(table);
+        return NULL;
+    }
+    run->held = held;
+    held[run->n_held++] = table;
+    return table;
+}
+
+/* A table among those of an RRset that answers like `table`, or NULL. */
+static const struct pin_table *find_alike(
+    const struct pin_rrset *rrset, const struct pin_table *table)
+{
+    if (rrset == NULL) {
+        return NULL;
+    }
+    if (rrset->base != NULL && pin_table_equal(rrset->base, table)) {
+        return rrset->base;
+    }
+    for (uint16_t i = 0; i < rrset->n_variants; i++) {
+        const struct pin_table *other = rrset->variants[i].table;
+        if (other != NULL && pin_table_equal(other, table)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* How far back a run looks for a table of its own that is alike: the classes of one RRset. */
+#define LOOK_BACK 64
+
+const struct pin_table *pin_compile_table(
+    struct pin_compile *run, const struct pin_table_spec *spec, const struct pin_rrset *old)
+{
+    struct pin_table *table = pin_table_new(spec);
+    if (table == NULL) {
+        run->failed = true;
+        return NULL;
+    }
+    const struct pin_table *alike = find_alike(old, table);
+    for (size_t i = run->n_held; alike == NULL && i > 0 && run->n_held - i < LOOK_BACK; i--) {
+        alike = pin_table_equal(run->held[i - 1], table) ? run->held[i - 1] : NULL;
+    }
+    if (alike != NULL) {
+        pin_table_unref(table);
+        pin_table_ref(alike);
+        return hold(run, alike);
+    }
+    return hold(run, table);
+}
+
+static void put_address(struct pin_buf *w, const struct pin_ip *ip, uint32_t ttl_s)
+{
+    uint16_t bytes = ip->family == 4 ? 4 : 16;
+    pin_buf_put_u16(w, PIN_OWNER_POINTER);
+    pin_buf_put_u16(w, ip->family == 4 ? PIN_TYPE_A : PIN_TYPE_AAAA);
+    pin_buf_put_u16(w, PIN_CLASS_IN);
+    pin_buf_put_u32(w, ttl_s);
+    pin_buf_put_u16(w, bytes);
+    pin_buf_put_bytes(w, ip->bytes, bytes);
+}
+
+/* How many addresses one answer shows: floor(S / max W), so that no address could lie there twice.
+ */
+static uint16_t pick_max(const struct pin_compile *run, const struct pin_plan *plan, size_t n)
+{
+    uint64_t sum = 0;
+    uint64_t largest = 1;
+    size_t limit = PIN_MIN(n, run->catalog->settings->max_answers);
+    for (size_t i = 0; i < n; i++) {
+        sum += plan->shares[i].weight;
+        largest = PIN_MAX(largest, plan->shares[i].weight);
+    }
+    if (run->is_whole) {
+        return (uint16_t)n;
+    }
+    if (run->answers == PIN_ANSWERS_SINGLE) {
+        return 1;
+    }
+    if (run->answers == PIN_ANSWERS_ALL) {
+        return (uint16_t)limit;
+    }
+    return (uint16_t)PIN_MAX(1, PIN_MIN(limit, sum / largest));
+}
+
+/* Writes the clusters whose data a plan shows, ascending, each once. */
+static uint16_t plan_clusters(const struct pin_plan *plan, uint16_t *ret_clusters)
+{
+    uint16_t n = 0;
+    for (size_t i = 0; i < plan->n_shares; i++) {
+        uint16_t cluster_id = plan->shares[i].cluster_id;
+        uint16_t at = n;
+        while (at > 0 && ret_clusters[at - 1] > cluster_id) {
+            at--;
+        }
+        if (at > 0 && ret_clusters[at - 1] == cluster_id) {
+            continue;
+        }
+        memmove(&ret_clusters[at + 1], &ret_clusters[at], (size_t)(n - at) * sizeof(uint16_t));
+        ret_clusters[at] = cluster_id;
+        n++;
+    }
+    return n;
+}
+
+/* More addresses than fit any message are of no use; 64 KiB of A records are 4000. */
+#define SHARES_MAX 4000
+
+static const struct pin_table *plan_table(
+    struct pin_compile *run, const struct pin_name *name, const struct pin_plan *plan)
+{
+    size_t n = PIN_MIN(plan->n_shares, SHARES_MAX);
+    uint16_t rr_bytes = plan->family_i == PIN_FAMILY_V4 ? PIN_RR_A_BYTES : PIN_RR_AAAA_BYTES;
+    if (n == 0) {
+        return NULL;
+    }
+    uint8_t *wire = pin_arena_alloc(run->steer.arena, n * rr_bytes);
+    uint64_t *weights = pin_arena_alloc(run->steer.arena, n * sizeof(*weights));
+    uint16_t *clusters = pin_arena_alloc(run->steer.arena, (n + 1) * sizeof(*clusters));
+    if (wire == NULL || weights == NULL || clusters == NULL) {
+        run->failed = true;
+        return NULL;
+    }
+    struct pin_buf w = pin_buf_init(wire, n * rr_bytes);
+    for (size_t i = 0; i < n; i++) {
+        put_address(&w, &plan->shares[i].ip, run->ttl_s);
+        weights[i] = plan->shares[i].weight;
+    }
+    struct pin_table_spec spec = {
+        .form = n == 1 ? PIN_TABLE_FIXED : PIN_TABLE_DRAWN,
+        .mode = run->answers,
+        .is_whole = run->is_whole,
+        .n_rr = (uint16_t)n,
+        .n_pick_max = pick_max(run, plan, n),
+        .rr_bytes = rr_bytes,
+        .wire = wire,
+        .wire_bytes = (uint32_t)(n * rr_bytes),
+        .weights = weights,
+        .clusters = clusters,
+        .n_clusters = plan_clusters(plan, clusters),
+        .slots = n == 1 ? NULL : pin_index_slots(run->catalog->live.index),
+    };
+    return pin_compile_table(
+        run, &spec, pin_compile_old(run, name, pin_family_type(plan->family_i)));
+}
+
+const struct pin_table *pin_compile_addresses(struct pin_compile *run, const struct pin_name *name,
+    enum pin_family_i family_i, const struct pin_ip *ips, size_t n_ips, uint16_t cluster_id)
+{
+    if (n_ips == 0) {
+        return NULL;
+    }
+    uint8_t *wire = pin_arena_alloc(run->steer.arena, n_ips * PIN_RR_AAAA_BYTES);
+    if (wire == NULL) {
+        run->failed = true;
+        return NULL;
+    }
+    struct pin_buf w = pin_buf_init(wire, n_ips * PIN_RR_AAAA_BYTES);
+    for (size_t i = 0; i < n_ips; i++) {
+        put_address(&w, &ips[i], run->ttl_s);
+    }
+    struct pin_table_spec spec = {
+        .form = PIN_TABLE_FIXED,
+        .n_rr = (uint16_t)n_ips,
+        .wire = wire,
+        .wire_bytes = (uint32_t)pin_buf_used(&w),
+        .clusters = &cluster_id,
+        .n_clusters = 1,
+    };
+    return pin_compile_table(run, &spec, pin_compile_old(run, name, pin_family_type(family_i)));
+}
+
+/* --- RRsets and names
+ * ----------------------------------------------------------------------------- */
+
+const struct pin_rrset *pin_compile_old(
+    const struct pin_compile *run, const struct pin_name *name, uint16_t type)
+{
+    const struct pin_node *node = pin_index_find(run->catalog->live.index, name->wire, name->bytes);
+    return node != NULL ? pin_node_rrset(node, type) : NULL;
+}
+
+bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
+    const struct pin_table *const *tables, struct pin_rrset *ret_rrset)
+{
+    const struct pin_table *base = tables[run->class_of_view[0]];
+    bool has_any = base != NULL;
+    uint16_t n_variants = 0;
+    for (size_t view = 1; view < run->n_views; view++) {
+        n_variants = (uint16_t)(n_variants + (tables[run->class_of_view[view]] != base));
+        has_any = has_any || tables[run->class_of_view[view]] != NULL;
+    }
+    struct pin_variant *variants =
+        pin_arena_alloc(run->steer.arena, (n_variants + 1u) * sizeof(*variants));
+    if (variants == NULL) {
+        run->failed = true;
+        return false;
+    }
+    uint16_t n = 0;
+    for (size_t view = 1; view < run->n_views; view++) {
+        const struct pin_table *table = tables[run->class_of_view[view]];
+        if (table != base) {
+            variants[n++] = (struct pin_variant){.view_id = (uint16_t)view, .table = table};
+        }
+    }
+    *ret_rrset = (struct pin_rrset){
+        .type = type, .base = base, .n_variants = n_variants, .variants = variants};
+    return has_any;
+}
+
+static bool are_same_rrsets(
+    const struct pin_node *node, const struct pin_rrset *rrsets, size_t n_rrsets)
+{
+    if (node->n_rrsets != n_rrsets || !node->is_put) {
+        return false;
+    }
+    for (size_t i = 0; i < n_rrsets; i++) {
+        const struct pin_rrset *a = &node->rrsets[i];
+        const struct pin_rrset *b = &rrsets[i];
+        if (a->type != b->type || a->base != b->base || a->n_variants != b->n_variants) {
+            return false;
+        }
+        for (uint16_t v = 0; v < a->n_variants; v++) {
+            if (a->variants[v].view_id != b->variants[v].view_id
+                || a->variants[v].table != b->variants[v].table) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Remembers a name that this run wants. */
+static void note_name(struct pin_compile *run, const struct pin_name *name)
+{
+    if (run->names_bytes + name->bytes > run->names_cap) {
+        size_t cap = PIN_MAX(2 * run->names_cap, run->names_bytes + name->bytes);
+        uint8_t *grown = realloc(run->names, cap);
+        if (grown == NULL) {
+            run->failed = true;
+            return;
+        }
+        run->names = grown;
+        run->names_cap = cap;
+    }
+    memcpy(run->names + run->names_bytes, name->wire, name->bytes);
+    run->names_bytes += name->bytes;
+}
+
+void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
+    const struct pin_rrset *rrsets, size_t n_rrsets)
+{
+    struct pin_index *index = run->catalog->live.index;
+    const struct pin_node *node = pin_index_find(index, name->wire, name->bytes);
+    if (run->failed) {
+        return;
+    }
+    if (node == NULL || !are_same_rrsets(node, rrsets, n_rrsets)) {
+        if (pin_index_put(index, run->zone, name, rrsets, n_rrsets) != PIN_OK) {
+            run->failed = true;
+            return;
+        }
+        run->n_names++;
+    }
+    (void)pin_index_stamp(index, name, run->catalog->stamp);
+    note_name(run, name);
+}
+
+/* --- classes
+ * -------------------------------------------------------------------------------------- */
+
+static uint16_t class_for(struct pin_compile *run, struct pin_viewer viewer, size_t from)
+{
+    for (size_t i = from; i < run->n_classes; i++) {
+        if (run->classes[i].viewer.cluster_id == viewer.cluster_id
+            && run->classes[i].viewer.network == viewer.network) {
+            return (uint16_t)i;
+        }
+    }
+    run->classes[run->n_classes] = (struct pin_class){.viewer = viewer};
+    return (uint16_t)run->n_classes++;
+}
+
+/* Sorts all views into classes. `takes_part` has a bool per cluster. */
+static bool make_classes(struct pin_compile *run, const bool *takes_part)
+{
+    const struct pin_settings *settings = run->catalog->settings;
+    run->n_views = settings->n_clusters + 1;
+    run->classes = pin_arena_alloc(run->steer.arena, run->n_views * sizeof(*run->classes));
+    run->class_of_view =
+        pin_arena_alloc(run->steer.arena, run->n_views * sizeof(*run->class_of_view));
+    if (run->classes == NULL || run->class_of_view == NULL) {
+        return false;
+    }
+    for (size_t view = 0; view < run->n_views; view++) {
+        struct pin_viewer viewer = pin_viewer_of(settings, (uint16_t)view);
+        if (view > 0 && !takes_part[view - 1]) {
+            viewer.cluster_id = PIN_CLUSTER_NONE;
+        }
+        run->class_of_view[view] = class_for(run, viewer, 0);
+    }
+    return true;
+}
+
+/* Address RRsets of the unit's main name from the plans of all classes; returns how many. */
+static size_t address_rrsets(
+    struct pin_compile *run, const struct pin_name *name, struct pin_rrset *rrsets)
+{
+    size_t n = 0;
+    const struct pin_table **tables =
+        pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*tables));
+    if (tables == NULL) {
+        run->failed = true;
+        return 0;
+    }
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        for (size_t i = 0; i < run->n_classes; i++) {
+            struct pin_class *class = &run->classes[i];
+            run->failed = run->failed || class->plans[f].is_out_of_memory;
+            class->tables[f] = plan_table(run, name, &class->plans[f]);
+            tables[i] = class->tables[f];
+        }
+        n += pin_compile_rrset(run, pin_family_type(f), tables, &rrsets[n]);
+    }
+    return n;
+}
+
+/* --- a run
+ * ---------------------------------------------------------------------------------------- */
+
+static struct pin_compile begin(struct pin_catalog *catalog, struct pin_zone *zone, bool *changed)
+{
+    pin_arena_reset(catalog->scratch);
+    catalog->stamp++;
+    return (struct pin_compile){
+        .catalog = catalog,
+        .steer = {.catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch},
+        .zone = zone,
+        .changed = changed,
+        .ttl_s = catalog->settings->ttl_s,
+        .answers = catalog->settings->answers,
+    };
+}
+
+static void take_annotations(struct pin_compile *run, const struct pin_object *object)
+{
+    if (object != NULL && object->steering.ttl_s != PIN_TTL_UNSET) {
+        run->ttl_s = object->steering.ttl_s;
+    }
+    if (object != NULL && object->steering.answers != PIN_ANSWERS_UNSET) {
+        run->answers = object->steering.answers;
+    }
+}
+
+/* Takes back the names that the run did not want any more, and drops the run's references. */
+static void finish(struct pin_compile *run, struct pin_names *names)
+{
+    size_t at = 0;
+    while (!run->failed && at < names->bytes) {
+        struct pin_name name;
+        name.bytes = (uint8_t)pin_name_wire_bytes(names->wire + at);
+        memcpy(name.wire, names->wire + at, name.bytes);
+        at += name.bytes;
+        const struct pin_node *node =
+            pin_index_find(run->catalog->live.index, name.wire, name.bytes);
+        if (node != NULL && node->stamp != run->catalog->stamp) {
+            pin_index_remove(run->catalog->live.index, &name);
+            run->n_names++;
+        }
+    }
+    for (size_t i = 0; i < run->n_held; i++) {
+        pin_table_unref(run->held[i]);
+    }
+    *run->changed = *run->changed || run->n_names > 0;
+    if (run->failed) {
+        pin_log_error("compile: out of memory, what is published stays as it is");
+        free(run->names);
+        return;
+    }
+    free(names->wire);
+    *names = (struct pin_names){.wire = run->names, .bytes = run->names_bytes};
+}
+
+static bool *cluster_flags(struct pin_compile *run)
+{
+    bool *flags = pin_arena_alloc(
+        run->steer.arena, (run->catalog->settings->n_clusters + 1) * sizeof(*flags));
+    run->failed = run->failed || flags == NULL;
+    return flags;
+}
+
+static void mark_members(const struct pin_service_unit *unit, bool *takes_part)
+{
+    for (size_t i = 0; i < unit->n_members; i++) {
+        takes_part[unit->members[i].cluster_id] = true;
+    }
+}
+
+/* --- services
+ * ------------------------------------------------------------------------------------- */
+
+static bool shows_anything(const struct pin_compile *run)
+{
+    for (size_t i = 0; i < run->n_classes; i++) {
+        if (run->classes[i].plans[0].n_shares + run->classes[i].plans[1].n_shares > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void warn_mismatch(const struct pin_compile *run, struct pin_service_unit *unit)
+{
+    for (size_t i = 0; i < run->n_classes && !unit->has_warned; i++) {
+        if (run->classes[i].plans[0].has_port_mismatch
+            || run->classes[i].plans[1].has_port_mismatch) {
+            unit->has_warned = true;
+            pin_log_warn(
+                "compile: Service %s: other clusters see its endpoints, whose ports differ "
+                "from the Service's; make them equal, set clusterIPs: routable on the "
+                "network, or let clients ask SRV",
+                unit->key);
+        }
+    }
+}
+
+static bool service_name(
+    const struct pin_catalog *catalog, const struct pin_service_unit *unit, struct pin_name *ret)
+{
+    *ret = catalog->svc_cluster_set;
+    return pin_name_prepend(ret, unit->namespace_name, strlen(unit->namespace_name)) == PIN_OK
+           && pin_name_prepend(ret, unit->name, strlen(unit->name)) == PIN_OK;
+}
+
+static void compile_names(struct pin_compile *run, const struct pin_facts *facts,
+    struct pin_service_unit *unit, const struct pin_name *name)
+{
+    struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
+    for (size_t i = 0; i < run->n_classes; i++) {
+        struct pin_class *class = &run->classes[i];
+        for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+            class->plans[f] = pin_steer_service(&run->steer, facts, class->viewer, f);
+        }
+    }
+    if (facts->is_headless && !shows_anything(run)) {
+        return; /* no ready endpoint: the name does not exist (KEP-1645) */
+    }
+    size_t n = address_rrsets(run, name, rrsets);
+    n += pin_compile_srv(run, facts, name, &rrsets[n]);
+    pin_compile_put(run, name, rrsets, n);
+    warn_mismatch(run, unit);
+}
+
+static void count_published(
+    struct pin_catalog *catalog, struct pin_service_unit *unit, const struct pin_facts *facts)
+{
+    bool is_published = unit->names.bytes > 0;
+    bool is_global = is_published && facts != NULL && !facts->is_mcs;
+    catalog->counts.n_services += (uint64_t)is_published - (uint64_t)unit->is_published;
+    catalog->counts.n_global_services += (uint64_t)is_global - (uint64_t)unit->is_global;
+    unit->is_published = is_published;
+    unit->is_global = is_global;
+}
+
+uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
+{
+    struct pin_compile run =
+        begin(catalog, catalog->zone_cluster_set, &catalog->changed_cluster_set);
+    struct pin_name name;
+    const struct pin_facts *facts = pin_merge_facts(catalog->settings, unit, catalog->scratch);
+    bool *takes_part = cluster_flags(&run);
+    run.failed = run.failed || facts == NULL;
+    if (!run.failed && facts->exists && service_name(catalog, unit, &name)) {
+        mark_members(unit, takes_part);
+        take_annotations(&run, facts->oldest);
+        run.is_whole = facts->is_headless;
+        run.failed = !make_classes(&run, takes_part);
+        if (!run.failed) {
+            compile_names(&run, facts, unit, &name);
+        }
+    }
+    finish(&run, &unit->names);
+    count_published(catalog, unit, facts);
+    return run.n_names;
+}
+
+/* --- routes
+ * --------------------------------------------------------------------------------------- */
+
+static void plan_route(struct pin_compile *run, struct pin_route_unit *route, bool *takes_part)
+{
+    pin_unit_forget_depends(route);
+    /* What a route draws on does not depend on who asks: one dry plan tells whom to ask for. */
+    (void)pin_steer_route(
+        &run->steer, route, pin_viewer_of(run->catalog->settings, 0), PIN_FAMILY_V4);
+    for (size_t i = 0; i < route->n_depends_on; i++) {
+        if (route->depends_on[i]->service != NULL) {
+            mark_members(route->depends_on[i]->service, takes_part);
+        }
+    }
+    if (!make_classes(run, takes_part)) {
+        run->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < run->n_classes; i++) {
+        struct pin_class *class = &run->classes[i];
+        for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+            class->plans[f] = pin_steer_route(&run->steer, route, class->viewer, f);
+        }
+    }
+}
+
+static void warn_route(const struct pin_compile *run, struct pin_route_unit *route)
+{
+    for (size_t i = 0; i < run->n_classes && !route->has_warned; i++) {
+        if (run->classes[i].plans[0].has_port_mismatch
+            || run->classes[i].plans[1].has_port_mismatch) {
+            route->has_warned = true;
+            pin_log_warn("compile: %s %s/%s: some askers get endpoints whose ports differ from the "
+                         "Service's; see `pintlectl explain`",
+                pin_kind_text(route->object->kind), route->object->namespace_name,
+                route->object->name);
+        }
+    }
+}
+
+uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route)
+{
+    struct pin_compile run = begin(catalog, catalog->zone_assigned, &catalog->changed_assigned);
+    struct pin_rrset rrsets[PIN_FAMILY_MAX];
+    bool *takes_part = cluster_flags(&run);
+    if (!run.failed && !route->is_gone) {
+        take_annotations(&run, route->object);
+        plan_route(&run, route, takes_part);
+    }
+    if (!run.failed && !route->is_gone) {
+        size_t n = address_rrsets(&run, &route->assigned, rrsets);
+        pin_compile_put(&run, &route->assigned, rrsets, n);
+        warn_route(&run, route);
+    }
+    if (route->is_gone) {
+        pin_unit_forget_depends(route);
+    }
+    finish(&run, &route->names);
+    return run.n_names;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Compile: one dirty unit -> names, RRsets, tables in the index.
+ *
+ * Views that must agree are planned once: a *class* is either one cluster that takes part in the
+ * unit, or all other askers of one network. Tables that answer alike are the same table, across
+ * classes and across generations, so a unit whose answers did not change replaces no node.
+ */
+
+#include "zones/steer.h"
+#include "zones/tables.h"
+
+/** What one class of viewers is shown. */
+struct pin_class {
+    struct pin_viewer viewer;
+    struct pin_plan plans[PIN_FAMILY_MAX];
+    const struct pin_table *tables[PIN_FAMILY_MAX]; /**< Of the unit's main name; NULL = NODATA. */
+};
+
+/** One compile run. Arena memory, but for tables, which it holds references on. */
+struct pin_compile {
+    struct pin_catalog *catalog;
+    struct pin_steer steer;
+    struct pin_zone *zone;
+    bool *changed; /**< The zone's "serial has to move". */
+    struct pin_class *classes;
+    size_t n_classes;
+    uint16_t *class_of_view; /**< n_clusters + 1 entries. */
+    size_t n_views;
+    uint32_t ttl_s;
+    enum pin_answers_mode answers;
+    bool is_whole;                 /**< Headless: every address belongs into the answer. */
+    const struct pin_table **held; /**< References to drop at the end. */
+    size_t n_held;
+    size_t cap_held;
+    uint8_t *names; /**< Wire names put so far. */
+    size_t names_bytes;
+    size_t names_cap;
+    uint32_t n_names; /**< Names that changed. */
+    bool failed;      /**< Memory was out: what is published stays as it is. */
+};
+
+/** Compiles a service unit; returns how many names changed. */
+uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_unit *unit);
+
+/** Compiles a route unit, or takes its names back when it is gone; returns how many names changed.
+ */
+uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route);
+
+/* For the files that share the work. */
+
+/** Shares a table that answers as `spec` says: an old one of the node, one of this run, or a new
+ * one. */
+const struct pin_table *pin_compile_table(
+    struct pin_compile *run, const struct pin_table_spec *spec, const struct pin_rrset *old);
+
+/** The RRset in the index right now, or NULL. */
+const struct pin_rrset *pin_compile_old(
+    const struct pin_compile *run, const struct pin_name *name, uint16_t type);
+
+/**
+ * Makes an RRset from one table per class. `tables` has n_classes entries. False when no class
+ * shows anything.
+ */
+bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
+    const struct pin_table *const *tables, struct pin_rrset *ret_rrset);
+
+/** Puts a name unless the index shows exactly this already. */
+void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
+    const struct pin_rrset *rrsets, size_t n_rrsets);
+
+/** An A or AAAA table of plain addresses, all shown; NULL when there are none. */
+const struct pin_table *pin_compile_addresses(struct pin_compile *run, const struct pin_name *name,
+    enum pin_family_i family_i, const struct pin_ip *ips, size_t n_ips, uint16_t cluster_id);
+
+/** Adds SRV at the bare name (into `ret_bare`, if any) and at _port._proto names. */
+bool pin_compile_srv(struct pin_compile *run, const struct pin_facts *facts,
+    const struct pin_name *name, struct pin_rrset *ret_bare);
+
+/** A target of SRV records: a name with addresses per class. */
+struct pin_target {
+    struct pin_name name;
+    const struct pin_contribution *contribution;
+    const struct pin_ready *ready; /**< An endpoint behind it, for its ports. */
+    const struct pin_table *const *tables[PIN_FAMILY_MAX]; /**< By class. */
+};
+
+/** Puts the names of a headless service's endpoints; gives them as SRV targets. */
+size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
+    const struct pin_name *name, struct pin_target **ret_targets);
+
+/** Type code of a family's addresses. */
+static inline uint16_t pin_family_type(enum pin_family_i family_i)
+{
+    return family_i == PIN_FAMILY_V4 ? PIN_TYPE_A : PIN_TYPE_AAAA;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Names of a headless service's endpoints: <hostname>.<clusterid>.<svc>.<ns>.svc.<zone> (KEP-1645).
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/macros.h"
+
+#include "zones/compile.h"
+#include "zones/steer_address.h"
+
+/* One endpoint address under the label it is named by. */
+struct entry {
+    char label[PIN_LABEL_MAX_BYTES + 1];
+    const struct pin_ready *ready;
+};
+
+/* The endpoint's hostname, else its address with dashes. */
+static void make_label(struct entry *entry, const struct pin_ready *ready)
+{
+    const char *hostname = ready->endpoint->hostname;
+    char dashed[PIN_IP_DASHED_MAX];
+    entry->ready = ready;
+    if (hostname == NULL || hostname[0] == '\0' || strlen(hostname) > PIN_LABEL_MAX_BYTES) {
+        hostname = pin_ip_dashed(&ready->endpoint->ip, dashed);
+    }
+    memcpy(entry->label, hostname, strlen(hostname) + 1);
+}
+
+static int compare_entry(const void *a, const void *b)
+{
+    const struct entry *x = a;
+    const struct entry *y = b;
+    int order = strcmp(x->label, y->label);
+    return order != 0 ? order : pin_ip_cmp(&x->ready->endpoint->ip, &y->ready->endpoint->ip);
+}
+
+/* All ready addresses of a contribution, by label. */
+static struct entry *sorted_entries(
+    struct pin_compile *run, const struct pin_contribution *c, size_t *ret_n)
+{
+    size_t n = 0;
+    struct entry *entries = pin_arena_alloc(
+        run->steer.arena, ((size_t)c->n_ready[0] + c->n_ready[1] + 1) * sizeof(*entries));
+    if (entries == NULL) {
+        run->failed = true;
+        return NULL;
+    }
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        for (uint32_t i = 0; i < c->n_ready[f]; i++) {
+            make_label(&entries[n++], &c->ready[f][i]);
+        }
+    }
+    qsort(entries, n, sizeof(*entries), compare_entry);
+    *ret_n = n;
+    return entries;
+}
+
+/* Puts the cluster id, which may have two labels, in front of the service's name. */
+static bool prepend_source(struct pin_name *name, const char *source)
+{
+    size_t end = strlen(source);
+    while (end > 0) {
+        size_t start = end;
+        while (start > 0 && source[start - 1] != '.') {
+            start--;
+        }
+        if (pin_name_prepend(name, source + start, end - start) != PIN_OK) {
+            return false;
+        }
+        end = start > 0 ? start - 1 : 0;
+    }
+    return true;
+}
+
+/* Tables of one name for all classes: the endpoint's own addresses for those near, gateways for
+ * others. */
+static const struct pin_table *const *class_tables(struct pin_compile *run,
+    const struct pin_contribution *c, const struct pin_name *name, enum pin_family_i family_i,
+    const struct entry *entries, size_t n)
+{
+    uint8_t family = family_i == PIN_FAMILY_V4 ? 4 : 6;
+    uint16_t network = run->catalog->settings->clusters[c->cluster_id].network;
+    const struct pin_network *far = &run->catalog->settings->networks[network];
+    const struct pin_table **tables =
+        pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*tables));
+    struct pin_ip *near_ips = pin_arena_alloc(run->steer.arena, (n + 1) * sizeof(*near_ips));
+    struct pin_ip *far_ips =
+        pin_arena_alloc(run->steer.arena, (far->n_gateways + 1) * sizeof(*far_ips));
+    if (tables == NULL || near_ips == NULL || far_ips == NULL) {
+        run->failed = true;
+        return NULL;
+    }
+    size_t n_near = 0;
+    size_t n_far = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (entries[i].ready->endpoint->ip.family == family) {
+            near_ips[n_near++] = entries[i].ready->endpoint->ip;
+        }
+    }
+    for (size_t i = 0; i < far->n_gateways; i++) {
+        if (far->gateways[i].family == family) {
+            far_ips[n_far++] = far->gateways[i];
+        }
+    }
+    const struct pin_table *near_table =
+        pin_compile_addresses(run, name, family_i, near_ips, n_near, c->cluster_id);
+    for (size_t i = 0; i < run->n_classes; i++) {
+        bool is_near = pin_steer_is_near(&run->steer, c, run->classes[i].viewer);
+        tables[i] = is_near
+                        ? near_table
+                        : pin_compile_addresses(run, name, family_i, far_ips, n_far, c->cluster_id);
+    }
+    return tables;
+}
+
+/* Puts the name of one label; `ret_target` is what SRV records point at. */
+static bool put_pod(struct pin_compile *run, const struct pin_contribution *c,
+    const struct pin_name *parent, const struct entry *entries, size_t n,
+    struct pin_target *ret_target)
+{
+    struct pin_rrset rrsets[PIN_FAMILY_MAX];
+    size_t n_rrsets = 0;
+    struct pin_target target = {.name = *parent, .contribution = c, .ready = entries[0].ready};
+    if (pin_name_prepend(&target.name, entries[0].label, strlen(entries[0].label)) != PIN_OK) {
+        return false;
+    }
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        target.tables[f] = class_tables(run, c, &target.name, f, entries, n);
+        if (target.tables[f] == NULL) {
+            return false;
+        }
+        n_rrsets += pin_compile_rrset(run, pin_family_type(f), target.tables[f], &rrsets[n_rrsets]);
+    }
+    pin_compile_put(run, &target.name, rrsets, n_rrsets);
+    *ret_target = target;
+    return true;
+}
+
+static bool is_shown(const struct pin_compile *run, const struct pin_contribution *c)
+{
+    for (size_t i = 0; i < run->n_classes; i++) {
+        for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+            const struct pin_plan *plan = &run->classes[i].plans[f];
+            for (size_t s = 0; s < plan->n_shares; s++) {
+                if (plan->shares[s].contribution == c) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static size_t put_contribution(struct pin_compile *run, const struct pin_contribution *c,
+    const struct pin_name *service, struct pin_target *targets)
+{
+    size_t n_targets = 0;
+    size_t n = 0;
+    struct pin_name parent = *service;
+    const struct entry *entries = sorted_entries(run, c, &n);
+    if (entries == NULL || !prepend_source(&parent, c->source)) {
+        return 0;
+    }
+    for (size_t i = 0; i < n;) {
+        size_t same = 1;
+        while (i + same < n && strcmp(entries[i].label, entries[i + same].label) == 0) {
+            same++;
+        }
+        n_targets += put_pod(run, c, &parent, &entries[i], same, &targets[n_targets]);
+        i += same;
+    }
+    return n_targets;
+}
+
+size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
+    const struct pin_name *name, struct pin_target **ret_targets)
+{
+    size_t n_max = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        n_max += (size_t)facts->contributions[i].n_ready[0] + facts->contributions[i].n_ready[1];
+    }
+    struct pin_target *targets = pin_arena_alloc(run->steer.arena, (n_max + 1) * sizeof(*targets));
+    if (targets == NULL) {
+        run->failed = true;
+        return 0;
+    }
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        if (is_shown(run, &facts->contributions[i])) {
+            n += put_contribution(run, &facts->contributions[i], name, targets + n);
+        }
+    }
+    *ret_targets = targets;
+    return n;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* SRV RRsets (RFC 2782): real ports, steering weights, targets with their addresses as extras. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/buf.h"
+#include "pintle/base/macros.h"
+
+#include "zones/compile.h"
+#include "zones/steer_address.h"
+
+/* Targets whose addresses a table carries for the additional section; more never fit usefully. */
+#define EXTRAS_MAX 16
+/* SRV RRs of one RRset: a message holds less. */
+#define ROWS_MAX 2000
+/* Bytes of an SRV RR without its target. */
+#define SRV_FIXED_BYTES 18u
+
+/* One SRV RR to be. */
+struct row {
+    uint16_t port;
+    uint16_t srv_weight;
+    uint64_t share;
+    const struct pin_name *target;
+    const struct pin_table *tables[PIN_FAMILY_MAX];
+};
+
+/* The rows of one class and one RRset. */
+struct rows {
+    struct row *row;
+    size_t n;
+    uint16_t *clusters; /* of the data, ascending */
+    uint16_t n_clusters;
+};
+
+/* What the SRV RRsets of one service are made from. */
+struct srv {
+    struct pin_compile *run;
+    const struct pin_facts *facts;
+    const struct pin_name *name;
+    struct pin_target *targets; /* headless: endpoint names; else dashed-address names */
+    size_t n_targets;
+    size_t cap_targets;
+};
+
+/* --- rows
+ * ----------------------------------------------------------------------------------------- */
+
+/* Identical RRs are one RR. They can only stem from another port of the service (rows before
+ * `first`), or from the row before, since the targets of one port differ or are all the same. */
+static void add_row(struct rows *rows, size_t first, const struct row *row)
+{
+    for (size_t i = 0; i < first; i++) {
+        if (rows->row[i].port == row->port && rows->row[i].target == row->target) {
+            return;
+        }
+    }
+    if (rows->n > first && rows->row[rows->n - 1].target == row->target
+        && rows->row[rows->n - 1].port == row->port) {
+        rows->row[rows->n - 1].share += row->share;
+        return;
+    }
+    if (rows->n < ROWS_MAX) {
+        rows->row[rows->n++] = *row;
+    }
+}
+
+static void add_cluster(struct rows *rows, uint16_t cluster_id)
+{
+    uint16_t at = rows->n_clusters;
+    while (at > 0 && rows->clusters[at - 1] > cluster_id) {
+        at--;
+    }
+    if (at > 0 && rows->clusters[at - 1] == cluster_id) {
+        return;
+    }
+    memmove(&rows->clusters[at + 1], &rows->clusters[at],
+        (size_t)(rows->n_clusters - at) * sizeof(uint16_t));
+    rows->clusters[at] = cluster_id;
+    rows->n_clusters++;
+}
+
+/* Whole percents where every share is one, else scaled to a largest of 65535. */
+static void set_weights(struct row *row, size_t n)
+{
+    uint64_t sum = 0;
+    uint64_t largest = 1;
+    bool is_percent = true;
+    for (size_t i = 0; i < n; i++) {
+        sum += row[i].share;
+        largest = PIN_MAX(largest, row[i].share);
+    }
+    for (size_t i = 0; i < n; i++) {
+        is_percent = is_percent && sum > 0 && row[i].share * 100 % sum == 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double scaled = (double)row[i].share / (double)largest * UINT16_MAX;
+        row[i].srv_weight =
+            is_percent ? (uint16_t)(row[i].share * 100 / sum) : (uint16_t)PIN_MAX(1.0, scaled);
+    }
+}
+
+static const struct pin_table *rows_table(
+    struct srv *srv, const struct rows *rows, const struct pin_rrset *old)
+{
+    struct pin_compile *run = srv->run;
+    size_t cap = rows->n * (SRV_FIXED_BYTES + PIN_NAME_MAX_BYTES);
+    uint8_t *wire = pin_arena_alloc(run->steer.arena, cap + 1);
+    struct pin_extra extras[EXTRAS_MAX];
+    uint16_t n_extras = 0;
+    if (wire == NULL) {
+        run->failed = true;
+    }
+    if (rows->n == 0 || wire == NULL) {
+        return NULL;
+    }
+    struct pin_buf w = pin_buf_init(wire, cap);
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct row *row = &rows->row[i];
+        pin_buf_put_u16(&w, PIN_OWNER_POINTER);
+        pin_buf_put_u16(&w, PIN_TYPE_SRV);
+        pin_buf_put_u16(&w, PIN_CLASS_IN);
+        pin_buf_put_u32(&w, run->ttl_s);
+        pin_buf_put_u16(&w, (uint16_t)(6 + row->target->bytes));
+        pin_buf_put_u16(&w, 0);
+        pin_buf_put_u16(&w, row->srv_weight);
+        pin_buf_put_u16(&w, row->port);
+        bool is_new = i == 0 || row->target != rows->row[i - 1].target;
+        if (n_extras < EXTRAS_MAX && is_new && (row->tables[0] != NULL || row->tables[1] != NULL)) {
+            extras[n_extras++] = (struct pin_extra){.target_offset = (uint32_t)pin_buf_used(&w),
+                .a = row->tables[0],
+                .aaaa = row->tables[1]};
+        }
+        pin_buf_put_bytes(&w, row->target->wire, row->target->bytes);
+    }
+    return pin_compile_table(run,
+        &(struct pin_table_spec){
+            .form = PIN_TABLE_FIXED,
+            .n_rr = (uint16_t)rows->n,
+            .wire = wire,
+            .wire_bytes = (uint32_t)pin_buf_used(&w),
+            .clusters = rows->clusters,
+            .n_clusters = rows->n_clusters,
+            .extras = extras,
+            .n_extras = n_extras,
+        },
+        old);
+}
+
+/* --- ClusterSetIP services
+ * ------------------------------------------------------------------------- */
+
+/* The SRV target <dashed-ip>.<name> of one address; made and put on first use. */
+static struct pin_target *dashed_target(struct srv *srv, const struct pin_share *share)
+{
+    struct pin_compile *run = srv->run;
+    char label[PIN_IP_DASHED_MAX];
+    struct pin_target target = {.name = *srv->name, .contribution = share->contribution};
+    pin_ip_dashed(&share->ip, label);
+    if (pin_name_prepend(&target.name, label, strlen(label)) != PIN_OK) {
+        return NULL;
+    }
+    for (size_t i = 0; i < srv->n_targets; i++) {
+        if (srv->targets[i].name.bytes == target.name.bytes
+            && memcmp(srv->targets[i].name.wire, target.name.wire, target.name.bytes) == 0) {
+            return &srv->targets[i];
+        }
+    }
+    enum pin_family_i family_i = share->ip.family == 4 ? PIN_FAMILY_V4 : PIN_FAMILY_V6;
+    const struct pin_table *table =
+        pin_compile_addresses(run, &target.name, family_i, &share->ip, 1, share->cluster_id);
+    const struct pin_table **tables =
+        pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*tables));
+    if (table == NULL || tables == NULL || srv->n_targets == srv->cap_targets) {
+        return NULL;
+    }
+    for (size_t i = 0; i < run->n_classes; i++) {
+        tables[i] = table;
+    }
+    struct pin_rrset rrset;
+    (void)pin_compile_rrset(run, pin_family_type(family_i), tables, &rrset);
+    pin_compile_put(run, &target.name, &rrset, 1);
+    target.tables[family_i] = tables;
+    srv->targets[srv->n_targets] = target;
+    return &srv->targets[srv->n_targets++];
+}
+
+/* The one port all addresses of the class share, or 0 when they differ or none has it. */
+static uint16_t common_port(const struct pin_class *class, const struct pin_port *port)
+{
+    uint16_t common = 0;
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
+            uint16_t number = pin_share_port(&class->plans[f].shares[i], port);
+            if (number == 0 || (common != 0 && number != common)) {
+                return 0;
+            }
+            common = number;
+        }
+    }
+    return common;
+}
+
+static void add_port(struct srv *srv, const struct pin_class *class, size_t class_i,
+    const struct pin_port *port, struct rows *rows)
+{
+    size_t first = rows->n;
+    uint16_t common = common_port(class, port);
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
+            const struct pin_share *share = &class->plans[f].shares[i];
+            uint16_t number = pin_share_port(share, port);
+            if (number == 0) {
+                continue;
+            }
+            add_cluster(rows, share->cluster_id);
+            struct row row = {.port = number, .share = share->weight};
+            if (common != 0) {
+                row.target = srv->name;
+                row.tables[0] = class->tables[0];
+                row.tables[1] = class->tables[1];
+            } else {
+                const struct pin_target *target = dashed_target(srv, share);
+                if (target == NULL) {
+                    continue;
+                }
+                row.target = &target->name;
+                row.tables[f] = target->tables[f][class_i];
+            }
+            add_row(rows, first, &row);
+        }
+    }
+    set_weights(rows->row + first, rows->n - first);
+}
+
+/* --- headless services
+ * ------------------------------------------------------------------------------ */
+
+static bool is_shown(const struct pin_class *class, const struct pin_contribution *c)
+{
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
+            if (class->plans[f].shares[i].contribution == c) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void add_headless_port(struct srv *srv, const struct pin_class *class, size_t class_i,
+    const struct pin_port *port, struct rows *rows)
+{
+    size_t first = rows->n;
+    const struct pin_contribution *last = NULL;
+    bool is_last_shown = false;
+    for (size_t i = 0; i < srv->n_targets; i++) {
+        const struct pin_target *target = &srv->targets[i];
+        if (target->contribution != last) {
+            last = target->contribution;
+            is_last_shown = is_shown(class, last);
+        }
+        bool is_near = pin_steer_is_near(&srv->run->steer, target->contribution, class->viewer);
+        struct pin_share share = {.via = is_near ? PIN_VIA_ENDPOINT : PIN_VIA_GATEWAY,
+            .contribution = target->contribution,
+            .ready = target->ready};
+        uint16_t number = pin_share_port(&share, port);
+        if (!is_last_shown || number == 0) {
+            continue;
+        }
+        add_cluster(rows, target->contribution->cluster_id);
+        add_row(rows, first,
+            &(struct row){.port = number,
+                .share = 1,
+                .target = &target->name,
+                .tables = {target->tables[0][class_i], target->tables[1][class_i]}});
+    }
+    set_weights(rows->row + first, rows->n - first);
+}
+
+/* --- RRsets
+ * ------------------------------------------------------------------------------------------ */
+
+static bool new_rows(struct srv *srv, struct rows *rows)
+{
+    struct pin_arena *arena = srv->run->steer.arena;
+    size_t n_shares = 0;
+    for (size_t i = 0; i < srv->run->n_classes; i++) {
+        const struct pin_class *class = &srv->run->classes[i];
+        n_shares = PIN_MAX(n_shares, class->plans[0].n_shares + class->plans[1].n_shares);
+    }
+    size_t n_rows = PIN_MAX(n_shares, srv->n_targets) * PIN_MAX(srv->facts->n_ports, 1);
+    rows->row = pin_arena_alloc(arena, (PIN_MIN(n_rows, ROWS_MAX) + 1) * sizeof(*rows->row));
+    rows->clusters = pin_arena_alloc(
+        arena, (srv->run->catalog->settings->n_clusters + 1) * sizeof(*rows->clusters));
+    return rows->row != NULL && rows->clusters != NULL;
+}
+
+/* The SRV RRset for some ports; `owner` is where it will stand. False when no class shows anything.
+ */
+static bool make_rrset(struct srv *srv, const struct pin_port *const *ports, size_t n_ports,
+    const struct pin_name *owner, struct pin_rrset *ret_rrset)
+{
+    struct pin_compile *run = srv->run;
+    const struct pin_rrset *old = pin_compile_old(run, owner, PIN_TYPE_SRV);
+    const struct pin_table **tables =
+        pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*tables));
+    for (size_t i = 0; tables != NULL && i < run->n_classes; i++) {
+        struct rows rows = {0};
+        if (!new_rows(srv, &rows)) {
+            tables = NULL;
+            break;
+        }
+        for (size_t p = 0; p < n_ports; p++) {
+            if (srv->facts->is_headless) {
+                add_headless_port(srv, &run->classes[i], i, ports[p], &rows);
+            } else {
+                add_port(srv, &run->classes[i], i, ports[p], &rows);
+            }
+        }
+        tables[i] = rows_table(srv, &rows, old);
+    }
+    if (tables == NULL) {
+        run->failed = true;
+        return false;
+    }
+    return pin_compile_rrset(run, PIN_TYPE_SRV, tables, ret_rrset);
+}
+
+static const char *protocol_label(enum pin_protocol protocol)
+{
+    static const char *const labels[] = {
+        [PIN_PROTOCOL_TCP] = "_tcp", [PIN_PROTOCOL_UDP] = "_udp", [PIN_PROTOCOL_SCTP] = "_sctp"};
+    return labels[protocol];
+}
+
+/* Puts _port._proto.<name>; an unnamed port has no such name. */
+static void put_port(struct srv *srv, const struct pin_port *const *port)
+{
+    const char *protocol = protocol_label((*port)->protocol);
+    struct pin_rrset rrset;
+    struct pin_name owner = *srv->name;
+    char label[PIN_LABEL_MAX_BYTES + 1];
+    if ((*port)->name == NULL || strlen((*port)->name) > PIN_LABEL_MAX_BYTES - 1) {
+        return;
+    }
+    (void)snprintf(label, sizeof(label), "_%s", (*port)->name);
+    if (pin_name_prepend(&owner, protocol, strlen(protocol)) != PIN_OK
+        || pin_name_prepend(&owner, label, strlen(label)) != PIN_OK) {
+        return;
+    }
+    bool has_any = make_rrset(srv, port, 1, &owner, &rrset);
+    pin_compile_put(srv->run, &owner, &rrset, has_any);
+}
+
+bool pin_compile_srv(struct pin_compile *run, const struct pin_facts *facts,
+    const struct pin_name *name, struct pin_rrset *ret_bare)
+{
+    struct srv srv = {.run = run, .facts = facts, .name = name};
+    if (facts->is_headless) {
+        srv.n_targets = pin_compile_pods(run, facts, name, &srv.targets);
+    } else {
+        for (size_t i = 0; i < run->n_classes; i++) {
+            srv.cap_targets +=
+                run->classes[i].plans[0].n_shares + run->classes[i].plans[1].n_shares;
+        }
+        srv.targets =
+            pin_arena_alloc(run->steer.arena, (srv.cap_targets + 1) * sizeof(*srv.targets));
+        run->failed = run->failed || srv.targets == NULL;
+    }
+    if (run->failed || facts->n_ports == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < facts->n_ports; i++) {
+        put_port(&srv, &facts->ports[i]);
+    }
+    return make_rrset(
+        &srv, (const struct pin_port *const *)facts->ports, facts->n_ports, name, ret_bare);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Explains an answer: the same plan that compile.c turns into tables, told to people. */
+
+#include <string.h>
+
+#include "pintle/base/macros.h"
+
+#include "zones/compile.h"
+
+/* One explanation under way. */
+struct explanation {
+    const struct pin_catalog *catalog;
+    struct pin_jsonout *out;
+    const struct pin_name *name;
+    uint16_t type;
+    struct pin_asker asker;
+    const struct pin_node *node;   /* NULL when the name does not exist */
+    const struct pin_table *table; /* NULL when there is no such data in the asker's view */
+};
+
+static const char *cluster_name(const struct pin_catalog *catalog, uint16_t cluster_id)
+{
+    return cluster_id == PIN_CLUSTER_NONE ? NULL : catalog->settings->clusters[cluster_id].name;
+}
+
+static void format_name(const uint8_t *wire, char text[PIN_NAME_TEXT_MAX])
+{
+    pin_name_format(wire, text);
+}
+
+static const char *type_text(uint16_t type, char buffer[16])
+{
+    static const struct {
+        uint16_t type;
+        const char *text;
+    } names[] = {{PIN_TYPE_A, "A"}, {PIN_TYPE_AAAA, "AAAA"}, {PIN_TYPE_SRV, "SRV"},
+        {PIN_TYPE_TXT, "TXT"}, {PIN_TYPE_NS, "NS"}, {PIN_TYPE_SOA, "SOA"}, {PIN_TYPE_PTR, "PTR"},
+        {PIN_TYPE_CNAME, "CNAME"}, {PIN_TYPE_SVCB, "SVCB"}, {PIN_TYPE_HTTPS, "HTTPS"}};
+    for (size_t i = 0; i < N_ELEMS(names); i++) {
+        if (names[i].type == type) {
+            return names[i].text;
+        }
+    }
+    char *at = buffer;
+    memcpy(at, "TYPE", 4);
+    at += 4;
+    for (uint16_t unit = 10000; unit > 0; unit = (uint16_t)(unit / 10)) {
+        if (type >= unit || unit == 1) {
+            *at++ = (char)('0' + type / unit % 10);
+        }
+    }
+    *at = '\0';
+    return buffer;
+}
+
+/* --- what the index says
+ * --------------------------------------------------------------------------- */
+
+static const char *answers_text(const struct pin_table *table)
+{
+    if (table->form == PIN_TABLE_FIXED || table->is_whole) {
+        return "every record";
+    }
+    static const char *const texts[] = {[PIN_ANSWERS_UNSET] = "subset",
+        [PIN_ANSWERS_SUBSET] = "subset",
+        [PIN_ANSWERS_SINGLE] = "single",
+        [PIN_ANSWERS_ALL] = "all"};
+    return texts[table->mode];
+}
+
+static void put_status(const struct explanation *e, const struct pin_zone *zone)
+{
+    const char *rcode = "NOERROR";
+    const char *status = "answer";
+    bool is_apex_soa =
+        e->node != NULL && e->type == PIN_TYPE_SOA && e->node->name_bytes == zone->apex.bytes;
+    if (e->node == NULL) {
+        rcode = "NXDOMAIN";
+        status = "the name does not exist";
+    } else if (e->table == NULL && !is_apex_soa) {
+        status = "NODATA: the name exists, but shows nothing of this type to this asker";
+    }
+    if (!e->catalog->live.scene->is_ready && e->table == NULL) {
+        rcode = "SERVFAIL";
+        status = "not every cluster has been synced yet";
+    }
+    pin_jsonout_key_string(e->out, "rcode", rcode);
+    pin_jsonout_key_string(e->out, "status", status);
+}
+
+static void put_view(const struct explanation *e)
+{
+    const struct pin_settings *settings = e->catalog->settings;
+    struct pin_viewer viewer = pin_viewer_of(settings, e->asker.view_id);
+    pin_jsonout_key(e->out, "view");
+    pin_jsonout_object(e->out);
+    pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, viewer.cluster_id));
+    pin_jsonout_key_string(e->out, "network", settings->networks[viewer.network].name);
+    pin_jsonout_key_string(e->out, "identity", cluster_name(e->catalog, e->asker.cluster_id));
+    pin_jsonout_end(e->out);
+}
+
+static void put_table(const struct explanation *e)
+{
+    if (e->table == NULL) {
+        return;
+    }
+    const uint8_t *ttl = e->table->wire + 6;
+    uint32_t ttl_s =
+        (uint32_t)ttl[0] << 24 | (uint32_t)ttl[1] << 16 | (uint32_t)ttl[2] << 8 | ttl[3];
+    pin_jsonout_key_uint(e->out, "ttl", ttl_s);
+    pin_jsonout_key_string(e->out, "answers", answers_text(e->table));
+    pin_jsonout_key_uint(
+        e->out, "picks", e->table->form == PIN_TABLE_FIXED ? e->table->n_rr : e->table->n_pick_max);
+    pin_jsonout_key_bool(e->out, "stale",
+        pin_scene_any_down(e->catalog->live.scene, e->table->clusters, e->table->n_clusters));
+}
+
+/* --- what the plan says
+ * ---------------------------------------------------------------------------- */
+
+static const char *affinity_text(enum pin_affinity affinity)
+{
+    static const char *const texts[] = {[PIN_AFFINITY_UNSET] = NULL,
+        [PIN_AFFINITY_NONE] = "none",
+        [PIN_AFFINITY_LOCAL] = "local",
+        [PIN_AFFINITY_REMOTE] = "remote"};
+    return texts[affinity];
+}
+
+static void put_row(const struct explanation *e, const struct pin_backend_row *row)
+{
+    pin_jsonout_object(e->out);
+    pin_jsonout_key_string(e->out, "kind", row->kind);
+    pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, row->cluster_id));
+    pin_jsonout_key_string(e->out, "namespace", row->namespace_name);
+    pin_jsonout_key_string(e->out, "name", row->name);
+    if (row->weight != PIN_WEIGHT_UNSET) {
+        pin_jsonout_key_uint(e->out, "weight", row->weight);
+    }
+    if (row->cluster_weight != PIN_WEIGHT_UNSET) {
+        pin_jsonout_key_uint(e->out, "clusterWeight", row->cluster_weight);
+    }
+    pin_jsonout_key_string(e->out, "affinity", affinity_text(row->affinity));
+    pin_jsonout_key_uint(e->out, "ready", row->n_ready);
+    pin_jsonout_key_uint(e->out, "total", row->n_total);
+    pin_jsonout_key_bool(e->out, "used", row->is_used);
+    pin_jsonout_key_string(e->out, "reason", row->reason != NULL ? row->reason : "");
+    pin_jsonout_end(e->out);
+}
+
+static void put_share(const struct explanation *e, const struct pin_plan *plan,
+    const struct pin_share *share, uint64_t sum)
+{
+    char ip[PIN_IP_TEXT_MAX];
+    double first = (double)share->weight / (double)sum;
+    double n_picks = e->table == NULL                    ? 0
+                     : e->table->form == PIN_TABLE_FIXED ? e->table->n_rr
+                                                         : e->table->n_pick_max;
+    double in_answer = e->table != NULL && n_picks >= e->table->n_rr ? 1 : first * n_picks;
+    pin_jsonout_object(e->out);
+    pin_jsonout_key_string(e->out, "address", pin_ip_format(&share->ip, ip));
+    pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, share->cluster_id));
+    pin_jsonout_key_uint(e->out, "backend", plan->groups[share->group_i].backend_i);
+    pin_jsonout_key_uint(e->out, "weight", share->weight);
+    pin_jsonout_key_double(e->out, "inAnswer", in_answer);
+    pin_jsonout_key_double(e->out, "first", first);
+    pin_jsonout_key_string(e->out, "via", pin_via_text(share->via));
+    pin_jsonout_end(e->out);
+}
+
+static void put_plan(const struct explanation *e, const struct pin_plan *plan)
+{
+    uint64_t sum = 0;
+    pin_jsonout_key_string(e->out, "rule", plan->rule);
+    pin_jsonout_key(e->out, "backends");
+    pin_jsonout_array(e->out);
+    for (size_t i = 0; i < plan->n_rows; i++) {
+        put_row(e, &plan->rows[i]);
+    }
+    pin_jsonout_end(e->out);
+    pin_jsonout_key(e->out, "addresses");
+    pin_jsonout_array(e->out);
+    for (size_t i = 0; i < plan->n_shares; i++) {
+        sum += plan->shares[i].weight;
+    }
+    for (size_t i = 0; i < plan->n_shares; i++) {
+        put_share(e, plan, &plan->shares[i], sum);
+    }
+    pin_jsonout_end(e->out);
+    if (plan->has_port_mismatch) {
+        pin_jsonout_key(e->out, "notes");
+        pin_jsonout_array(e->out);
+        pin_jsonout_string(e->out, "some addresses are endpoints whose ports differ from the "
+                                   "Service's: connect to the target port, or ask SRV");
+        pin_jsonout_end(e->out);
+    }
+}
+
+/* --- which unit a name belongs to
+ * -------------------------------------------------------------------- */
+
+/* Copies the label at `wire` as text; false when it is none. */
+static bool label_text(const uint8_t *wire, char text[PIN_LABEL_MAX_BYTES + 1])
+{
+    memcpy(text, wire + 1, wire[0]);
+    text[wire[0]] = '\0';
+    return wire[0] > 0;
+}
+
+/* The unit behind <svc>.<ns>.svc.<zone> or a name below it. */
+static const struct pin_service_unit *find_service(
+    const struct pin_catalog *catalog, const struct pin_name *name)
+{
+    const uint8_t *at = name->wire;
+    char service[PIN_LABEL_MAX_BYTES + 1];
+    char namespace_name[PIN_LABEL_MAX_BYTES + 1];
+    size_t labels = pin_name_labels(name->wire);
+    size_t above = pin_name_labels(catalog->svc_cluster_set.wire) + 2;
+    if (!pin_name_is_below(name, &catalog->svc_cluster_set) || labels < above) {
+        return NULL;
+    }
+    for (; labels > above; labels--) {
+        at = pin_name_parent(at);
+    }
+    if (!label_text(at, service) || !label_text(pin_name_parent(at), namespace_name)) {
+        return NULL;
+    }
+    return pin_unit_find_service(catalog, namespace_name, service);
+}
+
+static struct pin_route_unit *find_route(
+    const struct pin_catalog *catalog, const struct pin_name *name)
+{
+    return pin_map_find(&catalog->assigned, name->wire, name->bytes);
+}
+
+static void put_unit(const struct explanation *e, struct pin_catalog *catalog)
+{
+    struct pin_steer steer = {
+        .catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch};
+    struct pin_viewer viewer = pin_viewer_of(catalog->settings, e->asker.view_id);
+    enum pin_family_i family_i = e->type == PIN_TYPE_AAAA ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
+    struct pin_route_unit *route = find_route(catalog, e->name);
+    const struct pin_service_unit *service = find_service(catalog, e->name);
+    pin_arena_reset(catalog->scratch);
+    if (route != NULL && route->object != NULL) {
+        struct pin_plan plan = pin_steer_route(&steer, route, viewer, family_i);
+        pin_jsonout_key_string(e->out, "object", route->key);
+        put_plan(e, &plan);
+        return;
+    }
+    const struct pin_facts *facts =
+        service != NULL ? pin_merge_facts(catalog->settings, service, catalog->scratch) : NULL;
+    if (facts == NULL) {
+        return;
+    }
+    pin_jsonout_key_string(e->out, "object", service->key);
+    if (!facts->exists) {
+        pin_jsonout_key_string(e->out, "rule",
+            "no cluster exports or imports it (ServiceExport, ServiceImport), and none calls it "
+            "global (service.cilium.io/global: \"true\")");
+        return;
+    }
+    struct pin_plan plan = pin_steer_service(&steer, facts, viewer, family_i);
+    put_plan(e, &plan);
+}
+
+void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
+    uint16_t type, struct pin_asker asker, struct pin_jsonout *out)
+{
+    struct explanation e = {
+        .catalog = catalog, .out = out, .name = name, .type = type, .asker = asker};
+    const struct pin_zone *zone = pin_index_zone(catalog->live.index, name);
+    char text[PIN_NAME_TEXT_MAX];
+    char buffer[16];
+    pin_jsonout_object(out);
+    format_name(name->wire, text);
+    pin_jsonout_key_string(out, "name", text);
+    pin_jsonout_key_string(out, "type", type_text(type, buffer));
+    if (zone == NULL) {
+        pin_jsonout_key_string(out, "rcode", "REFUSED");
+        pin_jsonout_key_string(out, "status", "the name lies in no zone of this server");
+        pin_jsonout_end(out);
+        return;
+    }
+    format_name(zone->apex.wire, text);
+    pin_jsonout_key_string(out, "zone", text);
+    e.node = pin_index_find(catalog->live.index, name->wire, name->bytes);
+    const struct pin_rrset *rrset = e.node != NULL ? pin_node_rrset(e.node, type) : NULL;
+    e.table = rrset != NULL ? pin_rrset_table(rrset, asker.view_id) : NULL;
+    put_status(&e, zone);
+    put_view(&e);
+    put_table(&e);
+    put_unit(&e, catalog);
+    pin_jsonout_end(out);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Who asks: address ranges of all clusters as one longest-prefix match, and how the clusters stand.
+ */
+
+#include "zones/scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+
+/* Ranges while they are collected. */
+struct ranges {
+    struct pin_lpm_entry *entries;
+    size_t n;
+    size_t cap;
+    bool failed;
+};
+
+static void add_range(struct ranges *ranges, const struct pin_prefix *prefix, uint16_t cluster_id)
+{
+    if (ranges->n == ranges->cap) {
+        size_t cap = ranges->cap == 0 ? 64 : 2 * ranges->cap;
+        struct pin_lpm_entry *grown = realloc(ranges->entries, cap * sizeof(*grown));
+        if (grown == NULL) {
+            ranges->failed = true;
+            return;
+        }
+        ranges->entries = grown;
+        ranges->cap = cap;
+    }
+    ranges->entries[ranges->n++] = (struct pin_lpm_entry){.prefix = *prefix, .value = cluster_id};
+}
+
+static void add_node(struct ranges *ranges, const struct pin_node_body *node, uint16_t cluster_id)
+{
+    for (size_t i = 0; i < node->n_pod_ranges; i++) {
+        add_range(ranges, &node->pod_ranges[i], cluster_id);
+    }
+    for (size_t i = 0; i < node->n_addresses; i++) {
+        struct pin_prefix one = pin_prefix_of(&node->addresses[i], 128);
+        if (!pin_ip_is_loopback(&node->addresses[i])) { /* everybody's own: it tells nothing */
+            add_range(ranges, &one, cluster_id);
+        }
+    }
+}
+
+static void add_cluster(
+    const struct pin_catalog *catalog, uint16_t cluster_id, struct ranges *ranges)
+{
+    const struct pin_cluster_settings *settings = &catalog->settings->clusters[cluster_id];
+    for (size_t i = 0; i < settings->n_clients; i++) {
+        add_range(ranges, &settings->clients[i], cluster_id);
+    }
+    size_t cursor = 0;
+    void *value = NULL;
+    while (pin_map_next(
+        &catalog->clusters[cluster_id].objects[PIN_KIND_NODE], &cursor, NULL, NULL, &value)) {
+        const struct pin_object *node = value;
+        add_node(ranges, &node->as.node, cluster_id);
+    }
+}
+
+/* Wider prefixes first, so that those around a prefix come right before it. */
+static int compare_entry(const void *a, const void *b)
+{
+    const struct pin_lpm_entry *x = a;
+    const struct pin_lpm_entry *y = b;
+    int order = pin_ip_cmp(&x->prefix.ip, &y->prefix.ip);
+    if (order != 0) {
+        return order;
+    }
+    if (x->prefix.bits != y->prefix.bits) {
+        return x->prefix.bits < y->prefix.bits ? -1 : 1;
+    }
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+static void report(const struct pin_catalog *catalog, const struct pin_lpm_entry *entry,
+    uint32_t one, uint32_t other)
+{
+    char text[PIN_PREFIX_TEXT_MAX];
+    pin_prefix_format(&entry->prefix, text);
+    pin_log_warn("views: %s lies in the ranges of clusters %s and %s: askers from there are "
+                 "unknown; give those clusters a listener each, or ranges that differ",
+        text, catalog->settings->clusters[one].name, catalog->settings->clusters[other].name);
+}
+
+/*
+ * An address in the ranges of two clusters is nobody's. The longest prefix decides about an
+ * address, and all prefixes that hold the address hold that prefix, too: so it is enough to look at
+ * each prefix and those around it, which the sort has put on a stack.
+ */
+static void mark_conflicts(const struct pin_catalog *catalog, struct ranges *ranges)
+{
+    const uint32_t nobody = (uint32_t)catalog->settings->n_clusters;
+    size_t stack[130];
+    uint32_t owner[130];
+    size_t depth = 0;
+    for (size_t i = 0; i < ranges->n; i++) {
+        struct pin_lpm_entry *entry = &ranges->entries[i];
+        uint32_t cluster = entry->value;
+        while (depth > 0
+               && !pin_prefix_has(&ranges->entries[stack[depth - 1]].prefix, &entry->prefix.ip)) {
+            depth--;
+        }
+        uint32_t around = depth > 0 ? owner[depth - 1] : cluster;
+        if (around != cluster) {
+            if (around != nobody) {
+                report(catalog, entry, around, cluster);
+            }
+            entry->value = nobody;
+        }
+        bool is_same =
+            depth > 0 && ranges->entries[stack[depth - 1]].prefix.bits == entry->prefix.bits;
+        depth -= is_same;
+        stack[depth] = i;
+        owner[depth++] = entry->value;
+    }
+}
+
+static struct pin_lpm *make_ranges(const struct pin_catalog *catalog, bool *ret_ok)
+{
+    struct ranges ranges = {0};
+    for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
+        add_cluster(catalog, (uint16_t)i, &ranges);
+    }
+    if (ranges.n > 0) {
+        qsort(ranges.entries, ranges.n, sizeof(*ranges.entries), compare_entry);
+        mark_conflicts(catalog, &ranges);
+    }
+    struct pin_lpm *lpm = ranges.n > 0 ? pin_lpm_new(ranges.entries, ranges.n) : NULL;
+    *ret_ok = !ranges.failed && (ranges.n == 0 || lpm != NULL);
+    free(ranges.entries);
+    return lpm;
+}
+
+struct pin_scene *pin_scene_make(const struct pin_catalog *catalog)
+{
+    size_t n_clusters = catalog->settings->n_clusters;
+    struct pin_scene *scene = calloc(1, sizeof(*scene) + n_clusters / 8 + 1);
+    bool is_ok = true;
+    if (scene == NULL) {
+        return NULL;
+    }
+    scene->n_clusters = (uint16_t)n_clusters;
+    scene->default_view = pin_view_of_cluster(catalog->settings->default_cluster);
+    scene->is_ready = true;
+    for (size_t i = 0; i < n_clusters; i++) {
+        const struct pin_cluster_state *cluster = &catalog->clusters[i];
+        scene->is_ready = scene->is_ready && cluster->is_synced;
+        scene->has_unseen = scene->has_unseen || !cluster->is_synced;
+        if (cluster->is_synced && !cluster->is_up) {
+            scene->has_down = true;
+            scene->down[i / 8] = (uint8_t)(scene->down[i / 8] | 1u << i % 8);
+        }
+    }
+    scene->is_ready = scene->is_ready || catalog->is_grace_over;
+    scene->ranges = make_ranges(catalog, &is_ok);
+    if (!is_ok) {
+        pin_scene_free(scene);
+        return NULL;
+    }
+    return scene;
+}
+
+void pin_scene_free(struct pin_scene *scene)
+{
+    if (scene != NULL) {
+        pin_lpm_free(scene->ranges);
+        free(scene);
+    }
+}
+
+static void free_scene(struct pin_rcu_head *head)
+{
+    pin_scene_free(container_of(head, struct pin_scene, rcu));
+}
+
+void pin_scene_retire(struct pin_scene *scene)
+{
+    pin_rcu_defer(&scene->rcu, free_scene);
+}

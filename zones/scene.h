@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/** @file Makes scenes (pintle/zones/view.h) from the catalog's Nodes, `clients:` and cluster
+ * states. */
+
+#include "zones/units.h"
+
+/** Builds the scene that is true now. NULL when memory is out. Cost: a sort of all ranges. */
+struct pin_scene *pin_scene_make(const struct pin_catalog *catalog);
+
+/** Frees a scene no reader can hold. NULL is fine. */
+void pin_scene_free(struct pin_scene *scene);
+
+/** Frees a scene once no reader can hold it any more. */
+void pin_scene_retire(struct pin_scene *scene);
