@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * HTTP: GET requests to API servers on the event loop; the one door to libcurl.
+ *
+ * HTTP/1.1 only: a watch that is paused holds up its own connection and nothing else. Connections
+ * are kept alive and used again for the same target. Nothing here blocks, retries or logs.
+ * Threads: the loop's.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+
+#include "target.h"
+
+struct pin_loop;
+struct pin_http;
+struct pin_http_transfer;
+
+/** Why no whole answer came. */
+enum pin_http_fault {
+    PIN_HTTP_NONE,      /**< A whole answer came, whatever its status. */
+    PIN_HTTP_RESOLVE,   /**< The host's name has no address. */
+    PIN_HTTP_REFUSED,   /**< No connection. */
+    PIN_HTTP_CLOSED,    /**< The connection ended in the middle. */
+    PIN_HTTP_TIMEOUT,   /**< Nothing for too long. */
+    PIN_HTTP_CERT_NAME, /**< The server's certificate is for another name. */
+    PIN_HTTP_CERT,      /**< The server's certificate is not to be trusted. */
+    PIN_HTTP_OWN_CERT,  /**< Our certificate or key cannot be used, or was refused. */
+    PIN_HTTP_TLS,       /**< TLS failed in another way. */
+    PIN_HTTP_OTHER,
+};
+
+/** How a request ended. Texts are valid during the call only. */
+struct pin_http_result {
+    enum pin_http_fault fault;
+    int status;             /**< HTTP status, 0 when none came. */
+    int64_t retry_after_ms; /**< Retry-After, -1 when absent. */
+    const char *message;    /**< What libcurl or the server's Status object says; never NULL. */
+    const char *etag;       /**< NULL when absent. */
+};
+
+/** One GET. Texts and target need to live during pin_http_get() only. */
+struct pin_http_request {
+    const struct pin_target *target;
+    const char *path;   /**< Begins with '/', escaped. */
+    const char *accept; /**< NULL: application/json. */
+    const char *etag;   /**< For If-None-Match, or NULL. */
+    int64_t timeout_ms; /**< For all of it; 0: none. */
+    int64_t stall_ms;   /**< Without a byte; 0: none. Pauses do not count. */
+    /** Bytes of a 2xx answer. May call pin_http_pause() and pin_http_cancel(), not pin_http_get().
+     */
+    void (*on_body)(void *arg, const char *data, size_t bytes);
+    /** The end, called once unless cancelled; the transfer is gone afterwards. */
+    void (*on_done)(void *arg, const struct pin_http_result *result);
+    void *arg;
+};
+
+/** Makes the engine; one per loop, which must outlive it. NULL when out of memory. */
+struct pin_http *pin_http_new(struct pin_loop *loop);
+
+/** Cancels all transfers and frees it. Not from a callback. NULL is fine. */
+void pin_http_free(struct pin_http *http);
+
+/**
+ * Starts a request. Callbacks come later, never during this call.
+ *
+ * @param ret_transfer  Valid until on_done or pin_http_cancel().
+ * @return PIN_OK, PIN_EINVAL (a URL or token that cannot be used), PIN_ENOMEM.
+ */
+enum pin_err pin_http_get(struct pin_http *http, const struct pin_http_request *request,
+    struct pin_http_transfer **ret_transfer, struct pin_why *why);
+
+/** Ends a transfer without on_done; fine from callbacks. NULL is fine. */
+void pin_http_cancel(struct pin_http_transfer *transfer);
+
+/** Stops reading after the bytes given out; the peer's window fills up. */
+void pin_http_pause(struct pin_http_transfer *transfer);
+
+/** Goes on reading. */
+void pin_http_resume(struct pin_http_transfer *transfer);

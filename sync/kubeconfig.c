@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Kubeconfig files: merged by name, read by context. */
+
+#include "kubeconfig.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "pintle/base/arena.h"
+#include "pintle/base/crypto.h"
+#include "pintle/base/file.h"
+#include "pintle/base/hash.h"
+#include "pintle/base/text.h"
+#include "pintle/base/tree.h"
+#include "pintle/base/yaml.h"
+#include "pintle/sync/sync.h"
+
+#define FILE_BYTES_MAX  ((size_t)16 << 20)
+#define ARENA_BYTES_MAX ((size_t)256 << 20)
+
+/* A named cluster, user or context, and the file that its paths are relative to. */
+struct entry {
+    const struct pin_tree *body; /* The map under `cluster`, `user` or `context`; may be NULL. */
+    const struct pin_tree *at;   /* For messages. */
+    const char *file;
+};
+
+struct pin_kubeconfig {
+    struct pin_arena *arena; /* Trees, file names, entries. */
+    struct pin_map clusters;
+    struct pin_map users;
+    struct pin_map contexts;
+    const char *current;
+    struct pin_text files; /* Names of the files read, for messages. */
+    struct pin_why broken; /* Trouble of the first broken file, or empty. */
+    size_t n_files;
+};
+
+/* "FILE:LINE:COL: message" */
+static enum pin_err fail_at(struct pin_why *why, enum pin_err err, const char *file,
+    const struct pin_tree *at, const char *fmt, ...) PIN_PRINTF(5, 6);
+
+static enum pin_err fail_at(struct pin_why *why, enum pin_err err, const char *file,
+    const struct pin_tree *at, const char *fmt, ...)
+{
+    char message[PIN_WHY_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    if (at == NULL) {
+        return pin_why_set(why, err, "%s: %s", file, message);
+    }
+    return pin_why_set(why, err, "%s:%u:%u: %s", file, at->line, at->col, message);
+}
+
+/* --- Reading and merging -------------------------------------------------------------------- */
+
+/* Adds the named entries of one list; a name that is known already keeps its first meaning. */
+static enum pin_err merge_list(struct pin_kubeconfig *self, const char *file,
+    const struct pin_tree *list, const char *body_key, struct pin_map *map)
+{
+    struct pin_why *why = &self->broken;
+    if (list == NULL || list->kind == PIN_TREE_NULL) {
+        return PIN_OK;
+    }
+    if (list->kind != PIN_TREE_LIST) {
+        return fail_at(why, PIN_EPARSE, file, list, "'%s' must be a list", list->key);
+    }
+    PIN_TREE_EACH(item, list)
+    {
+        const char *name = pin_tree_string(item, "name", NULL);
+        if (name == NULL) {
+            return fail_at(why, PIN_EPARSE, file, item, "an entry of '%s' has no name", list->key);
+        }
+        if (pin_map_find(map, name, strlen(name)) != NULL) {
+            continue;
+        }
+        struct entry *entry = pin_arena_alloc(self->arena, sizeof(*entry));
+        if (entry == NULL) {
+            return pin_why_set(why, PIN_ENOMEM, "%s: no memory", file);
+        }
+        *entry = (struct entry){pin_tree_map(item, body_key), item, file};
+        if (!pin_map_put(map, name, strlen(name), entry, NULL)) {
+            return pin_why_set(why, PIN_ENOMEM, "%s: no memory", file);
+        }
+    }
+    return PIN_OK;
+}
+
+static enum pin_err merge_doc(
+    struct pin_kubeconfig *self, const char *file, const struct pin_tree *doc)
+{
+    const char *kind = pin_tree_string(doc, "kind", "Config");
+    if (doc->kind != PIN_TREE_MAP || strcmp(kind, "Config") != 0) {
+        return fail_at(&self->broken, PIN_EPARSE, file, doc,
+            "this is no kubeconfig, it has no 'kind: Config'");
+    }
+    const char *current = pin_tree_string(doc, "current-context", NULL);
+    if (self->current == NULL && current != NULL && current[0] != '\0') {
+        self->current = current;
+    }
+    const struct {
+        const char *list;
+        const char *body;
+        struct pin_map *map;
+    } parts[] = {
+        {"clusters", "cluster", &self->clusters},
+        {"users", "user", &self->users},
+        {"contexts", "context", &self->contexts},
+    };
+    for (size_t i = 0; i < N_ELEMS(parts); i++) {
+        const struct pin_tree *list = pin_tree_find(doc, parts[i].list);
+        enum pin_err err = merge_list(self, file, list, parts[i].body, parts[i].map);
+        if (err != PIN_OK) {
+            return err;
+        }
+    }
+    return PIN_OK;
+}
+
+/* Quiet: trouble is kept as self->broken. */
+static enum pin_err merge_file(struct pin_kubeconfig *self, const char *path)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    struct pin_tree *docs = NULL;
+    const char *file = pin_arena_strdup(self->arena, path);
+    if (file == NULL) {
+        return pin_why_set(&self->broken, PIN_ENOMEM, "%s: no memory", path);
+    }
+    enum pin_err err = pin_file_read(path, FILE_BYTES_MAX, &text, &bytes, &self->broken);
+    if (err != PIN_OK) {
+        return err;
+    }
+    self->n_files++;
+    pin_text_putf(&self->files, "%s%s", self->files.len > 0 ? ", " : "", file);
+    err = pin_yaml_parse(text, bytes, self->arena, &docs, &self->broken);
+    explicit_bzero(text, bytes);
+    free(text);
+    if (err != PIN_OK) {
+        pin_why_wrap(&self->broken, "%s", file); /* gives FILE: LINE:COL: */
+        char *gap = strstr(self->broken.text + strlen(file), ": ");
+        if (gap != NULL) {
+            memmove(gap + 1, gap + 2, strlen(gap + 2) + 1);
+        }
+        return err;
+    }
+    return docs->first == NULL ? PIN_OK : merge_doc(self, file, docs->first);
+}
+
+/* A file of a list: a missing one is skipped, a broken one is remembered. */
+static void merge_listed(struct pin_kubeconfig *self, const char *path)
+{
+    struct pin_why before = self->broken;
+    enum pin_err err = merge_file(self, path);
+    if (err == PIN_OK || err == PIN_ENOTFOUND || before.text[0] != '\0') {
+        self->broken = before;
+    }
+}
+
+static enum pin_err merge_by_rules(struct pin_kubeconfig *self, struct pin_why *why)
+{
+    const char *list = getenv("KUBECONFIG"); /* NOLINT(concurrency-mt-unsafe) */
+    const char *home = getenv("HOME");       /* NOLINT(concurrency-mt-unsafe) */
+    bool has_list = list != NULL && list[0] != '\0';
+    char *usual = has_list ? NULL : pin_path_join(home, ".kube/config");
+    char *names = strdup(has_list ? list : usual != NULL ? usual : "");
+    char *rest = NULL;
+    for (char *name = names == NULL ? NULL : strtok_r(names, ":", &rest); name != NULL;
+         name = strtok_r(NULL, ":", &rest)) {
+        merge_listed(self, name);
+    }
+    enum pin_err err = PIN_OK;
+    if (self->n_files == 0 && self->broken.text[0] != '\0') {
+        err = pin_why_set(why, PIN_EIO, "%s", self->broken.text);
+    } else if (self->n_files == 0) {
+        err = pin_why_set(why, PIN_ENOTFOUND,
+            "no kubeconfig: none of '%s' exists, set KUBECONFIG or name a file with --kubeconfig",
+            has_list ? list : usual);
+    }
+    free(names);
+    free(usual);
+    return err;
+}
+
+enum pin_err pin_kubeconfig_load(const char *path, struct pin_kubeconfig **ret, struct pin_why *why)
+{
+    struct pin_kubeconfig *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for a kubeconfig");
+    }
+    self->arena = pin_arena_new("kubeconfig", ARENA_BYTES_MAX);
+    enum pin_err err =
+        self->arena == NULL ? pin_why_set(why, PIN_ENOMEM, "no memory for a kubeconfig") : PIN_OK;
+    if (err == PIN_OK && path != NULL) {
+        err = merge_file(self, path);
+        (void)pin_why_set(why, err, "%s", self->broken.text);
+    } else if (err == PIN_OK) {
+        err = merge_by_rules(self, why);
+    }
+    if (err != PIN_OK) {
+        pin_kubeconfig_free(self);
+        return err;
+    }
+    *ret = self;
+    return PIN_OK;
+}
+
+void pin_kubeconfig_free(struct pin_kubeconfig *kubeconfig)
+{
+    if (kubeconfig == NULL) {
+        return;
+    }
+    pin_map_done(&kubeconfig->clusters, NULL);
+    pin_map_done(&kubeconfig->users, NULL);
+    pin_map_done(&kubeconfig->contexts, NULL);
+    pin_text_done(&kubeconfig->files);
+    pin_arena_free(kubeconfig->arena);
+    free(kubeconfig);
+}
+
+const char *pin_kubeconfig_current(const struct pin_kubeconfig *kubeconfig)
+{
+    return kubeconfig->current;
+}
+
+/* --- From a context to a target ------------------------------------------------------------- */
+
+/* What is being read: an entry's body and where its failures go. First failure sticks. */
+struct reader {
+    const struct entry *entry;
+    const char *what; /* "cluster 'c1'" */
+    enum pin_err err;
+    struct pin_why *why;
+};
+
+static void reader_fail(
+    struct reader *self, enum pin_err err, const struct pin_tree *at, const char *problem)
+{
+    if (self->err == PIN_OK) {
+        self->err = fail_at(self->why, err, self->entry->file, at != NULL ? at : self->entry->at,
+            "%s: %s", self->what, problem);
+    }
+}
+
+static char *take_copy(struct reader *self, const char *text)
+{
+    char *copy = text == NULL ? NULL : strdup(text);
+    if (text != NULL && copy == NULL) {
+        reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+    }
+    return copy;
+}
+
+/* A text field; NULL when absent or empty. */
+static char *take_field(struct reader *self, const char *key)
+{
+    const char *text = pin_tree_text(pin_tree_find(self->entry->body, key), NULL);
+    return text == NULL || text[0] == '\0' ? NULL : take_copy(self, text);
+}
+
+/* A path, relative to the file that holds it. */
+static char *take_path(struct reader *self, const char *key)
+{
+    char *name = take_field(self, key);
+    char *dir = name == NULL ? NULL : pin_path_dir(self->entry->file);
+    char *path = dir == NULL ? NULL : pin_path_join(dir, name);
+    if (name != NULL && path == NULL) {
+        reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+    }
+    free(name);
+    free(dir);
+    return path;
+}
+
+/* KEY-data in base64 goes over the file named by KEY. */
+static void take_blob(struct reader *self, const char *key, struct pin_blob *blob, char **path)
+{
+    char data_key[64];
+    (void)snprintf(data_key, sizeof(data_key), "%s-data", key);
+    const struct pin_tree *node = pin_tree_find(self->entry->body, data_key);
+    const char *text = pin_tree_text(node, NULL);
+    if (text == NULL || text[0] == '\0') {
+        *path = take_path(self, key);
+        return;
+    }
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    char problem[128];
+    enum pin_err err = pin_base64_decode(text, node->text_bytes, &data, &bytes);
+    if (err != PIN_OK) {
+        (void)snprintf(problem, sizeof(problem), "'%s' is no base64", data_key);
+        reader_fail(self, err, node, problem);
+        return;
+    }
+    *blob = (struct pin_blob){.data = data, .bytes = bytes};
+    if (memmem(data, bytes, "-----BEGIN ", 11) == NULL) {
+        (void)snprintf(problem, sizeof(problem), "'%s' holds no PEM text", data_key);
+        reader_fail(self, PIN_EPARSE, node, problem);
+    }
+}
+
+/* Completes the URL as kubectl does: no scheme means https where TLS is set up, else http. */
+static void take_server(struct reader *self, struct pin_target *target)
+{
+    const struct pin_tree *node = pin_tree_find(self->entry->body, "server");
+    char *text = take_field(self, "server");
+    if (text == NULL) {
+        reader_fail(self, PIN_EINVAL, NULL, "has no 'server', write https://HOST:PORT");
+        return;
+    }
+    bool has_tls = target->ca.data != NULL || target->ca_file != NULL || target->is_insecure;
+    const char *scheme = strstr(text, "://");
+    const char *prefix = scheme != NULL ? "" : has_tls ? "https://" : "http://";
+    bool is_http = scheme == NULL || strncasecmp(text, "http://", 7) == 0
+                   || strncasecmp(text, "https://", 8) == 0;
+    const char *host = scheme == NULL ? text : scheme + 3;
+    if (!is_http || strcspn(host, "/?#") == 0 || strpbrk(text, "?# \t\r\n") != NULL) {
+        reader_fail(self, PIN_EINVAL, node, "'server' must be like https://HOST:PORT");
+        free(text);
+        return;
+    }
+    for (size_t n = strlen(text); n > 0 && text[n - 1] == '/'; n--) {
+        text[n - 1] = '\0';
+    }
+    if (asprintf(&target->server, "%s%s", prefix, text) < 0) {
+        target->server = NULL;
+        reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+    }
+    if (target->server != NULL && strncasecmp(target->server, "https", 5) == 0) {
+        memcpy(target->server, "https", 5);
+    }
+    free(text);
+}
+
+static enum pin_err read_cluster(
+    const struct entry *entry, const char *name, struct pin_target *target, struct pin_why *why)
+{
+    char what[300];
+    (void)snprintf(what, sizeof(what), "cluster '%s'", name);
+    struct reader self = {.entry = entry, .what = what, .why = why};
+    const struct pin_tree *insecure = pin_tree_find(entry->body, "insecure-skip-tls-verify");
+    target->is_insecure = pin_tree_bool(entry->body, "insecure-skip-tls-verify", false);
+    take_blob(&self, "certificate-authority", &target->ca, &target->ca_file);
+    take_server(&self, target);
+    target->server_name = take_field(&self, "tls-server-name");
+    target->proxy_url = take_field(&self, "proxy-url");
+    if (target->is_insecure && (target->ca.data != NULL || target->ca_file != NULL)) {
+        reader_fail(&self, PIN_EINVAL, insecure,
+            "has a certificate-authority and insecure-skip-tls-verify, remove one of them");
+    }
+    return self.err;
+}
+
+/* A plugin is needed only where nothing else proves who we are. */
+static void check_plugins(struct reader *self, const struct pin_target *target)
+{
+    const struct pin_tree *exec = pin_tree_find(self->entry->body, "exec");
+    const struct pin_tree *provider = pin_tree_find(self->entry->body, "auth-provider");
+    const struct pin_tree *plugin = exec != NULL ? exec : provider;
+    bool has_other = target->token != NULL || target->token_file != NULL
+                     || target->certificate.data != NULL || target->certificate_file != NULL
+                     || target->username != NULL;
+    if (plugin == NULL || plugin->kind == PIN_TREE_NULL || has_other) {
+        return;
+    }
+    char problem[256];
+    (void)snprintf(problem, sizeof(problem),
+        "uses the %s '%.80s', which is not supported yet; give the user a tokenFile (a file with a "
+        "bearer token, read again each minute) instead",
+        exec != NULL ? "exec plugin" : "auth provider",
+        pin_tree_string(plugin, exec != NULL ? "command" : "name", "?"));
+    reader_fail(self, PIN_EUNSUPPORTED, plugin, problem);
+}
+
+static void take_groups(struct reader *self, struct pin_target *target)
+{
+    const struct pin_tree *list = pin_tree_list(self->entry->body, "as-groups");
+    if (list == NULL || list->n_children == 0) {
+        return;
+    }
+    target->as_groups = calloc(list->n_children, sizeof(*target->as_groups));
+    if (target->as_groups == NULL) {
+        reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+        return;
+    }
+    PIN_TREE_EACH(item, list)
+    {
+        char *group = take_copy(self, pin_tree_text(item, NULL));
+        if (group != NULL) {
+            target->as_groups[target->n_as_groups++] = group;
+        }
+    }
+}
+
+static enum pin_err read_user(
+    const struct entry *entry, const char *name, struct pin_target *target, struct pin_why *why)
+{
+    char what[300];
+    (void)snprintf(what, sizeof(what), "user '%s'", name);
+    struct reader self = {.entry = entry, .what = what, .why = why};
+    take_blob(&self, "client-certificate", &target->certificate, &target->certificate_file);
+    take_blob(&self, "client-key", &target->key, &target->key_file);
+    target->token = take_field(&self, "token");
+    target->token_file = take_path(&self, "tokenFile");
+    target->username = take_field(&self, "username");
+    target->password = take_field(&self, "password");
+    target->as_user = take_field(&self, "as");
+    target->as_uid = take_field(&self, "as-uid");
+    take_groups(&self, target);
+    check_plugins(&self, target);
+    bool has_certificate = target->certificate.data != NULL || target->certificate_file != NULL;
+    bool has_key = target->key.data != NULL || target->key_file != NULL;
+    if (has_certificate != has_key) {
+        reader_fail(&self, PIN_EINVAL, NULL,
+            has_key ? "has a client-key but no client-certificate"
+                    : "has a client-certificate but no client-key");
+    }
+    return self.err;
+}
+
+/* "c1, c2, c3", cut when long. */
+static void put_names(const struct pin_map *map, struct pin_text *text)
+{
+    const char *name = NULL;
+    size_t cursor = 0;
+    while (text->len < 160 && pin_map_next(map, &cursor, &name, NULL, NULL)) {
+        pin_text_putf(text, "%s%s", text->len > 0 ? ", " : "", name);
+    }
+}
+
+/* No entry of that name: a broken file, if there is one, is the likely reason. */
+static enum pin_err not_found(const struct pin_kubeconfig *self, const char *what, const char *name,
+    const struct pin_map *map, struct pin_why *why)
+{
+    if (self->broken.text[0] != '\0') {
+        return pin_why_set(
+            why, PIN_EPARSE, "%s (needed for %s '%s')", self->broken.text, what, name);
+    }
+    struct pin_text names = {0};
+    put_names(map, &names);
+    enum pin_err err = pin_why_set(why, PIN_ENOTFOUND, "%s '%s' is not in %s, which has %s", what,
+        name, pin_text_get(&self->files), names.len > 0 ? names.ptr : "none");
+    pin_text_done(&names);
+    return err;
+}
+
+static enum pin_err find_entry(const struct pin_kubeconfig *self, const char *what,
+    const struct pin_map *map, const char *name, const struct entry **ret, struct pin_why *why)
+{
+    *ret = pin_map_find(map, name, strlen(name));
+    return *ret == NULL ? not_found(self, what, name, map, why) : PIN_OK;
+}
+
+static enum pin_err fill_target(const struct pin_kubeconfig *self, const char *name,
+    struct pin_target *target, struct pin_why *why)
+{
+    const struct entry *context = NULL;
+    const struct entry *entry = NULL;
+    enum pin_err err = find_entry(self, "context", &self->contexts, name, &context, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    const char *cluster = pin_tree_string(context->body, "cluster", NULL);
+    const char *user = pin_tree_string(context->body, "user", NULL);
+    if (cluster == NULL) {
+        return fail_at(
+            why, PIN_EINVAL, context->file, context->at, "context '%s' names no cluster", name);
+    }
+    err = find_entry(self, "cluster", &self->clusters, cluster, &entry, why);
+    if (err == PIN_OK) {
+        err = read_cluster(entry, cluster, target, why);
+    }
+    if (err == PIN_OK && user != NULL && user[0] != '\0') {
+        err = find_entry(self, "user", &self->users, user, &entry, why);
+        err = err == PIN_OK ? read_user(entry, user, target, why) : err;
+    }
+    bool changed = false;
+    return err == PIN_OK ? pin_target_refresh(target, &changed, why) : err;
+}
+
+enum pin_err pin_kubeconfig_target(const struct pin_kubeconfig *kubeconfig, const char *context,
+    struct pin_target **ret_target, struct pin_why *why)
+{
+    const char *name = context != NULL ? context : kubeconfig->current;
+    if (name == NULL) {
+        return pin_why_set(why, PIN_ENOTFOUND, "%s: no current-context is set, name a context",
+            pin_text_get(&kubeconfig->files));
+    }
+    struct pin_target *target = calloc(1, sizeof(*target));
+    if (target == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for context '%s'", name);
+    }
+    enum pin_err err = fill_target(kubeconfig, name, target, why);
+    if (err != PIN_OK) {
+        pin_target_free(target);
+        return err;
+    }
+    *ret_target = target;
+    return PIN_OK;
+}
+
+/* --- Listing -------------------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    const char *const *left = a;
+    const char *const *right = b;
+    return strcmp(*left, *right);
+}
+
+static enum pin_err list_contexts(const struct pin_kubeconfig *self, struct pin_arena *arena,
+    const char *const **ret_names, size_t *ret_n, struct pin_why *why)
+{
+    size_t n = 0;
+    size_t cursor = 0;
+    const char *name = NULL;
+    size_t count = pin_map_count(&self->contexts);
+    const char **names = pin_arena_alloc(arena, count * sizeof(*names));
+    while (
+        names != NULL && n < count && pin_map_next(&self->contexts, &cursor, &name, NULL, NULL)) {
+        names[n] = pin_arena_strdup(arena, name);
+        if (names[n++] == NULL) {
+            names = NULL;
+        }
+    }
+    if (names == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for the contexts");
+    }
+    qsort(names, n, sizeof(*names), compare_names);
+    *ret_names = names;
+    *ret_n = n;
+    return PIN_OK;
+}
+
+enum pin_err pin_kubeconfig_contexts(const char *kubeconfig, struct pin_arena *arena,
+    const char *const **ret_names, size_t *ret_n, struct pin_why *why)
+{
+    struct pin_kubeconfig *self = NULL;
+    enum pin_err err = pin_kubeconfig_load(kubeconfig, &self, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    err = self->broken.text[0] != '\0' ? pin_why_set(why, PIN_EPARSE, "%s", self->broken.text)
+                                       : list_contexts(self, arena, ret_names, ret_n, why);
+    pin_kubeconfig_free(self);
+    return err;
+}
