@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The decision what a query is answered with: a page of steps, each settles it or passes on. */
+
+#include "answer.h"
+
+#include "pintle/base/macros.h"
+#include "pintle/zones/catalog.h"
+#include "pintle/zones/index.h"
+#include "pintle/zones/view.h"
+
+#include "query.h"
+#include "worker.h"
+
+#define TYPE_IXFR 251u
+#define TYPE_AXFR 252u
+
+/* Aliases followed in one answer; an alias beyond is the client's to follow. */
+#define CHASE_MAX 8u
+/* Where the RDATA of a table's first RR starts. */
+#define RDATA_AT 12u
+
+/* One name that is looked up: the question's, or the target of an alias. */
+struct subject {
+    const uint8_t *name; /* lower case */
+    size_t bytes;
+    size_t at; /* offset in the message, of the name as the client sees it */
+};
+
+/* All that is known about one query. */
+struct answer {
+    struct pin_worker *worker;
+    const struct pin_client *client;
+    const struct pin_scene *scene;
+    uint16_t view_id;
+    enum pin_query_verdict verdict;
+    struct subject subject;
+    const struct pin_node *node;  /* of the subject, or of the wildcard that stands for it */
+    const struct pin_table *data; /* what the node shows this asker for the question's type */
+    struct pin_query query;
+    struct pin_response response;
+};
+
+static bool settle(struct answer *a, uint16_t rcode)
+{
+    a->response.rcode = rcode;
+    return true;
+}
+
+/* A refusal says nothing about names, so that it is the same for all of them. */
+static bool refuse(struct answer *a, uint16_t ede)
+{
+    a->response.ede = ede;
+    return settle(a, PIN_RCODE_REFUSED);
+}
+
+/* --- steps: is it a question for us ------------------------------------------------------------
+ */
+
+/* NOTIFY, UPDATE, DSO and unknown opcodes: nothing in them is looked at. */
+static bool check_opcode(struct answer *a)
+{
+    return a->query.opcode != 0 && settle(a, PIN_RCODE_NOTIMP);
+}
+
+static bool check_form(struct answer *a)
+{
+    return a->verdict == PIN_QUERY_FORMERR && settle(a, PIN_RCODE_FORMERR);
+}
+
+static bool check_version(struct answer *a)
+{
+    return a->query.edns_version != 0 && settle(a, PIN_RCODE_BADVERS);
+}
+
+/* No keys are configured: a signed query is never taken for an unsigned one. */
+static bool check_signature(struct answer *a)
+{
+    return a->query.has_tsig && refuse(a, PIN_EDE_NONE);
+}
+
+static bool check_class(struct answer *a)
+{
+    return a->query.qclass != PIN_CLASS_IN && refuse(a, PIN_EDE_NONE);
+}
+
+static bool check_transfer(struct answer *a)
+{
+    bool is_transfer = a->query.qtype == TYPE_AXFR || a->query.qtype == TYPE_IXFR;
+    return is_transfer && refuse(a, PIN_EDE_NONE);
+}
+
+/* CoreDNS's forward plugin asks ". NS" as its health check: refused at once, never passed on. */
+static bool check_root_ns(struct answer *a)
+{
+    bool is_probe = a->query.qname_bytes == 1 && a->query.qtype == PIN_TYPE_NS;
+    return is_probe && refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+}
+
+/* --- steps: what is there ----------------------------------------------------------------------
+ */
+
+/* Whose view: what the listener says, else who the source address belongs to. */
+static void find_view(struct answer *a)
+{
+    a->scene = pin_rcu_deref(a->worker->live->scene);
+    if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
+        a->view_id = pin_view_of_cluster(a->client->listen_cluster_id);
+        return;
+    }
+    if (a->scene->ranges == NULL) {
+        a->view_id = a->scene->default_view;
+        return;
+    }
+    struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
+    a->view_id = pin_scene_asker(a->scene, &source).view_id;
+}
+
+/* Finds the wildcard that stands for a missing name (RFC 4592, section 3.3). NULL: there is none.
+ */
+static const struct pin_node *find_wildcard(
+    const struct pin_index *index, const struct pin_node *encloser)
+{
+    uint8_t name[PIN_NAME_MAX_BYTES + 2] = {1, '*'};
+    if ((encloser->flags & PIN_NODE_HAS_WILDCARD) == 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < encloser->name_bytes; i++) {
+        name[2 + i] = encloser->name[i];
+    }
+    return pin_index_find(index, name, (size_t)encloser->name_bytes + 2);
+}
+
+/* Finds the subject's node. False: no zone of ours encloses it; else its zone's, and the node or
+ * NULL. */
+static bool look_up(struct answer *a, struct pin_zone **ret_zone)
+{
+    const struct pin_index *index = a->worker->live->index;
+    size_t encloser_at = 0;
+    a->node = pin_index_enclose(index, a->subject.name, a->subject.bytes, &encloser_at);
+    if (a->node == NULL) {
+        return false;
+    }
+    *ret_zone = a->node->zone;
+    if (encloser_at != 0) {
+        a->node = find_wildcard(index, a->node);
+    }
+    return true;
+}
+
+/* Whether the node is the apex of its zone. */
+static bool is_apex(const struct pin_node *node)
+{
+    return node->name_bytes == node->zone->apex.bytes;
+}
+
+/* What the node shows this asker for one type, or NULL. */
+static const struct pin_table *shown(const struct answer *a, uint16_t type)
+{
+    const struct pin_rrset *rrset = pin_node_rrset(a->node, type);
+    return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
+}
+
+/* --- what is answered --------------------------------------------------------------------------
+ */
+
+/* Says no: with the zone's SOA, or not at all before the clusters have been seen. */
+static void add_negative(struct answer *a, const struct pin_zone *zone, uint16_t rcode)
+{
+    if (zone->is_synced_from_clusters && !a->scene->is_ready) {
+        pin_response_clear(&a->response, &a->query);
+        a->response.is_authoritative = false;
+        a->response.ede = PIN_EDE_NOT_READY;
+        a->response.rcode = PIN_RCODE_SERVFAIL;
+        return;
+    }
+    if (rcode == PIN_RCODE_NXDOMAIN && zone->is_synced_from_clusters && a->scene->has_unseen) {
+        a->response.ede = PIN_EDE_NOT_READY;
+    }
+    a->response.rcode = rcode;
+    size_t apex_at = a->subject.at + a->subject.bytes - zone->apex.bytes;
+    pin_response_add_soa(&a->response, PIN_SECTION_AUTHORITY, pin_rcu_deref(zone->soa), apex_at,
+        zone->negative_ttl_s);
+}
+
+/* Adds a table to the answer; returns where its RRs start. */
+static size_t add_data(struct answer *a, const struct pin_table *table)
+{
+    if (pin_unlikely(a->scene->has_down)
+        && pin_scene_any_down(a->scene, table->clusters, table->n_clusters)) {
+        a->response.ede = PIN_EDE_STALE_ANSWER;
+    }
+    return pin_response_add_table(
+        &a->response, PIN_SECTION_ANSWER, table, &a->worker->draws, a->subject.at);
+}
+
+/* The SOA is the zone's, not the node's: a new serial replaces no node. */
+static void add_apex_soa(struct answer *a)
+{
+    pin_response_add_soa(&a->response, PIN_SECTION_ANSWER, pin_rcu_deref(a->node->zone->soa),
+        a->subject.at, UINT32_MAX);
+}
+
+/* Answers ANY with one small RRset (RFC 8482, section 4.2). False: the name has no data at all. */
+static bool add_any(struct answer *a)
+{
+    static const uint8_t hinfo[] = {
+        0xC0, 0x0C, 0, 13, 0, 1, 0, 0, 0x0E, 0x10, 0, 9, 7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
+    bool has_data = is_apex(a->node);
+    for (uint16_t i = 0; i < a->node->n_rrsets && !has_data; i++) {
+        has_data = pin_rrset_table(&a->node->rrsets[i], a->view_id) != NULL;
+    }
+    if (has_data) {
+        pin_response_add_rr(&a->response, PIN_SECTION_ANSWER, hinfo, sizeof(hinfo), a->subject.at);
+    }
+    return has_data;
+}
+
+/* Adds what the subject's node has for the question's type. False: it has nothing of it. */
+static bool add_wanted(struct answer *a)
+{
+    uint16_t qtype = a->query.qtype;
+    const struct pin_table *table = shown(a, qtype);
+    if (pin_likely(table != NULL)) {
+        size_t table_at = add_data(a, table);
+        if (table->n_extras > 0) {
+            pin_response_add_extras(&a->response, table, table_at, &a->worker->draws);
+        }
+        return true;
+    }
+    if (qtype == PIN_TYPE_SOA && is_apex(a->node)) {
+        add_apex_soa(a);
+        return true;
+    }
+    return qtype == PIN_TYPE_ANY && shown(a, PIN_TYPE_CNAME) == NULL && add_any(a);
+}
+
+/* Adds the alias at the subject's node and makes its target the subject. False: there is no alias.
+ * `ret_target` holds the target's name. */
+static bool follow_alias(struct answer *a, struct pin_name *ret_target)
+{
+    const struct pin_table *alias = shown(a, PIN_TYPE_CNAME);
+    if (alias == NULL) {
+        return false;
+    }
+    size_t alias_at = add_data(a, alias);
+    const uint8_t *target = alias->wire + RDATA_AT;
+    size_t bytes = pin_name_wire_bytes(target);
+    pin_name_lower(ret_target->wire, target, bytes);
+    ret_target->bytes = (uint8_t)bytes;
+    a->subject =
+        (struct subject){.name = ret_target->wire, .bytes = bytes, .at = alias_at + RDATA_AT};
+    return true;
+}
+
+/* Settles the subject when it is not an alias. False: it was one, and its target is the subject
+ * now. */
+static bool settle_subject(struct answer *a, const struct pin_zone *zone, struct pin_name *target)
+{
+    if (a->node == NULL) {
+        add_negative(a, zone, PIN_RCODE_NXDOMAIN);
+        return true;
+    }
+    if (pin_likely(add_wanted(a))) {
+        return true;
+    }
+    if (a->query.qtype != PIN_TYPE_CNAME && follow_alias(a, target)) {
+        bool has_no_room = a->subject.at >= a->response.used_bytes;
+        return a->query.qtype == PIN_TYPE_ANY || has_no_room;
+    }
+    add_negative(a, zone, PIN_RCODE_NOERROR);
+    return true;
+}
+
+/* Looks the question's name up, and the targets of aliases while they lie in our zones (RFC 1034,
+ * section 4.3.2, step 3a). Each RRset comes from one node as it is now. */
+static bool answer_from_zones(struct answer *a)
+{
+    struct pin_zone *zone = NULL;
+    struct pin_name target;
+    a->subject = (struct subject){
+        .name = a->query.qname, .bytes = a->query.qname_bytes, .at = PIN_HEADER_BYTES};
+    if (!look_up(a, &zone)) {
+        return false;
+    }
+    find_view(a);
+    a->response.is_authoritative = true;
+    for (unsigned hop = 0; !settle_subject(a, zone, &target); hop++) {
+        if (hop == CHASE_MAX || !look_up(a, &zone)) {
+            break;
+        }
+    }
+    return true;
+}
+
+/* The end of the page. Forwarding will take its place between our zones and this refusal. */
+static bool refuse_foreign(struct answer *a)
+{
+    return refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+}
+
+static void count(struct answer *a)
+{
+    struct pin_stats *stats = &a->worker->stats;
+    pin_stats_count(stats, a->query.qtype, a->response.rcode);
+    if (pin_unlikely(a->response.is_truncated)) {
+        pin_stat_add(&stats->n_truncated, 1);
+    }
+    if (pin_unlikely(a->response.ede == PIN_EDE_STALE_ANSWER)) {
+        pin_stat_add(&stats->n_stale, 1);
+    }
+}
+
+size_t pin_answer(
+    struct pin_worker *worker, const struct pin_client *client, struct pin_packet *packet)
+{
+    struct answer a; /* not cleared: each step fills what it finds */
+    a.verdict = pin_query_parse(packet->wire, packet->bytes, &a.query);
+    if (a.verdict == PIN_QUERY_DROP) {
+        pin_stat_add(&worker->stats.n_dropped, 1);
+        return 0;
+    }
+    a.worker = worker;
+    a.client = client;
+    pin_response_init(&a.response, packet, &a.query, client->transport != PIN_TRANSPORT_UDP);
+
+    (void)(check_opcode(&a) || check_form(&a) || check_version(&a) || check_signature(&a)
+           || check_class(&a) || check_transfer(&a) || check_root_ns(&a) || answer_from_zones(&a)
+           || refuse_foreign(&a));
+
+    count(&a);
+    return pin_response_finish(&a.response, &a.query);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Builds answers in place: RRs with pointer owners, truncation, EDNS, extended errors, header. */
+
+#include "response.h"
+
+#include <string.h>
+
+#include "pintle/base/macros.h"
+
+#define OPT_BYTES      11u
+#define EDE_BYTES      6u  /* option code, length, info code */
+#define RR_HEAD_BYTES  12u /* pointer owner, type, class, TTL, RDLENGTH */
+#define RR_TTL_AT      6u
+#define RR_RDLENGTH_AT 10u
+#define POINTER        0xC000u
+#define POINTER_END    0x4000u /* offsets from here on cannot be pointed at */
+
+#define FLAG_QR 0x80u
+#define FLAG_AA 0x04u
+#define FLAG_TC 0x02u
+#define FLAG_RD 0x01u
+
+static void put_u16(uint8_t *at, unsigned value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static uint16_t get_u16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static uint32_t get_u32(const uint8_t *at)
+{
+    return (uint32_t)get_u16(at) << 16 | get_u16(at + 2);
+}
+
+/* The longest answer that this client takes over this transport (RFC 6891, section 6.2.5). */
+static size_t answer_max_bytes(const struct pin_query *query, bool is_stream)
+{
+    if (is_stream) {
+        return PIN_STREAM_MAX_BYTES;
+    }
+    if (!query->has_edns || query->edns_bytes < PIN_UDP_MIN_BYTES) {
+        return PIN_UDP_MIN_BYTES;
+    }
+    return PIN_MIN(query->edns_bytes, PIN_UDP_MAX_BYTES);
+}
+
+void pin_response_init(struct pin_response *ret_response, const struct pin_packet *packet,
+    const struct pin_query *query, bool is_stream)
+{
+    size_t max_bytes = answer_max_bytes(query, is_stream);
+    size_t end_bytes = PIN_MIN(max_bytes, packet->cap_bytes);
+    *ret_response = (struct pin_response){
+        .wire = packet->wire,
+        .used_bytes = query->question_end,
+        .limit_bytes = end_bytes - (query->has_edns ? OPT_BYTES + EDE_BYTES : 0),
+        .end_bytes = end_bytes,
+        .rcode = PIN_RCODE_NOERROR,
+        .ede = PIN_EDE_NONE,
+        .is_stream = is_stream,
+    };
+}
+
+void pin_response_clear(struct pin_response *response, const struct pin_query *query)
+{
+    response->used_bytes = query->question_end;
+    memset(response->n_rr, 0, sizeof(response->n_rr));
+    response->is_truncated = false;
+}
+
+static size_t room_bytes(const struct pin_response *response)
+{
+    return response->limit_bytes - response->used_bytes;
+}
+
+/* Only an RRset of the answer or the SOA of a negative one is missed by the client. */
+static void truncate_at(struct pin_response *response, enum pin_section section)
+{
+    if (section != PIN_SECTION_ADDITIONAL && !response->is_stream) {
+        response->is_truncated = true;
+    }
+}
+
+/* --- tables ------------------------------------------------------------------------------------
+ */
+
+/* Copies address RRs, whose two lengths are known, without a call. */
+static void copy_rr(uint8_t *to, const uint8_t *from, size_t rr_bytes)
+{
+    if (rr_bytes == PIN_RR_A_BYTES) {
+        memcpy(to, from, PIN_RR_A_BYTES);
+    } else if (rr_bytes == PIN_RR_AAAA_BYTES) {
+        memcpy(to, from, PIN_RR_AAAA_BYTES);
+    } else {
+        memcpy(to, from, rr_bytes);
+    }
+}
+
+/* How many RRs of one length fit, at most n_wanted. */
+static uint16_t fitting(const struct pin_response *response, size_t rr_bytes, uint16_t n_wanted)
+{
+    size_t room = room_bytes(response);
+    return n_wanted * rr_bytes <= room ? n_wanted : (uint16_t)(room / rr_bytes);
+}
+
+/* Adds a choice by shares; addresses left out are what a choice is. */
+static void add_drawn(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws)
+{
+    uint16_t rr_i[PIN_PICK_MAX];
+    uint16_t n_room = fitting(response, table->rr_bytes, table->n_pick_max);
+    if (pin_unlikely(n_room == 0)) {
+        truncate_at(response, section);
+        return;
+    }
+    uint16_t n_picked = pin_select_draw(table, draws, n_room, rr_i);
+    uint8_t *to = response->wire + response->used_bytes;
+    for (uint16_t i = 0; i < n_picked; i++) {
+        copy_rr(to, table->wire + (size_t)rr_i[i] * table->rr_bytes, table->rr_bytes);
+        to += table->rr_bytes;
+    }
+    response->n_rr[section] = (uint16_t)(response->n_rr[section] + n_picked);
+    response->used_bytes = (size_t)(to - response->wire);
+}
+
+/* Adds the whole RRset, beginning somewhere else each time; as many as fit. */
+static void add_rotated(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws)
+{
+    uint16_t n = fitting(response, table->rr_bytes, table->n_rr);
+    size_t first = (size_t)((pin_draws_next(draws, table->slot) >> 32) * table->n_rr >> 32);
+    size_t n_head = PIN_MIN((size_t)table->n_rr - first, (size_t)n);
+    uint8_t *to = response->wire + response->used_bytes;
+
+    memcpy(to, table->wire + first * table->rr_bytes, n_head * table->rr_bytes);
+    to += n_head * table->rr_bytes;
+    memcpy(to, table->wire, (n - n_head) * table->rr_bytes);
+    response->n_rr[section] = (uint16_t)(response->n_rr[section] + n);
+    response->used_bytes += (size_t)n * table->rr_bytes;
+    if (n < table->n_rr) {
+        truncate_at(response, section);
+    }
+}
+
+/* Bytes of the RR at `rr`, whose owner is a pointer. */
+static size_t rr_length(const uint8_t *rr)
+{
+    return RR_HEAD_BYTES + (size_t)get_u16(rr + RR_RDLENGTH_AT);
+}
+
+/* Adds RRs in the order they stand; as many as fit. */
+static void add_fixed(
+    struct pin_response *response, enum pin_section section, const struct pin_table *table)
+{
+    size_t bytes = table->wire_bytes;
+    uint16_t n = table->n_rr;
+    if (pin_unlikely(bytes > room_bytes(response))) {
+        size_t room = room_bytes(response);
+        bytes = 0;
+        for (n = 0; n < table->n_rr && bytes + rr_length(table->wire + bytes) <= room; n++) {
+            bytes += rr_length(table->wire + bytes);
+        }
+        truncate_at(response, section);
+    }
+    memcpy(response->wire + response->used_bytes, table->wire, bytes);
+    response->n_rr[section] = (uint16_t)(response->n_rr[section] + n);
+    response->used_bytes += bytes;
+}
+
+/* Makes the RRs from `at` to the end those of another owner. */
+static void patch_owners(struct pin_response *response, size_t at, size_t owner_at)
+{
+    while (at < response->used_bytes) {
+        size_t rr_bytes = rr_length(response->wire + at);
+        put_u16(response->wire + at, POINTER | (unsigned)owner_at);
+        at += rr_bytes;
+    }
+}
+
+size_t pin_response_add_table(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws, size_t owner_at)
+{
+    size_t at = response->used_bytes;
+    if (table->form == PIN_TABLE_FIXED) {
+        add_fixed(response, section, table);
+    } else if (table->is_whole) {
+        add_rotated(response, section, table, draws);
+    } else {
+        add_drawn(response, section, table, draws);
+    }
+    if (owner_at != PIN_HEADER_BYTES) {
+        patch_owners(response, at, owner_at);
+    }
+    return at;
+}
+
+void pin_response_add_extras(struct pin_response *response, const struct pin_table *table,
+    size_t table_at, struct pin_draws *draws)
+{
+    if (response->is_truncated) {
+        return; /* the client asks again over TCP */
+    }
+    uint16_t n_extras = PIN_MIN(table->n_extras, PIN_EXTRAS_MAX);
+    size_t targets_end = PIN_MIN(response->used_bytes, POINTER_END);
+    for (uint16_t i = 0; i < n_extras; i++) {
+        const struct pin_extra *extra = &table->extras[i];
+        size_t target_at = table_at + extra->target_offset;
+        if (target_at >= targets_end) {
+            return; /* the RR that names it was cut, or cannot be pointed at */
+        }
+        if (extra->a != NULL) {
+            (void)pin_response_add_table(
+                response, PIN_SECTION_ADDITIONAL, extra->a, draws, target_at);
+        }
+        if (extra->aaaa != NULL) {
+            (void)pin_response_add_table(
+                response, PIN_SECTION_ADDITIONAL, extra->aaaa, draws, target_at);
+        }
+    }
+}
+
+/* --- single RRs --------------------------------------------------------------------------------
+ */
+
+void pin_response_add_rr(struct pin_response *response, enum pin_section section, const uint8_t *rr,
+    size_t rr_bytes, size_t owner_at)
+{
+    if (pin_unlikely(rr_bytes > room_bytes(response))) {
+        truncate_at(response, section);
+        return;
+    }
+    uint8_t *to = response->wire + response->used_bytes;
+    memcpy(to, rr, rr_bytes);
+    put_u16(to, POINTER | (unsigned)owner_at);
+    response->n_rr[section]++;
+    response->used_bytes += rr_bytes;
+}
+
+void pin_response_add_soa(struct pin_response *response, enum pin_section section,
+    const struct pin_soa *soa, size_t owner_at, uint32_t ttl_max_s)
+{
+    size_t at = response->used_bytes;
+    pin_response_add_rr(response, section, soa->rr, soa->rr_bytes, owner_at);
+    if (response->used_bytes > at && get_u32(soa->rr + RR_TTL_AT) > ttl_max_s) {
+        uint8_t *ttl = response->wire + at + RR_TTL_AT;
+        put_u16(ttl, ttl_max_s >> 16);
+        put_u16(ttl + 2, ttl_max_s & 0xFFFFu);
+    }
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+/* A sentence for people who look at the answer with dig; NULL where the code says it all. */
+static const char *ede_text(uint16_t ede)
+{
+    switch (ede) {
+    case PIN_EDE_STALE_ANSWER:
+        return "a cluster behind this answer is out of reach";
+    case PIN_EDE_NOT_READY:
+        return "not every cluster has been seen yet";
+    default:
+        return NULL;
+    }
+}
+
+/* Writes the extended error as the OPT's option; the text only where it fits. Returns its bytes. */
+static size_t put_ede(const struct pin_response *response, uint8_t *to)
+{
+    const char *text = ede_text(response->ede);
+    size_t text_bytes = text != NULL ? strlen(text) : 0;
+    if (response->used_bytes + OPT_BYTES + EDE_BYTES + text_bytes > response->end_bytes) {
+        text_bytes = 0;
+    }
+    put_u16(to, PIN_OPTION_EDE);
+    put_u16(to + 2, (unsigned)(2 + text_bytes));
+    put_u16(to + 4, response->ede);
+    if (text_bytes > 0) {
+        memcpy(to + EDE_BYTES, text, text_bytes);
+    }
+    return EDE_BYTES + text_bytes;
+}
+
+/* Writes the OPT (RFC 6891, section 6.1.2): version 0, no flag but DO. */
+static void put_opt(struct pin_response *response, const struct pin_query *query)
+{
+    uint8_t *opt = response->wire + response->used_bytes;
+    size_t options_bytes = 0;
+    if (response->ede != PIN_EDE_NONE) {
+        options_bytes = put_ede(response, opt + OPT_BYTES);
+    }
+    opt[0] = 0;
+    put_u16(opt + 1, PIN_TYPE_OPT);
+    put_u16(opt + 3, PIN_UDP_MAX_BYTES);
+    opt[5] = (uint8_t)(response->rcode >> 4);
+    opt[6] = 0;
+    opt[7] = query->is_do ? 0x80u : 0;
+    opt[8] = 0;
+    put_u16(opt + 9, (unsigned)options_bytes);
+    response->used_bytes += OPT_BYTES + options_bytes;
+    response->n_rr[PIN_SECTION_ADDITIONAL]++;
+}
+
+size_t pin_response_finish(struct pin_response *response, const struct pin_query *query)
+{
+    if (query->has_edns) {
+        put_opt(response, query);
+    }
+    uint8_t *header = response->wire;
+    unsigned flags = FLAG_QR | (unsigned)query->opcode << 3;
+    flags |= query->opcode == 0 ? header[2] & FLAG_RD : 0;
+    flags |= response->is_authoritative ? FLAG_AA : 0;
+    flags |= response->is_truncated ? FLAG_TC : 0;
+    header[2] = (uint8_t)flags;
+    header[3] = (uint8_t)(response->rcode & 0x0Fu); /* RA, Z, AD, CD: clear */
+    put_u16(header + 4, query->has_question ? 1 : 0);
+    put_u16(header + 6, response->n_rr[PIN_SECTION_ANSWER]);
+    put_u16(header + 8, response->n_rr[PIN_SECTION_AUTHORITY]);
+    put_u16(header + 10, response->n_rr[PIN_SECTION_ADDITIONAL]);
+    return response->used_bytes;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Response: builds the answer in place, behind the question that the client sent.
+ *
+ *     header | question, as it came | answer | authority | additional | OPT
+ *
+ * Room for the OPT is set aside at the start, so it always fits. Owner names of appended RRs are
+ * pointers: to the QNAME, or to a name inside an RR that is there already.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/zones/select.h"
+#include "pintle/zones/table.h"
+
+#include "query.h"
+
+/** UDP payload size that we announce and never exceed (DNS flag day 2020). */
+#define PIN_UDP_MAX_BYTES 1232u
+/** What a client without EDNS takes (RFC 1035, section 4.2.1). */
+#define PIN_UDP_MIN_BYTES 512u
+/** Longest message over a stream: its length field has 16 bits. */
+#define PIN_STREAM_MAX_BYTES 65535u
+/** Most targets whose addresses are added to one answer; bounds the work a huge RRset makes. */
+#define PIN_EXTRAS_MAX 13u
+
+/** Response codes in use (IANA: DNS RCODEs). */
+#define PIN_RCODE_NOERROR  0u
+#define PIN_RCODE_FORMERR  1u
+#define PIN_RCODE_SERVFAIL 2u
+#define PIN_RCODE_NXDOMAIN 3u
+#define PIN_RCODE_NOTIMP   4u
+#define PIN_RCODE_REFUSED  5u
+#define PIN_RCODE_BADVERS  16u /**< Its upper bits stand in the OPT. */
+
+/** Extended DNS errors in use (RFC 8914). */
+#define PIN_EDE_NONE              UINT16_MAX
+#define PIN_EDE_STALE_ANSWER      3u
+#define PIN_EDE_NOT_READY         14u
+#define PIN_EDE_NOT_AUTHORITATIVE 20u
+
+/** A message buffer: a query goes in, its answer comes out in the same place. */
+struct pin_packet {
+    uint8_t *wire;    /**< Borrowed. */
+    size_t bytes;     /**< Length of the query. */
+    size_t cap_bytes; /**< Room for the answer: bytes or more, and at least PIN_UDP_MIN_BYTES. */
+};
+
+/** Sections of a message behind the question. */
+enum pin_section {
+    PIN_SECTION_ANSWER,
+    PIN_SECTION_AUTHORITY,
+    PIN_SECTION_ADDITIONAL,
+    PIN_SECTION_MAX,
+};
+
+/** An answer under construction. */
+struct pin_response {
+    uint8_t *wire;
+    size_t used_bytes;
+    size_t limit_bytes; /**< Up to here RRs may go; the OPT comes behind. */
+    size_t end_bytes;   /**< Longest answer this client takes. */
+    uint16_t n_rr[PIN_SECTION_MAX];
+    uint16_t rcode;
+    uint16_t ede; /**< PIN_EDE_*. */
+    bool is_authoritative;
+    bool is_truncated;
+    bool is_stream; /**< Never sets TC. */
+};
+
+/** Starts an answer that holds the question alone. `query` as pin_query_parse() filled it. */
+void pin_response_init(struct pin_response *ret_response, const struct pin_packet *packet,
+    const struct pin_query *query, bool is_stream);
+
+/** Takes back all RRs added so far. */
+void pin_response_clear(struct pin_response *response, const struct pin_query *query);
+
+/**
+ * Adds what a table shows in one answer, as much as fits. What is left out sets TC where the whole
+ * RRset belongs into the answer, that is in the answer section unless the table is drawn.
+ *
+ * @param owner_at  Offset of the owner name in the message; PIN_HEADER_BYTES is the QNAME.
+ * @return Offset where its RRs start.
+ */
+size_t pin_response_add_table(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws, size_t owner_at);
+
+/** Adds addresses of the names inside `table`, which starts at `table_at`; what does not fit is
+ * left out. */
+void pin_response_add_extras(struct pin_response *response, const struct pin_table *table,
+    size_t table_at, struct pin_draws *draws);
+
+/** Adds an SOA with its own TTL, or with at most `ttl_max_s`. */
+void pin_response_add_soa(struct pin_response *response, enum pin_section section,
+    const struct pin_soa *soa, size_t owner_at, uint32_t ttl_max_s);
+
+/** Adds one whole RR that carries PIN_OWNER_POINTER; TC when it does not fit. */
+void pin_response_add_rr(struct pin_response *response, enum pin_section section, const uint8_t *rr,
+    size_t rr_bytes, size_t owner_at);
+
+/** Writes header and OPT and returns the length of the message. */
+size_t pin_response_finish(struct pin_response *response, const struct pin_query *query);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * What the worker threads count: one block per thread, summed when somebody asks.
+ *
+ * The answer path adds to one counter per query; it reads no clock.
+ */
+
+#include <stdint.h>
+
+#include "pintle/base/stat.h"
+
+/** How a query came. */
+enum pin_transport {
+    PIN_TRANSPORT_UDP,
+    PIN_TRANSPORT_TCP,
+    PIN_TRANSPORT_MAX,
+};
+
+/** The query types that are counted by name; all others count as "other". */
+#define PIN_STAT_QTYPE_MAP(X)                                                                      \
+    X(A, 1)                                                                                        \
+    X(NS, 2)                                                                                       \
+    X(CNAME, 5)                                                                                    \
+    X(SOA, 6)                                                                                      \
+    X(PTR, 12)                                                                                     \
+    X(MX, 15)                                                                                      \
+    X(TXT, 16)                                                                                     \
+    X(AAAA, 28)                                                                                    \
+    X(SRV, 33)                                                                                     \
+    X(DS, 43)                                                                                      \
+    X(DNSKEY, 48)                                                                                  \
+    X(SVCB, 64)                                                                                    \
+    X(HTTPS, 65)                                                                                   \
+    X(IXFR, 251)                                                                                   \
+    X(AXFR, 252)                                                                                   \
+    X(ANY, 255)
+
+/** Position of a query type in the counters. */
+enum pin_stat_qtype {
+    PIN_STAT_QTYPE_OTHER,
+#define X(name, type) PIN_STAT_QTYPE_##name,
+    PIN_STAT_QTYPE_MAP(X)
+#undef X
+        PIN_STAT_QTYPE_MAX,
+};
+
+/** The response codes that are counted by name; all others count as "other". */
+#define PIN_STAT_RCODE_MAP(X)                                                                      \
+    X(NOERROR, 0)                                                                                  \
+    X(FORMERR, 1)                                                                                  \
+    X(SERVFAIL, 2)                                                                                 \
+    X(NXDOMAIN, 3)                                                                                 \
+    X(NOTIMP, 4)                                                                                   \
+    X(REFUSED, 5)                                                                                  \
+    X(NOTAUTH, 9)                                                                                  \
+    X(BADVERS, 16)
+
+/** Position of a response code in the counters. */
+enum pin_stat_rcode {
+    PIN_STAT_RCODE_OTHER,
+#define X(name, rcode) PIN_STAT_RCODE_##name,
+    PIN_STAT_RCODE_MAP(X)
+#undef X
+        PIN_STAT_RCODE_MAX,
+};
+
+/** Counters beside the queries: name of the field and what it counts. */
+#define PIN_STAT_EVENT_MAP(X)                                                                      \
+    X(n_dropped, "messages that were no queries and got no answer")                                \
+    X(n_truncated, "answers with the TC bit")                                                      \
+    X(n_stale, "answers that hold data of a cluster out of reach (EDE 3)")                         \
+    X(n_receive_errors, "receive calls that failed")                                               \
+    X(n_send_errors, "answers that the kernel did not take")                                       \
+    X(n_accepted, "stream connections accepted")                                                   \
+    X(n_accept_errors, "accept calls that failed, most often for lack of descriptors")             \
+    X(n_evicted, "stream connections closed to make room within a limit")                          \
+    X(n_turned_away, "stream connections closed at once because a limit was reached")              \
+    X(n_timed_out, "stream connections closed because they were idle, slow or did not read")
+
+/** The counters of one thread. Zeroed is empty. */
+struct pin_stats {
+    PIN_STAT_ALIGNED struct pin_stat queries[PIN_STAT_QTYPE_MAX][PIN_STAT_RCODE_MAX];
+#define X(name, text) struct pin_stat name;
+    PIN_STAT_EVENT_MAP(X)
+#undef X
+    struct pin_stat n_open; /**< Gauge: stream connections open now. */
+};
+
+/** The sum over threads. */
+struct pin_stats_sum {
+    uint64_t queries[PIN_TRANSPORT_MAX][PIN_STAT_QTYPE_MAX][PIN_STAT_RCODE_MAX];
+#define X(name, text) uint64_t name;
+    PIN_STAT_EVENT_MAP(X)
+#undef X
+    uint64_t n_open; /**< Gauge: stream connections open now. */
+};
+
+/** Counts one answered query. Type and response code in host byte order. Its thread. Hot path. */
+void pin_stats_count(struct pin_stats *stats, uint16_t qtype, uint16_t rcode);
+
+/** Adds the counters of one thread to a sum. Any thread. */
+void pin_stats_add_to(
+    const struct pin_stats *stats, enum pin_transport transport, struct pin_stats_sum *sum);
+
+/** "udp" or "tcp". Static. */
+const char *pin_transport_name(enum pin_transport transport);
+
+/** Label of a query type position, e.g. "AAAA", or "other". Static. */
+const char *pin_stat_qtype_name(enum pin_stat_qtype qtype);
+
+/** Label of a response code position, e.g. "NXDOMAIN", or "other". Static. */
+const char *pin_stat_rcode_name(enum pin_stat_rcode rcode);
