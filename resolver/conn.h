@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Connection: the bytes of one stream - framing, answers, what is cut in the middle.
+ *
+ * Knows nothing of epoll, deadlines and limits: tcp.c drives it. All calls from its TCP thread.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "worker.h"
+
+/** Bytes read at once; what a client pipelines beyond waits in the kernel. */
+#define PIN_CONN_READ_BYTES ((size_t)64 << 10)
+/** Answers are sent when this much has come together, and no more is read while it is unsent. */
+#define PIN_CONN_UNSENT_BYTES ((size_t)64 << 10)
+
+/** Buffers that the connections of one thread share: they hold nothing between two events. */
+struct pin_conn_buffers {
+    uint8_t in[PIN_CONN_READ_BYTES];
+    size_t out_bytes;
+    uint8_t out[PIN_CONN_UNSENT_BYTES + 2 + PIN_STREAM_MAX_BYTES];
+};
+
+/** Bytes kept with a connection. Zeroed is empty. */
+struct pin_conn_rest {
+    uint8_t *ptr;
+    uint32_t bytes;
+    uint32_t cap_bytes;
+};
+
+/** What a connection waits for. */
+enum pin_conn_state {
+    PIN_CONN_IDLE,    /**< For the first byte of a query. */
+    PIN_CONN_READING, /**< For the rest of a query. */
+    PIN_CONN_WRITING, /**< For the client to take an answer. */
+    PIN_CONN_CLOSED,  /**< For nothing: to be taken down. */
+};
+
+/** One stream. */
+struct pin_conn {
+    int fd;
+    enum pin_conn_state state;
+    bool is_ending; /**< To be closed when all is sent. */
+    struct pin_conn_rest
+        unread; /**< Part of a query, or queries not answered because of `unsent`. */
+    struct pin_conn_rest unsent; /**< Answers from unsent_at on. */
+    uint32_t unsent_at;
+    struct pin_client client;
+};
+
+/** Something happened on the socket. @return queries answered, 0 or more; the state says the rest.
+ */
+size_t pin_conn_on_event(
+    struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers);
+
+/** Frees what the connection holds, closes its socket. */
+void pin_conn_done(struct pin_conn *conn);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Opens the sockets that workers listen on, and explains why one cannot be opened. */
+
+#include "listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pintle/base/macros.h"
+
+/* Tries to find a free port for both transports when any will do. */
+#define PORT_TRIES 32
+/* Asked for; the kernel cuts it to its own limit. */
+#define UDP_BUFFER_BYTES (4 << 20)
+#define TCP_BACKLOG      4096
+/* How long the kernel keeps trying to deliver what a closed connection still holds. */
+#define TCP_LINGER_MS       15000u
+#define PORT_PRIVILEGED_END 1024
+
+static const char *transport_text(int type)
+{
+    return type == SOCK_DGRAM ? "UDP" : "TCP";
+}
+
+static void set_option(int fd, int level, int name, int value)
+{
+    /* All options set this way only make good service better. */
+    (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static bool is_wildcard(const struct pin_ip *ip)
+{
+    for (size_t i = 0; i < sizeof(ip->bytes); i++) {
+        if (ip->bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Never fragment an answer, never believe a path MTU that somebody sent us (RFC 9715). */
+static void set_udp_options(int fd, const struct pin_ip *ip)
+{
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER_BYTES);
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER_BYTES);
+    if (ip->family == 4) {
+        set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+        set_option(fd, IPPROTO_IP, IP_PKTINFO, is_wildcard(ip));
+        return;
+    }
+    set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+    set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, is_wildcard(ip));
+}
+
+/* Accepted connections inherit these. */
+static void set_tcp_options(int fd)
+{
+    unsigned linger_ms = TCP_LINGER_MS;
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* old connections in TIME_WAIT do not count */
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &linger_ms, sizeof(linger_ms));
+}
+
+/* Says what went wrong at an address in words that lead to the way out. */
+static enum pin_err explain(
+    struct pin_why *why, int errno_value, const struct pin_addrport *address, int type)
+{
+    char text[PIN_ADDRPORT_TEXT_MAX];
+    const char *transport = transport_text(type);
+    (void)pin_addrport_format(address, text);
+    switch (errno_value) {
+    case EADDRINUSE:
+        return pin_why_set(why, PIN_EBUSY,
+            "cannot listen on %s (%s): the port is in use, perhaps by another pintled; "
+            "'ss -ln%sp sport = :%u' shows by whom",
+            text, transport, type == SOCK_DGRAM ? "u" : "t", (unsigned)address->port);
+    case EACCES:
+        return pin_why_set(why, PIN_EDENIED,
+            "cannot listen on %s (%s): ports below %d need CAP_NET_BIND_SERVICE; grant it, start "
+            "as "
+            "root, or choose a higher port",
+            text, transport, PORT_PRIVILEGED_END);
+    case EADDRNOTAVAIL:
+        return pin_why_set(why, PIN_EINVAL,
+            "cannot listen on %s (%s): no interface of this machine has that address", text,
+            transport);
+    default:
+        return pin_why_errno(why, errno_value, "cannot listen on %s (%s)", text, transport);
+    }
+}
+
+/* Opens one socket and binds it. The first of an address is bound alone, see the header. */
+static enum pin_err open_socket(
+    const struct pin_addrport *address, int type, bool is_first, int *ret_fd, struct pin_why *why)
+{
+    struct sockaddr_storage local;
+    socklen_t local_bytes = pin_addrport_to_sockaddr(address, &local);
+    int flags = type == SOCK_STREAM ? SOCK_CLOEXEC | SOCK_NONBLOCK : SOCK_CLOEXEC;
+
+    int fd = socket(local.ss_family, type | flags, 0);
+    if (fd < 0) {
+        return explain(why, errno, address, type);
+    }
+    if (address->ip.family == 6) {
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    }
+    if (type == SOCK_DGRAM) {
+        set_udp_options(fd, &address->ip);
+    } else {
+        set_tcp_options(fd);
+    }
+    if (!is_first) {
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    if (bind(fd, (const struct sockaddr *)&local, local_bytes) != 0
+        || (type == SOCK_STREAM && listen(fd, TCP_BACKLOG) != 0)) {
+        enum pin_err err = explain(why, errno, address, type);
+        (void)close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return PIN_OK;
+}
+
+/* Binds the first UDP and the first TCP socket alone and learns the port. */
+static enum pin_err open_first(struct pin_listen *listen, struct pin_why *why)
+{
+    struct sockaddr_storage local = {0};
+    socklen_t local_bytes = sizeof(local);
+
+    enum pin_err err = open_socket(&listen->address, SOCK_DGRAM, true, &listen->udp_fds[0], why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    if (getsockname(listen->udp_fds[0], (struct sockaddr *)&local, &local_bytes) != 0) {
+        return pin_why_errno(why, errno, "getsockname");
+    }
+    listen->address.port = pin_addrport_from_sockaddr((const struct sockaddr *)&local).port;
+    return open_socket(&listen->address, SOCK_STREAM, true, &listen->tcp_fds[0], why);
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd); /* a socket we stop listening on: nothing is lost */
+    }
+    *fd = -1;
+}
+
+/* Opens the first pair; when any port will do, another one where the first choice was half taken.
+ */
+static enum pin_err open_first_pair(struct pin_listen *listen, struct pin_why *why)
+{
+    bool any_port = listen->address.port == 0;
+    enum pin_err err = PIN_OK;
+    for (int tries = 0; tries < PORT_TRIES; tries++) {
+        err = open_first(listen, why);
+        if (err != PIN_EBUSY || !any_port) {
+            return err;
+        }
+        close_one(&listen->udp_fds[0]);
+        close_one(&listen->tcp_fds[0]);
+        listen->address.port = 0;
+    }
+    return err;
+}
+
+static enum pin_err open_others(struct pin_listen *listen, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    if (listen->n_fds > 1) {
+        set_option(listen->udp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
+        set_option(listen->tcp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    for (size_t i = 1; i < listen->n_fds && err == PIN_OK; i++) {
+        err = open_socket(&listen->address, SOCK_DGRAM, false, &listen->udp_fds[i], why);
+        if (err == PIN_OK) {
+            err = open_socket(&listen->address, SOCK_STREAM, false, &listen->tcp_fds[i], why);
+        }
+    }
+    return err;
+}
+
+enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers,
+    struct pin_listen *ret_listen, struct pin_why *why)
+{
+    struct pin_listen listen = {
+        .address = *address,
+        .is_wildcard = is_wildcard(&address->ip),
+        .n_fds = n_workers,
+        .udp_fds = calloc(n_workers, sizeof(int)),
+        .tcp_fds = calloc(n_workers, sizeof(int)),
+    };
+    if (listen.udp_fds == NULL || listen.tcp_fds == NULL) {
+        free(listen.udp_fds);
+        free(listen.tcp_fds);
+        return pin_why_set(why, PIN_ENOMEM, "%zu sockets", n_workers);
+    }
+    for (size_t i = 0; i < n_workers; i++) {
+        listen.udp_fds[i] = -1;
+        listen.tcp_fds[i] = -1;
+    }
+    enum pin_err err = open_first_pair(&listen, why);
+    if (err == PIN_OK) {
+        err = open_others(&listen, why);
+    }
+    if (err != PIN_OK) {
+        pin_listen_close(&listen);
+        return err;
+    }
+    *ret_listen = listen;
+    return PIN_OK;
+}
+
+void pin_listen_close(struct pin_listen *listen)
+{
+    for (size_t i = 0; i < listen->n_fds; i++) {
+        close_one(&listen->udp_fds[i]);
+        close_one(&listen->tcp_fds[i]);
+    }
+    free(listen->udp_fds);
+    free(listen->tcp_fds);
+    *listen = (struct pin_listen){0};
+}

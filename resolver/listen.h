@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Listening sockets: one UDP and one TCP socket per worker for each address.
+ *
+ * The first socket of an address is bound without SO_REUSEPORT, so that a second daemon on the same
+ * port fails instead of taking half of the questions; only then is the port opened for the sockets
+ * of the other workers.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pintle/base/error.h"
+#include "pintle/base/ip.h"
+
+/** The sockets of one address. A zeroed one is closed. */
+struct pin_listen {
+    struct pin_addrport address; /**< With the port that it really has. */
+    bool is_wildcard;            /**< 0.0.0.0 or ::, so answers must say where they come from. */
+    size_t n_fds;                /**< Workers. */
+    int *udp_fds;                /**< Blocking. */
+    int *tcp_fds;                /**< Non-blocking, listening. */
+};
+
+/**
+ * Opens `n_workers` UDP and TCP sockets on one port; port 0 takes a free one. `why` names the
+ * address, the transport and the way out. Nothing is left open after an error.
+ */
+enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers,
+    struct pin_listen *ret_listen, struct pin_why *why);
+
+/** Closes all sockets. */
+void pin_listen_close(struct pin_listen *listen);

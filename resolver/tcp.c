@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Serves the streams of one worker: accepts within limits, waits with deadlines, closes what is
+ * over. */
+
+#include "tcp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/hash.h"
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+#include "pintle/base/rcu.h"
+
+#include "conn.h"
+
+#define EVENTS_MAX 64
+/* Connections accepted from one listener before others have their turn. */
+#define ACCEPTS_MAX 64
+/* How long nothing is accepted once descriptors or memory have run out. */
+#define ACCEPT_PAUSE_MS 200
+
+/* What an epoll event is about: first member of each kind. */
+enum source {
+    SOURCE_STOP,
+    SOURCE_LISTEN,
+    SOURCE_STREAM,
+};
+
+/* Where a stream comes from. */
+union peer {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* Doubly linked, with a head that is a link itself. */
+struct link {
+    struct link *prev;
+    struct link *next;
+};
+
+/* One client address and its connections, the one quiet for longest first. */
+struct client {
+    struct pin_ip ip;
+    uint32_t n_streams;
+    struct link streams;
+};
+
+struct stream {
+    enum source source;
+    bool is_waiting_to_write; /* what epoll was told */
+    struct link by_age;       /* in the list of its state, oldest first; or among the dead */
+    struct link by_client;
+    struct client *client;
+    int64_t since_ms; /* its wait began then */
+    struct pin_conn conn;
+    union peer peer;
+};
+
+struct listener {
+    enum source source;
+    struct pin_tcp_listen listen;
+};
+
+struct pin_tcp {
+    struct pin_worker worker;
+    struct pin_stream_limits limits;
+    _Atomic uint32_t *n_open;
+    struct listener *listeners;
+    size_t n_listeners;
+    int epoll_fd;
+    int stop_fd;
+    enum source stop_source;
+    bool is_stopping;
+    int64_t now_ms;
+    int64_t accept_again_ms;            /* 0: accepting */
+    struct link waits[PIN_CONN_CLOSED]; /* by state: idle, reading, writing */
+    struct link dead;                   /* closed in this round; freed at its end */
+    struct pin_map clients;             /* address -> struct client */
+    pthread_t thread;
+    struct pin_conn_buffers buffers;
+};
+
+/* --- lists -------------------------------------------------------------------------------------
+ */
+
+static void link_init(struct link *head)
+{
+    head->prev = head;
+    head->next = head;
+}
+
+static bool link_is_empty(const struct link *head)
+{
+    return head->next == head;
+}
+
+static void link_remove(struct link *link)
+{
+    link->prev->next = link->next;
+    link->next->prev = link->prev;
+}
+
+static void link_append(struct link *head, struct link *link)
+{
+    link->prev = head->prev;
+    link->next = head;
+    head->prev->next = link;
+    head->prev = link;
+}
+
+static void link_to_end(struct link *head, struct link *link)
+{
+    if (head->prev != link) {
+        link_remove(link);
+        link_append(head, link);
+    }
+}
+
+static struct stream *oldest(struct link *head)
+{
+    return link_is_empty(head) ? NULL : container_of(head->next, struct stream, by_age);
+}
+
+/* --- clients -----------------------------------------------------------------------------------
+ */
+
+/* Counts one more stream of that address. NULL when memory is out. */
+static struct client *join_client(struct pin_tcp *tcp, const struct pin_ip *ip)
+{
+    struct client *client = pin_map_find(&tcp->clients, ip, sizeof(*ip));
+    if (client != NULL) {
+        client->n_streams++;
+        return client;
+    }
+    client = calloc(1, sizeof(*client));
+    if (client == NULL) {
+        return NULL;
+    }
+    client->ip = *ip;
+    client->n_streams = 1;
+    link_init(&client->streams);
+    if (!pin_map_put(&tcp->clients, &client->ip, sizeof(client->ip), client, NULL)) {
+        free(client);
+        return NULL;
+    }
+    return client;
+}
+
+/* Counts one stream less; the last one takes the client along. */
+static void leave_client(struct pin_tcp *tcp, struct client *client)
+{
+    if (--client->n_streams == 0) {
+        (void)pin_map_remove(&tcp->clients, &client->ip, sizeof(client->ip));
+        free(client);
+    }
+}
+
+/* --- streams -----------------------------------------------------------------------------------
+ */
+
+/* Closes a stream now; its memory goes at the end of the round, since events may still name it. */
+static void close_stream(struct pin_tcp *tcp, struct stream *stream)
+{
+    if (stream->conn.fd < 0) {
+        return;
+    }
+    pin_conn_done(&stream->conn);
+    link_remove(&stream->by_client);
+    leave_client(tcp, stream->client);
+    link_remove(&stream->by_age);
+    link_append(&tcp->dead, &stream->by_age);
+    atomic_fetch_sub_explicit(tcp->n_open, 1, memory_order_relaxed);
+    pin_stat_set(&tcp->worker.stats.n_open, pin_stat_read(&tcp->worker.stats.n_open) - 1);
+}
+
+static void bury_dead(struct pin_tcp *tcp)
+{
+    for (struct stream *stream = oldest(&tcp->dead); stream != NULL; stream = oldest(&tcp->dead)) {
+        link_remove(&stream->by_age);
+        free(stream);
+    }
+}
+
+/* Tells epoll what the stream waits for, if that has changed. */
+static void watch(struct pin_tcp *tcp, struct stream *stream)
+{
+    bool is_writing = stream->conn.state == PIN_CONN_WRITING;
+    if (is_writing == stream->is_waiting_to_write) {
+        return;
+    }
+    stream->is_waiting_to_write = is_writing;
+    struct epoll_event event = {
+        .events = is_writing ? EPOLLOUT : EPOLLIN, .data.ptr = &stream->source};
+    if (epoll_ctl(tcp->epoll_fd, EPOLL_CTL_MOD, stream->conn.fd, &event) != 0) {
+        close_stream(tcp, stream);
+    }
+}
+
+static void on_stream(struct pin_tcp *tcp, struct stream *stream)
+{
+    if (stream->conn.fd < 0) {
+        return; /* closed earlier in this round */
+    }
+    enum pin_conn_state before = stream->conn.state;
+    uint32_t unsent_at = stream->conn.unsent_at;
+    size_t n_answered = pin_conn_on_event(&stream->conn, &tcp->worker, &tcp->buffers);
+    if (stream->conn.state == PIN_CONN_CLOSED) {
+        close_stream(tcp, stream);
+        return;
+    }
+    /* A byte more of the same query is no progress: the deadline is for the message. */
+    bool is_progress = n_answered > 0 || stream->conn.state != before
+                       || (before == PIN_CONN_WRITING && stream->conn.unsent_at != unsent_at);
+    if (!is_progress) {
+        return;
+    }
+    stream->since_ms = tcp->now_ms;
+    if (stream->conn.state == before) {
+        link_to_end(&tcp->waits[before], &stream->by_age);
+    } else {
+        link_remove(&stream->by_age);
+        link_append(&tcp->waits[stream->conn.state], &stream->by_age);
+    }
+    link_to_end(&stream->client->streams, &stream->by_client);
+    watch(tcp, stream);
+}
+
+/* --- accepting ---------------------------------------------------------------------------------
+ */
+
+/* Whoever has been quiet for longest makes room; whoever is idle first. False: nobody is here. */
+static bool evict_oldest(struct pin_tcp *tcp)
+{
+    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+        struct stream *stream = oldest(&tcp->waits[state]);
+        if (stream != NULL) {
+            pin_stat_add(&tcp->worker.stats.n_evicted, 1);
+            close_stream(tcp, stream);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Makes room within both limits; `client` counts the newcomer already. False: it has to go. */
+static bool make_room(struct pin_tcp *tcp, struct client *client)
+{
+    if (client->n_streams > tcp->limits.n_max_per_client) {
+        pin_stat_add(&tcp->worker.stats.n_evicted, 1);
+        close_stream(tcp, container_of(client->streams.next, struct stream, by_client));
+        return true;
+    }
+    return atomic_load_explicit(tcp->n_open, memory_order_relaxed) < tcp->limits.n_max
+           || evict_oldest(tcp);
+}
+
+/* Fills a stream and puts it among the idle ones. */
+static void install(struct pin_tcp *tcp, struct stream *stream, struct client *client)
+{
+    stream->client = client;
+    stream->since_ms = tcp->now_ms;
+    link_append(&tcp->waits[PIN_CONN_IDLE], &stream->by_age);
+    link_append(&client->streams, &stream->by_client);
+    atomic_fetch_add_explicit(tcp->n_open, 1, memory_order_relaxed);
+    pin_stat_add(&tcp->worker.stats.n_open, 1);
+    pin_stat_add(&tcp->worker.stats.n_accepted, 1);
+}
+
+/* Takes an accepted socket in. False: it was turned away, and is still the caller's. */
+static bool add_stream(
+    struct pin_tcp *tcp, const struct listener *listener, int fd, const union peer *peer)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+    if (stream == NULL) {
+        return false;
+    }
+    stream->source = SOURCE_STREAM;
+    stream->peer = *peer;
+    stream->conn.fd = fd;
+    stream->conn.client = (struct pin_client){
+        .peer = &stream->peer.any,
+        .listen_cluster_id = listener->listen.cluster_id,
+        .transport = PIN_TRANSPORT_TCP,
+    };
+    struct pin_ip ip = pin_ip_from_sockaddr(&peer->any);
+    struct client *client = join_client(tcp, &ip);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
+    if (client == NULL) {
+        free(stream);
+        return false;
+    }
+    if (!make_room(tcp, client) || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        leave_client(tcp, client);
+        free(stream);
+        return false;
+    }
+    install(tcp, stream, client);
+    return true;
+}
+
+/* Switches all listeners on or off. */
+static void accept_from(struct pin_tcp *tcp, uint32_t events)
+{
+    for (size_t i = 0; i < tcp->n_listeners; i++) {
+        struct epoll_event event = {.events = events, .data.ptr = &tcp->listeners[i].source};
+        (void)epoll_ctl(tcp->epoll_fd, EPOLL_CTL_MOD, tcp->listeners[i].listen.fd, &event);
+    }
+}
+
+/* Loud: after an accept that failed. What concerns one connection is over with it; without
+ * descriptors or memory nothing is accepted for a moment, so that waiting clients do not spin us.
+ */
+static void on_accept_error(struct pin_tcp *tcp, int errno_value)
+{
+    if (errno_value == EAGAIN || errno_value == EINTR) {
+        return;
+    }
+    pin_stat_add(&tcp->worker.stats.n_accept_errors, 1);
+    if (errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOBUFS
+        || errno_value == ENOMEM) {
+        pin_log_warn("tcp: cannot accept connections (%s), trying again in %d ms",
+            strerrorname_np(errno_value), ACCEPT_PAUSE_MS);
+        accept_from(tcp, 0);
+        tcp->accept_again_ms = tcp->now_ms + ACCEPT_PAUSE_MS;
+    }
+}
+
+static void on_listener(struct pin_tcp *tcp, const struct listener *listener)
+{
+    for (int i = 0; i < ACCEPTS_MAX && tcp->accept_again_ms == 0; i++) {
+        union peer peer = {0};
+        socklen_t peer_bytes = sizeof(peer);
+        int fd = accept4(listener->listen.fd, &peer.any, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            on_accept_error(tcp, errno);
+            return;
+        }
+        if (!add_stream(tcp, listener, fd, &peer)) {
+            pin_stat_add(&tcp->worker.stats.n_turned_away, 1);
+            (void)close(fd); /* nothing was promised to it */
+        }
+    }
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
+static int64_t timeout_ms(const struct pin_tcp *tcp, size_t state)
+{
+    const uint32_t timeouts[] = {
+        [PIN_CONN_IDLE] = tcp->limits.idle_timeout_ms,
+        [PIN_CONN_READING] = tcp->limits.read_timeout_ms,
+        [PIN_CONN_WRITING] = tcp->limits.write_timeout_ms,
+    };
+    return timeouts[state];
+}
+
+/* Closes what has waited too long; each list is ordered, so only what is due is looked at. */
+static void close_overdue(struct pin_tcp *tcp)
+{
+    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+        for (struct stream *stream = oldest(&tcp->waits[state]);
+             stream != NULL && tcp->now_ms - stream->since_ms >= timeout_ms(tcp, state);
+             stream = oldest(&tcp->waits[state])) {
+            pin_stat_add(&tcp->worker.stats.n_timed_out, 1);
+            close_stream(tcp, stream);
+        }
+    }
+}
+
+/* Milliseconds until something is due; -1: nothing is. */
+static int next_due_ms(struct pin_tcp *tcp)
+{
+    int64_t due_ms = tcp->accept_again_ms != 0 ? tcp->accept_again_ms : INT64_MAX;
+    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+        const struct stream *stream = oldest(&tcp->waits[state]);
+        if (stream != NULL) {
+            int64_t over_ms = stream->since_ms + timeout_ms(tcp, state);
+            due_ms = PIN_MIN(due_ms, over_ms);
+        }
+    }
+    if (due_ms == INT64_MAX) {
+        return -1;
+    }
+    int64_t left_ms = due_ms - tcp->now_ms;
+    return left_ms < 0 ? 0 : (int)PIN_MIN(left_ms, INT32_MAX);
+}
+
+static void on_event(struct pin_tcp *tcp, enum source *source)
+{
+    switch (*source) {
+    case SOURCE_STOP:
+        tcp->is_stopping = true;
+        break;
+    case SOURCE_LISTEN:
+        on_listener(tcp, container_of(source, struct listener, source));
+        break;
+    case SOURCE_STREAM:
+        on_stream(tcp, container_of(source, struct stream, source));
+        break;
+    }
+}
+
+/* One round: waits offline, then serves what is ready as an RCU reader. */
+static void serve(struct pin_tcp *tcp)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int n_events = epoll_wait(tcp->epoll_fd, events, EVENTS_MAX, next_due_ms(tcp));
+    tcp->now_ms = pin_clock_mono_ms();
+    pin_rcu_online();
+    for (int i = 0; i < n_events; i++) {
+        on_event(tcp, events[i].data.ptr);
+    }
+    pin_rcu_offline();
+    if (tcp->accept_again_ms != 0 && tcp->now_ms >= tcp->accept_again_ms) {
+        tcp->accept_again_ms = 0;
+        accept_from(tcp, EPOLLIN);
+    }
+    close_overdue(tcp);
+    bury_dead(tcp);
+}
+
+static void *run(void *arg)
+{
+    struct pin_tcp *tcp = arg;
+    pin_rcu_register();
+    pin_rcu_offline();
+    tcp->now_ms = pin_clock_mono_ms();
+    while (!tcp->is_stopping) {
+        serve(tcp);
+    }
+    pin_rcu_unregister();
+    return NULL;
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+static enum pin_err watch_source(
+    struct pin_tcp *tcp, int fd, enum source *source, struct pin_why *why)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+    if (epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        return pin_why_errno(why, errno, "watch a listening socket");
+    }
+    return PIN_OK;
+}
+
+static enum pin_err open_epoll(
+    struct pin_tcp *tcp, const struct pin_tcp_config *config, struct pin_why *why)
+{
+    tcp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    tcp->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    tcp->listeners = calloc(config->n_listens, sizeof(*tcp->listeners));
+    if (tcp->epoll_fd < 0 || tcp->stop_fd < 0 || tcp->listeners == NULL) {
+        return pin_why_errno(why, errno, "prepare a TCP thread");
+    }
+    enum pin_err err = watch_source(tcp, tcp->stop_fd, &tcp->stop_source, why);
+    for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
+        tcp->listeners[i] =
+            (struct listener){.source = SOURCE_LISTEN, .listen = config->listens[i]};
+        tcp->n_listeners++;
+        err = watch_source(tcp, config->listens[i].fd, &tcp->listeners[i].source, why);
+    }
+    return err;
+}
+
+/* Frees a thread that does not run. */
+static void free_tcp(struct pin_tcp *tcp)
+{
+    while (evict_oldest(tcp)) {
+    }
+    bury_dead(tcp);
+    pin_map_done(&tcp->clients, free);
+    if (tcp->epoll_fd >= 0) {
+        (void)close(tcp->epoll_fd);
+    }
+    if (tcp->stop_fd >= 0) {
+        (void)close(tcp->stop_fd);
+    }
+    free(tcp->listeners);
+    pin_worker_done(&tcp->worker);
+    free(tcp);
+}
+
+enum pin_err pin_tcp_start(
+    const struct pin_tcp_config *config, struct pin_tcp **ret_tcp, struct pin_why *why)
+{
+    struct pin_tcp *tcp = aligned_alloc(_Alignof(struct pin_tcp), sizeof(*tcp));
+    if (tcp == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "buffers of a TCP thread");
+    }
+    memset(tcp, 0, sizeof(*tcp));
+    tcp->epoll_fd = -1;
+    tcp->stop_fd = -1;
+    tcp->stop_source = SOURCE_STOP;
+    tcp->limits = config->limits;
+    tcp->n_open = config->n_open;
+    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+        link_init(&tcp->waits[state]);
+    }
+    link_init(&tcp->dead);
+    pin_map_init(&tcp->clients);
+    enum pin_err err =
+        pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);
+    if (err == PIN_OK) {
+        err = open_epoll(tcp, config, why);
+    }
+    if (err == PIN_OK) {
+        err = pin_worker_spawn(&tcp->thread, "pintle-tcp", run, tcp, why);
+    }
+    if (err != PIN_OK) {
+        free_tcp(tcp);
+        return err;
+    }
+    *ret_tcp = tcp;
+    return PIN_OK;
+}
+
+void pin_tcp_stop(struct pin_tcp *tcp)
+{
+    if (tcp == NULL) {
+        return;
+    }
+    if (eventfd_write(tcp->stop_fd, 1) == 0) {
+        (void)pthread_join(tcp->thread, NULL);
+    }
+    free_tcp(tcp);
+}
+
+const struct pin_stats *pin_tcp_stats(const struct pin_tcp *tcp)
+{
+    return &tcp->worker.stats;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * TCP: one thread that serves all streams of one worker (RFC 7766).
+ *
+ * A connection costs a small struct while it is idle; buffers for reading and answering belong to
+ * the thread, and only what is cut in the middle - half a query, an answer that the client does not
+ * take yet - is kept with the connection:
+ *
+ *     idle --first byte--> reading --whole query--> answered --all sent--> idle
+ *                                                      \--client is slow--> writing (nothing is
+ * read)
+ *
+ * Each of the three waits has a deadline. Queries of one connection are answered in the order they
+ * came; whatever may answer later needs only to append to the connection's unsent bytes.
+ */
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+
+#include "worker.h"
+
+struct pin_tcp;
+
+/** One listening socket. */
+struct pin_tcp_listen {
+    int fd;              /**< Listening and non-blocking; borrowed until stop. */
+    uint16_t cluster_id; /**< Whose askers come here, or PIN_CLUSTER_NONE. */
+};
+
+/** What a TCP thread needs. */
+struct pin_tcp_config {
+    const struct pin_live *live;
+    const struct pin_tcp_listen *listens; /**< Copied. */
+    size_t n_listens;
+    struct pin_stream_limits limits; /**< All set; per client it is this thread's part. */
+    _Atomic uint32_t *n_open;        /**< Connections of all threads; outlives the thread. */
+    uint32_t thread_i;               /**< Differs between all threads. */
+};
+
+/** Starts the thread. */
+enum pin_err pin_tcp_start(
+    const struct pin_tcp_config *config, struct pin_tcp **ret_tcp, struct pin_why *why);
+
+/** Stops and joins the thread, closes its connections and frees. NULL is fine. */
+void pin_tcp_stop(struct pin_tcp *tcp);
+
+/** The thread's counters; any thread may read them until stop. */
+const struct pin_stats *pin_tcp_stats(const struct pin_tcp *tcp);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Answers one UDP socket: a batch in, answers in place, the batch out. */
+
+#include "udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+#include "pintle/base/rcu.h"
+
+#include "answer.h"
+
+#define BATCH 64u
+/* More than any answer, and an odd number of cache lines: slots do not fight for the same sets. */
+#define SLOT_BYTES 1344u
+/* Room for the packet info of either family. */
+#define CONTROL_BYTES 64u
+/* After a receive error, so that one that stays does not spin. */
+#define PAUSE_NS 10000000
+
+/* Where a datagram came from. */
+union peer {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct pin_udp {
+    struct pin_worker worker;
+    struct pin_client client; /* its peer changes from message to message */
+    int fd;
+    bool is_wildcard;
+    atomic_bool is_stopping;
+    pthread_t thread;
+    _Alignas(64) struct mmsghdr messages[BATCH]; /* one cache line each */
+    _Alignas(64) struct iovec vectors[BATCH];
+    _Alignas(64) union peer peers[BATCH];
+    _Alignas(64) uint8_t slots[BATCH][SLOT_BYTES];
+    _Alignas(64) uint8_t controls[BATCH][CONTROL_BYTES]; /* wildcard sockets only */
+};
+
+/* Makes a message ready to receive again: the kernel and the answer have changed its lengths. */
+static void rearm(const struct pin_udp *udp, struct msghdr *header)
+{
+    header->msg_iov->iov_len = SLOT_BYTES;
+    header->msg_namelen = sizeof(union peer);
+    if (udp->is_wildcard) {
+        header->msg_controllen = CONTROL_BYTES;
+    }
+}
+
+/* Ties each message to its slot, once: messages may change places later, with all they point at. */
+static void tie(struct pin_udp *udp)
+{
+    for (size_t i = 0; i < BATCH; i++) {
+        struct msghdr *header = &udp->messages[i].msg_hdr;
+        udp->vectors[i].iov_base = udp->slots[i];
+        header->msg_name = &udp->peers[i];
+        header->msg_iov = &udp->vectors[i];
+        header->msg_iovlen = 1;
+        header->msg_control = udp->is_wildcard ? udp->controls[i] : NULL;
+        rearm(udp, header);
+    }
+}
+
+/* Lets the packet info say where the answer leaves from, but not through which interface: routing
+ * knows that, except for link-local addresses, which mean nothing without one. */
+static void free_interface(struct msghdr *header)
+{
+    struct cmsghdr *control = CMSG_FIRSTHDR(header);
+    if (control == NULL) {
+        return;
+    }
+    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
+        struct in_pktinfo *info = (struct in_pktinfo *)(void *)CMSG_DATA(control);
+        info->ipi_ifindex = 0;
+    } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+        struct in6_pktinfo *info = (struct in6_pktinfo *)(void *)CMSG_DATA(control);
+        if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) {
+            info->ipi6_ifindex = 0;
+        }
+    }
+}
+
+/* Answers one message in its slot. False: silence. */
+static bool answer_one(struct pin_udp *udp, struct mmsghdr *message)
+{
+    struct msghdr *header = &message->msg_hdr;
+    struct pin_packet packet = {
+        .wire = header->msg_iov->iov_base, .bytes = message->msg_len, .cap_bytes = SLOT_BYTES};
+    udp->client.peer = header->msg_name;
+    size_t bytes = pin_answer(&udp->worker, &udp->client, &packet);
+    header->msg_iov->iov_len = bytes;
+    if (udp->is_wildcard) {
+        free_interface(header);
+    }
+    return bytes > 0;
+}
+
+/* Answers all; those with an answer end up in front. Returns how many these are. */
+static unsigned answer_all(struct pin_udp *udp, unsigned n_received)
+{
+    unsigned n_answers = 0;
+    for (unsigned i = 0; i < n_received; i++) {
+        if (pin_unlikely(!answer_one(udp, &udp->messages[i]))) {
+            continue;
+        }
+        if (pin_unlikely(n_answers != i)) {
+            struct mmsghdr silent = udp->messages[n_answers];
+            udp->messages[n_answers] = udp->messages[i];
+            udp->messages[i] = silent;
+        }
+        n_answers++;
+    }
+    return n_answers;
+}
+
+static bool is_stopping(struct pin_udp *udp)
+{
+    return atomic_load_explicit(&udp->is_stopping, memory_order_acquire);
+}
+
+/* Sends all; an answer that the kernel refuses is skipped, the others still go. */
+static void send_all(struct pin_udp *udp, unsigned n_answers)
+{
+    unsigned at = 0;
+    while (at < n_answers) {
+        int n_sent = sendmmsg(udp->fd, udp->messages + at, n_answers - at, MSG_NOSIGNAL);
+        if (pin_likely(n_sent > 0)) {
+            at += (unsigned)n_sent;
+        } else if (errno != EINTR || is_stopping(udp)) {
+            pin_stat_add(&udp->worker.stats.n_send_errors, 1);
+            at++;
+        }
+    }
+}
+
+/* Loud: says what recvmmsg failed with, and waits a moment before the next try. */
+static void on_receive_error(struct pin_udp *udp, int errno_value)
+{
+    if (errno_value == EINTR || is_stopping(udp)) {
+        return;
+    }
+    pin_stat_add(&udp->worker.stats.n_receive_errors, 1);
+    pin_log_warn("udp: receiving failed (%s), trying again", strerrorname_np(errno_value));
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
+    (void)nanosleep(&pause, NULL);
+}
+
+static void *run(void *arg)
+{
+    struct pin_udp *udp = arg;
+    pin_rcu_register();
+    pin_rcu_offline();
+    while (!is_stopping(udp)) {
+        int n_received = recvmmsg(udp->fd, udp->messages, BATCH, MSG_WAITFORONE, NULL);
+        if (pin_unlikely(n_received <= 0)) {
+            on_receive_error(udp, errno);
+            continue;
+        }
+        pin_rcu_online();
+        unsigned n_answers = answer_all(udp, (unsigned)n_received);
+        pin_rcu_offline();
+        send_all(udp, n_answers);
+        for (int i = 0; i < n_received; i++) {
+            rearm(udp, &udp->messages[i].msg_hdr);
+        }
+    }
+    pin_rcu_unregister();
+    return NULL;
+}
+
+enum pin_err pin_udp_start(
+    const struct pin_udp_config *config, struct pin_udp **ret_udp, struct pin_why *why)
+{
+    struct pin_udp *udp = aligned_alloc(_Alignof(struct pin_udp), sizeof(*udp));
+    if (udp == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "buffers of a UDP thread");
+    }
+    memset(udp, 0, sizeof(*udp));
+    udp->fd = config->fd;
+    udp->is_wildcard = config->is_wildcard;
+    udp->client = (struct pin_client){
+        .listen_cluster_id = config->cluster_id, .transport = PIN_TRANSPORT_UDP};
+    tie(udp);
+    enum pin_err err =
+        pin_worker_init(&udp->worker, config->live, PIN_TRANSPORT_UDP, config->thread_i);
+    if (err == PIN_OK) {
+        err = pin_worker_spawn(&udp->thread, "pintle-udp", run, udp, why);
+    }
+    if (err != PIN_OK) {
+        pin_worker_done(&udp->worker);
+        free(udp);
+        return err;
+    }
+    *ret_udp = udp;
+    return PIN_OK;
+}
+
+void pin_udp_stop(struct pin_udp *udp)
+{
+    if (udp == NULL) {
+        return;
+    }
+    atomic_store_explicit(&udp->is_stopping, true, memory_order_release);
+    /* Fails with ENOTCONN on an unconnected socket, but wakes whoever blocks on it for good. */
+    (void)shutdown(udp->fd, SHUT_RDWR);
+    (void)pthread_join(udp->thread, NULL);
+    pin_worker_done(&udp->worker);
+    free(udp);
+}
+
+const struct pin_stats *pin_udp_stats(const struct pin_udp *udp)
+{
+    return &udp->worker.stats;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * UDP: one thread that answers one socket, in batches.
+ *
+ *     offline: recvmmsg blocks -> online: pin_answer() each, in place -> offline: sendmmsg -> ...
+ *
+ * The thread is an RCU reader only between the two system calls, so neither a quiet nor a blocked
+ * socket holds up the builder.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+
+#include "worker.h"
+
+struct pin_udp;
+
+/** What a UDP thread needs. */
+struct pin_udp_config {
+    const struct pin_live *live;
+    int fd;              /**< Bound and blocking; borrowed until stop. */
+    uint16_t cluster_id; /**< Whose askers come here, or PIN_CLUSTER_NONE. */
+    bool is_wildcard;    /**< Answers leave from the address that was asked. */
+    uint32_t thread_i;   /**< Differs between all threads. */
+};
+
+/** Starts the thread. */
+enum pin_err pin_udp_start(
+    const struct pin_udp_config *config, struct pin_udp **ret_udp, struct pin_why *why);
+
+/** Stops and joins the thread and frees. NULL is fine. */
+void pin_udp_stop(struct pin_udp *udp);
+
+/** The thread's counters; any thread may read them until stop. */
+const struct pin_stats *pin_udp_stats(const struct pin_udp *udp);

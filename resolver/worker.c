@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Starts and stops the threads that talk to DNS clients, and sums what they count. */
+
+#include "worker.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "pintle/base/macros.h"
+
+#include "listen.h"
+#include "tcp.h"
+#include "udp.h"
+
+#define STREAMS_MAX            20000u
+#define STREAMS_MAX_PER_CLIENT 1000u
+#define STREAM_TIMEOUT_MS      10000u
+/* Descriptors that connections leave alone: for API servers, files, listeners. */
+#define FDS_RESERVED 256u
+
+/* One worker: a UDP thread per listener and a TCP thread. */
+struct worker_set {
+    struct pin_udp *udp[PIN_LISTENS_MAX];
+    struct pin_tcp *tcp;
+};
+
+struct pin_workers {
+    _Atomic uint32_t n_streams;
+    size_t n_listens;
+    size_t n_sets;
+    struct pin_listen listens[PIN_LISTENS_MAX];
+    struct worker_set sets[];
+};
+
+/* --- one thread --------------------------------------------------------------------------------
+ */
+
+enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *live,
+    enum pin_transport transport, uint32_t thread_i)
+{
+    memset(worker, 0, sizeof(*worker));
+    worker->live = live;
+    worker->transport = transport;
+    return pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
+}
+
+void pin_worker_done(struct pin_worker *worker)
+{
+    pin_draws_done(&worker->draws);
+}
+
+enum pin_err pin_worker_spawn(
+    pthread_t *ret_thread, const char *name, void *(*main)(void *), void *arg, struct pin_why *why)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int errno_value = pthread_create(ret_thread, NULL, main, arg);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (errno_value != 0) {
+        return pin_why_errno(why, errno_value, "start thread %s", name);
+    }
+    (void)pthread_setname_np(*ret_thread, name);
+    return PIN_OK;
+}
+
+/* --- all of them -------------------------------------------------------------------------------
+ */
+
+static uint32_t or_default(uint32_t value, uint32_t value_default)
+{
+    return value != 0 ? value : value_default;
+}
+
+/* Fills the gaps, fits the total to the descriptors there are, and gives each of the threads that
+ * share one client's connections its part. */
+static struct pin_stream_limits fit_limits(const struct pin_workers_config *config)
+{
+    const struct pin_stream_limits *asked = &config->streams;
+    uint32_t n_sets = (uint32_t)config->n_workers;
+    struct pin_stream_limits limits = {
+        .n_max = or_default(asked->n_max, STREAMS_MAX),
+        .n_max_per_client = or_default(asked->n_max_per_client, STREAMS_MAX_PER_CLIENT),
+        .idle_timeout_ms = or_default(asked->idle_timeout_ms, STREAM_TIMEOUT_MS),
+        .read_timeout_ms = or_default(asked->read_timeout_ms, STREAM_TIMEOUT_MS),
+        .write_timeout_ms = or_default(asked->write_timeout_ms, STREAM_TIMEOUT_MS),
+    };
+    struct rlimit fds;
+    if (getrlimit(RLIMIT_NOFILE, &fds) == 0 && fds.rlim_cur < limits.n_max + FDS_RESERVED) {
+        rlim_t n_left =
+            fds.rlim_cur > 2 * FDS_RESERVED ? fds.rlim_cur - FDS_RESERVED : fds.rlim_cur / 2;
+        limits.n_max = (uint32_t)PIN_MAX(n_left, (rlim_t)1);
+    }
+    limits.n_max_per_client = (limits.n_max_per_client + n_sets - 1) / n_sets;
+    return limits;
+}
+
+static enum pin_err open_listens(
+    struct pin_workers *workers, const struct pin_workers_config *config, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
+        err = pin_listen_open(
+            &config->listens[i].address, config->n_workers, &workers->listens[i], why);
+        workers->n_listens += err == PIN_OK;
+    }
+    return err;
+}
+
+static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
+    const struct pin_workers_config *config, uint32_t *thread_i, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    for (size_t i = 0; i < workers->n_listens && err == PIN_OK; i++) {
+        struct pin_udp_config udp = {
+            .live = config->live,
+            .fd = workers->listens[i].udp_fds[set_i],
+            .cluster_id = config->listens[i].cluster_id,
+            .is_wildcard = workers->listens[i].is_wildcard,
+            .thread_i = (*thread_i)++,
+        };
+        err = pin_udp_start(&udp, &workers->sets[set_i].udp[i], why);
+    }
+    return err;
+}
+
+static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
+    const struct pin_workers_config *config, uint32_t *thread_i, struct pin_why *why)
+{
+    struct pin_tcp_listen listens[PIN_LISTENS_MAX];
+    for (size_t i = 0; i < workers->n_listens; i++) {
+        listens[i] = (struct pin_tcp_listen){
+            .fd = workers->listens[i].tcp_fds[set_i],
+            .cluster_id = config->listens[i].cluster_id,
+        };
+    }
+    struct pin_tcp_config tcp = {
+        .live = config->live,
+        .listens = listens,
+        .n_listens = workers->n_listens,
+        .limits = fit_limits(config),
+        .n_open = &workers->n_streams,
+        .thread_i = (*thread_i)++,
+    };
+    return pin_tcp_start(&tcp, &workers->sets[set_i].tcp, why);
+}
+
+enum pin_err pin_workers_start(
+    const struct pin_workers_config *config, struct pin_workers **ret_workers, struct pin_why *why)
+{
+    if (config->n_workers < 1 || config->n_workers > PIN_WORKERS_MAX || config->n_listens < 1
+        || config->n_listens > PIN_LISTENS_MAX) {
+        return pin_why_set(why, PIN_EINVAL, "workers: 1 to %u, listeners: 1 to %u are possible",
+            PIN_WORKERS_MAX, PIN_LISTENS_MAX);
+    }
+    struct pin_workers *workers =
+        calloc(1, sizeof(*workers) + config->n_workers * sizeof(workers->sets[0]));
+    if (workers == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "%zu workers", config->n_workers);
+    }
+    workers->n_sets = config->n_workers;
+    uint32_t thread_i = 0;
+    enum pin_err err = open_listens(workers, config, why);
+    for (size_t i = 0; i < workers->n_sets && err == PIN_OK; i++) {
+        err = start_udp(workers, i, config, &thread_i, why);
+        if (err == PIN_OK) {
+            err = start_tcp(workers, i, config, &thread_i, why);
+        }
+    }
+    if (err != PIN_OK) {
+        pin_workers_stop(workers);
+        return err;
+    }
+    *ret_workers = workers;
+    return PIN_OK;
+}
+
+void pin_workers_stop(struct pin_workers *workers)
+{
+    if (workers == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < workers->n_sets; i++) {
+        for (size_t l = 0; l < workers->n_listens; l++) {
+            pin_udp_stop(workers->sets[i].udp[l]);
+        }
+        pin_tcp_stop(workers->sets[i].tcp);
+    }
+    for (size_t l = 0; l < workers->n_listens; l++) {
+        pin_listen_close(&workers->listens[l]);
+    }
+    free(workers);
+}
+
+void pin_workers_address(
+    const struct pin_workers *workers, size_t listen_i, struct pin_addrport *ret_address)
+{
+    *ret_address = workers->listens[listen_i].address;
+}
+
+void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *ret_sum)
+{
+    memset(ret_sum, 0, sizeof(*ret_sum));
+    for (size_t i = 0; i < workers->n_sets; i++) {
+        for (size_t l = 0; l < workers->n_listens; l++) {
+            pin_stats_add_to(pin_udp_stats(workers->sets[i].udp[l]), PIN_TRANSPORT_UDP, ret_sum);
+        }
+        pin_stats_add_to(pin_tcp_stats(workers->sets[i].tcp), PIN_TRANSPORT_TCP, ret_sum);
+    }
+}

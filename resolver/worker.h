@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Workers: the threads that talk to DNS clients.
+ *
+ *     worker 0:  one thread per listener for UDP, one thread for all listeners' TCP
+ *     worker 1:  the same with sockets of their own on the same ports (SO_REUSEPORT)
+ *
+ * Every thread has its own struct pin_worker: counters and draw sequences that nobody else writes.
+ * Start, stop and the sums are for one controlling thread.
+ */
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+#include "pintle/base/ip.h"
+#include "pintle/zones/catalog.h"
+#include "pintle/zones/select.h"
+
+#include "stats.h"
+
+/** Most worker sets; the sequences of their threads start at distinct places. */
+#define PIN_WORKERS_MAX 256u
+/** Most listeners. */
+#define PIN_LISTENS_MAX 64u
+/** Counters for drawn tables per thread: address space, not memory. Beyond it tables share. */
+#define PIN_DRAW_SLOTS (UINT32_C(1) << 22)
+
+/** What one thread needs to answer. */
+struct pin_worker {
+    const struct pin_live *live;
+    struct pin_draws draws;
+    enum pin_transport transport;
+    struct pin_stats stats;
+};
+
+/** Prepares a thread context; `thread_i` must differ between threads. PIN_ENOMEM. */
+enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *live,
+    enum pin_transport transport, uint32_t thread_i);
+
+/** Gives back what init took; a zeroed one is fine. */
+void pin_worker_done(struct pin_worker *worker);
+
+/** Starts a thread that takes no signals; `name` has at most 15 letters. */
+enum pin_err pin_worker_spawn(
+    pthread_t *ret_thread, const char *name, void *(*main)(void *), void *arg, struct pin_why *why);
+
+/** One address to listen on, over UDP and TCP. */
+struct pin_listen_spec {
+    struct pin_addrport address; /**< Port 0: any, the same for UDP and TCP. */
+    uint16_t cluster_id; /**< Whose askers come here; PIN_CLUSTER_NONE: by source address. */
+};
+
+/** Limits on streams. 0 takes the default that stands beside each. */
+struct pin_stream_limits {
+    uint32_t n_max; /**< 20000 connections in all, and never more than descriptors allow. */
+    uint32_t n_max_per_client; /**< 1000 connections from one address. */
+    uint32_t idle_timeout_ms;  /**< 10000 without a query. */
+    uint32_t read_timeout_ms;  /**< 10000 for one message, from its first byte to its last. */
+    uint32_t write_timeout_ms; /**< 10000 in which the client reads nothing. */
+};
+
+/** What to start. */
+struct pin_workers_config {
+    const struct pin_live *live; /**< Outlives the workers. */
+    const struct pin_listen_spec *listens;
+    size_t n_listens; /**< 1 to PIN_LISTENS_MAX. */
+    size_t n_workers; /**< 1 to PIN_WORKERS_MAX. */
+    struct pin_stream_limits streams;
+};
+
+struct pin_workers;
+
+/**
+ * Opens all sockets, then starts all threads. On an error nothing is left open, and `why` says what
+ * to do: PIN_EBUSY for a port in use, PIN_EDENIED for one that needs a privilege.
+ */
+enum pin_err pin_workers_start(
+    const struct pin_workers_config *config, struct pin_workers **ret_workers, struct pin_why *why);
+
+/** Stops and joins all threads, closes all sockets, frees. Bounded by one batch. NULL is fine. */
+void pin_workers_stop(struct pin_workers *workers);
+
+/** The address a listener really has, with its port. */
+void pin_workers_address(
+    const struct pin_workers *workers, size_t listen_i, struct pin_addrport *ret_address);
+
+/** Sums the counters of all threads. Any thread, until stop. */
+void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *ret_sum);
