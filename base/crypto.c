@@ -5,6 +5,7 @@
 #include "pintle/base/crypto.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -54,9 +55,11 @@ char *pin_base64_encode(const void *data, size_t bytes, char *out)
                          | (left > 2 ? (uint32_t)at[i + 2] : 0);
         *put++ = alphabet[group >> 18];
         *put++ = alphabet[group >> 12 & 63];
-        *put++ = left > 1 ? alphabet[group >> 6 & 63] : '=';
-        *put++ = left > 2 ? alphabet[group & 63] : '=';
+        *put++ = alphabet[group >> 6 & 63];
+        *put++ = alphabet[group & 63];
     }
+    size_t n_pads = (3 - bytes % 3) % 3;
+    memset(put - n_pads, '=', n_pads);
     *put = '\0';
     return out;
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char *const texts[] = {
-#define X(name, text) [PIN_##name] = text,
+#define X(name, text) [PIN_##name] = (text),
     PIN_ERR_MAP(X)
 #undef X
 };

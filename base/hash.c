@@ -72,6 +72,7 @@ void *pin_map_find(const struct pin_map *map, const void *key, size_t key_bytes)
     return map->slots[slot] == 0 ? NULL : map->entries[map->slots[slot] - 1].value;
 }
 
+/* There is a free slot: half of them always are. */
 static void enter(struct pin_map *map, uint32_t entry_i)
 {
     uint32_t mask = map->n_slots - 1;
@@ -107,12 +108,11 @@ static bool rebuild(struct pin_map *map)
     }
     free(map->entries);
     free(map->slots);
-    *map = (struct pin_map){.entries = entries,
-        .slots = slots,
-        .n_slots = cap * 2,
-        .n_entries = n,
-        .cap_entries = cap,
-        .n_live = n};
+    map->entries = entries;
+    map->slots = slots;
+    map->n_slots = cap * 2;
+    map->cap_entries = cap;
+    map->n_entries = n;
     for (uint32_t i = 0; i < n; i++) {
         enter(map, i);
     }

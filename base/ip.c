@@ -86,7 +86,10 @@ bool pin_ip_from_dashed(const char *label, size_t bytes, struct pin_ip *ret_ip)
     /* Four groups cannot be a whole IPv6 address, so trying both never reads one as the other. */
     for (const char *separator = ".:"; *separator != '\0'; separator++) {
         for (size_t i = 0; i < bytes; i++) {
-            text[i] = label[i] == '-' ? *separator : label[i];
+            text[i] = label[i];
+            if (text[i] == '-') {
+                text[i] = *separator;
+            }
         }
         text[bytes] = '\0';
         if (pin_ip_parse(text, ret_ip)) {

@@ -85,37 +85,40 @@ static bool convert_scalar(struct pin_arena *arena, const cJSON *item, struct pi
     return node->text != NULL;
 }
 
-/* Copies one cJSON node with all below it. Recursion ends at PIN_TREE_DEPTH_MAX levels. */
-static enum pin_err convert(struct pin_arena *arena, const cJSON *item, size_t depth,
-    struct pin_tree **ret_tree, struct pin_why *why)
+/* Copies one cJSON node with all below it; NULL with the reason in *err and `why`. Recursion ends
+ * at PIN_TREE_DEPTH_MAX levels. */
+static struct pin_tree *convert(struct pin_arena *arena, const cJSON *item, size_t depth,
+    enum pin_err *err, struct pin_why *why)
 {
     if (depth > PIN_TREE_DEPTH_MAX) {
-        return pin_why_set(why, PIN_ELIMIT, "1:1: nested more than %d deep", PIN_TREE_DEPTH_MAX);
+        *err = pin_why_set(why, PIN_ELIMIT, "1:1: nested more than %d deep", PIN_TREE_DEPTH_MAX);
+        return NULL;
     }
     bool is_map = cJSON_IsObject(item);
-    bool is_scalar = !is_map && !cJSON_IsArray(item);
-    struct pin_tree *node = pin_tree_new(arena, is_map      ? PIN_TREE_MAP
-                                                : is_scalar ? PIN_TREE_NULL
-                                                            : PIN_TREE_LIST);
-    if (node == NULL || (is_scalar && !convert_scalar(arena, item, node))) {
-        return pin_why_set(why, PIN_ELIMIT, "1:1: too large for %s", pin_arena_name(arena));
+    bool is_list = cJSON_IsArray(item);
+    struct pin_tree *node = pin_tree_new(arena, is_map    ? PIN_TREE_MAP
+                                                : is_list ? PIN_TREE_LIST
+                                                          : PIN_TREE_NULL);
+    if (node == NULL || (!is_map && !is_list && !convert_scalar(arena, item, node))) {
+        goto full;
     }
-    for (const cJSON *child = item->child; child != NULL; child = child->next) {
-        struct pin_tree *child_node = NULL;
-        enum pin_err err = convert(arena, child, depth + 1, &child_node, why);
-        if (err != PIN_OK) {
-            return err;
+    for (const cJSON *from = item->child; from != NULL; from = from->next) {
+        struct pin_tree *child = convert(arena, from, depth + 1, err, why);
+        if (child == NULL) {
+            return NULL;
         }
         if (is_map) {
-            child_node->key = pin_arena_strdup(arena, child->string);
-            if (child_node->key == NULL) {
-                return pin_why_set(why, PIN_ELIMIT, "1:1: too large for %s", pin_arena_name(arena));
+            child->key = pin_arena_strdup(arena, from->string);
+            if (child->key == NULL) {
+                goto full;
             }
         }
-        pin_tree_append(node, child_node);
+        pin_tree_append(node, child);
     }
-    *ret_tree = node;
-    return PIN_OK;
+    return node;
+full:
+    *err = pin_why_set(why, PIN_ELIMIT, "1:1: too large for %s", pin_arena_name(arena));
+    return NULL;
 }
 
 enum pin_err pin_json_parse(const char *text, size_t bytes, struct pin_arena *arena,
@@ -144,7 +147,10 @@ enum pin_err pin_json_parse(const char *text, size_t bytes, struct pin_arena *ar
     if (end < text + bytes) {
         err = fail_at(text, bytes, end, why, PIN_EPARSE, "something follows the JSON value");
     } else {
-        err = convert(arena, root, 0, ret_tree, why);
+        struct pin_tree *tree = convert(arena, root, 0, &err, why);
+        if (tree != NULL) {
+            *ret_tree = tree;
+        }
     }
     cJSON_Delete(root);
     return err;

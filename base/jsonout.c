@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct pin_jsonout pin_jsonout_init(struct pin_text *text)
@@ -125,10 +126,8 @@ static void put_double(struct pin_text *text, double value)
 {
     char digits[40];
     for (int precision = 15; precision <= 17; precision++) {
-        double back = 0;
         (void)snprintf(digits, sizeof(digits), "%.*g", precision, value);
-        (void)sscanf(digits, "%lf", &back);
-        if (memcmp(&back, &value, sizeof(back)) == 0) {
+        if (strtod(digits, NULL) == value) {
             break;
         }
     }

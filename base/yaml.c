@@ -299,19 +299,23 @@ static bool is_open(const struct build *b, const struct pin_tree *node)
     return false;
 }
 
-/* Copies a node with all below it. Recursion ends at PIN_TREE_DEPTH_MAX levels. */
-static enum pin_err copy_tree(struct build *b, const struct pin_tree *from, size_t depth,
-    yaml_mark_t mark, struct pin_tree **ret_copy)
+/* Copies a node with all below it; NULL with the reason in *err. Recursion ends at
+ * PIN_TREE_DEPTH_MAX levels. */
+static struct pin_tree *copy_tree(
+    struct build *b, const struct pin_tree *from, size_t depth, yaml_mark_t mark, enum pin_err *err)
 {
     if (depth > PIN_TREE_DEPTH_MAX) {
-        return fail_at(b, PIN_ELIMIT, mark, "nested too deeply");
+        *err = fail_at(b, PIN_ELIMIT, mark, "nested too deeply");
+        return NULL;
     }
     if (b->n_aliased++ >= PIN_YAML_ALIASED_MAX) {
-        return fail_at(b, PIN_ELIMIT, mark, "aliases expand to too many nodes");
+        *err = fail_at(b, PIN_ELIMIT, mark, "aliases expand to too many nodes");
+        return NULL;
     }
     struct pin_tree *copy = pin_arena_memdup(b->arena, from, sizeof(*from));
     if (copy == NULL) {
-        return fail_full(b, mark);
+        *err = fail_full(b, mark);
+        return NULL;
     }
     copy->first = NULL;
     copy->last = NULL;
@@ -319,15 +323,13 @@ static enum pin_err copy_tree(struct build *b, const struct pin_tree *from, size
     copy->n_children = 0;
     PIN_TREE_EACH(child, from)
     {
-        struct pin_tree *child_copy = NULL;
-        enum pin_err err = copy_tree(b, child, depth + 1, mark, &child_copy);
-        if (err != PIN_OK) {
-            return err;
+        struct pin_tree *child_copy = copy_tree(b, child, depth + 1, mark, err);
+        if (child_copy == NULL) {
+            return NULL;
         }
         pin_tree_append(copy, child_copy);
     }
-    *ret_copy = copy;
-    return PIN_OK;
+    return copy;
 }
 
 /* --- Maps: keys, merge keys, equal keys ----------------------------------------------------------
@@ -613,9 +615,9 @@ static enum pin_err on_alias(struct build *b, const yaml_event_t *event)
         return fail(b, PIN_EPARSE, line_of(mark), col_of(mark),
             "alias '*%.100s' stands inside its own anchor", name);
     }
-    struct pin_tree *copy = NULL;
-    enum pin_err err = copy_tree(b, node, b->depth, mark, &copy);
-    return err != PIN_OK ? err : place(b, copy);
+    enum pin_err err = PIN_OK;
+    struct pin_tree *copy = copy_tree(b, node, b->depth, mark, &err);
+    return copy == NULL ? err : place(b, copy);
 }
 
 static enum pin_err on_close(struct build *b)

@@ -34,7 +34,7 @@ static void test_errno(void **state)
     struct pin_why why = {0};
     assert_int_equal(pin_why_errno(&why, c->errno_value, "open '%s'", "f"), c->want);
     assert_memory_equal(why.text, "open 'f': ", 10);
-    assert_string_equal(why.text + 10, strerror(c->errno_value));
+    assert_string_equal(why.text + 10, strerrordesc_np(c->errno_value));
     assert_int_equal(pin_why_errno(NULL, c->errno_value, "x"), c->want);
 }
 

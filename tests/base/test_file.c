@@ -31,14 +31,14 @@ static int tear_down(void **state)
     return rmdir(dir);
 }
 
-static unsigned count_files(void)
+static int count_files(void)
 {
-    unsigned n = 0;
-    DIR *open_dir = opendir(dir);
-    while (open_dir != NULL && readdir(open_dir) != NULL) {
-        n++;
+    struct dirent **entries = NULL;
+    int n = scandir(dir, &entries, NULL, NULL);
+    for (int i = 0; i < n; i++) {
+        free(entries[i]);
     }
-    (void)closedir(open_dir);
+    free(entries);
     return n - 2; /* . and .. */
 }
 

@@ -14,7 +14,7 @@
 #include "pintle/base/ip.h"
 #include "pintle/base/macros.h"
 
-enum form { ADDRESS, DASHED, PREFIX, ADDRPORT };
+enum form { PIN_FORM_ADDRESS, PIN_FORM_DASHED, PIN_FORM_PREFIX, PIN_FORM_ADDRPORT };
 
 static struct text_case {
     const char *name;
@@ -22,51 +22,53 @@ static struct text_case {
     const char *text;
     const char *want; /* NULL: refused */
 } cases[] = {
-    {"an IPv4 address is read", ADDRESS, "10.0.0.1", "10.0.0.1"},
-    {"an IPv6 address is made canonical", ADDRESS, "2001:DB8:0:0:0::1", "2001:db8::1"},
-    {"a single zero group is not shortened", ADDRESS, "1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"},
-    {"an octet above 255 is refused", ADDRESS, "10.0.0.256", NULL},
-    {"three octets are refused", ADDRESS, "10.0.1", NULL},
-    {"a leading zero is refused", ADDRESS, "010.0.0.1", NULL},
-    {"a zone index is refused", ADDRESS, "fe80::1%eth0", NULL},
-    {"nothing is no address", ADDRESS, "", NULL},
-    {"a space is refused", ADDRESS, " 10.0.0.1", NULL},
+    {"an IPv4 address is read", PIN_FORM_ADDRESS, "10.0.0.1", "10.0.0.1"},
+    {"an IPv6 address is made canonical", PIN_FORM_ADDRESS, "2001:DB8:0:0:0::1", "2001:db8::1"},
+    {"a single zero group is not shortened", PIN_FORM_ADDRESS, "1:0:2:3:4:5:6:7",
+        "1:0:2:3:4:5:6:7"},
+    {"an octet above 255 is refused", PIN_FORM_ADDRESS, "10.0.0.256", NULL},
+    {"three octets are refused", PIN_FORM_ADDRESS, "10.0.1", NULL},
+    {"a leading zero is refused", PIN_FORM_ADDRESS, "010.0.0.1", NULL},
+    {"a zone index is refused", PIN_FORM_ADDRESS, "fe80::1%eth0", NULL},
+    {"nothing is no address", PIN_FORM_ADDRESS, "", NULL},
+    {"a space is refused", PIN_FORM_ADDRESS, " 10.0.0.1", NULL},
 
-    {"IPv4 becomes four numbers", DASHED, "10.0.0.1", "10-0-0-1"},
-    {"IPv6 keeps its double dash", DASHED, "5678:abcd::1", "5678-abcd--1"},
-    {"a label never starts with a dash", DASHED, "::1", "0--1"},
-    {"a label never ends with a dash", DASHED, "fe80::", "fe80--0"},
-    {"all zeros get a zero on both sides", DASHED, "::", "0--0"},
-    {"an IPv4-mapped address is written in hex", DASHED, "::ffff:10.0.0.1", "0--ffff-a00-1"},
-    {"the longest address fits", DASHED, "1111:2222:3333:4444:5555:6666:7777:8888",
+    {"IPv4 becomes four numbers", PIN_FORM_DASHED, "10.0.0.1", "10-0-0-1"},
+    {"IPv6 keeps its double dash", PIN_FORM_DASHED, "5678:abcd::1", "5678-abcd--1"},
+    {"a label never starts with a dash", PIN_FORM_DASHED, "::1", "0--1"},
+    {"a label never ends with a dash", PIN_FORM_DASHED, "fe80::", "fe80--0"},
+    {"all zeros get a zero on both sides", PIN_FORM_DASHED, "::", "0--0"},
+    {"an IPv4-mapped address is written in hex", PIN_FORM_DASHED, "::ffff:10.0.0.1",
+        "0--ffff-a00-1"},
+    {"the longest address fits", PIN_FORM_DASHED, "1111:2222:3333:4444:5555:6666:7777:8888",
         "1111-2222-3333-4444-5555-6666-7777-8888"},
 
-    {"a prefix is read", PREFIX, "10.0.0.0/8", "10.0.0.0/8"},
-    {"host bits are cleared", PREFIX, "10.1.2.3/12", "10.0.0.0/12"},
-    {"no length means the one address", PREFIX, "10.1.2.3", "10.1.2.3/32"},
-    {"length 0 is everything", PREFIX, "10.1.2.3/0", "0.0.0.0/0"},
-    {"IPv6 host bits are cleared", PREFIX, "2001:db8:ffff::1/33", "2001:db8:8000::/33"},
-    {"a length above the family's is refused", PREFIX, "10.0.0.0/33", NULL},
-    {"a negative length is refused", PREFIX, "10.0.0.0/-1", NULL},
-    {"an empty length is refused", PREFIX, "10.0.0.0/", NULL},
-    {"a huge length is refused", PREFIX, "10.0.0.0/99999999999999999999", NULL},
-    {"an overlong text is refused", PREFIX, "11111111111111111111111111111111111111111111111111/8",
-        NULL},
+    {"a prefix is read", PIN_FORM_PREFIX, "10.0.0.0/8", "10.0.0.0/8"},
+    {"host bits are cleared", PIN_FORM_PREFIX, "10.1.2.3/12", "10.0.0.0/12"},
+    {"no length means the one address", PIN_FORM_PREFIX, "10.1.2.3", "10.1.2.3/32"},
+    {"length 0 is everything", PIN_FORM_PREFIX, "10.1.2.3/0", "0.0.0.0/0"},
+    {"IPv6 host bits are cleared", PIN_FORM_PREFIX, "2001:db8:ffff::1/33", "2001:db8:8000::/33"},
+    {"a length above the family's is refused", PIN_FORM_PREFIX, "10.0.0.0/33", NULL},
+    {"a negative length is refused", PIN_FORM_PREFIX, "10.0.0.0/-1", NULL},
+    {"an empty length is refused", PIN_FORM_PREFIX, "10.0.0.0/", NULL},
+    {"a huge length is refused", PIN_FORM_PREFIX, "10.0.0.0/99999999999999999999", NULL},
+    {"an overlong text is refused", PIN_FORM_PREFIX,
+        "11111111111111111111111111111111111111111111111111/8", NULL},
 
-    {"no port means the default", ADDRPORT, "127.0.0.1", "127.0.0.1:53"},
-    {"a port is read", ADDRPORT, "127.0.0.1:5300", "127.0.0.1:5300"},
-    {"port 0 is a port", ADDRPORT, "127.0.0.1:0", "127.0.0.1:0"},
-    {"bare IPv6 has the default port", ADDRPORT, "::1", "[::1]:53"},
-    {"brackets alone are fine", ADDRPORT, "[::1]", "[::1]:53"},
-    {"brackets and port", ADDRPORT, "[2001:db8::1]:5300", "[2001:db8::1]:5300"},
-    {"a port above 65535 is refused", ADDRPORT, "127.0.0.1:65536", NULL},
-    {"an empty port is refused", ADDRPORT, "127.0.0.1:", NULL},
-    {"a signed port is refused", ADDRPORT, "127.0.0.1:+53", NULL},
-    {"a port without address is refused", ADDRPORT, ":53", NULL},
-    {"an open bracket is refused", ADDRPORT, "[::1", NULL},
-    {"IPv4 in brackets is refused", ADDRPORT, "[127.0.0.1]:53", NULL},
-    {"something behind the bracket is refused", ADDRPORT, "[::1]x", NULL},
-    {"a host name is refused", ADDRPORT, "localhost:53", NULL},
+    {"no port means the default", PIN_FORM_ADDRPORT, "127.0.0.1", "127.0.0.1:53"},
+    {"a port is read", PIN_FORM_ADDRPORT, "127.0.0.1:5300", "127.0.0.1:5300"},
+    {"port 0 is a port", PIN_FORM_ADDRPORT, "127.0.0.1:0", "127.0.0.1:0"},
+    {"bare IPv6 has the default port", PIN_FORM_ADDRPORT, "::1", "[::1]:53"},
+    {"brackets alone are fine", PIN_FORM_ADDRPORT, "[::1]", "[::1]:53"},
+    {"brackets and port", PIN_FORM_ADDRPORT, "[2001:db8::1]:5300", "[2001:db8::1]:5300"},
+    {"a port above 65535 is refused", PIN_FORM_ADDRPORT, "127.0.0.1:65536", NULL},
+    {"an empty port is refused", PIN_FORM_ADDRPORT, "127.0.0.1:", NULL},
+    {"a signed port is refused", PIN_FORM_ADDRPORT, "127.0.0.1:+53", NULL},
+    {"a port without address is refused", PIN_FORM_ADDRPORT, ":53", NULL},
+    {"an open bracket is refused", PIN_FORM_ADDRPORT, "[::1", NULL},
+    {"IPv4 in brackets is refused", PIN_FORM_ADDRPORT, "[127.0.0.1]:53", NULL},
+    {"something behind the bracket is refused", PIN_FORM_ADDRPORT, "[::1]x", NULL},
+    {"a host name is refused", PIN_FORM_ADDRPORT, "localhost:53", NULL},
 };
 
 static bool convert(enum form form, const char *text, char *out)
@@ -76,14 +78,14 @@ static bool convert(enum form form, const char *text, char *out)
     struct pin_prefix prefix;
     struct pin_addrport addrport;
     switch (form) {
-    case ADDRESS:
+    case PIN_FORM_ADDRESS:
         return pin_ip_parse(text, &ip) && pin_ip_format(&ip, out) == out;
-    case DASHED:
+    case PIN_FORM_DASHED:
         return pin_ip_parse(text, &ip) && pin_ip_dashed(&ip, out) == out
                && pin_ip_from_dashed(out, strlen(out), &back) && pin_ip_equal(&ip, &back);
-    case PREFIX:
+    case PIN_FORM_PREFIX:
         return pin_prefix_parse(text, &prefix) && pin_prefix_format(&prefix, out) == out;
-    case ADDRPORT:
+    case PIN_FORM_ADDRPORT:
         return pin_addrport_parse(text, 53, &addrport)
                && pin_addrport_format(&addrport, out) == out;
     default:

@@ -262,7 +262,7 @@ static void test_readers_and_a_writer(void **state)
             pin_rcu_synchronize();
         }
     }
-    while (atomic_load(&race.n_looked_up) < 10 * N_KEYS) {
+    while (atomic_load(&race.n_looked_up) < (uint64_t)10 * N_KEYS) {
         pin_rcu_quiescent();
     }
     atomic_store(&race.is_over, true);

@@ -237,7 +237,16 @@ static inline void pin_rcu_table_free(struct pin_rcu_table *table, pin_rcu_free_
         free_node(nodes[i]);
     }
     free(nodes);
+    /* It waits for the table's thread, which may wait for us: liburcu 0.13 does not go offline
+     * here. */
+    bool was_online = pin_rcu_is_online();
+    if (was_online) {
+        pin_rcu_offline();
+    }
     (void)cds_lfht_destroy(table->ht, NULL); /* empty: cannot fail */
+    if (was_online) {
+        pin_rcu_online();
+    }
     free(table);
 }
 

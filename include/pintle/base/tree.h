@@ -54,10 +54,12 @@ struct pin_tree {
     struct pin_tree *next; /**< Next sibling. */
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a declaration takes no parentheses */
 /** Steps through the children of a list or map: PIN_TREE_EACH(port, ports) { ... }. */
 #define PIN_TREE_EACH(child, node)                                                                 \
     for (const struct pin_tree *child = (node) == NULL ? NULL : (node)->first; child != NULL;      \
          child = child->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /** The child of a map with exactly that key (dots are not special), or NULL. Linear. */
 const struct pin_tree *pin_tree_find(const struct pin_tree *map, const char *key);
