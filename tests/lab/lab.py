@@ -199,7 +199,8 @@ class Pki:
 class Cluster:
     """One cluster of a lab. Its files are in `dir`; `api_port` is where its API server listens."""
 
-    PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+    CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
+    PROGRAMS = ("etcd", "kube-apiserver", *CLIENTS)
 
     def __init__(self, lab, number, api_port=None):
         self.lab = lab
@@ -368,20 +369,35 @@ class Cluster:
         for process in reversed(list(self.processes.values())):
             process.kill()  # nothing of a lab is worth a slow farewell
 
+    # What talks to the API server all day (controllers, scheduler, kwok) is frozen for as long as
+    # the server is away: else each would come back at the end of a back-off of up to 30 s, and
+    # nobody could tell from outside when a change can act again.
+
+    def _send_clients(self, number):
+        for name in self.CLIENTS:
+            self.processes[name].send(number)
+
     def stop_api(self):
+        self._send_clients(signal.SIGSTOP)
         self.api.send(signal.SIGSTOP)
 
     def cont_api(self):
         self.api.send(signal.SIGCONT)
+        self._come_back()
 
     def kill_api(self):
+        self._send_clients(signal.SIGSTOP)
         self.api.kill()
 
     def start_api(self):
         if self.api.pid() is not None:
             raise LabError(f"the API server of {self.name} runs already")
         self.api.start()
+        self._come_back()
+
+    def _come_back(self):
         wait_until(f"API server of {self.name}", START_SECONDS, self.is_ready, self._check)
+        self._send_clients(signal.SIGCONT)
 
 
 def kubeconfig_of(clusters, aliases=()):
