@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Configuration: defaults, then the file, then the flags, then the checks between options. */
+
+#include "resolver/config.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "pintle/base/file.h"
+#include "pintle/zones/name.h"
+
+#include "resolver/dev.h"
+#include "resolver/worker.h"
+
+#define CONFIG_MAX_BYTES ((size_t)16 << 20)
+#define ARENA_MAX_BYTES  ((size_t)256 << 20)
+#define FILE_IN_DIR      "pintle.yaml"
+
+static const struct pin_at no_place = {0};
+
+void pin_config_free(struct pin_config *config)
+{
+    if (config != NULL) {
+        struct pin_arena *arena = config->arena; /* the config itself lives in it */
+        pin_arena_free(arena);
+    }
+}
+
+bool pin_config_add_cluster(struct pin_config *config, const struct pin_config_cluster *cluster)
+{
+    size_t bytes = (config->n_clusters + 1) * sizeof(*cluster);
+    struct pin_config_cluster *clusters = pin_arena_alloc(config->arena, bytes);
+    if (clusters == NULL) {
+        return false;
+    }
+    if (config->n_clusters > 0) {
+        memcpy(clusters, config->clusters, config->n_clusters * sizeof(*cluster));
+    }
+    clusters[config->n_clusters] = *cluster;
+    config->clusters = clusters;
+    config->n_clusters++;
+    return true;
+}
+
+/* --- Clusters from flags ------------------------------------------------------------------- */
+
+static void add_cluster(struct pin_config *config, const struct pin_config_cluster *cluster,
+    struct pin_findings *findings)
+{
+    if (config->n_clusters >= PIN_CLUSTERS_MAX) {
+        return; /* pin_config_check() tells */
+    }
+    if (!pin_config_add_cluster(config, cluster)) {
+        pin_findings_add(findings, NULL, no_place, "out of memory");
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names of the sub-directories, sorted; hidden ones are left out. NULL after a finding. */
+static const char **list_directories(
+    struct pin_config *config, const char *dir, size_t *ret_n, struct pin_findings *findings)
+{
+    const char **names = pin_arena_alloc(config->arena, (PIN_CLUSTERS_MAX + 1) * sizeof(*names));
+    size_t n = 0;
+    DIR *handle = opendir(dir);
+    if (handle == NULL || names == NULL) {
+        pin_findings_add(findings, NULL, no_place, "--clusters-dir: cannot read \"%s\": %s", dir,
+            handle == NULL ? "no such directory, or it may not be read" : "out of memory");
+        names = NULL;
+        goto out;
+    }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the handle is this function's own */
+    for (struct dirent *entry = readdir(handle); entry != NULL && n <= PIN_CLUSTERS_MAX;
+         entry = readdir(handle)) { /* NOLINT(concurrency-mt-unsafe): as above */
+        struct stat st;
+        char *path = pin_path_join(dir, entry->d_name);
+        if (entry->d_name[0] != '.' && path != NULL && stat(path, &st) == 0
+            && S_ISDIR(st.st_mode)) {
+            names[n++] = pin_arena_strdup(config->arena, entry->d_name);
+        }
+        free(path);
+    }
+    qsort(names, n, sizeof(*names), by_name);
+    *ret_n = n;
+out:
+    if (handle != NULL) {
+        (void)closedir(handle);
+    }
+    return names;
+}
+
+static void clusters_of_dir(
+    struct pin_config *config, const char *dir, struct pin_findings *findings)
+{
+    size_t n = 0;
+    const char **names = list_directories(config, dir, &n, findings);
+
+    for (size_t i = 0; names != NULL && i < n; i++) {
+        char *path = pin_path_join(dir, names[i]);
+        struct pin_config_cluster cluster = {.name = names[i],
+            .directory = path == NULL ? NULL : pin_arena_strdup(config->arena, path),
+            .weight = PIN_WEIGHT_UNSET};
+        free(path);
+        if (!pin_name_is_rfc1123_label(names[i])) {
+            pin_findings_add(findings, NULL, no_place,
+                "--clusters-dir: directory \"%s\" gives no cluster name: it must be an RFC 1123 "
+                "label",
+                names[i]);
+            continue;
+        }
+        add_cluster(config, &cluster, findings);
+    }
+    if (names != NULL && n == 0) {
+        pin_findings_add(findings, NULL, no_place,
+            "--clusters-dir: \"%s\" has no sub-directory; each one is a cluster", dir);
+    }
+}
+
+/* The contexts that exist, for checking; NULL when they cannot be listed (a finding if needed). */
+static const char *const *existing_contexts(struct pin_config *config, const struct pin_args *args,
+    pin_list_contexts_fn *list_contexts, size_t *ret_n, struct pin_findings *findings)
+{
+    const char *const *names = NULL;
+    struct pin_why why = {0};
+    if (list_contexts == NULL) {
+        return NULL;
+    }
+    if (list_contexts(args->kubeconfig, config->arena, &names, ret_n, &why) != PIN_OK) {
+        pin_findings_add(findings, NULL, no_place, "%s", why.text);
+        return NULL;
+    }
+    return names;
+}
+
+static void add_context(struct pin_config *config, const struct pin_args *args, const char *name,
+    const char *context, struct pin_findings *findings)
+{
+    if (!pin_name_is_rfc1123_label(name)) {
+        pin_findings_add(findings, NULL, no_place,
+            "context \"%s\": \"%s\" is no cluster name (an RFC 1123 label); write "
+            "--contexts NAME=%s",
+            context, name, context);
+        return;
+    }
+    struct pin_config_cluster cluster = {.name = name,
+        .context = context,
+        .kubeconfig =
+            args->kubeconfig == NULL ? NULL : pin_arena_strdup(config->arena, args->kubeconfig),
+        .weight = PIN_WEIGHT_UNSET};
+    add_cluster(config, &cluster, findings);
+}
+
+static bool is_among(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "c1,prod=arn:aws:eks:..." */
+static void clusters_of_contexts(struct pin_config *config, const struct pin_args *args,
+    pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
+{
+    size_t n = 0;
+    const char *const *known = existing_contexts(config, args, list_contexts, &n, findings);
+    char *rest = pin_arena_strdup(config->arena, args->contexts);
+
+    while (rest != NULL) {
+        char *item = rest;
+        rest = strchr(rest, ',');
+        if (rest != NULL) {
+            *rest++ = '\0';
+        }
+        char *context = strchr(item, '=');
+        if (context != NULL) {
+            *context++ = '\0';
+        } else {
+            context = item;
+        }
+        if (context[0] == '\0') {
+            pin_findings_add(findings, NULL, no_place, "--contexts: an empty name");
+        } else if (known != NULL && !is_among(context, known, n)) {
+            const char *near = pin_nearest(context, known, n);
+            pin_findings_add(findings, NULL, no_place,
+                "--contexts: the kubeconfig has no context \"%s\"%s%s%s", context,
+                near == NULL ? "" : ", did you mean \"", near == NULL ? "" : near,
+                near == NULL ? "" : "\"?");
+        } else {
+            add_context(config, args, item, context, findings);
+        }
+    }
+}
+
+static void clusters_of_all_contexts(struct pin_config *config, const struct pin_args *args,
+    pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
+{
+    size_t n = 0;
+    const char *const *names = existing_contexts(config, args, list_contexts, &n, findings);
+    for (size_t i = 0; names != NULL && i < n; i++) {
+        add_context(config, args, names[i], names[i], findings);
+    }
+    if (names != NULL && n == 0) {
+        pin_findings_add(findings, NULL, no_place, "--all-contexts: the kubeconfig has none");
+    }
+}
+
+/* --- Flags over the file ------------------------------------------------------------------- */
+
+static void listens_of_args(
+    struct pin_config *config, const struct pin_arg_list *list, struct pin_findings *findings)
+{
+    static const char *const fallback = "127.0.0.1:5300";
+    const char *const *values = list->n > 0 ? list->values : &fallback;
+    size_t n = list->n > 0 ? list->n : 1;
+
+    config->listens = pin_arena_alloc(config->arena, n * sizeof(*config->listens));
+    config->n_listens = config->listens == NULL ? 0 : n;
+    for (size_t i = 0; i < config->n_listens; i++) {
+        if (!pin_addrport_parse(values[i], PIN_DNS_PORT, &config->listens[i].address)) {
+            pin_findings_add(findings, NULL, no_place,
+                "--listen: \"%s\" is no ADDR[:PORT] with an IP address", values[i]);
+        }
+    }
+}
+
+static void apply_simple_args(
+    struct pin_config *config, const struct pin_args *args, struct pin_findings *findings)
+{
+    enum pin_log_level level = PIN_LOG_INFO;
+    enum pin_log_format format = PIN_LOG_TEXT;
+
+    if (args->admin != NULL && !pin_addrport_parse(args->admin, PIN_ADMIN_PORT, &config->admin)) {
+        pin_findings_add(findings, NULL, no_place,
+            "--admin: \"%s\" is no ADDR[:PORT] with an IP address", args->admin);
+    }
+    if (args->workers != NULL) {
+        char *end = NULL;
+        unsigned long n = strtoul(args->workers, &end, 10);
+        if (!isdigit((unsigned char)args->workers[0]) || *end != '\0' || n < 1
+            || n > PIN_WORKERS_MAX) {
+            pin_findings_add(findings, NULL, no_place,
+                "--workers: \"%s\" is no number from 1 to %u", args->workers, PIN_WORKERS_MAX);
+        } else {
+            config->n_workers = (uint32_t)n;
+        }
+    }
+    if (args->log_level != NULL && !pin_log_level_parse(args->log_level, &level)) {
+        pin_findings_add(findings, NULL, no_place,
+            "--log-level: \"%s\" is not one of debug, info, warn, error", args->log_level);
+    } else if (args->log_level != NULL) {
+        config->log_level = (unsigned)level;
+    }
+    if (args->log_format != NULL && !pin_log_format_parse(args->log_format, &format)) {
+        pin_findings_add(findings, NULL, no_place, "--log-format: \"%s\" is not one of text, json",
+            args->log_format);
+    } else if (args->log_format != NULL) {
+        config->log_format = (unsigned)format;
+    }
+    if (args->state_dir != NULL) {
+        pin_findings_add(findings, NULL, no_place, "--state-dir: not available in this version");
+    }
+    if (args->forward.n > 0) {
+        pin_findings_add(findings, NULL, no_place, "--forward: not available in this version");
+    }
+}
+
+static void apply_args(struct pin_config *config, const struct pin_args *args,
+    pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
+{
+    apply_simple_args(config, args, findings);
+    if (args->listen.n > 0 || config->n_listens == 0) {
+        listens_of_args(config, &args->listen, findings);
+    }
+    if (args->clusters_dir != NULL || args->contexts != NULL || args->all_contexts) {
+        config->n_clusters = 0; /* flags override the file */
+    }
+    if (args->clusters_dir != NULL) {
+        clusters_of_dir(config, args->clusters_dir, findings);
+    }
+    if (args->contexts != NULL) {
+        clusters_of_contexts(config, args, list_contexts, findings);
+    }
+    if (args->all_contexts) {
+        clusters_of_all_contexts(config, args, list_contexts, findings);
+    }
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        struct pin_config_cluster *cluster = &config->clusters[i];
+        if (cluster->context != NULL && cluster->kubeconfig == NULL && args->kubeconfig != NULL) {
+            cluster->kubeconfig = pin_arena_strdup(config->arena, args->kubeconfig);
+        }
+    }
+}
+
+/* --- Checks between options ---------------------------------------------------------------- */
+
+static void check_cluster(const struct pin_config *config, size_t i, struct pin_findings *findings)
+{
+    const struct pin_config_cluster *cluster = &config->clusters[i];
+    bool has_context = cluster->context != NULL || cluster->kubeconfig != NULL;
+    int n_sources = (cluster->directory != NULL) + has_context + cluster->in_cluster
+                    + (cluster->source == PIN_CONFIG_EMBEDDED);
+
+    if (cluster->name == NULL) {
+        if (findings->n == 0) { /* else the name was there and has its own finding */
+            pin_findings_add(findings, config->file, cluster->at, "clusters[%zu]: no name", i);
+        }
+        return;
+    }
+    if (n_sources == 0) {
+        pin_findings_add(findings, config->file, cluster->at,
+            "cluster \"%s\" has no source: say context, directory or inCluster", cluster->name);
+    } else if (n_sources > 1) {
+        pin_findings_add(findings, config->file, cluster->at,
+            "cluster \"%s\" has more than one source: keep one of context, directory and inCluster",
+            cluster->name);
+    }
+    for (size_t j = 0; j < i; j++) {
+        if (config->clusters[j].name != NULL
+            && strcmp(config->clusters[j].name, cluster->name) == 0) {
+            pin_findings_add(findings, config->file, cluster->at,
+                "cluster \"%s\" is there twice, first at line %u", cluster->name,
+                config->clusters[j].at.line);
+            break;
+        }
+    }
+}
+
+static bool has_cluster(const struct pin_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        if (config->clusters[i].name != NULL && strcmp(config->clusters[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_networks(const struct pin_config *config, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < config->n_networks; i++) {
+        const struct pin_config_network *network = &config->networks[i];
+        if (network->name == NULL) {
+            pin_findings_add(findings, config->file, network->at, "networks[%zu]: no name", i);
+            continue;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (config->networks[j].name != NULL
+                && strcmp(config->networks[j].name, network->name) == 0) {
+                pin_findings_add(findings, config->file, network->at,
+                    "network \"%s\" is there twice", network->name);
+                break;
+            }
+        }
+    }
+}
+
+static void check_listens(const struct pin_config *config, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < config->n_listens; i++) {
+        const struct pin_config_listen *listen = &config->listens[i];
+        if (listen->address.ip.family == 0 && findings->n == 0) {
+            pin_findings_add(findings, config->file, listen->at, "listen[%zu]: no address", i);
+        }
+        if (listen->cluster != NULL && !has_cluster(config, listen->cluster)) {
+            pin_findings_add(findings, config->file, listen->at,
+                "listen[%zu].cluster: there is no cluster \"%s\"", i, listen->cluster);
+        }
+        for (size_t j = 0; j < i; j++) {
+            const struct pin_addrport *other = &config->listens[j].address;
+            if (listen->address.port != 0 && other->port == listen->address.port
+                && listen->address.ip.family != 0
+                && pin_ip_equal(&other->ip, &listen->address.ip)) {
+                char text[PIN_ADDRPORT_TEXT_MAX];
+                pin_findings_add(findings, config->file, listen->at,
+                    "listen[%zu]: %s is there twice", i,
+                    pin_addrport_format(&listen->address, text));
+                break;
+            }
+        }
+    }
+}
+
+static void check_zones(const struct pin_config *config, struct pin_findings *findings)
+{
+    const char *const zones[] = {
+        config->zone_cluster_set, config->zone_assigned, config->zone_cluster};
+    for (size_t i = 0; i < N_ELEMS(zones); i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (zones[i] != NULL && zones[j] != NULL && strcmp(zones[i], zones[j]) == 0) {
+                pin_findings_add(findings, config->file, no_place,
+                    "zones: \"%s\" is used for two of clusterSet, assigned and cluster", zones[i]);
+            }
+        }
+    }
+}
+
+void pin_config_check(const struct pin_config *config, struct pin_findings *findings)
+{
+    if (config->n_clusters > PIN_CLUSTERS_MAX) {
+        pin_findings_add(
+            findings, config->file, no_place, "clusters: more than %u", PIN_CLUSTERS_MAX);
+    }
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        check_cluster(config, i, findings);
+    }
+    check_networks(config, findings);
+    check_listens(config, findings);
+    check_zones(config, findings);
+    if (config->default_cluster != NULL && !has_cluster(config, config->default_cluster)) {
+        pin_findings_add(findings, config->file, no_place,
+            "defaultCluster: there is no cluster \"%s\"", config->default_cluster);
+    }
+    if (config->ready_min_clusters > config->n_clusters && config->n_clusters > 0) {
+        pin_findings_add(findings, config->file, no_place,
+            "ready.minClusters is %u, but there are only %zu clusters", config->ready_min_clusters,
+            config->n_clusters);
+    }
+}
+
+/* What each cluster's keys mean together. */
+static void set_sources(struct pin_config *config)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        struct pin_config_cluster *cluster = &config->clusters[i];
+        if (cluster->directory != NULL) {
+            cluster->source = PIN_CONFIG_DIRECTORY;
+        } else if (cluster->in_cluster) {
+            cluster->source = PIN_CONFIG_IN_CLUSTER;
+        } else if (cluster->context != NULL || cluster->kubeconfig != NULL) {
+            cluster->source = PIN_CONFIG_CONTEXT;
+        }
+    }
+}
+
+/* --config, or the file beside the cluster directories when there is one. In the arena or NULL. */
+static const char *choose_file(struct pin_config *config, const struct pin_args *args)
+{
+    if (args->config != NULL || args->clusters_dir == NULL) {
+        return args->config == NULL ? NULL : pin_arena_strdup(config->arena, args->config);
+    }
+    struct stat st;
+    const char *chosen = NULL;
+    char *path = pin_path_join(args->clusters_dir, FILE_IN_DIR);
+    if (path != NULL && stat(path, &st) == 0) {
+        chosen = pin_arena_strdup(config->arena, path);
+    }
+    free(path);
+    return chosen;
+}
+
+static void read_file(struct pin_config *config, struct pin_findings *findings)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    struct pin_why why = {0};
+    if (pin_file_read(config->file, CONFIG_MAX_BYTES, &text, &bytes, &why) != PIN_OK) {
+        pin_findings_add(findings, NULL, no_place, "%s", why.text);
+        return;
+    }
+    pin_config_read(config, config->file, text, bytes, findings);
+    free(text);
+}
+
+/* Dev mode: the embedded configuration; its directories are embedded too. */
+static void read_dev(struct pin_config *config, struct pin_findings *findings)
+{
+    const struct pin_dev_file *file = pin_dev_find(PIN_DEV_CONFIG);
+    pin_config_read(config, file->name, file->text, file->text_bytes, findings);
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        config->clusters[i].directory = NULL;
+        config->clusters[i].source = PIN_CONFIG_EMBEDDED;
+    }
+    config->n_workers = 1; /* one sequence of draws: thirty questions show 3 and 27 */
+}
+
+struct pin_config *pin_config_load(
+    const struct pin_args *args, pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
+{
+    struct pin_arena *arena = pin_arena_new("config", ARENA_MAX_BYTES);
+    struct pin_config *config =
+        arena == NULL ? NULL : pin_arena_alloc(arena, sizeof(struct pin_config));
+    if (config == NULL) {
+        pin_arena_free(arena);
+        return NULL;
+    }
+    config->arena = arena;
+    config->is_dev = args->dev;
+    pin_config_read(config, NULL, NULL, 0, findings);
+    config->file = choose_file(config, args);
+    if (args->dev) {
+        read_dev(config, findings);
+    } else if (config->file != NULL) {
+        read_file(config, findings);
+    }
+    apply_args(config, args, list_contexts, findings);
+    set_sources(config);
+    pin_config_check(config, findings);
+    return config;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Configuration: the command line, the file (design, section 4) and what both say together.
+ *
+ *     argv -> pin_args -> pin_config_load -> struct pin_config -> pin_config_settings ->
+ * pin_settings
+ *                         + FILE                + cluster.yaml of the directories
+ *
+ * Every option is one row of a table in config_options.c. Nothing here exits or logs: what is wrong
+ * becomes a line of the findings, and all of them are found, not only the first.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/arena.h"
+#include "pintle/base/error.h"
+#include "pintle/base/ip.h"
+#include "pintle/base/log.h"
+#include "pintle/zones/settings.h"
+
+#include "resolver/config_findings.h"
+
+/** Values a flag that can be repeated may have. */
+#define PIN_ARGS_LIST_MAX 32
+/** Ports when none is written. */
+#define PIN_DNS_PORT   5300
+#define PIN_ADMIN_PORT 9153
+
+/** The values of a flag that can be repeated. Borrowed from argv. */
+struct pin_arg_list {
+    const char *values[PIN_ARGS_LIST_MAX];
+    size_t n;
+};
+
+/** The command line as written; NULL and false where a flag is absent. Borrowed from argv. */
+struct pin_args {
+    bool dev;
+    bool all_contexts;
+    bool check;
+    bool version;
+    bool help;
+    const char *export_dir;
+    const char *clusters_dir;
+    const char *contexts;
+    const char *kubeconfig;
+    const char *config;
+    const char *admin;
+    const char *workers;
+    const char *log_level;
+    const char *log_format;
+    const char *state_dir;
+    struct pin_arg_list listen;
+    struct pin_arg_list forward;
+};
+
+/** Reads the command line. PIN_EINVAL: a usage error, explained in `why`. */
+enum pin_err pin_args_parse(
+    int argc, char *const *argv, struct pin_args *ret_args, struct pin_why *why);
+
+/** Appends the text of --help. */
+void pin_args_help(struct pin_text *text);
+
+/** Appends the three ways to name clusters, for who named none. */
+void pin_args_ways(struct pin_text *text);
+
+/** One address to answer DNS on, over UDP and TCP. */
+struct pin_config_listen {
+    struct pin_at at; /**< First in every list item. */
+    struct pin_addrport address;
+    const char *cluster; /**< Whose view askers get here; NULL: by their address. */
+};
+
+/** One entry of `networks:`. */
+struct pin_config_network {
+    struct pin_at at;
+    const char *name;
+    const struct pin_ip *gateways;
+    size_t n_gateways;
+    unsigned cluster_ips; /**< 0 local, 1 routable. */
+};
+
+/** Where the objects of a cluster come from. */
+enum pin_config_source {
+    PIN_CONFIG_NOWHERE,
+    PIN_CONFIG_DIRECTORY,
+    PIN_CONFIG_CONTEXT,
+    PIN_CONFIG_IN_CLUSTER,
+    PIN_CONFIG_EMBEDDED,
+};
+
+/** One cluster. */
+struct pin_config_cluster {
+    struct pin_at at;
+    const char *name;
+    const char *context;    /**< CONTEXT; NULL is the current one. */
+    const char *kubeconfig; /**< CONTEXT; NULL: the usual rules. */
+    const char *directory;  /**< DIRECTORY. */
+    bool in_cluster;
+    const char *network; /**< NULL: cluster.yaml's, else "default". */
+    const struct pin_prefix *clients;
+    size_t n_clients;
+    bool has_clients;              /**< Said here, so cluster.yaml's do not count. */
+    uint32_t weight;               /**< Or PIN_WEIGHT_UNSET. */
+    unsigned address;              /**< enum pin_address_mode. */
+    enum pin_config_source source; /**< Follows from the keys above. */
+};
+
+/** All of it. Strings and arrays live in `arena`. */
+struct pin_config {
+    struct pin_arena *arena;
+    const char *file; /**< As given, or NULL. */
+    bool is_dev;
+
+    const char *cluster_set;
+    struct pin_config_listen *listens;
+    size_t n_listens;
+    struct pin_addrport admin;
+    struct pin_config_network *networks;
+    size_t n_networks;
+    struct pin_config_cluster *clusters;
+    size_t n_clusters;
+    const char *default_cluster; /**< NULL: none. */
+
+    const char *zone_cluster_set;
+    const char *zone_assigned;
+    const char *zone_cluster;
+    const char *const *ns;
+    size_t n_ns;
+    const char *hostmaster; /**< NULL: below each zone. */
+
+    uint32_t ttl_s;
+    uint32_t max_answers;
+    unsigned answers; /**< enum pin_answers_mode. */
+    unsigned address; /**< enum pin_address_mode. */
+
+    uint32_t n_workers; /**< 0: one per processor. */
+    uint32_t ready_min_clusters;
+    uint64_t ready_grace_ms;
+    uint64_t lameduck_ms;
+    unsigned log_level;  /**< enum pin_log_level. */
+    unsigned log_format; /**< enum pin_log_format. */
+};
+
+/** Lists the contexts of a kubeconfig (NULL: the usual files) into the arena. */
+typedef enum pin_err pin_list_contexts_fn(const char *kubeconfig, struct pin_arena *arena,
+    const char *const **ret_names, size_t *ret_n, struct pin_why *why);
+
+/**
+ * Puts defaults, the file and the flags together, and checks the whole.
+ *
+ * @param list_contexts  Lists the contexts of a kubeconfig for --all-contexts and checks those of
+ *                       --contexts; NULL: neither is done. (It is sync's; this room cannot call
+ * it.)
+ * @param findings       What is wrong; empty means that *ret_config is good.
+ * @return NULL only when memory is out. Otherwise the caller frees it, findings or not.
+ */
+struct pin_config *pin_config_load(const struct pin_args *args, pin_list_contexts_fn *list_contexts,
+    struct pin_findings *findings);
+
+/** Frees it with all that it points at. NULL is fine. */
+void pin_config_free(struct pin_config *config);
+
+/** Appends a copy of `cluster` (its strings are borrowed). False when memory is out. */
+bool pin_config_add_cluster(struct pin_config *config, const struct pin_config_cluster *cluster);
+
+/** Reads a whole configuration text into `config`; `dir` is what relative paths are relative to. */
+void pin_config_read(struct pin_config *config, const char *file, const char *text, size_t bytes,
+    struct pin_findings *findings);
+
+/** What must hold between options: names that exist, nothing twice. */
+void pin_config_check(const struct pin_config *config, struct pin_findings *findings);
+
+/** The catalog's settings, made in the config's arena; they live as long as the config. */
+enum pin_err pin_config_settings(
+    struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why);
+
+/** Reads a duration: seconds, or a number with s, m or h. False otherwise or above a year. */
+bool pin_duration_parse(const char *text, uint64_t *ret_ms);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Findings: lines of trouble, and the nearest known word. */
+
+#include "resolver/config_findings.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Longest word that is compared; longer ones have no nearest word. */
+#define WORD_MAX    64
+#define MESSAGE_MAX 1024
+
+void pin_findings_add(
+    struct pin_findings *findings, const char *file, struct pin_at at, const char *fmt, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+
+    findings->n++;
+    if (findings->n > PIN_FINDINGS_MAX) {
+        return;
+    }
+    va_start(args, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    if (file != NULL && at.line > 0) {
+        pin_text_putf(&findings->text, "%s:%u:%u: %s\n", file, at.line, at.col, message);
+    } else if (file != NULL) {
+        pin_text_putf(&findings->text, "%s: %s\n", file, message);
+    } else {
+        pin_text_putf(&findings->text, "%s\n", message);
+    }
+    if (findings->n == PIN_FINDINGS_MAX) {
+        pin_text_puts(&findings->text, "more findings are left out\n");
+    }
+}
+
+const char *pin_findings_text(const struct pin_findings *findings)
+{
+    return pin_text_get(&findings->text);
+}
+
+void pin_findings_done(struct pin_findings *findings)
+{
+    pin_text_done(&findings->text);
+    findings->n = 0;
+}
+
+static size_t min_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Edits from one word to the other (insert, delete, replace, swap of neighbours). */
+static size_t distance(const char *a, const char *b)
+{
+    size_t rows[3][WORD_MAX + 1];
+    size_t a_len = strlen(a);
+    size_t b_len = strlen(b);
+
+    if (a_len > WORD_MAX || b_len > WORD_MAX) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= b_len; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *now = rows[i % 3];
+        const size_t *last = rows[(i + 2) % 3];
+        const size_t *before = rows[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            int x = tolower((unsigned char)a[i - 1]);
+            int y = tolower((unsigned char)b[j - 1]);
+            now[j] = min_of(min_of(last[j], now[j - 1]) + 1, last[j - 1] + (x != y ? 1 : 0));
+            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2])
+                && y == tolower((unsigned char)a[i - 2])) {
+                now[j] = min_of(now[j], before[j - 2] + 1);
+            }
+        }
+    }
+    return rows[a_len % 3][b_len];
+}
+
+const char *pin_nearest(const char *word, const char *const *words, size_t n_words)
+{
+    const char *nearest = NULL;
+    size_t allowed = strlen(word) / 3 + 1;
+
+    for (size_t i = 0; i < n_words; i++) {
+        size_t found = distance(word, words[i]);
+        if (found <= allowed && found < strlen(words[i])) {
+            nearest = words[i];
+            allowed = found == 0 ? 0 : found - 1;
+        }
+        if (found == 0) {
+            break;
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * The options of the configuration file: one row each. Loader, checks and messages follow from it.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** What the value of an option is and what is filled in. */
+enum pin_option_kind {
+    PIN_OPTION_END,       /**< Ends a table. */
+    PIN_OPTION_FIXED,     /**< A text that must be exactly `fallback`; fills nothing. */
+    PIN_OPTION_MAP,       /**< A map; `children` fill the same struct. */
+    PIN_OPTION_ITEMS,     /**< A list of maps: pointer at `offset`, size_t at `count_offset`. */
+    PIN_OPTION_STRING,    /**< const char *, not empty. */
+    PIN_OPTION_LABEL,     /**< const char *, an RFC 1123 label. */
+    PIN_OPTION_NAME,      /**< const char *, a DNS name, lower case, no trailing dot. */
+    PIN_OPTION_NAMES,     /**< A list of them: const char *const *, size_t. */
+    PIN_OPTION_PATH,      /**< const char *, made relative to the file's directory. */
+    PIN_OPTION_BOOL,      /**< bool. */
+    PIN_OPTION_UINT,      /**< uint32_t, `min` to `max`. */
+    PIN_OPTION_SECONDS,   /**< A duration: uint32_t seconds, `min` to `max`. */
+    PIN_OPTION_MS,        /**< A duration: uint64_t milliseconds, `min` to `max`. */
+    PIN_OPTION_WORD,      /**< One of `words`: unsigned, `min` + its position. */
+    PIN_OPTION_ADDRPORT,  /**< struct pin_addrport; `max` is the port when none is written. */
+    PIN_OPTION_IPS,       /**< A list of addresses: struct pin_ip *, size_t. */
+    PIN_OPTION_PREFIXES,  /**< A list of ranges: struct pin_prefix *, size_t. */
+    PIN_OPTION_LATER,     /**< Known, but not built: only `fallback` (and null) is accepted. */
+    PIN_OPTION_LATER_MAP, /**< The same for a map: its `children` are checked. */
+};
+
+/** One option. */
+struct pin_option {
+    const char *key;
+    enum pin_option_kind kind;
+    size_t offset;       /**< Into the struct that the table fills. */
+    size_t count_offset; /**< Lists: where their length goes. */
+    uint64_t min;
+    uint64_t max;
+    const char *fallback; /**< Default as text; NULL: none, the field stays zero. */
+    const char *words;    /**< WORD: the words, separated by '|'. */
+    const struct pin_option *children;
+    size_t item_bytes;  /**< ITEMS: size of one. */
+    size_t said_offset; /**< Where a bool notes that it was said, or 0. */
+    const char *doc;    /**< One sentence. */
+};
+
+/** The options of the file itself; they fill a struct pin_config. */
+extern const struct pin_option pin_options[];

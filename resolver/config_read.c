@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The walk of a configuration file along the table of options. Every trouble becomes a finding. */
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/file.h"
+#include "pintle/base/tree.h"
+#include "pintle/base/yaml.h"
+#include "pintle/zones/name.h"
+
+#include "resolver/config.h"
+#include "resolver/config_options.h"
+
+#define PATH_MAX_BYTES 256
+#define WORDS_MAX      64
+#define YEAR_S         ((uint64_t)366 * 86400)
+
+/* What the walk carries along. */
+struct reader {
+    struct pin_arena *arena;
+    const char *file;
+    const char *dir;
+    struct pin_findings *findings;
+    char path[PATH_MAX_BYTES]; /* of the value being read: "clusters[1].name" */
+};
+
+/* Turns one value into its field at `target`; false after a finding. */
+typedef bool read_fn(struct reader *r, const struct pin_option *option, const struct pin_tree *node,
+    uint8_t *target);
+
+static struct pin_at at_of(const struct pin_tree *node)
+{
+    return (struct pin_at){.line = node->line, .col = node->col};
+}
+
+static bool finding(struct reader *r, const struct pin_tree *node, const char *fmt, ...)
+    PIN_PRINTF(3, 4);
+
+/* Notes "PATH: message" at the value's place. Always false. */
+static bool finding(struct reader *r, const struct pin_tree *node, const char *fmt, ...)
+{
+    char message[512];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    pin_findings_add(r->findings, r->file, at_of(node), "%s: %s", r->path, message);
+    return false;
+}
+
+/* Lengthens the path and returns what pop_path() cuts it back to. */
+static size_t push_path(struct reader *r, const char *fmt, ...) PIN_PRINTF(2, 3);
+static size_t push_path(struct reader *r, const char *fmt, ...)
+{
+    size_t len = strlen(r->path);
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(r->path + len, sizeof(r->path) - len, fmt, args);
+    va_end(args);
+    return len;
+}
+
+static void pop_path(struct reader *r, size_t len)
+{
+    r->path[len] = '\0';
+}
+
+static bool want_kind(
+    struct reader *r, const struct pin_tree *node, enum pin_tree_kind kind, const char *words)
+{
+    if (node->kind == kind) {
+        return true;
+    }
+    return finding(r, node, "want %s, found %s", words, pin_tree_kind_str(node->kind));
+}
+
+/* The text of a scalar, or NULL after a finding. */
+static const char *want_scalar(struct reader *r, const struct pin_tree *node, const char *words)
+{
+    if (node->text == NULL) {
+        (void)finding(r, node, "want %s, found %s", words, pin_tree_kind_str(node->kind));
+        return NULL;
+    }
+    if (strlen(node->text) != node->text_bytes) {
+        (void)finding(r, node, "a NUL byte in a text");
+        return NULL;
+    }
+    return node->text;
+}
+
+static void put_pointer(uint8_t *target, const void *pointer)
+{
+    memcpy(target, &pointer, sizeof(pointer));
+}
+
+/* --- Kinds of values ----------------------------------------------------------------------- */
+
+static bool read_fixed(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    (void)target;
+    const char *text = want_scalar(r, node, "a text");
+    if (text == NULL) {
+        return false;
+    }
+    return strcmp(text, option->fallback) == 0
+           || finding(r, node, "this version reads \"%s\", not \"%s\"", option->fallback, text);
+}
+
+static bool read_string(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    (void)option;
+    const char *text = want_scalar(r, node, "a text");
+    if (text == NULL) {
+        return false;
+    }
+    if (text[0] == '\0') {
+        return finding(r, node, "an empty text");
+    }
+    put_pointer(target, pin_arena_strdup(r->arena, text));
+    return true;
+}
+
+static bool read_label(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    const char *text = want_scalar(r, node, "a name");
+    if (text == NULL) {
+        return false;
+    }
+    if (!pin_name_is_rfc1123_label(text)) {
+        return finding(
+            r, node, "\"%s\" is no RFC 1123 label (1 to 63 of a-z 0-9 -, no - at an end)", text);
+    }
+    return read_string(r, option, node, target);
+}
+
+/* A copy in lower case without the trailing dot; NULL after a finding. */
+static char *dns_name(struct reader *r, const struct pin_tree *node)
+{
+    struct pin_name name;
+    const char *text = want_scalar(r, node, "a DNS name");
+    if (text == NULL) {
+        return NULL;
+    }
+    if (pin_name_parse(text, &name) != PIN_OK || name.bytes <= 1) {
+        (void)finding(r, node, "\"%s\" is no DNS name", text);
+        return NULL;
+    }
+    char *copy = pin_arena_strdup(r->arena, text);
+    if (copy == NULL) {
+        return NULL;
+    }
+    for (char *c = copy; *c != '\0'; c++) {
+        *c = (char)tolower((unsigned char)*c);
+    }
+    size_t len = strlen(copy);
+    if (copy[len - 1] == '.') {
+        copy[len - 1] = '\0';
+    }
+    return copy;
+}
+
+static bool read_name(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    (void)option;
+    char *name = dns_name(r, node);
+    if (name != NULL) {
+        put_pointer(target, name);
+    }
+    return name != NULL;
+}
+
+static bool read_path(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    if (!read_string(r, option, node, target)) {
+        return false;
+    }
+    char *joined = pin_path_join(r->dir, node->text);
+    put_pointer(target, joined == NULL ? NULL : pin_arena_strdup(r->arena, joined));
+    free(joined);
+    return true;
+}
+
+static bool read_bool(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    (void)option;
+    if (!want_kind(r, node, PIN_TREE_BOOL, "true or false")) {
+        return false;
+    }
+    memcpy(target, &node->boolean, sizeof(node->boolean));
+    return true;
+}
+
+static bool read_uint(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    if (!want_kind(r, node, PIN_TREE_INT, "a whole number")) {
+        return false;
+    }
+    if (node->integer < (long long)option->min || node->integer > (long long)option->max) {
+        return finding(r, node, "%lld is out of range, %llu to %llu are allowed", node->integer,
+            (unsigned long long)option->min, (unsigned long long)option->max);
+    }
+    uint32_t value = (uint32_t)node->integer;
+    memcpy(target, &value, sizeof(value));
+    return true;
+}
+
+bool pin_duration_parse(const char *text, uint64_t *ret_ms)
+{
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}};
+    uint64_t n = 0;
+    const char *c = text;
+
+    for (; *c >= '0' && *c <= '9'; c++) {
+        n = n * 10 + (uint64_t)(*c - '0');
+        if (n > YEAR_S) {
+            return false;
+        }
+    }
+    if (c == text || (*c != '\0' && c[1] != '\0')) {
+        return false;
+    }
+    for (size_t i = 0; i < N_ELEMS(units); i++) {
+        if (units[i].letter == *c && n * units[i].seconds <= YEAR_S) {
+            *ret_ms = n * units[i].seconds * 1000;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Range and unit of SECONDS are seconds, of MS milliseconds. */
+static bool read_duration(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    uint64_t ms = 0;
+    const char *text = want_scalar(r, node, "a duration");
+    if (text == NULL) {
+        return false;
+    }
+    if (!pin_duration_parse(text, &ms)) {
+        return finding(r, node, "\"%s\" is no duration: seconds, or a number with s, m or h", text);
+    }
+    uint64_t unit_ms = option->kind == PIN_OPTION_SECONDS ? 1000 : 1;
+    if (ms < option->min * unit_ms || ms > option->max * unit_ms) {
+        return finding(r, node, "%s is out of range, %llu to %llu seconds are allowed", text,
+            (unsigned long long)(option->min * unit_ms / 1000),
+            (unsigned long long)(option->max * unit_ms / 1000));
+    }
+    if (option->kind == PIN_OPTION_SECONDS) {
+        uint32_t seconds = (uint32_t)(ms / 1000);
+        memcpy(target, &seconds, sizeof(seconds));
+    } else {
+        memcpy(target, &ms, sizeof(ms));
+    }
+    return true;
+}
+
+/* Cuts "a|b|c" into `ret_words`, which point into `copy`. */
+static size_t split_words(char *copy, const char **ret_words)
+{
+    size_t n = 0;
+    for (char *word = copy; word != NULL && n < WORDS_MAX; n++) {
+        ret_words[n] = word;
+        word = strchr(word, '|');
+        if (word != NULL) {
+            *word++ = '\0';
+        }
+    }
+    return n;
+}
+
+static bool read_word(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    char copy[PATH_MAX_BYTES];
+    const char *words[WORDS_MAX];
+    const char *text = want_scalar(r, node, "a word");
+    if (text == NULL) {
+        return false;
+    }
+    (void)snprintf(copy, sizeof(copy), "%s", option->words);
+    size_t n_words = split_words(copy, words);
+    for (size_t i = 0; i < n_words; i++) {
+        if (strcmp(words[i], text) == 0) {
+            unsigned value = (unsigned)(option->min + i);
+            memcpy(target, &value, sizeof(value));
+            return true;
+        }
+    }
+    return finding(r, node, "\"%s\" is not one of %s", text, option->words);
+}
+
+static bool read_addrport(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    struct pin_addrport address;
+    const char *text = want_scalar(r, node, "ADDR:PORT");
+    if (text == NULL) {
+        return false;
+    }
+    if (!pin_addrport_parse(text, (uint16_t)option->max, &address)) {
+        return finding(r, node, "\"%s\" is no ADDR[:PORT] with an IP address", text);
+    }
+    memcpy(target, &address, sizeof(address));
+    return true;
+}
+
+/* --- Lists of scalars ---------------------------------------------------------------------- */
+
+static bool read_ip(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    (void)option;
+    struct pin_ip ip;
+    if (node->text == NULL) {
+        return finding(r, node, "a gateway given as %s is not available in this version",
+            pin_tree_kind_str(node->kind));
+    }
+    if (pin_ip_parse(node->text, &ip)) {
+        memcpy(target, &ip, sizeof(ip));
+        return true;
+    }
+    if (strspn(node->text, "0123456789.:/") == strlen(node->text)) {
+        return finding(r, node, "\"%s\" is no IP address", node->text);
+    }
+    return finding(r, node, "\"%s\" is no IP address; host names are not available in this version",
+        node->text);
+}
+
+static bool read_prefix(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    (void)option;
+    struct pin_prefix prefix;
+    const char *text = want_scalar(r, node, "an address range");
+    if (text == NULL) {
+        return false;
+    }
+    if (!pin_prefix_parse(text, &prefix)) {
+        return finding(r, node, "\"%s\" is no address range such as 10.10.0.0/16", text);
+    }
+    memcpy(target, &prefix, sizeof(prefix));
+    return true;
+}
+
+/* Reads each child with `read_item` into an array of items of that size. */
+static bool read_list(struct reader *r, const struct pin_option *option,
+    const struct pin_tree *node, uint8_t *base, size_t item_bytes, read_fn *read_item)
+{
+    bool is_good = want_kind(r, node, PIN_TREE_LIST, "a list");
+    if (!is_good) {
+        return false;
+    }
+    uint8_t *items = pin_arena_alloc(r->arena, node->n_children * item_bytes);
+    if (items == NULL) {
+        return finding(r, node, "out of memory");
+    }
+    size_t n = 0;
+    PIN_TREE_EACH(child, node)
+    {
+        size_t len = push_path(r, "[%zu]", n);
+        is_good = read_item(r, option, child, items + n * item_bytes) && is_good;
+        pop_path(r, len);
+        n++;
+    }
+    if (is_good) {
+        put_pointer(base + option->offset, items);
+        memcpy(base + option->count_offset, &n, sizeof(n));
+    }
+    return is_good;
+}
+
+/* --- Keys that are known but not built ----------------------------------------------------- */
+
+static bool is_default(const struct pin_option *option, const struct pin_tree *node)
+{
+    if (node->kind == PIN_TREE_NULL) {
+        return true;
+    }
+    if (node->kind == PIN_TREE_LIST || node->kind == PIN_TREE_MAP) {
+        return node->n_children == 0;
+    }
+    return option->fallback != NULL && pin_tree_text_is(node, option->fallback);
+}
+
+static void read_map(
+    struct reader *r, const struct pin_option *options, const struct pin_tree *map, uint8_t *base);
+
+static bool read_later(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *base)
+{
+    if (option->kind == PIN_OPTION_LATER_MAP && node->kind == PIN_TREE_MAP) {
+        read_map(r, option->children, node, base);
+        return true;
+    }
+    return is_default(option, node) || finding(r, node, "not available in this version");
+}
+
+/* --- Maps ---------------------------------------------------------------------------------- */
+
+static void set_defaults(struct reader *r, const struct pin_option *options, uint8_t *base);
+
+/* The list of maps behind ITEMS. */
+static bool read_items(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    if (!want_kind(r, node, PIN_TREE_MAP, "a map")) {
+        return false;
+    }
+    struct pin_at at = at_of(node);
+    memcpy(target, &at, sizeof(at)); /* every item starts with it */
+    set_defaults(r, option->children, target);
+    read_map(r, option->children, node, target);
+    return true;
+}
+
+static const struct {
+    enum pin_option_kind kind;
+    read_fn *read;
+} scalar_readers[] = {
+    {PIN_OPTION_FIXED, read_fixed},
+    {PIN_OPTION_STRING, read_string},
+    {PIN_OPTION_LABEL, read_label},
+    {PIN_OPTION_NAME, read_name},
+    {PIN_OPTION_PATH, read_path},
+    {PIN_OPTION_BOOL, read_bool},
+    {PIN_OPTION_UINT, read_uint},
+    {PIN_OPTION_SECONDS, read_duration},
+    {PIN_OPTION_MS, read_duration},
+    {PIN_OPTION_WORD, read_word},
+    {PIN_OPTION_ADDRPORT, read_addrport},
+};
+
+/* Reads one value into the struct at `base`. */
+static bool read_value(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *base)
+{
+    switch (option->kind) {
+    case PIN_OPTION_MAP:
+        if (node->kind != PIN_TREE_NULL && want_kind(r, node, PIN_TREE_MAP, "a map")) {
+            read_map(r, option->children, node, base);
+        }
+        return true;
+    case PIN_OPTION_ITEMS:
+        return read_list(r, option, node, base, option->item_bytes, read_items);
+    case PIN_OPTION_NAMES:
+        return read_list(r, option, node, base, sizeof(char *), read_name);
+    case PIN_OPTION_IPS:
+        return read_list(r, option, node, base, sizeof(struct pin_ip), read_ip);
+    case PIN_OPTION_PREFIXES:
+        return read_list(r, option, node, base, sizeof(struct pin_prefix), read_prefix);
+    case PIN_OPTION_LATER:
+    case PIN_OPTION_LATER_MAP:
+        return read_later(r, option, node, base);
+    default:
+        break;
+    }
+    for (size_t i = 0; i < N_ELEMS(scalar_readers); i++) {
+        if (scalar_readers[i].kind == option->kind) {
+            return scalar_readers[i].read(r, option, node, base + option->offset);
+        }
+    }
+    return false;
+}
+
+static void set_defaults(struct reader *r, const struct pin_option *options, uint8_t *base)
+{
+    for (const struct pin_option *option = options; option->key != NULL; option++) {
+        if (option->kind == PIN_OPTION_MAP) {
+            set_defaults(r, option->children, base);
+            continue;
+        }
+        if (option->fallback == NULL || option->kind == PIN_OPTION_LATER
+            || option->kind == PIN_OPTION_LATER_MAP || option->kind == PIN_OPTION_FIXED) {
+            continue;
+        }
+        struct pin_tree node = {.kind = PIN_TREE_STRING,
+            .text = option->fallback,
+            .text_bytes = strlen(option->fallback)};
+        if (option->kind == PIN_OPTION_UINT) {
+            uint32_t value = (uint32_t)strtoul(option->fallback, NULL, 10); /* a constant of ours */
+            memcpy(base + option->offset, &value, sizeof(value));
+        } else {
+            (void)read_value(r, option, &node, base);
+        }
+    }
+}
+
+static void unknown_key(
+    struct reader *r, const struct pin_option *options, const struct pin_tree *child)
+{
+    const char *keys[WORDS_MAX];
+    size_t n = 0;
+    for (const struct pin_option *option = options; option->key != NULL && n < WORDS_MAX;
+         option++) {
+        keys[n++] = option->key;
+    }
+    const char *near = pin_nearest(child->key, keys, n);
+    struct pin_at at = {.line = child->key_line, .col = child->key_col};
+    if (near != NULL) {
+        pin_findings_add(
+            r->findings, r->file, at, "unknown key \"%s\", did you mean \"%s\"?", r->path, near);
+    } else {
+        pin_findings_add(r->findings, r->file, at, "unknown key \"%s\"", r->path);
+    }
+}
+
+static void read_map(
+    struct reader *r, const struct pin_option *options, const struct pin_tree *map, uint8_t *base)
+{
+    PIN_TREE_EACH(child, map)
+    {
+        const struct pin_option *option = options;
+        size_t len = push_path(r, "%s%s", r->path[0] == '\0' ? "" : ".", child->key);
+        while (option->key != NULL && strcmp(option->key, child->key) != 0) {
+            option++;
+        }
+        bool is_null = child->kind == PIN_TREE_NULL; /* as if it were not there */
+        if (option->key == NULL) {
+            unknown_key(r, options, child);
+        } else if (!is_null && read_value(r, option, child, base) && option->said_offset > 0) {
+            bool is_said = true;
+            memcpy(base + option->said_offset, &is_said, sizeof(is_said));
+        }
+        pop_path(r, len);
+    }
+}
+
+void pin_config_read(struct pin_config *config, const char *file, const char *text, size_t bytes,
+    struct pin_findings *findings)
+{
+    struct pin_tree *docs = NULL;
+    struct pin_why why = {0};
+    char *dir = file == NULL ? NULL : pin_path_dir(file);
+    struct reader r = {
+        .arena = config->arena, .file = file, .dir = dir, .findings = findings, .path = ""};
+
+    if (text == NULL) {
+        set_defaults(&r, pin_options, (uint8_t *)config);
+        goto out;
+    }
+    if (pin_yaml_parse(text, bytes, config->arena, &docs, &why) != PIN_OK) {
+        pin_findings_add(findings, NULL, (struct pin_at){0}, "%s:%s", file, why.text);
+        goto out;
+    }
+    if (docs->n_children != 1 || docs->first->kind != PIN_TREE_MAP) {
+        pin_findings_add(findings, file, (struct pin_at){.line = 1, .col = 1},
+            "want one document that is a map");
+        goto out;
+    }
+    read_map(&r, pin_options, docs->first, (uint8_t *)config);
+out:
+    free(dir);
+}

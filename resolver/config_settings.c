@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What the catalog needs to know, made from the configuration. */
+
+#include <string.h>
+
+#include "resolver/config.h"
+
+/* SOA MINIMUM: how long a negative answer may be kept (design, section 3). */
+#define NEGATIVE_TTL_MAX_S 5u
+#define NETWORK_DEFAULT    "default"
+
+/* Position of a network, which is added when it is new. The array has room for all clusters. */
+static uint16_t network_of(struct pin_network *networks, size_t *n_networks, const char *name)
+{
+    for (size_t i = 0; i < *n_networks; i++) {
+        if (strcmp(networks[i].name, name) == 0) {
+            return (uint16_t)i;
+        }
+    }
+    networks[*n_networks].name = name;
+    return (uint16_t)(*n_networks)++;
+}
+
+static size_t make_networks(const struct pin_config *config, struct pin_network *networks)
+{
+    size_t n = 0;
+    (void)network_of(networks, &n, NETWORK_DEFAULT);
+    for (size_t i = 0; i < config->n_networks; i++) {
+        const struct pin_config_network *from = &config->networks[i];
+        struct pin_network *to = &networks[network_of(networks, &n, from->name)];
+        to->gateways = from->gateways;
+        to->n_gateways = from->n_gateways;
+        to->cluster_ips_routable = from->cluster_ips == 1;
+    }
+    return n;
+}
+
+static void make_clusters(const struct pin_config *config, struct pin_network *networks,
+    size_t *n_networks, struct pin_cluster_settings *clusters)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        const struct pin_config_cluster *from = &config->clusters[i];
+        const char *network = from->network == NULL ? NETWORK_DEFAULT : from->network;
+        clusters[i] = (struct pin_cluster_settings){.name = from->name,
+            .network = network_of(networks, n_networks, network),
+            .clients = from->clients,
+            .n_clients = from->n_clients,
+            .weight = from->weight,
+            .address = (enum pin_address_mode)from->address};
+    }
+}
+
+enum pin_err pin_config_settings(
+    struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why)
+{
+    size_t n_networks = 1 + config->n_networks + config->n_clusters;
+    struct pin_network *networks =
+        pin_arena_alloc(config->arena, n_networks * sizeof(struct pin_network));
+    struct pin_cluster_settings *clusters =
+        pin_arena_alloc(config->arena, config->n_clusters * sizeof(struct pin_cluster_settings));
+    if (networks == NULL || clusters == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "settings of %zu clusters", config->n_clusters);
+    }
+    n_networks = make_networks(config, networks);
+    make_clusters(config, networks, &n_networks, clusters);
+
+    *ret_settings = (struct pin_settings){.cluster_set = config->cluster_set,
+        .networks = networks,
+        .n_networks = n_networks,
+        .clusters = clusters,
+        .n_clusters = config->n_clusters,
+        .default_cluster = PIN_CLUSTER_NONE,
+        .zone_cluster_set = config->zone_cluster_set,
+        .zone_assigned = config->zone_assigned,
+        .zone_cluster = config->zone_cluster,
+        .ns = config->ns,
+        .n_ns = config->n_ns,
+        .hostmaster = config->hostmaster,
+        .ttl_s = config->ttl_s,
+        .negative_ttl_s = NEGATIVE_TTL_MAX_S,
+        .max_answers = config->max_answers,
+        .answers = (enum pin_answers_mode)config->answers,
+        .address = (enum pin_address_mode)config->address,
+        .ready_min_clusters = config->ready_min_clusters,
+        .ready_grace_ms = config->ready_grace_ms};
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        if (config->default_cluster != NULL
+            && strcmp(config->default_cluster, config->clusters[i].name) == 0) {
+            ret_settings->default_cluster = (uint16_t)i;
+        }
+    }
+    return PIN_OK;
+}
