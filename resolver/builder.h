@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Builder: the thread that owns the catalog.
+ *
+ *     control: pin_builder_push -> [queue] -> builder: apply ..., publish -> index, scene ->
+ * workers control: pin_builder_call ------------> builder: fn(catalog) -> control: done()
+ *
+ * It works in rounds: what is in the queue is applied, then what became dirty is published. A
+ * single change is a round of its own and shows at once; what arrives while a round compiles is the
+ * next one. There is no fixed delay.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+#include "pintle/base/loop.h"
+#include "pintle/base/stat.h"
+#include "pintle/zones/catalog.h"
+
+struct pin_builder;
+
+/** What a builder needs. */
+struct pin_builder_config {
+    const struct pin_settings *settings; /**< Outlives the builder. */
+    struct pin_loop *loop;               /**< Control's; replies and `on_room` run there. */
+    pin_loop_fn *on_room;                /**< The queue refused a delta and has room again. */
+    void *on_room_arg;
+    size_t queue_deltas; /**< Deltas that may wait; 0 takes 8192. */
+};
+
+/** Buckets of a histogram of durations; the last bound is infinity. */
+#define PIN_LAG_BUCKETS 16
+
+/** Upper bounds in seconds of all buckets but the last. */
+extern const double pin_lag_bounds_s[PIN_LAG_BUCKETS - 1];
+
+/** A histogram of durations: the builder writes, anybody reads. */
+struct pin_lag {
+    struct pin_stat buckets[PIN_LAG_BUCKETS]; /**< Not cumulative. */
+    struct pin_stat sum_ns;
+};
+
+/** What the builder counts. */
+struct pin_builder_stats {
+    PIN_STAT_ALIGNED struct pin_lag change; /**< Bytes received -> visible to workers. */
+    struct pin_lag publish;                 /**< What one publication took. */
+    struct pin_stat n_deltas;
+    struct pin_stat n_units;
+    struct pin_stat n_names;
+};
+
+/**
+ * Starts the thread, makes the catalog on it and returns when workers may read it.
+ * Call with all signals blocked: the thread inherits the mask.
+ */
+enum pin_err pin_builder_start(
+    const struct pin_builder_config *config, struct pin_builder **ret_builder, struct pin_why *why);
+
+/** Ends the thread, drops what still waits, frees the catalog. No worker may be left. NULL is fine.
+ */
+void pin_builder_stop(struct pin_builder *builder);
+
+/** What workers read. */
+const struct pin_live *pin_builder_live(const struct pin_builder *builder);
+
+/** Hands a delta over; false when there is no room, and the delta stays the caller's. Never blocks.
+ */
+bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta);
+
+/** Runs on the builder's thread between two rounds. Must not block. */
+typedef void pin_builder_fn(struct pin_catalog *catalog, void *arg);
+
+/**
+ * Calls `fn` on the builder's thread, then `done` (same arg) on control's loop.
+ * False when too many calls wait: neither is called then. After pin_builder_stop() a `done` may
+ * never come. Any thread.
+ */
+bool pin_builder_call(
+    struct pin_builder *builder, pin_builder_fn *fn, pin_loop_fn *done, void *arg);
+
+/** What it counted so far. Any thread. */
+const struct pin_builder_stats *pin_builder_stats(const struct pin_builder *builder);
+
+/** Deltas that wait now, and how many may. A hint. */
+size_t pin_builder_queued(const struct pin_builder *builder, size_t *ret_capacity);
