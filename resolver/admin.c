@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The HTTP door of admin: connections with limits, requests to pages, pages to responses. */
+
+#include "resolver/admin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/log.h"
+
+#include "resolver/admin_pages.h"
+
+#define HEADERS_MAX_BYTES 8192
+#define BODY_MAX_BYTES    65536
+#define TIMEOUT_S         10
+#define CONNECTIONS_MAX   64
+#define SWEEP_MS          1000
+/* A client that reads its page slowly is cut off after this. */
+#define REPLY_MAX_MS 60000
+
+/* One connection, known through the bufferevent that evhttp uses for it. */
+struct connection {
+    struct pin_admin *admin;
+    struct bufferevent *bev;
+    int64_t since_ms; /* when it was opened, or when its last request was answered */
+    bool is_busy;     /* a page is being made */
+    struct connection *next;
+    struct connection *previous;
+};
+
+/* One request whose page is being made. */
+struct request {
+    struct pin_admin *admin;
+    const struct pin_page_kind *kind;
+    struct evhttp_request *http; /* NULL: the client went away */
+    struct evkeyvalq args;
+    struct pin_page page;
+    struct request *next;
+    struct request *previous;
+};
+
+struct pin_admin {
+    struct pin_admin_state state;
+    struct pin_addrport address;
+    struct evhttp *http;
+    struct evconnlistener *listener; /* evhttp's */
+    struct pin_timer *sweeper;
+    struct connection *connections;
+    size_t n_connections;
+    struct request *requests;
+};
+
+/* --- Connections --------------------------------------------------------------------------- */
+
+/* evhttp freed the bufferevent, so the connection is closed. */
+static void on_closed(void *arg)
+{
+    struct connection *connection = arg;
+    struct pin_admin *admin = connection->admin;
+
+    if (admin == NULL) { /* after pin_admin_stop() */
+        free(connection);
+        return;
+    }
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        admin->connections = connection->next;
+    }
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    free(connection);
+    if (admin->n_connections-- == CONNECTIONS_MAX) {
+        (void)evconnlistener_enable(admin->listener);
+    }
+}
+
+/*
+ * evhttp asks for the bufferevent of a connection it accepted. A filter that filters nothing tells
+ * when it is freed, which evhttp itself does not; that is how connections are counted.
+ */
+static struct bufferevent *on_accepted(struct event_base *base, void *arg)
+{
+    struct pin_admin *admin = arg;
+    struct connection *connection = calloc(1, sizeof(*connection));
+    struct bufferevent *socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (connection == NULL || socket == NULL) {
+        goto fail;
+    }
+    connection->bev =
+        bufferevent_filter_new(socket, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, on_closed, connection);
+    if (connection->bev == NULL) {
+        goto fail;
+    }
+    connection->admin = admin;
+    connection->since_ms = pin_clock_mono_ms();
+    connection->next = admin->connections;
+    if (admin->connections != NULL) {
+        admin->connections->previous = connection;
+    }
+    admin->connections = connection;
+    if (++admin->n_connections == CONNECTIONS_MAX) {
+        (void)evconnlistener_disable(admin->listener); /* the rest waits in the kernel */
+    }
+    return connection->bev;
+fail:
+    if (socket != NULL) {
+        bufferevent_free(socket);
+    }
+    free(connection);
+    return NULL; /* evhttp makes a plain one */
+}
+
+static struct connection *connection_of(struct pin_admin *admin, struct evhttp_request *http)
+{
+    struct evhttp_connection *evcon = evhttp_request_get_connection(http);
+    struct bufferevent *bev = evcon == NULL ? NULL : evhttp_connection_get_bufferevent(evcon);
+    struct connection *connection = admin->connections;
+    while (connection != NULL && connection->bev != bev) {
+        connection = connection->next;
+    }
+    return connection;
+}
+
+/* evhttp's own timeouts start over with each byte; these do not. */
+static void on_sweep(void *arg)
+{
+    struct pin_admin *admin = arg;
+    int64_t now_ms = pin_clock_mono_ms();
+    for (struct connection *c = admin->connections; c != NULL; c = c->next) {
+        struct evbuffer *output = bufferevent_get_output(bufferevent_get_underlying(c->bev));
+        bool is_sending = evbuffer_get_length(output) > 0;
+        int64_t allowed_ms = is_sending ? REPLY_MAX_MS : TIMEOUT_S * 1000;
+        if (!c->is_busy && now_ms - c->since_ms > allowed_ms) {
+            /* The loop sees the end of the stream and evhttp cleans up. */
+            (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+        }
+    }
+}
+
+/* --- Requests ------------------------------------------------------------------------------ */
+
+static void request_free(struct request *request)
+{
+    struct pin_admin *admin = request->admin;
+    if (request->previous != NULL) {
+        request->previous->next = request->next;
+    } else {
+        admin->requests = request->next;
+    }
+    if (request->next != NULL) {
+        request->next->previous = request->previous;
+    }
+    evhttp_clear_headers(&request->args);
+    pin_page_done(&request->page);
+    free(request);
+}
+
+static struct request *request_new(
+    struct pin_admin *admin, const struct pin_page_kind *kind, struct evhttp_request *http)
+{
+    struct request *request = calloc(1, sizeof(*request));
+    if (request == NULL) {
+        return NULL;
+    }
+    request->admin = admin;
+    request->kind = kind;
+    request->http = http;
+    TAILQ_INIT(&request->args);
+    request->page = (struct pin_page){
+        .state = &admin->state, .status = 200, .content_type = "application/json"};
+    request->next = admin->requests;
+    if (admin->requests != NULL) {
+        admin->requests->previous = request;
+    }
+    admin->requests = request;
+    return request;
+}
+
+static void on_client_gone(struct evhttp_connection *evcon, void *arg)
+{
+    (void)evcon;
+    struct request *request = arg;
+    request->http = NULL;
+}
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {{200, "OK"}, {400, "Bad Request"}, {404, "Not Found"},
+        {405, "Method Not Allowed"}, {503, "Service Unavailable"}};
+    for (size_t i = 0; i < N_ELEMS(reasons); i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].reason;
+        }
+    }
+    return "Error";
+}
+
+static void send_page(struct evhttp_request *http, struct pin_page *page)
+{
+    static const char *const headers[][2] = {
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Frame-Options", "DENY"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Content-Security-Policy", "default-src 'none'"},
+        {"Cache-Control", "no-store"},
+    };
+    struct evkeyvalq *out = evhttp_request_get_output_headers(http);
+    struct evbuffer *body = evhttp_request_get_output_buffer(http);
+    char length[24];
+
+    if (page->body.failed) {
+        page->body.failed = false;
+        pin_page_error(page, 503, "out of memory");
+    }
+    (void)evhttp_add_header(out, "Content-Type", page->content_type);
+    for (size_t i = 0; i < N_ELEMS(headers); i++) {
+        (void)evhttp_add_header(out, headers[i][0], headers[i][1]);
+    }
+    if (page->status == 405) {
+        (void)evhttp_add_header(out, "Allow", "GET, HEAD");
+    }
+    if (evhttp_request_get_command(http) == EVHTTP_REQ_HEAD) {
+        (void)evutil_snprintf(length, sizeof(length), "%zu", page->body.len);
+        (void)evhttp_add_header(out, "Content-Length", length);
+    } else {
+        (void)evbuffer_add(body, pin_text_get(&page->body), page->body.len);
+    }
+    evhttp_send_reply(http, page->status, reason_of(page->status), NULL);
+}
+
+/* Answers, if somebody still listens, and forgets the request. */
+static void finish(struct request *request)
+{
+    if (request->http != NULL) {
+        struct evhttp_connection *evcon = evhttp_request_get_connection(request->http);
+        struct connection *connection = connection_of(request->admin, request->http);
+        if (connection != NULL) {
+            connection->is_busy = false;
+            connection->since_ms = pin_clock_mono_ms();
+        }
+        if (evcon != NULL) {
+            evhttp_connection_set_closecb(evcon, NULL, NULL);
+        }
+        send_page(request->http, &request->page);
+    }
+    request_free(request);
+}
+
+/* Builder's thread. */
+static void collect(struct pin_catalog *catalog, void *arg)
+{
+    struct request *request = arg;
+    request->kind->collect(catalog, &request->page);
+}
+
+/* Control's thread, after collect. */
+static void on_collected(void *arg)
+{
+    struct request *request = arg;
+    if (request->kind->render != NULL) {
+        request->kind->render(&request->page);
+    }
+    finish(request);
+}
+
+static void read_args(struct request *request, const struct evhttp_uri *uri)
+{
+    const char *query = evhttp_uri_get_query(uri);
+    if (query == NULL || evhttp_parse_query_str(query, &request->args) != 0) {
+        return;
+    }
+    request->page.is_verbose =
+        evhttp_find_header(&request->args, "verbose") != NULL || strcmp(query, "verbose") == 0;
+    request->page.arg_name = evhttp_find_header(&request->args, "name");
+    request->page.arg_type = evhttp_find_header(&request->args, "type");
+    request->page.arg_from = evhttp_find_header(&request->args, "from");
+}
+
+static void on_request(struct evhttp_request *http, void *arg)
+{
+    struct pin_admin *admin = arg;
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
+    const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
+    const struct pin_page_kind *kind =
+        path == NULL ? NULL : pin_page_find(path[0] == '\0' ? "/" : path);
+    struct request *request = request_new(admin, kind, http);
+    struct connection *connection = connection_of(admin, http);
+
+    if (request == NULL) {
+        evhttp_send_error(http, HTTP_SERVUNAVAIL, NULL);
+        return;
+    }
+    if (connection != NULL) {
+        connection->is_busy = true;
+    }
+    enum evhttp_cmd_type method = evhttp_request_get_command(http);
+    if (kind == NULL) {
+        pin_page_error(&request->page, 404, "no such page, see /");
+        finish(request);
+        return;
+    }
+    if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
+        pin_page_error(&request->page, 405, "only GET and HEAD");
+        finish(request);
+        return;
+    }
+    read_args(request, uri);
+    if (kind->check != NULL && !kind->check(&request->page)) {
+        finish(request);
+        return;
+    }
+    if (kind->collect == NULL) {
+        on_collected(request);
+        return;
+    }
+    evhttp_connection_set_closecb(evhttp_request_get_connection(http), on_client_gone, request);
+    if (!pin_builder_call(admin->state.config.builder, collect, on_collected, request)) {
+        pin_page_error(&request->page, 503, "busy, ask again");
+        finish(request);
+    }
+}
+
+/* --- Life ---------------------------------------------------------------------------------- */
+
+static struct pin_addrport real_address(struct evhttp_bound_socket *bound)
+{
+    struct sockaddr_storage storage = {0};
+    socklen_t bytes = sizeof(storage);
+    (void)getsockname(
+        evhttp_bound_socket_get_fd(bound), (struct sockaddr *)(void *)&storage, &bytes);
+    return pin_addrport_from_sockaddr((const struct sockaddr *)(const void *)&storage);
+}
+
+static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
+{
+    const struct pin_addrport *address = &admin->state.config.address;
+    char ip[PIN_IP_TEXT_MAX];
+    char text[PIN_ADDRPORT_TEXT_MAX];
+
+    errno = 0;
+    struct evhttp_bound_socket *bound =
+        evhttp_bind_socket_with_handle(admin->http, pin_ip_format(&address->ip, ip), address->port);
+    if (bound == NULL) {
+        int error = errno;
+        (void)pin_addrport_format(address, text);
+        if (error == EADDRINUSE) {
+            return pin_why_set(why, PIN_EBUSY,
+                "admin %s: the port is in use, perhaps by another pintled; choose one with "
+                "--admin ADDR:PORT",
+                text);
+        }
+        return pin_why_errno(why, error, "admin %s: cannot listen", text);
+    }
+    admin->listener = evhttp_bound_socket_get_listener(bound);
+    admin->address = real_address(bound);
+    return PIN_OK;
+}
+
+enum pin_err pin_admin_start(
+    const struct pin_admin_config *config, struct pin_admin **ret_admin, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    struct pin_admin *admin = calloc(1, sizeof(*admin));
+    if (admin == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "admin");
+    }
+    admin->state = (struct pin_admin_state){.config = *config,
+        .started_mono_ms = pin_clock_mono_ms(),
+        .started_wall_ms = pin_clock_wall_ms()};
+    admin->http = evhttp_new(pin_loop_raw(config->loop));
+    admin->sweeper = pin_timer_new(config->loop, on_sweep, admin);
+    if (admin->http == NULL || admin->sweeper == NULL) {
+        err = pin_why_set(why, PIN_ENOMEM, "admin");
+        goto out;
+    }
+    evhttp_set_max_headers_size(admin->http, HEADERS_MAX_BYTES);
+    evhttp_set_max_body_size(admin->http, BODY_MAX_BYTES);
+    evhttp_set_timeout(admin->http, TIMEOUT_S);
+    evhttp_set_allowed_methods(admin->http,
+        EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE
+            | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
+    evhttp_set_gencb(admin->http, on_request, admin);
+    evhttp_set_bevcb(admin->http, on_accepted, admin);
+    err = bind_address(admin, why);
+    if (err != PIN_OK) {
+        goto out;
+    }
+    pin_timer_start(admin->sweeper, SWEEP_MS, true);
+    *ret_admin = admin;
+    admin = NULL;
+out:
+    pin_admin_stop(admin);
+    return err;
+}
+
+void pin_admin_stop(struct pin_admin *admin)
+{
+    if (admin == NULL) {
+        return;
+    }
+    pin_timer_free(admin->sweeper);
+    for (struct request *request = admin->requests; request != NULL; request = request->next) {
+        struct evhttp_connection *evcon =
+            request->http == NULL ? NULL : evhttp_request_get_connection(request->http);
+        if (evcon != NULL) {
+            evhttp_connection_set_closecb(evcon, NULL, NULL);
+        }
+    }
+    for (struct connection *c = admin->connections; c != NULL; c = c->next) {
+        c->admin = NULL; /* on_closed() comes later, with the loop's last breath */
+    }
+    if (admin->http != NULL) {
+        evhttp_free(admin->http); /* closes all connections */
+    }
+    while (admin->requests != NULL) {
+        request_free(admin->requests);
+    }
+    free(admin);
+}
+
+void pin_admin_drain(struct pin_admin *admin)
+{
+    admin->state.is_draining = true;
+}
+
+struct pin_addrport pin_admin_address(const struct pin_admin *admin)
+{
+    return admin->address;
+}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The pages: health, status, names, explain. Metrics are in metrics.c. */
+
+#include "resolver/admin_pages.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/rcu.h"
+#include "pintle/version.h"
+#include "pintle/zones/table.h"
+
+#include "resolver/config_findings.h"
+
+#define JSON_TYPE "application/json"
+#define TEXT_TYPE "text/plain; charset=utf-8"
+
+static const struct pin_settings *settings_of(const struct pin_page *page)
+{
+    return page->state->config.settings;
+}
+
+void pin_page_done(struct pin_page *page)
+{
+    free(page->facts.clusters);
+    pin_text_done(&page->body);
+}
+
+void pin_page_error(struct pin_page *page, int status, const char *fmt, ...)
+{
+    char message[256];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    page->status = status;
+    page->content_type = JSON_TYPE;
+    pin_text_cut(&page->body, 0);
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
+    pin_jsonout_object(&json);
+    pin_jsonout_key_string(&json, "error", message);
+    pin_jsonout_end(&json);
+    pin_text_putc(&page->body, '\n');
+}
+
+/* --- Facts --------------------------------------------------------------------------------- */
+
+/* Builder's thread. Without memory facts.clusters stays NULL and the page becomes an error. */
+static void collect_facts(struct pin_catalog *catalog, void *arg)
+{
+    struct pin_page *page = arg;
+    size_t n_clusters = settings_of(page)->n_clusters;
+
+    page->facts.counts = pin_catalog_counts(catalog);
+    page->facts.clusters = calloc(n_clusters + 1, sizeof(struct pin_cluster_status));
+    for (size_t i = 0; page->facts.clusters != NULL && i < n_clusters; i++) {
+        page->facts.clusters[i] = pin_catalog_cluster(catalog, (uint16_t)i);
+    }
+}
+
+static bool has_facts(struct pin_page *page)
+{
+    if (page->facts.clusters == NULL) {
+        pin_page_error(page, 503, "out of memory");
+    }
+    return page->facts.clusters != NULL;
+}
+
+size_t pin_admin_n_synced(const struct pin_page *page)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < settings_of(page)->n_clusters; i++) {
+        n += page->facts.clusters[i].is_synced ? 1 : 0;
+    }
+    return n;
+}
+
+static size_t count_up(const struct pin_page *page)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < settings_of(page)->n_clusters; i++) {
+        n += page->facts.clusters[i].is_up ? 1 : 0;
+    }
+    return n;
+}
+
+static bool is_ready(const struct pin_page *page)
+{
+    return !page->state->is_draining
+           && pin_admin_n_synced(page) >= settings_of(page)->ready_min_clusters;
+}
+
+/* --- Health -------------------------------------------------------------------------------- */
+
+/* The loop that serves this turns; nothing else is asked, least of all a cluster. */
+static void render_live(struct pin_page *page)
+{
+    page->content_type = TEXT_TYPE;
+    pin_text_puts(&page->body, "ok\n");
+}
+
+static void put_cluster_check(struct pin_page *page, size_t i)
+{
+    const struct pin_cluster_status *cluster = &page->facts.clusters[i];
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_admin_source source = {.error = ""};
+
+    if (hooks->source != NULL) {
+        hooks->source(hooks->arg, i, &source);
+    }
+    if (cluster->is_synced && cluster->is_up) {
+        pin_text_putf(&page->body, "[+]cluster-%s ok\n", cluster->name);
+    } else if (cluster->is_synced) {
+        pin_text_putf(&page->body, "[+]cluster-%s out of reach, its last state is served%s%s\n",
+            cluster->name, source.error[0] == '\0' ? "" : ": ", source.error);
+    } else {
+        pin_text_putf(&page->body, "[-]cluster-%s not listed yet%s%s\n", cluster->name,
+            source.error[0] == '\0' ? "" : ": ", source.error);
+    }
+}
+
+static void render_ready(struct pin_page *page)
+{
+    const struct pin_admin_config *config = &page->state->config;
+    if (!has_facts(page)) {
+        return;
+    }
+    bool ready = is_ready(page);
+    page->content_type = TEXT_TYPE;
+    page->status = ready ? 200 : 503;
+    if (ready && !page->is_verbose) {
+        pin_text_puts(&page->body, "ok\n");
+        return;
+    }
+    for (size_t i = 0; i < config->n_listens; i++) {
+        char text[PIN_ADDRPORT_TEXT_MAX];
+        pin_text_putf(&page->body, "[+]listener-%s ok\n",
+            pin_addrport_format(&config->listens[i].address, text));
+    }
+    if (page->state->is_draining) {
+        pin_text_puts(&page->body, "[-]shutdown in progress\n");
+    }
+    for (size_t i = 0; i < config->settings->n_clusters; i++) {
+        put_cluster_check(page, i);
+    }
+    pin_text_putf(&page->body, "readyz check %s: %zu of %zu clusters listed, %u needed\n",
+        ready ? "passed" : "failed", pin_admin_n_synced(page), config->settings->n_clusters,
+        config->settings->ready_min_clusters);
+}
+
+/* --- Status -------------------------------------------------------------------------------- */
+
+static void put_cluster_json(const struct pin_page *page, size_t i, struct pin_jsonout *json)
+{
+    const struct pin_cluster_status *cluster = &page->facts.clusters[i];
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_admin_source source = {.source = "", .error = "", .hint = ""};
+
+    if (hooks->source != NULL) {
+        hooks->source(hooks->arg, i, &source);
+    }
+    pin_jsonout_object(json);
+    pin_jsonout_key_string(json, "name", cluster->name);
+    pin_jsonout_key_string(json, "network", cluster->network);
+    pin_jsonout_key_string(json, "source", source.source);
+    pin_jsonout_key_bool(json, "up", cluster->is_up);
+    pin_jsonout_key_bool(json, "synced", cluster->is_synced);
+    pin_jsonout_key_string(json, "error", source.error);
+    pin_jsonout_key_string(json, "hint", source.hint);
+    pin_jsonout_key(json, "lastEventAgeSeconds");
+    if (source.last_event_wall_ms == 0) {
+        pin_jsonout_null(json);
+    } else {
+        int64_t age_ms = pin_clock_wall_ms() - source.last_event_wall_ms;
+        pin_jsonout_int(json, age_ms > 0 ? age_ms / 1000 : 0);
+    }
+    pin_jsonout_key(json, "objects");
+    pin_jsonout_object(json);
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        if (kind != PIN_KIND_AWS_SERVICE_EXPORT && kind != PIN_KIND_AWS_SERVICE_IMPORT) {
+            pin_jsonout_key_uint(
+                json, pin_kind_text((enum pin_kind)kind), cluster->n_objects[kind]);
+        }
+    }
+    pin_jsonout_key_uint(json, "AWSServiceExport", cluster->n_objects[PIN_KIND_AWS_SERVICE_EXPORT]);
+    pin_jsonout_key_uint(json, "AWSServiceImport", cluster->n_objects[PIN_KIND_AWS_SERVICE_IMPORT]);
+    pin_jsonout_end(json);
+    pin_jsonout_end(json);
+}
+
+static void put_listeners_json(const struct pin_page *page, struct pin_jsonout *json)
+{
+    const struct pin_admin_config *config = &page->state->config;
+    pin_jsonout_key(json, "listeners");
+    pin_jsonout_array(json);
+    for (size_t i = 0; i < config->n_listens; i++) {
+        char text[PIN_ADDRPORT_TEXT_MAX];
+        pin_jsonout_object(json);
+        pin_jsonout_key_string(
+            json, "address", pin_addrport_format(&config->listens[i].address, text));
+        pin_jsonout_key_string(json, "transports", "udp tcp");
+        pin_jsonout_key_string(json, "cluster", config->listens[i].cluster);
+        pin_jsonout_end(json);
+    }
+    pin_jsonout_end(json);
+}
+
+static void put_counts_json(const struct pin_catalog_counts *counts, struct pin_jsonout *json)
+{
+    pin_jsonout_key(json, "names");
+    pin_jsonout_object(json);
+    pin_jsonout_key_uint(json, "services", counts->n_services);
+    pin_jsonout_key_uint(json, "globalServices", counts->n_global_services);
+    pin_jsonout_key_uint(json, "routes", counts->n_routes);
+    pin_jsonout_key_uint(json, "endpoints", counts->n_endpoints);
+    pin_jsonout_end(json);
+    pin_jsonout_key_uint(json, "generation", counts->generation);
+}
+
+static void render_status(struct pin_page *page)
+{
+    if (!has_facts(page)) {
+        return;
+    }
+    size_t n_clusters = settings_of(page)->n_clusters;
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
+    pin_jsonout_object(&json);
+    pin_jsonout_key_string(&json, "version", PIN_VERSION);
+    pin_jsonout_key_int(&json, "pid", getpid());
+    pin_jsonout_key_int(
+        &json, "uptimeSeconds", (pin_clock_mono_ms() - page->state->started_mono_ms) / 1000);
+    pin_jsonout_key_bool(&json, "ready", is_ready(page));
+    pin_jsonout_key_string(&json, "clusterSet", settings_of(page)->cluster_set);
+    put_listeners_json(page, &json);
+    pin_jsonout_key(&json, "clusters");
+    pin_jsonout_object(&json);
+    pin_jsonout_key_uint(&json, "total", n_clusters);
+    pin_jsonout_key_uint(&json, "up", count_up(page));
+    pin_jsonout_key_uint(&json, "synced", pin_admin_n_synced(page));
+    pin_jsonout_key(&json, "items");
+    pin_jsonout_array(&json);
+    for (size_t i = 0; i < n_clusters; i++) {
+        put_cluster_json(page, i, &json);
+    }
+    pin_jsonout_end(&json);
+    pin_jsonout_end(&json);
+    put_counts_json(&page->facts.counts, &json);
+    pin_jsonout_end(&json);
+    pin_text_putc(&page->body, '\n');
+}
+
+static void render_clusters(struct pin_page *page)
+{
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
+    pin_jsonout_object(&json);
+    pin_jsonout_key(&json, "items");
+    if (hooks->sources_json != NULL) {
+        hooks->sources_json(hooks->arg, &json);
+    } else {
+        pin_jsonout_array(&json);
+        pin_jsonout_end(&json);
+    }
+    pin_jsonout_end(&json);
+    pin_text_putc(&page->body, '\n');
+}
+
+/* Builder's thread. */
+static void collect_names(struct pin_catalog *catalog, void *arg)
+{
+    struct pin_page *page = arg;
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
+    pin_jsonout_object(&json);
+    pin_jsonout_key(&json, "items");
+    pin_catalog_names_json(catalog, &json);
+    pin_jsonout_end(&json);
+    pin_text_putc(&page->body, '\n');
+}
+
+/* --- Explain ------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    uint16_t type;
+} type_names[] = {
+    {"A", PIN_TYPE_A},
+    {"AAAA", PIN_TYPE_AAAA},
+    {"SRV", PIN_TYPE_SRV},
+    {"CNAME", PIN_TYPE_CNAME},
+    {"TXT", PIN_TYPE_TXT},
+    {"PTR", PIN_TYPE_PTR},
+    {"NS", PIN_TYPE_NS},
+    {"SOA", PIN_TYPE_SOA},
+    {"SVCB", PIN_TYPE_SVCB},
+    {"HTTPS", PIN_TYPE_HTTPS},
+    {"ANY", PIN_TYPE_ANY},
+};
+
+/* "AAAA" or "TYPE28" (RFC 3597, section 5), any case. */
+static bool parse_type(const char *text, uint16_t *ret_type)
+{
+    for (size_t i = 0; i < N_ELEMS(type_names); i++) {
+        if (strcasecmp(type_names[i].name, text) == 0) {
+            *ret_type = type_names[i].type;
+            return true;
+        }
+    }
+    char *end = NULL;
+    if (strncasecmp(text, "TYPE", 4) != 0 || text[4] < '0' || text[4] > '9') {
+        return false;
+    }
+    unsigned long number = strtoul(text + 4, &end, 10);
+    if (*end != '\0' || number > UINT16_MAX) {
+        return false;
+    }
+    *ret_type = (uint16_t)number;
+    return true;
+}
+
+/* "10.0.0.1", "c1" or "c1/namespace"; the namespace counts for no rule yet. */
+static bool parse_from(struct pin_page *page, const char *from)
+{
+    const struct pin_settings *settings = settings_of(page);
+    char cluster[PIN_LABEL_MAX_BYTES + 1];
+    size_t len = strcspn(from, "/");
+
+    if (pin_ip_parse(from, &page->question.from_ip)) {
+        return true;
+    }
+    if (len < sizeof(cluster)) {
+        memcpy(cluster, from, len);
+        cluster[len] = '\0';
+        page->question.from_cluster = pin_settings_cluster(settings, cluster);
+    }
+    if (page->question.from_cluster == PIN_CLUSTER_NONE) {
+        pin_page_error(
+            page, 400, "from: \"%s\" is neither an address nor a cluster of this daemon", from);
+        return false;
+    }
+    return true;
+}
+
+static bool check_explain(struct pin_page *page)
+{
+    page->question.type = PIN_TYPE_A;
+    page->question.from_cluster = PIN_CLUSTER_NONE;
+    if (page->arg_name == NULL || page->arg_name[0] == '\0') {
+        pin_page_error(page, 400, "say which name: ?name=NAME&type=A&from=IP|CLUSTER");
+        return false;
+    }
+    if (pin_name_parse(page->arg_name, &page->question.name) != PIN_OK) {
+        pin_page_error(page, 400, "name: \"%s\" is no DNS name", page->arg_name);
+        return false;
+    }
+    if (page->arg_type != NULL && page->arg_type[0] != '\0'
+        && !parse_type(page->arg_type, &page->question.type)) {
+        pin_page_error(page, 400, "type: \"%s\" is no RR type", page->arg_type);
+        return false;
+    }
+    return page->arg_from == NULL || page->arg_from[0] == '\0' || parse_from(page, page->arg_from);
+}
+
+/* Builder's thread, which is a registered reader. */
+static void collect_explain(struct pin_catalog *catalog, void *arg)
+{
+    struct pin_page *page = arg;
+    const struct pin_admin_question *question = &page->question;
+    const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
+    struct pin_asker asker = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE};
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
+
+    if (question->from_ip.family != 0) {
+        asker = pin_scene_asker(scene, &question->from_ip);
+    } else if (question->from_cluster != PIN_CLUSTER_NONE) {
+        asker.cluster_id = question->from_cluster;
+        asker.view_id = pin_view_of_cluster(question->from_cluster);
+    }
+    pin_catalog_explain_json(catalog, &question->name, question->type, asker, &json);
+    pin_text_putc(&page->body, '\n');
+}
+
+/* --- The table ----------------------------------------------------------------------------- */
+
+static void render_index(struct pin_page *page)
+{
+    page->content_type = TEXT_TYPE;
+    pin_text_puts(&page->body, "pintled " PIN_VERSION "\n\n"
+                               "/livez                the process turns\n"
+                               "/readyz?verbose       clusters were listed, sockets are open\n"
+                               "/metrics              for Prometheus\n"
+                               "/api/v1/status        everything at a glance\n"
+                               "/api/v1/clusters      sources and their kinds\n"
+                               "/api/v1/names         assigned names and their routes\n"
+                               "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER\n");
+}
+
+static const struct pin_page_kind kinds[] = {
+    {"/", NULL, NULL, render_index},
+    {"/livez", NULL, NULL, render_live},
+    {"/health", NULL, NULL, render_live},
+    {"/healthz", NULL, NULL, render_live},
+    {"/readyz", NULL, collect_facts, render_ready},
+    {"/ready", NULL, collect_facts, render_ready},
+    {"/metrics", NULL, collect_facts, pin_metrics_render},
+    {"/api/v1/status", NULL, collect_facts, render_status},
+    {"/api/v1/clusters", NULL, NULL, render_clusters},
+    {"/api/v1/names", NULL, collect_names, NULL},
+    {"/api/v1/explain", check_explain, collect_explain, NULL},
+};
+
+const struct pin_page_kind *pin_page_find(const char *path)
+{
+    for (size_t i = 0; i < N_ELEMS(kinds); i++) {
+        if (strcmp(kinds[i].path, path) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * The pages of admin as text, without HTTP: a request is checked, collected on the builder's
+ * thread, and rendered on control's.
+ */
+
+#include "pintle/base/text.h"
+#include "pintle/zones/name.h"
+
+#include "resolver/admin.h"
+
+/** What a page is made from beside the catalog. */
+struct pin_admin_state {
+    struct pin_admin_config config;
+    bool is_draining;
+    int64_t started_mono_ms;
+    int64_t started_wall_ms;
+};
+
+/** What the builder's thread collects for status, readiness and metrics. */
+struct pin_admin_facts {
+    struct pin_catalog_counts counts;
+    struct pin_cluster_status *clusters; /**< n_clusters of the settings; heap. */
+};
+
+/** A question to explain. */
+struct pin_admin_question {
+    struct pin_name name;
+    uint16_t type;
+    struct pin_ip from_ip; /**< family 0: not by address. */
+    uint16_t from_cluster; /**< Or PIN_CLUSTER_NONE. */
+};
+
+/** One request and its page under construction. */
+struct pin_page {
+    const struct pin_admin_state *state;
+    int status; /**< HTTP. */
+    const char *content_type;
+    bool is_verbose;
+    const char *arg_name; /**< Query arguments; NULL when absent. */
+    const char *arg_type;
+    const char *arg_from;
+    struct pin_admin_question question;
+    struct pin_admin_facts facts;
+    struct pin_text body;
+};
+
+/** A page: what is done where. NULL steps are left out. */
+struct pin_page_kind {
+    const char *path;
+    bool (*check)(struct pin_page *page);  /**< Control; false: the page is done. */
+    pin_builder_fn *collect;               /**< Builder; its arg is the page. */
+    void (*render)(struct pin_page *page); /**< Control. */
+};
+
+/** The page behind a path, or NULL. */
+const struct pin_page_kind *pin_page_find(const char *path);
+
+/** Makes the page an error of that HTTP status: {"error": "..."}. */
+void pin_page_error(struct pin_page *page, int status, const char *fmt, ...) PIN_PRINTF(3, 4);
+
+/** Frees what the page holds. */
+void pin_page_done(struct pin_page *page);
+
+/** Renders /metrics (Prometheus text format 0.0.4). */
+void pin_metrics_render(struct pin_page *page);
+
+/** Clusters that were listed at least once. */
+size_t pin_admin_n_synced(const struct pin_page *page);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* /metrics: the Prometheus text format, one family after the other. */
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "pintle/base/file.h"
+#include "pintle/base/log.h"
+#include "pintle/version.h"
+
+#include "resolver/admin_pages.h"
+
+#define PROC_MAX_BYTES 4096
+
+static void family(struct pin_text *text, const char *name, const char *type, const char *help)
+{
+    pin_text_putf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void single(
+    struct pin_text *text, const char *name, const char *type, const char *help, uint64_t value)
+{
+    family(text, name, type, help);
+    pin_text_putf(text, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* --- DNS ----------------------------------------------------------------------------------- */
+
+static void put_queries(struct pin_text *text, const struct pin_stats_sum *sum)
+{
+    family(text, "pintle_dns_queries_total", "counter", "DNS queries answered.");
+    for (int t = 0; t < PIN_TRANSPORT_MAX; t++) {
+        for (int q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
+            for (int r = 0; r < PIN_STAT_RCODE_MAX; r++) {
+                if (sum->queries[t][q][r] == 0) {
+                    continue;
+                }
+                pin_text_putf(text,
+                    "pintle_dns_queries_total{transport=\"%s\",qtype=\"%s\",rcode=\"%s\"} %llu\n",
+                    pin_transport_name((enum pin_transport)t),
+                    pin_stat_qtype_name((enum pin_stat_qtype)q),
+                    pin_stat_rcode_name((enum pin_stat_rcode)r),
+                    (unsigned long long)sum->queries[t][q][r]);
+            }
+        }
+    }
+}
+
+static void put_dns(struct pin_text *text, const struct pin_stats_sum *sum)
+{
+    put_queries(text, sum);
+    family(text, "pintle_dns_events_total", "counter",
+        "What else happened to DNS messages and streams.");
+#define X(name, help)                                                                              \
+    pin_text_putf(text, "pintle_dns_events_total{event=\"%s\"} %llu\n", #name + 2,                 \
+        (unsigned long long)sum->name);
+    PIN_STAT_EVENT_MAP(X)
+#undef X
+    single(text, "pintle_dns_streams_open", "gauge", "DNS connections open now.", sum->n_open);
+}
+
+/* --- Clusters ------------------------------------------------------------------------------ */
+
+/* As a label value: kinds of two API groups share a name. */
+static const char *kind_label(int kind)
+{
+    if (kind == PIN_KIND_AWS_SERVICE_EXPORT) {
+        return "AWSServiceExport";
+    }
+    if (kind == PIN_KIND_AWS_SERVICE_IMPORT) {
+        return "AWSServiceImport";
+    }
+    return pin_kind_text((enum pin_kind)kind);
+}
+
+static void put_cluster_states(struct pin_page *page)
+{
+    struct pin_text *text = &page->body;
+    size_t n_clusters = page->state->config.settings->n_clusters;
+    const struct pin_cluster_status *clusters = page->facts.clusters;
+
+    family(text, "pintle_cluster_up", "gauge", "1 while the cluster can be reached.");
+    for (size_t i = 0; i < n_clusters; i++) {
+        pin_text_putf(text, "pintle_cluster_up{cluster=\"%s\"} %d\n", clusters[i].name,
+            clusters[i].is_up ? 1 : 0);
+    }
+    family(text, "pintle_cluster_synced", "gauge", "1 once every kind was listed whole.");
+    for (size_t i = 0; i < n_clusters; i++) {
+        pin_text_putf(text, "pintle_cluster_synced{cluster=\"%s\"} %d\n", clusters[i].name,
+            clusters[i].is_synced ? 1 : 0);
+    }
+    family(text, "pintle_cluster_objects", "gauge", "Objects held.");
+    for (size_t i = 0; i < n_clusters; i++) {
+        for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+            pin_text_putf(text, "pintle_cluster_objects{cluster=\"%s\",kind=\"%s\"} %u\n",
+                clusters[i].name, kind_label(kind), clusters[i].n_objects[kind]);
+        }
+    }
+}
+
+/* One family of counters that the sources keep per cluster and kind. */
+static void put_source_counter(
+    struct pin_page *page, const char *name, const char *help, size_t offset)
+{
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    family(&page->body, name, "counter", help);
+    for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
+        struct pin_admin_source source = {0};
+        hooks->source(hooks->arg, i, &source);
+        const uint64_t *counts = (const uint64_t *)(const void *)((const char *)&source + offset);
+        for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+            pin_text_putf(&page->body, "%s{cluster=\"%s\",kind=\"%s\"} %llu\n", name,
+                page->facts.clusters[i].name, kind_label(kind), (unsigned long long)counts[kind]);
+        }
+    }
+}
+
+static void put_sources(struct pin_page *page)
+{
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    if (hooks->source == NULL) {
+        return;
+    }
+    put_source_counter(page, "pintle_cluster_watch_restarts_total", "Watches begun again.",
+        offsetof(struct pin_admin_source, n_restarts));
+    put_source_counter(page, "pintle_cluster_unreadable_objects_total",
+        "Objects received that could not be read.", offsetof(struct pin_admin_source, n_bad));
+    family(&page->body, "pintle_cluster_last_event_timestamp_seconds", "gauge",
+        "When the cluster last said something, 0 before that.");
+    for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
+        struct pin_admin_source source = {0};
+        hooks->source(hooks->arg, i, &source);
+        pin_text_putf(&page->body,
+            "pintle_cluster_last_event_timestamp_seconds{cluster=\"%s\"} %.3f\n",
+            page->facts.clusters[i].name, (double)source.last_event_wall_ms / 1000.0);
+    }
+}
+
+/* --- Builder ------------------------------------------------------------------------------- */
+
+static void put_lag(
+    struct pin_text *text, const char *name, const char *help, const struct pin_lag *lag)
+{
+    uint64_t n = 0;
+    family(text, name, "histogram", help);
+    for (size_t i = 0; i < PIN_LAG_BUCKETS - 1; i++) {
+        n += pin_stat_read(&lag->buckets[i]);
+        pin_text_putf(
+            text, "%s_bucket{le=\"%g\"} %llu\n", name, pin_lag_bounds_s[i], (unsigned long long)n);
+    }
+    n += pin_stat_read(&lag->buckets[PIN_LAG_BUCKETS - 1]);
+    pin_text_putf(text, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)n);
+    pin_text_putf(text, "%s_sum %.9f\n", name, (double)pin_stat_read(&lag->sum_ns) / 1e9);
+    pin_text_putf(text, "%s_count %llu\n", name, (unsigned long long)n);
+}
+
+static void put_names(struct pin_text *text, const struct pin_catalog_counts *counts)
+{
+    family(text, "pintle_names", "gauge", "Names made from objects.");
+    pin_text_putf(
+        text, "pintle_names{kind=\"service\"} %llu\n", (unsigned long long)counts->n_services);
+    pin_text_putf(
+        text, "pintle_names{kind=\"route\"} %llu\n", (unsigned long long)counts->n_routes);
+    single(text, "pintle_global_services", "gauge", "Services made global by Cilium's annotation.",
+        counts->n_global_services);
+    single(text, "pintle_endpoints", "gauge", "Endpoint addresses held.", counts->n_endpoints);
+    single(text, "pintle_generation", "gauge", "Publications that changed something.",
+        counts->generation);
+}
+
+static void put_builder(struct pin_text *text, const struct pin_builder *builder)
+{
+    const struct pin_builder_stats *stats = pin_builder_stats(builder);
+    size_t capacity = 0;
+    size_t queued = pin_builder_queued(builder, &capacity);
+
+    put_lag(text, "pintle_sync_lag_seconds",
+        "Time from a change's bytes to the answers that show it.", &stats->change);
+    put_lag(text, "pintle_publish_seconds", "Time to compile and publish one round of changes.",
+        &stats->publish);
+    single(text, "pintle_changes_total", "counter", "Changes taken from the sources.",
+        pin_stat_read(&stats->n_deltas));
+    single(text, "pintle_published_units_total", "counter", "Services and routes compiled.",
+        pin_stat_read(&stats->n_units));
+    single(text, "pintle_published_names_total", "counter", "Names put or removed.",
+        pin_stat_read(&stats->n_names));
+    single(text, "pintle_changes_waiting", "gauge", "Changes in the queue to the builder.", queued);
+    single(text, "pintle_changes_waiting_limit", "gauge", "Room of that queue.", capacity);
+}
+
+/* --- Process ------------------------------------------------------------------------------- */
+
+static uint64_t count_fds(void)
+{
+    uint64_t n = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    if (dir == NULL) {
+        return 0;
+    }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the handle is this function's own */
+    for (struct dirent *entry = readdir(dir); entry != NULL;
+         entry = readdir(dir)) { /* NOLINT(concurrency-mt-unsafe): as above */
+        n += entry->d_name[0] != '.' ? 1 : 0;
+    }
+    (void)closedir(dir);
+    return n > 0 ? n - 1 : 0; /* the one that counts */
+}
+
+/* Pages of memory: virtual and resident. */
+static void read_memory(uint64_t *ret_virtual, uint64_t *ret_resident)
+{
+    char *text = NULL;
+    unsigned long long pages[2] = {0};
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (pin_file_read("/proc/self/statm", PROC_MAX_BYTES, &text, NULL, NULL) == PIN_OK) {
+        char *end = NULL;
+        pages[0] = strtoull(text, &end, 10);
+        pages[1] = strtoull(end, NULL, 10);
+    }
+    free(text);
+    *ret_virtual = pages[0] * page_bytes;
+    *ret_resident = pages[1] * page_bytes;
+}
+
+static void put_process(struct pin_text *text, int64_t started_wall_ms)
+{
+    struct rusage usage = {0};
+    struct rlimit limit = {0};
+    uint64_t virtual_bytes = 0;
+    uint64_t resident_bytes = 0;
+
+    (void)getrusage(RUSAGE_SELF, &usage);
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    read_memory(&virtual_bytes, &resident_bytes);
+    family(text, "process_cpu_seconds_total", "counter", "User and system time.");
+    pin_text_putf(text, "process_cpu_seconds_total %.6f\n",
+        (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+            + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    single(text, "process_open_fds", "gauge", "Open descriptors.", count_fds());
+    single(text, "process_max_fds", "gauge", "Descriptors allowed.", limit.rlim_cur);
+    single(text, "process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual_bytes);
+    single(text, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes);
+    family(text, "process_start_time_seconds", "gauge", "When the process began, Unix time.");
+    pin_text_putf(text, "process_start_time_seconds %.3f\n", (double)started_wall_ms / 1000.0);
+}
+
+static void put_log_lines(struct pin_text *text)
+{
+    family(text, "pintle_log_lines_total", "counter", "Log lines written.");
+    for (int level = PIN_LOG_DEBUG; level <= PIN_LOG_ERROR; level++) {
+        pin_text_putf(text, "pintle_log_lines_total{level=\"%s\"} %llu\n",
+            pin_log_level_name((enum pin_log_level)level),
+            (unsigned long long)pin_log_count((enum pin_log_level)level));
+    }
+}
+
+void pin_metrics_render(struct pin_page *page)
+{
+    const struct pin_admin_config *config = &page->state->config;
+    struct pin_text *text = &page->body;
+    struct pin_stats_sum sum = {0};
+
+    if (page->facts.clusters == NULL) {
+        pin_page_error(page, 503, "out of memory");
+        return;
+    }
+    page->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    family(text, "pintle_build_info", "gauge", "Always 1; the label tells the version.");
+    pin_text_puts(text, "pintle_build_info{version=\"" PIN_VERSION "\"} 1\n");
+    if (config->workers != NULL) {
+        pin_workers_stats(config->workers, &sum);
+    }
+    put_dns(text, &sum);
+    put_cluster_states(page);
+    put_sources(page);
+    put_names(text, &page->facts.counts);
+    if (config->builder != NULL) {
+        put_builder(text, config->builder);
+    }
+    put_log_lines(text);
+    put_process(text, page->state->started_wall_ms);
+}
