@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The composition root: the only file that sees sources, catalog and workers together. */
+
+#include "resolver/app.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/log.h"
+#include "pintle/base/loop.h"
+#include "pintle/base/rcu.h"
+#include "pintle/sync/sync.h"
+#include "pintle/version.h"
+
+#include "resolver/admin.h"
+#include "resolver/builder.h"
+#include "resolver/dev.h"
+#include "resolver/worker.h"
+
+#define CLUSTER_FILE "cluster.yaml"
+/* The banner waits for the first listing this long, and looks this often. */
+#define BANNER_WAIT_MS 2000
+#define BANNER_POLL_MS 5
+#define DESCRIPTORS    65536
+
+/* The whole process. Zeroed is empty; app_stop() takes apart whatever is there. */
+struct app {
+    struct pin_config *config;
+    struct pin_settings settings;
+    struct pin_loop *loop;
+    struct pin_builder *builder;
+    struct pin_workers *workers;
+    struct pin_admin *admin;
+    struct pin_sync *sync;
+    struct pin_admin_listen *listens; /* the config's arena */
+    struct pin_signal *signals[3];
+    struct pin_timer *lameduck;
+    struct pin_timer *banner;
+    int64_t started_ms; /* monotonic */
+    bool is_ending;
+
+    size_t n_synced; /* what the builder said for the banner */
+    struct pin_text clusters;
+};
+
+/* --- Configuration ------------------------------------------------------------------------- */
+
+/* What cluster.yaml says counts where the configuration is silent. */
+static enum pin_err read_cluster_file(
+    struct pin_config *config, struct pin_config_cluster *cluster, struct pin_why *why)
+{
+    struct pin_cluster_file file = {0};
+    enum pin_err err = PIN_OK;
+
+    if (cluster->source == PIN_CONFIG_DIRECTORY) {
+        err = pin_cluster_file_read(cluster->directory, config->arena, &file, why);
+    } else if (cluster->source == PIN_CONFIG_EMBEDDED) {
+        char name[128];
+        (void)snprintf(name, sizeof(name), "%s/%s", cluster->name, CLUSTER_FILE);
+        const struct pin_dev_file *text = pin_dev_find(name);
+        if (text != NULL) {
+            err = pin_cluster_file_parse(
+                text->name, text->text, text->text_bytes, config->arena, &file, why);
+        }
+    }
+    if (err != PIN_OK) {
+        return err;
+    }
+    if (cluster->network == NULL) {
+        cluster->network = file.network;
+    }
+    if (!cluster->has_clients) {
+        cluster->clients = file.clients;
+        cluster->n_clients = file.n_clients;
+    }
+    return PIN_OK;
+}
+
+/* The configuration with what the cluster directories add, and all that is wrong with it. */
+static struct pin_config *load_config(const struct pin_args *args, struct pin_findings *findings)
+{
+    struct pin_config *config = pin_config_load(args, pin_kubeconfig_contexts, findings);
+    for (size_t i = 0; config != NULL && i < config->n_clusters; i++) {
+        struct pin_why why = {0};
+        if (read_cluster_file(config, &config->clusters[i], &why) != PIN_OK) {
+            pin_findings_add(findings, NULL, (struct pin_at){0}, "%s", why.text);
+        }
+    }
+    if (config == NULL) {
+        pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
+    } else if (config->n_clusters == 0 && findings->n == 0 && config->file != NULL) {
+        pin_findings_add(findings, config->file, (struct pin_at){0},
+            "no clusters: fill clusters:, or use --clusters-dir or --contexts");
+    }
+    return config;
+}
+
+static enum pin_exit complain(struct pin_findings *findings)
+{
+    (void)fputs(pin_findings_text(findings), stderr);
+    pin_findings_done(findings);
+    return PIN_EXIT_FAILED;
+}
+
+static enum pin_exit no_clusters(void)
+{
+    struct pin_text text = {0};
+    pin_text_puts(&text, "pintled: no clusters were named. One of these:\n");
+    pin_args_ways(&text);
+    (void)fputs(pin_text_get(&text), stderr);
+    pin_text_done(&text);
+    return PIN_EXIT_USAGE;
+}
+
+enum pin_exit pin_app_check(const struct pin_args *args)
+{
+    struct pin_findings findings = {0};
+    struct pin_config *config = load_config(args, &findings);
+    enum pin_exit exit_code = PIN_EXIT_OK;
+
+    if (findings.n > 0) {
+        exit_code = complain(&findings);
+    } else if (config->n_clusters == 0) {
+        exit_code = no_clusters();
+    } else {
+        (void)printf("%s: valid, %zu clusters\n",
+            config->file == NULL ? "command line" : config->file, config->n_clusters);
+    }
+    pin_config_free(config);
+    return exit_code;
+}
+
+/* --- Sources -------------------------------------------------------------------------------- */
+
+static bool on_delta(void *arg, struct pin_delta *delta)
+{
+    struct app *app = arg;
+    return pin_builder_push(app->builder, delta);
+}
+
+static void on_room(void *arg)
+{
+    struct app *app = arg;
+    if (app->sync != NULL) {
+        pin_sync_resume(app->sync);
+    }
+}
+
+/* The embedded manifests of a cluster, in the config's arena. */
+static const struct pin_embedded_file *embedded_files(
+    const struct app *app, const char *cluster, size_t *ret_n)
+{
+    struct pin_embedded_file *files =
+        pin_arena_alloc(app->config->arena, pin_dev_n_files * sizeof(*files));
+    size_t len = strlen(cluster);
+    size_t n = 0;
+    for (size_t i = 0; files != NULL && i < pin_dev_n_files; i++) {
+        const struct pin_dev_file *file = &pin_dev_files[i];
+        if (strncmp(file->name, cluster, len) == 0 && file->name[len] == '/'
+            && strcmp(file->name + len + 1, CLUSTER_FILE) != 0) {
+            files[n++] = (struct pin_embedded_file){
+                .name = file->name, .text = file->text, .text_bytes = file->text_bytes};
+        }
+    }
+    *ret_n = n;
+    return files;
+}
+
+static struct pin_source_spec source_of(const struct app *app, size_t i)
+{
+    static const enum pin_source_kind kinds[] = {
+        [PIN_CONFIG_NOWHERE] = PIN_SOURCE_DIRECTORY, /* pin_config_check() lets none through */
+        [PIN_CONFIG_DIRECTORY] = PIN_SOURCE_DIRECTORY,
+        [PIN_CONFIG_CONTEXT] = PIN_SOURCE_CONTEXT,
+        [PIN_CONFIG_IN_CLUSTER] = PIN_SOURCE_IN_CLUSTER,
+        [PIN_CONFIG_EMBEDDED] = PIN_SOURCE_EMBEDDED,
+    };
+    const struct pin_config_cluster *cluster = &app->config->clusters[i];
+    struct pin_source_spec spec = {.cluster_id = (uint16_t)i,
+        .cluster = cluster->name,
+        .kind = kinds[cluster->source],
+        .directory = cluster->directory,
+        .kubeconfig = cluster->kubeconfig,
+        .context = cluster->context};
+    if (cluster->source == PIN_CONFIG_EMBEDDED) {
+        spec.files = embedded_files(app, cluster->name, &spec.n_files);
+    }
+    return spec;
+}
+
+static enum pin_err start_sync(struct app *app, struct pin_why *why)
+{
+    size_t n = app->config->n_clusters;
+    struct pin_sync_sink sink = {.push = on_delta, .arg = app};
+    struct pin_source_spec *specs = calloc(n, sizeof(*specs));
+    if (specs == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "%zu clusters", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        specs[i] = source_of(app, i);
+    }
+    enum pin_err err = pin_sync_new(app->loop, specs, n, &sink, &app->sync, why);
+    free(specs);
+    if (err == PIN_OK) {
+        pin_sync_start(app->sync);
+    }
+    return err;
+}
+
+/* --- Workers -------------------------------------------------------------------------------- */
+
+static size_t count_processors(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < 1) {
+        return 1;
+    }
+    size_t n = (size_t)CPU_COUNT(&set);
+    return n > PIN_WORKERS_MAX ? PIN_WORKERS_MAX : n;
+}
+
+static enum pin_err start_workers(struct app *app, struct pin_why *why)
+{
+    const struct pin_config *config = app->config;
+    struct pin_listen_spec *specs = calloc(config->n_listens, sizeof(*specs));
+    app->listens = pin_arena_alloc(config->arena, config->n_listens * sizeof(*app->listens));
+    if (specs == NULL || app->listens == NULL) {
+        free(specs);
+        return pin_why_set(why, PIN_ENOMEM, "%zu listeners", config->n_listens);
+    }
+    for (size_t i = 0; i < config->n_listens; i++) {
+        const struct pin_config_listen *listen = &config->listens[i];
+        specs[i] = (struct pin_listen_spec){.address = listen->address,
+            .cluster_id = listen->cluster == NULL
+                              ? PIN_CLUSTER_NONE
+                              : pin_settings_cluster(&app->settings, listen->cluster)};
+    }
+    struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
+        .listens = specs,
+        .n_listens = config->n_listens,
+        .n_workers = config->n_workers > 0 ? config->n_workers : count_processors()};
+    enum pin_err err = pin_workers_start(&workers, &app->workers, why);
+    for (size_t i = 0; err == PIN_OK && i < config->n_listens; i++) {
+        pin_workers_address(app->workers, i, &app->listens[i].address);
+        app->listens[i].cluster = config->listens[i].cluster;
+    }
+    free(specs);
+    return err;
+}
+
+/* --- Admin ---------------------------------------------------------------------------------- */
+
+static void on_source(void *arg, size_t cluster_id, struct pin_admin_source *ret_source)
+{
+    const struct app *app = arg;
+    struct pin_sync_cluster_stats stats = {0};
+
+    *ret_source = (struct pin_admin_source){.source = "", .error = "", .hint = ""};
+    if (app->sync == NULL || cluster_id >= pin_sync_n_clusters(app->sync)) {
+        return;
+    }
+    pin_sync_cluster_stats(app->sync, cluster_id, &stats);
+    ret_source->source = stats.source;
+    ret_source->error = stats.error;
+    ret_source->hint = stats.hint;
+    ret_source->last_event_wall_ms = stats.last_event_wall_ms;
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        ret_source->n_restarts[kind] = stats.kinds[kind].n_restarts;
+        ret_source->n_bad[kind] = stats.kinds[kind].n_bad;
+    }
+}
+
+static void on_sources_json(void *arg, struct pin_jsonout *out)
+{
+    const struct app *app = arg;
+    if (app->sync != NULL) {
+        pin_sync_status_json(app->sync, out);
+    } else {
+        pin_jsonout_array(out);
+        pin_jsonout_end(out);
+    }
+}
+
+static enum pin_err start_admin(struct app *app, struct pin_why *why)
+{
+    struct pin_admin_config config = {.address = app->config->admin,
+        .loop = app->loop,
+        .builder = app->builder,
+        .workers = app->workers,
+        .settings = &app->settings,
+        .listens = app->listens,
+        .n_listens = app->config->n_listens,
+        .hooks = {.source = on_source, .sources_json = on_sources_json, .arg = app}};
+    return pin_admin_start(&config, &app->admin, why);
+}
+
+/* --- The greeting --------------------------------------------------------------------------- */
+
+/* Builder's thread; the banner's timer is stopped meanwhile, so nobody else looks at these. */
+static void collect_clusters(struct pin_catalog *catalog, void *arg)
+{
+    struct app *app = arg;
+    app->n_synced = 0;
+    pin_text_cut(&app->clusters, 0);
+    for (size_t i = 0; i < app->settings.n_clusters; i++) {
+        struct pin_cluster_status status = pin_catalog_cluster(catalog, (uint16_t)i);
+        app->n_synced += status.is_synced ? 1 : 0;
+        pin_text_putf(&app->clusters, "%s%s (%u services)", i == 0 ? "" : ", ", status.name,
+            status.n_objects[PIN_KIND_SERVICE]);
+    }
+}
+
+static void on_clusters(void *arg)
+{
+    struct app *app = arg;
+    int64_t since_ms = pin_clock_mono_ms() - app->started_ms;
+    bool is_ready = app->n_synced == app->settings.n_clusters;
+    if (!is_ready && since_ms < BANNER_WAIT_MS) {
+        pin_timer_start(app->banner, BANNER_POLL_MS, false);
+        return;
+    }
+    char dns[PIN_ADDRPORT_TEXT_MAX];
+    char ip[PIN_IP_TEXT_MAX];
+    char admin[PIN_ADDRPORT_TEXT_MAX];
+    struct pin_addrport admin_address = pin_admin_address(app->admin);
+    struct pin_text text = {0};
+    struct pin_banner banner = {.dns = pin_addrport_format(&app->listens[0].address, dns),
+        .dns_ip = pin_ip_format(&app->listens[0].address.ip, ip),
+        .dns_port = app->listens[0].address.port,
+        .admin = pin_addrport_format(&admin_address, admin),
+        .clusters = pin_text_get(&app->clusters),
+        .ready_ms = is_ready ? since_ms : -1};
+    pin_banner_put(&text, &banner);
+    (void)fputs(pin_text_get(&text), stdout);
+    (void)fflush(stdout);
+    pin_text_done(&text);
+}
+
+static void on_banner(void *arg)
+{
+    struct app *app = arg;
+    if (!pin_builder_call(app->builder, collect_clusters, on_clusters, app)) {
+        pin_timer_start(app->banner, BANNER_POLL_MS, false);
+    }
+}
+
+static void log_start(const struct app *app)
+{
+    char text[PIN_ADDRPORT_TEXT_MAX];
+    struct pin_addrport admin = pin_admin_address(app->admin);
+
+    for (size_t i = 0; i < app->config->n_listens; i++) {
+        const struct pin_admin_listen *listen = &app->listens[i];
+        pin_log_write(NULL, PIN_LOG_INFO, "app: answering DNS on %s (udp, tcp)%s%s",
+            pin_addrport_format(&listen->address, text), listen->cluster == NULL ? "" : " cluster=",
+            listen->cluster == NULL ? "" : listen->cluster);
+    }
+    pin_log_info("app: admin on http://%s/", pin_addrport_format(&admin, text));
+    pin_log_info("app: pintled " PIN_VERSION " started, clusters=%zu config=%s",
+        app->config->n_clusters, app->config->file == NULL ? "none" : app->config->file);
+}
+
+/* --- Signals -------------------------------------------------------------------------------- */
+
+static void on_lameduck_over(void *arg)
+{
+    struct app *app = arg;
+    pin_loop_stop(app->loop);
+}
+
+/* SIGTERM gives load balancers time to look elsewhere; SIGINT, or a second SIGTERM, does not. */
+static void on_signal(int signo, void *arg)
+{
+    struct app *app = arg;
+    if (signo == SIGHUP) {
+        pin_log_warn("app: SIGHUP: reloading is not available in this version, going on as before");
+        return;
+    }
+    bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0
+                    && app->config->file != NULL;
+    if (has_time) {
+        pin_log_info("app: SIGTERM, /readyz says no from now on, ending in %llu ms",
+            (unsigned long long)app->config->lameduck_ms);
+        pin_admin_drain(app->admin);
+        pin_timer_start(app->lameduck, (int64_t)app->config->lameduck_ms, false);
+    } else {
+        pin_log_info("app: %s, ending", signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        pin_loop_stop(app->loop);
+    }
+    app->is_ending = true;
+}
+
+static enum pin_err start_signals(struct app *app, struct pin_why *why)
+{
+    static const int signos[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < N_ELEMS(signos); i++) {
+        app->signals[i] = pin_signal_new(app->loop, signos[i], on_signal, app);
+        if (app->signals[i] == NULL) {
+            return pin_why_set(why, PIN_ENOMEM, "signals");
+        }
+    }
+    return PIN_OK;
+}
+
+/* --- Life ----------------------------------------------------------------------------------- */
+
+/* Sockets are what a busy daemon runs out of first. */
+static void raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Threads inherit a full signal mask, so signals reach the control thread alone. */
+static enum pin_err start_threads(struct app *app, struct pin_why *why)
+{
+    sigset_t all;
+    sigset_t before;
+    struct pin_builder_config config = {
+        .settings = &app->settings, .loop = app->loop, .on_room = on_room, .on_room_arg = app};
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    enum pin_err err = pin_builder_start(&config, &app->builder, why);
+    if (err == PIN_OK) {
+        err = start_workers(app, why);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
+}
+
+static enum pin_err app_start(struct app *app, struct pin_why *why)
+{
+    app->started_ms = pin_clock_mono_ms();
+    pin_rcu_init();
+    raise_limits();
+    (void)signal(SIGPIPE, SIG_IGN);
+    enum pin_err err = pin_config_settings(app->config, &app->settings, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    app->loop = pin_loop_new();
+    if (app->loop == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "the event loop");
+    }
+    app->lameduck = pin_timer_new(app->loop, on_lameduck_over, app);
+    app->banner = pin_timer_new(app->loop, on_banner, app);
+    if (app->lameduck == NULL || app->banner == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "timers");
+    }
+    err = start_threads(app, why);
+    if (err == PIN_OK) {
+        err = start_signals(app, why);
+    }
+    if (err == PIN_OK) {
+        err = start_admin(app, why);
+    }
+    if (err == PIN_OK) {
+        err = start_sync(app, why);
+    }
+    return err;
+}
+
+static void app_stop(struct app *app)
+{
+    pin_sync_free(app->sync);
+    pin_workers_stop(app->workers);
+    pin_builder_stop(app->builder);
+    pin_admin_stop(app->admin);
+    for (size_t i = 0; i < N_ELEMS(app->signals); i++) {
+        pin_signal_free(app->signals[i]);
+    }
+    pin_timer_free(app->lameduck);
+    pin_timer_free(app->banner);
+    pin_loop_free(app->loop);
+    pin_text_done(&app->clusters);
+    pin_config_free(app->config);
+}
+
+enum pin_exit pin_app_run(const struct pin_args *args)
+{
+    struct app app = {0};
+    struct pin_findings findings = {0};
+    struct pin_why why = {0};
+
+    app.config = load_config(args, &findings);
+    if (findings.n > 0) {
+        pin_config_free(app.config);
+        return complain(&findings);
+    }
+    if (app.config->n_clusters == 0) {
+        pin_config_free(app.config);
+        return no_clusters();
+    }
+    pin_log_setup(
+        (enum pin_log_level)app.config->log_level, (enum pin_log_format)app.config->log_format);
+    enum pin_err err = app_start(&app, &why);
+    if (err == PIN_OK) {
+        log_start(&app);
+        if (app.config->is_dev) {
+            pin_timer_start(app.banner, 0, false);
+        }
+        pin_loop_run(app.loop);
+        pin_log_info("app: ended");
+    } else {
+        pin_log_error("app: %s", why.text);
+    }
+    app_stop(&app);
+    return err == PIN_OK ? PIN_EXIT_OK : PIN_EXIT_FAILED;
+}

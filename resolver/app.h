@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * App: the composition root. Puts builder, workers, admin and sources together and takes them
+ * apart.
+ */
+
+#include "resolver/config.h"
+
+/** Exit codes of the programs (design, section 4). */
+enum pin_exit {
+    PIN_EXIT_OK = 0,
+    PIN_EXIT_FAILED = 1,
+    PIN_EXIT_USAGE = 2,
+};
+
+/** Reads the configuration, prints every finding, runs nothing. */
+enum pin_exit pin_app_check(const struct pin_args *args);
+
+/** Runs until SIGTERM or SIGINT. Logs and prints what goes wrong. */
+enum pin_exit pin_app_run(const struct pin_args *args);
