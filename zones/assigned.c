@@ -22,7 +22,7 @@ static char *put_part(char *out, const char *text, size_t letters)
         bytes--;
     }
     for (size_t i = 0; i < bytes; i++) {
-        *out++ = text[i] == '.' ? '-' : text[i];
+        *out++ = (char)(text[i] == '.' ? '-' : text[i]);
     }
     return out;
 }

@@ -257,7 +257,7 @@ static bool are_same_rrsets(
 /* Remembers a name that this run wants. */
 static void note_name(struct pin_compile *run, const struct pin_name *name)
 {
-    if (run->names_bytes + name->bytes > run->names_cap) {
+    if (run->names == NULL || run->names_bytes + name->bytes > run->names_cap) {
         size_t cap = PIN_MAX(2 * run->names_cap, run->names_bytes + name->bytes);
         uint8_t *grown = realloc(run->names, cap);
         if (grown == NULL) {
@@ -433,19 +433,28 @@ static bool shows_anything(const struct pin_compile *run)
     return false;
 }
 
-static void warn_mismatch(const struct pin_compile *run, struct pin_service_unit *unit)
+/* Whether some asker gets endpoints on whose ports the Service does not listen. */
+static bool has_port_mismatch(const struct pin_compile *run)
 {
-    for (size_t i = 0; i < run->n_classes && !unit->has_warned; i++) {
+    for (size_t i = 0; i < run->n_classes; i++) {
         if (run->classes[i].plans[0].has_port_mismatch
             || run->classes[i].plans[1].has_port_mismatch) {
-            unit->has_warned = true;
-            pin_log_warn(
-                "compile: Service %s: other clusters see its endpoints, whose ports differ "
-                "from the Service's; make them equal, set clusterIPs: routable on the "
-                "network, or let clients ask SRV",
-                unit->key);
+            return true;
         }
     }
+    return false;
+}
+
+static void warn_service(const struct pin_compile *run, struct pin_service_unit *unit)
+{
+    if (unit->has_warned || !has_port_mismatch(run)) {
+        return;
+    }
+    unit->has_warned = true;
+    pin_log_warn("compile: Service %s: other clusters see its endpoints, whose ports differ from "
+                 "the Service's; make them equal, set clusterIPs: routable on the network, or let "
+                 "clients ask SRV",
+        unit->key);
 }
 
 static bool service_name(
@@ -472,7 +481,7 @@ static void compile_names(struct pin_compile *run, const struct pin_facts *facts
     size_t n = address_rrsets(run, name, rrsets);
     n += pin_compile_srv(run, facts, name, &rrsets[n]);
     pin_compile_put(run, name, rrsets, n);
-    warn_mismatch(run, unit);
+    warn_service(run, unit);
 }
 
 static void count_published(
@@ -536,16 +545,13 @@ static void plan_route(struct pin_compile *run, struct pin_route_unit *route, bo
 
 static void warn_route(const struct pin_compile *run, struct pin_route_unit *route)
 {
-    for (size_t i = 0; i < run->n_classes && !route->has_warned; i++) {
-        if (run->classes[i].plans[0].has_port_mismatch
-            || run->classes[i].plans[1].has_port_mismatch) {
-            route->has_warned = true;
-            pin_log_warn("compile: %s %s/%s: some askers get endpoints whose ports differ from the "
-                         "Service's; see `pintlectl explain`",
-                pin_kind_text(route->object->kind), route->object->namespace_name,
-                route->object->name);
-        }
+    if (route->has_warned || !has_port_mismatch(run)) {
+        return;
     }
+    route->has_warned = true;
+    pin_log_warn("compile: %s %s/%s: some askers get endpoints whose ports differ from the "
+                 "Service's; see `pintlectl explain`",
+        pin_kind_text(route->object->kind), route->object->namespace_name, route->object->name);
 }
 
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route)

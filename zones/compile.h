@@ -92,6 +92,19 @@ struct pin_target {
 size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
     const struct pin_name *name, struct pin_target **ret_targets);
 
+/** Whether some class is shown an address of the contribution. */
+static inline bool pin_class_shows(const struct pin_class *class, const struct pin_contribution *c)
+{
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
+            if (class->plans[f].shares[i].contribution == c) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /** Type code of a family's addresses. */
 static inline uint16_t pin_family_type(enum pin_family_i family_i)
 {

@@ -142,13 +142,8 @@ static bool put_pod(struct pin_compile *run, const struct pin_contribution *c,
 static bool is_shown(const struct pin_compile *run, const struct pin_contribution *c)
 {
     for (size_t i = 0; i < run->n_classes; i++) {
-        for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
-            const struct pin_plan *plan = &run->classes[i].plans[f];
-            for (size_t s = 0; s < plan->n_shares; s++) {
-                if (plan->shares[s].contribution == c) {
-                    return true;
-                }
-            }
+        if (pin_class_shows(&run->classes[i], c)) {
+            return true;
         }
     }
     return false;

@@ -32,6 +32,7 @@ struct row {
 struct rows {
     struct row *row;
     size_t n;
+    size_t first;       /* of the port being added */
     uint16_t *clusters; /* of the data, ascending */
     uint16_t n_clusters;
 };
@@ -51,14 +52,14 @@ struct srv {
 
 /* Identical RRs are one RR. They can only stem from another port of the service (rows before
  * `first`), or from the row before, since the targets of one port differ or are all the same. */
-static void add_row(struct rows *rows, size_t first, const struct row *row)
+static void add_row(struct rows *rows, const struct row *row)
 {
-    for (size_t i = 0; i < first; i++) {
+    for (size_t i = 0; i < rows->first; i++) {
         if (rows->row[i].port == row->port && rows->row[i].target == row->target) {
             return;
         }
     }
-    if (rows->n > first && rows->row[rows->n - 1].target == row->target
+    if (rows->n > rows->first && rows->row[rows->n - 1].target == row->target
         && rows->row[rows->n - 1].port == row->port) {
         rows->row[rows->n - 1].share += row->share;
         return;
@@ -204,64 +205,63 @@ static uint16_t common_port(const struct pin_class *class, const struct pin_port
     return common;
 }
 
-static void add_port(struct srv *srv, const struct pin_class *class, size_t class_i,
-    const struct pin_port *port, struct rows *rows)
+/* Adds the row of one address: at the service's name where all addresses share the port. */
+static void add_share(struct srv *srv, size_t class_i, const struct pin_share *share, uint16_t port,
+    bool is_common, struct rows *rows)
 {
-    size_t first = rows->n;
+    const struct pin_class *class = &srv->run->classes[class_i];
+    enum pin_family_i family_i = share->ip.family == 4 ? PIN_FAMILY_V4 : PIN_FAMILY_V6;
+    struct row row = {.port = port,
+        .share = share->weight,
+        .target = srv->name,
+        .tables = {class->tables[0], class->tables[1]}};
+    if (!is_common) {
+        const struct pin_target *target = dashed_target(srv, share);
+        if (target == NULL) {
+            return;
+        }
+        row.target = &target->name;
+        row.tables[0] = NULL;
+        row.tables[1] = NULL;
+        row.tables[family_i] = target->tables[family_i][class_i];
+    }
+    add_cluster(rows, share->cluster_id);
+    add_row(rows, &row);
+}
+
+static void add_port(
+    struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
+{
+    const struct pin_class *class = &srv->run->classes[class_i];
     uint16_t common = common_port(class, port);
+    rows->first = rows->n;
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         for (size_t i = 0; i < class->plans[f].n_shares; i++) {
             const struct pin_share *share = &class->plans[f].shares[i];
             uint16_t number = pin_share_port(share, port);
-            if (number == 0) {
-                continue;
+            if (number != 0) {
+                add_share(srv, class_i, share, number, common != 0, rows);
             }
-            add_cluster(rows, share->cluster_id);
-            struct row row = {.port = number, .share = share->weight};
-            if (common != 0) {
-                row.target = srv->name;
-                row.tables[0] = class->tables[0];
-                row.tables[1] = class->tables[1];
-            } else {
-                const struct pin_target *target = dashed_target(srv, share);
-                if (target == NULL) {
-                    continue;
-                }
-                row.target = &target->name;
-                row.tables[f] = target->tables[f][class_i];
-            }
-            add_row(rows, first, &row);
         }
     }
-    set_weights(rows->row + first, rows->n - first);
+    set_weights(rows->row + rows->first, rows->n - rows->first);
 }
 
 /* --- headless services
  * ------------------------------------------------------------------------------ */
 
-static bool is_shown(const struct pin_class *class, const struct pin_contribution *c)
+static void add_headless_port(
+    struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
 {
-    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
-        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
-            if (class->plans[f].shares[i].contribution == c) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void add_headless_port(struct srv *srv, const struct pin_class *class, size_t class_i,
-    const struct pin_port *port, struct rows *rows)
-{
-    size_t first = rows->n;
+    const struct pin_class *class = &srv->run->classes[class_i];
     const struct pin_contribution *last = NULL;
     bool is_last_shown = false;
+    rows->first = rows->n;
     for (size_t i = 0; i < srv->n_targets; i++) {
         const struct pin_target *target = &srv->targets[i];
         if (target->contribution != last) {
             last = target->contribution;
-            is_last_shown = is_shown(class, last);
+            is_last_shown = pin_class_shows(class, last);
         }
         bool is_near = pin_steer_is_near(&srv->run->steer, target->contribution, class->viewer);
         struct pin_share share = {.via = is_near ? PIN_VIA_ENDPOINT : PIN_VIA_GATEWAY,
@@ -272,13 +272,12 @@ static void add_headless_port(struct srv *srv, const struct pin_class *class, si
             continue;
         }
         add_cluster(rows, target->contribution->cluster_id);
-        add_row(rows, first,
-            &(struct row){.port = number,
-                .share = 1,
-                .target = &target->name,
-                .tables = {target->tables[0][class_i], target->tables[1][class_i]}});
+        add_row(rows, &(struct row){.port = number,
+                          .share = 1,
+                          .target = &target->name,
+                          .tables = {target->tables[0][class_i], target->tables[1][class_i]}});
     }
-    set_weights(rows->row + first, rows->n - first);
+    set_weights(rows->row + rows->first, rows->n - rows->first);
 }
 
 /* --- RRsets
@@ -316,9 +315,9 @@ static bool make_rrset(struct srv *srv, const struct pin_port *const *ports, siz
         }
         for (size_t p = 0; p < n_ports; p++) {
             if (srv->facts->is_headless) {
-                add_headless_port(srv, &run->classes[i], i, ports[p], &rows);
+                add_headless_port(srv, i, ports[p], &rows);
             } else {
-                add_port(srv, &run->classes[i], i, ports[p], &rows);
+                add_port(srv, i, ports[p], &rows);
             }
         }
         tables[i] = rows_table(srv, &rows, old);

@@ -13,18 +13,18 @@
 
 /* Which of a slice's endpoints count, from best to worst (kube-proxy's rule). */
 enum usable {
-    USABLE_READY,
-    USABLE_TERMINATING, /* serving while terminating: only when none is ready */
-    USABLE_NOT,
+    PIN_USABLE_READY,
+    PIN_USABLE_TERMINATING, /* serving while terminating: only when none is ready */
+    PIN_USABLE_NOT,
 };
 
 static enum usable how_usable(const struct pin_endpoint *endpoint)
 {
     if ((endpoint->flags & PIN_ENDPOINT_READY) != 0) {
-        return USABLE_READY;
+        return PIN_USABLE_READY;
     }
     uint8_t draining = PIN_ENDPOINT_SERVING | PIN_ENDPOINT_TERMINATING;
-    return (endpoint->flags & draining) == draining ? USABLE_TERMINATING : USABLE_NOT;
+    return (endpoint->flags & draining) == draining ? PIN_USABLE_TERMINATING : PIN_USABLE_NOT;
 }
 
 static int compare_ready(const void *a, const void *b)
@@ -38,6 +38,9 @@ static int compare_ready(const void *a, const void *b)
 static uint32_t sort_unique(struct pin_ready *ready, uint32_t n)
 {
     uint32_t kept = 0;
+    if (n == 0) {
+        return 0;
+    }
     qsort(ready, n, sizeof(*ready), compare_ready);
     for (uint32_t i = 0; i < n; i++) {
         if (kept == 0 || compare_ready(&ready[kept - 1], &ready[i]) != 0) {
@@ -54,7 +57,8 @@ static bool is_slice_of(const struct pin_object *slice, const struct pin_contrib
     if (is_imported != c->is_imported) {
         return false;
     }
-    return !is_imported || strcmp(slice->as.slice.source_cluster, c->source) == 0;
+    const char *source = slice->as.slice.source_cluster;
+    return !is_imported || (source != NULL && strcmp(source, c->source) == 0);
 }
 
 static uint8_t family_of(enum pin_family_i family_i)
@@ -102,15 +106,15 @@ static bool fill_ready(
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         size_t n_known = count_known(member, c, f);
         if (n_known == 0) {
-            continue;
+            continue; /* no slice of this family, so nothing to gather either */
         }
         struct pin_ready *ready = pin_arena_alloc(arena, n_known * sizeof(*ready));
         if (ready == NULL) {
             return false;
         }
-        uint32_t n = gather(member, c, f, show_all ? USABLE_NOT : USABLE_READY, ready);
+        uint32_t n = gather(member, c, f, show_all ? PIN_USABLE_NOT : PIN_USABLE_READY, ready);
         if (n == 0) {
-            n = gather(member, c, f, USABLE_TERMINATING, ready);
+            n = gather(member, c, f, PIN_USABLE_TERMINATING, ready);
         }
         c->ready[f] = ready;
         c->n_ready[f] = sort_unique(ready, n);

@@ -56,7 +56,7 @@ static struct pin_backend_row *add_row(
 static const char *why_excluded(const struct pin_facts *facts, const struct pin_contribution *c,
     struct pin_viewer viewer, const struct pin_contribution *own)
 {
-    bool is_own = c == own;
+    bool is_own = own != NULL && c == own;
     if (facts->is_mcs) {
         if (c->is_exported || (c->is_global && (is_own || !c->is_unshared))) {
             return NULL;
@@ -203,9 +203,9 @@ static bool add_import_ips(
     }
     const struct pin_import_body *import = &member->import->as.import;
     uint32_t n_ready = count_eligible_ready(b);
+    struct pin_address_want want = {.backend_i = b->backend_i, .weight = n_ready > 0 ? n_ready : 1};
     uint32_t n_added = pin_steer_add_ips(steer, plan, import->ips, import->n_ips,
-        &(struct pin_share){.via = PIN_VIA_IMPORT_IP, .cluster_id = b->viewer.cluster_id},
-        b->backend_i, n_ready > 0 ? n_ready : 1);
+        &(struct pin_share){.via = PIN_VIA_IMPORT_IP, .cluster_id = b->viewer.cluster_id}, &want);
     (void)add_row(steer, plan,
         &(struct pin_backend_row){
             .kind = "ServiceImport",
@@ -326,10 +326,10 @@ static bool is_admitted(const struct pin_settings *settings,
 static void plan_aws_export(const struct pin_steer *steer, struct pin_plan *plan,
     struct pin_route_unit *route, const struct pin_member *exporter, struct backend *b)
 {
-    const struct pin_object *export_ = exporter->aws_export;
+    const struct pin_object *exported = exporter->aws_export;
     const char *service =
-        export_->as.aws_export.service != NULL ? export_->as.aws_export.service : export_->name;
-    b->facts = facts_for_route(steer, route, export_->namespace_name, service);
+        exported->as.aws_export.service != NULL ? exported->as.aws_export.service : exported->name;
+    b->facts = facts_for_route(steer, route, exported->namespace_name, service);
     const struct pin_contribution *c =
         b->facts != NULL ? pin_facts_own(b->facts, exporter->cluster_id) : NULL;
     if (c == NULL) {
@@ -432,10 +432,12 @@ static void plan_gateways(
         }
         pin_unit_depend(route, &gateway->subject);
         uint32_t n_added = 0;
+        struct pin_address_want want = {.backend_i = 0, .weight = 1};
         if (gateway->object != NULL) {
             const struct pin_gateway_body *g = &gateway->object->as.gateway;
             n_added = pin_steer_add_ips(steer, plan, g->addresses, g->n_addresses,
-                &(struct pin_share){.via = PIN_VIA_GATEWAY, .cluster_id = route->cluster_id}, 0, 1);
+                &(struct pin_share){.via = PIN_VIA_GATEWAY, .cluster_id = route->cluster_id},
+                &want);
         }
         (void)add_row(steer, plan,
             &(struct pin_backend_row){

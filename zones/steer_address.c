@@ -61,15 +61,15 @@ static uint8_t family(const struct pin_plan *plan)
 }
 
 uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
-    const struct pin_ip *ips, size_t n_ips, const struct pin_share *like, uint32_t backend_i,
-    uint64_t weight)
+    const struct pin_ip *ips, size_t n_ips, const struct pin_share *like,
+    struct pin_address_want *want)
 {
     uint32_t n_added = 0;
     for (size_t i = 0; i < n_ips; i++) {
         if (ips[i].family != family(plan)) {
             continue;
         }
-        if (n_added == 0 && !add_group(steer, plan, backend_i, weight)) {
+        if (n_added == 0 && !add_group(steer, plan, want->backend_i, want->weight)) {
             return 0;
         }
         struct pin_share share = *like;
@@ -77,6 +77,7 @@ uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
         add_share(steer, plan, &share);
         n_added++;
     }
+    want->is_used = want->is_used || n_added > 0;
     return n_added;
 }
 
@@ -182,10 +183,10 @@ static void add_fixed(const struct pin_steer *steer, struct pin_plan *plan,
         n_ips = service != NULL ? service->n_balancer_ips : 0;
     }
     struct pin_share like = {.via = via, .cluster_id = c->cluster_id, .contribution = c};
-    uint64_t weight = want->weight != 0 ? want->weight : pin_contribution_ready(c);
-    if (pin_steer_add_ips(steer, plan, ips, n_ips, &like, want->backend_i, weight) > 0) {
-        want->is_used = true;
+    if (want->weight == 0) {
+        want->weight = pin_contribution_ready(c);
     }
+    (void)pin_steer_add_ips(steer, plan, ips, n_ips, &like, want);
 }
 
 static const char *add_far(const struct pin_steer *steer, struct pin_plan *plan,

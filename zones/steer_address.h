@@ -17,10 +17,13 @@ struct pin_address_want {
 const char *pin_steer_addresses(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want);
 
-/** Adds those of `ips` that are of the plan's family as one group; returns how many. */
+/**
+ * Adds those of `ips` that are of the plan's family as one group of weight want->weight, each a
+ * share like `like`; returns how many.
+ */
 uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
-    const struct pin_ip *ips, size_t n_ips, const struct pin_share *like, uint32_t backend_i,
-    uint64_t weight);
+    const struct pin_ip *ips, size_t n_ips, const struct pin_share *like,
+    struct pin_address_want *want);
 
 /** The address mode in force for an object: annotation, namespace, cluster, configuration. */
 enum pin_address_mode pin_steer_mode(

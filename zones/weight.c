@@ -30,7 +30,7 @@ static uint64_t backend_sum(
     for (size_t i = 0; i < n_groups; i++) {
         sum += groups[i].backend_i == backend_i ? groups[i].weight : 0;
     }
-    return sum;
+    return sum > 0 ? sum : 1;
 }
 
 /* The share of one item of a group, up to a factor common to all: num / den in lowest terms. */
@@ -76,6 +76,9 @@ static bool spread_exactly(
     uint64_t lcm = 1;
     uint64_t common = 0;
     pin_u128 total = 0;
+    if (n_groups == 0) {
+        return true;
+    }
     if (!common_denominator(backend_weights, groups, n_groups, &lcm)) {
         return false;
     }
@@ -91,10 +94,13 @@ static bool spread_exactly(
         groups[i].item_weight = (uint64_t)weight;
         common = gcd(groups[i].item_weight, common);
     }
+    if (common == 0) {
+        return false; /* only with weights of 0, which callers leave out */
+    }
     for (size_t i = 0; i < n_groups; i++) {
         groups[i].item_weight /= common;
     }
-    return n_groups == 0 || total / common <= TOTAL_MAX;
+    return total / common <= TOTAL_MAX;
 }
 
 static void spread_rounded(

@@ -9,8 +9,8 @@
 /** Addresses that share alike inside one cluster's part of one backend. */
 struct pin_weight_group {
     uint32_t backend_i; /**< Which backend it is a part of. */
-    uint64_t weight;  /**< Its part of the backend, beside the backend's other groups; 1 or more. */
-    uint32_t n_items; /**< Addresses, 1 or more. */
+    uint32_t n_items;   /**< Addresses, 1 or more. */
+    uint64_t weight; /**< Its part of the backend, beside the backend's other groups; 1 or more. */
     uint64_t item_weight; /**< Result: the weight of each of its addresses; 1 or more. */
 };
 
