@@ -22,7 +22,8 @@
 /** Filled before main() runs, constant after that. Only pin_hash64() looks at it. */
 extern uint8_t pin_hash_secret[PIN_HASH_SECRET_BYTES];
 
-/** Hash of `bytes` bytes; the same for the same bytes within one process. About 5 ns for 40 bytes.
+/** Hash of `bytes` bytes; the same for the same bytes within one process. About 7 ns for 20 to 60
+ * bytes.
  */
 static inline uint64_t pin_hash64(const void *data, size_t bytes)
 {

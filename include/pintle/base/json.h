@@ -28,7 +28,8 @@ struct pin_arena;
  * @param why       "LINE:COL: message" where a position is known.
  * @return PIN_OK, PIN_EPARSE, PIN_ELIMIT (size, depth, arena) or PIN_ENOMEM.
  *
- * Memory: for a moment about 7 times the text on the heap, beside the tree.
+ * Cost: about 14 ns a byte. Memory: 8 times the text in the arena for API objects, and for a moment
+ * about as much on the heap.
  */
 enum pin_err pin_json_parse(const char *text, size_t bytes, struct pin_arena *arena,
     struct pin_tree **ret_tree, struct pin_why *why);
