@@ -46,7 +46,7 @@ static bool item_share(const uint32_t *backend_weights, const struct pin_weight_
     uint64_t common = gcd((uint64_t)num, (uint64_t)den);
     *ret_num = (uint64_t)num / common;
     *ret_den = (uint64_t)den / common;
-    return true;
+    return *ret_den > 0;
 }
 
 /* The least common multiple of all denominators; false when it gets too large. */
@@ -85,7 +85,9 @@ static bool spread_exactly(
     for (size_t i = 0; i < n_groups; i++) {
         uint64_t num = 0;
         uint64_t den = 1;
-        (void)item_share(backend_weights, groups, n_groups, i, &num, &den);
+        if (!item_share(backend_weights, groups, n_groups, i, &num, &den)) {
+            return false;
+        }
         pin_u128 weight = (pin_u128)num * (lcm / den);
         total += weight * groups[i].n_items;
         if (weight > UINT64_MAX) {

@@ -18,17 +18,17 @@
 static struct weight_case {
     const char *name; /* reads as a sentence in the test report */
     uint32_t backend[2];
-    struct pin_weight_group group[GROUPS_MAX]; /* backend, weight, items */
+    struct pin_weight_group group[GROUPS_MAX]; /* backend, items, weight */
     size_t n_groups;
     uint64_t want[GROUPS_MAX];
 } cases[] = {
     {"one backend counts its endpoints", {1, 0}, {{0, 3, 3, 0}, {0, 5, 5, 0}}, 2, {1, 1}},
-    {"a ClusterIP weighs what stands behind it", {1, 0}, {{0, 9, 1, 0}, {0, 3, 3, 0}}, 2, {9, 1}},
+    {"a ClusterIP weighs what stands behind it", {1, 0}, {{0, 1, 9, 0}, {0, 3, 3, 0}}, 2, {9, 1}},
     {"10/90 over ten endpoints each", {10, 90}, {{0, 10, 10, 0}, {1, 10, 10, 0}}, 2, {1, 9}},
     {"10/90 over three and four endpoints", {10, 90}, {{0, 3, 3, 0}, {1, 4, 4, 0}}, 2, {4, 27}},
     {"a backend alone takes all, whatever its weight", {7, 0}, {{0, 2, 2, 0}}, 1, {1}},
-    {"two gateways share what is behind them", {1, 0}, {{0, 4, 2, 0}, {0, 1, 1, 0}}, 2, {2, 1}},
-    {"cluster weights replace the count", {1, 0}, {{0, 1, 3, 0}, {0, 3, 1, 0}}, 2, {1, 9}},
+    {"two gateways share what is behind them", {1, 0}, {{0, 2, 4, 0}, {0, 1, 1, 0}}, 2, {2, 1}},
+    {"cluster weights replace the count", {1, 0}, {{0, 3, 1, 0}, {0, 1, 3, 0}}, 2, {1, 9}},
     {"a million to one is exact", {1, 1000000}, {{0, 1, 1, 0}, {1, 1, 1, 0}}, 2, {1, 1000000}},
     {"two clusters inside one backend", {1, 1}, {{0, 2, 2, 0}, {0, 2, 2, 0}, {1, 1, 1, 0}}, 3,
         {1, 1, 4}},
