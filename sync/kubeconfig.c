@@ -4,7 +4,6 @@
 
 #include "kubeconfig.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,9 @@
 #include "pintle/base/hash.h"
 #include "pintle/base/text.h"
 #include "pintle/base/tree.h"
-#include "pintle/base/yaml.h"
 #include "pintle/sync/sync.h"
+
+#include "place.h"
 
 #define FILE_BYTES_MAX  ((size_t)16 << 20)
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
@@ -40,24 +40,6 @@ struct pin_kubeconfig {
     size_t n_files;
 };
 
-/* "FILE:LINE:COL: message" */
-static enum pin_err fail_at(struct pin_why *why, enum pin_err err, const char *file,
-    const struct pin_tree *at, const char *fmt, ...) PIN_PRINTF(5, 6);
-
-static enum pin_err fail_at(struct pin_why *why, enum pin_err err, const char *file,
-    const struct pin_tree *at, const char *fmt, ...)
-{
-    char message[PIN_WHY_BYTES];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(message, sizeof(message), fmt, args);
-    va_end(args);
-    if (at == NULL) {
-        return pin_why_set(why, err, "%s: %s", file, message);
-    }
-    return pin_why_set(why, err, "%s:%u:%u: %s", file, at->line, at->col, message);
-}
-
 /* --- Reading and merging -------------------------------------------------------------------- */
 
 /* Adds the named entries of one list; a name that is known already keeps its first meaning. */
@@ -69,13 +51,14 @@ static enum pin_err merge_list(struct pin_kubeconfig *self, const char *file,
         return PIN_OK;
     }
     if (list->kind != PIN_TREE_LIST) {
-        return fail_at(why, PIN_EPARSE, file, list, "'%s' must be a list", list->key);
+        return pin__why_at(why, PIN_EPARSE, file, list, "'%s' must be a list", list->key);
     }
     PIN_TREE_EACH(item, list)
     {
         const char *name = pin_tree_string(item, "name", NULL);
         if (name == NULL) {
-            return fail_at(why, PIN_EPARSE, file, item, "an entry of '%s' has no name", list->key);
+            return pin__why_at(
+                why, PIN_EPARSE, file, item, "an entry of '%s' has no name", list->key);
         }
         if (pin_map_find(map, name, strlen(name)) != NULL) {
             continue;
@@ -97,7 +80,7 @@ static enum pin_err merge_doc(
 {
     const char *kind = pin_tree_string(doc, "kind", "Config");
     if (doc->kind != PIN_TREE_MAP || strcmp(kind, "Config") != 0) {
-        return fail_at(&self->broken, PIN_EPARSE, file, doc,
+        return pin__why_at(&self->broken, PIN_EPARSE, file, doc,
             "this is no kubeconfig, it has no 'kind: Config'");
     }
     const char *current = pin_tree_string(doc, "current-context", NULL);
@@ -139,15 +122,10 @@ static enum pin_err merge_file(struct pin_kubeconfig *self, const char *path)
     }
     self->n_files++;
     pin_text_putf(&self->files, "%s%s", self->files.len > 0 ? ", " : "", file);
-    err = pin_yaml_parse(text, bytes, self->arena, &docs, &self->broken);
+    err = pin__yaml_parse(file, text, bytes, self->arena, &docs, &self->broken);
     explicit_bzero(text, bytes);
     free(text);
     if (err != PIN_OK) {
-        pin_why_wrap(&self->broken, "%s", file); /* gives FILE: LINE:COL: */
-        char *gap = strstr(self->broken.text + strlen(file), ": ");
-        if (gap != NULL) {
-            memmove(gap + 1, gap + 2, strlen(gap + 2) + 1);
-        }
         return err;
     }
     return docs->first == NULL ? PIN_OK : merge_doc(self, file, docs->first);
@@ -243,8 +221,8 @@ static void reader_fail(
     struct reader *self, enum pin_err err, const struct pin_tree *at, const char *problem)
 {
     if (self->err == PIN_OK) {
-        self->err = fail_at(self->why, err, self->entry->file, at != NULL ? at : self->entry->at,
-            "%s: %s", self->what, problem);
+        self->err = pin__why_at(self->why, err, self->entry->file,
+            at != NULL ? at : self->entry->at, "%s: %s", self->what, problem);
     }
 }
 
@@ -469,7 +447,7 @@ static enum pin_err fill_target(const struct pin_kubeconfig *self, const char *n
     const char *cluster = pin_tree_string(context->body, "cluster", NULL);
     const char *user = pin_tree_string(context->body, "user", NULL);
     if (cluster == NULL) {
-        return fail_at(
+        return pin__why_at(
             why, PIN_EINVAL, context->file, context->at, "context '%s' names no cluster", name);
     }
     err = find_entry(self, "cluster", &self->clusters, cluster, &entry, why);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Claims of files on objects, and who of them counts. */
+
+#include "fileset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/log.h"
+
+#define KEY_BYTES_MAX 512 /* kind, namespace (63), name (253) */
+
+struct file {
+    char *name;
+    char *error;           /* Why it cannot be read now, or NULL. */
+    struct pin_map claims; /* Object key -> this file. */
+};
+
+/* An object's name within its cluster, as bytes: kind, namespace, NUL, name. */
+struct key {
+    char bytes[KEY_BYTES_MAX];
+    size_t n;
+};
+
+static struct key make_key(enum pin_kind kind, const char *namespace_name, const char *name)
+{
+    struct key key;
+    size_t ns_bytes = strnlen(namespace_name, KEY_BYTES_MAX / 4);
+    size_t name_bytes = strnlen(name, KEY_BYTES_MAX / 2);
+    key.bytes[0] = (char)kind;
+    memcpy(key.bytes + 1, namespace_name, ns_bytes);
+    key.bytes[1 + ns_bytes] = '\0';
+    memcpy(key.bytes + 2 + ns_bytes, name, name_bytes);
+    key.n = 2 + ns_bytes + name_bytes;
+    return key;
+}
+
+static enum pin_kind key_kind(const char *key)
+{
+    return (enum pin_kind)key[0];
+}
+
+/* The name at the end of a key; keys in a map are NUL-terminated. */
+static const char *key_name(const char *key)
+{
+    return key + 1 + strlen(key + 1) + 1;
+}
+
+static void free_file(void *value)
+{
+    struct file *file = value;
+    pin_map_done(&file->claims, NULL);
+    free(file->name);
+    free(file->error);
+    free(file);
+}
+
+void pin_fileset_done(struct pin_fileset *set)
+{
+    pin_map_done(&set->owners, NULL);
+    pin_map_done(&set->files, free_file);
+}
+
+static struct file *find_file(const struct pin_fileset *set, const char *name)
+{
+    return pin_map_find(&set->files, name, strlen(name));
+}
+
+static struct file *get_file(struct pin_fileset *set, const char *name)
+{
+    struct file *file = find_file(set, name);
+    if (file != NULL) {
+        return file;
+    }
+    file = calloc(1, sizeof(*file));
+    if (file == NULL) {
+        return NULL;
+    }
+    file->name = strdup(name);
+    if (file->name == NULL || !pin_map_put(&set->files, name, strlen(name), file, NULL)) {
+        free_file(file);
+        return NULL;
+    }
+    return file;
+}
+
+/* Another file that claims the object, the first by name. */
+static struct file *find_heir(
+    const struct pin_fileset *set, const struct file *loser, const char *key, size_t bytes)
+{
+    struct file *heir = NULL;
+    void *value = NULL;
+    size_t cursor = 0;
+    while (pin_map_next(&set->files, &cursor, NULL, NULL, &value)) {
+        struct file *file = value;
+        if (file != loser && pin_map_find(&file->claims, key, bytes) != NULL
+            && (heir == NULL || strcmp(file->name, heir->name) < 0)) {
+            heir = file;
+        }
+    }
+    return heir;
+}
+
+/* A file lets go of an object: another one takes over, or it is gone. */
+static void let_go(struct pin_fileset *set, const struct file *file, const char *key, size_t bytes,
+    uint64_t received_ns)
+{
+    if (pin_map_find(&set->owners, key, bytes) != file) {
+        return;
+    }
+    struct file *heir = find_heir(set, file, key, bytes);
+    if (heir != NULL && pin_map_put(&set->owners, key, bytes, heir, NULL)) {
+        set->reread(set->arg, heir->name);
+        return;
+    }
+    enum pin_kind kind = key_kind(key);
+    pin_source_delete(set->source, kind, key + 1, key_name(key), received_ns);
+    set->source->stats.kinds[kind].n_objects--;
+    (void)pin_map_remove(&set->owners, key, bytes);
+}
+
+static bool has_claim(const struct pin_map *claims, const struct key *key)
+{
+    return pin_map_find(claims, key->bytes, key->n) != NULL;
+}
+
+/* Sends an object if this file is the one that counts for it; takes it either way. */
+static void claim(struct pin_fileset *set, struct file *file, struct pin_map *claims,
+    struct pin_object *object, uint64_t received_ns)
+{
+    struct key key = make_key(object->kind, object->namespace_name, object->name);
+    struct file *owner = pin_map_find(&set->owners, key.bytes, key.n);
+    const char *kind = pin_kind_text(object->kind);
+    if (has_claim(claims, &key)) {
+        pin_log_warn("%s: %s: %s %s/%s is there twice, the later one counts", set->source->where,
+            file->name, kind, object->namespace_name, object->name);
+    }
+    bool counts = owner == NULL || owner == file || strcmp(file->name, owner->name) < 0;
+    if (owner != NULL && owner != file) {
+        pin_log_warn("%s: %s %s/%s is in %s and in %s, the one in %s counts", set->source->where,
+            kind, object->namespace_name, object->name, owner->name, file->name,
+            counts ? file->name : owner->name);
+    }
+    bool is_kept = pin_map_put(claims, key.bytes, key.n, file, NULL)
+                   && (!counts || pin_map_put(&set->owners, key.bytes, key.n, file, NULL));
+    if (!is_kept || !counts) {
+        pin_object_free(object);
+        return;
+    }
+    set->source->stats.kinds[object->kind].n_objects += owner == NULL ? 1 : 0;
+    pin_source_upsert(set->source, object, received_ns);
+}
+
+/* Lets go of all that the file claimed and does not claim any more. */
+static void drop_claims(
+    struct pin_fileset *set, struct file *file, const struct pin_map *kept, uint64_t received_ns)
+{
+    struct pin_map old = file->claims;
+    const char *key = NULL;
+    size_t bytes = 0;
+    size_t cursor = 0;
+    file->claims = (struct pin_map){0};
+    while (pin_map_next(&old, &cursor, &key, &bytes, NULL)) {
+        if (kept == NULL || pin_map_find(kept, key, bytes) == NULL) {
+            let_go(set, file, key, bytes, received_ns);
+        }
+    }
+    pin_map_done(&old, NULL);
+}
+
+void pin_fileset_apply(
+    struct pin_fileset *set, const char *name, struct pin_manifest *manifest, uint64_t received_ns)
+{
+    struct pin_map claims = {0};
+    struct file *file = get_file(set, name);
+    if (file == NULL) {
+        pin_log_error("%s: out of memory, %s is not read", set->source->where, name);
+        return;
+    }
+    free(file->error);
+    file->error = NULL;
+    for (size_t i = 0; i < manifest->n_objects; i++) {
+        claim(set, file, &claims, manifest->objects[i], received_ns);
+        manifest->objects[i] = NULL;
+    }
+    drop_claims(set, file, &claims, received_ns);
+    file->claims = claims;
+}
+
+void pin_fileset_break(struct pin_fileset *set, const char *name, const char *error)
+{
+    struct file *file = get_file(set, name);
+    if (file != NULL) {
+        free(file->error);
+        file->error = strdup(error);
+    }
+}
+
+void pin_fileset_remove(struct pin_fileset *set, const char *name, uint64_t received_ns)
+{
+    struct file *file = find_file(set, name);
+    if (file == NULL) {
+        return;
+    }
+    drop_claims(set, file, NULL, received_ns);
+    (void)pin_map_remove(&set->files, name, strlen(name));
+    free_file(file);
+}
+
+const char *pin_fileset_error(const struct pin_fileset *set)
+{
+    void *value = NULL;
+    size_t cursor = 0;
+    while (pin_map_next(&set->files, &cursor, NULL, NULL, &value)) {
+        const struct file *file = value;
+        if (file->error != NULL) {
+            return file->error;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Reasons that say where. */
+
+#include "place.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "pintle/base/yaml.h"
+
+void pin__why_in_file(struct pin_why *why, const char *file)
+{
+    if (why == NULL) {
+        return;
+    }
+    struct pin_why inner = *why;
+    bool has_line = isdigit((unsigned char)inner.text[0]) != 0;
+    int used = snprintf(why->text, sizeof(why->text), "%s:%s", file, has_line ? "" : " ");
+    if (used > 0 && (size_t)used < sizeof(why->text)) {
+        (void)snprintf(why->text + used, sizeof(why->text) - (size_t)used, "%s", inner.text);
+    }
+}
+
+enum pin_err pin__why_at(struct pin_why *why, enum pin_err err, const char *file,
+    const struct pin_tree *at, const char *fmt, ...)
+{
+    char message[PIN_WHY_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    if (at == NULL) {
+        return pin_why_set(why, err, "%s: %s", file, message);
+    }
+    return pin_why_set(why, err, "%s:%u:%u: %s", file, at->line, at->col, message);
+}
+
+enum pin_err pin__yaml_parse(const char *file, const char *text, size_t bytes,
+    struct pin_arena *arena, struct pin_tree **ret_docs, struct pin_why *why)
+{
+    enum pin_err err = pin_yaml_parse(text, bytes, arena, ret_docs, why);
+    if (err != PIN_OK) {
+        pin__why_in_file(why, file);
+    }
+    return err;
+}
