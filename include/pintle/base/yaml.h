@@ -8,7 +8,8 @@
  * Plain scalars follow the YAML 1.2 core schema: null, true/false, whole numbers (also 0x and 0o),
  * decimals. yes, no, on and off stay strings. Anchors, aliases and merge keys (<<) are expanded by
  * copying, within a budget. Equal keys in one map are an error. JSON documents are YAML, so this
- * door gives them a line and a column too.
+ * door gives them a line and a column too. One thing libyaml refuses in them: a character written
+ * as two escapes (a surrogate pair); raw UTF-8, which kubectl writes, is fine.
  */
 
 #include <stddef.h>
