@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What one answer costs without the kernel: nanoseconds of pin_answer() for questions about many
+ * names in random order, next to the same loop that only copies the question.
+ */
+
+#include "resolver/answer.h"
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/rand.h"
+#include "pintle/zones/settings.h"
+
+#include "resolver/worker.h"
+#include "support/message.h"
+#include "support/world.h"
+
+#define N_NAMES     10000u
+#define N_QUERIES   65536u
+#define N_ROUNDS    32u
+#define QUERY_BYTES 192u
+
+/* One kind of question; %u is replaced by a number below N_NAMES. */
+struct kind {
+    const char *title;
+    const char *name;
+    uint16_t type;
+    bool has_edns;
+};
+
+static const struct kind kinds[] = {
+    {"A, 10,000 names", "a-%u.t.example", 1, false},
+    {"A with EDNS, 10,000 names", "a-%u.t.example", 1, true},
+    {"A, one name", "four.t.example", 1, false},
+    {"A 10/90", "split.t.example", 1, false},
+    {"AAAA, 10,000 names", "a-%u.t.example", 28, false},
+    {"SRV with addresses", "srv.t.example", 33, false},
+    {"NODATA", "a-%u.t.example", 16, false},
+    {"NXDOMAIN, one label off", "b-%u.t.example", 1, false},
+    {"NXDOMAIN, search path", "a-%u.t.example.default.svc.test", 1, false},
+    {"refused", "a-%u.example.com", 1, false},
+};
+
+struct query {
+    size_t bytes;
+    uint8_t wire[QUERY_BYTES];
+};
+
+static struct query queries[N_QUERIES];
+static uint8_t slots[64][1344];
+
+static void make_queries(const struct kind *kind)
+{
+    for (size_t i = 0; i < N_QUERIES; i++) {
+        char name[128];
+        (void)snprintf(name, sizeof(name), "%s", kind->name);
+        const char *number = strstr(kind->name, "%u");
+        if (number != NULL) {
+            (void)snprintf(name, sizeof(name), "%.*s%u%s", (int)(number - kind->name), kind->name,
+                pin_rand_below(N_NAMES), number + 2);
+        }
+        struct message_query query = {
+            .name = name, .type = kind->type, .has_edns = kind->has_edns, .edns_bytes = 1232};
+        queries[i].bytes = message_build(&query, queries[i].wire);
+    }
+}
+
+/* Nanoseconds per query; without a worker, of the loop around the answer. */
+static double measure(struct pin_worker *worker, size_t *ret_answer_bytes)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct pin_client client = {
+        .peer = (const struct sockaddr *)&peer, .listen_cluster_id = PIN_CLUSTER_NONE};
+    int64_t best_ns = INT64_MAX;
+    for (size_t round = 0; round < N_ROUNDS; round++) {
+        int64_t start_ns = pin_clock_thread_cpu_ns();
+        for (size_t i = 0; i < N_QUERIES; i++) {
+            uint8_t *slot = slots[i % 64];
+            memcpy(slot, queries[i].wire, QUERY_BYTES);
+            struct pin_packet packet = {
+                .wire = slot, .bytes = queries[i].bytes, .cap_bytes = sizeof(slots[0])};
+            if (worker != NULL) {
+                *ret_answer_bytes = pin_answer(worker, &client, &packet);
+            }
+        }
+        int64_t spent_ns = pin_clock_thread_cpu_ns() - start_ns;
+        best_ns = spent_ns < best_ns ? spent_ns : best_ns;
+    }
+    return (double)best_ns / N_QUERIES;
+}
+
+int main(void)
+{
+    static struct pin_worker worker;
+    struct world *world = world_new();
+    world_add_names(world, N_NAMES);
+    if (pin_worker_init(&worker, &world->live, PIN_TRANSPORT_UDP, 0) != PIN_OK) {
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        size_t answer_bytes = 0;
+        make_queries(&kinds[i]);
+        double loop_ns = measure(NULL, &answer_bytes);
+        double ns = measure(&worker, &answer_bytes);
+        (void)printf(
+            "%-28s %6.1f ns  (answer of %zu bytes)\n", kinds[i].title, ns - loop_ns, answer_bytes);
+    }
+    pin_worker_done(&worker);
+    world_free(world);
+    return EXIT_SUCCESS;
+}
