@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a configuration file says, and how it is told what is wrong with it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/file.h"
+#include "pintle/base/macros.h"
+
+#include "resolver/config.h"
+
+#define ONE_CLUSTER "clusters: [{name: c1, context: c1}]\n"
+
+/* Reads a text as the file "p.yaml", with the checks; the findings are in `findings`. */
+static struct pin_config *read_text(const char *text, struct pin_findings *findings)
+{
+    struct pin_args args = {0};
+    struct pin_config *config = pin_config_load(&args, NULL, findings);
+    assert_non_null(config);
+    assert_int_equal(findings->n, 0);
+    config->file = "p.yaml";
+    config->n_listens = 0;
+    pin_config_read(config, "p.yaml", text, strlen(text), findings);
+    pin_config_check(config, findings);
+    return config;
+}
+
+/* --- What is wrong --------------------------------------------------------------------------- */
+
+static struct wrong_case {
+    const char *name; /* reads as a sentence in the test report */
+    const char *text;
+    const char *want; /* all findings, in order */
+} wrong_cases[] = {
+    {"an unknown key names its place and the nearest known key", "listn: []\n",
+        "p.yaml:1:1: unknown key \"listn\", did you mean \"listen\"?\n"},
+    {"an unknown key below another one is named in full", "steering:\n  tll: 5\n",
+        "p.yaml:2:3: unknown key \"steering.tll\", did you mean \"ttl\"?\n"},
+    {"a key like no other gets no suggestion", "xyzzyplugh: 1\n",
+        "p.yaml:1:1: unknown key \"xyzzyplugh\"\n"},
+    {"all findings are listed, not only the first", "workers: 0\nlistn: []\nclusterSet: A_B\n",
+        "p.yaml:1:10: workers: 0 is out of range, 1 to 256 are allowed\n"
+        "p.yaml:2:1: unknown key \"listn\", did you mean \"listen\"?\n"
+        "p.yaml:3:13: clusterSet: \"A_B\" is no RFC 1123 label (1 to 63 of a-z 0-9 -, no - at an "
+        "end)\n"},
+    {"a text where a number belongs is refused", "workers: many\n",
+        "p.yaml:1:10: workers: want a whole number, found a string\n"},
+    {"a map where a list belongs is refused", "clusters: {name: c1}\n",
+        "p.yaml:1:11: clusters: want a list, found a map\n"},
+    {"a list where a map belongs is refused", "zones: [a]\n",
+        "p.yaml:1:8: zones: want a map, found a list\n"},
+    {"a list item of the wrong kind is named by its number", "clusters: [c1]\n",
+        "p.yaml:1:12: clusters[0]: want a map, found a string\n"},
+    {"broken YAML names file, line and column", "a: [1\n", NULL},
+    {"a ratio beyond the range names the range", "steering: {maxAnswers: 65}\n",
+        "p.yaml:1:24: steering.maxAnswers: 65 is out of range, 1 to 64 are allowed\n"},
+    {"a word that is none of the allowed ones lists them", "steering: {answers: some}\n",
+        "p.yaml:1:21: steering.answers: \"some\" is not one of subset|single|all\n"},
+    {"a duration with an unknown unit is refused", "ready: {grace: 5d}\n",
+        "p.yaml:1:16: ready.grace: \"5d\" is no duration: seconds, or a number with s, m or h\n"},
+    {"a duration beyond its range is refused", "steering: {ttl: 2h}\n",
+        "p.yaml:1:17: steering.ttl: 2h is out of range, 0 to 3600 seconds are allowed\n"},
+    {"an address that is none is refused", "listen: [{address: localhost}]\n",
+        "p.yaml:1:20: listen[0].address: \"localhost\" is no ADDR[:PORT] with an IP address\n"},
+    {"a range that is none is refused",
+        "clusters: [{name: c1, context: c1, clients: [10.0.0.0/8, here]}]\n",
+        "p.yaml:1:58: clusters[0].clients[1]: \"here\" is no address range such as "
+        "10.10.0.0/16\n"},
+    {"a gateway by host name is not available",
+        ONE_CLUSTER "networks: [{name: n, gateways: [gw.example]}]\n",
+        "p.yaml:2:33: networks[0].gateways[0]: \"gw.example\" is no IP address; host names are "
+        "not available in this version\n"},
+    {"a cluster name must be an RFC 1123 label", "clusters: [{name: C_1, context: c1}]\n",
+        "p.yaml:1:19: clusters[0].name: \"C_1\" is no RFC 1123 label (1 to 63 of a-z 0-9 -, no - "
+        "at an end)\n"},
+    {"a cluster needs a name", "clusters: [{context: c1}]\n",
+        "p.yaml:1:12: clusters[0]: no name\n"},
+    {"a cluster needs a source", "clusters: [{name: c1}]\n",
+        "p.yaml:1:12: cluster \"c1\" has no source: say context, directory or inCluster\n"},
+    {"a cluster has one source", "clusters: [{name: c1, context: c1, directory: c1}]\n",
+        "p.yaml:1:12: cluster \"c1\" has more than one source: keep one of context, directory and "
+        "inCluster\n"},
+    {"a cluster name is used once",
+        "clusters:\n  - {name: c1, context: a}\n  - {name: c1, context: b}\n",
+        "p.yaml:3:5: cluster \"c1\" is there twice, first at line 2\n"},
+    {"a listener belongs to a cluster that exists",
+        ONE_CLUSTER "listen: [{address: 127.0.0.1, cluster: c9}]\n",
+        "p.yaml:2:10: listen[0].cluster: there is no cluster \"c9\"\n"},
+    {"an address is listened on once",
+        ONE_CLUSTER "listen: [{address: 127.0.0.1:53}, {address: \"127.0.0.1:53\"}]\n",
+        "p.yaml:2:35: listen[1]: 127.0.0.1:53 is there twice\n"},
+    {"the default cluster exists", ONE_CLUSTER "defaultCluster: c2\n",
+        "p.yaml: defaultCluster: there is no cluster \"c2\"\n"},
+    {"readiness cannot need more clusters than there are", ONE_CLUSTER "ready: {minClusters: 2}\n",
+        "p.yaml: ready.minClusters is 2, but there are only 1 clusters\n"},
+    {"two zones do not share a name", "zones: {assigned: clusterset.local}\n",
+        "p.yaml: zones: \"clusterset.local\" is used for two of clusterSet, assigned and "
+        "cluster\n"},
+    {"a zone is a DNS name", "zones: {assigned: a..b}\n",
+        "p.yaml:1:19: zones.assigned: \"a..b\" is no DNS name\n"},
+    {"another version of the format is refused", "apiVersion: pintle.dev/v2\n",
+        "p.yaml:1:13: apiVersion: this version reads \"pintle.dev/v1alpha1\", not "
+        "\"pintle.dev/v2\"\n"},
+    {"two documents are one too many", "workers: 1\n---\nworkers: 2\n",
+        "p.yaml:1:1: want one document that is a map\n"},
+    {"forwarding is known and not built", "forward: [{zone: \".\", to: [192.0.2.53]}]\n",
+        "p.yaml:1:10: forward: not available in this version\n"},
+    {"a DoT listener is known and not built",
+        "listen: [{address: 127.0.0.1:853, tls: {certificate: a, key: b}}]\n",
+        "p.yaml:1:40: listen[0].tls: not available in this version\n"},
+    {"custom zones are known and not built", "zones: {custom: [example.com]}\n",
+        "p.yaml:1:17: zones.custom: not available in this version\n"},
+    {"an etcd source is known and not built",
+        "clusters: [{name: c1, context: c1, etcd: {prefix: /p}}]\n",
+        "p.yaml:1:42: clusters[0].etcd: not available in this version\n"},
+    {"a stale policy other than keep is not built", "stale: {policy: drop, after: 24h}\n",
+        "p.yaml:1:17: stale.policy: not available in this version\n"},
+    {"steering that is not built is refused", "steering: {emptyBackend: nodata}\n",
+        "p.yaml:1:26: steering.emptyBackend: not available in this version\n"},
+    {"a state directory is known and not built", "stateDir: ./state\n",
+        "p.yaml:1:11: stateDir: not available in this version\n"},
+    {"a key inside a group that is not built is still checked", "cache: {siez: 64Mi}\n",
+        "p.yaml:1:9: unknown key \"cache.siez\", did you mean \"size\"?\n"},
+};
+
+static void test_wrong(void **state)
+{
+    const struct wrong_case *c = *state;
+    struct pin_findings findings = {0};
+    struct pin_config *config = read_text(c->text, &findings);
+    if (c->want != NULL) {
+        assert_string_equal(pin_findings_text(&findings), c->want);
+    } else {
+        assert_int_equal(findings.n, 1);
+        assert_int_equal(strncmp(pin_findings_text(&findings), "p.yaml:2:1: ", 12), 0);
+    }
+    pin_findings_done(&findings);
+    pin_config_free(config);
+}
+
+/* --- What is accepted ------------------------------------------------------------------------ */
+
+static struct right_case {
+    const char *name;
+    const char *text;
+} right_cases[] = {
+    {"features that are not built accept their default",
+        ONE_CLUSTER "forward: []\nrecords: []\nstale: {policy: keep, after: 24h}\n"
+                    "policy: {mode: enforce, denied: refused}\nwriteBack: {annotations: false}\n"
+                    "compat: {lighthouse: false, ptr: true, metrics: []}\nzones: {custom: []}\n"
+                    "steering: {emptyBackend: renormalise, allDown: all}\nstateDir: null\n"
+                    "cache: {size: 64Mi, prefetch: true}\ngeo: {database: \"\", map: []}\n"},
+    {"a network that no entry describes is fine",
+        "clusters: [{name: c1, context: c1, network: nowhere}]\n"},
+    {"a key without a value counts as not written", ONE_CLUSTER "listen:\nworkers:\n"},
+    {"JSON is read too", "{\"clusters\": [{\"name\": \"c1\", \"context\": \"c1\"}]}"},
+};
+
+static void test_right(void **state)
+{
+    const struct right_case *c = *state;
+    struct pin_findings findings = {0};
+    struct pin_config *config = read_text(c->text, &findings);
+    assert_string_equal(pin_findings_text(&findings), "");
+    assert_int_equal(config->n_clusters, 1);
+    pin_findings_done(&findings);
+    pin_config_free(config);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct pin_findings findings = {0};
+    struct pin_args args = {0};
+    char text[PIN_ADDRPORT_TEXT_MAX];
+    struct pin_config *config = pin_config_load(&args, NULL, &findings);
+
+    assert_int_equal(findings.n, 0);
+    assert_int_equal(config->n_listens, 1);
+    assert_string_equal(pin_addrport_format(&config->listens[0].address, text), "127.0.0.1:5300");
+    assert_string_equal(pin_addrport_format(&config->admin, text), "127.0.0.1:9153");
+    assert_string_equal(config->cluster_set, "default");
+    assert_string_equal(config->zone_cluster_set, "clusterset.local");
+    assert_string_equal(config->zone_assigned, "pintle.internal");
+    assert_string_equal(config->zone_cluster, "cluster.local");
+    assert_int_equal(config->ttl_s, 5);
+    assert_int_equal(config->max_answers, 16);
+    assert_int_equal(config->answers, PIN_ANSWERS_SUBSET);
+    assert_int_equal(config->address, PIN_ADDRESS_AUTO);
+    assert_int_equal(config->n_workers, 0);
+    assert_int_equal(config->ready_min_clusters, 1);
+    assert_int_equal(config->ready_grace_ms, 30000);
+    assert_int_equal(config->lameduck_ms, 5000);
+    assert_int_equal(config->log_level, PIN_LOG_INFO);
+    pin_config_free(config);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    struct pin_findings findings = {0};
+    struct pin_config *config = read_text(
+        "clusterSet: demo\n"
+        "listen: [{address: 127.0.0.1}, {address: \"[::1]:53\", cluster: c1}]\n"
+        "networks: [{name: b, gateways: [192.0.2.20, \"2001:db8::1\"], clusterIPs: routable}]\n"
+        "clusters:\n"
+        "  - {name: c1, context: c1, network: a, clients: [10.10.0.0/16], weight: 7}\n"
+        "  - {name: lab, directory: lab, network: b, address: endpoints}\n"
+        "  - {name: me, inCluster: true}\n"
+        "zones: {assigned: Pintle.Example.}\n"
+        "steering: {ttl: 1m, answers: single, address: gateway}\n"
+        "dns: {ns: [ns1.example.com], hostmaster: h.example.com}\n"
+        "ready: {grace: 3}\n"
+        "defaultCluster: lab\n",
+        &findings);
+    struct pin_settings settings;
+    struct pin_why why = {0};
+
+    assert_string_equal(pin_findings_text(&findings), "");
+    assert_int_equal(config->listens[0].address.port, 5300);
+    assert_int_equal(config->listens[1].address.port, 53);
+    assert_string_equal(config->listens[1].cluster, "c1");
+    assert_string_equal(config->clusters[1].directory, "./lab");
+    assert_string_equal(config->zone_assigned, "pintle.example");
+
+    assert_int_equal(pin_config_settings(config, &settings, &why), PIN_OK);
+    assert_string_equal(settings.cluster_set, "demo");
+    assert_int_equal(settings.n_networks, 3);
+    assert_string_equal(settings.networks[0].name, "default");
+    assert_string_equal(settings.networks[1].name, "b");
+    assert_int_equal(settings.networks[1].n_gateways, 2);
+    assert_true(settings.networks[1].cluster_ips_routable);
+    assert_string_equal(settings.networks[2].name, "a");
+    assert_int_equal(settings.clusters[0].network, 2);
+    assert_int_equal(settings.clusters[0].weight, 7);
+    assert_int_equal(settings.clusters[0].n_clients, 1);
+    assert_int_equal(settings.clusters[1].network, 1);
+    assert_int_equal(settings.clusters[1].weight, PIN_WEIGHT_UNSET);
+    assert_int_equal(settings.clusters[1].address, PIN_ADDRESS_ENDPOINTS);
+    assert_int_equal(settings.clusters[2].network, 0);
+    assert_int_equal(settings.default_cluster, 1);
+    assert_int_equal(settings.ttl_s, 60);
+    assert_int_equal(settings.negative_ttl_s, 5);
+    assert_int_equal(settings.answers, PIN_ANSWERS_SINGLE);
+    assert_int_equal(settings.address, PIN_ADDRESS_GATEWAY);
+    assert_int_equal(settings.ready_grace_ms, 3000);
+    assert_string_equal(settings.ns[0], "ns1.example.com");
+    pin_config_free(config);
+}
+
+static struct duration_case {
+    const char *name;
+    const char *text;
+    int64_t want_ms; /* -1: refused */
+} duration_cases[] = {
+    {"a bare number is seconds", "5", 5000},
+    {"s is seconds", "5s", 5000},
+    {"m is minutes", "2m", 120000},
+    {"h is hours", "24h", 86400000},
+    {"nothing is nothing", "0", 0},
+    {"no number is refused", "s", -1},
+    {"an empty text is refused", "", -1},
+    {"two units are refused", "1h5m", -1},
+    {"a fraction is refused", "1.5s", -1},
+    {"a negative one is refused", "-1", -1},
+    {"more than a year is refused", "9000h", -1},
+    {"a number that overflows is refused", "99999999999999999999999", -1},
+};
+
+static void test_duration(void **state)
+{
+    const struct duration_case *c = *state;
+    uint64_t ms = 0;
+    assert_int_equal(pin_duration_parse(c->text, &ms), c->want_ms >= 0);
+    if (c->want_ms >= 0) {
+        assert_int_equal(ms, c->want_ms);
+    }
+}
+
+/* --- Clusters from flags --------------------------------------------------------------------- */
+
+static enum pin_err list_two(const char *kubeconfig, struct pin_arena *arena,
+    const char *const **ret_names, size_t *ret_n, struct pin_why *why)
+{
+    static const char *const names[] = {"c1", "prod_eu@admin"};
+    (void)kubeconfig;
+    (void)arena;
+    (void)why;
+    *ret_names = names;
+    *ret_n = N_ELEMS(names);
+    return PIN_OK;
+}
+
+static struct contexts_case {
+    const char *name;
+    const char *contexts; /* NULL: --all-contexts */
+    const char *want;     /* findings */
+    size_t n_clusters;
+} contexts_cases[] = {
+    {"a context that is a label names its cluster", "c1", "", 1},
+    {"NAME=CONTEXT renames", "c1,eu=prod_eu@admin", "", 2},
+    {"a context that is no label needs a name", "prod_eu@admin",
+        "context \"prod_eu@admin\": \"prod_eu@admin\" is no cluster name (an RFC 1123 label); "
+        "write --contexts NAME=prod_eu@admin\n",
+        0},
+    {"a context that is not there is told, with the nearest", "c2",
+        "--contexts: the kubeconfig has no context \"c2\", did you mean \"c1\"?\n", 0},
+    {"an empty item is told", "c1,", "--contexts: an empty name\n", 1},
+    {"a cluster named twice is told", "c1,c1=prod_eu@admin",
+        "cluster \"c1\" is there twice, first at line 0\n", 2},
+    {"all contexts need names that are labels", NULL,
+        "context \"prod_eu@admin\": \"prod_eu@admin\" is no cluster name (an RFC 1123 label); "
+        "write --contexts NAME=prod_eu@admin\n",
+        1},
+};
+
+static void test_contexts(void **state)
+{
+    const struct contexts_case *c = *state;
+    struct pin_args args = {.contexts = c->contexts, .all_contexts = c->contexts == NULL};
+    struct pin_findings findings = {0};
+    struct pin_config *config = pin_config_load(&args, list_two, &findings);
+    assert_string_equal(pin_findings_text(&findings), c->want);
+    assert_int_equal(config->n_clusters, c->n_clusters);
+    pin_findings_done(&findings);
+    pin_config_free(config);
+}
+
+/* Directories become clusters, pintle.yaml beside them is the configuration, flags come last. */
+static void test_directories(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/pintle-config-XXXXXX";
+    char path[128];
+    struct pin_findings findings = {0};
+    static const char text[] = "workers: 3\nclusters: [{name: other, context: other}]\n";
+
+    assert_non_null(mkdtemp(dir));
+    for (int i = 2; i >= 1; i--) {
+        (void)snprintf(path, sizeof(path), "%s/c%d", dir, i);
+        assert_int_equal(mkdir(path, 0755), 0);
+    }
+    (void)snprintf(path, sizeof(path), "%s/.git", dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    (void)snprintf(path, sizeof(path), "%s/pintle.yaml", dir);
+    assert_int_equal(pin_file_write_atomic(path, text, sizeof(text) - 1, 0644, NULL), PIN_OK);
+
+    struct pin_args args = {.clusters_dir = dir};
+    struct pin_config *config = pin_config_load(&args, NULL, &findings);
+    assert_string_equal(pin_findings_text(&findings), "");
+    assert_int_equal(config->n_workers, 3);
+    assert_int_equal(config->n_clusters, 2);
+    assert_string_equal(config->clusters[0].name, "c1");
+    assert_string_equal(config->clusters[1].name, "c2");
+    assert_int_equal(config->clusters[0].source, PIN_CONFIG_DIRECTORY);
+    pin_config_free(config);
+
+    args.workers = "5";
+    config = pin_config_load(&args, NULL, &findings);
+    assert_int_equal(config->n_workers, 5);
+    pin_config_free(config);
+
+    (void)unlink(path);
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"c1", "c2", ".git"};
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)rmdir(path);
+    }
+    config = pin_config_load(&args, NULL, &findings);
+    assert_int_equal(findings.n, 1);
+    pin_findings_done(&findings);
+    pin_config_free(config);
+    (void)rmdir(dir);
+    config = pin_config_load(&args, NULL, &findings);
+    assert_int_equal(findings.n, 1);
+    pin_findings_done(&findings);
+    pin_config_free(config);
+}
+
+static void test_dev(void **state)
+{
+    (void)state;
+    struct pin_args args = {.dev = true};
+    struct pin_findings findings = {0};
+    struct pin_config *config = pin_config_load(&args, NULL, &findings);
+    assert_string_equal(pin_findings_text(&findings), "");
+    assert_int_equal(config->n_clusters, 3);
+    assert_string_equal(config->cluster_set, "demo");
+    assert_string_equal(config->default_cluster, "c1");
+    assert_int_equal(config->clusters[2].source, PIN_CONFIG_EMBEDDED);
+    assert_int_equal(config->n_workers, 1);
+    pin_config_free(config);
+}
+
+#define ADD(list, fn)                                                                              \
+    for (size_t i = 0; i < N_ELEMS(list); i++) {                                                   \
+        tests[n++] = (struct CMUnitTest){                                                          \
+            .name = (list)[i].name, .test_func = (fn), .initial_state = &(list)[i]};               \
+    }
+
+int main(void)
+{
+    static struct CMUnitTest tests[128];
+    const struct CMUnitTest singles[] = {
+        {"defaults are those of the contract", test_defaults, NULL, NULL, NULL},
+        {"every value reaches the settings", test_values, NULL, NULL, NULL},
+        {"sub-directories are clusters", test_directories, NULL, NULL, NULL},
+        {"the embedded configuration is valid", test_dev, NULL, NULL, NULL},
+    };
+    size_t n = 0;
+    ADD(wrong_cases, test_wrong)
+    ADD(right_cases, test_right)
+    ADD(duration_cases, test_duration)
+    ADD(contexts_cases, test_contexts)
+    for (size_t i = 0; i < N_ELEMS(singles); i++) {
+        tests[n++] = singles[i];
+    }
+    return _cmocka_run_group_tests("config", tests, n, NULL, NULL);
+}
