@@ -15,12 +15,13 @@ void pin__why_in_file(struct pin_why *why, const char *file)
     if (why == NULL) {
         return;
     }
-    struct pin_why inner = *why;
-    bool has_line = isdigit((unsigned char)inner.text[0]) != 0;
-    int used = snprintf(why->text, sizeof(why->text), "%s:%s", file, has_line ? "" : " ");
-    if (used > 0 && (size_t)used < sizeof(why->text)) {
-        (void)snprintf(why->text + used, sizeof(why->text) - (size_t)used, "%s", inner.text);
+    bool has_line = isdigit((unsigned char)why->text[0]) != 0;
+    if (!has_line) {
+        pin_why_wrap(why, "%s", file);
+        return;
     }
+    struct pin_why inner = *why;
+    (void)pin_why_set(why, PIN_OK, "%s:%s", file, inner.text);
 }
 
 enum pin_err pin__why_at(struct pin_why *why, enum pin_err err, const char *file,

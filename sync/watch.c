@@ -49,7 +49,9 @@ struct pin_watch {
     const char *version;
     char *resource_version; /* Last one seen; NULL before the first list. */
     struct pin_backoff backoff;
-    enum step step; /* What the timer or the transfer is for. */
+    enum step step;         /* What the timer or the transfer is for. */
+    enum step trouble_step; /* What failed or was denied last. */
+    bool is_troubled;
     bool is_running;
     uint64_t received_ns; /* When the bytes at hand came. */
     int64_t started_ms;   /* Of the request in flight. */

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A directory of manifests, live through inotify.
+ *
+ *     events -> names to read, names that are gone -> manifest -> file set -> deltas
+ *
+ * A file that was written or moved in is read at once. One that was deleted is let go 30 ms later:
+ * editors delete before they write anew, and when the whole directory goes its files go first,
+ * which must not make the cluster look empty.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/file.h"
+#include "pintle/base/hash.h"
+#include "pintle/base/log.h"
+#include "pintle/base/loop.h"
+#include "pintle/base/macros.h"
+
+#include "fileset.h"
+#include "manifest.h"
+#include "source.h"
+
+#define GUARD_MS      500 /* How often the directory itself is looked at. */
+#define GONE_AFTER_MS 30
+#define EVENT_BYTES   16384
+#define SETTINGS      "cluster.yaml" /* Not objects: see pin_cluster_file_read(). */
+#define EVENTS                                                                                     \
+    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF         \
+        | IN_MOVE_SELF | IN_ONLYDIR)
+
+enum {
+    TROUBLE_NONE,
+    TROUBLE_DIRECTORY,
+    TROUBLE_FILE,
+};
+
+struct dir {
+    struct pin_source source;
+    char *path;
+    struct pin_fileset files;
+    struct pin_map pending; /* Names to read. */
+    struct pin_map gone;    /* Names that were deleted. */
+    struct pin_timer *guard_timer;
+    struct pin_timer *gone_timer;
+    struct pin_timer *pending_timer; /* Work that a call in progress put off. */
+    struct pin_fd *watch;
+    int inotify_fd; /* -1: the directory is not open. */
+    dev_t device;
+    ino_t inode;
+    bool is_listing; /* The first list was begun and not ended. */
+    bool is_listed;
+};
+
+static struct dir *from_source(struct pin_source *source)
+{
+    return container_of(source, struct dir, source);
+}
+
+/* --- Names ---------------------------------------------------------------------------------- */
+
+static bool is_manifest_name(const char *name)
+{
+    static const char *const ends[] = {".yaml", ".yml", ".json"};
+    size_t bytes = strlen(name);
+    if (name[0] == '.' || strcmp(name, SETTINGS) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < N_ELEMS(ends); i++) {
+        size_t end_bytes = strlen(ends[i]);
+        if (bytes > end_bytes && strcmp(name + bytes - end_bytes, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_name(struct dir *self, struct pin_map *names, const char *name)
+{
+    if (!pin_map_put(names, name, strlen(name), self, NULL)) {
+        pin_log_error("%s: out of memory, %s is not read", self->source.where, name);
+    }
+}
+
+/* The oldest name, taken out; heap. */
+static char *take_name(struct pin_map *names)
+{
+    const char *name = NULL;
+    size_t cursor = 0;
+    if (!pin_map_next(names, &cursor, &name, NULL, NULL)) {
+        return NULL;
+    }
+    char *copy = strdup(name);
+    (void)pin_map_remove(names, name, strlen(name));
+    return copy;
+}
+
+/* --- Reading files -------------------------------------------------------------------------- */
+
+/* Quiet. PIN_ENOTFOUND: the file has gone. */
+static enum pin_err read_manifest(
+    struct dir *self, const char *name, struct pin_manifest *ret, struct pin_why *why)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    char *path = pin_path_join(self->path, name);
+    if (path == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for '%s'", name);
+    }
+    enum pin_err err = pin_file_read(path, PIN_MANIFEST_BYTES_MAX, &text, &bytes, why);
+    if (err == PIN_OK) {
+        err = pin_manifest_read(path, self->source.where, text, bytes, ret, why);
+        err = err == PIN_ENOTFOUND ? PIN_EINVAL : err;
+    }
+    free(text);
+    free(path);
+    return err;
+}
+
+static void show_trouble(struct dir *self)
+{
+    const char *error = pin_fileset_error(&self->files);
+    struct pin_trouble *trouble = &self->source.trouble;
+    if (self->inotify_fd < 0) {
+        return;
+    }
+    /* Already logged when the file was read. */
+    trouble->code = error == NULL ? TROUBLE_NONE : TROUBLE_FILE;
+    (void)snprintf(trouble->text, sizeof(trouble->text), "%s", error == NULL ? "" : error);
+    (void)snprintf(trouble->hint, sizeof(trouble->hint), "%s",
+        error == NULL ? "" : "correct the file, it is read again when it is saved");
+}
+
+static void read_file(struct dir *self, const char *name)
+{
+    struct pin_manifest manifest = {0};
+    struct pin_why why = {0};
+    uint64_t received_ns = (uint64_t)pin_clock_mono_ns();
+    enum pin_err err = read_manifest(self, name, &manifest, &why);
+    if (err == PIN_ENOTFOUND) {
+        pin_fileset_remove(&self->files, name, received_ns);
+    } else if (err == PIN_EINVAL && manifest.objects == NULL && why.text[0] == '\0') {
+        return;
+    } else if (err != PIN_OK) {
+        pin_log_write(NULL, PIN_LOG_ERROR, "%s; keeping what the file said before", why.text);
+        pin_fileset_break(&self->files, name, why.text);
+    } else {
+        pin_fileset_apply(&self->files, name, &manifest, received_ns);
+        pin_log_debug("%s: read %s, %zu objects, %zu of kinds that are not read",
+            self->source.where, name, manifest.n_objects, manifest.n_unread);
+    }
+    pin_manifest_done(&manifest);
+    show_trouble(self);
+}
+
+/* The first list is whole once every file was read. */
+static void end_listing(struct dir *self)
+{
+    self->is_listing = false;
+    self->is_listed = true;
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        self->source.stats.kinds[kind].is_listed = true;
+        pin_source_mark(&self->source, PIN_DELTA_LIST_END, (enum pin_kind)kind);
+    }
+    pin_source_set_synced(&self->source);
+}
+
+/* Reads what is pending, as long as there is room for it. */
+static void read_pending(struct dir *self)
+{
+    while (!pin_outbox_is_full(&self->source.outbox)) {
+        char *name = take_name(&self->pending);
+        if (name == NULL) {
+            break;
+        }
+        read_file(self, name);
+        free(name);
+    }
+    if (self->is_listing && pin_map_count(&self->pending) == 0) {
+        end_listing(self);
+    }
+}
+
+static void on_pending_timer(void *arg)
+{
+    read_pending(arg);
+}
+
+static void on_reread(void *arg, const char *name)
+{
+    struct dir *self = arg;
+    add_name(self, &self->pending, name);
+    pin_timer_start(self->pending_timer, 0, false);
+}
+
+/* --- The directory -------------------------------------------------------------------------- */
+
+static int compare_entries(const void *a, const void *b)
+{
+    char *const *left = a;
+    char *const *right = b;
+    return strcmp(*left, *right);
+}
+
+/* Names of all manifests, sorted; heap. -1: the directory cannot be read. */
+static ssize_t list_names(const char *path, char ***ret_names)
+{
+    size_t n = 0;
+    size_t cap = 0;
+    char **names = NULL;
+    DIR *handle = opendir(path);
+    if (handle == NULL) {
+        return -1;
+    }
+    const struct dirent *entry = NULL;
+    while ((entry = readdir(handle)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own handle */
+        if (!is_manifest_name(entry->d_name)) {
+            continue;
+        }
+        if (n == cap) {
+            char **more = realloc(names, (cap + 64) * sizeof(*names));
+            if (more == NULL) {
+                break;
+            }
+            names = more;
+            cap += 64;
+        }
+        names[n] = strdup(entry->d_name);
+        n += names[n] != NULL ? 1 : 0;
+    }
+    (void)closedir(handle);
+    if (n > 1) {
+        qsort(names, n, sizeof(*names), compare_entries);
+    }
+    *ret_names = names;
+    return (ssize_t)n;
+}
+
+/* Every file is to be read; files that were there and are not any more are gone. */
+static bool scan(struct dir *self)
+{
+    char **names = NULL;
+    const char *known = NULL;
+    size_t cursor = 0;
+    ssize_t n = list_names(self->path, &names);
+    if (n < 0) {
+        return false;
+    }
+    while (pin_map_next(&self->files.files, &cursor, &known, NULL, NULL)) {
+        add_name(self, &self->gone, known);
+    }
+    for (ssize_t i = 0; i < n; i++) {
+        (void)pin_map_remove(&self->gone, names[i], strlen(names[i]));
+        add_name(self, &self->pending, names[i]);
+        free(names[i]);
+    }
+    free(names);
+    if (pin_map_count(&self->gone) > 0) {
+        pin_timer_start(self->gone_timer, GONE_AFTER_MS, false);
+    }
+    return true;
+}
+
+static void close_directory(struct dir *self)
+{
+    pin_fd_free(self->watch);
+    self->watch = NULL;
+    if (self->inotify_fd >= 0) {
+        (void)close(self->inotify_fd); /* nothing to lose */
+    }
+    self->inotify_fd = -1;
+    pin_map_done(&self->gone, NULL);
+    pin_map_done(&self->pending, NULL);
+    pin_timer_stop(self->gone_timer);
+    pin_timer_stop(self->pending_timer);
+}
+
+static void lose_directory(struct dir *self, const char *problem)
+{
+    close_directory(self);
+    pin_source_set_trouble(&self->source, &self->source.trouble, TROUBLE_DIRECTORY,
+        "make the directory again, it is looked for twice a second",
+        "directory %s: %s; what it said before is kept", self->path, problem);
+    pin_source_set_up(&self->source, false);
+}
+
+static void on_inotify(int fd, int what, void *arg);
+
+/* Opens the watch first and looks second, so that nothing is missed between. */
+static bool open_directory(struct dir *self, struct pin_why *why)
+{
+    struct stat st;
+    self->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (self->inotify_fd < 0) {
+        (void)pin_why_set(why, PIN_EIO, "no inotify: %s", strerror(errno)); /* NOLINT */
+        return false;
+    }
+    self->watch = pin_fd_new(self->source.loop, self->inotify_fd, PIN_FD_READ, on_inotify, self);
+    if (self->watch == NULL || inotify_add_watch(self->inotify_fd, self->path, EVENTS) < 0
+        || stat(self->path, &st) != 0 || !scan(self)) {
+        (void)pin_why_errno(why, errno, "cannot be listed");
+        close_directory(self);
+        return false;
+    }
+    self->device = st.st_dev;
+    self->inode = st.st_ino;
+    return true;
+}
+
+static void try_directory(struct dir *self)
+{
+    struct pin_why why = {0};
+    if (!open_directory(self, &why)) {
+        lose_directory(self, why.text);
+        return;
+    }
+    if (self->source.trouble.code == TROUBLE_DIRECTORY) {
+        pin_log_info("%s: directory %s is there again", self->source.where, self->path);
+    }
+    show_trouble(self);
+    pin_source_set_up(&self->source, true);
+    if (!self->is_listed && !self->is_listing) {
+        self->is_listing = true;
+        for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+            self->source.stats.kinds[kind].is_served = true;
+            self->source.stats.kinds[kind].n_lists++;
+            pin_source_mark(&self->source, PIN_DELTA_LIST_BEGIN, (enum pin_kind)kind);
+        }
+    }
+    read_pending(self);
+}
+
+/* True while the path leads to the directory that is watched. */
+static bool is_same_directory(const struct dir *self)
+{
+    struct stat st;
+    return stat(self->path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_dev == self->device
+           && st.st_ino == self->inode;
+}
+
+/* The directory vanished or was exchanged: look at the path anew. */
+static void reopen(struct dir *self)
+{
+    close_directory(self);
+    try_directory(self);
+}
+
+static void on_guard_timer(void *arg)
+{
+    struct dir *self = arg;
+    if (self->inotify_fd < 0) {
+        try_directory(self);
+    } else if (!is_same_directory(self)) {
+        reopen(self);
+    }
+}
+
+static void on_gone_timer(void *arg)
+{
+    struct dir *self = arg;
+    char *name = NULL;
+    if (!is_same_directory(self)) {
+        reopen(self);
+        return;
+    }
+    while ((name = take_name(&self->gone)) != NULL) {
+        add_name(self, &self->pending, name); /* reading finds out whether it is back */
+        free(name);
+    }
+    read_pending(self);
+}
+
+/* --- Events --------------------------------------------------------------------------------- */
+
+/* A link is whole when it is made; any other new file has yet to be written and closed. */
+static bool is_link(const struct dir *self, const char *name)
+{
+    struct stat st;
+    char *path = pin_path_join(self->path, name);
+    bool is_linked =
+        path != NULL && lstat(path, &st) == 0 && (S_ISLNK(st.st_mode) || st.st_nlink > 1);
+    free(path);
+    return is_linked;
+}
+
+/* True when the directory is to be opened anew. */
+static bool on_one_event(struct dir *self, const struct inotify_event *event)
+{
+    if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0) {
+        return true;
+    }
+    /* A lost event, or the link that Kubernetes swaps when a mounted ConfigMap changes. */
+    if ((event->mask & IN_Q_OVERFLOW) != 0
+        || (event->len > 0 && strcmp(event->name, "..data") == 0)) {
+        return !scan(self);
+    }
+    if (event->len == 0 || !is_manifest_name(event->name)) {
+        return false;
+    }
+    if ((event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
+        (void)pin_map_remove(&self->pending, event->name, strlen(event->name));
+        add_name(self, &self->gone, event->name);
+        pin_timer_start(self->gone_timer, GONE_AFTER_MS, false);
+    } else if ((event->mask & IN_CREATE) == 0 || is_link(self, event->name)) {
+        (void)pin_map_remove(&self->gone, event->name, strlen(event->name));
+        add_name(self, &self->pending, event->name);
+    }
+    return false;
+}
+
+/* Takes all events that are there, then reads each file once. */
+static void on_inotify(int fd, int what, void *arg)
+{
+    struct dir *self = arg;
+    _Alignas(struct inotify_event) char buffer[EVENT_BYTES];
+    bool is_lost = false;
+    ssize_t n = 0;
+    (void)what;
+    while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
+        for (ssize_t at = 0; at < n;) {
+            const struct inotify_event *event = (const void *)(buffer + at);
+            is_lost |= on_one_event(self, event);
+            at += (ssize_t)(sizeof(*event) + event->len);
+        }
+    }
+    if (is_lost) {
+        reopen(self);
+        return;
+    }
+    read_pending(self);
+}
+
+/* --- Life ----------------------------------------------------------------------------------- */
+
+static void dir_start(struct pin_source *source)
+{
+    struct dir *self = from_source(source);
+    try_directory(self);
+    pin_timer_start(self->guard_timer, GUARD_MS, true);
+}
+
+static void dir_stop(struct pin_source *source)
+{
+    struct dir *self = from_source(source);
+    pin_timer_stop(self->guard_timer);
+    close_directory(self);
+}
+
+static void dir_resume(struct pin_source *source)
+{
+    read_pending(from_source(source));
+}
+
+static void dir_free(struct pin_source *source)
+{
+    struct dir *self = from_source(source);
+    if (self->guard_timer != NULL && self->gone_timer != NULL && self->pending_timer != NULL) {
+        dir_stop(source);
+    }
+    pin_timer_free(self->guard_timer);
+    pin_timer_free(self->gone_timer);
+    pin_timer_free(self->pending_timer);
+    pin_fileset_done(&self->files);
+    free(self->path);
+    pin_source_done(source);
+    free(self);
+}
+
+static const struct pin_source_ops dir_ops = {
+    .start = dir_start,
+    .stop = dir_stop,
+    .resume = dir_resume,
+    .free = dir_free,
+};
+
+struct pin_source *pin_source_dir_new(struct pin_loop *loop, const struct pin_source_spec *spec,
+    const struct pin_sync_sink *sink, struct pin_why *why)
+{
+    char *origin = NULL;
+    struct dir *self = calloc(1, sizeof(*self));
+    if (self == NULL || asprintf(&origin, "directory %s", spec->directory) < 0) {
+        free(self);
+        (void)pin_why_set(why, PIN_ENOMEM, "no memory for cluster '%s'", spec->cluster);
+        return NULL;
+    }
+    self->inotify_fd = -1;
+    self->path = strdup(spec->directory);
+    self->files.source = &self->source;
+    self->files.reread = on_reread;
+    self->files.arg = self;
+    self->guard_timer = pin_timer_new(loop, on_guard_timer, self);
+    self->gone_timer = pin_timer_new(loop, on_gone_timer, self);
+    self->pending_timer = pin_timer_new(loop, on_pending_timer, self);
+    bool is_ok = pin_source_init(&self->source, &dir_ops, loop, spec, sink, origin);
+    if (!is_ok || self->path == NULL || self->guard_timer == NULL || self->gone_timer == NULL
+        || self->pending_timer == NULL) {
+        dir_free(&self->source);
+        (void)pin_why_set(why, PIN_ENOMEM, "no memory for cluster '%s'", spec->cluster);
+        return NULL;
+    }
+    return &self->source;
+}
