@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/macros.h"
+
+/* Longest duration that is read. */
+#define YEAR_S ((uint64_t)366 * 86400)
+
 static _Atomic bool is_fake;
 static _Atomic int64_t fake_mono_ms;
 static _Atomic int64_t fake_wall_ms;
@@ -160,4 +165,31 @@ bool pin_clock_parse(const char *text, int64_t *ret_wall_ms)
     }
     *ret_wall_ms = ((int64_t)timegm(&tm) - offset_s) * 1000 + ms;
     return true;
+}
+
+bool pin_duration_parse(const char *text, uint64_t *ret_ms)
+{
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}};
+    uint64_t n = 0;
+    const char *c = text;
+
+    for (; *c >= '0' && *c <= '9'; c++) {
+        n = n * 10 + (uint64_t)(*c - '0');
+        if (n > YEAR_S) {
+            return false;
+        }
+    }
+    if (c == text || (*c != '\0' && c[1] != '\0')) {
+        return false;
+    }
+    for (size_t i = 0; i < N_ELEMS(units); i++) {
+        if (units[i].letter == *c && n * units[i].seconds <= YEAR_S) {
+            *ret_ms = n * units[i].seconds * 1000;
+            return true;
+        }
+    }
+    return false;
 }

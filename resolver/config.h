@@ -178,6 +178,3 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
 /** The catalog's settings, made in the config's arena; they live as long as the config. */
 enum pin_err pin_config_settings(
     struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why);
-
-/** Reads a duration: seconds, or a number with s, m or h. False otherwise or above a year. */
-bool pin_duration_parse(const char *text, uint64_t *ret_ms);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/file.h"
 #include "pintle/base/tree.h"
 #include "pintle/base/yaml.h"
@@ -18,7 +19,6 @@
 
 #define PATH_MAX_BYTES 256
 #define WORDS_MAX      64
-#define YEAR_S         ((uint64_t)366 * 86400)
 
 /* What the walk carries along. */
 struct reader {
@@ -216,33 +216,6 @@ static bool read_uint(
     uint32_t value = (uint32_t)node->integer;
     memcpy(target, &value, sizeof(value));
     return true;
-}
-
-bool pin_duration_parse(const char *text, uint64_t *ret_ms)
-{
-    static const struct {
-        char letter;
-        uint64_t seconds;
-    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}};
-    uint64_t n = 0;
-    const char *c = text;
-
-    for (; *c >= '0' && *c <= '9'; c++) {
-        n = n * 10 + (uint64_t)(*c - '0');
-        if (n > YEAR_S) {
-            return false;
-        }
-    }
-    if (c == text || (*c != '\0' && c[1] != '\0')) {
-        return false;
-    }
-    for (size_t i = 0; i < N_ELEMS(units); i++) {
-        if (units[i].letter == *c && n * units[i].seconds <= YEAR_S) {
-            *ret_ms = n * units[i].seconds * 1000;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Range and unit of SECONDS are seconds, of MS milliseconds. */

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/file.h"
 #include "pintle/base/macros.h"
 

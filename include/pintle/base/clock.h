@@ -45,3 +45,9 @@ void pin_clock_format(int64_t wall_ms, char out[PIN_CLOCK_TEXT_MAX]);
  * Returns false for anything else.
  */
 bool pin_clock_parse(const char *text, int64_t *ret_wall_ms);
+
+/**
+ * Reads a duration as configuration and flags write it: whole seconds, or a number with s, m or h.
+ * Returns false for anything else and for more than a year (366 days).
+ */
+bool pin_duration_parse(const char *text, uint64_t *ret_ms);
