@@ -2,10 +2,10 @@
 
 /* Annotations that steer answers: our own, and Cilium's, over which our own go. */
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
 #include "decoder.h"
@@ -121,23 +121,13 @@ static bool read_number(const char *text, size_t bytes, uint32_t max, uint32_t *
     return true;
 }
 
-/* Seconds, or a number with s, m or h. */
 static bool read_ttl(const char *text, uint32_t *ret_ttl_s)
 {
-    static const char units[] = "smh";
-    static const uint32_t unit_s[] = {1, 60, 3600};
-    size_t bytes = strlen(text);
-    uint32_t factor_s = 1;
-    const char *unit = bytes > 0 ? strchr(units, text[bytes - 1]) : NULL;
-    if (unit != NULL) {
-        factor_s = unit_s[unit - units];
-        bytes--;
-    }
-    uint32_t value = 0;
-    if (!read_number(text, bytes, TTL_S_MAX / factor_s, &value)) {
+    uint64_t ms = 0;
+    if (!pin_duration_parse(text, &ms) || ms > (uint64_t)TTL_S_MAX * 1000) {
         return false;
     }
-    *ret_ttl_s = value * factor_s;
+    *ret_ttl_s = (uint32_t)(ms / 1000);
     return true;
 }
 

@@ -107,28 +107,32 @@ static enum pin_err merge_doc(
 }
 
 /* Quiet: trouble is kept as self->broken. */
+static enum pin_err merge_text(
+    struct pin_kubeconfig *self, const char *name, const char *text, size_t bytes)
+{
+    struct pin_tree *docs = NULL;
+    const char *file = pin_arena_strdup(self->arena, name);
+    if (file == NULL) {
+        return pin_why_set(&self->broken, PIN_ENOMEM, "%s: no memory", name);
+    }
+    self->n_files++;
+    pin_text_putf(&self->files, "%s%s", self->files.len > 0 ? ", " : "", file);
+    enum pin_err err = pin__yaml_parse(file, text, bytes, self->arena, &docs, &self->broken);
+    return err != PIN_OK || docs->first == NULL ? err : merge_doc(self, file, docs->first);
+}
+
+/* The same for a file. */
 static enum pin_err merge_file(struct pin_kubeconfig *self, const char *path)
 {
     char *text = NULL;
     size_t bytes = 0;
-    struct pin_tree *docs = NULL;
-    const char *file = pin_arena_strdup(self->arena, path);
-    if (file == NULL) {
-        return pin_why_set(&self->broken, PIN_ENOMEM, "%s: no memory", path);
-    }
     enum pin_err err = pin_file_read(path, FILE_BYTES_MAX, &text, &bytes, &self->broken);
-    if (err != PIN_OK) {
-        return err;
+    if (err == PIN_OK) {
+        err = merge_text(self, path, text, bytes);
+        explicit_bzero(text, bytes);
     }
-    self->n_files++;
-    pin_text_putf(&self->files, "%s%s", self->files.len > 0 ? ", " : "", file);
-    err = pin__yaml_parse(file, text, bytes, self->arena, &docs, &self->broken);
-    explicit_bzero(text, bytes);
     free(text);
-    if (err != PIN_OK) {
-        return err;
-    }
-    return docs->first == NULL ? PIN_OK : merge_doc(self, file, docs->first);
+    return err;
 }
 
 /* A file of a list: a missing one is skipped, a broken one is remembered. */
@@ -166,22 +170,51 @@ static enum pin_err merge_by_rules(struct pin_kubeconfig *self, struct pin_why *
     return err;
 }
 
-enum pin_err pin_kubeconfig_load(const char *path, struct pin_kubeconfig **ret, struct pin_why *why)
+static struct pin_kubeconfig *new_kubeconfig(void)
 {
     struct pin_kubeconfig *self = calloc(1, sizeof(*self));
     if (self == NULL) {
-        return pin_why_set(why, PIN_ENOMEM, "no memory for a kubeconfig");
+        return NULL;
     }
     self->arena = pin_arena_new("kubeconfig", ARENA_BYTES_MAX);
-    enum pin_err err =
-        self->arena == NULL ? pin_why_set(why, PIN_ENOMEM, "no memory for a kubeconfig") : PIN_OK;
-    if (err == PIN_OK && path != NULL) {
+    if (self->arena == NULL) {
+        free(self);
+        return NULL;
+    }
+    return self;
+}
+
+enum pin_err pin_kubeconfig_load(const char *path, struct pin_kubeconfig **ret, struct pin_why *why)
+{
+    struct pin_kubeconfig *self = new_kubeconfig();
+    if (self == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for a kubeconfig");
+    }
+    enum pin_err err = PIN_OK;
+    if (path == NULL) {
+        err = merge_by_rules(self, why);
+    } else {
         err = merge_file(self, path);
         (void)pin_why_set(why, err, "%s", self->broken.text);
-    } else if (err == PIN_OK) {
-        err = merge_by_rules(self, why);
     }
     if (err != PIN_OK) {
+        pin_kubeconfig_free(self);
+        return err;
+    }
+    *ret = self;
+    return PIN_OK;
+}
+
+enum pin_err pin_kubeconfig_parse(const char *name, const char *text, size_t bytes,
+    struct pin_kubeconfig **ret, struct pin_why *why)
+{
+    struct pin_kubeconfig *self = new_kubeconfig();
+    if (self == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for a kubeconfig");
+    }
+    enum pin_err err = merge_text(self, name, text, bytes);
+    if (err != PIN_OK) {
+        (void)pin_why_set(why, err, "%s", self->broken.text);
         pin_kubeconfig_free(self);
         return err;
     }

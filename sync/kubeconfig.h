@@ -30,6 +30,10 @@ struct pin_kubeconfig;
 enum pin_err pin_kubeconfig_load(
     const char *path, struct pin_kubeconfig **ret, struct pin_why *why);
 
+/** The same for a text in memory; paths in it are relative to the directory part of `name`. */
+enum pin_err pin_kubeconfig_parse(const char *name, const char *text, size_t bytes,
+    struct pin_kubeconfig **ret, struct pin_why *why);
+
 /** Frees it; targets made from it stay. NULL is fine. */
 void pin_kubeconfig_free(struct pin_kubeconfig *kubeconfig);
 

@@ -106,7 +106,14 @@ static char *take_name(struct pin_map *names)
 
 /* --- Reading files -------------------------------------------------------------------------- */
 
-/* Quiet. PIN_ENOTFOUND: the file has gone. */
+/* Pipes, devices and directories are never read: a pipe would block the loop. */
+static bool is_regular(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Quiet. PIN_ENOTFOUND: the file has gone, or is no file. */
 static enum pin_err read_manifest(
     struct dir *self, const char *name, struct pin_manifest *ret, struct pin_why *why)
 {
@@ -116,10 +123,11 @@ static enum pin_err read_manifest(
     if (path == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for '%s'", name);
     }
-    enum pin_err err = pin_file_read(path, PIN_MANIFEST_BYTES_MAX, &text, &bytes, why);
+    enum pin_err err = is_regular(path)
+                           ? pin_file_read(path, PIN_MANIFEST_BYTES_MAX, &text, &bytes, why)
+                           : PIN_ENOTFOUND;
     if (err == PIN_OK) {
         err = pin_manifest_read(path, self->source.where, text, bytes, ret, why);
-        err = err == PIN_ENOTFOUND ? PIN_EINVAL : err;
     }
     free(text);
     free(path);
@@ -148,8 +156,6 @@ static void read_file(struct dir *self, const char *name)
     enum pin_err err = read_manifest(self, name, &manifest, &why);
     if (err == PIN_ENOTFOUND) {
         pin_fileset_remove(&self->files, name, received_ns);
-    } else if (err == PIN_EINVAL && manifest.objects == NULL && why.text[0] == '\0') {
-        return;
     } else if (err != PIN_OK) {
         pin_log_write(NULL, PIN_LOG_ERROR, "%s; keeping what the file said before", why.text);
         pin_fileset_break(&self->files, name, why.text);

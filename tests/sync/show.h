@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Objects and deltas as one line of text, so that what a test expects is a string.
+ */
+
+#include "pintle/base/ip.h"
+#include "pintle/base/text.h"
+#include "pintle/zones/delta.h"
+
+static inline void show_text(struct pin_text *out, const char *key, const char *value)
+{
+    if (value != NULL) {
+        pin_text_putf(out, " %s=%s", key, value);
+    }
+}
+
+static inline void show_ips(
+    struct pin_text *out, const char *key, const struct pin_ip *ips, size_t n)
+{
+    char text[PIN_IP_TEXT_MAX];
+    for (size_t i = 0; i < n; i++) {
+        show_text(out, key, pin_ip_format(&ips[i], text));
+    }
+}
+
+static inline void show_ports(struct pin_text *out, const struct pin_port *ports, size_t n)
+{
+    static const char *const protocols[] = {"TCP", "UDP", "SCTP"};
+    for (size_t i = 0; i < n; i++) {
+        const struct pin_port *port = &ports[i];
+        pin_text_putf(out, " port=%s:%u", port->name ? port->name : "", port->port);
+        if (port->target_name != NULL) {
+            pin_text_putf(out, ">%s", port->target_name);
+        } else if (port->target_port != port->port) {
+            pin_text_putf(out, ">%u", port->target_port);
+        }
+        pin_text_putf(out, "/%s", protocols[port->protocol]);
+        show_text(out, "app", port->app_protocol);
+    }
+}
+
+static inline void show_service(struct pin_text *out, const struct pin_service_body *body)
+{
+    show_ips(out, "ip", body->cluster_ips, body->n_cluster_ips);
+    show_ips(out, "lb", body->balancer_ips, body->n_balancer_ips);
+    show_ports(out, body->ports, body->n_ports);
+    show_text(out, "external", body->external_name);
+    pin_text_puts(out, body->is_headless ? " headless" : "");
+    pin_text_puts(out, body->publish_not_ready ? " publishNotReady" : "");
+    pin_text_puts(out, body->client_ip_affinity ? " clientIP" : "");
+}
+
+static inline void show_slice(struct pin_text *out, const struct pin_slice_body *body)
+{
+    char text[PIN_IP_TEXT_MAX];
+    show_text(out, "of", body->service);
+    show_text(out, "import", body->import_service);
+    show_text(out, "source", body->source_cluster);
+    pin_text_putf(out, " IPv%u", body->family);
+    for (size_t i = 0; i < body->n_endpoints; i++) {
+        const struct pin_endpoint *row = &body->endpoints[i];
+        pin_text_putf(out, " [%s%s%s%s", pin_ip_format(&row->ip, text),
+            (row->flags & PIN_ENDPOINT_READY) ? " ready" : "",
+            (row->flags & PIN_ENDPOINT_SERVING) ? " serving" : "",
+            (row->flags & PIN_ENDPOINT_TERMINATING) ? " terminating" : "");
+        show_text(out, "host", row->hostname);
+        show_text(out, "pod", row->pod);
+        show_text(out, "zone", row->zone);
+        pin_text_putc(out, ']');
+    }
+    show_ports(out, body->ports, body->n_ports);
+}
+
+static inline void show_node(struct pin_text *out, const struct pin_node_body *body)
+{
+    char text[PIN_PREFIX_TEXT_MAX];
+    for (size_t i = 0; i < body->n_pod_ranges; i++) {
+        show_text(out, "pods", pin_prefix_format(&body->pod_ranges[i], text));
+    }
+    show_ips(out, "ip", body->addresses, body->n_addresses);
+    show_text(out, "zone", body->zone);
+    show_text(out, "region", body->region);
+}
+
+static inline void show_gateway(struct pin_text *out, const struct pin_gateway_body *body)
+{
+    show_ips(out, "ip", body->addresses, body->n_addresses);
+    for (size_t i = 0; i < body->n_listeners; i++) {
+        const struct pin_listener *l = &body->listeners[i];
+        pin_text_putf(out, " listener=%s:%s:%u:%s", l->name ? l->name : "",
+            l->protocol ? l->protocol : "", l->port, l->hostname ? l->hostname : "");
+    }
+}
+
+static inline void show_route(struct pin_text *out, const struct pin_route_body *body)
+{
+    static const char *const kinds[] = {"service", "import", "aws", "other"};
+    for (size_t i = 0; i < body->n_parents; i++) {
+        const struct pin_parent_ref *p = &body->parents[i];
+        pin_text_putf(out, " parent=%s/%s", p->namespace_name, p->name);
+        show_text(out, "section", p->section);
+    }
+    for (size_t i = 0; i < body->n_rules; i++) {
+        const struct pin_route_rule *rule = &body->rules[i];
+        pin_text_puts(out, rule->needs_l7 ? " {l7" : " {");
+        for (size_t j = 0; j < rule->n_backends; j++) {
+            const struct pin_backend_ref *b = &rule->backends[j];
+            pin_text_putf(out, "%s%s %s/%s:%u w=%u", j > 0 || rule->needs_l7 ? " " : "",
+                kinds[b->kind], b->namespace_name, b->name, b->port, b->weight);
+        }
+        pin_text_putc(out, '}');
+    }
+    for (size_t i = 0; i < body->n_hostnames; i++) {
+        show_text(out, "host", body->hostnames[i]);
+    }
+}
+
+static inline void show_import(struct pin_text *out, const struct pin_import_body *body)
+{
+    show_ips(out, "ip", body->ips, body->n_ips);
+    show_ports(out, body->ports, body->n_ports);
+    pin_text_puts(out, body->is_headless ? " headless" : "");
+    pin_text_puts(out, body->client_ip_affinity ? " clientIP" : "");
+}
+
+static inline void show_aws_export(struct pin_text *out, const struct pin_aws_export_body *body)
+{
+    for (size_t i = 0; i < body->n_ports; i++) {
+        pin_text_putf(out, " port=%u", body->ports[i]);
+    }
+    show_text(out, "service", body->service);
+}
+
+static inline void show_steering(struct pin_text *out, const struct pin_steering *s)
+{
+    static const char *const addresses[] = {
+        NULL, "auto", "endpoints", "clusterIP", "loadBalancer", "gateway"};
+    static const char *const answers[] = {NULL, "subset", "single", "all"};
+    static const char *const affinities[] = {NULL, "none", "local", "remote"};
+    show_text(out, "address", addresses[s->address]);
+    show_text(out, "answers", answers[s->answers]);
+    show_text(out, "affinity", affinities[s->affinity]);
+    if (s->ttl_s != PIN_TTL_UNSET) {
+        pin_text_putf(out, " ttl=%u", s->ttl_s);
+    }
+    if (s->weight != PIN_WEIGHT_UNSET) {
+        pin_text_putf(out, " weight=%u", s->weight);
+    }
+    pin_text_puts(out, s->is_global ? " global" : "");
+    pin_text_puts(out, s->is_unshared ? " unshared" : "");
+}
+
+static inline void show_body(struct pin_text *out, const struct pin_object *object)
+{
+    switch (object->kind) {
+    case PIN_KIND_SERVICE:
+        show_service(out, &object->as.service);
+        break;
+    case PIN_KIND_ENDPOINT_SLICE:
+        show_slice(out, &object->as.slice);
+        break;
+    case PIN_KIND_NODE:
+        show_node(out, &object->as.node);
+        break;
+    case PIN_KIND_GATEWAY:
+        show_gateway(out, &object->as.gateway);
+        break;
+    case PIN_KIND_HTTP_ROUTE:
+        show_route(out, &object->as.route);
+        break;
+    case PIN_KIND_SERVICE_IMPORT:
+        show_import(out, &object->as.import);
+        break;
+    case PIN_KIND_AWS_SERVICE_EXPORT:
+        show_aws_export(out, &object->as.aws_export);
+        break;
+    case PIN_KIND_AWS_SERVICE_IMPORT:
+        show_text(out, "export", object->as.aws_import.export_name);
+        show_text(out, "cluster", object->as.aws_import.cluster);
+        show_text(out, "network", object->as.aws_import.network);
+        break;
+    default:
+        break;
+    }
+}
+
+/** Appends e.g. "Service shop/web ip=10.96.0.1 port=http:80>8080/TCP". */
+static inline void show_object(struct pin_text *out, const struct pin_object *object)
+{
+    bool is_aws =
+        object->kind == PIN_KIND_AWS_SERVICE_EXPORT || object->kind == PIN_KIND_AWS_SERVICE_IMPORT;
+    pin_text_putf(out, "%s%s %s/%s", is_aws ? "AWS" : "", pin_kind_text(object->kind),
+        object->namespace_name, object->name);
+    show_body(out, object);
+    show_steering(out, &object->steering);
+}
+
+/** Appends e.g. "UPSERT Service shop/web" or "LIST_BEGIN Node". */
+static inline void show_delta(struct pin_text *out, const struct pin_delta *delta)
+{
+    static const char *const ops[] = {
+        "UPSERT", "DELETE", "LIST_BEGIN", "LIST_END", "UP", "DOWN", "SYNCED"};
+    pin_text_puts(out, ops[delta->op]);
+    if (delta->op < PIN_DELTA_UP) {
+        pin_text_putf(out, " %s", pin_kind_text(delta->kind));
+    }
+    if (delta->op == PIN_DELTA_UPSERT) {
+        pin_text_putf(out, " %s/%s", delta->object->namespace_name, delta->object->name);
+    } else if (delta->op == PIN_DELTA_DELETE) {
+        pin_text_putf(out, " %s/%s", delta->namespace_name, delta->name);
+    }
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What Pintle reads of each kind, as manifests and as API objects, and what it says of wrong ones.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/arena.h"
+#include "pintle/base/json.h"
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+#include "pintle/base/yaml.h"
+
+#include "show.h"
+#include "sync/decode.h"
+
+#define ARENA_BYTES   ((size_t)16 << 20)
+#define SERVICE(rest) "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop" rest
+#define ANNOTATED(a)  SERVICE(", annotations: {" a "}}\n")
+#define SLICE(rest)                                                                                \
+    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: web-x, namespace: "    \
+    "shop, labels: {kubernetes.io/service-name: web}}\naddressType: IPv4\n" rest
+#define ROUTE(rest)                                                                                \
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: inventory}\n"     \
+    "spec:\n" rest
+#define BACKENDS "    backendRefs:\n    - {name: inventory-ver1, port: 80, weight: 10}\n"
+
+static struct decode_case {
+    const char *name;
+    const char *text;
+    const char *want; /* The object, or the reason when want_err is not PIN_OK. */
+    enum pin_err want_err;
+    const char *want_log; /* Part of the one warning, or NULL: none. */
+} cases[] = {
+    /* Service */
+    {"a Service has addresses, ports and target ports",
+        SERVICE("}\nspec:\n  clusterIP: 10.96.0.1\n  clusterIPs: [10.96.0.1, 'fd00::1']\n"
+                "  sessionAffinity: ClientIP\n  ports:\n"
+                "  - {name: http, port: 80, targetPort: 8080, appProtocol: kubernetes.io/h2c}\n"
+                "  - {name: dns, port: 53, protocol: UDP, targetPort: dns}\n  - {port: 443}\n"),
+        "Service shop/web ip=10.96.0.1 ip=fd00::1 port=http:80>8080/TCP app=kubernetes.io/h2c "
+        "port=dns:53>dns/UDP port=:443/TCP clientIP",
+        PIN_OK, NULL},
+    {"a Service without a namespace is in default",
+        "{apiVersion: v1, kind: Service, metadata: "
+        "{name: web}}",
+        "Service default/web", PIN_OK, NULL},
+    {"clusterIP None is headless", SERVICE("}\nspec: {clusterIP: None, clusterIPs: [None]}\n"),
+        "Service shop/web headless", PIN_OK, NULL},
+    {"a lone clusterIP counts", SERVICE("}\nspec: {clusterIP: 10.96.0.9}\n"),
+        "Service shop/web ip=10.96.0.9", PIN_OK, NULL},
+    {"an ExternalName has no address",
+        SERVICE("}\nspec: {type: ExternalName, externalName: "
+                "db.example.com, clusterIP: ''}\n"),
+        "Service shop/web external=db.example.com", PIN_OK, NULL},
+    {"load-balancer addresses are read and host names are not",
+        SERVICE("}\nspec: {type: LoadBalancer, publishNotReadyAddresses: true}\n"
+                "status: {loadBalancer: {ingress: [{ip: 192.0.2.7}, {hostname: lb.example}]}}\n"),
+        "Service shop/web lb=192.0.2.7 publishNotReady", PIN_OK, NULL},
+    {"a port out of range is an error with its place",
+        SERVICE("}\nspec:\n  ports:\n  - {port: 80}\n  - {port: 70000}\n"),
+        "6:12: Service shop/web: spec.ports[1].port: '70000' is out of range, use 1 to 65535",
+        PIN_EINVAL, NULL},
+    {"a missing port is an error", SERVICE("}\nspec: {ports: [{name: a}]}\n"),
+        "4:16: Service shop/web: spec.ports[0].port: is missing, use 1 to 65535", PIN_EINVAL, NULL},
+    {"an unknown protocol is an error", SERVICE("}\nspec: {ports: [{port: 1, protocol: tcp}]}\n"),
+        "4:36: Service shop/web: spec.ports[0].protocol: 'tcp' is unknown, use TCP, UDP or SCTP",
+        PIN_EINVAL, NULL},
+    {"a list where a map belongs is an error", SERVICE("}\nspec: []\n"),
+        "4:7: Service shop/web: spec: must be a map, not a list", PIN_EINVAL, NULL},
+    {"unknown fields are ignored", SERVICE("}\nspec: {colour: red}\nextra: [1, 2]\n"),
+        "Service shop/web", PIN_OK, NULL},
+    /* Identity */
+    {"an object without a name is an error", "{apiVersion: v1, kind: Service, metadata: {}}",
+        "1:43: metadata.name: is missing, every object needs a name", PIN_EINVAL, NULL},
+    {"an object without a kind is an error", "{apiVersion: v1, metadata: {name: a}}",
+        "1:1: kind: is missing, every object needs apiVersion and kind", PIN_EINVAL, NULL},
+    {"a document that is a list is an error", "- 1",
+        "1:1: an object must be a map with apiVersion and kind", PIN_EINVAL, NULL},
+    {"a name with capitals is an error", "{apiVersion: v1, kind: Node, metadata: {name: Web}}",
+        "1:47: Node Web: metadata.name: is no name, use up to 253 lower-case letters, digits, '-' "
+        "and '.'",
+        PIN_EINVAL, NULL},
+    {"a namespace with a dot is an error",
+        "{apiVersion: v1, kind: Service, metadata: {name: a, namespace: b.c}}",
+        "1:64: Service b.c/a: metadata.namespace: is no namespace, use up to 63 lower-case "
+        "letters, digits and '-'",
+        PIN_EINVAL, NULL},
+    {"other kinds are not read", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}",
+        "objects of this kind and version are not read", PIN_EUNSUPPORTED, NULL},
+    {"other groups' kinds of the same name are not read",
+        "{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: a}}",
+        "objects of this kind and version are not read", PIN_EUNSUPPORTED, NULL},
+    /* Annotations */
+    {"Cilium's annotations make a Service global",
+        ANNOTATED("service.cilium.io/global: 'true', "
+                  "service.cilium.io/affinity: local"),
+        "Service shop/web affinity=local global", PIN_OK, NULL},
+    {"shared false keeps the own pods from others",
+        ANNOTATED("service.cilium.io/global: 'true', service.cilium.io/shared: 'False'"),
+        "Service shop/web global unshared", PIN_OK, NULL},
+    {"Cilium's former names still count",
+        ANNOTATED("io.cilium/global-service: 'true', io.cilium/shared-service: 'false'"),
+        "Service shop/web global unshared", PIN_OK, NULL},
+    {"Cilium's present name goes over the former",
+        ANNOTATED("io.cilium/global-service: 'true', service.cilium.io/global: 'false'"),
+        "Service shop/web", PIN_OK, NULL},
+    {"a boolean without quotes is read in a manifest", ANNOTATED("service.cilium.io/global: true"),
+        "Service shop/web global", PIN_OK, NULL},
+    {"affinity none is none", ANNOTATED("service.cilium.io/affinity: none"),
+        "Service shop/web affinity=none", PIN_OK, NULL},
+    {"our own affinity goes over Cilium's",
+        ANNOTATED("service.cilium.io/affinity: local, pintle.dev/affinity: remote"),
+        "Service shop/web affinity=remote", PIN_OK, NULL},
+    {"our own steering is read",
+        ANNOTATED("pintle.dev/address: clusterIP, pintle.dev/answers: single, pintle.dev/ttl: 1m, "
+                  "pintle.dev/weight: '0'"),
+        "Service shop/web address=clusterIP answers=single ttl=60 weight=0", PIN_OK, NULL},
+    {"an unknown word costs a warning, not the object", ANNOTATED("pintle.dev/address: pods"),
+        "Service shop/web", PIN_OK,
+        "decode: cluster c1: Service shop/web: annotation pintle.dev/address: 'pods' cannot be "
+        "used, use auto, endpoints, clusterIP, loadBalancer or gateway; ignored"},
+    {"a weight above a million is told", ANNOTATED("pintle.dev/weight: '1000001'"),
+        "Service shop/web", PIN_OK, "pintle.dev/weight: '1000001' cannot be used"},
+    {"a TTL above an hour is told", ANNOTATED("pintle.dev/ttl: '3601'"), "Service shop/web", PIN_OK,
+        "pintle.dev/ttl: '3601' cannot be used"},
+    {"a list of clusters as affinity is told and Cilium's counts",
+        ANNOTATED("pintle.dev/affinity: 'c2,c3', service.cilium.io/affinity: local"),
+        "Service shop/web affinity=local", PIN_OK,
+        "'c2,c3' cannot be used, use local, remote or none, lists of clusters are not available"},
+    {"a later version's annotation is told", ANNOTATED("pintle.dev/stale: drop"),
+        "Service shop/web", PIN_OK, "annotation pintle.dev/stale: 'drop' cannot be used"},
+    {"the default of a later version's annotation is fine", ANNOTATED("pintle.dev/stale: keep"),
+        "Service shop/web", PIN_OK, NULL},
+    /* EndpointSlice */
+    {"ready is true when absent, serving is ready when absent",
+        SLICE("endpoints:\n- addresses: [10.1.0.1]\n- addresses: [10.1.0.2]\n  conditions: {ready: "
+              "false}\n- addresses: [10.1.0.3]\n  conditions: {ready: false, serving: true, "
+              "terminating: true}\nports:\n- {name: http, port: 8080, protocol: TCP}\n"),
+        "EndpointSlice shop/web-x of=web IPv4 [10.1.0.1 ready serving] [10.1.0.2] [10.1.0.3 "
+        "serving terminating] port=http:8080/TCP",
+        PIN_OK, NULL},
+    {"host names, pods and zones are read",
+        SLICE("endpoints:\n- addresses: [10.1.0.1, 10.1.0.2]\n  hostname: redis-0\n  zone: eu-a\n"
+              "  targetRef: {kind: Pod, name: redis-0}\n- addresses: [10.1.0.3]\n  zone: eu-a\n"
+              "  targetRef: {kind: Node, name: n1}\nports: null\n"),
+        "EndpointSlice shop/web-x of=web IPv4 [10.1.0.1 ready serving host=redis-0 pod=redis-0 "
+        "zone=eu-a] [10.1.0.2 ready serving host=redis-0 pod=redis-0 zone=eu-a] [10.1.0.3 ready "
+        "serving zone=eu-a]",
+        PIN_OK, NULL},
+    {"an imported slice names its service and cluster",
+        "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv6, metadata: "
+        "{name: "
+        "x, labels: {multicluster.kubernetes.io/service-name: web, "
+        "multicluster.kubernetes.io/source-cluster: c2}}, endpoints: [{addresses: ['fd00::5']}]}",
+        "EndpointSlice default/x import=web source=c2 IPv6 [fd00::5 ready serving]", PIN_OK, NULL},
+    {"a port without a number means any", SLICE("ports: [{name: any}]\n"),
+        "EndpointSlice shop/web-x of=web IPv4 port=any:0/TCP", PIN_OK, NULL},
+    {"a loopback address is left out and told",
+        SLICE("endpoints: [{addresses: [127.0.0.1]}, {addresses: [10.1.0.9]}]\n"),
+        "EndpointSlice shop/web-x of=web IPv4 [10.1.0.9 ready serving]", PIN_OK,
+        "EndpointSlice shop/web-x: address 127.0.0.1 is left out"},
+    {"a multicast address is left out", SLICE("endpoints: [{addresses: [224.0.0.1]}]\n"),
+        "EndpointSlice shop/web-x of=web IPv4", PIN_OK, "address 224.0.0.1 is left out"},
+    {"the unspecified address is left out", SLICE("endpoints: [{addresses: [0.0.0.0]}]\n"),
+        "EndpointSlice shop/web-x of=web IPv4", PIN_OK, "address 0.0.0.0 is left out"},
+    {"an address of the other family is an error", SLICE("endpoints: [{addresses: ['fd00::1']}]\n"),
+        "5:25: EndpointSlice shop/web-x: endpoints[0].addresses: 'fd00::1' does not fit "
+        "addressType IPv4",
+        PIN_EINVAL, NULL},
+    {"text that is no address is an error", SLICE("endpoints: [{addresses: [10.1]}]\n"),
+        "5:25: EndpointSlice shop/web-x: endpoints[0].addresses: '10.1' is no IP address",
+        PIN_EINVAL, NULL},
+    {"a hostname that is no label is an error",
+        SLICE("endpoints: [{addresses: [10.1.0.1], hostname: a.b}]\n"),
+        "5:47: EndpointSlice shop/web-x: endpoints[0].hostname: 'a.b' is no DNS label, use up to "
+        "63 lower-case letters, digits and '-'",
+        PIN_EINVAL, NULL},
+    {"slices of host names are not read",
+        "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: FQDN, metadata: "
+        "{name: x}, endpoints: [{addresses: [a.example]}]}",
+        "slices of host names are not read", PIN_EUNSUPPORTED, NULL},
+    {"a slice without a type is an error",
+        "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: x}}",
+        "EndpointSlice default/x: addressType: '' is unknown, use IPv4 or IPv6", PIN_EINVAL, NULL},
+    /* Node, Namespace */
+    {"a Node has pod ranges, addresses, zone and region",
+        "{apiVersion: v1, kind: Node, metadata: {name: n1.example, labels: "
+        "{topology.kubernetes.io/zone: eu-a, topology.kubernetes.io/region: eu}}, spec: {podCIDR: "
+        "10.10.1.0/24, podCIDRs: [10.10.1.0/24, 'fd00:10::/64']}, status: {addresses: [{type: "
+        "InternalIP, address: 192.0.2.1}, {type: Hostname, address: n1}]}}",
+        "Node /n1.example pods=10.10.1.0/24 pods=fd00:10::/64 ip=192.0.2.1 zone=eu-a region=eu",
+        PIN_OK, NULL},
+    {"a pod range that is none is an error",
+        "{apiVersion: v1, kind: Node, metadata: {name: n1}, spec: {podCIDRs: [10.10.1.0/64]}}",
+        "1:69: Node n1: spec.podCIDRs: '10.10.1.0/64' is no address range", PIN_EINVAL, NULL},
+    {"a Namespace is its name", "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}",
+        "Namespace /shop", PIN_OK, NULL},
+    /* Gateway */
+    {"a Gateway has listeners and the addresses that are addresses",
+        "{apiVersion: gateway.networking.k8s.io/v1beta1, kind: Gateway, metadata: {name: "
+        "my-hotel}, "
+        "spec: {listeners: [{name: http, port: 80, protocol: HTTP}, {name: tls, port: 443, "
+        "protocol: HTTPS, hostname: a.example}]}, status: {addresses: [{type: IPAddress, value: "
+        "192.0.2.9}, {type: Hostname, value: gw.example}, {value: 192.0.2.10}]}}",
+        "Gateway default/my-hotel ip=192.0.2.9 ip=192.0.2.10 listener=http:HTTP:80: "
+        "listener=tls:HTTPS:443:a.example",
+        PIN_OK, NULL},
+    /* HTTPRoute */
+    {"a route has parents, backends, weights and host names",
+        ROUTE(
+            "  parentRefs:\n  - {name: my-hotel, sectionName: http}\n  - {name: x, kind: Service, "
+            "group: ''}\n  hostnames: [a.example.com]\n  rules:\n  - backendRefs:\n    - {name: "
+            "inventory-ver1, port: 80, weight: 10}\n    - {name: inventory-ver2, group: "
+            "application-networking.k8s.aws, kind: ServiceImport, weight: 90}\n"),
+        "HTTPRoute default/inventory parent=default/my-hotel section=http {service "
+        "default/inventory-ver1:80 w=10 aws default/inventory-ver2:0 w=90} host=a.example.com",
+        PIN_OK, NULL},
+    {"an import of each group is told from the other",
+        ROUTE(
+            "  rules:\n  - backendRefs:\n    - {name: a, group: multicluster.x-k8s.io, kind: "
+            "ServiceImport, namespace: other}\n    - {name: b, kind: ServiceImport}\n    - {name: "
+            "c, group: example.com, kind: Bucket}\n"),
+        "HTTPRoute default/inventory {import other/a:0 w=1 aws default/b:0 w=1 other default/c:0 "
+        "w=1}",
+        PIN_OK, NULL},
+    {"the prefix / that API servers write is no match",
+        ROUTE("  rules:\n  - matches: [{path: {type: PathPrefix, value: /}}]\n" BACKENDS),
+        "HTTPRoute default/inventory {service default/inventory-ver1:80 w=10}", PIN_OK, NULL},
+    {"another path is an L7 match",
+        ROUTE("  rules:\n  - matches: [{path: {value: /parking}}]\n" BACKENDS),
+        "HTTPRoute default/inventory {l7 service default/inventory-ver1:80 w=10}", PIN_OK, NULL},
+    {"the exact path / is an L7 match",
+        ROUTE("  rules:\n  - matches: [{path: {type: Exact, value: /}}]\n" BACKENDS),
+        "HTTPRoute default/inventory {l7 service default/inventory-ver1:80 w=10}", PIN_OK, NULL},
+    {"a header beside the prefix / is an L7 match",
+        ROUTE("  rules:\n  - matches: [{path: {type: PathPrefix, value: /}, headers: [{name: v, "
+              "value: '2'}]}]\n" BACKENDS),
+        "HTTPRoute default/inventory {l7 service default/inventory-ver1:80 w=10}", PIN_OK, NULL},
+    {"a method is an L7 match", ROUTE("  rules:\n  - matches: [{method: GET}]\n" BACKENDS),
+        "HTTPRoute default/inventory {l7 service default/inventory-ver1:80 w=10}", PIN_OK, NULL},
+    {"an alternative that catches all leaves no L7 match",
+        ROUTE("  rules:\n  - matches: [{path: {value: /a}}, {path: {value: /}}]\n" BACKENDS),
+        "HTTPRoute default/inventory {service default/inventory-ver1:80 w=10}", PIN_OK, NULL},
+    {"weight 0 and the largest weight are fine",
+        ROUTE("  rules:\n  - backendRefs: [{name: a, weight: 0}, {name: b, weight: 1000000}]\n"),
+        "HTTPRoute default/inventory {service default/a:0 w=0 service default/b:0 w=1000000}",
+        PIN_OK, NULL},
+    {"a weight above a million names its backend",
+        ROUTE("  rules:\n  - backendRefs:\n    - {name: a}\n    - {name: b, weight: 1000001}\n"),
+        "8:25: HTTPRoute default/inventory: spec.rules[0].backendRefs[1].weight: Service 'b' has "
+        "weight '1000001', use a whole number from 0 to 1000000",
+        PIN_EINVAL, NULL},
+    {"a negative weight names its backend",
+        ROUTE("  rules:\n  - backendRefs:\n    - {name: a, weight: -1}\n"),
+        "7:25: HTTPRoute default/inventory: spec.rules[0].backendRefs[0].weight: Service 'a' has "
+        "weight '-1', use a whole number from 0 to 1000000",
+        PIN_EINVAL, NULL},
+    {"a backend without a name is an error", ROUTE("  rules:\n  - backendRefs: [{port: 80}]\n"),
+        "6:19: HTTPRoute default/inventory: spec.rules[0].backendRefs[0].name: is missing",
+        PIN_EINVAL, NULL},
+    /* MCS */
+    {"an export of v1alpha1 is its name",
+        "{apiVersion: multicluster.x-k8s.io/v1alpha1, kind: ServiceExport, metadata: {name: a}}",
+        "ServiceExport default/a", PIN_OK, NULL},
+    {"an import has addresses, ports and a type",
+        "{apiVersion: multicluster.x-k8s.io/v1beta1, kind: ServiceImport, metadata: {name: a}, "
+        "spec: {type: ClusterSetIP, ips: [10.42.0.1], ports: [{name: http, port: 80}], "
+        "sessionAffinity: ClientIP}}",
+        "ServiceImport default/a ip=10.42.0.1 port=http:80/TCP clientIP", PIN_OK, NULL},
+    {"an import can be headless",
+        "{apiVersion: multicluster.x-k8s.io/v1alpha1, kind: ServiceImport, metadata: {name: a}, "
+        "spec: {type: Headless, ports: []}}",
+        "ServiceImport default/a headless", PIN_OK, NULL},
+    /* AWS */
+    {"an AWS export has ports from its annotation",
+        "{apiVersion: application-networking.k8s.aws/v1alpha1, kind: ServiceExport, metadata: "
+        "{name: a, annotations: {application-networking.k8s.aws/port: '9200, 80', "
+        "application-networking.k8s.aws/service-name: checkout, "
+        "application-networking.k8s.aws/federation: amazon-vpc-lattice}}}",
+        "AWSServiceExport default/a port=9200 port=80 service=checkout", PIN_OK, NULL},
+    {"exportedPorts go over the annotation",
+        "{apiVersion: application-networking.k8s.aws/v1alpha1, kind: ServiceExport, metadata: "
+        "{name: a, annotations: {application-networking.k8s.aws/port: '9200'}}, spec: "
+        "{exportedPorts: [{port: 443, routeType: HTTP}]}}",
+        "AWSServiceExport default/a port=443", PIN_OK, NULL},
+    {"a port that is none is told and left out",
+        "{apiVersion: application-networking.k8s.aws/v1alpha1, kind: ServiceExport, metadata: "
+        "{name: a, annotations: {application-networking.k8s.aws/port: '80,http'}}}",
+        "AWSServiceExport default/a port=80", PIN_OK,
+        "application-networking.k8s.aws/port: '80,http' cannot be used, use ports from 1 to 65535"},
+    {"an AWS import is narrowed by annotations",
+        "{apiVersion: application-networking.k8s.aws/v1alpha1, kind: ServiceImport, metadata: "
+        "{name: a, annotations: {application-networking.k8s.aws/export-name: b, "
+        "application-networking.k8s.aws/aws-eks-cluster-name: c2, "
+        "application-networking.k8s.aws/aws-vpc: net-b}}, spec: {type: ClusterSetIP}}",
+        "AWSServiceImport default/a export=b cluster=c2 network=net-b", PIN_OK, NULL},
+};
+
+/* The warnings of one decode, one a line. */
+static struct pin_text logged;
+
+static void keep_log(enum pin_log_level level, const char *line, void *arg)
+{
+    (void)level;
+    (void)arg;
+    pin_text_puts(&logged, line);
+}
+
+static void check_result(const struct decode_case *c, enum pin_err err, struct pin_object *object,
+    const struct pin_why *why)
+{
+    struct pin_text shown = {0};
+    assert_int_equal(err, c->want_err);
+    if (err == PIN_OK) {
+        show_object(&shown, object);
+    } else {
+        pin_text_puts(&shown, why->text);
+    }
+    assert_string_equal(pin_text_get(&shown), c->want);
+    pin_text_done(&shown);
+    pin_object_free(object);
+}
+
+static void test_case(void **state)
+{
+    const struct decode_case *c = *state;
+    struct pin_tree *docs = NULL;
+    struct pin_object *object = NULL;
+    struct pin_why why = {0};
+    struct pin_arena *arena = pin_arena_new("test", ARENA_BYTES);
+    assert_int_equal(pin_yaml_parse(c->text, strlen(c->text), arena, &docs, &why), PIN_OK);
+    pin_log_set_sink(keep_log, NULL);
+    enum pin_err err = pin_decode_as(NULL, "cluster c1", docs->first, &object, &why);
+    pin_log_set_sink(NULL, NULL);
+    pin_arena_free(arena); /* the object stands alone */
+    check_result(c, err, object, &why);
+    if (c->want_log == NULL) {
+        assert_string_equal(pin_text_get(&logged), "");
+    } else {
+        assert_non_null(strstr(pin_text_get(&logged), c->want_log));
+    }
+    pin_text_done(&logged);
+}
+
+/* As an API server writes it: JSON, no kind in the item, managed fields, numbers for ports. */
+static void test_an_item_of_a_list_needs_no_kind(void **state)
+{
+    static const char item[] =
+        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"0f\",\"resourceVersion\":"
+        "\"812\",\"creationTimestamp\":\"2026-11-21T03:04:05Z\",\"annotations\":{"
+        "\"endpoints.kubernetes.io/last-change-trigger-time\":\"2026-11-21T03:04:06.5Z\"},"
+        "\"managedFields\":[{\"manager\":\"kubectl\",\"fieldsV1\":{\"f:spec\":{}}}]},\"spec\":{"
+        "\"ports\":[{\"name\":\"http\",\"protocol\":\"TCP\",\"port\":80,\"targetPort\":8090}],"
+        "\"clusterIP\":\"10.96.1.2\",\"clusterIPs\":[\"10.96.1.2\"],\"type\":\"ClusterIP\","
+        "\"sessionAffinity\":\"None\"},\"status\":{\"loadBalancer\":{}}}";
+    struct pin_tree *tree = NULL;
+    struct pin_object *object = NULL;
+    struct pin_text shown = {0};
+    struct pin_arena *arena = pin_arena_new("test", ARENA_BYTES);
+    (void)state;
+    assert_int_equal(pin_json_parse(item, sizeof(item) - 1, arena, &tree, NULL), PIN_OK);
+    assert_int_equal(
+        pin_decode_as(pin_decode_row(PIN_KIND_SERVICE), "c1", tree, &object, NULL), PIN_OK);
+    pin_arena_free(arena);
+    show_object(&shown, object);
+    assert_string_equal(
+        pin_text_get(&shown), "Service shop/web ip=10.96.1.2 port=http:80>8090/TCP");
+    assert_int_equal(object->created_s, 1795230245);
+    assert_int_equal(object->trigger_wall_ms, 1795230246500);
+    pin_text_done(&shown);
+    pin_object_free(object);
+}
+
+static void test_an_api_object_that_is_wrong_is_named_without_a_line(void **state)
+{
+    static const char item[] = "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\"},"
+                               "\"spec\":{\"ports\":[{\"port\":0}]}}";
+    struct pin_tree *tree = NULL;
+    struct pin_object *object = NULL;
+    struct pin_why why = {0};
+    struct pin_arena *arena = pin_arena_new("test", ARENA_BYTES);
+    (void)state;
+    assert_int_equal(pin_json_parse(item, sizeof(item) - 1, arena, &tree, NULL), PIN_OK);
+    assert_int_equal(
+        pin_decode_as(pin_decode_row(PIN_KIND_SERVICE), "c1", tree, &object, &why), PIN_EINVAL);
+    assert_string_equal(
+        why.text, "Service shop/web: spec.ports[0].port: '0' is out of range, use 1 to 65535");
+    pin_arena_free(arena);
+}
+
+/* Every address is in the object, and the object's own guess of its size was enough. */
+static void test_a_slice_of_a_thousand_endpoints_is_read_whole(void **state)
+{
+    struct pin_text text = {0};
+    struct pin_tree *tree = NULL;
+    struct pin_object *object = NULL;
+    struct pin_arena *arena = pin_arena_new("test", ARENA_BYTES);
+    (void)state;
+    pin_text_puts(&text, "{\"metadata\":{\"name\":\"s\"},\"addressType\":\"IPv4\",\"endpoints\":[");
+    for (int i = 0; i < 1000; i++) {
+        pin_text_putf(&text,
+            "%s{\"addresses\":[\"10.1.%d.%d\"],\"zone\":\"z%d\",\"targetRef\":{\"kind\":\"Pod\","
+            "\"name\":\"pod-%d\"}}",
+            i > 0 ? "," : "", i / 256, i % 256, i % 3, i);
+    }
+    pin_text_puts(&text, "]}");
+    assert_int_equal(pin_json_parse(text.ptr, text.len, arena, &tree, NULL), PIN_OK);
+    assert_int_equal(
+        pin_decode_as(pin_decode_row(PIN_KIND_ENDPOINT_SLICE), "c1", tree, &object, NULL), PIN_OK);
+    const struct pin_slice_body *body = &object->as.slice;
+    assert_int_equal(body->n_endpoints, 1000);
+    assert_int_equal(body->endpoints[999].ip.bytes[3], 999 % 256);
+    assert_string_equal(body->endpoints[999].pod, "pod-999");
+    assert_ptr_equal(body->endpoints[3].zone, body->endpoints[0].zone);
+    pin_object_free(object);
+    pin_arena_free(arena);
+    pin_text_done(&text);
+}
+
+static void test_the_key_alone_can_be_read(void **state)
+{
+    static const char item[] = "{\"kind\":\"Node\",\"metadata\":{\"name\":\"n1\"},\"spec\":17}";
+    struct pin_object_key key;
+    struct pin_tree *tree = NULL;
+    struct pin_arena *arena = pin_arena_new("test", ARENA_BYTES);
+    (void)state;
+    assert_int_equal(pin_json_parse(item, sizeof(item) - 1, arena, &tree, NULL), PIN_OK);
+    assert_int_equal(pin_decode_key(pin_decode_row(PIN_KIND_NODE), tree, &key, NULL), PIN_OK);
+    assert_string_equal(key.namespace_name, "");
+    assert_string_equal(key.name, "n1");
+    pin_arena_free(arena);
+}
+
+static void test_every_row_is_found_by_what_it_says(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        const struct pin_kind_row *row = pin_decode_row((enum pin_kind)kind);
+        char api_version[128];
+        assert_int_equal(row->kind, kind);
+        for (size_t i = 0; i < PIN_KIND_VERSIONS_MAX && row->versions[i] != NULL; i++) {
+            (void)snprintf(api_version, sizeof(api_version), "%s%s%s", row->group,
+                row->group[0] != '\0' ? "/" : "", row->versions[i]);
+            assert_ptr_equal(pin_decode_find(api_version, row->kind_text), row);
+        }
+    }
+    assert_null(pin_decode_find("v2", "Service"));
+    assert_null(pin_decode_find("/v1", "HTTPRoute"));
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[N_ELEMS(cases) + 5] = {
+        cmocka_unit_test(test_an_item_of_a_list_needs_no_kind),
+        cmocka_unit_test(test_an_api_object_that_is_wrong_is_named_without_a_line),
+        cmocka_unit_test(test_a_slice_of_a_thousand_endpoints_is_read_whole),
+        cmocka_unit_test(test_the_key_alone_can_be_read),
+        cmocka_unit_test(test_every_row_is_found_by_what_it_says),
+    };
+    for (size_t i = 0; i < N_ELEMS(cases); i++) {
+        tests[5 + i] = (struct CMUnitTest){
+            .name = cases[i].name, .test_func = test_case, .initial_state = &cases[i]};
+    }
+    return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
+}
