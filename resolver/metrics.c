@@ -58,7 +58,7 @@ static void put_dns(struct pin_text *text, const struct pin_stats_sum *sum)
     family(text, "pintle_dns_events_total", "counter",
         "What else happened to DNS messages and streams.");
 #define X(name, help)                                                                              \
-    pin_text_putf(text, "pintle_dns_events_total{event=\"%s\"} %llu\n", #name + 2,                 \
+    pin_text_putf(text, "pintle_dns_events_total{event=\"%s\"} %llu\n", &#name[2],                 \
         (unsigned long long)sum->name);
     PIN_STAT_EVENT_MAP(X)
 #undef X

@@ -104,7 +104,7 @@ void pin_source_set_trouble(struct pin_source *self, struct pin_trouble *slot, i
 
 /** The same with a list of arguments. */
 void pin_source_set_trouble_v(struct pin_source *self, struct pin_trouble *slot, int code,
-    const char *hint, const char *fmt, va_list args);
+    const char *hint, const char *fmt, va_list args) PIN_PRINTF(5, 0);
 
 struct pin_http;
 struct pin_arena;
