@@ -64,16 +64,20 @@ struct pin_admin {
 
 /* --- Connections --------------------------------------------------------------------------- */
 
-/* evhttp freed the bufferevent, so the connection is closed. */
-static void on_closed(void *arg)
+/* evhttp takes its callbacks off a bufferevent when it frees it; ours keeps it alive until then. */
+static bool is_closed(const struct connection *connection)
 {
-    struct connection *connection = arg;
-    struct pin_admin *admin = connection->admin;
+    bufferevent_data_cb on_read = NULL;
+    bufferevent_data_cb on_write = NULL;
+    bufferevent_event_cb on_event = NULL;
+    bufferevent_getcb(connection->bev, &on_read, &on_write, &on_event, NULL);
+    return on_read == NULL && on_write == NULL && on_event == NULL;
+}
 
-    if (admin == NULL) { /* after pin_admin_stop() */
-        free(connection);
-        return;
-    }
+/* Drops our reference, the last one of a closed connection, and with it the descriptor. */
+static void connection_free(struct connection *connection)
+{
+    struct pin_admin *admin = connection->admin;
     if (connection->previous != NULL) {
         connection->previous->next = connection->next;
     } else {
@@ -82,46 +86,68 @@ static void on_closed(void *arg)
     if (connection->next != NULL) {
         connection->next->previous = connection->previous;
     }
+    (void)bufferevent_decref(connection->bev);
     free(connection);
-    if (admin->n_connections-- == CONNECTIONS_MAX) {
+    admin->n_connections--;
+}
+
+/*
+ * Forgets what was closed and ends what takes too long: evhttp's own timeouts start over with each
+ * byte, these do not.
+ */
+static void sweep(struct pin_admin *admin)
+{
+    int64_t now_ms = pin_clock_mono_ms();
+    for (struct connection *c = admin->connections, *next = NULL; c != NULL; c = next) {
+        next = c->next;
+        if (is_closed(c)) {
+            connection_free(c);
+            continue;
+        }
+        bool is_sending = evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+        int64_t allowed_ms = is_sending ? REPLY_MAX_MS : TIMEOUT_S * 1000;
+        if (!c->is_busy && now_ms - c->since_ms > allowed_ms) {
+            /* The loop sees the end of the stream and evhttp cleans up. */
+            (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+        }
+    }
+    if (admin->n_connections < CONNECTIONS_MAX) {
         (void)evconnlistener_enable(admin->listener);
     }
 }
 
+static void on_sweep(void *arg)
+{
+    sweep(arg);
+}
+
 /*
- * evhttp asks for the bufferevent of a connection it accepted. A filter that filters nothing tells
- * when it is freed, which evhttp itself does not; that is how connections are counted.
+ * evhttp asks for the bufferevent of a connection it accepted. A reference of our own tells later
+ * whether it is still open, which evhttp does not; that is how connections are counted.
  */
 static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
     struct pin_admin *admin = arg;
     struct connection *connection = calloc(1, sizeof(*connection));
-    struct bufferevent *socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (connection == NULL || socket == NULL) {
-        goto fail;
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (connection == NULL || bev == NULL) {
+        free(connection);
+        return bev; /* not counted; without one evhttp makes its own */
     }
-    connection->bev =
-        bufferevent_filter_new(socket, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, on_closed, connection);
-    if (connection->bev == NULL) {
-        goto fail;
+    if (admin->n_connections + 1 >= CONNECTIONS_MAX) {
+        sweep(admin);
     }
-    connection->admin = admin;
-    connection->since_ms = pin_clock_mono_ms();
-    connection->next = admin->connections;
+    bufferevent_incref(bev);
+    *connection = (struct connection){
+        .admin = admin, .bev = bev, .since_ms = pin_clock_mono_ms(), .next = admin->connections};
     if (admin->connections != NULL) {
         admin->connections->previous = connection;
     }
     admin->connections = connection;
-    if (++admin->n_connections == CONNECTIONS_MAX) {
+    if (++admin->n_connections >= CONNECTIONS_MAX) {
         (void)evconnlistener_disable(admin->listener); /* the rest waits in the kernel */
     }
-    return connection->bev;
-fail:
-    if (socket != NULL) {
-        bufferevent_free(socket);
-    }
-    free(connection);
-    return NULL; /* evhttp makes a plain one */
+    return bev;
 }
 
 static struct connection *connection_of(struct pin_admin *admin, struct evhttp_request *http)
@@ -133,22 +159,6 @@ static struct connection *connection_of(struct pin_admin *admin, struct evhttp_r
         connection = connection->next;
     }
     return connection;
-}
-
-/* evhttp's own timeouts start over with each byte; these do not. */
-static void on_sweep(void *arg)
-{
-    struct pin_admin *admin = arg;
-    int64_t now_ms = pin_clock_mono_ms();
-    for (struct connection *c = admin->connections; c != NULL; c = c->next) {
-        struct evbuffer *output = bufferevent_get_output(bufferevent_get_underlying(c->bev));
-        bool is_sending = evbuffer_get_length(output) > 0;
-        int64_t allowed_ms = is_sending ? REPLY_MAX_MS : TIMEOUT_S * 1000;
-        if (!c->is_busy && now_ms - c->since_ms > allowed_ms) {
-            /* The loop sees the end of the stream and evhttp cleans up. */
-            (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
-        }
-    }
 }
 
 /* --- Requests ------------------------------------------------------------------------------ */
@@ -423,11 +433,11 @@ void pin_admin_stop(struct pin_admin *admin)
             evhttp_connection_set_closecb(evcon, NULL, NULL);
         }
     }
-    for (struct connection *c = admin->connections; c != NULL; c = c->next) {
-        c->admin = NULL; /* on_closed() comes later, with the loop's last breath */
-    }
     if (admin->http != NULL) {
         evhttp_free(admin->http); /* closes all connections */
+    }
+    while (admin->connections != NULL) {
+        connection_free(admin->connections);
     }
     while (admin->requests != NULL) {
         request_free(admin->requests);
