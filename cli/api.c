@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The daemon's admin API over HTTP. */
+
+#include "cli/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <curl/curl.h>
+
+#include "pintle/base/json.h"
+
+#define BODY_MAX_BYTES  ((size_t)256 << 20)
+#define ARENA_MAX_BYTES ((size_t)1 << 30)
+#define CONNECT_MS      3000L
+#define TOTAL_MS        15000L
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct pin_text *body = arg;
+    if (body->len + size * n > BODY_MAX_BYTES) {
+        return 0; /* curl gives up */
+    }
+    pin_text_putn(body, data, size * n);
+    return body->failed ? 0 : size * n;
+}
+
+static enum pin_err explain_failure(CURLcode code, const char *admin, struct pin_why *why)
+{
+    switch (code) {
+    case CURLE_COULDNT_CONNECT:
+        return pin_why_set(why, PIN_ECLOSED,
+            "nobody listens on http://%s: is pintled running? (--admin ADDR:PORT says where)",
+            admin);
+    case CURLE_OPERATION_TIMEDOUT:
+        return pin_why_set(why, PIN_ETIMEOUT, "http://%s does not answer", admin);
+    case CURLE_OUT_OF_MEMORY:
+        return pin_why_set(why, PIN_ENOMEM, "http://%s", admin);
+    default:
+        return pin_why_set(why, PIN_EIO, "http://%s: %s", admin, curl_easy_strerror(code));
+    }
+}
+
+/* All options that matter; false when one is refused. */
+static bool set_options(CURL *curl, const char *url, struct pin_text *body)
+{
+    return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TOTAL_MS) == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK;
+}
+
+static enum pin_err parse_body(struct pin_api_reply *reply, struct pin_why *why)
+{
+    reply->arena = pin_arena_new("reply", ARENA_MAX_BYTES);
+    if (reply->arena == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "the reply");
+    }
+    enum pin_err err = pin_json_parse(
+        pin_text_get(&reply->body), reply->body.len, reply->arena, &reply->tree, why);
+    if (err != PIN_OK) {
+        pin_why_wrap(why, "the reply is not what a pintled would say");
+    }
+    return err;
+}
+
+enum pin_err pin_api_get(
+    const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why)
+{
+    struct pin_api_reply reply = {0};
+    struct pin_text url = {0};
+    enum pin_err err = PIN_ENOMEM;
+    long status = 0;
+
+    CURL *curl = curl_easy_init();
+    pin_text_putf(&url, "http://%s%s", admin, path);
+    if (curl == NULL || url.failed || !set_options(curl, url.ptr, &reply.body)) {
+        err = pin_why_set(why, PIN_ENOMEM, "http://%s", admin);
+        goto out;
+    }
+    CURLcode code = curl_easy_perform(curl);
+    if (code != CURLE_OK) {
+        err = explain_failure(code, admin, why);
+        goto out;
+    }
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    reply.status = (int)status;
+    err = parse_body(&reply, why);
+    if (err == PIN_OK) {
+        *ret_reply = reply;
+        reply = (struct pin_api_reply){0};
+    }
+out:
+    pin_api_reply_done(&reply);
+    pin_text_done(&url);
+    curl_easy_cleanup(curl);
+    return err;
+}
+
+void pin_api_reply_done(struct pin_api_reply *reply)
+{
+    pin_text_done(&reply->body);
+    pin_arena_free(reply->arena);
+    *reply = (struct pin_api_reply){0};
+}
+
+void pin_api_put_escaped(struct pin_text *text, const char *value)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (const char *c = value; *c != '\0'; c++) {
+        bool is_plain = false;
+        for (const char *p = plain; *p != '\0' && !is_plain; p++) {
+            is_plain = *p == *c;
+        }
+        if (is_plain) {
+            pin_text_putc(text, *c);
+        } else {
+            pin_text_putf(text, "%%%02X", (unsigned)(unsigned char)*c);
+        }
+    }
+}
+
+enum pin_ctl_exit pin_api_fetch(
+    const struct pin_ctl *ctl, const char *path, struct pin_api_reply *ret_reply)
+{
+    struct pin_why why = {0};
+    enum pin_err err = pin_api_get(ctl->admin, path, ret_reply, &why);
+    if (err != PIN_OK) {
+        (void)fprintf(stderr, "pintlectl: %s\n", why.text);
+        return err == PIN_ECLOSED    ? PIN_CTL_NOT_RUNNING
+               : err == PIN_ETIMEOUT ? PIN_CTL_TIMED_OUT
+                                     : PIN_CTL_FAILED;
+    }
+    if (ret_reply->status == 200) {
+        return PIN_CTL_OK;
+    }
+    (void)fprintf(stderr, "pintlectl: %s\n",
+        pin_tree_string(ret_reply->tree, "error", "the daemon refuses, and does not say why"));
+    switch (ret_reply->status) {
+    case 400:
+        return PIN_CTL_USAGE;
+    case 401:
+    case 403:
+        return PIN_CTL_NOT_PERMITTED;
+    default:
+        return PIN_CTL_FAILED;
+    }
+}

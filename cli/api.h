@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * The daemon's admin API over HTTP; the one door to libcurl in this room. Blocking.
+ */
+
+#include "pintle/base/arena.h"
+#include "pintle/base/text.h"
+#include "pintle/base/tree.h"
+
+#include "cli/ctl.h"
+
+/** What came back. A zeroed one is empty. */
+struct pin_api_reply {
+    int status;           /**< HTTP. */
+    struct pin_text body; /**< As received. */
+    struct pin_arena *arena;
+    struct pin_tree *tree; /**< The body as a tree, when it is JSON. */
+};
+
+/**
+ * Asks for a path. PIN_ECLOSED: nobody listens; PIN_ETIMEOUT, PIN_EIO, PIN_EPARSE, PIN_ENOMEM.
+ * An HTTP error is PIN_OK with that status.
+ *
+ * @param path  With its query; starts with '/'.
+ */
+enum pin_err pin_api_get(
+    const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why);
+
+/** Frees what a reply holds. */
+void pin_api_reply_done(struct pin_api_reply *reply);
+
+/** Appends `value` with everything escaped that means something in a query. */
+void pin_api_put_escaped(struct pin_text *text, const char *value);
+
+/**
+ * Asks, and complains on standard error when there is no good answer.
+ * PIN_CTL_OK: *ret_reply is JSON with status 200. The caller frees the reply either way.
+ */
+enum pin_ctl_exit pin_api_fetch(
+    const struct pin_ctl *ctl, const char *path, struct pin_api_reply *ret_reply);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The command line of pintlectl: commands, flags, help. */
+
+#include "cli/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/macros.h"
+#include "pintle/version.h"
+
+#include "cli/api.h"
+#include "cli/emit.h"
+
+#define ADMIN_DEFAULT   "127.0.0.1:9153"
+#define WAIT_DEFAULT_MS ((uint64_t)5 * 60 * 1000)
+
+static enum pin_ctl_exit run_help(const struct pin_ctl *ctl)
+{
+    struct pin_text text = {0};
+    (void)ctl;
+    pin_ctl_help(&text);
+    (void)fputs(pin_text_get(&text), stdout);
+    pin_text_done(&text);
+    return PIN_CTL_OK;
+}
+
+/* The daemon's version too, where one runs. */
+static enum pin_ctl_exit run_version(const struct pin_ctl *ctl)
+{
+    struct pin_api_reply reply = {0};
+    const char *daemon = NULL;
+    if (pin_api_get(ctl->admin, "/api/v1/status", &reply, NULL) == PIN_OK) {
+        daemon = pin_tree_string(reply.tree, "version", NULL);
+    }
+    switch (ctl->output) {
+    case PIN_CTL_JSON:
+        (void)printf(daemon == NULL ? "{\"client\":\"%s\",\"daemon\":null}\n"
+                                    : "{\"client\":\"%s\",\"daemon\":\"%s\"}\n",
+            PIN_VERSION, daemon);
+        break;
+    case PIN_CTL_YAML:
+        (void)printf("client: \"%s\"\ndaemon: %s%s%s\n", PIN_VERSION, daemon == NULL ? "" : "\"",
+            daemon == NULL ? "null" : daemon, daemon == NULL ? "" : "\"");
+        break;
+    case PIN_CTL_TABLE:
+        (void)printf(
+            "pintlectl %s\npintled   %s\n", PIN_VERSION, daemon == NULL ? "not running" : daemon);
+        break;
+    }
+    pin_api_reply_done(&reply);
+    return PIN_CTL_OK;
+}
+
+const struct pin_ctl_command pin_ctl_commands[] = {
+    {"status", "[--wait] [--wait-duration 5m]", "the daemon, its clusters and what is wrong", 0, 0,
+        pin_ctl_status},
+    {"names list", "", "assigned names and the routes they belong to", 0, 0, pin_ctl_names},
+    {"explain", "NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]]", "who gets which address, and why", 1,
+        2, pin_ctl_explain},
+    {"version", "", "versions of pintlectl and of the daemon", 0, 0, run_version},
+    {"help", "", "this text", 0, 0, run_help},
+};
+const size_t pin_ctl_n_commands = N_ELEMS(pin_ctl_commands);
+
+void pin_ctl_help(struct pin_text *text)
+{
+    pin_text_puts(text, "pintlectl looks into a running pintled.\n\nCommands:\n");
+    for (size_t i = 0; i < pin_ctl_n_commands; i++) {
+        const struct pin_ctl_command *command = &pin_ctl_commands[i];
+        size_t before = text->len;
+        pin_text_putf(text, "  pintlectl %s %s", command->name, command->arguments);
+        int used = (int)(text->len - before);
+        pin_text_putf(text, "%*s%s\n", used < 68 ? 68 - used : 1, "", command->help);
+    }
+    pin_text_puts(text,
+        "\nOptions:\n"
+        "  --admin ADDR:PORT            where the daemon's admin side is (default " ADMIN_DEFAULT
+        ")\n"
+        "  -o, --output FORMAT          table, json or yaml\n"
+        "  --no-headers                 no line of headings\n"
+        "  --color WHEN                 auto, always or never; NO_COLOR is obeyed\n"
+        "\nExit codes: 0 ok, 1 failed, 2 usage, 3 daemon not running, 4 timed out, 5 not "
+        "permitted\n");
+}
+
+/* --- Flags ---------------------------------------------------------------------------------- */
+
+/* The value of "--name value" or "--name=value" at *i; NULL after an error. */
+static const char *value_of(
+    int argc, char *const *argv, int *i, size_t name_len, struct pin_why *why)
+{
+    if (argv[*i][name_len] == '=') {
+        return argv[*i] + name_len + 1;
+    }
+    if (*i + 1 >= argc) {
+        (void)pin_why_set(why, PIN_EINVAL, "%s wants a value", argv[*i]);
+        return NULL;
+    }
+    return argv[++*i];
+}
+
+static bool set_output(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+{
+    static const char *const names[] = {
+        [PIN_CTL_TABLE] = "table", [PIN_CTL_JSON] = "json", [PIN_CTL_YAML] = "yaml"};
+    for (size_t i = 0; i < N_ELEMS(names); i++) {
+        if (strcmp(names[i], value) == 0) {
+            ctl->output = (enum pin_ctl_output)i;
+            return true;
+        }
+    }
+    (void)pin_why_set(why, PIN_EINVAL, "-o: \"%s\" is not one of table, json, yaml", value);
+    return false;
+}
+
+static bool set_color(struct pin_ctl *ctl, const char *value, bool is_terminal, struct pin_why *why)
+{
+    const char *no_color = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    const char *term = getenv("TERM");         /* NOLINT(concurrency-mt-unsafe): one thread */
+    if (strcmp(value, "always") == 0) {
+        ctl->has_color = true;
+    } else if (strcmp(value, "never") == 0) {
+        ctl->has_color = false;
+    } else if (strcmp(value, "auto") == 0) {
+        ctl->has_color = is_terminal && (no_color == NULL || no_color[0] == '\0') && term != NULL
+                         && strcmp(term, "dumb") != 0;
+    } else {
+        (void)pin_why_set(
+            why, PIN_EINVAL, "--color: \"%s\" is not one of auto, always, never", value);
+        return false;
+    }
+    return true;
+}
+
+static bool set_wait(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+{
+    ctl->wait = true;
+    if (!pin_duration_parse(value, &ctl->wait_ms)) {
+        (void)pin_why_set(
+            why, PIN_EINVAL, "--wait-duration: \"%s\" is no duration such as 5m", value);
+        return false;
+    }
+    return true;
+}
+
+/* A flag that has a value; false after an error. *ret_known: whether it is one of these. */
+static bool read_valued(struct pin_ctl *ctl, int argc, char *const *argv, int *i, bool is_terminal,
+    bool *ret_known, struct pin_why *why)
+{
+    static const char *const names[] = {
+        "--admin", "--output", "-o", "--color", "--wait-duration", "--from"};
+    const char *word = argv[*i];
+    size_t which = 0;
+    size_t len = 0;
+    for (; which < N_ELEMS(names); which++) {
+        len = strlen(names[which]);
+        if (strncmp(word, names[which], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
+            break;
+        }
+    }
+    *ret_known = which < N_ELEMS(names);
+    if (!*ret_known) {
+        return true;
+    }
+    const char *value = value_of(argc, argv, i, len, why);
+    if (value == NULL) {
+        return false;
+    }
+    switch (which) {
+    case 0:
+        ctl->admin = value;
+        return true;
+    case 1:
+    case 2:
+        return set_output(ctl, value, why);
+    case 3:
+        return set_color(ctl, value, is_terminal, why);
+    case 4:
+        return set_wait(ctl, value, why);
+    default:
+        ctl->from = value;
+        return true;
+    }
+}
+
+/* A flag without a value; false when it is none. */
+static bool read_switch(struct pin_ctl *ctl, const char *word, bool *ret_help)
+{
+    if (strcmp(word, "--wait") == 0) {
+        ctl->wait = true;
+    } else if (strcmp(word, "--no-headers") == 0) {
+        ctl->no_headers = true;
+    } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        *ret_help = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* --- Commands ------------------------------------------------------------------------------- */
+
+/* Takes the words of the command's name off the front; NULL when it is none. */
+static const struct pin_ctl_command *take_command(struct pin_ctl *ctl)
+{
+    for (size_t i = 0; i < pin_ctl_n_commands; i++) {
+        char name[64];
+        const char *second = strchr(pin_ctl_commands[i].name, ' ');
+        size_t n_taken = second == NULL ? 1 : 2;
+        if (ctl->n_words < n_taken) {
+            continue;
+        }
+        (void)snprintf(name, sizeof(name), "%s%s%s", ctl->words[0], n_taken == 2 ? " " : "",
+            n_taken == 2 ? ctl->words[1] : "");
+        if (strcmp(name, pin_ctl_commands[i].name) == 0) {
+            ctl->n_words -= n_taken;
+            memmove(ctl->words, ctl->words + n_taken, ctl->n_words * sizeof(ctl->words[0]));
+            return &pin_ctl_commands[i];
+        }
+    }
+    return NULL;
+}
+
+static enum pin_err choose_command(struct pin_ctl *ctl, struct pin_why *why)
+{
+    if (ctl->n_words == 0) {
+        return pin_why_set(why, PIN_EINVAL, "say a command");
+    }
+    ctl->command = take_command(ctl);
+    if (ctl->command == NULL) {
+        return pin_why_set(why, PIN_EINVAL, "unknown command \"%s%s%s\"", ctl->words[0],
+            ctl->n_words > 1 ? " " : "", ctl->n_words > 1 ? ctl->words[1] : "");
+    }
+    if (ctl->n_words < ctl->command->n_words_min || ctl->n_words > ctl->command->n_words_max) {
+        return pin_why_set(
+            why, PIN_EINVAL, "use: pintlectl %s %s", ctl->command->name, ctl->command->arguments);
+    }
+    bool is_status = ctl->command->run == pin_ctl_status;
+    if (ctl->wait && !is_status) {
+        return pin_why_set(why, PIN_EINVAL, "--wait goes with status");
+    }
+    if (ctl->from != NULL && ctl->command->run != pin_ctl_explain) {
+        return pin_why_set(why, PIN_EINVAL, "--from goes with explain");
+    }
+    return PIN_OK;
+}
+
+enum pin_err pin_ctl_parse(
+    int argc, char *const *argv, bool is_terminal, struct pin_ctl *ret_ctl, struct pin_why *why)
+{
+    struct pin_ctl ctl = {.admin = ADMIN_DEFAULT, .wait_ms = WAIT_DEFAULT_MS};
+    bool wants_help = false;
+    (void)set_color(&ctl, "auto", is_terminal, NULL);
+
+    for (int i = 1; i < argc; i++) {
+        bool is_known = false;
+        if (argv[i][0] != '-') {
+            if (ctl.n_words == PIN_CTL_WORDS_MAX) {
+                return pin_why_set(why, PIN_EINVAL, "too many arguments");
+            }
+            ctl.words[ctl.n_words++] = argv[i];
+            continue;
+        }
+        if (!read_valued(&ctl, argc, argv, &i, is_terminal, &is_known, why)) {
+            return PIN_EINVAL;
+        }
+        if (!is_known && !read_switch(&ctl, argv[i], &wants_help)) {
+            return pin_why_set(why, PIN_EINVAL, "unknown option %s", argv[i]);
+        }
+    }
+    if (wants_help) {
+        ctl.words[0] = "help";
+        ctl.n_words = 1;
+        ctl.wait = false;
+        ctl.from = NULL;
+    }
+    enum pin_err err = choose_command(&ctl, why);
+    if (err == PIN_OK) {
+        *ret_ctl = ctl;
+    }
+    return err;
+}

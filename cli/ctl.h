@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * pintlectl: what the command line says, and the commands it may name.
+ *
+ *     argv -> pin_ctl_parse -> struct pin_ctl -> command.run -> api.c (HTTP) -> table.c or text
+ *
+ * Data goes to standard output, everything else to standard error.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+#include "pintle/base/text.h"
+
+/** Exit codes (design, section 4). */
+enum pin_ctl_exit {
+    PIN_CTL_OK = 0,
+    PIN_CTL_FAILED = 1,
+    PIN_CTL_USAGE = 2,
+    PIN_CTL_NOT_RUNNING = 3,
+    PIN_CTL_TIMED_OUT = 4,
+    PIN_CTL_NOT_PERMITTED = 5,
+};
+
+/** How data is written. */
+enum pin_ctl_output {
+    PIN_CTL_TABLE,
+    PIN_CTL_JSON,
+    PIN_CTL_YAML,
+};
+
+/** Most words after the command. */
+#define PIN_CTL_WORDS_MAX 4
+
+struct pin_ctl_command;
+
+/** The command line. Borrowed from argv. */
+struct pin_ctl {
+    const struct pin_ctl_command *command;
+    const char *admin; /**< ADDR:PORT */
+    const char *from;  /**< explain: NULL when absent. */
+    enum pin_ctl_output output;
+    bool no_headers;
+    bool has_color;
+    bool wait;        /**< status */
+    uint64_t wait_ms; /**< status */
+    const char *words[PIN_CTL_WORDS_MAX];
+    size_t n_words;
+};
+
+/** One command. */
+struct pin_ctl_command {
+    const char *name;      /**< One word or two: "names list". */
+    const char *arguments; /**< As shown in the help. */
+    const char *help;      /**< One line. */
+    size_t n_words_min;
+    size_t n_words_max;
+    enum pin_ctl_exit (*run)(const struct pin_ctl *ctl);
+};
+
+/** All commands, in the order of the help. */
+extern const struct pin_ctl_command pin_ctl_commands[];
+/** How many there are. */
+extern const size_t pin_ctl_n_commands;
+
+/**
+ * Reads the command line. PIN_EINVAL: a usage error, explained in `why`.
+ *
+ * @param is_terminal  Whether colour makes sense where nothing was said about it.
+ */
+enum pin_err pin_ctl_parse(
+    int argc, char *const *argv, bool is_terminal, struct pin_ctl *ret_ctl, struct pin_why *why);
+
+/** Appends the text of `pintlectl help`. */
+void pin_ctl_help(struct pin_text *text);
+
+/** The commands. Each prints, and returns the exit code. */
+enum pin_ctl_exit pin_ctl_status(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_names(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * A reply as JSON or YAML.
+ */
+
+#include "cli/api.h"
+
+/** Appends a tree as a YAML document. Texts that could be read as something else are quoted. */
+void pin_emit_yaml(struct pin_text *text, const struct pin_tree *tree);
+
+/**
+ * Prints the reply as -o says; true when it did. False for PIN_CTL_TABLE: then control characters
+ * in the tree have become '?', so that its texts may go to a terminal.
+ */
+bool pin_emit_reply(const struct pin_ctl *ctl, struct pin_api_reply *reply);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pintlectl explain: which zone, which rule, which backends, which addresses how often. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pintle/base/macros.h"
+
+#include "cli/api.h"
+#include "cli/emit.h"
+#include "cli/table.h"
+
+#define CELL_BYTES 64
+
+/* Prints "  key   value" when there is a value. */
+static void print_line(const char *key, const char *value)
+{
+    if (value != NULL && value[0] != '\0') {
+        (void)printf("  %-8s %s\n", key, value);
+    }
+}
+
+static void put_view(struct pin_text *text, const struct pin_tree *view)
+{
+    const char *cluster = pin_tree_string(view, "cluster", NULL);
+    const char *network = pin_tree_string(view, "network", NULL);
+    if (view == NULL) {
+        return;
+    }
+    pin_text_putf(
+        text, cluster == NULL ? "no cluster%s" : "cluster %s", cluster == NULL ? "" : cluster);
+    if (network != NULL) {
+        pin_text_putf(text, ", network %s", network);
+    }
+    if (cluster != NULL && pin_tree_find(view, "identity") != NULL
+        && pin_tree_string(view, "identity", NULL) == NULL) {
+        pin_text_puts(text, " (the default; the asker itself is in no known cluster)");
+    }
+}
+
+static void put_answer(struct pin_text *text, const struct pin_tree *tree)
+{
+    const char *answers = pin_tree_string(tree, "answers", NULL);
+    const struct pin_tree *addresses = pin_tree_list(tree, "addresses");
+    if (answers == NULL) {
+        return;
+    }
+    pin_text_puts(text, answers);
+    if (addresses != NULL && addresses->n_children > 0) {
+        pin_text_putf(text, ", %lld of %u addresses at a time", pin_tree_int(tree, "picks", 0),
+            addresses->n_children);
+    }
+    if (pin_tree_find(tree, "ttl") != NULL) {
+        pin_text_putf(text, ", TTL %lld s", pin_tree_int(tree, "ttl", 0));
+    }
+    if (pin_tree_bool(tree, "stale", false)) {
+        pin_text_puts(text, ", stale (EDE 3): a cluster is out of reach");
+    }
+}
+
+static void print_head(const struct pin_tree *tree)
+{
+    struct pin_text view = {0};
+    struct pin_text answer = {0};
+    put_view(&view, pin_tree_map(tree, "view"));
+    put_answer(&answer, tree);
+    (void)printf("%s %s\n", pin_tree_string(tree, "name", "?"), pin_tree_string(tree, "type", ""));
+    (void)printf("  %-8s %s%s%s\n", "result", pin_tree_string(tree, "rcode", "?"),
+        pin_tree_find(tree, "status") == NULL ? "" : ": ", pin_tree_string(tree, "status", ""));
+    print_line("zone", pin_tree_string(tree, "zone", NULL));
+    print_line("object", pin_tree_string(tree, "object", NULL));
+    print_line("rule", pin_tree_string(tree, "rule", NULL));
+    print_line("view", pin_text_get(&view));
+    print_line("answers", pin_text_get(&answer));
+    pin_text_done(&view);
+    pin_text_done(&answer);
+}
+
+/* "namespace/name", or what there is of it. */
+static const char *format_object(const struct pin_tree *backend, char *cell, size_t cell_bytes)
+{
+    const char *namespace_name = pin_tree_string(backend, "namespace", "");
+    (void)snprintf(cell, cell_bytes, "%s%s%s", namespace_name, namespace_name[0] == '\0' ? "" : "/",
+        pin_tree_string(backend, "name", "?"));
+    return cell;
+}
+
+static void put_backend(struct pin_columns *table, const struct pin_tree *backend, unsigned i)
+{
+    char cell[600];
+    bool is_used = pin_tree_bool(backend, "used", false);
+    pin_columns_row(table);
+    (void)snprintf(cell, sizeof(cell), "%u", i);
+    pin_columns_cell(table, cell, PIN_COLOR_NONE);
+    pin_columns_cell(table, pin_tree_string(backend, "kind", ""), PIN_COLOR_NONE);
+    pin_columns_cell(table, pin_tree_string(backend, "cluster", ""), PIN_COLOR_NONE);
+    pin_columns_cell(table, format_object(backend, cell, sizeof(cell)), PIN_COLOR_NONE);
+    pin_columns_cell(table, pin_tree_string(backend, "weight", ""), PIN_COLOR_NONE);
+    pin_columns_cell(table, pin_tree_string(backend, "affinity", ""), PIN_COLOR_NONE);
+    (void)snprintf(cell, sizeof(cell), "%lld/%lld", pin_tree_int(backend, "ready", 0),
+        pin_tree_int(backend, "total", 0));
+    pin_columns_cell(table, cell, PIN_COLOR_NONE);
+    pin_columns_cell(table, is_used ? "yes" : "no", is_used ? PIN_COLOR_GOOD : PIN_COLOR_BAD);
+    pin_columns_cell(table, pin_tree_string(backend, "reason", ""), PIN_COLOR_NONE);
+}
+
+static bool print_backends(const struct pin_ctl *ctl, const struct pin_tree *backends)
+{
+    static const struct pin_column columns[] = {{"BACKEND", true}, {"KIND", false},
+        {"CLUSTER", false}, {"OBJECT", false}, {"WEIGHT", true}, {"AFFINITY", false},
+        {"READY", true}, {"USED", false}, {"REASON", false}};
+    unsigned i = 0;
+    if (backends == NULL || backends->n_children == 0) {
+        return true;
+    }
+    struct pin_columns *table = pin_columns_new(ctl, columns, N_ELEMS(columns));
+    PIN_TREE_EACH(backend, backends)
+    {
+        put_backend(table, backend, i++);
+    }
+    (void)putchar('\n');
+    return pin_columns_print(table);
+}
+
+/* A probability as percent, with as many digits as it takes. */
+static const char *format_percent(
+    const struct pin_tree *item, const char *key, char cell[CELL_BYTES])
+{
+    const struct pin_tree *value = pin_tree_find(item, key);
+    if (value == NULL) {
+        return "";
+    }
+    (void)snprintf(cell, CELL_BYTES, "%.4g %%", value->number * 100);
+    return cell;
+}
+
+static bool print_addresses(const struct pin_ctl *ctl, const struct pin_tree *addresses)
+{
+    static const struct pin_column columns[] = {{"ADDRESS", false}, {"CLUSTER", false},
+        {"BACKEND", true}, {"WEIGHT", true}, {"FIRST", true}, {"IN ANSWER", true}, {"VIA", false}};
+    char cell[CELL_BYTES];
+    if (addresses == NULL || addresses->n_children == 0) {
+        return true;
+    }
+    struct pin_columns *table = pin_columns_new(ctl, columns, N_ELEMS(columns));
+    PIN_TREE_EACH(address, addresses)
+    {
+        pin_columns_row(table);
+        pin_columns_cell(table, pin_tree_string(address, "address", ""), PIN_COLOR_NONE);
+        pin_columns_cell(table, pin_tree_string(address, "cluster", ""), PIN_COLOR_NONE);
+        pin_columns_cell(table, pin_tree_string(address, "backend", ""), PIN_COLOR_NONE);
+        pin_columns_cell(table, pin_tree_string(address, "weight", ""), PIN_COLOR_NONE);
+        pin_columns_cell(table, format_percent(address, "first", cell), PIN_COLOR_NONE);
+        pin_columns_cell(table, format_percent(address, "inAnswer", cell), PIN_COLOR_NONE);
+        pin_columns_cell(table, pin_tree_string(address, "via", ""), PIN_COLOR_NONE);
+    }
+    (void)putchar('\n');
+    return pin_columns_print(table);
+}
+
+static bool print_explanation(const struct pin_ctl *ctl, const struct pin_tree *tree)
+{
+    print_head(tree);
+    bool is_good = print_backends(ctl, pin_tree_list(tree, "backends"));
+    is_good = print_addresses(ctl, pin_tree_list(tree, "addresses")) && is_good;
+    PIN_TREE_EACH(note, pin_tree_list(tree, "notes"))
+    {
+        (void)printf("\nnote: %s\n", pin_tree_text(note, ""));
+    }
+    return is_good;
+}
+
+enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl)
+{
+    struct pin_api_reply reply = {0};
+    struct pin_text path = {0};
+
+    pin_text_puts(&path, "/api/v1/explain?name=");
+    pin_api_put_escaped(&path, ctl->words[0]);
+    pin_text_puts(&path, "&type=");
+    pin_api_put_escaped(&path, ctl->n_words > 1 ? ctl->words[1] : "A");
+    if (ctl->from != NULL) {
+        pin_text_puts(&path, "&from=");
+        pin_api_put_escaped(&path, ctl->from);
+    }
+    enum pin_ctl_exit exit_code = pin_api_fetch(ctl, pin_text_get(&path), &reply);
+    if (exit_code == PIN_CTL_OK && !pin_emit_reply(ctl, &reply)
+        && !print_explanation(ctl, reply.tree)) {
+        exit_code = PIN_CTL_FAILED;
+    }
+    pin_api_reply_done(&reply);
+    pin_text_done(&path);
+    return exit_code;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* pintlectl: arguments in, exit code out. */
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/ctl.h"
+
+int main(int argc, char **argv)
+{
+    struct pin_ctl ctl;
+    struct pin_why why = {0};
+
+    if (pin_ctl_parse(argc, argv, isatty(STDOUT_FILENO) == 1, &ctl, &why) != PIN_OK) {
+        (void)fprintf(stderr, "pintlectl: %s\nTry pintlectl help.\n", why.text);
+        return PIN_CTL_USAGE;
+    }
+    enum pin_ctl_exit exit_code = ctl.command->run(&ctl);
+    if (fflush(stdout) != 0 && exit_code == PIN_CTL_OK) {
+        exit_code = PIN_CTL_FAILED; /* what was asked for did not arrive */
+    }
+    return (int)exit_code;
+}
