@@ -66,7 +66,7 @@ static struct decode_case {
         "Service shop/web lb=192.0.2.7 publishNotReady", PIN_OK, NULL},
     {"a port out of range is an error with its place",
         SERVICE("}\nspec:\n  ports:\n  - {port: 80}\n  - {port: 70000}\n"),
-        "6:12: Service shop/web: spec.ports[1].port: '70000' is out of range, use 1 to 65535",
+        "7:12: Service shop/web: spec.ports[1].port: '70000' is out of range, use 1 to 65535",
         PIN_EINVAL, NULL},
     {"a missing port is an error", SERVICE("}\nspec: {ports: [{name: a}]}\n"),
         "4:16: Service shop/web: spec.ports[0].port: is missing, use 1 to 65535", PIN_EINVAL, NULL},
@@ -172,11 +172,11 @@ static struct decode_case {
     {"the unspecified address is left out", SLICE("endpoints: [{addresses: [0.0.0.0]}]\n"),
         "EndpointSlice shop/web-x of=web IPv4", PIN_OK, "address 0.0.0.0 is left out"},
     {"an address of the other family is an error", SLICE("endpoints: [{addresses: ['fd00::1']}]\n"),
-        "5:25: EndpointSlice shop/web-x: endpoints[0].addresses: 'fd00::1' does not fit "
+        "5:26: EndpointSlice shop/web-x: endpoints[0].addresses: 'fd00::1' does not fit "
         "addressType IPv4",
         PIN_EINVAL, NULL},
     {"text that is no address is an error", SLICE("endpoints: [{addresses: [10.1]}]\n"),
-        "5:25: EndpointSlice shop/web-x: endpoints[0].addresses: '10.1' is no IP address",
+        "5:26: EndpointSlice shop/web-x: endpoints[0].addresses: '10.1' is no IP address",
         PIN_EINVAL, NULL},
     {"a hostname that is no label is an error",
         SLICE("endpoints: [{addresses: [10.1.0.1], hostname: a.b}]\n"),
@@ -200,7 +200,7 @@ static struct decode_case {
         PIN_OK, NULL},
     {"a pod range that is none is an error",
         "{apiVersion: v1, kind: Node, metadata: {name: n1}, spec: {podCIDRs: [10.10.1.0/64]}}",
-        "1:69: Node n1: spec.podCIDRs: '10.10.1.0/64' is no address range", PIN_EINVAL, NULL},
+        "1:70: Node n1: spec.podCIDRs: '10.10.1.0/64' is no address range", PIN_EINVAL, NULL},
     {"a Namespace is its name", "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}",
         "Namespace /shop", PIN_OK, NULL},
     /* Gateway */

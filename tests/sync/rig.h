@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Rig: a loop, a sync and a sink that writes down what comes, one delta a line.
+ */
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/log.h"
+#include "pintle/base/loop.h"
+#include "pintle/base/text.h"
+#include "pintle/sync/sync.h"
+
+#include "show.h"
+
+/** One test's set-up. */
+struct rig {
+    struct pin_loop *loop;
+    struct pin_sync *sync;
+    struct pin_text seen;   /**< Deltas, one a line. */
+    struct pin_text logged; /**< Log lines, one a line. */
+    size_t room;            /**< Deltas the sink takes before it refuses. */
+};
+
+static inline bool rig_push(void *arg, struct pin_delta *delta)
+{
+    struct rig *self = arg;
+    if (self->room == 0) {
+        return false;
+    }
+    self->room--;
+    show_delta(&self->seen, delta);
+    pin_text_putc(&self->seen, '\n');
+    pin_delta_free(delta);
+    return true;
+}
+
+static inline void rig_log(enum pin_log_level level, const char *line, void *arg)
+{
+    struct rig *self = arg;
+    if (level >= PIN_LOG_INFO) {
+        pin_text_puts(&self->logged, line);
+        pin_text_putc(&self->logged, '\n');
+    }
+}
+
+/** Makes a sync of these specs; not started. */
+static inline void rig_init(struct rig *self, const struct pin_source_spec *specs, size_t n)
+{
+    *self = (struct rig){.room = SIZE_MAX, .loop = pin_loop_new()};
+    struct pin_sync_sink sink = {.push = rig_push, .arg = self};
+    pin_log_set_sink(rig_log, self);
+    struct pin_why why = {0};
+    if (pin_sync_new(self->loop, specs, n, &sink, &self->sync, &why) != PIN_OK) {
+        abort();
+    }
+}
+
+static inline void rig_done(struct rig *self)
+{
+    pin_sync_free(self->sync);
+    pin_loop_free(self->loop);
+    pin_log_set_sink(NULL, NULL);
+    pin_text_done(&self->seen);
+    pin_text_done(&self->logged);
+}
+
+/** Runs the loop until `text` holds `part`, at most `timeout_ms`. False: it did not come. */
+static inline bool rig_wait_in(
+    struct rig *self, const struct pin_text *text, const char *part, int64_t timeout_ms)
+{
+    int64_t until_ms = pin_clock_mono_ms() + timeout_ms;
+    while (strstr(pin_text_get(text), part) == NULL) {
+        if (pin_clock_mono_ms() >= until_ms) {
+            return false;
+        }
+        pin_loop_poll(self->loop, 20);
+    }
+    return true;
+}
+
+static inline bool rig_wait(struct rig *self, const char *part, int64_t timeout_ms)
+{
+    return rig_wait_in(self, &self->seen, part, timeout_ms);
+}
+
+/** Runs the loop for a while. */
+static inline void rig_run(struct rig *self, int64_t ms)
+{
+    int64_t until_ms = pin_clock_mono_ms() + ms;
+    while (pin_clock_mono_ms() < until_ms) {
+        pin_loop_poll(self->loop, 10);
+    }
+}
+
+/** How often `part` was seen. */
+static inline size_t rig_count(const struct rig *self, const char *part)
+{
+    size_t n = 0;
+    for (const char *at = pin_text_get(&self->seen); (at = strstr(at, part)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+/** Forgets what was seen and logged. */
+static inline void rig_forget(struct rig *self)
+{
+    pin_text_cut(&self->seen, 0);
+    pin_text_cut(&self->logged, 0);
+}
