@@ -27,6 +27,9 @@
 #define TIMEOUT_S         10
 #define CONNECTIONS_MAX   64
 #define SWEEP_MS          1000
+/* At the limit the oldest idle connections make room, and the next look comes soon. */
+#define EVICTED    8
+#define EVICTED_MS 20
 /* A client that reads its page slowly is cut off after this. */
 #define REPLY_MAX_MS 60000
 
@@ -118,7 +121,25 @@ static void sweep(struct pin_admin *admin)
 
 static void on_sweep(void *arg)
 {
-    sweep(arg);
+    struct pin_admin *admin = arg;
+    sweep(admin);
+    pin_timer_start(admin->sweeper, SWEEP_MS, false);
+}
+
+/* The list is in order of age, youngest first. */
+static void evict_oldest(struct pin_admin *admin)
+{
+    struct connection *c = admin->connections;
+    while (c->next != NULL) {
+        c = c->next;
+    }
+    for (size_t n = 0; c != NULL && n < EVICTED; c = c->previous) {
+        if (!c->is_busy) {
+            (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+            n++;
+        }
+    }
+    pin_timer_start(admin->sweeper, EVICTED_MS, false);
 }
 
 /*
@@ -146,6 +167,7 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
     admin->connections = connection;
     if (++admin->n_connections >= CONNECTIONS_MAX) {
         (void)evconnlistener_disable(admin->listener); /* the rest waits in the kernel */
+        evict_oldest(admin);
     }
     return bev;
 }
@@ -412,7 +434,7 @@ enum pin_err pin_admin_start(
     if (err != PIN_OK) {
         goto out;
     }
-    pin_timer_start(admin->sweeper, SWEEP_MS, true);
+    pin_timer_start(admin->sweeper, SWEEP_MS, false);
     *ret_admin = admin;
     admin = NULL;
 out:
