@@ -312,14 +312,29 @@ static void on_collected(void *arg)
     finish(request);
 }
 
+/* Whether a query has a parameter of that name, with or without a value. */
+static bool has_parameter(const char *query, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = query; at != NULL; at = strchr(at, '&')) {
+        at += *at == '&' ? 1 : 0;
+        if (strncmp(at, name, len) == 0 && strchr("=&", at[len]) != NULL) { /* the NUL too */
+            return true;
+        }
+    }
+    return false;
+}
+
 static void read_args(struct request *request, const struct evhttp_uri *uri)
 {
     const char *query = evhttp_uri_get_query(uri);
-    if (query == NULL || evhttp_parse_query_str(query, &request->args) != 0) {
+    if (query == NULL) {
         return;
     }
-    request->page.is_verbose =
-        evhttp_find_header(&request->args, "verbose") != NULL || strcmp(query, "verbose") == 0;
+    request->page.is_verbose = has_parameter(query, "verbose");
+    if (evhttp_parse_query_str(query, &request->args) != 0) {
+        return; /* a parameter without a value: no page with arguments has one */
+    }
     request->page.arg_name = evhttp_find_header(&request->args, "name");
     request->page.arg_type = evhttp_find_header(&request->args, "type");
     request->page.arg_from = evhttp_find_header(&request->args, "from");
