@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How pintlectl reads its command line. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/macros.h"
+
+#include "cli/ctl.h"
+
+#define ARGV_MAX 8
+
+static enum pin_err parse(
+    const char *const *argv, bool is_terminal, struct pin_ctl *ret_ctl, struct pin_why *why)
+{
+    char *copy[ARGV_MAX + 2] = {(char *)(uintptr_t) "pintlectl"};
+    int argc = 1;
+    for (; argc <= ARGV_MAX && argv[argc - 1] != NULL; argc++) {
+        copy[argc] = (char *)(uintptr_t)argv[argc - 1];
+    }
+    return pin_ctl_parse(argc, copy, is_terminal, ret_ctl, why);
+}
+
+static struct wrong_case {
+    const char *name; /* reads as a sentence in the test report */
+    const char *argv[ARGV_MAX + 1];
+    const char *want;
+} wrong_cases[] = {
+    {"no command is a usage error", {NULL}, "say a command"},
+    {"an unknown command is named", {"stauts"}, "unknown command \"stauts\""},
+    {"half a command is none", {"names"}, "unknown command \"names\""},
+    {"two words that are no command are named", {"names", "show"},
+        "unknown command \"names show\""},
+    {"a missing argument shows the use", {"explain"},
+        "use: pintlectl explain NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]]"},
+    {"an argument too many shows the use", {"status", "c1"},
+        "use: pintlectl status [--wait] [--wait-duration 5m]"},
+    {"an unknown option is named", {"status", "--wiat"}, "unknown option --wiat"},
+    {"an option without its value is named", {"status", "--admin"}, "--admin wants a value"},
+    {"an unknown output is named with the known ones", {"status", "-o", "xml"},
+        "-o: \"xml\" is not one of table, json, yaml"},
+    {"an unknown colour is named with the known ones", {"status", "--color=red"},
+        "--color: \"red\" is not one of auto, always, never"},
+    {"a wait is a duration", {"status", "--wait-duration", "soon"},
+        "--wait-duration: \"soon\" is no duration such as 5m"},
+    {"--wait means nothing elsewhere", {"names", "list", "--wait"}, "--wait goes with status"},
+    {"--from means nothing elsewhere", {"status", "--from", "c1"}, "--from goes with explain"},
+    {"words are bounded", {"a", "b", "c", "d", "e"}, "too many arguments"},
+};
+
+static void test_wrong(void **state)
+{
+    const struct wrong_case *c = *state;
+    struct pin_ctl ctl;
+    struct pin_why why = {0};
+    assert_int_equal(parse(c->argv, false, &ctl, &why), PIN_EINVAL);
+    assert_string_equal(why.text, c->want);
+}
+
+static void test_options_anywhere(void **state)
+{
+    (void)state;
+    static const char *const argv[ARGV_MAX + 1] = {
+        "--admin=127.0.0.1:1", "explain", "--from", "c1/apps", "a.example", "AAAA", "-o", "yaml"};
+    struct pin_ctl ctl;
+    assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
+    assert_string_equal(ctl.command->name, "explain");
+    assert_string_equal(ctl.admin, "127.0.0.1:1");
+    assert_string_equal(ctl.from, "c1/apps");
+    assert_int_equal(ctl.output, PIN_CTL_YAML);
+    assert_int_equal(ctl.n_words, 2);
+    assert_string_equal(ctl.words[0], "a.example");
+    assert_string_equal(ctl.words[1], "AAAA");
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    static const char *const argv[ARGV_MAX + 1] = {"names", "list", NULL};
+    struct pin_ctl ctl;
+    assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
+    assert_string_equal(ctl.command->name, "names list");
+    assert_string_equal(ctl.admin, "127.0.0.1:9153");
+    assert_int_equal(ctl.output, PIN_CTL_TABLE);
+    assert_int_equal(ctl.n_words, 0);
+    assert_false(ctl.has_color);
+    assert_int_equal(ctl.wait_ms, 300000);
+}
+
+static void test_wait(void **state)
+{
+    (void)state;
+    static const char *const argv[ARGV_MAX + 1] = {"status", "--wait-duration", "90s", NULL};
+    struct pin_ctl ctl;
+    assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
+    assert_true(ctl.wait);
+    assert_int_equal(ctl.wait_ms, 90000);
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    static const char *const argv[ARGV_MAX + 1] = {"explain", "--help", NULL};
+    struct pin_ctl ctl;
+    struct pin_text text = {0};
+    assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
+    assert_string_equal(ctl.command->name, "help");
+    pin_ctl_help(&text);
+    for (size_t i = 0; i < pin_ctl_n_commands; i++) {
+        assert_non_null(strstr(pin_text_get(&text), pin_ctl_commands[i].name));
+    }
+    pin_text_done(&text);
+}
+
+static struct color_case {
+    const char *name;
+    const char *when; /* NULL: not said */
+    bool is_terminal;
+    const char *no_color; /* the environment's; NULL: not set */
+    const char *term;
+    bool want;
+} color_cases[] = {
+    {"a terminal gets colour", NULL, true, NULL, "xterm", true},
+    {"a pipe gets none", NULL, false, NULL, "xterm", false},
+    {"NO_COLOR is obeyed", NULL, true, "1", "xterm", false},
+    {"an empty NO_COLOR means nothing", NULL, true, "", "xterm", true},
+    {"a dumb terminal gets none", NULL, true, NULL, "dumb", false},
+    {"a terminal without a name gets none", NULL, true, NULL, NULL, false},
+    {"always means always", "--color=always", false, "1", "dumb", true},
+    {"never means never", "--color=never", true, NULL, "xterm", false},
+};
+
+static void set_env(const char *name, const char *value)
+{
+    if (value == NULL) {
+        (void)unsetenv(name);
+    } else {
+        (void)setenv(name, value, 1);
+    }
+}
+
+static void test_color(void **state)
+{
+    const struct color_case *c = *state;
+    const char *const argv[ARGV_MAX + 1] = {"status", c->when, NULL};
+    struct pin_ctl ctl;
+    set_env("NO_COLOR", c->no_color);
+    set_env("TERM", c->term);
+    assert_int_equal(parse(argv, c->is_terminal, &ctl, NULL), PIN_OK);
+    assert_int_equal(ctl.has_color, c->want);
+}
+
+#define ADD(list, fn)                                                                              \
+    for (size_t i = 0; i < N_ELEMS(list); i++) {                                                   \
+        tests[n++] = (struct CMUnitTest){                                                          \
+            .name = (list)[i].name, .test_func = (fn), .initial_state = &(list)[i]};               \
+    }
+
+int main(void)
+{
+    static struct CMUnitTest tests[64];
+    const struct CMUnitTest singles[] = {
+        {"options may stand anywhere", test_options_anywhere, NULL, NULL, NULL},
+        {"what is not said has its default", test_defaults, NULL, NULL, NULL},
+        {"a duration to wait is a wish to wait", test_wait, NULL, NULL, NULL},
+        {"help names every command", test_help, NULL, NULL, NULL},
+    };
+    size_t n = 0;
+    ADD(wrong_cases, test_wrong)
+    ADD(color_cases, test_color)
+    for (size_t i = 0; i < N_ELEMS(singles); i++) {
+        tests[n++] = singles[i];
+    }
+    return _cmocka_run_group_tests("ctl", tests, n, NULL, NULL);
+}
