@@ -1,0 +1,511 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""pintled and pintlectl as people use them: real processes, cluster directories, the real dig.
+
+Prints one line per check and, alone on the last line, "N passed, N failed". PINTLED and PINTLECTL name the
+programs (default: build/). Every wait is a poll with an end.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PINTLED = os.environ.get("PINTLED", str(ROOT / "build" / "pintled"))
+PINTLECTL = os.environ.get("PINTLECTL", str(ROOT / "build" / "pintlectl"))
+
+INVENTORY = "inventory-default-1951cbe339d38e1f.pintle.internal"
+GLOBAL = "userlist-svc.song.svc.clusterset.local"
+VER1, VER2 = "10.96.1.1", "10.20.1.21"  # as c1 sees them: its own ClusterIP, the endpoint in c2
+WAIT_S = 20
+POLL_S = 0.02
+
+
+class Checks:
+    """Counts and prints."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def check(self, what, is_good, seen=""):
+        if is_good:
+            self.passed += 1
+            print(f"ok      {what}", flush=True)
+        else:
+            self.failed += 1
+            print(f"not ok  {what}\n        {str(seen)[:1500]}", flush=True)
+        return is_good
+
+    def equal(self, what, seen, wanted):
+        return self.check(what, seen == wanted, f"wanted {wanted!r}\n        got    {seen!r}")
+
+    def becomes(self, what, look, is_good, seconds=WAIT_S):
+        """Looks until it is good or time is up; returns how long it took."""
+        start = time.monotonic()
+        while True:
+            seen = look()
+            took = time.monotonic() - start
+            if is_good(seen) or took > seconds:
+                self.check(what, is_good(seen), f"after {took:.1f} s: {seen}")
+                return took
+            time.sleep(POLL_S)
+
+
+class Answer:
+    """What dig printed."""
+
+    def __init__(self, text):
+        self.text = text
+        status = re.search(r"status: (\w+)", text)
+        flags = re.search(r"flags: ([a-z ]*);", text)
+        ede = re.search(r"EDE: (\d+)", text)
+        self.status = status.group(1) if status else "NONE"
+        self.flags = flags.group(1).split() if flags else []
+        self.ede = int(ede.group(1)) if ede else None
+        self.answer = self.section("ANSWER")
+        self.authority = self.section("AUTHORITY")
+
+    def section(self, name):
+        found = re.search(rf";; {name} SECTION:\n(.*?)\n\n", self.text + "\n\n", re.S)
+        return [line.split(None, 4) for line in found.group(1).split("\n")] if found else []
+
+    @property
+    def data(self):
+        return [row[4] for row in self.answer]
+
+    @property
+    def has_soa(self):
+        return len(self.authority) == 1 and self.authority[0][3] == "SOA"
+
+
+class Daemon:
+    """One pintled on free ports of its own choice."""
+
+    def __init__(self, dir, name, *args):
+        self.out = dir / f"{name}.out"
+        self.log = dir / f"{name}.log"
+        self.port = self.admin = None
+        with open(self.out, "wb") as out, open(self.log, "wb") as log:
+            self.child = subprocess.Popen(
+                [PINTLED, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *map(str, args)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=log)
+        end = time.monotonic() + WAIT_S
+        while self.admin is None and self.child.poll() is None and time.monotonic() < end:
+            time.sleep(POLL_S)
+            port = re.search(r"answering DNS on 127\.0\.0\.1:(\d+)", self.log_text())
+            admin = re.search(r"admin on http://(\S+)/", self.log_text())
+            if port and admin:
+                self.port, self.admin = int(port.group(1)), admin.group(1)
+        if self.admin is None:
+            self.stop()
+            raise RuntimeError(f"{name} did not start:\n{self.log_text()}")
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")
+
+    def dig(self, name, rrtype="A", *options):
+        done = subprocess.run(
+            ["dig", "-r", "@127.0.0.1", "-p", str(self.port), "+tries=1", "+time=3", "+noall", "+comments",
+             "+answer", "+authority", *options, name, rrtype],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return Answer(done.stdout)
+
+    def firsts(self, name, n=30):
+        return collections.Counter((self.dig(name).data or ["none"])[0] for _ in range(n))
+
+    def get(self, path):
+        try:
+            with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=5) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as err:
+            return err.code, err.read().decode(errors="replace")
+
+    def ctl(self, *args):
+        done = subprocess.run([PINTLECTL, *args, "--admin", self.admin], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def stop(self, signo=signal.SIGTERM):
+        if self.child.poll() is None:
+            self.child.send_signal(signo)
+        try:
+            return self.child.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            return "had to be killed"
+
+
+def run(*args):
+    """A program to its end: (exit code, standard output, standard error)."""
+    done = subprocess.run(list(map(str, args)), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def replace(path, old, new):
+    """Changes a file the way an editor does: a new one in its place."""
+    text = path.read_text()
+    if old not in text:
+        raise RuntimeError(f"{path} does not say {old!r}")
+    fresh = path.with_name("." + path.name + ".new")
+    fresh.write_text(text.replace(old, new))
+    fresh.rename(path)
+
+
+# --- Dev mode -------------------------------------------------------------------------------------
+
+
+def check_answers(checks, daemon):
+    counts = daemon.firsts(INVENTORY)
+    checks.check("10/90: of 30 questions in a row 3 +/- 1 show version 1, the others version 2",
+                 2 <= counts[VER1] <= 4 and counts[VER1] + counts[VER2] == 30, counts)
+    one = daemon.dig(INVENTORY)
+    checks.check("its answer is one address, authoritative, TTL 5",
+                 len(one.data) == 1 and "aa" in one.flags and one.answer[0][1] == "5", one.text)
+    mixed = daemon.dig("InVentory-DEFAULT-1951cbe339d38e1f.Pintle.Internal")
+    checks.check("the letters' case is kept as asked and means nothing",
+                 mixed.answer and mixed.answer[0][0].startswith("InVentory-DEFAULT"), mixed.text)
+    both = daemon.dig(GLOBAL)
+    checks.check("a global service answers from c1 and c2",
+                 "10.96.2.1" in both.data and any(ip.startswith("10.20.2.") for ip in both.data), both.text)
+    far = daemon.dig("helloworld.sample.svc.clusterset.local")
+    checks.equal("another network is reached through its gateway",
+                 sorted(far.data), ["10.20.4.11", "10.96.4.1", "203.0.113.10"])
+    checks.equal("a headless pod has a name of its own",
+                 daemon.dig("redis-1.c2.redis.redis.svc.clusterset.local").data, ["10.20.3.11"])
+    checks.equal("a headless service shows every ready endpoint",
+                 len(daemon.dig("redis.redis.svc.clusterset.local").data), 6)
+    srv = daemon.dig("_client._tcp.redis.redis.svc.clusterset.local", "SRV")
+    checks.check("SRV carries the port", len(srv.data) == 6 and all(" 6379 " in d for d in srv.data), srv.text)
+    code, text, _ = daemon.ctl("names", "list", "-o", "json")
+    rates = [item["assignedName"] for item in json.loads(text)["items"] if item["name"] == "rates"]
+    checks.equal("a route by path answers its Gateway's address", daemon.dig(rates[0]).data, ["192.0.2.80"])
+    tcp = daemon.dig(GLOBAL, "A", "+tcp")
+    checks.check("TCP answers too", tcp.status == "NOERROR" and tcp.data, tcp.text)
+    wide = daemon.dig("redis.redis.svc.clusterset.local", "A", "+noedns")
+    checks.check("without EDNS there is no OPT in the answer",
+                 wide.status == "NOERROR" and "OPT PSEUDOSECTION" not in wide.text, wide.text)
+
+
+def check_negatives(checks, daemon):
+    gone = daemon.dig("nobody.pintle.internal")
+    checks.check("a name that does not exist is NXDOMAIN with the zone's SOA",
+                 gone.status == "NXDOMAIN" and gone.has_soa, gone.text)
+    checks.check("negative answers are kept 5 s at most",
+                 gone.has_soa and int(gone.authority[0][1]) <= 5
+                 and int(gone.authority[0][4].split()[-1]) <= 5, gone.text)
+    nodata = daemon.dig(GLOBAL, "AAAA")
+    checks.check("a type that a name lacks is NODATA with the zone's SOA",
+                 nodata.status == "NOERROR" and not nodata.answer and nodata.has_soa, nodata.text)
+    for name in ("svc.clusterset.local", "song.svc.clusterset.local"):
+        empty = daemon.dig(name)
+        checks.check(f"an empty non-terminal exists: {name}",
+                     empty.status == "NOERROR" and not empty.answer and empty.has_soa, empty.text)
+    soa = daemon.dig("clusterset.local", "SOA")
+    checks.check("a zone has a SOA at its apex", soa.status == "NOERROR" and len(soa.answer) == 1, soa.text)
+    root = daemon.dig(".", "NS")
+    checks.check("'. NS', CoreDNS's health check, is REFUSED at once", root.status == "REFUSED", root.text)
+    outside = daemon.dig("example.com")
+    checks.check("a name outside our zones is REFUSED with EDE 20",
+                 outside.status == "REFUSED" and outside.ede == 20, outside.text)
+
+
+def check_metrics(checks, daemon):
+    status, text = daemon.get("/metrics")
+    checks.check("metrics: clusters are up, queries counted",
+                 status == 200 and 'pintle_cluster_up{cluster="c1"} 1' in text
+                 and re.search(r'pintle_dns_queries_total\{transport="udp",qtype="A",rcode="NOERROR"\} [1-9]', text)
+                 and re.search(r'pintle_dns_queries_total\{transport="tcp",qtype="A",rcode="NOERROR"\} [1-9]', text),
+                 text)
+    types, wrong, seen = {}, [], set()
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            types[name] = kind
+            if (kind == "counter") != name.endswith("_total"):
+                wrong.append(f"{kind} {name}")
+        elif line.startswith("# HELP "):
+            if len(line.split(None, 3)) < 4:
+                wrong.append(line)
+        else:
+            sample = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})? ([-+.e0-9]+|\+Inf)', line)
+            base = sample and re.sub(r"_(bucket|sum|count)$", "", sample.group(1))
+            if not sample or (sample.group(1) not in types and types.get(base) != "histogram"):
+                wrong.append(line)
+            elif line.rsplit(" ", 1)[0] in seen:
+                wrong.append(f"twice: {line}")
+            seen.add(line.rsplit(" ", 1)[0])
+    checks.check("metrics: every sample has its HELP and TYPE, counters end in _total, nothing is there twice",
+                 not wrong and len(types) > 20, wrong)
+
+
+def check_admin(checks, daemon):
+    for path in ("/livez", "/health", "/healthz", "/readyz", "/ready"):
+        checks.equal(f"GET {path}", daemon.get(path)[0], 200)
+    status, text = daemon.get("/readyz?verbose")
+    checks.check("readyz?verbose names listeners and clusters",
+                 status == 200 and "[+]listener-127.0.0.1:" in text and "[+]cluster-c3 ok" in text, text)
+    checks.equal("an unknown page is 404", daemon.get("/nope")[0], 404)
+    request = urllib.request.Request(f"http://{daemon.admin}/livez", data=b"x", method="POST")
+    try:
+        code = urllib.request.urlopen(request, timeout=5).status
+    except urllib.error.HTTPError as err:
+        code = err.code
+    checks.equal("POST is 405", code, 405)
+    head = urllib.request.Request(f"http://{daemon.admin}/api/v1/names", method="HEAD")
+    with urllib.request.urlopen(head, timeout=5) as reply:
+        checks.check("HEAD gives headers alone",
+                     reply.read() == b"" and int(reply.headers["Content-Length"]) > 100
+                     and reply.headers["X-Content-Type-Options"] == "nosniff", reply.headers)
+    checks.equal("a wrong name to explain is 400", daemon.get("/api/v1/explain?name=a..b")[0], 400)
+    status, text = daemon.get("/api/v1/clusters")
+    checks.equal("the clusters page lists all", [c["name"] for c in json.loads(text)["items"]], ["c1", "c2", "c3"])
+    check_metrics(checks, daemon)
+
+
+def check_ctl(checks, daemon):
+    code, text, _ = daemon.ctl("status")
+    checks.check("status: all is well, exit 0", code == 0 and "3 of 3 clusters up" in text, text)
+    code, text, _ = daemon.ctl("status", "--wait", "--wait-duration", "5s", "-o", "json")
+    checks.check("status -o json is the API's", code == 0 and json.loads(text)["clusters"]["up"] == 3, text)
+    code, text, _ = daemon.ctl("names", "list")
+    checks.check("names list tells the assigned name with its route",
+                 code == 0 and re.search(rf"c1\s+HTTPRoute\s+default\s+inventory\s+{INVENTORY}", text), text)
+    code, text, _ = daemon.ctl("names", "list", "--no-headers")
+    checks.check("--no-headers leaves out the headings", "ASSIGNED" not in text and INVENTORY in text, text)
+    code, text, _ = daemon.ctl("names", "list", "-o", "yaml")
+    checks.check("names list -o yaml", code == 0 and f"assignedName: {INVENTORY}" in text, text)
+    code, text, _ = daemon.ctl("explain", INVENTORY, "A", "--from", "c1")
+    checks.check("explain tells backends, weights and each address's probability",
+                 code == 0 and re.search(rf"{VER1}\s+c1\s.*10 %", text) and re.search(rf"{VER2}\s+c2\s.*90 %", text),
+                 text)
+    code, text, _ = daemon.ctl("explain", "helloworld.sample.svc.clusterset.local", "--from", "10.30.1.1")
+    checks.check("explain --from an address takes that cluster's view",
+                 code == 0 and "cluster c3, network far" in text, text)
+    code, _, err = daemon.ctl("explain", INVENTORY, "--from", "c9")
+    checks.check("explain --from an unknown cluster is a usage error", code == 2 and "c9" in err, err)
+    code, text, _ = daemon.ctl("version")
+    checks.check("version tells both versions", code == 0 and text.count("0.") >= 2, text)
+
+
+def dev_mode(checks, dir):
+    daemon = Daemon(dir, "dev", "--dev")
+    try:
+        checks.becomes("--dev is ready", lambda: daemon.get("/readyz")[0], lambda code: code == 200)
+        checks.becomes("the banner names listener, clusters and three things to try",
+                       lambda: daemon.out.read_text(),
+                       lambda text: f"127.0.0.1:{daemon.port}" in text and "c3 (1 services)" in text
+                       and INVENTORY in text and GLOBAL in text and "--export" in text)
+        check_answers(checks, daemon)
+        check_negatives(checks, daemon)
+        check_admin(checks, daemon)
+        check_ctl(checks, daemon)
+        code, _, err = run(PINTLED, "--dev", "--listen", f"127.0.0.1:{daemon.port}", "--admin", "127.0.0.1:0")
+        checks.check("a second daemon on the same DNS port fails and says so",
+                     code == 1 and str(daemon.port) in err and "in use" in err, f"exit {code}: {err}")
+        code, _, err = run(PINTLED, "--dev", "--listen", "127.0.0.1:0", "--admin", daemon.admin)
+        checks.check("a second daemon on the same admin port fails and says so",
+                     code == 1 and daemon.admin in err and "--admin" in err, f"exit {code}: {err}")
+        checks.equal("the first one still answers", daemon.dig(INVENTORY).status, "NOERROR")
+        daemon.child.send_signal(signal.SIGHUP)
+        checks.becomes("SIGHUP ends nothing", daemon.log_text, lambda text: "SIGHUP" in text)
+    finally:
+        checks.equal("SIGTERM ends it with exit code 0", daemon.stop(), 0)
+
+
+# --- Directories ----------------------------------------------------------------------------------
+
+
+def live_changes(checks, daemon, demo):
+    route = demo / "c1" / "inventory.yaml"
+    replace(route, "weight: 10}", "weight: 90}")
+    replace(route, "ServiceImport, name: inventory-ver2, weight: 90}", "ServiceImport, name: inventory-ver2, weight: 10}")
+    took = checks.becomes("weights turned round: the split moves while it runs",
+                          lambda: daemon.firsts(INVENTORY), lambda counts: 26 <= counts[VER1] <= 28)
+    print(f"        {took * 1000:.0f} ms, with the thirty questions")
+    replace(route, "weight: 90}", "weight: 0}")
+    checks.becomes("weight 0 is never shown", lambda: daemon.firsts(INVENTORY, 10),
+                   lambda counts: counts == {VER2: 10})
+    replace(route, "weight: 0}", "weight: 50}")
+    replace(demo / "c2" / "inventory.yaml", "ready: true", "ready: false")
+    checks.becomes("a backend without a ready endpoint gives its share away",
+                   lambda: daemon.firsts(INVENTORY, 10), lambda counts: counts == {VER1: 10})
+    replace(demo / "c2" / "inventory.yaml", "ready: false", "ready: true")
+    checks.becomes("and has it back when it is ready", lambda: daemon.firsts(INVENTORY, 10)[VER2],
+                   lambda count: count > 0)
+
+
+def one_change(checks, daemon, demo):
+    """The file is renamed into place, then asked for; dig alone takes most of the time."""
+    slice_file = demo / "c2" / "inventory.yaml"
+    times = []
+    for i in range(10):
+        old, new = f"10.20.1.{21 + i}", f"10.20.1.{22 + i}"
+        replace(slice_file, old, new)
+        start = time.monotonic()
+        while time.monotonic() - start < WAIT_S and daemon.dig(INVENTORY).data not in ([new], [VER1]):
+            pass
+        times.append(time.monotonic() - start)
+    replace(slice_file, "10.20.1.31", VER2)
+    checks.check("a file that changes is served within 100 ms and one dig (median of 10)",
+                 sorted(times)[5] < 0.25, [f"{t * 1000:.0f} ms" for t in times])
+    print(f"        median {sorted(times)[5] * 1000:.0f} ms, worst {max(times) * 1000:.0f} ms, dig included")
+
+
+def broken_file(checks, daemon, demo):
+    path = demo / "c1" / "userlist.yaml"
+    good = path.read_text()
+    path.write_text("apiVersion: v1\nkind: Service\nmetadata: {name: [\n")
+    checks.becomes("a broken file is reported with file, line and column", daemon.log_text,
+                   lambda text: re.search(r"c1/userlist\.yaml:\d+:\d+: ", text) is not None)
+    checks.check("what it said before stays in force", "10.96.2.1" in daemon.dig(GLOBAL).data)
+    path.write_text(good.replace("10.96.2.1", "10.96.2.7"))
+    checks.becomes("and the repaired file counts again", lambda: daemon.dig(GLOBAL).data,
+                   lambda data: "10.96.2.7" in data)
+    path.unlink()
+    checks.becomes("a deleted file takes its objects along", lambda: sorted(daemon.dig(GLOBAL).data),
+                   lambda data: data == ["10.20.2.11", "10.20.2.12"])
+    path.write_text(good)
+    checks.becomes("and a new one brings them", lambda: daemon.dig(GLOBAL).data,
+                   lambda data: "10.96.2.1" in data)
+
+
+def directories(checks, dir):
+    demo = dir / "demo"
+    code, text, _ = run(PINTLED, "--dev", "--export", demo)
+    files = sorted(str(p.relative_to(demo)) for p in demo.rglob("*") if p.is_file())
+    checks.check("--export writes the clusters", code == 0 and "c1/inventory.yaml" in files
+                 and "c3/cluster.yaml" in files and "README.md" in files and str(demo) in text, files)
+    before = (demo / "c1" / "inventory.yaml").read_text()
+    code, _, err = run(PINTLED, "--dev", "--export", demo)
+    checks.check("--export overwrites nothing", code == 1 and "already" in err
+                 and (demo / "c1" / "inventory.yaml").read_text() == before, err)
+    checks.equal("--check is content with the export", run(PINTLED, "--check", "--clusters-dir", demo)[0], 0)
+    checks.equal("--check --config too", run(PINTLED, "--check", "--config", demo / "pintle.yaml")[0], 0)
+
+    daemon = Daemon(dir, "directories", "--clusters-dir", demo, "--workers", 1)
+    try:
+        code, text, err = daemon.ctl("status", "--wait", "--wait-duration", "20s")
+        checks.check("--clusters-dir: status --wait sees three clusters", code == 0 and "c3" in text, text + err)
+        counts = daemon.firsts(INVENTORY)
+        checks.check("the exported clusters answer as --dev does", 2 <= counts[VER1] <= 4, counts)
+        live_changes(checks, daemon, demo)
+        one_change(checks, daemon, demo)
+        broken_file(checks, daemon, demo)
+        (demo / "c2").rename(demo / "gone")
+        checks.becomes("a cluster directory that vanishes is a cluster out of reach", lambda: daemon.get("/metrics")[1],
+                       lambda text: 'pintle_cluster_up{cluster="c2"} 0' in text)
+        stale = daemon.dig("redis-1.c2.redis.redis.svc.clusterset.local")
+        checks.check("its last answers stay, with EDE 3", stale.data == ["10.20.3.11"] and stale.ede == 3, stale.text)
+        checks.equal("and the daemon stays ready", daemon.get("/readyz")[0], 200)
+        checks.equal("but status says that something is wrong", daemon.ctl("status")[0], 1)
+        (demo / "gone").rename(demo / "c2")
+        checks.becomes("it comes back", lambda: daemon.get("/metrics")[1],
+                       lambda text: 'pintle_cluster_up{cluster="c2"} 1' in text)
+        fresh = daemon.dig("redis-1.c2.redis.redis.svc.clusterset.local")
+        checks.becomes("and its answers are fresh again",
+                       lambda: daemon.dig("redis-1.c2.redis.redis.svc.clusterset.local"),
+                       lambda answer: answer.data == ["10.20.3.11"] and answer.ede is None)
+        checks.check("(it answered all the time)", fresh.data == ["10.20.3.11"], fresh.text)
+    finally:
+        checks.equal("SIGINT ends it with exit code 0", daemon.stop(signal.SIGINT), 0)
+
+
+def never_listed(checks, dir):
+    config = dir / "never.yaml"
+    config.write_text("apiVersion: pintle.dev/v1alpha1\nkind: PintleConfig\nready: {grace: 2s}\n"
+                      "shutdown: {lameduck: 1s}\n"
+                      "clusters: [{name: nowhere, directory: ./does-not-exist}]\n")
+    daemon = Daemon(dir, "never", "--config", config)
+    try:
+        early = daemon.dig("a.b.svc.clusterset.local")
+        checks.check("before the first listing a missing name is SERVFAIL with EDE 14, never NXDOMAIN",
+                     early.status == "SERVFAIL" and early.ede == 14, early.text)
+        status, text = daemon.get("/readyz")
+        checks.check("readyz says 503 and what is missing", status == 503 and "[-]cluster-nowhere" in text, text)
+        checks.equal("livez does not care", daemon.get("/livez")[0], 200)
+        code, text, err = daemon.ctl("status", "--wait", "--wait-duration", "1s")
+        checks.check("status --wait gives up with exit code 4 and shows what it saw",
+                     code == 4 and "never listed" in text, f"exit {code}\n{text}{err}")
+        checks.becomes("after the grace period it is NXDOMAIN, still with EDE 14",
+                       lambda: daemon.dig("a.b.svc.clusterset.local"),
+                       lambda answer: answer.status == "NXDOMAIN" and answer.ede == 14)
+        daemon.child.send_signal(signal.SIGTERM)
+        checks.becomes("SIGTERM: readyz says no", lambda: daemon.get("/readyz")[1],
+                       lambda text: "shutdown" in text, 1)
+        checks.equal("while answers go on for the lameduck time",
+                     daemon.dig("clusterset.local", "SOA").status, "NOERROR")
+        checks.equal("then it ends with exit code 0", daemon.child.wait(WAIT_S), 0)
+    finally:
+        daemon.stop(signal.SIGKILL)
+
+
+# --- What is told to people who err ---------------------------------------------------------------
+
+
+def errors(checks, dir):
+    code, _, err = run(PINTLED)
+    checks.check("no clusters at all: usage, with the ways to name some",
+                 code == 2 and all(flag in err for flag in ("--dev", "--clusters-dir", "--contexts")), err)
+    code, _, err = run(PINTLED, "--listne", "127.0.0.1")
+    checks.check("an unknown flag: usage, with the nearest one", code == 2 and "--listen" in err, err)
+    checks.equal("--help is no error", run(PINTLED, "--help")[0], 0)
+    code, text, _ = run(PINTLED, "--version")
+    checks.check("--version", code == 0 and re.fullmatch(r"pintled \d+\.\d+\.\d+\n", text), text)
+
+    config = dir / "wrong.yaml"
+    config.write_text("listn: []\nclusters:\n  - {name: c1, directory: c1}\n  - {name: C_2, context: c2}\n"
+                      "forward: [{zone: ., to: [192.0.2.53]}]\n")
+    for flags in (["--check"], []):
+        code, _, err = run(PINTLED, "--config", config, *flags)
+        wanted = [f'{config}:1:1: unknown key "listn", did you mean "listen"?', f"{config}:4:12: ",
+                  f"{config}:5:10: forward: not available in this version"]
+        checks.check(f"a wrong configuration: all findings, exit 1 ({' '.join(flags) or 'run'})",
+                     code == 1 and [line.startswith(w) for line, w in zip(err.splitlines(), wanted)] == [True] * 3
+                     and len(err.splitlines()) == 3, err)
+    code, _, err = run(PINTLED, "--config", dir / "absent.yaml")
+    checks.check("a configuration that is not there is named", code == 1 and "absent.yaml" in err, err)
+
+    folder = dir / "bad"
+    (folder / "c1").mkdir(parents=True)
+    (folder / "c1" / "cluster.yaml").write_text("netwrok: near\n")
+    code, _, err = run(PINTLED, "--clusters-dir", folder, "--check")
+    checks.check("a wrong cluster.yaml is told with file, line, column and the nearest key",
+                 code == 1 and "cluster.yaml:1:1: " in err and "network" in err, err)
+
+    code, _, err = run(PINTLECTL, "status", "--admin", "127.0.0.1:1")
+    checks.check("pintlectl without a daemon: exit code 3", code == 3 and "127.0.0.1:1" in err, err)
+    checks.equal("pintlectl --wait without a daemon: exit code 3",
+                 run(PINTLECTL, "status", "--wait-duration", "1s", "--admin", "127.0.0.1:1")[0], 3)
+    checks.equal("pintlectl with a wrong command: exit code 2", run(PINTLECTL, "stauts")[0], 2)
+    checks.equal("pintlectl help is no error", run(PINTLECTL, "help")[0], 0)
+
+
+def main():
+    checks = Checks()
+    for program in (PINTLED, PINTLECTL):
+        if not os.access(program, os.X_OK):
+            print(f"{program} is not built (./x build)")
+            return 1
+    with tempfile.TemporaryDirectory(prefix="pintle-e2e-") as temporary:
+        for part in (errors, dev_mode, directories, never_listed):
+            try:
+                part(checks, pathlib.Path(temporary))
+            except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:
+                checks.check(f"{part.__name__} runs to its end", False, repr(err))
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
