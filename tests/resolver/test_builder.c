@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The builder's thread: rounds, calls between them, the end of the grace period, a full queue. */
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/macros.h"
+#include "pintle/base/rcu.h"
+
+#include "resolver/builder.h"
+
+#define PATIENCE_MS 10000
+#define POLL_MS     5
+
+/* One builder with its control loop, which is this thread. */
+struct bench {
+    struct pin_network network;
+    struct pin_cluster_settings cluster;
+    struct pin_settings settings;
+    struct pin_loop *loop;
+    struct pin_builder *builder;
+    int n_rooms;      /* calls of on_room */
+    int n_done;       /* calls of on_done */
+    pthread_t worker; /* thread that ran the last call */
+    uint32_t n_namespaces;
+    bool is_synced;
+    bool is_ready;
+};
+
+static void on_room(void *arg)
+{
+    struct bench *bench = arg;
+    bench->n_rooms++;
+}
+
+static void set_up(struct bench *bench, uint64_t grace_ms, size_t queue_deltas)
+{
+    *bench = (struct bench){
+        .network = {.name = "default"}, .cluster = {.name = "c1", .weight = PIN_WEIGHT_UNSET}};
+    bench->settings = (struct pin_settings){.cluster_set = "default",
+        .networks = &bench->network,
+        .n_networks = 1,
+        .clusters = &bench->cluster,
+        .n_clusters = 1,
+        .default_cluster = PIN_CLUSTER_NONE,
+        .zone_cluster_set = "clusterset.local",
+        .zone_assigned = "pintle.internal",
+        .zone_cluster = "cluster.local",
+        .ttl_s = 5,
+        .negative_ttl_s = 5,
+        .max_answers = 16,
+        .answers = PIN_ANSWERS_SUBSET,
+        .address = PIN_ADDRESS_AUTO,
+        .ready_min_clusters = 1,
+        .ready_grace_ms = grace_ms};
+    bench->loop = pin_loop_new();
+    struct pin_builder_config config = {.settings = &bench->settings,
+        .loop = bench->loop,
+        .on_room = on_room,
+        .on_room_arg = bench,
+        .queue_deltas = queue_deltas};
+    struct pin_why why = {0};
+    assert_int_equal(pin_builder_start(&config, &bench->builder, &why), PIN_OK);
+}
+
+static void tear_down(struct bench *bench)
+{
+    pin_builder_stop(bench->builder);
+    pin_loop_free(bench->loop);
+}
+
+/* On the builder's thread. */
+static void look(struct pin_catalog *catalog, void *arg)
+{
+    struct bench *bench = arg;
+    struct pin_cluster_status status = pin_catalog_cluster(catalog, 0);
+    bench->worker = pthread_self();
+    bench->n_namespaces = status.n_objects[PIN_KIND_NAMESPACE];
+    bench->is_synced = status.is_synced;
+    bench->is_ready = pin_rcu_deref(pin_catalog_live(catalog)->scene)->is_ready;
+}
+
+static void on_done(void *arg)
+{
+    struct bench *bench = arg;
+    bench->n_done++;
+}
+
+/* Looks once and waits for the reply on the loop. */
+static void look_now(struct bench *bench)
+{
+    int before = bench->n_done;
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    assert_true(pin_builder_call(bench->builder, look, on_done, bench));
+    while (bench->n_done == before && pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench->loop, POLL_MS);
+    }
+    assert_int_equal(bench->n_done, before + 1);
+}
+
+static struct pin_delta *a_namespace(const char *name)
+{
+    struct pin_object *object = pin_object_new(PIN_KIND_NAMESPACE, 64);
+    assert_non_null(object);
+    object->namespace_name = "";
+    object->name = pin_object_text(object, name, strlen(name));
+    struct pin_delta *delta = pin_delta_upsert(0, object);
+    assert_non_null(delta);
+    delta->received_ns = (uint64_t)pin_clock_mono_ns();
+    return delta;
+}
+
+static void test_call(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 60000, 0);
+    assert_non_null(pin_builder_live(bench.builder)->index);
+    look_now(&bench);
+    assert_false(pthread_equal(bench.worker, pthread_self()));
+    assert_false(bench.is_ready);
+    tear_down(&bench);
+}
+
+static void test_change(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 60000, 0);
+    assert_true(pin_builder_push(bench.builder, a_namespace("apps")));
+    assert_true(
+        pin_builder_push(bench.builder, pin_delta_mark(0, PIN_DELTA_SYNCED, PIN_KIND_SERVICE)));
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    do {
+        look_now(&bench);
+    } while (!bench.is_ready && pin_clock_mono_ms() < end_ms);
+    assert_int_equal(bench.n_namespaces, 1);
+    assert_true(bench.is_synced);
+    assert_true(bench.is_ready);
+
+    const struct pin_builder_stats *stats = pin_builder_stats(bench.builder);
+    uint64_t n_timed = 0;
+    for (size_t i = 0; i < PIN_LAG_BUCKETS; i++) {
+        n_timed += pin_stat_read(&stats->change.buckets[i]);
+    }
+    assert_int_equal(n_timed, 1); /* the mark is no change of an object */
+    assert_int_equal(pin_stat_read(&stats->n_deltas), 2);
+    assert_true(pin_stat_read(&stats->change.sum_ns) > 0);
+    tear_down(&bench);
+}
+
+static void test_grace(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 50, 0);
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    uint64_t published_before = 0;
+    do {
+        pin_loop_poll(bench.loop, POLL_MS);
+        /* Without a call, which would wake the thread: the end of the period does it alone. */
+        const struct pin_builder_stats *stats = pin_builder_stats(bench.builder);
+        published_before = 0;
+        for (size_t i = 0; i < PIN_LAG_BUCKETS; i++) {
+            published_before += pin_stat_read(&stats->publish.buckets[i]);
+        }
+    } while (published_before < 2 && pin_clock_mono_ms() < end_ms);
+    look_now(&bench);
+    assert_true(bench.is_ready);
+    assert_false(bench.is_synced);
+    tear_down(&bench);
+}
+
+/* Holds the builder's thread until the test lets go. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    bool is_open;
+    bool is_held;
+};
+
+static void hold(struct pin_catalog *catalog, void *arg)
+{
+    struct gate *gate = arg;
+    (void)catalog;
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->is_held = true;
+    (void)pthread_cond_broadcast(&gate->opened);
+    while (!gate->is_open) {
+        (void)pthread_cond_wait(&gate->opened, &gate->lock);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+}
+
+static void on_released(void *arg)
+{
+    (void)arg;
+}
+
+static void test_full_queue(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct gate gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    struct pin_delta *refused = a_namespace("refused");
+    set_up(&bench, 60000, 4);
+    assert_true(pin_builder_call(bench.builder, hold, on_released, &gate));
+    (void)pthread_mutex_lock(&gate.lock);
+    while (!gate.is_held) {
+        (void)pthread_cond_wait(&gate.opened, &gate.lock);
+    }
+    (void)pthread_mutex_unlock(&gate.lock);
+
+    for (int i = 0; i < 4; i++) {
+        const char name[] = {(char)('a' + i), '\0'};
+        assert_true(pin_builder_push(bench.builder, a_namespace(name)));
+    }
+    assert_false(pin_builder_push(bench.builder, refused));
+    size_t capacity = 0;
+    assert_int_equal(pin_builder_queued(bench.builder, &capacity), 4);
+    assert_int_equal(capacity, 4);
+    assert_int_equal(bench.n_rooms, 0);
+
+    (void)pthread_mutex_lock(&gate.lock);
+    gate.is_open = true;
+    (void)pthread_cond_broadcast(&gate.opened);
+    (void)pthread_mutex_unlock(&gate.lock);
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    while (bench.n_rooms == 0 && pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench.loop, POLL_MS);
+    }
+    assert_int_equal(bench.n_rooms, 1);
+    assert_true(pin_builder_push(bench.builder, refused));
+    do {
+        look_now(&bench);
+    } while (bench.n_namespaces < 5 && pin_clock_mono_ms() < end_ms);
+    assert_int_equal(bench.n_namespaces, 5);
+    tear_down(&bench);
+}
+
+static void test_too_many_calls(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct gate gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    int n_taken = 0;
+    set_up(&bench, 60000, 0);
+    assert_true(pin_builder_call(bench.builder, hold, on_released, &gate));
+    while (n_taken < 10000 && pin_builder_call(bench.builder, look, on_done, &bench)) {
+        n_taken++;
+    }
+    assert_true(n_taken < 10000);
+    (void)pthread_mutex_lock(&gate.lock);
+    gate.is_open = true;
+    (void)pthread_cond_broadcast(&gate.opened);
+    (void)pthread_mutex_unlock(&gate.lock);
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    while (bench.n_done < n_taken && pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench.loop, POLL_MS);
+    }
+    assert_int_equal(bench.n_done, n_taken);
+    tear_down(&bench);
+}
+
+/* Leaks show under the address sanitizer. */
+static void test_stop_with_work(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 60000, 64);
+    for (int i = 0; i < 64; i++) {
+        struct pin_delta *delta = a_namespace("same");
+        if (!pin_builder_push(bench.builder, delta)) {
+            pin_delta_free(delta);
+        }
+    }
+    tear_down(&bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        {"a call runs on the builder's thread and replies on the loop", test_call, NULL, NULL,
+            NULL},
+        {"a change is applied, published and timed", test_change, NULL, NULL, NULL},
+        {"the grace period ends without a change", test_grace, NULL, NULL, NULL},
+        {"a full queue refuses and tells once when it has room", test_full_queue, NULL, NULL, NULL},
+        {"calls that wait are bounded, and those taken are answered", test_too_many_calls, NULL,
+            NULL, NULL},
+        {"stopping drops what waits", test_stop_with_work, NULL, NULL, NULL},
+    };
+    return _cmocka_run_group_tests("builder", tests, N_ELEMS(tests), NULL, NULL);
+}
