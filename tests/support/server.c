@@ -23,6 +23,7 @@ void server_start(struct server *server, const char *address, size_t n_workers,
     struct pin_why why = {.text = ""};
     assert_true(pin_addrport_parse(address, 0, &listen.address));
     server->world = world_new();
+    pin_rcu_offline(); /* the test reads nothing itself, and it blocks */
     struct pin_workers_config config = {
         .live = &server->world->live, .listens = &listen, .n_listens = 1, .n_workers = n_workers};
     if (limits != NULL) {
@@ -37,6 +38,7 @@ void server_start(struct server *server, const char *address, size_t n_workers,
 void server_stop(struct server *server)
 {
     pin_workers_stop(server->workers);
+    pin_rcu_online();
     world_free(server->world);
 }
 
