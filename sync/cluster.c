@@ -212,6 +212,7 @@ static void on_absent(struct cluster *self, enum pin_kind kind)
 static void on_denied(
     struct cluster *self, const struct pin_kind_row *row, const struct pin_http_result *result)
 {
+    struct kind_state *state = &self->kinds[row->kind];
     struct pin_sync_kind_stats *stats = &self->source.stats.kinds[row->kind];
     char hint[160];
     (void)snprintf(hint, sizeof(hint),
@@ -219,9 +220,10 @@ static void on_denied(
         row->group[0] != '\0' ? "." : "", row->group);
     stats->is_forbidden = true;
     pin_source_set_trouble(&self->source, &self->source.kinds[row->kind], TROUBLE_DENIED, hint,
-        "GET /%s%s/%s: 403 %s; names that need them are not kept up to date",
-        row->group[0] == '\0' ? "api" : "apis/", row->group, row->plural, result->message);
-    self->kinds[row->kind].is_settled = true;
+        "GET /%s%s/%s/%s: 403 %s; names that need them are not kept up to date",
+        row->group[0] == '\0' ? "api" : "apis/", row->group, row->versions[state->version],
+        row->plural, result->message);
+    state->is_settled = true;
     check_synced(self);
 }
 

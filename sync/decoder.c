@@ -232,9 +232,13 @@ static bool is_bogus(const struct pin_ip *ip)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     static const uint8_t zero[16];
+    static const uint8_t broadcast[4] = {255, 255, 255, 255};
     const uint8_t *b = ip->bytes;
     if (ip->family == 4) {
-        return b[0] == 0 || b[0] == 127 || b[0] >= 224;
+        bool is_multicast = b[0] >= 224 && b[0] < 240;
+        bool is_broadcast = memcmp(b, broadcast, sizeof(broadcast)) == 0;
+        /* 240/4 is reserved, and in use for the virtual addresses of ServiceImports */
+        return b[0] == 0 || b[0] == 127 || is_multicast || is_broadcast;
     }
     return pin_ip_is_loopback(ip) || memcmp(b, zero, sizeof(zero)) == 0 || b[0] == 0xff
            || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) || memcmp(b, mapped, sizeof(mapped)) == 0;

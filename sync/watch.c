@@ -29,7 +29,7 @@
 #define WATCH_SHORT_MS      1000 /* A watch that ends sooner is not begun again at once. */
 #define WATCH_FAILURES_MAX  3    /* In a row; then a list. */
 #define LOST_MAX            4    /* In a row; then it is told, though the server is up. */
-#define DENIED_RETRY_MS     30000
+#define DENIED_MAX          2 /* In a row; servers that just started deny what they will allow. */
 #define OLD_LISTS_MAX       5 /* Then the past is believed: a cluster was restored from a backup. */
 #define STATUS_OK           200
 #define STATUS_GONE         410
@@ -69,6 +69,7 @@ struct pin_watch {
     /* The watch in progress. */
     struct pin_lines lines;
     uint32_t n_failures; /* Watches in a row that brought nothing. */
+    uint32_t n_denied;   /* 403s in a row. */
     uint32_t n_lost;     /* Requests in a row that ended without an answer. */
     bool needs_list;     /* An event asked for one, or cannot be read. */
     bool has_error;      /* An ERROR event other than "gone". */
@@ -91,6 +92,9 @@ static void report(
 static void works(struct pin_watch *self, enum step step)
 {
     self->n_lost = 0;
+    if (self->trouble_step == step) {
+        self->n_denied = 0;
+    }
     if (self->is_troubled && self->trouble_step == step) {
         self->is_troubled = false;
         report(self, PIN_WATCH_WORKS, NULL);
@@ -158,8 +162,9 @@ static void refused(struct pin_watch *self, const struct pin_http_result *result
         report(self, PIN_WATCH_UNAUTHORIZED, result);
         break;
     case 403:
-        /* Where only watching is refused, listing now and then still tells the truth. */
-        schedule(self, STEP_LIST, DENIED_RETRY_MS + pin_rand_below(DENIED_RETRY_MS / 10));
+        /* Where only watching is refused for good, listing now and then still tells the truth. */
+        self->n_denied++;
+        schedule_retry(self, self->n_denied > DENIED_MAX ? STEP_LIST : self->step, result);
         report(self, PIN_WATCH_DENIED, result);
         break;
     case 404:

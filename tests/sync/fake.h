@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Fake: tests/sync/fake_api.py as a child process, and a sync that talks to it.
+ */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/file.h"
+
+#include "rig.h"
+
+extern char **environ;
+
+/** A running fake API server. */
+struct fake {
+    pid_t pid;
+    int port;
+    FILE *to;
+    FILE *from;
+};
+
+/** Starts it; `arguments` end with NULL: certificate, key and client CA for TLS. */
+static inline void fake_start(struct fake *self, const char *const arguments[3])
+{
+    int in[2];
+    int out[2];
+    char script[4096];
+    char python[] = "python3";
+    char *argv[6] = {python, script, NULL};
+    posix_spawn_file_actions_t actions;
+    const char *source = getenv("PINTLE_SOURCE_DIR");
+    (void)snprintf(
+        script, sizeof(script), "%s/tests/sync/fake_api.py", source == NULL ? "." : source);
+    for (size_t i = 0; i < 3 && arguments != NULL && arguments[i] != NULL; i++) {
+        argv[2 + i] = strdup(arguments[i]);
+    }
+    if (pipe(in) != 0 || pipe(out) != 0) {
+        abort();
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_addclose(&actions, in[1]);
+    posix_spawn_file_actions_addclose(&actions, out[0]);
+    if (posix_spawnp(&self->pid, python, &actions, NULL, argv, environ) != 0) {
+        abort();
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    close(in[0]);
+    close(out[1]);
+    for (size_t i = 2; argv[i] != NULL; i++) {
+        free(argv[i]);
+    }
+    self->to = fdopen(in[1], "w");
+    self->from = fdopen(out[0], "r");
+    char line[32] = "";
+    if (fgets(line, sizeof(line), self->from) == NULL) {
+        abort();
+    }
+    self->port = atoi(line);
+}
+
+/** Sends a command and returns its answer, valid until the next one. */
+static inline const char *fake_do(struct fake *self, const char *command)
+{
+    static char answer[65536];
+    (void)fprintf(self->to, "%s\n", command);
+    (void)fflush(self->to);
+    if (fgets(answer, sizeof(answer), self->from) == NULL) {
+        abort();
+    }
+    return answer;
+}
+
+/** Ends it. */
+static inline void fake_stop(struct fake *self)
+{
+    if (self->pid > 0) {
+        (void)kill(self->pid, SIGKILL);
+        (void)waitpid(self->pid, NULL, 0);
+        (void)fclose(self->to);
+        (void)fclose(self->from);
+    }
+    self->pid = 0;
+}
+
+/* --- A cluster c1 behind it --- */
+
+#define SOON_MS  10000
+#define SERVICES "/api/v1/services"
+#define PUT(name)                                                                                  \
+    "{\"do\":\"put\",\"path\":\"" SERVICES "\",\"object\":{\"metadata\":{\"name\":\"" name         \
+    "\",\"namespace\":\"d\"},\"spec\":{}}}"
+#define DELETE(name)                                                                               \
+    "{\"do\":\"delete\",\"path\":\"" SERVICES "\",\"namespace\":\"d\",\"name\":\"" name "\"}"
+#define FAULT(match, what) "{\"do\":\"fault\",\"match\":\"" match "\"," what "}"
+#define LIST_OF_SERVICES   SERVICES "?limit=500"
+#define WATCH_OF_SERVICES  SERVICES "?watch=1"
+
+struct box {
+    struct fake fake;
+    struct rig rig;
+    char config[64];
+};
+
+/* A kubeconfig for the fake's address. */
+static inline void write_config(struct box *self, const char *extra)
+{
+    struct pin_text text = {0};
+    pin_text_putf(&text,
+        "current-context: c1\nclusters: [{name: k, cluster: {server: 'http://127.0.0.1:%d'}}]\n"
+        "users: [{name: u, user: {token: t}}]\n"
+        "contexts: [{name: c1, context: {cluster: k, user: u}}]\n%s",
+        self->fake.port, extra);
+    assert_int_equal(pin_file_write_atomic(self->config, text.ptr, text.len, 0600, NULL), PIN_OK);
+    pin_text_done(&text);
+}
+
+static inline int set_up(void **state)
+{
+    struct box *self = calloc(1, sizeof(*self));
+    assert_non_null(self);
+    (void)snprintf(self->config, sizeof(self->config), "/tmp/pintle-cluster-%d.yaml", getpid());
+    fake_start(&self->fake, NULL);
+    write_config(self, "");
+    struct pin_source_spec spec = {
+        .cluster = "c1", .kind = PIN_SOURCE_CONTEXT, .kubeconfig = self->config};
+    rig_init(&self->rig, &spec, 1);
+    *state = self;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    struct box *self = *state;
+    rig_done(&self->rig);
+    fake_stop(&self->fake);
+    (void)unlink(self->config);
+    free(self);
+    return 0;
+}
+
+static inline void want(struct box *self, const char *part)
+{
+    if (!rig_wait(&self->rig, part, SOON_MS)) {
+        fail_msg("'%s' did not come; seen:\n%s\nlogged:\n%s", part, pin_text_get(&self->rig.seen),
+            pin_text_get(&self->rig.logged));
+    }
+}
+
+static inline void want_log(struct box *self, const char *part)
+{
+    if (!rig_wait_in(&self->rig, &self->rig.logged, part, SOON_MS)) {
+        fail_msg("'%s' was not logged:\n%s", part, pin_text_get(&self->rig.logged));
+    }
+}
+
+static inline void start(struct box *self)
+{
+    pin_sync_start(self->rig.sync);
+    want(self, "SYNCED");
+}
+
+static inline void order(struct box *self, const char *command)
+{
+    assert_string_equal(fake_do(&self->fake, command), "ok\n");
+}
+
+static inline size_t count_requests(struct box *self, const char *part)
+{
+    size_t n = 0;
+    for (const char *at = fake_do(&self->fake, "{\"do\":\"seen\"}");
+         (at = strstr(at, part)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+static inline struct pin_sync_cluster_stats stats_of(const struct box *self)
+{
+    struct pin_sync_cluster_stats stats;
+    pin_sync_cluster_stats(self->rig.sync, 0, &stats);
+    return stats;
+}
+
+/** A test with a fake and a sync of its own. */
+#define A_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

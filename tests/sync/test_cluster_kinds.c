@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Which kinds a cluster has, and which it lets us see. */
+
+#include "pintle/base/macros.h"
+
+#include "fake.h"
+
+/* --- Kinds ---------------------------------------------------------------------------------- */
+
+static void test_a_kind_that_appears_is_found(void **state)
+{
+    struct box *self = *state;
+    start(self);
+    rig_forget(&self->rig);
+    order(self,
+        "{\"do\":\"serve\",\"path\":\"/apis/multicluster.x-k8s.io/v1alpha1/serviceexports\","
+        "\"is\":true}");
+    order(self, "{\"do\":\"put\",\"path\":\"/apis/multicluster.x-k8s.io/v1alpha1/serviceexports\","
+                "\"object\":{\"metadata\":{\"name\":\"web\",\"namespace\":\"d\"}}}");
+    assert_true(rig_wait(&self->rig, "UPSERT ServiceExport d/web", 15000));
+    want_log(self, "cluster c1: now has serviceexports");
+}
+
+static void test_a_kind_that_goes_is_an_empty_list(void **state)
+{
+    struct box *self = *state;
+    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
+                "\"is\":true}");
+    start(self);
+    rig_run(&self->rig, 100);
+    rig_forget(&self->rig);
+    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
+                "\"is\":false}");
+    order(self, "{\"do\":\"drop\"}");
+    assert_true(rig_wait(&self->rig, "LIST_BEGIN Gateway\nLIST_END Gateway\n", 15000));
+}
+
+static void test_without_discovery_each_version_is_tried(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT("/apis", "\"exact\":true,\"status\":403"));
+    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1beta1/gateways\","
+                "\"is\":true}");
+    order(self, "{\"do\":\"put\",\"path\":\"/apis/gateway.networking.k8s.io/v1beta1/gateways\","
+                "\"object\":{\"metadata\":{\"name\":\"gw\",\"namespace\":\"d\"}}}");
+    start(self);
+    want(self, "UPSERT Gateway d/gw");
+}
+
+static void test_a_kind_that_is_denied_keeps_nobody_else_back(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT("/api/v1/nodes",
+                    "\"status\":403,\"body\":\"{\\\"message\\\":\\\"nodes is forbidden: User "
+                    "\\\\\\\"pin\\\\"
+                    "\\\" cannot list resource \\\\\\\"nodes\\\\\\\"\\\"}\",\"times\":99"));
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "LIST_END Node"), 0);
+    assert_true(stats_of(self).kinds[PIN_KIND_NODE].is_forbidden);
+    want_log(self,
+        "cluster c1: GET /api/v1/nodes: 403 nodes is forbidden: User \"pin\" cannot list "
+        "resource \"nodes\"; names that need them are not kept up to date; to do: bind "
+        "a ClusterRole with the verbs list and watch on nodes to this user");
+}
+
+static void test_a_cluster_that_denies_services_is_not_an_empty_one(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT(SERVICES, "\"status\":403,\"times\":99"));
+    pin_sync_start(self->rig.sync);
+    want(self, "LIST_END Node");
+    rig_run(&self->rig, 500);
+    assert_int_equal(rig_count(&self->rig, "SYNCED"), 0);
+    assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        A_TEST(test_a_kind_that_appears_is_found),
+        A_TEST(test_a_kind_that_goes_is_an_empty_list),
+        A_TEST(test_without_discovery_each_version_is_tried),
+        A_TEST(test_a_kind_that_is_denied_keeps_nobody_else_back),
+        A_TEST(test_a_cluster_that_denies_services_is_not_an_empty_one),
+    };
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests_name("cluster_kinds", tests, NULL, NULL);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Lists of an API server that can be told to misbehave. */
+
+#include "pintle/base/macros.h"
+
+#include "fake.h"
+
+/* --- The usual ------------------------------------------------------------------------------ */
+
+static void test_what_is_there_is_listed_and_then_watched(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("one"));
+    start(self);
+    const char *seen = pin_text_get(&self->rig.seen);
+    assert_memory_equal(seen, "UP\n", 3);
+    assert_non_null(strstr(seen, "LIST_BEGIN Service\nUPSERT Service d/one\nLIST_END Service\n"));
+    assert_int_equal(rig_count(&self->rig, "LIST_END"), PIN_KIND_MAX);
+    assert_int_equal(rig_count(&self->rig, "SYNCED"), 1);
+    order(self, PUT("two"));
+    want(self, "UPSERT Service d/two");
+    order(self, DELETE("one"));
+    want(self, "DELETE Service d/one");
+    assert_int_equal(stats_of(self).kinds[PIN_KIND_SERVICE].n_objects, 1);
+    assert_false(stats_of(self).kinds[PIN_KIND_GATEWAY].is_served);
+    assert_true(stats_of(self).is_up);
+}
+
+static void test_lists_come_in_pages(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("a"));
+    order(self, PUT("b"));
+    order(self, PUT("c"));
+    order(self, FAULT(LIST_OF_SERVICES, "\"page\":1,\"times\":3"));
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Service"), 3);
+    assert_int_equal(rig_count(&self->rig, "LIST_BEGIN Service\n"), 1);
+    assert_int_equal(count_requests(self, "continue=1%3A%2B%2F%3D"), 1);
+    assert_int_equal(count_requests(self, "continue=2%3A%2B%2F%3D"), 1);
+}
+
+static void test_a_full_sink_holds_the_stream_back_and_nothing_is_lost(void **state)
+{
+    struct box *self = *state;
+    char command[256];
+    for (int i = 0; i < 300; i++) {
+        (void)snprintf(command, sizeof(command), PUT("s%d"), i);
+        order(self, command);
+    }
+    self->rig.room = 10;
+    pin_sync_start(self->rig.sync);
+    rig_run(&self->rig, 500);
+    assert_int_equal(rig_count(&self->rig, "\n"), 10);
+    for (int i = 0; i < 400 && rig_count(&self->rig, "SYNCED") == 0; i++) {
+        self->rig.room = 7;
+        pin_sync_resume(self->rig.sync);
+        rig_run(&self->rig, 10);
+    }
+    assert_int_equal(rig_count(&self->rig, "UPSERT Service"), 300);
+    assert_int_equal(rig_count(&self->rig, "SYNCED"), 1);
+    self->rig.room = SIZE_MAX;
+    pin_sync_resume(self->rig.sync);
+    order(self, PUT("late"));
+    want(self, "UPSERT Service d/late");
+}
+
+static void test_stop_sends_nothing_more(void **state)
+{
+    struct box *self = *state;
+    start(self);
+    pin_sync_stop(self->rig.sync);
+    rig_forget(&self->rig);
+    order(self, PUT("late"));
+    rig_run(&self->rig, 300);
+    assert_string_equal(pin_text_get(&self->rig.seen), "");
+}
+
+/* --- Lists that go wrong -------------------------------------------------------------------- */
+
+static void test_a_page_that_expired_leads_to_a_list_in_one(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("a"));
+    order(self, PUT("b"));
+    order(self, FAULT("limit=500&continue", "\"status\":410"));
+    order(self, FAULT(LIST_OF_SERVICES, "\"page\":1"));
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 1);
+    assert_int_equal(count_requests(self, "\"" SERVICES "?\""), 1);
+    assert_non_null(strstr(pin_text_get(&self->rig.seen),
+        "LIST_BEGIN Service\nUPSERT Service d/a\nUPSERT Service d/b\nLIST_END Service\n"));
+}
+
+static void test_a_truncated_list_deletes_nothing(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("a"));
+    order(self, PUT("b"));
+    order(self, FAULT(LIST_OF_SERVICES, "\"truncate\":150"));
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 1);
+    assert_int_equal(count_requests(self, LIST_OF_SERVICES), 2);
+}
+
+static void test_an_answer_that_is_no_list_is_not_an_empty_one(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT(LIST_OF_SERVICES, "\"status\":200,\"body\":\"{}\""));
+    order(self, PUT("a"));
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 1);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Service"), 1);
+}
+
+static void test_retry_after_is_obeyed(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT(LIST_OF_SERVICES, "\"status\":429,\"headers\":{\"Retry-After\":\"2\"}"));
+    int64_t before_ms = pin_clock_mono_ms();
+    start(self);
+    assert_true(pin_clock_mono_ms() - before_ms >= 2000);
+}
+
+static void test_an_older_list_is_not_believed(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("a"));
+    start(self);
+    order(self, "{\"do\":\"version\",\"to\":50}");
+    order(self, FAULT(WATCH_OF_SERVICES, "\"status\":410"));
+    order(self, "{\"do\":\"drop\"}");
+    want_log(self, "the list is older than what was known before");
+    rig_forget(&self->rig);
+    order(self, "{\"do\":\"version\",\"to\":500}");
+    want(self, "LIST_END Service\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        A_TEST(test_what_is_there_is_listed_and_then_watched),
+        A_TEST(test_lists_come_in_pages),
+        A_TEST(test_a_full_sink_holds_the_stream_back_and_nothing_is_lost),
+        A_TEST(test_stop_sends_nothing_more),
+        A_TEST(test_a_page_that_expired_leads_to_a_list_in_one),
+        A_TEST(test_a_truncated_list_deletes_nothing),
+        A_TEST(test_an_answer_that_is_no_list_is_not_an_empty_one),
+        A_TEST(test_retry_after_is_obeyed),
+        A_TEST(test_an_older_list_is_not_believed),
+    };
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests_name("watch_list", tests, NULL, NULL);
+}
