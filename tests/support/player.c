@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Plays one case: settings, events, time, questions. */
+
+#include "support/player.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/macros.h"
+#include "pintle/base/rcu.h"
+
+#include "sync/decode.h"
+
+#define TEXTS_MAX_BYTES ((size_t)16 << 20)
+#define NOBODY          "233.252.0.1" /* in nobody's ranges: a documentation address */
+
+/* One line and its words while it is played. */
+struct command {
+    const struct pin_script_line *line;
+    const struct pin_script_line *below; /* indented lines behind it */
+    size_t n_below;
+    char *words[SCRIPT_WORDS_MAX];
+    size_t n_words;
+};
+
+static void note(
+    struct pin_player *player, const struct pin_script_line *line, const char *fmt, va_list args)
+{
+    char text[8192];
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    pin_text_putf(&player->failures, "%s:%u: %s\n", player->script->name, line->number, text);
+    player->n_failures++;
+}
+
+void pin_player_fail(
+    struct pin_player *player, const struct pin_script_line *line, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    note(player, line, fmt, args);
+    va_end(args);
+}
+
+void pin_player_break(
+    struct pin_player *player, const struct pin_script_line *line, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    note(player, line, fmt, args);
+    va_end(args);
+    player->is_broken = true;
+}
+
+/* --- settings ------------------------------------------------------------------------------------
+ */
+
+static uint16_t cluster_of(struct pin_player *player, const struct command *c, const char *name)
+{
+    uint16_t id =
+        name != NULL ? pin_settings_cluster(&player->stage.settings, name) : PIN_CLUSTER_NONE;
+    if (id == PIN_CLUSTER_NONE) {
+        pin_player_break(player, c->line, "no cluster \"%s\"", name != NULL ? name : "");
+    }
+    return id;
+}
+
+static enum pin_address_mode address_mode(const char *text)
+{
+    static const char *const modes[] = {[PIN_ADDRESS_AUTO] = "auto",
+        [PIN_ADDRESS_ENDPOINTS] = "endpoints",
+        [PIN_ADDRESS_CLUSTER_IP] = "clusterIP",
+        [PIN_ADDRESS_LOAD_BALANCER] = "loadBalancer",
+        [PIN_ADDRESS_GATEWAY] = "gateway"};
+    for (size_t i = 1; i < N_ELEMS(modes); i++) {
+        if (strcmp(text, modes[i]) == 0) {
+            return (enum pin_address_mode)i;
+        }
+    }
+    return PIN_ADDRESS_UNSET;
+}
+
+static enum pin_answers_mode answers_mode(const char *text)
+{
+    return strcmp(text, "subset") == 0   ? PIN_ANSWERS_SUBSET
+           : strcmp(text, "single") == 0 ? PIN_ANSWERS_SINGLE
+           : strcmp(text, "all") == 0    ? PIN_ANSWERS_ALL
+                                         : PIN_ANSWERS_UNSET;
+}
+
+/* network NAME [routable] [gateways ADDRESS...] */
+static void set_network(struct pin_player *player, const struct command *c)
+{
+    struct pin_network *network =
+        c->n_words > 1 ? pin_stage_network(&player->stage, c->words[1]) : NULL;
+    if (network == NULL) {
+        pin_player_break(
+            player, c->line, "expected: network NAME [routable] [gateways ADDRESS...]");
+        return;
+    }
+    size_t id = (size_t)(network - player->stage.networks);
+    for (size_t i = 2; i < c->n_words; i++) {
+        if (strcmp(c->words[i], "routable") == 0) {
+            network->cluster_ips_routable = true;
+        } else if (strcmp(c->words[i], "gateways") != 0
+                   && (network->n_gateways == STAGE_LIST_MAX
+                       || !pin_ip_parse(
+                           c->words[i], &player->stage.gateways[id][network->n_gateways++]))) {
+            pin_player_break(player, c->line, "\"%s\" is no gateway", c->words[i]);
+        }
+    }
+}
+
+/* cluster NAME [network N] [clients PREFIX] [weight N] [address MODE] */
+static void set_cluster(struct pin_player *player, const struct command *c)
+{
+    struct pin_cluster_settings *cluster = pin_stage_add_cluster(&player->stage, c->words[1]);
+    if (cluster == NULL) {
+        pin_player_break(player, c->line, "too many clusters");
+        return;
+    }
+    size_t id = (size_t)(cluster - player->stage.clusters);
+    for (size_t i = 2; i + 1 < c->n_words; i += 2) {
+        const char *key = c->words[i];
+        const char *value = c->words[i + 1];
+        struct pin_network *network = NULL;
+        bool is_ok = true;
+        if (strcmp(key, "network") == 0) {
+            network = pin_stage_network(&player->stage, value);
+            is_ok = network != NULL;
+            cluster->network = is_ok ? (uint16_t)(network - player->stage.networks) : 0;
+        } else if (strcmp(key, "clients") == 0) {
+            is_ok = cluster->n_clients < STAGE_LIST_MAX
+                    && pin_prefix_parse(value, &player->stage.clients[id][cluster->n_clients++]);
+        } else if (strcmp(key, "weight") == 0) {
+            cluster->weight = (uint32_t)strtoul(value, NULL, 10);
+        } else {
+            cluster->address = address_mode(value);
+            is_ok = strcmp(key, "address") == 0 && cluster->address != PIN_ADDRESS_UNSET;
+        }
+        if (!is_ok) {
+            pin_player_break(player, c->line, "cannot use \"%s %s\"", key, value);
+        }
+    }
+}
+
+/* steering [ttl N] [answers MODE] [maxAnswers N] [address MODE] */
+static void set_steering(struct pin_player *player, const struct command *c)
+{
+    struct pin_settings *settings = &player->stage.settings;
+    for (size_t i = 1; i + 1 < c->n_words; i += 2) {
+        const char *key = c->words[i];
+        const char *value = c->words[i + 1];
+        if (strcmp(key, "ttl") == 0) {
+            settings->ttl_s = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strcmp(key, "maxAnswers") == 0) {
+            settings->max_answers = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strcmp(key, "answers") == 0 && answers_mode(value) != PIN_ANSWERS_UNSET) {
+            settings->answers = answers_mode(value);
+        } else if (strcmp(key, "address") == 0 && address_mode(value) != PIN_ADDRESS_UNSET) {
+            settings->address = address_mode(value);
+        } else {
+            pin_player_break(player, c->line, "cannot use \"%s %s\"", key, value);
+        }
+    }
+}
+
+/* Plays a line that may only stand before the first event; false when it is none. */
+static bool play_setting(struct pin_player *player, const struct command *c)
+{
+    const char *verb = c->words[0];
+    const char *value = c->n_words > 1 ? c->words[1] : "";
+    bool is_mark = c->n_words == 3
+                   && (strcmp(c->words[2], "up") == 0 || strcmp(c->words[2], "down") == 0
+                       || strcmp(c->words[2], "synced") == 0);
+    if (strcmp(verb, "network") == 0) {
+        set_network(player, c);
+    } else if (strcmp(verb, "cluster") == 0 && !is_mark && c->n_words > 1) {
+        set_cluster(player, c);
+    } else if (strcmp(verb, "steering") == 0) {
+        set_steering(player, c);
+    } else if (strcmp(verb, "defaultCluster") == 0) {
+        player->stage.settings.default_cluster = cluster_of(player, c, value);
+    } else if (strcmp(verb, "clusterSet") == 0) {
+        player->stage.settings.cluster_set = value;
+    } else if (strcmp(verb, "grace") == 0) {
+        player->stage.settings.ready_grace_ms = strtoul(value, NULL, 10) * 1000;
+    } else if (strcmp(verb, "start") == 0 && strcmp(value, "unseen") == 0) {
+        player->starts_unseen = true;
+    } else {
+        return false;
+    }
+    if (player->stage.catalog != NULL) {
+        pin_player_break(player, c->line, "settings come before the first event");
+    }
+    return true;
+}
+
+/* Opens the stage; unless the case starts unseen, every cluster is up and was listed. */
+static void open_stage(struct pin_player *player, const struct command *c)
+{
+    struct pin_why why = {0};
+    if (player->stage.catalog != NULL) {
+        return;
+    }
+    if (pin_stage_open(&player->stage, &why) != PIN_OK) {
+        pin_player_break(player, c->line, "%s", why.text);
+        return;
+    }
+    for (uint16_t i = 0; i < player->stage.settings.n_clusters && !player->starts_unseen; i++) {
+        pin_stage_mark(&player->stage, i, PIN_DELTA_UP, PIN_KIND_SERVICE);
+        pin_stage_mark(&player->stage, i, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    }
+}
+
+/* --- events --------------------------------------------------------------------------------------
+ */
+
+/* Service, or ServiceImport.application-networking.k8s.aws where a kind has two groups. */
+static bool find_kind(const char *text, enum pin_kind *ret_kind)
+{
+    size_t bytes = strcspn(text, ".");
+    const char *group = text[bytes] == '.' ? text + bytes + 1 : NULL;
+    for (unsigned kind = 0; kind < PIN_KIND_MAX; kind++) {
+        const struct pin_kind_row *row = pin_decode_row((enum pin_kind)kind);
+        if (strlen(row->kind_text) == bytes && strncmp(row->kind_text, text, bytes) == 0
+            && (group == NULL || strcmp(row->group, group) == 0)) {
+            *ret_kind = (enum pin_kind)kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* cluster NAME up|down|synced */
+static void play_mark(struct pin_player *player, const struct command *c)
+{
+    uint16_t cluster_id = cluster_of(player, c, c->words[1]);
+    enum pin_delta_op op = strcmp(c->words[2], "up") == 0     ? PIN_DELTA_UP
+                           : strcmp(c->words[2], "down") == 0 ? PIN_DELTA_DOWN
+                                                              : PIN_DELTA_SYNCED;
+    if (!player->is_broken) {
+        pin_stage_mark(&player->stage, cluster_id, op, PIN_KIND_SERVICE);
+    }
+}
+
+/* list CLUSTER KIND begin|end */
+static void play_list(struct pin_player *player, const struct command *c)
+{
+    enum pin_kind kind = PIN_KIND_SERVICE;
+    uint16_t cluster_id = cluster_of(player, c, c->n_words > 1 ? c->words[1] : NULL);
+    bool is_begin = c->n_words == 4 && strcmp(c->words[3], "begin") == 0;
+    bool is_end = c->n_words == 4 && strcmp(c->words[3], "end") == 0;
+    if ((!is_begin && !is_end) || !find_kind(c->words[2], &kind)) {
+        pin_player_break(player, c->line, "expected: list CLUSTER KIND begin|end");
+        return;
+    }
+    if (!player->is_broken) {
+        pin_stage_mark(
+            &player->stage, cluster_id, is_begin ? PIN_DELTA_LIST_BEGIN : PIN_DELTA_LIST_END, kind);
+    }
+}
+
+/* delete CLUSTER KIND NAMESPACE/NAME */
+static void play_delete(struct pin_player *player, const struct command *c)
+{
+    enum pin_kind kind = PIN_KIND_SERVICE;
+    char *slash = c->n_words == 4 ? strchr(c->words[3], '/') : NULL;
+    if (slash == NULL || !find_kind(c->words[2], &kind)) {
+        pin_player_break(player, c->line, "expected: delete CLUSTER KIND NAMESPACE/NAME");
+        return;
+    }
+    *slash = '\0';
+    uint16_t cluster_id = cluster_of(player, c, c->words[1]);
+    if (!player->is_broken) {
+        pin_stage_delete(&player->stage, cluster_id, kind, c->words[3], slash + 1);
+    }
+}
+
+static void apply_text(struct pin_player *player, const struct command *c, uint16_t cluster_id,
+    const struct pin_text *yaml)
+{
+    struct pin_why why = {0};
+    if (!player->is_broken
+        && pin_stage_apply(&player->stage, cluster_id, pin_text_get(yaml), yaml->len, &why)
+               != PIN_OK) {
+        pin_player_break(player, c->line, "%s", why.text);
+    }
+}
+
+/* apply CLUSTER, and the manifest below it. */
+static void play_apply(struct pin_player *player, const struct command *c)
+{
+    struct pin_text yaml = {0};
+    uint16_t cluster_id = cluster_of(player, c, c->n_words > 1 ? c->words[1] : NULL);
+    size_t indent = c->n_below > 0 ? c->below[0].indent : 0;
+    for (size_t i = 0; i < c->n_below; i++) {
+        const struct pin_script_line *line = &c->below[i];
+        size_t cut = PIN_MIN(indent, line->indent);
+        pin_text_putn(&yaml, line->raw + cut, line->raw_bytes - cut);
+        pin_text_putc(&yaml, '\n');
+    }
+    apply_text(player, c, cluster_id, &yaml);
+    pin_text_done(&yaml);
+}
+
+/* A line of shorthand; false when it is none. */
+static bool play_shorthand(struct pin_player *player, struct command *c)
+{
+    struct pin_text yaml = {0};
+    struct pin_why why = {0};
+    char cluster[64];
+    (void)snprintf(cluster, sizeof(cluster), "%s", c->n_words > 1 ? c->words[1] : "");
+    enum pin_err err = pin_shorthand_write(&player->shorthand, c->words, c->n_words, &yaml, &why);
+    if (err == PIN_OK) {
+        apply_text(player, c, cluster_of(player, c, cluster), &yaml);
+    } else if (err != PIN_ENOTFOUND) {
+        pin_player_break(player, c->line, "%s", why.text);
+    }
+    pin_text_done(&yaml);
+    return err != PIN_ENOTFOUND;
+}
+
+static void publish(struct pin_player *player)
+{
+    pin_stage_publish(&player->stage);
+    player->n_names += player->stage.published.n_names;
+}
+
+/* changes N: how many names have been put or removed since the last such line. */
+static void play_changes(struct pin_player *player, const struct command *c)
+{
+    unsigned long wanted = c->n_words == 2 ? strtoul(c->words[1], NULL, 10) : 0;
+    publish(player);
+    if (player->n_names != wanted) {
+        pin_player_fail(
+            player, c->line, "wanted %lu changed names, got %u", wanted, player->n_names);
+    }
+    player->n_names = 0;
+}
+
+/* at N ms|s|min */
+static void play_time(struct pin_player *player, const struct command *c)
+{
+    const char *unit = c->n_words == 3 ? c->words[2] : "";
+    uint64_t factor = strcmp(unit, "ms") == 0    ? 1
+                      : strcmp(unit, "s") == 0   ? 1000
+                      : strcmp(unit, "min") == 0 ? 60000
+                                                 : 0;
+    uint64_t at_ms = c->n_words > 1 ? strtoull(c->words[1], NULL, 10) * factor : 0;
+    if (factor == 0 || at_ms < player->stage.now_ms) {
+        pin_player_break(player, c->line, "expected: at NUMBER ms|s|min, later than before");
+        return;
+    }
+    publish(player); /* what was said before happened before */
+    player->stage.now_ms = at_ms;
+}
+
+/* --- questions -----------------------------------------------------------------------------------
+ */
+
+uint16_t pin_player_type(const char *text)
+{
+    static const struct {
+        const char *text;
+        uint16_t type;
+    } types[] = {{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15},
+        {"TXT", 16}, {"AAAA", 28}, {"SRV", 33}, {"SVCB", 64}, {"HTTPS", 65}, {"ANY", 255}};
+    for (size_t i = 0; i < N_ELEMS(types); i++) {
+        if (strcmp(text, types[i].text) == 0) {
+            return types[i].type;
+        }
+    }
+    return 0;
+}
+
+/* Reads who asks; returns how many words that took, 0 when it is unclear. */
+static size_t read_asker(
+    struct pin_player *player, const struct command *c, struct pin_stage_asker *ret)
+{
+    *ret = (struct pin_stage_asker){.listen_cluster_id = PIN_CLUSTER_NONE};
+    (void)pin_ip_parse(NOBODY, &ret->source);
+    if (c->n_words > 1 && strcmp(c->words[1], "nobody") == 0) {
+        return 1;
+    }
+    if (c->n_words > 2 && strcmp(c->words[1], "from") == 0) {
+        return pin_ip_parse(c->words[2], &ret->source) ? 2 : 0;
+    }
+    if (c->n_words > 2 && strcmp(c->words[1], "cluster") == 0) {
+        ret->listen_cluster_id = cluster_of(player, c, c->words[2]);
+        return 2;
+    }
+    return 0;
+}
+
+/* How it is sent: "udp 1232" unless the words say otherwise. */
+static bool read_transport(const struct command *c, size_t at, struct pin_question *q)
+{
+    q->has_edns = true;
+    q->edns_bytes = 1232;
+    q->transport = PIN_TRANSPORT_UDP;
+    for (; at < c->n_words; at++) {
+        if (strcmp(c->words[at], "tcp") == 0) {
+            q->transport = PIN_TRANSPORT_TCP;
+        } else if (strcmp(c->words[at], "noedns") == 0) {
+            q->has_edns = false;
+        } else if (strcmp(c->words[at], "udp") == 0 && at + 1 < c->n_words) {
+            q->edns_bytes = (uint16_t)strtoul(c->words[++at], NULL, 10);
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ask ASKER NAME TYPE [TRANSPORT], or ask again */
+static void play_ask(struct pin_player *player, const struct command *c)
+{
+    struct pin_question *q = &player->question;
+    (void)snprintf(q->text, sizeof(q->text), "%s", c->line->text);
+    if (c->n_words == 2 && strcmp(c->words[1], "again") == 0) {
+        if (q->type == 0) {
+            pin_player_break(player, c->line, "nothing was asked yet");
+        }
+    } else {
+        size_t n = read_asker(player, c, &q->asker);
+        if (n == 0 || n + 2 >= c->n_words || pin_player_type(c->words[n + 2]) == 0
+            || !read_transport(c, n + 3, q)) {
+            pin_player_break(player, c->line,
+                "expected: ask nobody|cluster NAME|from ADDRESS NAME TYPE [udp BYTES|noedns|tcp]");
+            return;
+        }
+        (void)snprintf(q->name, sizeof(q->name), "%s", c->words[n + 1]);
+        q->type = pin_player_type(c->words[n + 2]);
+    }
+    publish(player);
+    if (!player->is_broken) {
+        player->n_questions++;
+        pin_player_ask(player, c->line, c->below, c->n_below);
+    }
+}
+
+/* --- a case --------------------------------------------------------------------------------------
+ */
+
+static void play_block(struct pin_player *player, const struct pin_script_block *block);
+
+/* use FIXTURE */
+static void play_use(struct pin_player *player, const struct command *c)
+{
+    const struct pin_script_block *fixture =
+        c->n_words == 2 ? pin_script_fixture(player->script, c->words[1]) : NULL;
+    if (fixture == NULL || fixture->number > c->line->number) {
+        pin_player_break(player, c->line, "no fixture of that name above");
+        return;
+    }
+    play_block(player, fixture);
+}
+
+static void play_event(struct pin_player *player, struct command *c)
+{
+    const struct {
+        const char *verb;
+        void (*play)(struct pin_player *player, const struct command *c);
+    } verbs[] = {
+        {"apply", play_apply},
+        {"delete", play_delete},
+        {"list", play_list},
+        {"cluster", play_mark},
+        {"at", play_time},
+        {"changes", play_changes},
+        {"ask", play_ask},
+    };
+    open_stage(player, c);
+    for (size_t i = 0; i < N_ELEMS(verbs) && !player->is_broken; i++) {
+        if (strcmp(c->words[0], verbs[i].verb) == 0) {
+            verbs[i].play(player, c);
+            return;
+        }
+    }
+    if (!player->is_broken && !play_shorthand(player, c)) {
+        pin_player_break(player, c->line, "\"%s\" is no command", c->words[0]);
+    }
+}
+
+static void play_command(struct pin_player *player, struct command *c)
+{
+    char *text = player->texts != NULL ? pin_arena_strdup(player->texts, c->line->text) : NULL;
+    if (text == NULL) {
+        pin_player_break(player, c->line, "out of memory");
+        return;
+    }
+    c->n_words = pin_script_words(text, c->words);
+    bool takes_lines = strcmp(c->words[0], "apply") == 0 || strcmp(c->words[0], "ask") == 0;
+    if (c->line->indent > 0 || (takes_lines != (c->n_below > 0))) {
+        pin_player_break(player, c->line, "expected: %s",
+            takes_lines ? "indented lines below" : "no indented line here");
+    } else if (strcmp(c->words[0], "use") == 0) {
+        play_use(player, c);
+    } else if (!play_setting(player, c)) {
+        play_event(player, c);
+    }
+}
+
+static void play_block(struct pin_player *player, const struct pin_script_block *block)
+{
+    const struct pin_script_line *lines = player->script->lines;
+    for (size_t i = block->first; i < block->end && !player->is_broken;) {
+        struct command c = {.line = &lines[i], .below = &lines[i + 1]};
+        while (i + 1 + c.n_below < block->end && lines[i + 1 + c.n_below].indent > 0) {
+            c.n_below++;
+        }
+        play_command(player, &c);
+        i += 1 + c.n_below;
+    }
+}
+
+bool pin_player_play(struct pin_player *player, const struct pin_script *script,
+    const struct pin_script_block *block)
+{
+    memset(player, 0, sizeof(*player));
+    player->script = script;
+    player->texts = pin_arena_new("scenario", TEXTS_MAX_BYTES);
+    pin_stage_init(&player->stage);
+    play_block(player, block);
+    if (!player->is_broken && player->n_questions == 0) {
+        pin_player_break(
+            player, &(struct pin_script_line){.number = block->number}, "the case asks nothing");
+    }
+    return player->n_failures == 0;
+}
+
+void pin_player_done(struct pin_player *player)
+{
+    pin_stage_done(&player->stage);
+    pin_text_done(&player->failures);
+    pin_arena_free(player->texts);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A Pintle without sockets, threads and clock. */
+
+#include "support/stage.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "pintle/base/rcu.h"
+#include "pintle/base/yaml.h"
+#include "pintle/zones/view.h"
+
+#include "sync/decode.h"
+
+#define SCRATCH_MAX_BYTES ((size_t)64 << 20)
+
+void pin_stage_init(struct pin_stage *stage)
+{
+    memset(stage, 0, sizeof(*stage));
+    stage->networks[0] = (struct pin_network){.name = "default", .gateways = stage->gateways[0]};
+    stage->settings = (struct pin_settings){
+        .cluster_set = "default",
+        .networks = stage->networks,
+        .n_networks = 1,
+        .clusters = stage->clusters,
+        .default_cluster = PIN_CLUSTER_NONE,
+        .zone_cluster_set = "clusterset.local",
+        .zone_assigned = "pintle.internal",
+        .zone_cluster = "cluster.local",
+        .ttl_s = 5,
+        .negative_ttl_s = 5,
+        .max_answers = 16,
+        .answers = PIN_ANSWERS_SUBSET,
+        .address = PIN_ADDRESS_AUTO,
+        .ready_min_clusters = 1,
+        .ready_grace_ms = 30000,
+    };
+}
+
+struct pin_network *pin_stage_network(struct pin_stage *stage, const char *name)
+{
+    size_t n = stage->settings.n_networks;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(stage->networks[i].name, name) == 0) {
+            return &stage->networks[i];
+        }
+    }
+    if (n == STAGE_NETWORKS_MAX) {
+        return NULL;
+    }
+    stage->settings.n_networks++;
+    stage->networks[n] = (struct pin_network){.name = name, .gateways = stage->gateways[n]};
+    return &stage->networks[n];
+}
+
+struct pin_cluster_settings *pin_stage_add_cluster(struct pin_stage *stage, const char *name)
+{
+    size_t n = stage->settings.n_clusters;
+    if (n == STAGE_CLUSTERS_MAX) {
+        return NULL;
+    }
+    stage->settings.n_clusters++;
+    stage->clusters[n] = (struct pin_cluster_settings){
+        .name = name, .clients = stage->clients[n], .weight = PIN_WEIGHT_UNSET};
+    return &stage->clusters[n];
+}
+
+enum pin_err pin_stage_open(struct pin_stage *stage, struct pin_why *why)
+{
+    stage->scratch = pin_arena_new("stage", SCRATCH_MAX_BYTES);
+    if (stage->scratch == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "stage");
+    }
+    enum pin_err err = pin_catalog_new(&stage->settings, 1, &stage->catalog, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    return pin_worker_init(&stage->worker, pin_catalog_live(stage->catalog), PIN_TRANSPORT_UDP, 0);
+}
+
+void pin_stage_done(struct pin_stage *stage)
+{
+    pin_rcu_barrier();
+    pin_catalog_free(stage->catalog);
+    pin_rcu_barrier();
+    pin_worker_done(&stage->worker);
+    pin_arena_free(stage->scratch);
+    stage->catalog = NULL;
+    stage->scratch = NULL;
+}
+
+static enum pin_err apply_document(struct pin_stage *stage, uint16_t cluster_id,
+    const struct pin_tree *document, struct pin_why *why)
+{
+    struct pin_object *object = NULL;
+    enum pin_err err = pin_decode(document, &object, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    struct pin_delta *delta = pin_delta_upsert(cluster_id, object);
+    if (delta == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "delta");
+    }
+    pin_catalog_apply(stage->catalog, delta);
+    return PIN_OK;
+}
+
+enum pin_err pin_stage_apply(struct pin_stage *stage, uint16_t cluster_id, const char *yaml,
+    size_t bytes, struct pin_why *why)
+{
+    struct pin_tree *documents = NULL;
+    pin_arena_reset(stage->scratch);
+    enum pin_err err = pin_yaml_parse(yaml, bytes, stage->scratch, &documents, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    PIN_TREE_EACH(document, documents)
+    {
+        err = apply_document(stage, cluster_id, document, why);
+        if (err != PIN_OK) {
+            return err;
+        }
+    }
+    return PIN_OK;
+}
+
+void pin_stage_delete(struct pin_stage *stage, uint16_t cluster_id, enum pin_kind kind,
+    const char *namespace_name, const char *name)
+{
+    struct pin_delta *delta = pin_delta_delete(cluster_id, kind, namespace_name, name);
+    if (delta != NULL) {
+        pin_catalog_apply(stage->catalog, delta);
+    }
+}
+
+void pin_stage_mark(
+    struct pin_stage *stage, uint16_t cluster_id, enum pin_delta_op op, enum pin_kind kind)
+{
+    struct pin_delta *delta = pin_delta_mark(cluster_id, op, kind);
+    if (delta != NULL) {
+        pin_catalog_apply(stage->catalog, delta);
+    }
+}
+
+void pin_stage_publish(struct pin_stage *stage)
+{
+    stage->published = pin_catalog_publish(stage->catalog, stage->now_ms);
+    pin_rcu_quiescent();
+}
+
+size_t pin_stage_ask(struct pin_stage *stage, const struct pin_stage_asker *asker, size_t bytes,
+    enum pin_transport transport)
+{
+    struct sockaddr_storage peer;
+    (void)pin_addrport_to_sockaddr(
+        &(struct pin_addrport){.ip = asker->source, .port = 4096}, &peer);
+    struct pin_client client = {
+        .peer = (const struct sockaddr *)&peer,
+        .listen_cluster_id = asker->listen_cluster_id,
+        .transport = transport,
+    };
+    struct pin_packet packet = {
+        .wire = stage->wire, .bytes = bytes, .cap_bytes = sizeof(stage->wire)};
+    size_t answer_bytes = pin_answer(&stage->worker, &client, &packet);
+    pin_rcu_quiescent();
+    return answer_bytes;
+}
+
+const struct pin_table *pin_stage_table(const struct pin_stage *stage,
+    const struct pin_stage_asker *asker, const char *name, uint16_t type)
+{
+    const struct pin_live *live = pin_catalog_live(stage->catalog);
+    const struct pin_scene *scene = pin_rcu_deref(live->scene);
+    uint16_t view_id = asker->listen_cluster_id != PIN_CLUSTER_NONE
+                           ? pin_view_of_cluster(asker->listen_cluster_id)
+                           : pin_scene_asker(scene, &asker->source).view_id;
+    struct pin_name wire;
+    if (pin_name_parse(name, &wire) != PIN_OK) {
+        return NULL;
+    }
+    const struct pin_node *node = pin_index_find(live->index, wire.wire, wire.bytes);
+    const struct pin_rrset *rrset = node != NULL ? pin_node_rrset(node, type) : NULL;
+    return rrset != NULL ? pin_rrset_table(rrset, view_id) : NULL;
+}
