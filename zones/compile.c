@@ -107,22 +107,31 @@ static uint16_t pick_max(const struct pin_compile *run, const struct pin_plan *p
     return (uint16_t)PIN_MAX(1, PIN_MIN(limit, sum / largest));
 }
 
-/* Writes the clusters whose data a plan shows, ascending, each once. */
+uint16_t pin_compile_add_cluster(uint16_t *clusters, uint16_t n, uint16_t cluster_id)
+{
+    uint16_t at = n;
+    while (at > 0 && clusters[at - 1] > cluster_id) {
+        at--;
+    }
+    if (at > 0 && clusters[at - 1] == cluster_id) {
+        return n;
+    }
+    memmove(&clusters[at + 1], &clusters[at], (size_t)(n - at) * sizeof(uint16_t));
+    clusters[at] = cluster_id;
+    return (uint16_t)(n + 1);
+}
+
+/* The clusters whose data a plan shows. One address may stand for several clusters. */
 static uint16_t plan_clusters(const struct pin_plan *plan, uint16_t *ret_clusters)
 {
     uint16_t n = 0;
+    for (size_t i = 0; i < plan->n_shown; i++) {
+        n = pin_compile_add_cluster(ret_clusters, n, plan->shown[i]->cluster_id);
+    }
     for (size_t i = 0; i < plan->n_shares; i++) {
-        uint16_t cluster_id = plan->shares[i].cluster_id;
-        uint16_t at = n;
-        while (at > 0 && ret_clusters[at - 1] > cluster_id) {
-            at--;
+        if (plan->shares[i].contribution == NULL) {
+            n = pin_compile_add_cluster(ret_clusters, n, plan->shares[i].cluster_id);
         }
-        if (at > 0 && ret_clusters[at - 1] == cluster_id) {
-            continue;
-        }
-        memmove(&ret_clusters[at + 1], &ret_clusters[at], (size_t)(n - at) * sizeof(uint16_t));
-        ret_clusters[at] = cluster_id;
-        n++;
     }
     return n;
 }
@@ -140,7 +149,8 @@ static const struct pin_table *plan_table(
     }
     uint8_t *wire = pin_arena_alloc(run->steer.arena, n * rr_bytes);
     uint64_t *weights = pin_arena_alloc(run->steer.arena, n * sizeof(*weights));
-    uint16_t *clusters = pin_arena_alloc(run->steer.arena, (n + 1) * sizeof(*clusters));
+    uint16_t *clusters =
+        pin_arena_alloc(run->steer.arena, (plan->n_shares + plan->n_shown + 1) * sizeof(*clusters));
     if (wire == NULL || weights == NULL || clusters == NULL) {
         run->failed = true;
         return NULL;

@@ -76,6 +76,9 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
 const struct pin_table *pin_compile_addresses(struct pin_compile *run, const struct pin_name *name,
     enum pin_family_i family_i, const struct pin_ip *ips, size_t n_ips, uint16_t cluster_id);
 
+/** Adds an id to an ascending list of `n`, unless it is there; returns the new `n`. */
+uint16_t pin_compile_add_cluster(uint16_t *clusters, uint16_t n, uint16_t cluster_id);
+
 /** Adds SRV at the bare name (into `ret_bare`, if any) and at _port._proto names. */
 bool pin_compile_srv(struct pin_compile *run, const struct pin_facts *facts,
     const struct pin_name *name, struct pin_rrset *ret_bare);
@@ -96,8 +99,8 @@ size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
 static inline bool pin_class_shows(const struct pin_class *class, const struct pin_contribution *c)
 {
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
-        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
-            if (class->plans[f].shares[i].contribution == c) {
+        for (size_t i = 0; i < class->plans[f].n_shown; i++) {
+            if (class->plans[f].shown[i] == c) {
                 return true;
             }
         }

@@ -69,21 +69,6 @@ static void add_row(struct rows *rows, const struct row *row)
     }
 }
 
-static void add_cluster(struct rows *rows, uint16_t cluster_id)
-{
-    uint16_t at = rows->n_clusters;
-    while (at > 0 && rows->clusters[at - 1] > cluster_id) {
-        at--;
-    }
-    if (at > 0 && rows->clusters[at - 1] == cluster_id) {
-        return;
-    }
-    memmove(&rows->clusters[at + 1], &rows->clusters[at],
-        (size_t)(rows->n_clusters - at) * sizeof(uint16_t));
-    rows->clusters[at] = cluster_id;
-    rows->n_clusters++;
-}
-
 /* Whole percents where every share is one, else scaled to a largest of 65535. */
 static void set_weights(struct row *row, size_t n)
 {
@@ -225,7 +210,6 @@ static void add_share(struct srv *srv, size_t class_i, const struct pin_share *s
         row.tables[1] = NULL;
         row.tables[family_i] = target->tables[family_i][class_i];
     }
-    add_cluster(rows, share->cluster_id);
     add_row(rows, &row);
 }
 
@@ -243,6 +227,23 @@ static void add_port(
                 add_share(srv, class_i, share, number, common != 0, rows);
             }
         }
+/* Notes whose data the rows of a port are: clusters may have an address in common. */
+static void add_clusters(
+    const struct pin_plan *plan, const struct pin_port *port, struct rows *rows)
+{
+    for (size_t i = 0; i < plan->n_shown; i++) {
+        const struct pin_share any = {.via = PIN_VIA_GATEWAY, .contribution = plan->shown[i]};
+        if (pin_share_port(&any, port) != 0) {
+            rows->n_clusters = pin_compile_add_cluster(
+                rows->clusters, rows->n_clusters, plan->shown[i]->cluster_id);
+        }
+    }
+    if (plan->n_shares > 0 && plan->shares[0].contribution == NULL) {
+        rows->n_clusters =
+            pin_compile_add_cluster(rows->clusters, rows->n_clusters, plan->shares[0].cluster_id);
+    }
+}
+
     }
     set_weights(rows->row + rows->first, rows->n - rows->first);
 }
@@ -250,6 +251,7 @@ static void add_port(
 /* --- headless services
  * ------------------------------------------------------------------------------ */
 
+        add_clusters(&class->plans[f], port, rows);
 static void add_headless_port(
     struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
 {
@@ -271,7 +273,8 @@ static void add_headless_port(
         if (!is_last_shown || number == 0) {
             continue;
         }
-        add_cluster(rows, target->contribution->cluster_id);
+        rows->n_clusters = pin_compile_add_cluster(
+            rows->clusters, rows->n_clusters, target->contribution->cluster_id);
         add_row(rows, &(struct row){.port = number,
                           .share = 1,
                           .target = &target->name,

@@ -49,6 +49,20 @@ static struct pin_backend_row *add_row(
     return &plan->rows[plan->n_rows++];
 }
 
+/* Notes who stands behind shares; addresses that clusters have in common hide it. */
+static void note_shown(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_contribution *c)
+{
+    const struct pin_contribution **shown =
+        pin_steer_grow(steer, plan->shown, plan->n_shown, &plan->cap_shown, sizeof(*plan->shown));
+    if (shown == NULL) {
+        plan->is_out_of_memory = true;
+        return;
+    }
+    plan->shown = shown;
+    shown[plan->n_shown++] = c;
+}
+
 /* --- who contributes to a clusterset name
  * --------------------------------------------------------- */
 
@@ -194,6 +208,9 @@ static uint32_t count_eligible_ready(const struct backend *b)
 /* An import's own addresses stand for all its endpoints (KEP-1645: spec.ips). */
 static bool add_import_ips(
     const struct pin_steer *steer, struct pin_plan *plan, const struct backend *b)
+    if (row.is_used) {
+        note_shown(steer, plan, c);
+    }
 {
     const struct pin_member *member = pin_unit_member(b->facts->unit, b->viewer.cluster_id);
     if (b->viewer.cluster_id == PIN_CLUSTER_NONE || member == NULL || member->import == NULL

@@ -36,7 +36,8 @@ struct pin_share {
     uint64_t weight; /**< Filled when the plan is finished; 1 or more. */
     uint16_t cluster_id;
     const struct pin_contribution
-        *contribution;             /**< NULL for import IPs and an L7 route's gateways. */
+        *contribution; /**< NULL for import IPs and an L7 route's gateways. Of several that share an
+                          address the first. */
     const struct pin_ready *ready; /**< PIN_VIA_ENDPOINT only. */
 };
 
@@ -62,6 +63,8 @@ struct pin_plan {
     size_t n_shares;
     struct pin_weight_group *groups;
     size_t n_groups;
+    const struct pin_contribution **shown; /**< Who stands behind the shares, each once. */
+    size_t n_shown;
     struct pin_backend_row *rows;
     size_t n_rows;
     const char *rule; /**< Which rule made it, for people. */
@@ -71,6 +74,7 @@ struct pin_plan {
 
     size_t cap_shares; /**< The rest is steer.c's. */
     size_t cap_groups;
+    size_t cap_shown;
     size_t cap_rows;
 };
 
