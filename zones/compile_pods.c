@@ -37,6 +37,14 @@ static int compare_entry(const void *a, const void *b)
     return order != 0 ? order : pin_ip_cmp(&x->ready->endpoint->ip, &y->ready->endpoint->ip);
 }
 
+/* The endpoints of one contribution while their names are made. */
+struct pods {
+    struct pin_compile *run;
+    const struct pin_contribution *contribution;
+    struct pin_name parent; /* <clusterid>.<svc>... */
+    const bool *is_visible; /* by class: may it see the contribution */
+};
+
 /* All ready addresses of a contribution, by label. */
 static struct entry *sorted_entries(
     struct pin_compile *run, const struct pin_contribution *c, size_t *ret_n)
@@ -76,11 +84,12 @@ static bool prepend_source(struct pin_name *name, const char *source)
 }
 
 /* Tables of one name for all classes: the endpoint's own addresses for those near, gateways for
- * others. */
-static const struct pin_table *const *class_tables(struct pin_compile *run,
-    const struct pin_contribution *c, const struct pin_name *name, enum pin_family_i family_i,
-    const struct entry *entries, size_t n)
+ * others, nothing for those who may not see it. */
+static const struct pin_table *const *class_tables(const struct pods *pods,
+    const struct pin_name *name, enum pin_family_i family_i, const struct entry *entries, size_t n)
 {
+    struct pin_compile *run = pods->run;
+    const struct pin_contribution *c = pods->contribution;
     uint8_t family = family_i == PIN_FAMILY_V4 ? 4 : 6;
     uint16_t network = run->catalog->settings->clusters[c->cluster_id].network;
     const struct pin_network *far = &run->catalog->settings->networks[network];
@@ -108,6 +117,9 @@ static const struct pin_table *const *class_tables(struct pin_compile *run,
     const struct pin_table *near_table =
         pin_compile_addresses(run, name, family_i, near_ips, n_near, c->cluster_id);
     for (size_t i = 0; i < run->n_classes; i++) {
+        if (!pods->is_visible[i]) {
+            continue; /* arena memory is zeroed: NODATA */
+        }
         bool is_near = pin_steer_is_near(&run->steer, c, run->classes[i].viewer);
         tables[i] = is_near
                         ? near_table
@@ -117,18 +129,19 @@ static const struct pin_table *const *class_tables(struct pin_compile *run,
 }
 
 /* Puts the name of one label; `ret_target` is what SRV records point at. */
-static bool put_pod(struct pin_compile *run, const struct pin_contribution *c,
-    const struct pin_name *parent, const struct entry *entries, size_t n,
-    struct pin_target *ret_target)
+static bool put_pod(
+    const struct pods *pods, const struct entry *entries, size_t n, struct pin_target *ret_target)
 {
+    struct pin_compile *run = pods->run;
     struct pin_rrset rrsets[PIN_FAMILY_MAX];
     size_t n_rrsets = 0;
-    struct pin_target target = {.name = *parent, .contribution = c, .ready = entries[0].ready};
+    struct pin_target target = {
+        .name = pods->parent, .contribution = pods->contribution, .ready = entries[0].ready};
     if (pin_name_prepend(&target.name, entries[0].label, strlen(entries[0].label)) != PIN_OK) {
         return false;
     }
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
-        target.tables[f] = class_tables(run, c, &target.name, f, entries, n);
+        target.tables[f] = class_tables(pods, &target.name, f, entries, n);
         if (target.tables[f] == NULL) {
             return false;
         }
@@ -139,35 +152,34 @@ static bool put_pod(struct pin_compile *run, const struct pin_contribution *c,
     return true;
 }
 
-static bool is_shown(const struct pin_compile *run, const struct pin_contribution *c)
-{
-    for (size_t i = 0; i < run->n_classes; i++) {
-        if (pin_class_shows(&run->classes[i], c)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static size_t put_contribution(struct pin_compile *run, const struct pin_contribution *c,
-    const struct pin_name *service, struct pin_target *targets)
+static size_t put_contribution(const struct pods *pods, struct pin_target *targets)
 {
     size_t n_targets = 0;
     size_t n = 0;
-    struct pin_name parent = *service;
-    const struct entry *entries = sorted_entries(run, c, &n);
-    if (entries == NULL || !prepend_source(&parent, c->source)) {
-        return 0;
-    }
-    for (size_t i = 0; i < n;) {
+    const struct entry *entries = sorted_entries(pods->run, pods->contribution, &n);
+    for (size_t i = 0; entries != NULL && i < n;) {
         size_t same = 1;
         while (i + same < n && strcmp(entries[i].label, entries[i + same].label) == 0) {
             same++;
         }
-        n_targets += put_pod(run, c, &parent, &entries[i], same, &targets[n_targets]);
+        n_targets += put_pod(pods, &entries[i], same, &targets[n_targets]);
         i += same;
     }
     return n_targets;
+}
+
+/* Says for each class whether it may see the contribution; NULL when none may. */
+static const bool *visible_classes(
+    struct pin_compile *run, const struct pin_facts *facts, const struct pin_contribution *c)
+{
+    bool is_any = false;
+    bool *is_visible = pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*is_visible));
+    for (size_t i = 0; is_visible != NULL && i < run->n_classes; i++) {
+        is_visible[i] = pin_steer_is_visible(facts, c, run->classes[i].viewer);
+        is_any = is_any || is_visible[i];
+    }
+    run->failed = run->failed || is_visible == NULL;
+    return is_any ? is_visible : NULL;
 }
 
 size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
@@ -184,8 +196,13 @@ size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
         return 0;
     }
     for (size_t i = 0; i < facts->n_contributions; i++) {
-        if (is_shown(run, &facts->contributions[i])) {
-            n += put_contribution(run, &facts->contributions[i], name, targets + n);
+        const struct pin_contribution *c = &facts->contributions[i];
+        struct pods pods = {.run = run,
+            .contribution = c,
+            .parent = *name,
+            .is_visible = visible_classes(run, facts, c)};
+        if (pods.is_visible != NULL && prepend_source(&pods.parent, c->source)) {
+            n += put_contribution(&pods, targets + n);
         }
     }
     *ret_targets = targets;

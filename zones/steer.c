@@ -87,6 +87,14 @@ static const char *why_excluded(const struct pin_facts *facts, const struct pin_
     return is_own || !c->is_unshared ? NULL : "not shared (service.cilium.io/shared: false)";
 }
 
+bool pin_steer_is_visible(
+    const struct pin_facts *facts, const struct pin_contribution *c, struct pin_viewer viewer)
+{
+    const struct pin_contribution *own =
+        viewer.cluster_id != PIN_CLUSTER_NONE ? pin_facts_own(facts, viewer.cluster_id) : NULL;
+    return why_excluded(facts, c, viewer, own) == NULL;
+}
+
 /* The affinity the viewer's own objects ask for. */
 static enum pin_affinity viewer_affinity(const struct pin_facts *facts, struct pin_viewer viewer)
 {

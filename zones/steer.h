@@ -109,6 +109,10 @@ uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *po
 /** "endpoint", "clusterIP", "importIP", "loadBalancer", "gateway". */
 const char *pin_via_text(enum pin_via via);
 
+/** Whether the viewer may see the contribution at all: it is exported, or global and shared. */
+bool pin_steer_is_visible(
+    const struct pin_facts *facts, const struct pin_contribution *c, struct pin_viewer viewer);
+
 /** How a headless endpoint shows to a viewer: its own address when near, else that network's
  * gateways. */
 bool pin_steer_is_near(
