@@ -89,14 +89,33 @@ static void set_weights(struct row *row, size_t n)
     }
 }
 
+/* Addresses of targets, each target once however many ports name it. */
+struct extras {
+    struct pin_extra extra[EXTRAS_MAX];
+    const struct pin_name *target[EXTRAS_MAX];
+    uint16_t n;
+};
+
+static void add_extra(struct extras *extras, const struct row *row, size_t target_offset)
+{
+    bool is_empty = row->tables[0] == NULL && row->tables[1] == NULL;
+    for (uint16_t i = 0; i < extras->n; i++) {
+        is_empty = is_empty || extras->target[i] == row->target;
+    }
+    if (!is_empty && extras->n < EXTRAS_MAX) {
+        extras->target[extras->n] = row->target;
+        extras->extra[extras->n++] = (struct pin_extra){
+            .target_offset = (uint32_t)target_offset, .a = row->tables[0], .aaaa = row->tables[1]};
+    }
+}
+
 static const struct pin_table *rows_table(
     struct srv *srv, const struct rows *rows, const struct pin_rrset *old)
 {
     struct pin_compile *run = srv->run;
     size_t cap = rows->n * (SRV_FIXED_BYTES + PIN_NAME_MAX_BYTES);
     uint8_t *wire = pin_arena_alloc(run->steer.arena, cap + 1);
-    struct pin_extra extras[EXTRAS_MAX];
-    uint16_t n_extras = 0;
+    struct extras extras = {.n = 0};
     if (wire == NULL) {
         run->failed = true;
     }
@@ -114,12 +133,7 @@ static const struct pin_table *rows_table(
         pin_buf_put_u16(&w, 0);
         pin_buf_put_u16(&w, row->srv_weight);
         pin_buf_put_u16(&w, row->port);
-        bool is_new = i == 0 || row->target != rows->row[i - 1].target;
-        if (n_extras < EXTRAS_MAX && is_new && (row->tables[0] != NULL || row->tables[1] != NULL)) {
-            extras[n_extras++] = (struct pin_extra){.target_offset = (uint32_t)pin_buf_used(&w),
-                .a = row->tables[0],
-                .aaaa = row->tables[1]};
-        }
+        add_extra(&extras, row, pin_buf_used(&w));
         pin_buf_put_bytes(&w, row->target->wire, row->target->bytes);
     }
     return pin_compile_table(run,
@@ -130,8 +144,8 @@ static const struct pin_table *rows_table(
             .wire_bytes = (uint32_t)pin_buf_used(&w),
             .clusters = rows->clusters,
             .n_clusters = rows->n_clusters,
-            .extras = extras,
-            .n_extras = n_extras,
+            .extras = extras.extra,
+            .n_extras = extras.n,
         },
         old);
 }
