@@ -515,7 +515,9 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
     run.failed = run.failed || facts == NULL;
     if (!run.failed && facts->exists && service_name(catalog, unit, &name)) {
         mark_members(unit, takes_part);
-        take_annotations(&run, facts->oldest);
+        for (size_t i = N_ELEMS(facts->annotated); i > 0; i--) {
+            take_annotations(&run, facts->annotated[i - 1]);
+        }
         run.is_whole = facts->is_headless;
         run.failed = !make_classes(&run, takes_part);
         if (!run.failed) {

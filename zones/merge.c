@@ -287,12 +287,13 @@ static bool settle_conflicts(struct pin_facts *facts, struct pin_arena *arena)
     if (facts->ports == NULL) {
         return false;
     }
+    facts->annotated[0] = c != NULL ? c->service : NULL;
+    facts->annotated[1] = c != NULL ? c->since : NULL;
+    facts->annotated[2] = import;
     if (c != NULL && c->service != NULL) {
         facts->is_headless = c->service->as.service.is_headless;
-        facts->oldest = c->service;
     } else if (import != NULL) {
         facts->is_headless = import->as.import.is_headless;
-        facts->oldest = import;
     }
     for (; c != NULL; c = oldest_contribution(facts, c)) {
         if (c->service != NULL) {

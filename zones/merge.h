@@ -49,8 +49,9 @@ struct pin_facts {
     size_t n_contributions;
     const struct pin_port **ports; /**< Union over the contributors; the older one wins. */
     size_t n_ports;
-    const struct pin_object
-        *oldest; /**< Contributing object whose annotations count for the name. */
+    /** Whose annotations count for the name, the first that says something: the oldest
+     * contribution's Service, its export, the oldest import. Absent ones are NULL. */
+    const struct pin_object *annotated[3];
     bool exists; /**< Has a name in the clusterset zone. */
     bool is_mcs; /**< Some cluster has an MCS export or import. */
     bool is_headless;

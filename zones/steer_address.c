@@ -105,6 +105,16 @@ enum pin_address_mode pin_steer_mode(
     return mode != PIN_ADDRESS_UNSET ? mode : steer->settings->address;
 }
 
+/* The mode of a contribution: its Service's, or its export's where the Service says nothing. */
+static enum pin_address_mode mode_of(
+    const struct pin_steer *steer, const struct pin_contribution *c)
+{
+    bool is_silent = c->service == NULL || c->service->steering.address == PIN_ADDRESS_UNSET;
+    return pin_steer_mode(steer,
+        is_silent && c->since->steering.address != PIN_ADDRESS_UNSET ? c->since : c->service,
+        c->cluster_id);
+}
+
 static uint16_t network_of(const struct pin_steer *steer, const struct pin_contribution *c)
 {
     return steer->settings->clusters[c->cluster_id].network;
@@ -113,7 +123,7 @@ static uint16_t network_of(const struct pin_steer *steer, const struct pin_contr
 bool pin_steer_is_near(
     const struct pin_steer *steer, const struct pin_contribution *c, struct pin_viewer viewer)
 {
-    enum pin_address_mode mode = pin_steer_mode(steer, c->service, c->cluster_id);
+    enum pin_address_mode mode = mode_of(steer, c);
     return mode == PIN_ADDRESS_ENDPOINTS
            || (mode != PIN_ADDRESS_GATEWAY && viewer.network == network_of(steer, c));
 }
@@ -238,7 +248,7 @@ static const char *add_auto(const struct pin_steer *steer, struct pin_plan *plan
 const char *pin_steer_addresses(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want)
 {
-    switch (pin_steer_mode(steer, c->service, c->cluster_id)) {
+    switch (mode_of(steer, c)) {
     case PIN_ADDRESS_ENDPOINTS:
         add_endpoints(steer, plan, c, want);
         return want->is_used ? NULL : "no endpoint of this family";
