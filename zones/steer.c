@@ -129,17 +129,6 @@ static const char *why_not_preferred(
     return NULL;
 }
 
-static uint32_t cluster_weight(const struct pin_steer *steer, const struct pin_contribution *c)
-{
-    const struct pin_object *objects[] = {c->service, c->since};
-    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-        if (objects[i] != NULL && objects[i]->steering.weight != PIN_WEIGHT_UNSET) {
-            return objects[i]->steering.weight;
-        }
-    }
-    return steer->settings->clusters[c->cluster_id].weight;
-}
-
 /* --- a service name
  * ------------------------------------------------------------------------------- */
 
@@ -154,8 +143,22 @@ struct backend {
     uint32_t n_remote;       /* ... and in all others */
     bool has_cluster_weight; /* some contribution has one: the others count 1 */
     const char *kind;
-    uint32_t weight; /* of the backendRef */
+    uint32_t weight;                     /* of the backendRef */
+    const struct pin_object *aws_export; /* that brings the contribution in, or NULL */
 };
+
+/* A cluster's whole contribution, as its Service, export or configuration says. */
+static uint32_t cluster_weight(
+    const struct pin_steer *steer, const struct backend *b, const struct pin_contribution *c)
+{
+    const struct pin_object *objects[] = {c->service, b->aws_export, c->since};
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        if (objects[i] != NULL && objects[i]->steering.weight != PIN_WEIGHT_UNSET) {
+            return objects[i]->steering.weight;
+        }
+    }
+    return steer->settings->clusters[c->cluster_id].weight;
+}
 
 static void count_sides(const struct pin_steer *steer, struct backend *b)
 {
@@ -168,7 +171,7 @@ static void count_sides(const struct pin_steer *steer, struct backend *b)
         b->n_own += c == b->own ? n_ready : 0;
         b->n_remote += c == b->own ? 0 : n_ready;
         b->has_cluster_weight =
-            b->has_cluster_weight || cluster_weight(steer, c) != PIN_WEIGHT_UNSET;
+            b->has_cluster_weight || cluster_weight(steer, b, c) != PIN_WEIGHT_UNSET;
     }
 }
 
@@ -176,7 +179,7 @@ static void count_sides(const struct pin_steer *steer, struct backend *b)
 static void add_contribution(const struct pin_steer *steer, struct pin_plan *plan,
     const struct backend *b, const struct pin_contribution *c, const char *excluded)
 {
-    uint32_t weight = cluster_weight(steer, c);
+    uint32_t weight = cluster_weight(steer, b, c);
     struct pin_backend_row row = {
         .kind = b->kind,
         .namespace_name = b->facts->unit->namespace_name,
@@ -347,38 +350,57 @@ static bool is_admitted(const struct pin_settings *settings,
                || strcmp(import->network, settings->networks[cluster->network].name) == 0);
 }
 
-/* The endpoints behind one cluster's AWS export. */
-static void plan_aws_export(const struct pin_steer *steer, struct pin_plan *plan,
-    struct pin_route_unit *route, const struct pin_member *exporter, struct backend *b)
+/* One cluster's AWS export of a name that a route draws on. */
+struct aws_part {
+    const struct pin_object *export_;
+    const struct pin_facts *facts;
+    const struct pin_contribution *contribution; /* NULL: there is no such Service */
+};
+
+/* The Service behind an AWS export; the route depends on it from now on. */
+static struct aws_part find_aws_part(
+    const struct pin_steer *steer, struct pin_route_unit *route, const struct pin_member *exporter)
 {
-    const struct pin_object *exported = exporter->aws_export;
-    const char *service =
-        exported->as.aws_export.service != NULL ? exported->as.aws_export.service : exported->name;
-    b->facts = facts_for_route(steer, route, exported->namespace_name, service);
-    const struct pin_contribution *c =
-        b->facts != NULL ? pin_facts_own(b->facts, exporter->cluster_id) : NULL;
-    if (c == NULL) {
-        return;
+    struct aws_part part = {.export_ = exporter->aws_export};
+    const char *service = part.export_->as.aws_export.service;
+    part.facts = facts_for_route(
+        steer, route, part.export_->namespace_name, service != NULL ? service : part.export_->name);
+    if (part.facts != NULL) {
+        part.contribution = pin_facts_own(part.facts, exporter->cluster_id);
     }
-    uint32_t weight = cluster_weight(steer, c);
-    b->has_cluster_weight = b->has_cluster_weight || weight != PIN_WEIGHT_UNSET;
-    add_contribution(steer, plan, b, c, NULL);
+    return part;
 }
 
-/* Whether any admitted exporter carries a weight of its own; then the others count 1. */
-static bool has_weighted_exporter(
-    const struct pin_steer *steer, const struct pin_service_unit *unit)
+/* Adds every admitted cluster's part. A weight on one of them makes the others count 1. */
+static size_t plan_aws_exports(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_service_unit *unit,
+    const struct pin_aws_import_body *import, struct backend *b)
 {
-    for (size_t i = 0; i < unit->n_members; i++) {
-        const struct pin_member *member = &unit->members[i];
-        bool is_weighted =
-            steer->settings->clusters[member->cluster_id].weight != PIN_WEIGHT_UNSET
-            || (member->service != NULL && member->service->steering.weight != PIN_WEIGHT_UNSET);
-        if (member->aws_export != NULL && is_weighted) {
-            return true;
+    size_t n = 0;
+    struct aws_part *parts = pin_arena_alloc(steer->arena, (unit->n_members + 1) * sizeof(*parts));
+    plan->is_out_of_memory = plan->is_out_of_memory || parts == NULL;
+    for (size_t i = 0; parts != NULL && i < unit->n_members; i++) {
+        const struct pin_member *exporter = &unit->members[i];
+        if (exporter->aws_export == NULL
+            || !is_admitted(steer->settings, import, exporter->cluster_id)) {
+            continue;
+        }
+        parts[n] = find_aws_part(steer, route, exporter);
+        b->aws_export = parts[n].export_;
+        b->has_cluster_weight =
+            b->has_cluster_weight
+            || (parts[n].contribution != NULL
+                && cluster_weight(steer, b, parts[n].contribution) != PIN_WEIGHT_UNSET);
+        n++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        b->facts = parts[i].facts;
+        b->aws_export = parts[i].export_;
+        if (parts[i].contribution != NULL) {
+            add_contribution(steer, plan, b, parts[i].contribution, NULL);
         }
     }
-    return false;
+    return n;
 }
 
 /* A ServiceImport of application-networking.k8s.aws: every cluster's export of that name. */
@@ -403,17 +425,7 @@ static void plan_aws_ref(const struct pin_steer *steer, struct pin_plan *plan,
         }
         pin_unit_depend(route, &at->subject);
     }
-    bool has_export = false;
-    b->has_cluster_weight = has_weighted_exporter(steer, at);
-    for (size_t i = 0; i < at->n_members; i++) {
-        const struct pin_member *exporter = &at->members[i];
-        if (exporter->aws_export != NULL
-            && is_admitted(steer->settings, import, exporter->cluster_id)) {
-            has_export = true;
-            plan_aws_export(steer, plan, route, exporter, b);
-        }
-    }
-    if (!has_export) {
+    if (plan_aws_exports(steer, plan, route, at, import, b) == 0) {
         add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "no cluster exports it (ServiceExport)");
     }
 }
