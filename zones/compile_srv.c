@@ -227,20 +227,6 @@ static void add_share(struct srv *srv, size_t class_i, const struct pin_share *s
     add_row(rows, &row);
 }
 
-static void add_port(
-    struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
-{
-    const struct pin_class *class = &srv->run->classes[class_i];
-    uint16_t common = common_port(class, port);
-    rows->first = rows->n;
-    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
-        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
-            const struct pin_share *share = &class->plans[f].shares[i];
-            uint16_t number = pin_share_port(share, port);
-            if (number != 0) {
-                add_share(srv, class_i, share, number, common != 0, rows);
-            }
-        }
 /* Notes whose data the rows of a port are: clusters may have an address in common. */
 static void add_clusters(
     const struct pin_plan *plan, const struct pin_port *port, struct rows *rows)
@@ -258,6 +244,21 @@ static void add_clusters(
     }
 }
 
+static void add_port(
+    struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
+{
+    const struct pin_class *class = &srv->run->classes[class_i];
+    uint16_t common = common_port(class, port);
+    rows->first = rows->n;
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        add_clusters(&class->plans[f], port, rows);
+        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
+            const struct pin_share *share = &class->plans[f].shares[i];
+            uint16_t number = pin_share_port(share, port);
+            if (number != 0) {
+                add_share(srv, class_i, share, number, common != 0, rows);
+            }
+        }
     }
     set_weights(rows->row + rows->first, rows->n - rows->first);
 }
@@ -265,7 +266,6 @@ static void add_clusters(
 /* --- headless services
  * ------------------------------------------------------------------------------ */
 
-        add_clusters(&class->plans[f], port, rows);
 static void add_headless_port(
     struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
 {

@@ -208,6 +208,9 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         row.reason = pin_steer_addresses(steer, plan, c, b->viewer, &want);
         row.is_used = want.is_used;
     }
+    if (row.is_used) {
+        note_shown(steer, plan, c);
+    }
     (void)add_row(steer, plan, &row);
 }
 
@@ -219,9 +222,6 @@ static uint32_t count_eligible_ready(const struct backend *b)
 /* An import's own addresses stand for all its endpoints (KEP-1645: spec.ips). */
 static bool add_import_ips(
     const struct pin_steer *steer, struct pin_plan *plan, const struct backend *b)
-    if (row.is_used) {
-        note_shown(steer, plan, c);
-    }
 {
     const struct pin_member *member = pin_unit_member(b->facts->unit, b->viewer.cluster_id);
     if (b->viewer.cluster_id == PIN_CLUSTER_NONE || member == NULL || member->import == NULL
