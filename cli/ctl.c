@@ -147,39 +147,45 @@ static bool set_wait(struct pin_ctl *ctl, const char *value, struct pin_why *why
     return true;
 }
 
-/* A flag that has a value; false after an error. *ret_known: whether it is one of these. */
-static bool read_valued(struct pin_ctl *ctl, int argc, char *const *argv, int *i, bool is_terminal,
-    bool *ret_known, struct pin_why *why)
+/* Flags that have a value. */
+enum valued {
+    PIN_FLAG_ADMIN,
+    PIN_FLAG_OUTPUT,
+    PIN_FLAG_O,
+    PIN_FLAG_COLOR,
+    PIN_FLAG_WAIT_DURATION,
+    PIN_FLAG_FROM,
+    PIN_FLAG_MAX,
+};
+
+/* Which one a word is, and how long its name; PIN_FLAG_MAX: none. */
+static enum valued find_valued(const char *word, size_t *ret_len)
 {
-    static const char *const names[] = {
+    static const char *const names[PIN_FLAG_MAX] = {
         "--admin", "--output", "-o", "--color", "--wait-duration", "--from"};
-    const char *word = argv[*i];
-    size_t which = 0;
-    size_t len = 0;
-    for (; which < N_ELEMS(names); which++) {
-        len = strlen(names[which]);
-        if (strncmp(word, names[which], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
-            break;
+    for (int i = 0; i < PIN_FLAG_MAX; i++) {
+        size_t len = strlen(names[i]);
+        if (strncmp(word, names[i], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
+            *ret_len = len;
+            return (enum valued)i;
         }
     }
-    *ret_known = which < N_ELEMS(names);
-    if (!*ret_known) {
-        return true;
-    }
-    const char *value = value_of(argc, argv, i, len, why);
-    if (value == NULL) {
-        return false;
-    }
+    return PIN_FLAG_MAX;
+}
+
+static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value, bool is_terminal,
+    struct pin_why *why)
+{
     switch (which) {
-    case 0:
+    case PIN_FLAG_ADMIN:
         ctl->admin = value;
         return true;
-    case 1:
-    case 2:
+    case PIN_FLAG_OUTPUT:
+    case PIN_FLAG_O:
         return set_output(ctl, value, why);
-    case 3:
+    case PIN_FLAG_COLOR:
         return set_color(ctl, value, is_terminal, why);
-    case 4:
+    case PIN_FLAG_WAIT_DURATION:
         return set_wait(ctl, value, why);
     default:
         ctl->from = value;
@@ -257,7 +263,7 @@ enum pin_err pin_ctl_parse(
     (void)set_color(&ctl, "auto", is_terminal, NULL);
 
     for (int i = 1; i < argc; i++) {
-        bool is_known = false;
+        size_t len = 0;
         if (argv[i][0] != '-') {
             if (ctl.n_words == PIN_CTL_WORDS_MAX) {
                 return pin_why_set(why, PIN_EINVAL, "too many arguments");
@@ -265,11 +271,16 @@ enum pin_err pin_ctl_parse(
             ctl.words[ctl.n_words++] = argv[i];
             continue;
         }
-        if (!read_valued(&ctl, argc, argv, &i, is_terminal, &is_known, why)) {
-            return PIN_EINVAL;
+        enum valued which = find_valued(argv[i], &len);
+        if (which == PIN_FLAG_MAX) {
+            if (!read_switch(&ctl, argv[i], &wants_help)) {
+                return pin_why_set(why, PIN_EINVAL, "unknown option %s", argv[i]);
+            }
+            continue;
         }
-        if (!is_known && !read_switch(&ctl, argv[i], &wants_help)) {
-            return pin_why_set(why, PIN_EINVAL, "unknown option %s", argv[i]);
+        const char *value = value_of(argc, argv, &i, len, why);
+        if (value == NULL || !set_valued(&ctl, which, value, is_terminal, why)) {
+            return PIN_EINVAL;
         }
     }
     if (wants_help) {

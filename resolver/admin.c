@@ -40,7 +40,6 @@ struct connection {
     int64_t since_ms; /* when it was opened, or when its last request was answered */
     bool is_busy;     /* a page is being made */
     struct connection *next;
-    struct connection *previous;
 };
 
 /* One request whose page is being made. */
@@ -51,7 +50,6 @@ struct request {
     struct evkeyvalq args;
     struct pin_page page;
     struct request *next;
-    struct request *previous;
 };
 
 struct pin_admin {
@@ -77,18 +75,12 @@ static bool is_closed(const struct connection *connection)
     return on_read == NULL && on_write == NULL && on_event == NULL;
 }
 
-/* Drops our reference, the last one of a closed connection, and with it the descriptor. */
-static void connection_free(struct connection *connection)
+/* Takes the connection at *at out of the list and drops our reference, the last one of a closed
+ * connection, and with it the descriptor. */
+static void connection_free(struct pin_admin *admin, struct connection **at)
 {
-    struct pin_admin *admin = connection->admin;
-    if (connection->previous != NULL) {
-        connection->previous->next = connection->next;
-    } else {
-        admin->connections = connection->next;
-    }
-    if (connection->next != NULL) {
-        connection->next->previous = connection->previous;
-    }
+    struct connection *connection = *at;
+    *at = connection->next;
     (void)bufferevent_decref(connection->bev);
     free(connection);
     admin->n_connections--;
@@ -101,12 +93,14 @@ static void connection_free(struct connection *connection)
 static void sweep(struct pin_admin *admin)
 {
     int64_t now_ms = pin_clock_mono_ms();
-    for (struct connection *c = admin->connections, *next = NULL; c != NULL; c = next) {
-        next = c->next;
+    struct connection **at = &admin->connections;
+    while (*at != NULL) {
+        struct connection *c = *at;
         if (is_closed(c)) {
-            connection_free(c);
+            connection_free(admin, at);
             continue;
         }
+        at = &c->next;
         bool is_sending = evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
         int64_t allowed_ms = is_sending ? REPLY_MAX_MS : TIMEOUT_S * 1000;
         if (!c->is_busy && now_ms - c->since_ms > allowed_ms) {
@@ -126,17 +120,13 @@ static void on_sweep(void *arg)
     pin_timer_start(admin->sweeper, SWEEP_MS, false);
 }
 
-/* The list is in order of age, youngest first. */
+/* The list is in order of age, youngest first: what stands behind the first ones is old. */
 static void evict_oldest(struct pin_admin *admin)
 {
-    struct connection *c = admin->connections;
-    while (c->next != NULL) {
-        c = c->next;
-    }
-    for (size_t n = 0; c != NULL && n < EVICTED; c = c->previous) {
-        if (!c->is_busy) {
+    size_t n_kept = 0;
+    for (struct connection *c = admin->connections; c != NULL; c = c->next) {
+        if (++n_kept > CONNECTIONS_MAX - EVICTED && !c->is_busy) {
             (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
-            n++;
         }
     }
     pin_timer_start(admin->sweeper, EVICTED_MS, false);
@@ -161,9 +151,6 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
     bufferevent_incref(bev);
     *connection = (struct connection){
         .admin = admin, .bev = bev, .since_ms = pin_clock_mono_ms(), .next = admin->connections};
-    if (admin->connections != NULL) {
-        admin->connections->previous = connection;
-    }
     admin->connections = connection;
     if (++admin->n_connections >= CONNECTIONS_MAX) {
         (void)evconnlistener_disable(admin->listener); /* the rest waits in the kernel */
@@ -185,20 +172,24 @@ static struct connection *connection_of(struct pin_admin *admin, struct evhttp_r
 
 /* --- Requests ------------------------------------------------------------------------------ */
 
-static void request_free(struct request *request)
+static void request_dispose(struct request *request)
 {
-    struct pin_admin *admin = request->admin;
-    if (request->previous != NULL) {
-        request->previous->next = request->next;
-    } else {
-        admin->requests = request->next;
-    }
-    if (request->next != NULL) {
-        request->next->previous = request->previous;
-    }
     evhttp_clear_headers(&request->args);
     pin_page_done(&request->page);
     free(request);
+}
+
+/* Takes it out of the list and frees it. */
+static void request_free(struct request *request)
+{
+    struct request **at = &request->admin->requests;
+    while (*at != request && *at != NULL) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        *at = request->next;
+    }
+    request_dispose(request);
 }
 
 static struct request *request_new(
@@ -215,9 +206,6 @@ static struct request *request_new(
     request->page = (struct pin_page){
         .state = &admin->state, .status = 200, .content_type = "application/json"};
     request->next = admin->requests;
-    if (admin->requests != NULL) {
-        admin->requests->previous = request;
-    }
     admin->requests = request;
     return request;
 }
@@ -474,10 +462,11 @@ void pin_admin_stop(struct pin_admin *admin)
         evhttp_free(admin->http); /* closes all connections */
     }
     while (admin->connections != NULL) {
-        connection_free(admin->connections);
+        connection_free(admin, &admin->connections);
     }
-    while (admin->requests != NULL) {
-        request_free(admin->requests);
+    for (struct request *request = admin->requests, *next = NULL; request != NULL; request = next) {
+        next = request->next;
+        request_dispose(request);
     }
     free(admin);
 }

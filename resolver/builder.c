@@ -76,6 +76,14 @@ bool pin_builder_call(struct pin_builder *builder, pin_builder_fn *fn, pin_loop_
     return has_room;
 }
 
+static void run_call(struct pin_builder *builder, const struct call *call)
+{
+    call->fn(builder->catalog, call->arg);
+    if (!pin_loop_post(builder->config.loop, call->done, call->arg)) {
+        pin_log_error("builder: out of memory, an admin request gets no answer");
+    }
+}
+
 /* Takes the calls out under the lock, runs them without it. False when it is time to stop. */
 static bool run_calls(struct pin_builder *builder)
 {
@@ -90,10 +98,7 @@ static bool run_calls(struct pin_builder *builder)
     (void)pthread_mutex_unlock(&builder->lock);
 
     for (size_t i = 0; i < n_calls; i++) {
-        calls[i].fn(builder->catalog, calls[i].arg);
-        if (!pin_loop_post(builder->config.loop, calls[i].done, calls[i].arg)) {
-            pin_log_error("builder: out of memory, an admin request gets no answer");
-        }
+        run_call(builder, &calls[i]);
     }
     return !is_stopping;
 }

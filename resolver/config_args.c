@@ -8,9 +8,9 @@
 
 /* How a flag is written. */
 enum arg_kind {
-    ARG_SWITCH, /* --check */
-    ARG_VALUE,  /* --admin ADDR:PORT */
-    ARG_LIST,   /* --listen, more than once */
+    PIN_ARG_SWITCH, /* --check */
+    PIN_ARG_VALUE,  /* --admin ADDR:PORT */
+    PIN_ARG_LIST,   /* --listen, more than once */
 };
 
 static const struct arg {
@@ -21,38 +21,38 @@ static const struct arg {
     const char *value; /* as shown in the help */
     const char *help;
 } arg_table[] = {
-    {"dev", 0, ARG_SWITCH, offsetof(struct pin_args, dev), "",
+    {"dev", 0, PIN_ARG_SWITCH, offsetof(struct pin_args, dev), "",
         "run the embedded clusters: no files, no root, no network"},
-    {"export", 0, ARG_VALUE, offsetof(struct pin_args, export_dir), "DIR",
+    {"export", 0, PIN_ARG_VALUE, offsetof(struct pin_args, export_dir), "DIR",
         "with --dev: write the embedded clusters to DIR and exit"},
-    {"clusters-dir", 0, ARG_VALUE, offsetof(struct pin_args, clusters_dir), "DIR",
+    {"clusters-dir", 0, PIN_ARG_VALUE, offsetof(struct pin_args, clusters_dir), "DIR",
         "every sub-directory of DIR is a cluster; DIR/pintle.yaml, if there, is read as --config"},
-    {"contexts", 0, ARG_VALUE, offsetof(struct pin_args, contexts), "C1,C2",
+    {"contexts", 0, PIN_ARG_VALUE, offsetof(struct pin_args, contexts), "C1,C2",
         "kubeconfig contexts; NAME=CONTEXT gives the cluster another name"},
-    {"all-contexts", 0, ARG_SWITCH, offsetof(struct pin_args, all_contexts), "",
+    {"all-contexts", 0, PIN_ARG_SWITCH, offsetof(struct pin_args, all_contexts), "",
         "every context of the kubeconfig"},
-    {"kubeconfig", 0, ARG_VALUE, offsetof(struct pin_args, kubeconfig), "FILE",
+    {"kubeconfig", 0, PIN_ARG_VALUE, offsetof(struct pin_args, kubeconfig), "FILE",
         "kubeconfig of the contexts (default: $KUBECONFIG, then ~/.kube/config)"},
-    {"config", 'c', ARG_VALUE, offsetof(struct pin_args, config), "FILE",
+    {"config", 'c', PIN_ARG_VALUE, offsetof(struct pin_args, config), "FILE",
         "configuration file; flags override it"},
-    {"listen", 'l', ARG_LIST, offsetof(struct pin_args, listen), "ADDR[:PORT]",
+    {"listen", 'l', PIN_ARG_LIST, offsetof(struct pin_args, listen), "ADDR[:PORT]",
         "answer DNS there over UDP and TCP; repeatable (default 127.0.0.1:5300)"},
-    {"admin", 0, ARG_VALUE, offsetof(struct pin_args, admin), "ADDR:PORT",
+    {"admin", 0, PIN_ARG_VALUE, offsetof(struct pin_args, admin), "ADDR:PORT",
         "metrics, health and API (default 127.0.0.1:9153)"},
-    {"state-dir", 0, ARG_VALUE, offsetof(struct pin_args, state_dir), "DIR",
+    {"state-dir", 0, PIN_ARG_VALUE, offsetof(struct pin_args, state_dir), "DIR",
         "not available in this version"},
-    {"forward", 0, ARG_LIST, offsetof(struct pin_args, forward), "ADDR[:PORT]",
+    {"forward", 0, PIN_ARG_LIST, offsetof(struct pin_args, forward), "ADDR[:PORT]",
         "not available in this version"},
-    {"workers", 0, ARG_VALUE, offsetof(struct pin_args, workers), "N",
+    {"workers", 0, PIN_ARG_VALUE, offsetof(struct pin_args, workers), "N",
         "threads that answer (default: one per processor; 1 with --dev)"},
-    {"log-level", 0, ARG_VALUE, offsetof(struct pin_args, log_level), "LEVEL",
+    {"log-level", 0, PIN_ARG_VALUE, offsetof(struct pin_args, log_level), "LEVEL",
         "debug, info, warn or error (default info)"},
-    {"log-format", 0, ARG_VALUE, offsetof(struct pin_args, log_format), "FORMAT",
+    {"log-format", 0, PIN_ARG_VALUE, offsetof(struct pin_args, log_format), "FORMAT",
         "text or json (default text)"},
-    {"check", 0, ARG_SWITCH, offsetof(struct pin_args, check), "",
+    {"check", 0, PIN_ARG_SWITCH, offsetof(struct pin_args, check), "",
         "read the configuration, print everything that is wrong with it, and exit"},
-    {"version", 'V', ARG_SWITCH, offsetof(struct pin_args, version), "", "print the version"},
-    {"help", 'h', ARG_SWITCH, offsetof(struct pin_args, help), "", "print this"},
+    {"version", 'V', PIN_ARG_SWITCH, offsetof(struct pin_args, version), "", "print the version"},
+    {"help", 'h', PIN_ARG_SWITCH, offsetof(struct pin_args, help), "", "print this"},
 };
 
 /* The row of "--name", "--name=value" or "-n"; *ret_value is what follows '=', or NULL. */
@@ -106,14 +106,14 @@ static enum pin_err store(
     struct pin_args *args, const struct arg *arg, const char *value, struct pin_why *why)
 {
     uint8_t *target = (uint8_t *)args + arg->offset;
-    if (arg->kind == ARG_SWITCH) {
+    if (arg->kind == PIN_ARG_SWITCH) {
         *(bool *)(void *)target = true;
         return PIN_OK;
     }
     if (value[0] == '\0') {
         return pin_why_set(why, PIN_EINVAL, "--%s wants %s", arg->name, arg->value);
     }
-    if (arg->kind == ARG_VALUE) {
+    if (arg->kind == PIN_ARG_VALUE) {
         if (*(const char **)(void *)target != NULL) {
             return pin_why_set(why, PIN_EINVAL, "--%s is given twice", arg->name);
         }
@@ -159,10 +159,10 @@ enum pin_err pin_args_parse(
         if (arg == NULL) {
             return unknown_arg(argv[i], why);
         }
-        if (arg->kind == ARG_SWITCH && value != NULL) {
+        if (arg->kind == PIN_ARG_SWITCH && value != NULL) {
             return pin_why_set(why, PIN_EINVAL, "--%s takes no value", arg->name);
         }
-        if (arg->kind != ARG_SWITCH && value == NULL) {
+        if (arg->kind != PIN_ARG_SWITCH && value == NULL) {
             if (i + 1 >= argc) {
                 return pin_why_set(why, PIN_EINVAL, "--%s wants %s", arg->name, arg->value);
             }

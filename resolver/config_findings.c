@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,18 @@ static size_t min_of(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static bool is_same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Whether the two letters before `a` and `b` are each other's, swapped. */
+static bool is_swapped(const char *a, const char *b, size_t i, size_t j)
+{
+    return i > 1 && j > 1 && is_same_letter(a[i - 1], b[j - 2])
+           && is_same_letter(a[i - 2], b[j - 1]);
+}
+
 /* Edits from one word to the other (insert, delete, replace, swap of neighbours). */
 static size_t distance(const char *a, const char *b)
 {
@@ -73,11 +86,9 @@ static size_t distance(const char *a, const char *b)
         const size_t *before = rows[(i + 1) % 3];
         now[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
-            int x = tolower((unsigned char)a[i - 1]);
-            int y = tolower((unsigned char)b[j - 1]);
-            now[j] = min_of(min_of(last[j], now[j - 1]) + 1, last[j - 1] + (x != y ? 1 : 0));
-            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2])
-                && y == tolower((unsigned char)a[i - 2])) {
+            size_t replaced = last[j - 1] + (is_same_letter(a[i - 1], b[j - 1]) ? 0 : 1);
+            now[j] = min_of(min_of(last[j], now[j - 1]) + 1, replaced);
+            if (is_swapped(a, b, i, j)) {
                 now[j] = min_of(now[j], before[j - 2] + 1);
             }
         }

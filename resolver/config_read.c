@@ -2,7 +2,6 @@
 
 /* The walk of a configuration file along the table of options. Every trouble becomes a finding. */
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,9 +102,8 @@ static void put_pointer(uint8_t *target, const void *pointer)
 /* --- Kinds of values ----------------------------------------------------------------------- */
 
 static bool read_fixed(
-    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node)
 {
-    (void)target;
     const char *text = want_scalar(r, node, "a text");
     if (text == NULL) {
         return false;
@@ -143,7 +141,21 @@ static bool read_label(
     return read_string(r, option, node, target);
 }
 
-/* A copy in lower case without the trailing dot; NULL after a finding. */
+/* Lower case, no trailing dot. */
+static void normalise_name(char *name)
+{
+    size_t len = strlen(name);
+    for (char *c = name; *c != '\0'; c++) {
+        if (*c >= 'A' && *c <= 'Z') {
+            *c = (char)(*c - 'A' + 'a');
+        }
+    }
+    if (name[len - 1] == '.') {
+        name[len - 1] = '\0';
+    }
+}
+
+/* A normalised copy; NULL after a finding. */
 static char *dns_name(struct reader *r, const struct pin_tree *node)
 {
     struct pin_name name;
@@ -156,15 +168,8 @@ static char *dns_name(struct reader *r, const struct pin_tree *node)
         return NULL;
     }
     char *copy = pin_arena_strdup(r->arena, text);
-    if (copy == NULL) {
-        return NULL;
-    }
-    for (char *c = copy; *c != '\0'; c++) {
-        *c = (char)tolower((unsigned char)*c);
-    }
-    size_t len = strlen(copy);
-    if (copy[len - 1] == '.') {
-        copy[len - 1] = '\0';
+    if (copy != NULL) {
+        normalise_name(copy);
     }
     return copy;
 }
@@ -408,7 +413,6 @@ static const struct {
     enum pin_option_kind kind;
     read_fn *read;
 } scalar_readers[] = {
-    {PIN_OPTION_FIXED, read_fixed},
     {PIN_OPTION_STRING, read_string},
     {PIN_OPTION_LABEL, read_label},
     {PIN_OPTION_NAME, read_name},
@@ -439,6 +443,8 @@ static bool read_value(
         return read_list(r, option, node, base, sizeof(struct pin_ip), read_ip);
     case PIN_OPTION_PREFIXES:
         return read_list(r, option, node, base, sizeof(struct pin_prefix), read_prefix);
+    case PIN_OPTION_FIXED:
+        return read_fixed(r, option, node);
     case PIN_OPTION_LATER:
     case PIN_OPTION_LATER_MAP:
         return read_later(r, option, node, base);

@@ -32,23 +32,26 @@ static void single(
 
 /* --- DNS ----------------------------------------------------------------------------------- */
 
+static void put_queries_of(struct pin_text *text, enum pin_transport transport,
+    const uint64_t counts[PIN_STAT_QTYPE_MAX][PIN_STAT_RCODE_MAX])
+{
+    for (int q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
+        for (int r = 0; r < PIN_STAT_RCODE_MAX; r++) {
+            if (counts[q][r] > 0) {
+                pin_text_putf(text,
+                    "pintle_dns_queries_total{transport=\"%s\",qtype=\"%s\",rcode=\"%s\"} %llu\n",
+                    pin_transport_name(transport), pin_stat_qtype_name((enum pin_stat_qtype)q),
+                    pin_stat_rcode_name((enum pin_stat_rcode)r), (unsigned long long)counts[q][r]);
+            }
+        }
+    }
+}
+
 static void put_queries(struct pin_text *text, const struct pin_stats_sum *sum)
 {
     family(text, "pintle_dns_queries_total", "counter", "DNS queries answered.");
     for (int t = 0; t < PIN_TRANSPORT_MAX; t++) {
-        for (int q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
-            for (int r = 0; r < PIN_STAT_RCODE_MAX; r++) {
-                if (sum->queries[t][q][r] == 0) {
-                    continue;
-                }
-                pin_text_putf(text,
-                    "pintle_dns_queries_total{transport=\"%s\",qtype=\"%s\",rcode=\"%s\"} %llu\n",
-                    pin_transport_name((enum pin_transport)t),
-                    pin_stat_qtype_name((enum pin_stat_qtype)q),
-                    pin_stat_rcode_name((enum pin_stat_rcode)r),
-                    (unsigned long long)sum->queries[t][q][r]);
-            }
-        }
+        put_queries_of(text, (enum pin_transport)t, sum->queries[t]);
     }
 }
 
