@@ -54,8 +54,7 @@ static bool refuse(struct answer *a, uint16_t ede)
     return settle(a, PIN_RCODE_REFUSED);
 }
 
-/* --- steps: is it a question for us ------------------------------------------------------------
- */
+/* --- steps: is it a question for us ------------------------------------------------------- */
 
 /* NOTIFY, UPDATE, DSO and unknown opcodes: nothing in them is looked at. */
 static bool check_opcode(struct answer *a)
@@ -97,8 +96,7 @@ static bool check_root_ns(struct answer *a)
     return is_probe && refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
 }
 
-/* --- steps: what is there ----------------------------------------------------------------------
- */
+/* --- steps: what is there ----------------------------------------------------------------- */
 
 /* Whose view: what the listener says, else who the source address belongs to. */
 static void find_view(struct answer *a)
@@ -161,8 +159,7 @@ static const struct pin_table *shown(const struct answer *a, uint16_t type)
     return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
 }
 
-/* --- what is answered --------------------------------------------------------------------------
- */
+/* --- what is answered --------------------------------------------------------------------- */
 
 /* Says no: with the zone's SOA, or not at all before the clusters have been seen. */
 static void add_negative(struct answer *a, const struct pin_zone *zone, uint16_t rcode)

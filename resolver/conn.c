@@ -16,8 +16,7 @@
 /* First allocation for half a query; grown as bytes come, never because a length says so. */
 #define REST_MIN_BYTES 512u
 
-/* --- bytes kept with a connection --------------------------------------------------------------
- */
+/* --- bytes kept with a connection --------------------------------------------------------- */
 
 static void forget(struct pin_conn_rest *rest)
 {
@@ -50,8 +49,7 @@ static bool keep(struct pin_conn_rest *rest, const uint8_t *from, size_t bytes)
     return true;
 }
 
-/* --- sending -----------------------------------------------------------------------------------
- */
+/* --- sending ------------------------------------------------------------------------------ */
 
 /* Sends what it can. Returns the bytes taken, or -1 when the connection is lost. */
 static ssize_t send_some(int fd, const uint8_t *from, size_t bytes)
@@ -107,8 +105,7 @@ static bool flush_unsent(struct pin_conn *conn)
     return true;
 }
 
-/* --- answering ---------------------------------------------------------------------------------
- */
+/* --- answering ---------------------------------------------------------------------------- */
 
 static size_t message_bytes(const uint8_t *length)
 {
@@ -158,8 +155,7 @@ static size_t answer_all(struct pin_conn *conn, struct pin_worker *worker,
     return at;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 /* Receives into `to`. Returns 0 when there is nothing now, or no more at all: then it is CLOSED. */
 static size_t receive(struct pin_conn *conn, uint8_t *to, size_t bytes)

@@ -85,8 +85,7 @@ static void truncate_at(struct pin_response *response, enum pin_section section)
     }
 }
 
-/* --- tables ------------------------------------------------------------------------------------
- */
+/* --- tables ------------------------------------------------------------------------------- */
 
 /* Copies address RRs, whose two lengths are known, without a call. */
 static void copy_rr(uint8_t *to, const uint8_t *from, size_t rr_bytes)
@@ -223,8 +222,7 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
     }
 }
 
-/* --- single RRs --------------------------------------------------------------------------------
- */
+/* --- single RRs --------------------------------------------------------------------------- */
 
 void pin_response_add_rr(struct pin_response *response, enum pin_section section, const uint8_t *rr,
     size_t rr_bytes, size_t owner_at)
@@ -252,27 +250,30 @@ void pin_response_add_soa(struct pin_response *response, enum pin_section sectio
     }
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------------------------ */
 
-/* A sentence for people who look at the answer with dig; NULL where the code says it all. */
-static const char *ede_text(uint16_t ede)
+/* A sentence for people who look at the answer with dig; none where the code says it all. */
+static size_t ede_text(uint16_t ede, const char **ret_text)
 {
+    static const char stale[] = "a cluster behind this answer is out of reach";
+    static const char not_ready[] = "not every cluster has been seen yet";
     switch (ede) {
     case PIN_EDE_STALE_ANSWER:
-        return "a cluster behind this answer is out of reach";
+        *ret_text = stale;
+        return sizeof(stale) - 1;
     case PIN_EDE_NOT_READY:
-        return "not every cluster has been seen yet";
+        *ret_text = not_ready;
+        return sizeof(not_ready) - 1;
     default:
-        return NULL;
+        return 0;
     }
 }
 
 /* Writes the extended error as the OPT's option; the text only where it fits. Returns its bytes. */
 static size_t put_ede(const struct pin_response *response, uint8_t *to)
 {
-    const char *text = ede_text(response->ede);
-    size_t text_bytes = text != NULL ? strlen(text) : 0;
+    const char *text = NULL;
+    size_t text_bytes = ede_text(response->ede, &text);
     if (response->used_bytes + OPT_BYTES + EDE_BYTES + text_bytes > response->end_bytes) {
         text_bytes = 0;
     }

@@ -31,9 +31,9 @@
 
 /* What an epoll event is about: first member of each kind. */
 enum source {
-    SOURCE_STOP,
-    SOURCE_LISTEN,
-    SOURCE_STREAM,
+    PIN_TCP_STOP,
+    PIN_TCP_LISTENER,
+    PIN_TCP_STREAM,
 };
 
 /* Where a stream comes from. */
@@ -59,8 +59,9 @@ struct client {
 struct stream {
     enum source source;
     bool is_waiting_to_write; /* what epoll was told */
-    struct link by_age;       /* in the list of its state, oldest first; or among the dead */
+    struct link by_age;       /* in the list of its state, oldest first */
     struct link by_client;
+    struct stream *next_dead;
     struct client *client;
     int64_t since_ms; /* its wait began then */
     struct pin_conn conn;
@@ -85,14 +86,13 @@ struct pin_tcp {
     int64_t now_ms;
     int64_t accept_again_ms;            /* 0: accepting */
     struct link waits[PIN_CONN_CLOSED]; /* by state: idle, reading, writing */
-    struct link dead;                   /* closed in this round; freed at its end */
+    struct stream *dead;                /* closed in this round; freed at its end */
     struct pin_map clients;             /* address -> struct client */
     pthread_t thread;
     struct pin_conn_buffers buffers;
 };
 
-/* --- lists -------------------------------------------------------------------------------------
- */
+/* --- lists -------------------------------------------------------------------------------- */
 
 static void link_init(struct link *head)
 {
@@ -132,8 +132,7 @@ static struct stream *oldest(struct link *head)
     return link_is_empty(head) ? NULL : container_of(head->next, struct stream, by_age);
 }
 
-/* --- clients -----------------------------------------------------------------------------------
- */
+/* --- clients ------------------------------------------------------------------------------ */
 
 /* Counts one more stream of that address. NULL when memory is out. */
 static struct client *join_client(struct pin_tcp *tcp, const struct pin_ip *ip)
@@ -166,8 +165,7 @@ static void leave_client(struct pin_tcp *tcp, struct client *client)
     }
 }
 
-/* --- streams -----------------------------------------------------------------------------------
- */
+/* --- streams ------------------------------------------------------------------------------ */
 
 /* Closes a stream now; its memory goes at the end of the round, since events may still name it. */
 static void close_stream(struct pin_tcp *tcp, struct stream *stream)
@@ -179,15 +177,17 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
     link_remove(&stream->by_client);
     leave_client(tcp, stream->client);
     link_remove(&stream->by_age);
-    link_append(&tcp->dead, &stream->by_age);
+    stream->next_dead = tcp->dead;
+    tcp->dead = stream;
     atomic_fetch_sub_explicit(tcp->n_open, 1, memory_order_relaxed);
     pin_stat_set(&tcp->worker.stats.n_open, pin_stat_read(&tcp->worker.stats.n_open) - 1);
 }
 
 static void bury_dead(struct pin_tcp *tcp)
 {
-    for (struct stream *stream = oldest(&tcp->dead); stream != NULL; stream = oldest(&tcp->dead)) {
-        link_remove(&stream->by_age);
+    while (tcp->dead != NULL) {
+        struct stream *stream = tcp->dead;
+        tcp->dead = stream->next_dead;
         free(stream);
     }
 }
@@ -236,8 +236,7 @@ static void on_stream(struct pin_tcp *tcp, struct stream *stream)
     watch(tcp, stream);
 }
 
-/* --- accepting ---------------------------------------------------------------------------------
- */
+/* --- accepting ---------------------------------------------------------------------------- */
 
 /* Whoever has been quiet for longest makes room; whoever is idle first. False: nobody is here. */
 static bool evict_oldest(struct pin_tcp *tcp)
@@ -285,7 +284,7 @@ static bool add_stream(
     if (stream == NULL) {
         return false;
     }
-    stream->source = SOURCE_STREAM;
+    stream->source = PIN_TCP_STREAM;
     stream->peer = *peer;
     stream->conn.fd = fd;
     stream->conn.client = (struct pin_client){
@@ -353,8 +352,7 @@ static void on_listener(struct pin_tcp *tcp, const struct listener *listener)
     }
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop ----------------------------------------------------------------------------- */
 
 static int64_t timeout_ms(const struct pin_tcp *tcp, size_t state)
 {
@@ -397,17 +395,18 @@ static int next_due_ms(struct pin_tcp *tcp)
     return left_ms < 0 ? 0 : (int)PIN_MIN(left_ms, INT32_MAX);
 }
 
-static void on_event(struct pin_tcp *tcp, enum source *source)
+/* `source` is the first member of what it belongs to. */
+static void on_event(struct pin_tcp *tcp, void *source)
 {
-    switch (*source) {
-    case SOURCE_STOP:
+    switch (*(const enum source *)source) {
+    case PIN_TCP_STOP:
         tcp->is_stopping = true;
         break;
-    case SOURCE_LISTEN:
-        on_listener(tcp, container_of(source, struct listener, source));
+    case PIN_TCP_LISTENER:
+        on_listener(tcp, source);
         break;
-    case SOURCE_STREAM:
-        on_stream(tcp, container_of(source, struct stream, source));
+    case PIN_TCP_STREAM:
+        on_stream(tcp, source);
         break;
     }
 }
@@ -444,13 +443,11 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------- */
 
 static enum pin_err watch_source(
-    struct pin_tcp *tcp, int fd, enum source *source, struct pin_why *why)
+    struct pin_tcp *tcp, int fd, struct epoll_event event, struct pin_why *why)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
     if (epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         return pin_why_errno(why, errno, "watch a listening socket");
     }
@@ -466,12 +463,14 @@ static enum pin_err open_epoll(
     if (tcp->epoll_fd < 0 || tcp->stop_fd < 0 || tcp->listeners == NULL) {
         return pin_why_errno(why, errno, "prepare a TCP thread");
     }
-    enum pin_err err = watch_source(tcp, tcp->stop_fd, &tcp->stop_source, why);
+    enum pin_err err = watch_source(tcp, tcp->stop_fd,
+        (struct epoll_event){.events = EPOLLIN, .data.ptr = &tcp->stop_source}, why);
     for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
         tcp->listeners[i] =
-            (struct listener){.source = SOURCE_LISTEN, .listen = config->listens[i]};
+            (struct listener){.source = PIN_TCP_LISTENER, .listen = config->listens[i]};
         tcp->n_listeners++;
-        err = watch_source(tcp, config->listens[i].fd, &tcp->listeners[i].source, why);
+        err = watch_source(tcp, config->listens[i].fd,
+            (struct epoll_event){.events = EPOLLIN, .data.ptr = &tcp->listeners[i].source}, why);
     }
     return err;
 }
@@ -504,13 +503,12 @@ enum pin_err pin_tcp_start(
     memset(tcp, 0, sizeof(*tcp));
     tcp->epoll_fd = -1;
     tcp->stop_fd = -1;
-    tcp->stop_source = SOURCE_STOP;
+    tcp->stop_source = PIN_TCP_STOP;
     tcp->limits = config->limits;
     tcp->n_open = config->n_open;
     for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
         link_init(&tcp->waits[state]);
     }
-    link_init(&tcp->dead);
     pin_map_init(&tcp->clients);
     enum pin_err err =
         pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);

@@ -20,7 +20,7 @@
 #define STREAMS_MAX_PER_CLIENT 1000u
 #define STREAM_TIMEOUT_MS      10000u
 /* Descriptors that connections leave alone: for API servers, files, listeners. */
-#define FDS_RESERVED 256u
+#define FDS_RESERVED ((rlim_t)256)
 
 /* One worker: a UDP thread per listener and a TCP thread. */
 struct worker_set {
@@ -36,8 +36,7 @@ struct pin_workers {
     struct worker_set sets[];
 };
 
-/* --- one thread --------------------------------------------------------------------------------
- */
+/* --- one thread --------------------------------------------------------------------------- */
 
 enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *live,
     enum pin_transport transport, uint32_t thread_i)
@@ -69,8 +68,7 @@ enum pin_err pin_worker_spawn(
     return PIN_OK;
 }
 
-/* --- all of them -------------------------------------------------------------------------------
- */
+/* --- all of them -------------------------------------------------------------------------- */
 
 static uint32_t or_default(uint32_t value, uint32_t value_default)
 {

@@ -98,8 +98,7 @@ static int fresh_scene(void **state)
     return 0;
 }
 
-/* --- one row, one question ---------------------------------------------------------------------
- */
+/* --- one row, one question ---------------------------------------------------------------- */
 
 #define OPTION_100       "\0\x64\0\2xy"
 #define OPTION_NSID      "\0\3\0\0"
@@ -316,8 +315,7 @@ static void test_case(void **state)
     }
 }
 
-/* --- details -----------------------------------------------------------------------------------
- */
+/* --- details ------------------------------------------------------------------------------ */
 
 static void assert_address(const struct message_rr *rr, const char *text)
 {
@@ -416,8 +414,7 @@ static void test_additional_owners(void **state)
     }
 }
 
-/* --- views -------------------------------------------------------------------------------------
- */
+/* --- views -------------------------------------------------------------------------------- */
 
 static const struct message_query local = {.name = "local.t.example", .type = 1};
 
@@ -443,8 +440,7 @@ static void test_view_of_listener_goes_first(void **state)
     assert_address(message_find(&reply, 1, 1), "10.0.0.1");
 }
 
-/* --- readiness and outages ---------------------------------------------------------------------
- */
+/* --- readiness and outages ---------------------------------------------------------------- */
 
 static const struct message_query missing = {.name = "nope.svc.test", .type = 1, EDNS0};
 static const struct message_query no_data = {.name = "x.svc.test", .type = 28, EDNS0};

@@ -120,8 +120,7 @@ static void test_size(void **state)
     assert_true(reply.bytes <= c->max_bytes);
 }
 
-/* --- extended errors ---------------------------------------------------------------------------
- */
+/* --- extended errors ---------------------------------------------------------------------- */
 
 static int all_up(void **state)
 {
@@ -172,8 +171,7 @@ static void test_every_edns_size(void **state)
     }
 }
 
-/* --- choices -----------------------------------------------------------------------------------
- */
+/* --- choices ------------------------------------------------------------------------------ */
 
 static unsigned last_byte(const struct message_rr *rr)
 {

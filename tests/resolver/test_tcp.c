@@ -80,8 +80,7 @@ static void assert_still_answers(int fd)
     assert_answer(fd, 4711);
 }
 
-/* --- framing -----------------------------------------------------------------------------------
- */
+/* --- framing ------------------------------------------------------------------------------ */
 
 static void test_pipelined_queries(void **state)
 {
@@ -194,8 +193,7 @@ static void test_largest_message(void **state)
     (void)close(fd);
 }
 
-/* --- large answers and clients that do not read ------------------------------------------------
- */
+/* --- large answers and clients that do not read ------------------------------------------- */
 
 static size_t srvs(uint8_t *wire, uint16_t id)
 {
@@ -266,8 +264,7 @@ static void test_reset_while_answering(void **state)
     assert_true(server_wait(is_nobody_here, &server));
 }
 
-/* --- deadlines ---------------------------------------------------------------------------------
- */
+/* --- deadlines ---------------------------------------------------------------------------- */
 
 static void test_idle_connection_is_closed(void **state)
 {
@@ -310,8 +307,7 @@ static void test_queries_keep_a_connection_open(void **state)
     (void)close(fd);
 }
 
-/* --- limits ------------------------------------------------------------------------------------
- */
+/* --- limits ------------------------------------------------------------------------------- */
 
 static void test_client_limit_closes_its_quietest(void **state)
 {

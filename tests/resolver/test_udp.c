@@ -21,6 +21,8 @@
 #include "support/message.h"
 #include "support/server.h"
 
+#define N_NOISY 200
+
 static struct server server;
 static struct message reply;
 
@@ -77,18 +79,18 @@ static void test_question_and_answer(void **state)
 /* Noise in every place of a batch must not swallow or double an answer. */
 static void test_noise_between_queries(void **state)
 {
-    bool is_answered[200] = {false};
+    bool is_answered[N_NOISY] = {false};
     (void)state;
     int fd = server_connect(&server, SOCK_DGRAM, NULL);
-    for (uint16_t i = 0; i < N_ELEMS(is_answered); i++) {
+    for (uint16_t i = 0; i < N_NOISY; i++) {
         send_query(fd, (uint16_t)(i + 1), i % 3 == 0 ? 0x8000 : 0);
     }
-    for (uint16_t i = 0; i < N_ELEMS(is_answered); i++) {
+    for (uint16_t i = 0; i < N_NOISY; i++) {
         if (i % 3 == 0) {
             continue;
         }
         assert_true(receive(fd));
-        assert_in_range(reply.id, 1, N_ELEMS(is_answered));
+        assert_in_range(reply.id, 1, N_NOISY);
         assert_int_not_equal((reply.id - 1) % 3, 0);
         assert_false(is_answered[reply.id - 1]);
         is_answered[reply.id - 1] = true;

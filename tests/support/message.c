@@ -62,8 +62,7 @@ size_t message_build(const struct message_query *query, uint8_t *ret_wire)
     return at;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------ */
 
 struct reader {
     const uint8_t *wire;

@@ -3,6 +3,7 @@
 /* Any bytes are a query: silence or a sound answer, over both transports, from any asker. */
 
 #include <netinet/in.h>
+#include <sanitizer/lsan_interface.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,9 +35,9 @@ static void require(bool holds)
     }
 }
 
-/* Part of the leak sanitizer, where there is one. */
-void __lsan_disable(void) __attribute__((weak));
-void __lsan_enable(void) __attribute__((weak));
+/* There in builds with the leak sanitizer only. */
+#pragma weak __lsan_disable
+#pragma weak __lsan_enable
 
 /* The world stays until the process ends. The index keeps its nodes in pages that the leak
  * sanitizer does not search, so it is told not to miss them. */
