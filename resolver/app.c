@@ -4,12 +4,14 @@
 
 #include "resolver/app.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
@@ -31,6 +33,7 @@
 
 /* The whole process. Zeroed is empty; app_stop() takes apart whatever is there. */
 struct app {
+    const char *program; /* argv[0] */
     struct pin_config *config;
     struct pin_settings settings;
     struct pin_loop *loop;
@@ -317,6 +320,21 @@ static void collect_clusters(struct pin_catalog *catalog, void *arg)
     }
 }
 
+/* The folder part of argv[0], seen from here where it lies below: what to type before a program. */
+static const char *programs_of(const char *program, char *out, size_t out_bytes)
+{
+    char here[PATH_MAX];
+    const char *slash = strrchr(program, '/');
+    size_t here_len = getcwd(here, sizeof(here)) == NULL ? 0 : strlen(here);
+    if (slash != NULL && here_len > 1 && strncmp(program, here, here_len) == 0
+        && program[here_len] == '/') {
+        program += here_len + 1;
+    }
+    int len = slash == NULL || slash < program ? 0 : (int)(slash + 1 - program);
+    (void)snprintf(out, out_bytes, "%.*s", len, program);
+    return out;
+}
+
 static void on_clusters(void *arg)
 {
     struct app *app = arg;
@@ -326,12 +344,14 @@ static void on_clusters(void *arg)
         pin_timer_start(app->banner, BANNER_POLL_MS, false);
         return;
     }
+    char programs[PATH_MAX];
     char dns[PIN_ADDRPORT_TEXT_MAX];
     char ip[PIN_IP_TEXT_MAX];
     char admin[PIN_ADDRPORT_TEXT_MAX];
     struct pin_addrport admin_address = pin_admin_address(app->admin);
     struct pin_text text = {0};
-    struct pin_banner banner = {.dns = pin_addrport_format(&app->listens[0].address, dns),
+    struct pin_banner banner = {.programs = programs_of(app->program, programs, sizeof(programs)),
+        .dns = pin_addrport_format(&app->listens[0].address, dns),
         .dns_ip = pin_ip_format(&app->listens[0].address.ip, ip),
         .dns_port = app->listens[0].address.port,
         .admin = pin_addrport_format(&admin_address, admin),
@@ -489,7 +509,7 @@ static void app_stop(struct app *app)
 
 enum pin_exit pin_app_run(const struct pin_args *args)
 {
-    struct app app = {0};
+    struct app app = {.program = args->program};
     struct pin_findings findings = {0};
     struct pin_why why = {0};
 

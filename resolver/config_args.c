@@ -151,7 +151,7 @@ static enum pin_err check_together(const struct pin_args *args, struct pin_why *
 enum pin_err pin_args_parse(
     int argc, char *const *argv, struct pin_args *ret_args, struct pin_why *why)
 {
-    struct pin_args args = {0};
+    struct pin_args args = {.program = argc > 0 ? argv[0] : "pintled"};
 
     for (int i = 1; i < argc; i++) {
         const char *value = NULL;

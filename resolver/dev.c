@@ -123,11 +123,12 @@ void pin_banner_put(struct pin_text *text, const struct pin_banner *banner)
         "  for i in $(seq 30); do dig @%s -p %u +short %s; done | sort | uniq -c\n\n",
         banner->dns_ip, banner->dns_port, name);
     pin_text_puts(text, "  # who gets which address, and why\n");
-    pin_text_putf(text, "  pintlectl explain %s --from c1%s%s\n\n", name,
+    pin_text_putf(text, "  %spintlectl explain %s --from c1%s%s\n\n", banner->programs, name,
         strcmp(banner->admin, "127.0.0.1:9153") == 0 ? "" : " --admin ",
         strcmp(banner->admin, "127.0.0.1:9153") == 0 ? "" : banner->admin);
-    pin_text_puts(text, "Change a weight and see the split move:\n"
-                        "  pintled --dev --export demo            # stop this one, then\n"
-                        "  pintled --clusters-dir demo            # edit the weights in "
-                        "demo/c1/inventory.yaml\n\n");
+    pin_text_putf(text,
+        "Change a weight and see the split move:\n"
+        "  %spintled --dev --export demo      # writes the clusters; stop this one, then\n"
+        "  %spintled --clusters-dir demo      # and edit the weights in demo/c1/inventory.yaml\n\n",
+        banner->programs, banner->programs);
 }

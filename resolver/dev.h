@@ -38,8 +38,9 @@ enum pin_err pin_dev_export(const char *dir, struct pin_why *why);
 
 /** What the banner tells. */
 struct pin_banner {
-    const char *dns;    /**< "127.0.0.1:5300" */
-    const char *dns_ip; /**< For dig: address and port of the first listener. */
+    const char *programs; /**< What to type before a program: "", "build/". */
+    const char *dns;      /**< "127.0.0.1:5300" */
+    const char *dns_ip;   /**< For dig: address and port of the first listener. */
     uint16_t dns_port;
     const char *admin;    /**< "127.0.0.1:9153" */
     const char *clusters; /**< "c1 (7 services), ..." */
