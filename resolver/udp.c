@@ -129,17 +129,29 @@ static bool is_stopping(struct pin_udp *udp)
     return atomic_load_explicit(&udp->is_stopping, memory_order_acquire);
 }
 
-/* Sends all; an answer that the kernel refuses is skipped, the others still go. */
+/* Whether the same answer may well be taken a moment later. */
+static bool is_passing(int errno_value)
+{
+    return errno_value == EINTR || errno_value == ENOBUFS || errno_value == ENOMEM
+           || errno_value == EAGAIN;
+}
+
+/* Sends all. An answer that the kernel refuses twice is skipped, the others still go. */
 static void send_all(struct pin_udp *udp, unsigned n_answers)
 {
     unsigned at = 0;
+    bool is_second_try = false;
     while (at < n_answers) {
         int n_sent = sendmmsg(udp->fd, udp->messages + at, n_answers - at, MSG_NOSIGNAL);
         if (pin_likely(n_sent > 0)) {
             at += (unsigned)n_sent;
-        } else if (errno != EINTR || is_stopping(udp)) {
+            is_second_try = false;
+        } else if (!is_second_try && is_passing(errno)) {
+            is_second_try = true;
+        } else {
             pin_stat_add(&udp->worker.stats.n_send_errors, 1);
             at++;
+            is_second_try = false;
         }
     }
 }

@@ -15,13 +15,15 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
+#include "pintle/base/rcu.h"
 #include "pintle/zones/settings.h"
 
 #include "resolver/worker.h"
 #include "support/message.h"
 #include "support/server.h"
 
-#define N_NOISY 200
+#define N_NOISY       200
+#define N_GENERATIONS 1000u
 
 static struct server server;
 static struct message reply;
@@ -114,6 +116,32 @@ static void test_datagrams_of_any_size(void **state)
             break;
         }
         assert_int_equal(reply.rcode, 1);
+    }
+    (void)close(fd);
+}
+
+/* Names are replaced while they are asked for: no answer is lost, none mixes two generations. */
+static void test_every_answer_is_of_one_generation(void **state)
+{
+    uint8_t wire[512];
+    struct message_query query = {.name = "four.t.example", .type = 1};
+    (void)state;
+    int fd = server_connect(&server, SOCK_DGRAM, NULL);
+    for (unsigned generation = 0; generation < N_GENERATIONS; generation++) {
+        for (int i = 0; i < 8; i++) {
+            assert_true(server_send(fd, wire, message_build(&query, wire)));
+        }
+        pin_rcu_online();
+        world_move_four(server.world, (uint8_t)generation);
+        pin_rcu_offline();
+        for (int i = 0; i < 8; i++) {
+            assert_true(receive(fd));
+            assert_int_equal(reply.n_records, 4);
+            for (size_t r = 1; r < 4; r++) {
+                assert_int_equal(reply.wire[reply.records[r].rdata_at + 1],
+                    reply.wire[reply.records[0].rdata_at + 1]);
+            }
+        }
     }
     (void)close(fd);
 }
@@ -242,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_question_and_answer, start, stop),
         cmocka_unit_test_setup_teardown(test_noise_between_queries, start, stop),
         cmocka_unit_test_setup_teardown(test_datagrams_of_any_size, start, stop),
+        cmocka_unit_test_setup_teardown(test_every_answer_is_of_one_generation, start, stop),
         cmocka_unit_test(test_stop_while_blocked),
         cmocka_unit_test(test_wildcard_answers_from_the_address_asked),
         cmocka_unit_test(test_ipv6),

@@ -291,6 +291,11 @@ void world_free(struct world *world)
     free(world);
 }
 
+void world_move_four(struct world *world, uint8_t net)
+{
+    put_table(world, "four.t.example", PIN_TYPE_A, addresses(world, PIN_TYPE_A, net, 4, 4, NULL));
+}
+
 void world_add_names(struct world *world, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {

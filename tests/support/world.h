@@ -59,5 +59,8 @@ extern const char *const world_longest;
 /** Name of 127 labels, which fill 255 octets; in no zone of the world. */
 extern const char *const world_deepest;
 
+/** Replaces four.t.example: its addresses are 10.<net>.0.1 to .4 from now on. */
+void world_move_four(struct world *world, uint8_t net);
+
 /** Fills the world with `n` names a-<i>.t.example of 4 addresses each. */
 void world_add_names(struct world *world, unsigned n);
