@@ -536,5 +536,7 @@ enum pin_exit pin_app_run(const struct pin_args *args)
         pin_log_error("app: %s", why.text);
     }
     app_stop(&app);
-    return err == PIN_OK ? PIN_EXIT_OK : PIN_EXIT_FAILED;
+    return err == PIN_OK        ? PIN_EXIT_OK
+           : err == PIN_EDENIED ? PIN_EXIT_NOT_PERMITTED
+                                : PIN_EXIT_FAILED;
 }

@@ -14,6 +14,7 @@ enum pin_exit {
     PIN_EXIT_OK = 0,
     PIN_EXIT_FAILED = 1,
     PIN_EXIT_USAGE = 2,
+    PIN_EXIT_NOT_PERMITTED = 5,
 };
 
 /** Reads the configuration, prints every finding, runs nothing. */
