@@ -45,12 +45,12 @@
 
 /* Codes of struct pin_trouble: one per state that is told once. */
 enum {
-    TROUBLE_NONE,
-    TROUBLE_TARGET,
-    TROUBLE_CREDENTIALS,
-    TROUBLE_DENIED,
-    TROUBLE_STATUS,
-    TROUBLE_FAULT, /* + enum pin_http_fault */
+    PIN_TROUBLE_NONE,
+    PIN_TROUBLE_TARGET,
+    PIN_TROUBLE_CREDENTIALS,
+    PIN_TROUBLE_DENIED,
+    PIN_TROUBLE_STATUS,
+    PIN_TROUBLE_FAULT, /* + enum pin_http_fault */
 };
 
 /* Where a kind stands. */
@@ -100,7 +100,9 @@ static const char *fault_hint(enum pin_http_fault fault)
     case PIN_HTTP_REFUSED:
         return "check that the API server runs and that 'server' names its address and port";
     case PIN_HTTP_CLOSED:
-        return "check that 'server' speaks HTTPS and that nothing in between cuts connections";
+        return "check that 'server' speaks HTTPS, that the client certificate it may ask for is "
+               "there, "
+               "and that nothing in between cuts connections";
     case PIN_HTTP_TIMEOUT:
         return "check the network on the way to the API server, and the server itself";
     case PIN_HTTP_CERT_NAME:
@@ -118,14 +120,14 @@ static const char *fault_hint(enum pin_http_fault fault)
 
 static void trouble_fault(struct cluster *self, const struct pin_http_result *result)
 {
-    pin_source_set_trouble(&self->source, &self->source.trouble, TROUBLE_FAULT + (int)result->fault,
-        fault_hint(result->fault), "cannot reach %s: %s; its last known state is kept",
-        self->target->server, result->message);
+    pin_source_set_trouble(&self->source, &self->source.trouble,
+        PIN_TROUBLE_FAULT + (int)result->fault, fault_hint(result->fault),
+        "cannot reach %s: %s; its last known state is kept", self->target->server, result->message);
 }
 
 static void trouble_unauthorized(struct cluster *self)
 {
-    pin_source_set_trouble(&self->source, &self->source.trouble, TROUBLE_CREDENTIALS,
+    pin_source_set_trouble(&self->source, &self->source.trouble, PIN_TROUBLE_CREDENTIALS,
         self->target->token_file != NULL
             ? "check the token file, it is read again each minute"
             : "renew the user's token or client certificate in the kubeconfig",
@@ -219,7 +221,7 @@ static void on_denied(
         "bind a ClusterRole with the verbs list and watch on %s%s%s to this user", row->plural,
         row->group[0] != '\0' ? "." : "", row->group);
     stats->is_forbidden = true;
-    pin_source_set_trouble(&self->source, &self->source.kinds[row->kind], TROUBLE_DENIED, hint,
+    pin_source_set_trouble(&self->source, &self->source.kinds[row->kind], PIN_TROUBLE_DENIED, hint,
         "GET /%s%s/%s/%s: 403 %s; names that need them are not kept up to date",
         row->group[0] == '\0' ? "api" : "apis/", row->group, row->versions[state->version],
         row->plural, result->message);
@@ -242,7 +244,7 @@ static void on_works(struct cluster *self, const struct pin_kind_row *row)
     pin_log_info("%s: %s can be read again", self->source.where, row->plural);
     self->source.stats.kinds[row->kind].is_forbidden = false;
     pin_source_set_trouble(
-        &self->source, &self->source.kinds[row->kind], TROUBLE_NONE, "", "%s", "");
+        &self->source, &self->source.kinds[row->kind], PIN_TROUBLE_NONE, "", "%s", "");
 }
 
 /* Asks for a probe now; a timer, for events come from within libcurl. */
@@ -280,7 +282,7 @@ static void on_watch_event(struct pin_watch_host *host, const struct pin_kind_ro
         break;
     case PIN_WATCH_FAILED:
         pin_source_set_trouble(&self->source, &self->source.kinds[row->kind],
-            TROUBLE_STATUS + result->status, "", "%s: status %d %s; trying again", row->plural,
+            PIN_TROUBLE_STATUS + result->status, "", "%s: status %d %s; trying again", row->plural,
             result->status, result->message);
         break;
     }
@@ -308,26 +310,31 @@ static void guess_kinds(struct cluster *self)
     self->is_discovered = true;
 }
 
+/* What an answer says of one kind whose watch does not run. */
+static void apply_kind(struct cluster *self, enum pin_kind kind, int version)
+{
+    struct kind_state *state = &self->kinds[kind];
+    if (version < 0) {
+        if (!is_listed(self, kind) || state->version < 0) {
+            set_absent(self, kind);
+        }
+        return;
+    }
+    if (state->version < 0 && self->is_discovered) {
+        pin_log_info("%s: now has %s", self->source.where, pin_decode_row(kind)->plural);
+    }
+    state->version = version;
+    state->n_absent = 0;
+    start_watch(self, kind, 0);
+}
+
 static void apply_discovery(struct cluster *self, const struct pin_discovery *found)
 {
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
-        struct kind_state *state = &self->kinds[kind];
-        if (pin_watch_is_running(state->watch)) {
-            continue; /* if it has gone, a 404 will tell */
+        /* if a kind that is watched has gone, a 404 will tell */
+        if (!pin_watch_is_running(self->kinds[kind].watch)) {
+            apply_kind(self, (enum pin_kind)kind, found->version[kind]);
         }
-        if (found->version[kind] < 0) {
-            if (!is_listed(self, (enum pin_kind)kind) || state->version < 0) {
-                set_absent(self, (enum pin_kind)kind);
-            }
-            continue;
-        }
-        if (state->version < 0 && self->is_discovered) {
-            pin_log_info(
-                "%s: now has %s", self->source.where, pin_decode_row((enum pin_kind)kind)->plural);
-        }
-        state->version = found->version[kind];
-        state->n_absent = 0;
-        start_watch(self, (enum pin_kind)kind, 0);
     }
     self->is_discovered = true;
 }
@@ -408,7 +415,7 @@ static void set_up(struct cluster *self)
 {
     bool was_down = self->source.is_told && !self->source.stats.is_up;
     self->n_probe_failures = 0;
-    pin_source_set_trouble(&self->source, &self->source.trouble, TROUBLE_NONE, "", "%s", "");
+    pin_source_set_trouble(&self->source, &self->source.trouble, PIN_TROUBLE_NONE, "", "%s", "");
     if (self->source.stats.is_up) {
         return;
     }
@@ -461,7 +468,7 @@ static void probe_failed(struct cluster *self, const struct pin_http_result *res
         trouble_unauthorized(self);
     } else {
         pin_source_set_trouble(&self->source, &self->source.trouble,
-            TROUBLE_STATUS + result->status, "look at the API server's log, and at etcd",
+            PIN_TROUBLE_STATUS + result->status, "look at the API server's log, and at etcd",
             "%s is not healthy: status %d %s; its last known state is kept", self->target->server,
             result->status, result->message);
     }
@@ -507,7 +514,7 @@ static void on_probe_timer(void *arg)
         .arg = self,
     };
     if (pin_http_get(self->http, &request, &self->probe, &why) != PIN_OK) {
-        pin_source_set_trouble(&self->source, &self->source.trouble, TROUBLE_TARGET,
+        pin_source_set_trouble(&self->source, &self->source.trouble, PIN_TROUBLE_TARGET,
             "correct the kubeconfig", "%s", why.text);
         pin_source_set_up(&self->source, false);
         pin_timer_start(self->probe_timer, PROBE_EVERY_MS, false);
@@ -543,12 +550,13 @@ static void find_target(struct cluster *self)
     enum pin_err err = load_target(self, &target, &why);
     if (err != PIN_OK) {
         pin_source_set_trouble(
-            &self->source, &self->source.trouble, TROUBLE_TARGET, "", "%s", why.text);
+            &self->source, &self->source.trouble, PIN_TROUBLE_TARGET, "", "%s", why.text);
         return;
     }
-    if (self->source.trouble.code == TROUBLE_TARGET) {
+    if (self->source.trouble.code == PIN_TROUBLE_TARGET) {
         pin_log_info("%s: the kubeconfig can be used now", self->source.where);
-        pin_source_set_trouble(&self->source, &self->source.trouble, TROUBLE_NONE, "", "%s", "");
+        pin_source_set_trouble(
+            &self->source, &self->source.trouble, PIN_TROUBLE_NONE, "", "%s", "");
     }
     self->target = target;
     self->host.target = target;

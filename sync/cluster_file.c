@@ -119,7 +119,7 @@ enum pin_err pin_cluster_file_parse(const char *name, const char *text, size_t b
     struct pin_cluster_file file = {0};
     struct pin_tree *docs = NULL;
     enum pin_err err = pin__yaml_parse(name, text, bytes, arena, &docs, why);
-    const struct pin_tree *doc = err == PIN_OK ? docs->first : NULL;
+    const struct pin_tree *doc = docs == NULL || err != PIN_OK ? NULL : docs->first;
     if (doc != NULL && doc->next != NULL) {
         return pin__why_at(why, PIN_EINVAL, name, doc->next, "only one document is allowed here");
     }

@@ -19,24 +19,24 @@
 #define MCS_GROUP           "multicluster.x-k8s.io"
 #define AWS_GROUP           "application-networking.k8s.aws"
 
-/* kind, group, versions, plural, kind_text, is_namespaced, decode, size; in the enum's order */
+/* kind, is_namespaced, group, versions, plural, kind_text, decode, size; in the enum's order */
 static const struct pin_kind_row rows[] = {
-    {PIN_KIND_SERVICE, "", {"v1"}, "services", "Service", true, pin__decode_service, NULL},
-    {PIN_KIND_ENDPOINT_SLICE, "discovery.k8s.io", {"v1"}, "endpointslices", "EndpointSlice", true,
+    {PIN_KIND_SERVICE, true, "", {"v1"}, "services", "Service", pin__decode_service, NULL},
+    {PIN_KIND_ENDPOINT_SLICE, true, "discovery.k8s.io", {"v1"}, "endpointslices", "EndpointSlice",
         pin__decode_slice, pin__decode_slice_size},
-    {PIN_KIND_NAMESPACE, "", {"v1"}, "namespaces", "Namespace", false, NULL, NULL},
-    {PIN_KIND_NODE, "", {"v1"}, "nodes", "Node", false, pin__decode_node, NULL},
-    {PIN_KIND_GATEWAY, GATEWAY_GROUP, {"v1", "v1beta1"}, "gateways", "Gateway", true,
+    {PIN_KIND_NAMESPACE, false, "", {"v1"}, "namespaces", "Namespace", NULL, NULL},
+    {PIN_KIND_NODE, false, "", {"v1"}, "nodes", "Node", pin__decode_node, NULL},
+    {PIN_KIND_GATEWAY, true, GATEWAY_GROUP, {"v1", "v1beta1"}, "gateways", "Gateway",
         pin__decode_gateway, NULL},
-    {PIN_KIND_HTTP_ROUTE, GATEWAY_GROUP, {"v1", "v1beta1"}, "httproutes", "HTTPRoute", true,
+    {PIN_KIND_HTTP_ROUTE, true, GATEWAY_GROUP, {"v1", "v1beta1"}, "httproutes", "HTTPRoute",
         pin__decode_http_route, NULL},
-    {PIN_KIND_SERVICE_EXPORT, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceexports", "ServiceExport",
-        true, NULL, NULL},
-    {PIN_KIND_SERVICE_IMPORT, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceimports", "ServiceImport",
-        true, pin__decode_import, NULL},
-    {PIN_KIND_AWS_SERVICE_EXPORT, AWS_GROUP, {"v1alpha1"}, "serviceexports", "ServiceExport", true,
+    {PIN_KIND_SERVICE_EXPORT, true, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceexports",
+        "ServiceExport", NULL, NULL},
+    {PIN_KIND_SERVICE_IMPORT, true, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceimports",
+        "ServiceImport", pin__decode_import, NULL},
+    {PIN_KIND_AWS_SERVICE_EXPORT, true, AWS_GROUP, {"v1alpha1"}, "serviceexports", "ServiceExport",
         pin__decode_aws_export, NULL},
-    {PIN_KIND_AWS_SERVICE_IMPORT, AWS_GROUP, {"v1alpha1"}, "serviceimports", "ServiceImport", true,
+    {PIN_KIND_AWS_SERVICE_IMPORT, true, AWS_GROUP, {"v1alpha1"}, "serviceimports", "ServiceImport",
         pin__decode_aws_import, NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
@@ -104,11 +104,9 @@ static const struct pin_kind_row *find_row(struct pin_decoder *self, const struc
     }
     const char *api_version = pin__decoder_peek(self, self->root, "apiVersion");
     const char *kind = pin__decoder_peek(self, self->root, "kind");
-    if (self->err == PIN_OK && (api_version == NULL || kind == NULL)) {
+    if (api_version == NULL || kind == NULL) {
         pin__decoder_fail(self, self->root, kind == NULL ? "kind" : "apiVersion",
             "is missing, every object needs apiVersion and kind");
-    }
-    if (self->err != PIN_OK) {
         return NULL;
     }
     row = pin_decode_find(api_version, kind);

@@ -28,11 +28,11 @@ struct pin_decoder;
 /** One kind that is read. */
 struct pin_kind_row {
     enum pin_kind kind;
+    bool is_namespaced;
     const char *group;                           /**< "" for the core group. */
     const char *versions[PIN_KIND_VERSIONS_MAX]; /**< NULL where there are fewer. */
     const char *plural;                          /**< As in the API's paths. */
     const char *kind_text;                       /**< As in `kind:`. */
-    bool is_namespaced;
     /** Fills in the kind's body; failures stick to the decoder. NULL: nothing to read. */
     void (*decode)(struct pin_decoder *decoder);
     /** Bytes that the body of this tree will take; NULL: little. */

@@ -44,26 +44,35 @@ static void read_listeners(struct pin_decoder *self, struct pin_gateway_body *bo
     body->n_listeners = n;
 }
 
-void pin__decode_gateway(struct pin_decoder *self)
+/* status.addresses, the ones that are addresses (the default) and not host names. */
+static void read_addresses(struct pin_decoder *self, struct pin_gateway_body *body)
 {
-    struct pin_gateway_body *body = &self->object->as.gateway;
     const struct pin_tree *status = pin__decoder_map(self, self->root, "status");
     const struct pin_tree *list = pin__decoder_list(self, status, "addresses");
     struct pin_ip *ips =
         pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ips));
+    if (ips == NULL) {
+        return;
+    }
     pin__decoder_enter(self, "status.addresses");
-    for (const struct pin_tree *item = ips == NULL ? NULL : list->first; item != NULL;
-         item = item->next) {
+    PIN_TREE_EACH(item, list)
+    {
         const char *type = or_text(pin__decoder_peek(self, item, "type"), "IPAddress");
+        const struct pin_tree *value = pin_tree_find(item, "value");
         if (is_text(type, "IPAddress")
-            && pin__decoder_ip(
-                self, pin_tree_find(item, "value"), "value", &ips[body->n_addresses])) {
+            && pin__decoder_ip(self, value, "value", &ips[body->n_addresses])) {
             body->n_addresses++;
         }
         pin__decoder_next(self);
     }
     pin__decoder_leave(self);
     body->addresses = ips;
+}
+
+void pin__decode_gateway(struct pin_decoder *self)
+{
+    struct pin_gateway_body *body = &self->object->as.gateway;
+    read_addresses(self, body);
     read_listeners(self, body);
 }
 

@@ -594,8 +594,10 @@ void pin_http_free(struct pin_http *http)
     if (http == NULL) {
         return;
     }
-    while (http->transfers != NULL) {
-        free_transfer(http->transfers);
+    struct pin_http_transfer *next = NULL;
+    for (struct pin_http_transfer *at = http->transfers; at != NULL; at = next) {
+        next = at->next;
+        free_transfer(at);
     }
     if (http->multi != NULL) {
         (void)curl_multi_cleanup(http->multi);

@@ -484,12 +484,12 @@ static enum pin_err fill_target(const struct pin_kubeconfig *self, const char *n
             why, PIN_EINVAL, context->file, context->at, "context '%s' names no cluster", name);
     }
     err = find_entry(self, "cluster", &self->clusters, cluster, &entry, why);
-    if (err == PIN_OK) {
+    if (err == PIN_OK && entry != NULL) {
         err = read_cluster(entry, cluster, target, why);
     }
     if (err == PIN_OK && user != NULL && user[0] != '\0') {
         err = find_entry(self, "user", &self->users, user, &entry, why);
-        err = err == PIN_OK ? read_user(entry, user, target, why) : err;
+        err = entry != NULL ? read_user(entry, user, target, why) : err;
     }
     bool changed = false;
     return err == PIN_OK ? pin_target_refresh(target, &changed, why) : err;
@@ -554,7 +554,7 @@ enum pin_err pin_kubeconfig_contexts(const char *kubeconfig, struct pin_arena *a
 {
     struct pin_kubeconfig *self = NULL;
     enum pin_err err = pin_kubeconfig_load(kubeconfig, &self, why);
-    if (err != PIN_OK) {
+    if (err != PIN_OK || self == NULL) {
         return err;
     }
     err = self->broken.text[0] != '\0' ? pin_why_set(why, PIN_EPARSE, "%s", self->broken.text)

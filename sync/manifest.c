@@ -120,7 +120,7 @@ enum pin_err pin_manifest_read(const char *name, const char *where, const char *
     struct pin_arena *arena = pin_arena_new("manifest", ARENA_BYTES_MAX);
     enum pin_err err = arena == NULL ? pin_why_set(why, PIN_ENOMEM, "%s: no memory", name)
                                      : pin__yaml_parse(name, text, bytes, arena, &docs, why);
-    for (const struct pin_tree *doc = err == PIN_OK ? docs->first : NULL;
+    for (const struct pin_tree *doc = docs == NULL ? NULL : docs->first;
          doc != NULL && err == PIN_OK; doc = doc->next) {
         err = read_doc(&self, doc, 0);
     }

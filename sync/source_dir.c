@@ -39,9 +39,9 @@
         | IN_MOVE_SELF | IN_ONLYDIR)
 
 enum {
-    TROUBLE_NONE,
-    TROUBLE_DIRECTORY,
-    TROUBLE_FILE,
+    PIN_TROUBLE_NONE,
+    PIN_TROUBLE_DIRECTORY,
+    PIN_TROUBLE_FILE,
 };
 
 struct dir {
@@ -142,7 +142,7 @@ static void show_trouble(struct dir *self)
         return;
     }
     /* Already logged when the file was read. */
-    trouble->code = error == NULL ? TROUBLE_NONE : TROUBLE_FILE;
+    trouble->code = error == NULL ? PIN_TROUBLE_NONE : PIN_TROUBLE_FILE;
     (void)snprintf(trouble->text, sizeof(trouble->text), "%s", error == NULL ? "" : error);
     (void)snprintf(trouble->hint, sizeof(trouble->hint), "%s",
         error == NULL ? "" : "correct the file, it is read again when it is saved");
@@ -293,7 +293,7 @@ static void close_directory(struct dir *self)
 static void lose_directory(struct dir *self, const char *problem)
 {
     close_directory(self);
-    pin_source_set_trouble(&self->source, &self->source.trouble, TROUBLE_DIRECTORY,
+    pin_source_set_trouble(&self->source, &self->source.trouble, PIN_TROUBLE_DIRECTORY,
         "make the directory again, it is looked for twice a second",
         "directory %s: %s; what it said before is kept", self->path, problem);
     pin_source_set_up(&self->source, false);
@@ -329,7 +329,7 @@ static void try_directory(struct dir *self)
         lose_directory(self, why.text);
         return;
     }
-    if (self->source.trouble.code == TROUBLE_DIRECTORY) {
+    if (self->source.trouble.code == PIN_TROUBLE_DIRECTORY) {
         pin_log_info("%s: directory %s is there again", self->source.where, self->path);
     }
     show_trouble(self);

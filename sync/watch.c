@@ -36,8 +36,8 @@
 
 /* What comes next. */
 enum step {
-    STEP_LIST,
-    STEP_WATCH,
+    PIN_STEP_LIST,
+    PIN_STEP_WATCH,
 };
 
 struct pin_watch {
@@ -104,7 +104,7 @@ static void works(struct pin_watch *self, enum step step)
 static void schedule(struct pin_watch *self, enum step step, int64_t delay_ms)
 {
     int64_t gap_ms = self->listed_ms + LIST_GAP_MS - pin_clock_mono_ms();
-    if (step == STEP_LIST && self->has_listed) {
+    if (step == PIN_STEP_LIST && self->has_listed) {
         delay_ms = PIN_MAX(delay_ms, gap_ms);
     }
     self->step = step;
@@ -114,7 +114,7 @@ static void schedule(struct pin_watch *self, enum step step, int64_t delay_ms)
 static void schedule_retry(
     struct pin_watch *self, enum step step, const struct pin_http_result *result)
 {
-    int64_t healthy_ms = self->step == STEP_WATCH ? pin_clock_mono_ms() - self->started_ms : 0;
+    int64_t healthy_ms = self->step == PIN_STEP_WATCH ? pin_clock_mono_ms() - self->started_ms : 0;
     int64_t asked_ms = result == NULL ? -1 : result->retry_after_ms;
     schedule(self, step, pin_backoff_next(&self->backoff, healthy_ms, asked_ms));
 }
@@ -132,7 +132,7 @@ static void end_list(struct pin_watch *self)
 static void on_timer(void *arg)
 {
     struct pin_watch *self = arg;
-    if (self->step == STEP_LIST) {
+    if (self->step == PIN_STEP_LIST) {
         end_list(self);
         self->listed_ms = pin_clock_mono_ms();
         self->has_listed = true;
@@ -144,13 +144,13 @@ static void on_timer(void *arg)
 /* 410: what we wanted to go on from is history. A page that expired: the next list is in one. */
 static void gone(struct pin_watch *self)
 {
-    if (self->step == STEP_LIST && self->is_unpaged) {
+    if (self->step == PIN_STEP_LIST && self->is_unpaged) {
         self->is_unpaged = false;
-        schedule_retry(self, STEP_LIST, NULL);
+        schedule_retry(self, PIN_STEP_LIST, NULL);
         return;
     }
-    self->is_unpaged = self->step == STEP_LIST;
-    schedule(self, STEP_LIST, 0);
+    self->is_unpaged = self->step == PIN_STEP_LIST;
+    schedule(self, PIN_STEP_LIST, 0);
 }
 
 /* An answer other than 2xx. */
@@ -164,7 +164,7 @@ static void refused(struct pin_watch *self, const struct pin_http_result *result
     case 403:
         /* Where only watching is refused for good, listing now and then still tells the truth. */
         self->n_denied++;
-        schedule_retry(self, self->n_denied > DENIED_MAX ? STEP_LIST : self->step, result);
+        schedule_retry(self, self->n_denied > DENIED_MAX ? PIN_STEP_LIST : self->step, result);
         report(self, PIN_WATCH_DENIED, result);
         break;
     case 404:
@@ -285,8 +285,8 @@ static void abort_list(struct pin_watch *self, const char *message)
         .status = STATUS_OK, .retry_after_ms = -1, .message = message};
     pin_http_cancel(self->transfer);
     self->transfer = NULL;
-    self->trouble_step = STEP_LIST;
-    schedule_retry(self, STEP_LIST, NULL);
+    self->trouble_step = PIN_STEP_LIST;
+    schedule_retry(self, PIN_STEP_LIST, NULL);
     report(self, PIN_WATCH_FAILED, &result);
 }
 
@@ -314,8 +314,8 @@ static void finish_list(struct pin_watch *self, const struct pin_list_metadata *
     self->stats->is_listed = true;
     self->stats->n_objects = self->n_in_list;
     end_list(self);
-    self->step = STEP_WATCH;
-    works(self, STEP_LIST);
+    self->step = PIN_STEP_WATCH;
+    works(self, PIN_STEP_LIST);
     report(self, PIN_WATCH_LISTED, NULL);
     if (self->is_running && self->transfer == NULL) {
         send_request(self);
@@ -429,7 +429,7 @@ static void feed_watch(struct pin_watch *self, const char *data, size_t bytes)
         self->needs_list = true;
     }
     if (!self->needs_list && !self->has_error) {
-        works(self, STEP_WATCH);
+        works(self, PIN_STEP_WATCH);
         return;
     }
     pin_http_cancel(self->transfer);
@@ -437,9 +437,9 @@ static void feed_watch(struct pin_watch *self, const char *data, size_t bytes)
     self->stats->n_restarts++;
     self->n_failures++;
     if (self->needs_list || self->n_failures >= WATCH_FAILURES_MAX) {
-        schedule(self, STEP_LIST, 0);
+        schedule(self, PIN_STEP_LIST, 0);
     } else {
-        schedule_retry(self, STEP_WATCH, NULL);
+        schedule_retry(self, PIN_STEP_WATCH, NULL);
     }
 }
 
@@ -448,9 +448,9 @@ static void watch_ended(struct pin_watch *self)
 {
     int64_t lived_ms = pin_clock_mono_ms() - self->started_ms;
     if (lived_ms >= WATCH_SHORT_MS) {
-        schedule(self, STEP_WATCH, 0);
+        schedule(self, PIN_STEP_WATCH, 0);
     } else {
-        schedule_retry(self, STEP_WATCH, NULL);
+        schedule_retry(self, PIN_STEP_WATCH, NULL);
     }
 }
 
@@ -460,7 +460,7 @@ static void on_body(void *arg, const char *data, size_t bytes)
 {
     struct pin_watch *self = arg;
     self->received_ns = (uint64_t)pin_clock_mono_ns();
-    if (self->step == STEP_LIST) {
+    if (self->step == PIN_STEP_LIST) {
         feed_list(self, data, bytes);
     } else {
         feed_watch(self, data, bytes);
@@ -475,19 +475,19 @@ static void on_done(void *arg, const struct pin_http_result *result)
     struct pin_watch *self = arg;
     self->transfer = NULL;
     self->trouble_step = self->step;
-    self->stats->n_restarts += self->step == STEP_WATCH ? 1 : 0;
+    self->stats->n_restarts += self->step == PIN_STEP_WATCH ? 1 : 0;
     if (result->fault != PIN_HTTP_NONE) {
         bool is_stuck = ++self->n_lost == LOST_MAX;
         schedule_retry(self, self->step, result);
         report(self, is_stuck ? PIN_WATCH_FAILED : PIN_WATCH_LOST, result);
     } else if (result->status != STATUS_OK) {
-        self->n_failures += self->step == STEP_WATCH ? 1 : 0;
+        self->n_failures += self->step == PIN_STEP_WATCH ? 1 : 0;
         if (self->n_failures >= WATCH_FAILURES_MAX) {
             self->n_failures = 0;
-            self->step = STEP_LIST;
+            self->step = PIN_STEP_LIST;
         }
         refused(self, result);
-    } else if (self->step == STEP_LIST) {
+    } else if (self->step == PIN_STEP_LIST) {
         page_done(self);
     } else {
         watch_ended(self);
@@ -513,7 +513,7 @@ static void put_path(const struct pin_watch *self, struct pin_text *path, int64_
     const char *group = self->row->group;
     pin_text_putf(path, "%s%s/%s/%s?", group[0] == '\0' ? "/api" : "/apis/", group, self->version,
         self->row->plural);
-    if (self->step == STEP_WATCH) {
+    if (self->step == PIN_STEP_WATCH) {
         pin_text_putf(path, "watch=1&allowWatchBookmarks=true&timeoutSeconds=%lld&resourceVersion=",
             (long long)timeout_s);
         put_escaped(path, self->resource_version);
@@ -529,7 +529,7 @@ static void put_path(const struct pin_watch *self, struct pin_text *path, int64_
 /* Clears what the last answer left. */
 static void prepare(struct pin_watch *self)
 {
-    if (self->step == STEP_LIST) {
+    if (self->step == PIN_STEP_LIST) {
         pin_items_done(&self->items);
         pin_items_init(&self->items, 0, on_item, self);
         self->is_old = false;
@@ -553,8 +553,8 @@ static void send_request(struct pin_watch *self)
     struct pin_http_request request = {
         .target = self->host->target,
         .path = pin_text_get(&path),
-        .timeout_ms = self->step == STEP_WATCH ? timeout_s * 1000 + WATCH_GRACE_MS : 0,
-        .stall_ms = self->step == STEP_WATCH ? 0 : LIST_STALL_MS,
+        .timeout_ms = self->step == PIN_STEP_WATCH ? timeout_s * 1000 + WATCH_GRACE_MS : 0,
+        .stall_ms = self->step == PIN_STEP_WATCH ? 0 : LIST_STALL_MS,
         .on_body = on_body,
         .on_done = on_done,
         .arg = self,
@@ -566,7 +566,7 @@ static void send_request(struct pin_watch *self)
     if (err != PIN_OK) {
         const struct pin_http_result result = {
             .fault = PIN_HTTP_OTHER, .retry_after_ms = -1, .message = why.text};
-        schedule_retry(self, self->has_begun ? STEP_LIST : self->step, NULL);
+        schedule_retry(self, self->has_begun ? PIN_STEP_LIST : self->step, NULL);
         report(self, PIN_WATCH_FAILED, &result);
     } else if (pin_outbox_is_full(&self->host->source->outbox)) {
         pin_http_pause(self->transfer);
@@ -612,7 +612,7 @@ void pin_watch_start(struct pin_watch *watch, const char *version, int64_t delay
     watch->is_running = true;
     watch->version = version;
     watch->backoff = (struct pin_backoff){0};
-    schedule(watch, watch->resource_version == NULL ? STEP_LIST : STEP_WATCH, delay_ms);
+    schedule(watch, watch->resource_version == NULL ? PIN_STEP_LIST : PIN_STEP_WATCH, delay_ms);
 }
 
 void pin_watch_stop(struct pin_watch *watch)

@@ -24,8 +24,6 @@
 
 #include "rig.h"
 
-extern char **environ;
-
 /** A running fake API server. */
 struct fake {
     pid_t pid;
@@ -72,7 +70,7 @@ static inline void fake_start(struct fake *self, const char *const arguments[3])
     if (fgets(line, sizeof(line), self->from) == NULL) {
         abort();
     }
-    self->port = atoi(line);
+    self->port = (int)strtol(line, NULL, 10);
 }
 
 /** Sends a command and returns its answer, valid until the next one. */
