@@ -534,7 +534,7 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
 
 static void plan_route(struct pin_compile *run, struct pin_route_unit *route, bool *takes_part)
 {
-    pin_unit_forget_depends(route);
+    pin_unit_forget_depends(run->catalog, route);
     /* What a route draws on does not depend on who asks: one dry plan tells whom to ask for. */
     (void)pin_steer_route(
         &run->steer, route, pin_viewer_of(run->catalog->settings, 0), PIN_FAMILY_V4);
@@ -581,7 +581,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
         warn_route(&run, route);
     }
     if (route->is_gone) {
-        pin_unit_forget_depends(route);
+        pin_unit_forget_depends(catalog, route);
     }
     finish(&run, &route->names);
     return run.n_names;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pintle/base/log.h"
+#include "pintle/base/macros.h"
 
 #include "zones/assigned.h"
 
@@ -215,20 +216,6 @@ void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject)
     routes[subject->n_routes++] = route;
 }
 
-void pin_unit_forget_depends(struct pin_route_unit *route)
-{
-    for (size_t i = 0; i < route->n_depends_on; i++) {
-        struct pin_subject *subject = route->depends_on[i];
-        for (size_t r = 0; r < subject->n_routes; r++) {
-            if (subject->routes[r] == route) {
-                subject->routes[r] = subject->routes[--subject->n_routes];
-                break;
-            }
-        }
-    }
-    route->n_depends_on = 0;
-}
-
 /* --- gateways and routes -------------------------------------------------------------------------
  */
 
@@ -240,15 +227,60 @@ struct pin_gateway_unit *pin_unit_gateway(
         return NULL;
     }
     struct pin_gateway_unit *unit = pin_map_find(&catalog->gateways, key, strlen(key));
-    if (unit == NULL) {
-        unit = calloc(1, sizeof(*unit));
-        if (unit != NULL && !pin_map_put(&catalog->gateways, key, strlen(key), unit, NULL)) {
-            free(unit);
-            unit = NULL;
-        }
+    if (unit != NULL) {
+        free(key);
+        return unit;
     }
-    free(key);
+    unit = calloc(1, sizeof(*unit));
+    if (unit == NULL || !pin_map_put(&catalog->gateways, key, strlen(key), unit, NULL)) {
+        free(unit);
+        free(key);
+        return NULL;
+    }
+    unit->key = key;
     return unit;
+}
+
+static void free_gateway_value(void *value)
+{
+    struct pin_gateway_unit *unit = value;
+    free(unit->subject.routes);
+    free(unit->key);
+    free(unit);
+}
+
+/* Frees the unit when there is neither a Gateway nor a route that asks for it. */
+static void release_gateway(struct pin_catalog *catalog, struct pin_gateway_unit *unit)
+{
+    if (unit->object == NULL && unit->subject.n_routes == 0) {
+        (void)pin_map_remove(&catalog->gateways, unit->key, strlen(unit->key));
+        free_gateway_value(unit);
+    }
+}
+
+/* Frees what only the route made: the units of Services and Gateways that do not exist. */
+static void release_subject(struct pin_catalog *catalog, struct pin_subject *subject)
+{
+    if (subject->service != NULL) {
+        pin_unit_release_service(catalog, container_of(subject, struct pin_service_unit, subject));
+    } else {
+        release_gateway(catalog, container_of(subject, struct pin_gateway_unit, subject));
+    }
+}
+
+void pin_unit_forget_depends(struct pin_catalog *catalog, struct pin_route_unit *route)
+{
+    for (size_t i = 0; i < route->n_depends_on; i++) {
+        struct pin_subject *subject = route->depends_on[i];
+        for (size_t r = 0; r < subject->n_routes; r++) {
+            if (subject->routes[r] == route) {
+                subject->routes[r] = subject->routes[--subject->n_routes];
+                break;
+            }
+        }
+        release_subject(catalog, subject);
+    }
+    route->n_depends_on = 0;
 }
 
 static struct pin_route_unit *find_route(
@@ -484,6 +516,9 @@ void pin_unit_detach(
             gateway->object = NULL;
             pin_unit_touch_subject(catalog, &gateway->subject);
         }
+        if (gateway != NULL) {
+            release_gateway(catalog, gateway);
+        }
         return;
     case PIN_KIND_HTTP_ROUTE:
         route = find_route(catalog, cluster_id, object);
@@ -504,13 +539,6 @@ void pin_unit_detach(
 static void free_service_value(void *value)
 {
     free_service_unit(value);
-}
-
-static void free_gateway_value(void *value)
-{
-    struct pin_gateway_unit *unit = value;
-    free(unit->subject.routes);
-    free(unit);
 }
 
 static void free_route_value(void *value)

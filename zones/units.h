@@ -65,6 +65,7 @@ struct pin_service_unit {
 
 /** One Gateway, existing or only referred to. */
 struct pin_gateway_unit {
+    char *key;                       /**< "cluster/namespace/name", owned. */
     const struct pin_object *object; /**< NULL while it does not exist. */
     struct pin_subject subject;
 };
@@ -144,8 +145,8 @@ void pin_unit_touch_route(struct pin_catalog *catalog, struct pin_route_unit *ro
 /** Notes that the route's answer depends on the subject. */
 void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject);
 
-/** Forgets what the route depends on. */
-void pin_unit_forget_depends(struct pin_route_unit *route);
+/** Forgets what the route depends on, and frees units that nothing else keeps. */
+void pin_unit_forget_depends(struct pin_catalog *catalog, struct pin_route_unit *route);
 
 /** Frees the service unit when nothing is left of it. */
 void pin_unit_release_service(struct pin_catalog *catalog, struct pin_service_unit *unit);
