@@ -27,14 +27,20 @@ static enum usable how_usable(const struct pin_endpoint *endpoint)
     return (endpoint->flags & draining) == draining ? PIN_USABLE_TERMINATING : PIN_USABLE_NOT;
 }
 
+/* By address; of one that stands in several slices the slice whose name comes first counts. */
 static int compare_ready(const void *a, const void *b)
 {
     const struct pin_ready *x = a;
     const struct pin_ready *y = b;
-    return pin_ip_cmp(&x->endpoint->ip, &y->endpoint->ip);
+    int order = pin_ip_cmp(&x->endpoint->ip, &y->endpoint->ip);
+    if (order != 0) {
+        return order;
+    }
+    return x->slice != y->slice ? strcmp(x->slice->name, y->slice->name)
+                                : (x->endpoint > y->endpoint) - (x->endpoint < y->endpoint);
 }
 
-/* Sorts and drops addresses that stand twice (in two slices). Returns how many are left. */
+/* Sorts and drops addresses that stand twice. Returns how many are left. */
 static uint32_t sort_unique(struct pin_ready *ready, uint32_t n)
 {
     uint32_t kept = 0;
@@ -43,7 +49,7 @@ static uint32_t sort_unique(struct pin_ready *ready, uint32_t n)
     }
     qsort(ready, n, sizeof(*ready), compare_ready);
     for (uint32_t i = 0; i < n; i++) {
-        if (kept == 0 || compare_ready(&ready[kept - 1], &ready[i]) != 0) {
+        if (kept == 0 || !pin_ip_equal(&ready[kept - 1].endpoint->ip, &ready[i].endpoint->ip)) {
             ready[kept++] = ready[i];
         }
     }
@@ -162,6 +168,33 @@ static bool has_imported(const struct pin_facts *facts, const char *source)
     return false;
 }
 
+static bool imports_from(const struct pin_member *member, const char *source)
+{
+    for (size_t s = 0; s < member->n_slices; s++) {
+        const char *other = member->slices[s]->as.slice.source_cluster;
+        if (member->slices[s]->as.slice.import_service != NULL && other != NULL
+            && strcmp(other, source) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of several clusters that imported slices of one source, the one whose name comes first counts. */
+static bool is_importer(const struct pin_settings *settings, const struct pin_service_unit *unit,
+    const struct pin_member *member, const char *source)
+{
+    const char *name = settings->clusters[member->cluster_id].name;
+    for (size_t i = 0; i < unit->n_members; i++) {
+        const struct pin_member *other = &unit->members[i];
+        if (strcmp(settings->clusters[other->cluster_id].name, name) < 0
+            && imports_from(other, source)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Imported slices count once, and only for source clusters that Pintle does not see itself. */
 static bool add_imported(const struct pin_settings *settings, const struct pin_member *member,
     struct pin_facts *facts, struct pin_arena *arena)
@@ -170,7 +203,8 @@ static bool add_imported(const struct pin_settings *settings, const struct pin_m
         const struct pin_slice_body *slice = &member->slices[s]->as.slice;
         if (slice->import_service == NULL || slice->source_cluster == NULL
             || pin_settings_cluster(settings, slice->source_cluster) != PIN_CLUSTER_NONE
-            || has_imported(facts, slice->source_cluster)) {
+            || has_imported(facts, slice->source_cluster)
+            || !is_importer(settings, facts->unit, member, slice->source_cluster)) {
             continue;
         }
         struct pin_contribution *c = &facts->contributions[facts->n_contributions++];
@@ -205,23 +239,24 @@ static bool is_contributing(const struct pin_facts *facts, const struct pin_cont
     return c->is_exported || c->is_global || (c->is_imported && facts->is_mcs);
 }
 
-/* Whether a was made before b; equal ages go by position, that is by cluster. */
-static bool is_older(const struct pin_object *a, const struct pin_object *b)
+bool pin_contribution_is_before(const struct pin_contribution *a, const struct pin_contribution *b)
 {
-    return b == NULL || a->created_s < b->created_s;
+    if (a->since->created_s != b->since->created_s) {
+        return a->since->created_s < b->since->created_s;
+    }
+    return strcmp(a->source, b->source) < 0;
 }
 
-/* Exports count before Cilium's annotation when both make the name. */
+/* The contributing one that comes next after `after`, or the first. */
 static const struct pin_contribution *oldest_contribution(
     const struct pin_facts *facts, const struct pin_contribution *after)
 {
     const struct pin_contribution *best = NULL;
     for (size_t i = 0; i < facts->n_contributions; i++) {
         const struct pin_contribution *c = &facts->contributions[i];
-        bool is_behind = after == NULL || is_older(after->since, c->since)
-                         || (after->since->created_s == c->since->created_s && c > after);
+        bool is_behind = after == NULL || pin_contribution_is_before(after, c);
         if (is_contributing(facts, c) && is_behind
-            && (best == NULL || is_older(c->since, best->since))) {
+            && (best == NULL || pin_contribution_is_before(c, best))) {
             best = c;
         }
     }
@@ -256,16 +291,26 @@ static void add_ports(struct pin_facts *facts, const struct pin_port *ports, siz
     }
 }
 
-static const struct pin_object *oldest_import(const struct pin_service_unit *unit)
+/* The oldest import; of equal ages the one of the cluster whose name comes first. */
+static const struct pin_object *oldest_import(
+    const struct pin_settings *settings, const struct pin_service_unit *unit)
 {
-    const struct pin_object *best = NULL;
+    const struct pin_member *best = NULL;
     for (size_t i = 0; i < unit->n_members; i++) {
-        const struct pin_object *import = unit->members[i].import;
-        if (import != NULL && is_older(import, best)) {
-            best = import;
+        const struct pin_member *member = &unit->members[i];
+        if (member->import == NULL) {
+            continue;
+        }
+        int64_t younger_s = best != NULL ? member->import->created_s - best->import->created_s : -1;
+        if (younger_s < 0
+            || (younger_s == 0
+                && strcmp(settings->clusters[member->cluster_id].name,
+                       settings->clusters[best->cluster_id].name)
+                       < 0)) {
+            best = member;
         }
     }
-    return best;
+    return best != NULL ? best->import : NULL;
 }
 
 static size_t ports_max(const struct pin_facts *facts, const struct pin_object *import)
@@ -279,9 +324,10 @@ static size_t ports_max(const struct pin_facts *facts, const struct pin_object *
 }
 
 /* Type and ports: the oldest contributor decides the type, ports are a union in order of age. */
-static bool settle_conflicts(struct pin_facts *facts, struct pin_arena *arena)
+static bool settle_conflicts(
+    const struct pin_settings *settings, struct pin_facts *facts, struct pin_arena *arena)
 {
-    const struct pin_object *import = oldest_import(facts->unit);
+    const struct pin_object *import = oldest_import(settings, facts->unit);
     const struct pin_contribution *c = oldest_contribution(facts, NULL);
     facts->ports = pin_arena_alloc(arena, (ports_max(facts, import) + 1) * sizeof(*facts->ports));
     if (facts->ports == NULL) {
@@ -318,6 +364,18 @@ static void settle_existence(struct pin_facts *facts)
     }
 }
 
+/* By cluster, its own Service first, then what it imported: the order of an answer's shares. */
+static int compare_contribution(const void *a, const void *b)
+{
+    const struct pin_contribution *x = a;
+    const struct pin_contribution *y = b;
+    if (x->cluster_id != y->cluster_id) {
+        return x->cluster_id < y->cluster_id ? -1 : 1;
+    }
+    return x->is_imported != y->is_imported ? x->is_imported - y->is_imported
+                                            : strcmp(x->source, y->source);
+}
+
 const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
     const struct pin_service_unit *unit, struct pin_arena *arena)
 {
@@ -338,7 +396,9 @@ const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
             return NULL;
         }
     }
-    return settle_conflicts(facts, arena) ? facts : NULL;
+    qsort(facts->contributions, facts->n_contributions, sizeof(*facts->contributions),
+        compare_contribution);
+    return settle_conflicts(settings, facts, arena) ? facts : NULL;
 }
 
 const struct pin_contribution *pin_facts_own(const struct pin_facts *facts, uint16_t cluster_id)

@@ -63,6 +63,11 @@ static inline uint32_t pin_contribution_ready(const struct pin_contribution *c)
     return c->n_ready[0] > c->n_ready[1] ? c->n_ready[0] : c->n_ready[1];
 }
 
+/** Whether `a` goes first in conflicts: it is older, or of equal age and its source's name is
+ * first.
+ */
+bool pin_contribution_is_before(const struct pin_contribution *a, const struct pin_contribution *b);
+
 /** Collects the facts of a unit in `arena`. NULL when memory is out. Cost: a sort of its endpoints.
  */
 const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,

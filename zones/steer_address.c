@@ -290,11 +290,19 @@ uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *po
 /* --- finish
  * --------------------------------------------------------------------------------------- */
 
+/* Of an address that stands twice the one that goes first in conflicts is kept: its port counts. */
 static int compare_ip(const void *a, const void *b)
 {
     const struct pin_share *x = a;
     const struct pin_share *y = b;
     int order = pin_ip_cmp(&x->ip, &y->ip);
+    if (order != 0) {
+        return order;
+    }
+    if (x->contribution != NULL && y->contribution != NULL) {
+        order = pin_contribution_is_before(y->contribution, x->contribution)
+                - pin_contribution_is_before(x->contribution, y->contribution);
+    }
     return order != 0 ? order : (x->group_i > y->group_i) - (x->group_i < y->group_i);
 }
 

@@ -106,6 +106,7 @@ int main(int argc, char **argv)
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]); /* a pattern such as "*137*" */
     }
+    pin_log_setup(PIN_LOG_ERROR, PIN_LOG_TEXT); /* warnings are for people */
     pin_rcu_register();
     int n_failed = _cmocka_run_group_tests("scenarios", tests, n_plays, NULL, NULL);
     pin_rcu_unregister();
