@@ -26,6 +26,7 @@ struct command {
     size_t n_words;
 };
 
+PIN_PRINTF(3, 0)
 static void note(
     struct pin_player *player, const struct pin_script_line *line, const char *fmt, va_list args)
 {
