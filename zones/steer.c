@@ -167,11 +167,11 @@ static void count_sides(const struct pin_steer *steer, struct backend *b)
         if (why_excluded(b->facts, c, b->viewer, b->own) != NULL) {
             continue;
         }
-        uint32_t n_ready = pin_contribution_ready(c);
+        uint32_t weight = cluster_weight(steer, b, c);
+        uint32_t n_ready = weight != 0 ? pin_contribution_ready(c) : 0; /* 0: drained */
         b->n_own += c == b->own ? n_ready : 0;
         b->n_remote += c == b->own ? 0 : n_ready;
-        b->has_cluster_weight =
-            b->has_cluster_weight || cluster_weight(steer, b, c) != PIN_WEIGHT_UNSET;
+        b->has_cluster_weight = b->has_cluster_weight || weight != PIN_WEIGHT_UNSET;
     }
 }
 
