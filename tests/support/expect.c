@@ -130,9 +130,9 @@ static bool take_whole(struct expect *e, char **words, size_t n_words)
 {
     const char *verb = words[0];
     long number = n_words > 1 ? strtol(words[1], NULL, 10) : 0;
-    for (uint16_t i = 0; i < N_ELEMS(rcodes); i++) {
+    for (size_t i = 0; i < N_ELEMS(rcodes); i++) {
         if (strcmp(verb, rcodes[i]) == 0) {
-            e->rcode = i;
+            e->rcode = (uint16_t)i;
             e->is_negative = i == 3;
             return true;
         }
@@ -268,9 +268,8 @@ static bool is_srv(const char *got, char **words)
 {
     char wanted[1100];
     char weight[16];
-    unsigned got_weight = 0;
-    (void)sscanf(got, "%*u %u", &got_weight);
-    (void)snprintf(weight, sizeof(weight), "%u", got_weight);
+    const char *got_weight = strchr(got, ' ') + 1;
+    (void)snprintf(weight, sizeof(weight), "%.*s", (int)strcspn(got_weight, " "), got_weight);
     (void)snprintf(wanted, sizeof(wanted), "%s %s %s %s.", words[1],
         strcmp(words[2], "*") == 0 ? weight : words[2], words[3], words[4]);
     return strcmp(wanted, got) == 0;

@@ -49,14 +49,18 @@ static void cut_lines(struct pin_script *script)
     }
 }
 
+static bool starts_with(const struct pin_script_line *line, const char *word)
+{
+    return line->text != NULL && line->indent == 0 && strncmp(line->text, word, strlen(word)) == 0;
+}
+
 /* "case TITLE" and "fixture TITLE" open a block that goes on to the next one. */
 static enum pin_err cut_blocks(struct pin_script *script, struct pin_why *why)
 {
     for (size_t i = 0; i < script->n_lines; i++) {
         const struct pin_script_line *line = &script->lines[i];
-        bool is_case = strncmp(line->text, "case ", 5) == 0;
-        bool is_fixture = strncmp(line->text, "fixture ", 8) == 0;
-        if (line->indent == 0 && (is_case || is_fixture)) {
+        bool is_case = starts_with(line, "case ");
+        if (is_case || starts_with(line, "fixture ")) {
             script->blocks[script->n_blocks++] = (struct pin_script_block){
                 .is_case = is_case,
                 .title = line->text + (is_case ? 5 : 8),

@@ -95,10 +95,11 @@ bool pin_shares_count_round(struct pin_shares *shares, const struct pin_table *t
     uint16_t n_pick = table->mode == PIN_ANSWERS_ALL && !all ? 1 : table->n_pick_max;
     uint16_t *picked = calloc(n_pick, sizeof(*picked));
     bool is_short = picked != NULL && n_pick * table->total <= POSITIONS_MAX;
+    uint16_t n_counted = all ? n_pick : 1;
     uint64_t n_positions = is_short ? n_pick * table->total : 0;
     for (uint64_t position = 0; position < n_positions; position++) {
         pin_select_at(table, position, n_pick, picked);
-        for (uint16_t i = 0; i < (all ? n_pick : 1); i++) {
+        for (uint16_t i = 0; i < n_counted; i++) {
             struct pin_ip ip = address_at(table, picked[i]);
             pin_shares_count(shares, &ip);
         }
