@@ -183,8 +183,7 @@ static void set_absent(struct cluster *self, enum pin_kind kind)
     if (!was_told) {
         pin_source_mark(&self->source, PIN_DELTA_LIST_BEGIN, kind);
         pin_source_mark(&self->source, PIN_DELTA_LIST_END, kind);
-        pin_log_debug("%s: has no %s of %s", self->source.where, pin_decode_row(kind)->plural,
-            pin_decode_row(kind)->group);
+        pin_log_debug("%s: has no %s", self->source.where, pin_decode_row(kind)->resource);
     }
     check_synced(self);
 }
@@ -218,8 +217,7 @@ static void on_denied(
     struct pin_sync_kind_stats *stats = &self->source.stats.kinds[row->kind];
     char hint[160];
     (void)snprintf(hint, sizeof(hint),
-        "bind a ClusterRole with the verbs list and watch on %s%s%s to this user", row->plural,
-        row->group[0] != '\0' ? "." : "", row->group);
+        "bind a ClusterRole with the verbs list and watch on %s to this user", row->resource);
     stats->is_forbidden = true;
     pin_source_set_trouble(&self->source, &self->source.kinds[row->kind], PIN_TROUBLE_DENIED, hint,
         "GET /%s%s/%s/%s: 403 %s; names that need them are not kept up to date",
@@ -232,7 +230,7 @@ static void on_denied(
 static void on_listed(struct cluster *self, const struct pin_kind_row *row)
 {
     const struct pin_sync_kind_stats *stats = &self->source.stats.kinds[row->kind];
-    pin_log_debug("%s: listed %s, %llu objects", self->source.where, row->plural,
+    pin_log_debug("%s: listed %s, %llu objects", self->source.where, row->resource,
         (unsigned long long)stats->n_objects);
     self->kinds[row->kind].is_settled = true;
     self->kinds[row->kind].n_absent = 0;
@@ -241,7 +239,7 @@ static void on_listed(struct cluster *self, const struct pin_kind_row *row)
 
 static void on_works(struct cluster *self, const struct pin_kind_row *row)
 {
-    pin_log_info("%s: %s can be read again", self->source.where, row->plural);
+    pin_log_info("%s: %s can be read again", self->source.where, row->resource);
     self->source.stats.kinds[row->kind].is_forbidden = false;
     pin_source_set_trouble(
         &self->source, &self->source.kinds[row->kind], PIN_TROUBLE_NONE, "", "%s", "");
@@ -267,7 +265,7 @@ static void on_watch_event(struct pin_watch_host *host, const struct pin_kind_ro
         on_works(self, row);
         break;
     case PIN_WATCH_LOST:
-        pin_log_debug("%s: lost %s: %s", host->source->where, row->plural, result->message);
+        pin_log_debug("%s: lost %s: %s", host->source->where, row->resource, result->message);
         probe_soon(self);
         break;
     case PIN_WATCH_UNAUTHORIZED:
@@ -282,8 +280,8 @@ static void on_watch_event(struct pin_watch_host *host, const struct pin_kind_ro
         break;
     case PIN_WATCH_FAILED:
         pin_source_set_trouble(&self->source, &self->source.kinds[row->kind],
-            PIN_TROUBLE_STATUS + result->status, "", "%s: status %d %s; trying again", row->plural,
-            result->status, result->message);
+            PIN_TROUBLE_STATUS + result->status, "", "%s: status %d %s; trying again",
+            row->resource, result->status, result->message);
         break;
     }
 }
@@ -321,7 +319,7 @@ static void apply_kind(struct cluster *self, enum pin_kind kind, int version)
         return;
     }
     if (state->version < 0 && self->is_discovered) {
-        pin_log_info("%s: now has %s", self->source.where, pin_decode_row(kind)->plural);
+        pin_log_info("%s: now has %s", self->source.where, pin_decode_row(kind)->resource);
     }
     state->version = version;
     state->n_absent = 0;

@@ -19,25 +19,28 @@
 #define MCS_GROUP           "multicluster.x-k8s.io"
 #define AWS_GROUP           "application-networking.k8s.aws"
 
-/* kind, is_namespaced, group, versions, plural, kind_text, decode, size; in the enum's order */
+/* kind, is_namespaced, group, versions, plural, resource, kind_text, decode, size; in the enum's
+ * order */
 static const struct pin_kind_row rows[] = {
-    {PIN_KIND_SERVICE, true, "", {"v1"}, "services", "Service", pin__decode_service, NULL},
-    {PIN_KIND_ENDPOINT_SLICE, true, "discovery.k8s.io", {"v1"}, "endpointslices", "EndpointSlice",
-        pin__decode_slice, pin__decode_slice_size},
-    {PIN_KIND_NAMESPACE, false, "", {"v1"}, "namespaces", "Namespace", NULL, NULL},
-    {PIN_KIND_NODE, false, "", {"v1"}, "nodes", "Node", pin__decode_node, NULL},
-    {PIN_KIND_GATEWAY, true, GATEWAY_GROUP, {"v1", "v1beta1"}, "gateways", "Gateway",
-        pin__decode_gateway, NULL},
-    {PIN_KIND_HTTP_ROUTE, true, GATEWAY_GROUP, {"v1", "v1beta1"}, "httproutes", "HTTPRoute",
-        pin__decode_http_route, NULL},
+    {PIN_KIND_SERVICE, true, "", {"v1"}, "services", "services", "Service", pin__decode_service,
+        NULL},
+    {PIN_KIND_ENDPOINT_SLICE, true, "discovery.k8s.io", {"v1"}, "endpointslices",
+        "endpointslices.discovery.k8s.io", "EndpointSlice", pin__decode_slice,
+        pin__decode_slice_size},
+    {PIN_KIND_NAMESPACE, false, "", {"v1"}, "namespaces", "namespaces", "Namespace", NULL, NULL},
+    {PIN_KIND_NODE, false, "", {"v1"}, "nodes", "nodes", "Node", pin__decode_node, NULL},
+    {PIN_KIND_GATEWAY, true, GATEWAY_GROUP, {"v1", "v1beta1"}, "gateways",
+        "gateways." GATEWAY_GROUP, "Gateway", pin__decode_gateway, NULL},
+    {PIN_KIND_HTTP_ROUTE, true, GATEWAY_GROUP, {"v1", "v1beta1"}, "httproutes",
+        "httproutes." GATEWAY_GROUP, "HTTPRoute", pin__decode_http_route, NULL},
     {PIN_KIND_SERVICE_EXPORT, true, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceexports",
-        "ServiceExport", NULL, NULL},
+        "serviceexports." MCS_GROUP, "ServiceExport", NULL, NULL},
     {PIN_KIND_SERVICE_IMPORT, true, MCS_GROUP, {"v1beta1", "v1alpha1"}, "serviceimports",
-        "ServiceImport", pin__decode_import, NULL},
-    {PIN_KIND_AWS_SERVICE_EXPORT, true, AWS_GROUP, {"v1alpha1"}, "serviceexports", "ServiceExport",
-        pin__decode_aws_export, NULL},
-    {PIN_KIND_AWS_SERVICE_IMPORT, true, AWS_GROUP, {"v1alpha1"}, "serviceimports", "ServiceImport",
-        pin__decode_aws_import, NULL},
+        "serviceimports." MCS_GROUP, "ServiceImport", pin__decode_import, NULL},
+    {PIN_KIND_AWS_SERVICE_EXPORT, true, AWS_GROUP, {"v1alpha1"}, "serviceexports",
+        "serviceexports." AWS_GROUP, "ServiceExport", pin__decode_aws_export, NULL},
+    {PIN_KIND_AWS_SERVICE_IMPORT, true, AWS_GROUP, {"v1alpha1"}, "serviceimports",
+        "serviceimports." AWS_GROUP, "ServiceImport", pin__decode_aws_import, NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
 

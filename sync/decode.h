@@ -32,7 +32,8 @@ struct pin_kind_row {
     const char *group;                           /**< "" for the core group. */
     const char *versions[PIN_KIND_VERSIONS_MAX]; /**< NULL where there are fewer. */
     const char *plural;                          /**< As in the API's paths. */
-    const char *kind_text;                       /**< As in `kind:`. */
+    const char *resource;  /**< As kubectl names it, "gateways.gateway.networking.k8s.io". */
+    const char *kind_text; /**< As in `kind:`. */
     /** Fills in the kind's body; failures stick to the decoder. NULL: nothing to read. */
     void (*decode)(struct pin_decoder *decoder);
     /** Bytes that the body of this tree will take; NULL: little. */

@@ -125,7 +125,7 @@ static enum pin_http_fault classify(CURLcode code, const char *error)
     }
 }
 
-/* The `message` of a Status object, or the answer's first line. */
+/* The `message` of a Status object, or the line of the answer that matters, or its first. */
 static void read_error_body(const struct pin_text *body, char out[MESSAGE_BYTES])
 {
     struct pin_tree *tree = NULL;
@@ -133,6 +133,8 @@ static void read_error_body(const struct pin_text *body, char out[MESSAGE_BYTES]
     const char *text = pin_text_get(body);
     if (arena != NULL && pin_json_parse(text, body->len, arena, &tree, NULL) == PIN_OK) {
         text = pin_tree_string(tree, "message", "");
+    } else if (strstr(text, "\n[-]") != NULL) { /* the first check of /livez that failed */
+        text = strstr(text, "\n[-]") + 1;
     }
     (void)snprintf(out, MESSAGE_BYTES, "%.*s", (int)strcspn(text, "\r\n"), text);
     pin_arena_free(arena);

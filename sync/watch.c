@@ -26,9 +26,10 @@
 #define WATCH_TIMEOUT_MIN_S 300
 #define WATCH_TIMEOUT_MAX_S 600
 #define WATCH_GRACE_MS      30000
-#define WATCH_SHORT_MS      1000 /* A watch that ends sooner is not begun again at once. */
-#define WATCH_FAILURES_MAX  3    /* In a row; then a list. */
-#define LOST_MAX            4    /* In a row; then it is told, though the server is up. */
+#define WATCH_SHORT_MS      1000  /* A watch that ends sooner is not begun again at once. */
+#define WATCH_SOUND_MS      10000 /* One that lived so long was no failure, however it ended. */
+#define WATCH_FAILURES_MAX  3     /* In a row; then a list. */
+#define LOST_MAX            4     /* In a row; then it is told, though the server is up. */
 #define DENIED_MAX          2 /* In a row; servers that just started deny what they will allow. */
 #define OLD_LISTS_MAX       5 /* Then the past is believed: a cluster was restored from a backup. */
 #define STATUS_OK           200
@@ -156,6 +157,7 @@ static void gone(struct pin_watch *self)
 /* An answer other than 2xx. */
 static void refused(struct pin_watch *self, const struct pin_http_result *result)
 {
+    bool is_told = true;
     switch (result->status) {
     case 401:
         schedule_retry(self, self->step, result);
@@ -177,8 +179,12 @@ static void refused(struct pin_watch *self, const struct pin_http_result *result
         gone(self);
         break;
     default:
+        /* 429 and 5xx pass by themselves as a rule, after a restart for example. */
+        is_told = (result->status != 429 && result->status < 500) || ++self->n_lost >= LOST_MAX;
         schedule_retry(self, self->step, result);
-        report(self, PIN_WATCH_FAILED, result);
+        if (is_told) {
+            report(self, PIN_WATCH_FAILED, result);
+        }
         break;
     }
 }
@@ -369,7 +375,7 @@ static void on_error_event(struct pin_watch *self, const struct pin_tree *status
     }
     self->has_error = true;
     pin_log_warn("%s: the watch of %s ended with an error: %s", self->host->source->where,
-        self->row->plural, pin_tree_string(status, "message", reason));
+        self->row->resource, pin_tree_string(status, "message", reason));
 }
 
 static void on_delete_event(struct pin_watch *self, const struct pin_tree *tree)
@@ -447,6 +453,7 @@ static void feed_watch(struct pin_watch *self, const char *data, size_t bytes)
 static void watch_ended(struct pin_watch *self)
 {
     int64_t lived_ms = pin_clock_mono_ms() - self->started_ms;
+    works(self, PIN_STEP_WATCH);
     if (lived_ms >= WATCH_SHORT_MS) {
         schedule(self, PIN_STEP_WATCH, 0);
     } else {
@@ -477,6 +484,9 @@ static void on_done(void *arg, const struct pin_http_result *result)
     self->trouble_step = self->step;
     self->stats->n_restarts += self->step == PIN_STEP_WATCH ? 1 : 0;
     if (result->fault != PIN_HTTP_NONE) {
+        if (pin_clock_mono_ms() - self->started_ms >= WATCH_SOUND_MS) {
+            self->n_lost = 0;
+        }
         bool is_stuck = ++self->n_lost == LOST_MAX;
         schedule_retry(self, self->step, result);
         report(self, is_stuck ? PIN_WATCH_FAILED : PIN_WATCH_LOST, result);

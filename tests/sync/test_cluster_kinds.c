@@ -19,7 +19,7 @@ static void test_a_kind_that_appears_is_found(void **state)
     order(self, "{\"do\":\"put\",\"path\":\"/apis/multicluster.x-k8s.io/v1alpha1/serviceexports\","
                 "\"object\":{\"metadata\":{\"name\":\"web\",\"namespace\":\"d\"}}}");
     assert_true(rig_wait(&self->rig, "UPSERT ServiceExport d/web", 15000));
-    want_log(self, "cluster c1: now has serviceexports");
+    want_log(self, "cluster c1: now has serviceexports.multicluster.x-k8s.io");
 }
 
 static void test_a_kind_that_goes_is_an_empty_list(void **state)
