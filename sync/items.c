@@ -251,6 +251,9 @@ static enum pin_err scan_items(
             self->state = PIN_ITEMS_VALUE;
             return PIN_OK;
         }
+        if (data[*i] == '}') {
+            return pin_why_set(why, PIN_EPARSE, "the list is closed by a brace");
+        }
         self->in_piece = true;
     }
     bool ends = false;
