@@ -8,8 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
+
+/* Conflicts told by name; what is wrong with a whole plan of addresses shows in a few. */
+#define CONFLICTS_MAX 8
 
 /* Ranges while they are collected. */
 struct ranges {
@@ -17,6 +21,12 @@ struct ranges {
     size_t n;
     size_t cap;
     bool failed;
+    struct conflict {
+        size_t entry_i;
+        uint32_t cluster[2];
+    } conflicts[CONFLICTS_MAX]; /* the first few, to be told */
+    size_t n_conflicts;
+    uint64_t fingerprint; /* of all conflicts; 0 = none */
 };
 
 static void add_range(struct ranges *ranges, const struct pin_prefix *prefix, uint16_t cluster_id)
@@ -78,14 +88,37 @@ static int compare_entry(const void *a, const void *b)
     return (x->value > y->value) - (x->value < y->value);
 }
 
-static void report(const struct pin_catalog *catalog, const struct pin_lpm_entry *entry,
-    uint32_t one, uint32_t other)
+/* Remembers that a range belongs to two clusters. */
+static void note_conflict(struct ranges *ranges, size_t entry_i, uint32_t one, uint32_t other)
 {
-    char text[PIN_PREFIX_TEXT_MAX];
-    pin_prefix_format(&entry->prefix, text);
-    pin_log_warn("views: %s lies in the ranges of clusters %s and %s: askers from there are "
-                 "unknown; give those clusters a listener each, or ranges that differ",
-        text, catalog->settings->clusters[one].name, catalog->settings->clusters[other].name);
+    struct pin_lpm_entry entry;
+    memset(&entry, 0, sizeof(entry)); /* padding, too: it is hashed */
+    entry.prefix.ip = ranges->entries[entry_i].prefix.ip;
+    entry.prefix.bits = ranges->entries[entry_i].prefix.bits;
+    entry.value = one * (PIN_CLUSTERS_MAX + 1) + other;
+    ranges->fingerprint = ranges->fingerprint * 31 + (pin_hash64(&entry, sizeof(entry)) | 1u);
+    if (ranges->n_conflicts < CONFLICTS_MAX) {
+        ranges->conflicts[ranges->n_conflicts++] =
+            (struct conflict){.entry_i = entry_i, .cluster = {one, other}};
+    }
+}
+
+/* Tells the conflicts once, and again when they are others. */
+static void report_conflicts(struct pin_catalog *catalog, const struct ranges *ranges)
+{
+    if (ranges->fingerprint == catalog->conflicts_reported) {
+        return;
+    }
+    catalog->conflicts_reported = ranges->fingerprint;
+    for (size_t i = 0; i < ranges->n_conflicts; i++) {
+        const struct conflict *conflict = &ranges->conflicts[i];
+        char text[PIN_PREFIX_TEXT_MAX];
+        pin_prefix_format(&ranges->entries[conflict->entry_i].prefix, text);
+        pin_log_warn("views: %s lies in the ranges of clusters %s and %s: askers from there are "
+                     "unknown; give those clusters a listener each, or ranges that differ",
+            text, catalog->settings->clusters[conflict->cluster[0]].name,
+            catalog->settings->clusters[conflict->cluster[1]].name);
+    }
 }
 
 /*
@@ -109,7 +142,7 @@ static void mark_conflicts(const struct pin_catalog *catalog, struct ranges *ran
         uint32_t around = depth > 0 ? owner[depth - 1] : cluster;
         if (around != cluster) {
             if (around != nobody) {
-                report(catalog, entry, around, cluster);
+                note_conflict(ranges, i, around, cluster);
             }
             entry->value = nobody;
         }
@@ -121,7 +154,7 @@ static void mark_conflicts(const struct pin_catalog *catalog, struct ranges *ran
     }
 }
 
-static struct pin_lpm *make_ranges(const struct pin_catalog *catalog, bool *ret_ok)
+static struct pin_lpm *make_ranges(struct pin_catalog *catalog, bool *ret_ok)
 {
     struct ranges ranges = {0};
     for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
@@ -131,13 +164,14 @@ static struct pin_lpm *make_ranges(const struct pin_catalog *catalog, bool *ret_
         qsort(ranges.entries, ranges.n, sizeof(*ranges.entries), compare_entry);
         mark_conflicts(catalog, &ranges);
     }
+    report_conflicts(catalog, &ranges);
     struct pin_lpm *lpm = ranges.n > 0 ? pin_lpm_new(ranges.entries, ranges.n) : NULL;
     *ret_ok = !ranges.failed && (ranges.n == 0 || lpm != NULL);
     free(ranges.entries);
     return lpm;
 }
 
-struct pin_scene *pin_scene_make(const struct pin_catalog *catalog)
+struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
 {
     size_t n_clusters = catalog->settings->n_clusters;
     struct pin_scene *scene = calloc(1, sizeof(*scene) + n_clusters / 8 + 1);

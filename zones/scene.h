@@ -6,8 +6,9 @@
 
 #include "zones/units.h"
 
-/** Builds the scene that is true now. NULL when memory is out. Cost: a sort of all ranges. */
-struct pin_scene *pin_scene_make(const struct pin_catalog *catalog);
+/** Builds the scene that is true now, and reports ranges that two clusters claim. NULL when memory
+ * is out. Cost: a sort of all ranges. */
+struct pin_scene *pin_scene_make(struct pin_catalog *catalog);
 
 /** Frees a scene no reader can hold. NULL is fine. */
 void pin_scene_free(struct pin_scene *scene);

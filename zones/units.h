@@ -116,6 +116,7 @@ struct pin_catalog {
     uint64_t grace_start_ms;
     bool changed_cluster_set; /**< In this publication: the serial has to move. */
     bool changed_assigned;
+    uint64_t conflicts_reported; /**< Fingerprint of the ranges two clusters claim, as last told. */
 };
 
 /** Finds or makes the unit of a service name; NULL when memory is out. */
