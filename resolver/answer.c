@@ -27,18 +27,29 @@ struct subject {
     size_t at; /* offset in the message, of the name as the client sees it */
 };
 
+/* Queries of a batch that are worked on side by side: enough to wait for memory together, few
+ * enough to stay in the nearest cache. */
+#define GROUP 16u
+/* How much of a table is fetched ahead: its head, and the addresses of a usual answer behind it. */
+#define FETCH_BYTES 256u
+#define LINE_BYTES  64u
+
 /* All that is known about one query. */
 struct answer {
     struct pin_worker *worker;
     const struct pin_client *client;
     const struct pin_scene *scene;
-    uint16_t view_id;
-    enum pin_query_verdict verdict;
     struct subject subject;
-    const struct pin_node *node;  /* of the subject, or of the wildcard that stands for it */
-    const struct pin_table *data; /* what the node shows this asker for the question's type */
-    struct pin_query query;
+    struct pin_zone *zone; /* the one that encloses the subject */
+    const struct pin_node
+        *node; /* of the subject, or of the wildcard that stands for it, or NULL */
+    const struct pin_table
+        *data; /* what the node shows this asker for the question's type, or NULL */
     struct pin_response response;
+    uint16_t view_id;
+    bool is_settled;
+    enum pin_query_verdict verdict;
+    struct pin_query query;
 };
 
 static bool settle(struct answer *a, uint16_t rcode)
@@ -129,9 +140,8 @@ static const struct pin_node *find_wildcard(
     return pin_index_find(index, name, (size_t)encloser->name_bytes + 2);
 }
 
-/* Finds the subject's node. False: no zone of ours encloses it; else its zone's, and the node or
- * NULL. */
-static bool look_up(struct answer *a, struct pin_zone **ret_zone)
+/* Finds the subject's zone and node. False: no zone of ours encloses it. */
+static bool look_up(struct answer *a)
 {
     const struct pin_index *index = a->worker->live->index;
     size_t encloser_at = 0;
@@ -139,7 +149,7 @@ static bool look_up(struct answer *a, struct pin_zone **ret_zone)
     if (a->node == NULL) {
         return false;
     }
-    *ret_zone = a->node->zone;
+    a->zone = a->node->zone;
     if (encloser_at != 0) {
         a->node = find_wildcard(index, a->node);
     }
@@ -152,9 +162,12 @@ static bool is_apex(const struct pin_node *node)
     return node->name_bytes == node->zone->apex.bytes;
 }
 
-/* What the node shows this asker for one type, or NULL. */
+/* What the subject's node shows this asker for one type, or NULL. */
 static const struct pin_table *shown(const struct answer *a, uint16_t type)
 {
+    if (a->node == NULL) {
+        return NULL;
+    }
     const struct pin_rrset *rrset = pin_node_rrset(a->node, type);
     return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
 }
@@ -217,7 +230,7 @@ static bool add_any(struct answer *a)
 static bool add_wanted(struct answer *a)
 {
     uint16_t qtype = a->query.qtype;
-    const struct pin_table *table = shown(a, qtype);
+    const struct pin_table *table = a->data;
     if (pin_likely(table != NULL)) {
         size_t table_at = add_data(a, table);
         if (table->n_extras > 0) {
@@ -252,10 +265,10 @@ static bool follow_alias(struct answer *a, struct pin_name *ret_target)
 
 /* Settles the subject when it is not an alias. False: it was one, and its target is the subject
  * now. */
-static bool settle_subject(struct answer *a, const struct pin_zone *zone, struct pin_name *target)
+static bool settle_subject(struct answer *a, struct pin_name *target)
 {
     if (a->node == NULL) {
-        add_negative(a, zone, PIN_RCODE_NXDOMAIN);
+        add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
         return true;
     }
     if (pin_likely(add_wanted(a))) {
@@ -265,35 +278,66 @@ static bool settle_subject(struct answer *a, const struct pin_zone *zone, struct
         bool has_no_room = a->subject.at >= a->response.used_bytes;
         return a->query.qtype == PIN_TYPE_ANY || has_no_room;
     }
-    add_negative(a, zone, PIN_RCODE_NOERROR);
+    add_negative(a, a->zone, PIN_RCODE_NOERROR);
     return true;
 }
 
-/* Looks the question's name up, and the targets of aliases while they lie in our zones (RFC 1034,
- * section 4.3.2, step 3a). Each RRset comes from one node as it is now. */
-static bool answer_from_zones(struct answer *a)
+/* Answers what was looked up, and goes on to the targets of aliases while they lie in our zones
+ * (RFC 1034, section 4.3.2, step 3a). Each RRset comes from one node as it is now. */
+static void answer_from_zones(struct answer *a)
 {
-    struct pin_zone *zone = NULL;
     struct pin_name target;
-    a->subject = (struct subject){
-        .name = a->query.qname, .bytes = a->query.qname_bytes, .at = PIN_HEADER_BYTES};
-    if (!look_up(a, &zone)) {
-        return false;
-    }
-    find_view(a);
     a->response.is_authoritative = true;
-    for (unsigned hop = 0; !settle_subject(a, zone, &target); hop++) {
-        if (hop == CHASE_MAX || !look_up(a, &zone)) {
+    for (unsigned hop = 0; !settle_subject(a, &target); hop++) {
+        if (hop == CHASE_MAX || !look_up(a)) {
             break;
         }
+        a->data = shown(a, a->query.qtype);
     }
-    return true;
 }
 
-/* The end of the page. Forwarding will take its place between our zones and this refusal. */
-static bool refuse_foreign(struct answer *a)
+/* --- one query, stroke by stroke ------------------------------------------------------------ */
+
+/* Reads the query and goes down the page until a step settles it. */
+static void begin(struct answer *a, struct pin_worker *worker, const struct pin_client *client,
+    const struct pin_packet *packet)
 {
-    return refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+    a->worker = worker;
+    a->client = client;
+    a->is_settled = true;
+    a->verdict = pin_query_parse(packet->wire, packet->bytes, &a->query);
+    if (a->verdict == PIN_QUERY_DROP) {
+        return;
+    }
+    pin_response_init(&a->response, packet, &a->query, client->transport != PIN_TRANSPORT_UDP);
+    a->is_settled = check_opcode(a) || check_form(a) || check_version(a) || check_signature(a)
+                    || check_class(a) || check_transfer(a) || check_root_ns(a);
+}
+
+/* Looks the name up. The end of the page: forwarding will take its place between our zones and this
+ * refusal. */
+static void find_name(struct answer *a)
+{
+    if (a->is_settled) {
+        return;
+    }
+    a->subject = (struct subject){
+        .name = a->query.qname, .bytes = a->query.qname_bytes, .at = PIN_HEADER_BYTES};
+    a->is_settled = !look_up(a) && refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+}
+
+/* Sees who asks, and has memory bring what that asker is shown. */
+static void fetch_data(struct answer *a)
+{
+    if (a->is_settled) {
+        return;
+    }
+    find_view(a);
+    a->data = shown(a, a->query.qtype);
+    const char *table = (const char *)a->data;
+    for (size_t at = 0; table != NULL && at < FETCH_BYTES; at += LINE_BYTES) {
+        __builtin_prefetch(table + at);
+    }
 }
 
 static void count(struct answer *a)
@@ -308,23 +352,51 @@ static void count(struct answer *a)
     }
 }
 
-size_t pin_answer(
-    struct pin_worker *worker, const struct pin_client *client, struct pin_packet *packet)
+/* Writes the answer. Returns its length; 0 is silence. */
+static size_t finish(struct answer *a)
 {
-    struct answer a; /* not cleared: each step fills what it finds */
-    a.verdict = pin_query_parse(packet->wire, packet->bytes, &a.query);
-    if (a.verdict == PIN_QUERY_DROP) {
-        pin_stat_add(&worker->stats.n_dropped, 1);
+    if (a->verdict == PIN_QUERY_DROP) {
+        pin_stat_add(&a->worker->stats.n_dropped, 1);
         return 0;
     }
-    a.worker = worker;
-    a.client = client;
-    pin_response_init(&a.response, packet, &a.query, client->transport != PIN_TRANSPORT_UDP);
+    if (!a->is_settled) {
+        answer_from_zones(a);
+    }
+    count(a);
+    return pin_response_finish(&a->response, &a->query);
+}
 
-    (void)(check_opcode(&a) || check_form(&a) || check_version(&a) || check_signature(&a)
-           || check_class(&a) || check_transfer(&a) || check_root_ns(&a) || answer_from_zones(&a)
-           || refuse_foreign(&a));
+size_t pin_answer(
+    struct pin_worker *worker, const struct pin_client *client, const struct pin_packet *packet)
+{
+    struct answer a; /* not cleared: each stroke fills what it finds */
+    begin(&a, worker, client, packet);
+    find_name(&a);
+    fetch_data(&a);
+    return finish(&a);
+}
 
-    count(&a);
-    return pin_response_finish(&a.response, &a.query);
+/* Each stroke runs over the group, so that one query's wait for memory is another's work. */
+static void answer_group(struct pin_worker *worker, struct pin_exchange *exchanges, size_t n)
+{
+    struct answer group[GROUP];
+    for (size_t i = 0; i < n; i++) {
+        begin(&group[i], worker, &exchanges[i].client, &exchanges[i].packet);
+    }
+    for (size_t i = 0; i < n; i++) {
+        find_name(&group[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        fetch_data(&group[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        exchanges[i].answer_bytes = finish(&group[i]);
+    }
+}
+
+void pin_answer_batch(struct pin_worker *worker, struct pin_exchange *exchanges, size_t n)
+{
+    for (size_t at = 0; at < n; at += GROUP) {
+        answer_group(worker, exchanges + at, PIN_MIN(n - at, (size_t)GROUP));
+    }
 }

@@ -23,7 +23,7 @@ struct pin_client {
 };
 
 /**
- * Answers one message in place.
+ * Answers one message in place. The whole between "in" and "out" is this call.
  *
  * @param worker  The calling thread's; online (base/rcu.h). Its counters are moved on.
  * @param packet  `bytes` are the message; the answer may take `cap_bytes`.
@@ -34,4 +34,17 @@ struct pin_client {
  * 6891.
  */
 size_t pin_answer(
-    struct pin_worker *worker, const struct pin_client *client, struct pin_packet *packet);
+    struct pin_worker *worker, const struct pin_client *client, const struct pin_packet *packet);
+
+/** One message of a batch. */
+struct pin_exchange {
+    struct pin_client client;
+    struct pin_packet packet;
+    size_t answer_bytes; /**< Result of pin_answer(). */
+};
+
+/**
+ * The same for many messages, whose waits for memory overlap: with more names than the caches hold,
+ * most of an answer's time is waiting.
+ */
+void pin_answer_batch(struct pin_worker *worker, struct pin_exchange *exchanges, size_t n);

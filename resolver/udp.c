@@ -36,7 +36,6 @@ union peer {
 
 struct pin_udp {
     struct pin_worker worker;
-    struct pin_client client; /* its peer changes from message to message */
     int fd;
     bool is_wildcard;
     atomic_bool is_stopping;
@@ -44,6 +43,7 @@ struct pin_udp {
     _Alignas(64) struct mmsghdr messages[BATCH]; /* one cache line each */
     _Alignas(64) struct iovec vectors[BATCH];
     _Alignas(64) union peer peers[BATCH];
+    _Alignas(64) struct pin_exchange exchanges[BATCH];
     _Alignas(64) uint8_t slots[BATCH][SLOT_BYTES];
     _Alignas(64) uint8_t controls[BATCH][CONTROL_BYTES]; /* wildcard sockets only */
 };
@@ -59,7 +59,7 @@ static void rearm(const struct pin_udp *udp, struct msghdr *header)
 }
 
 /* Ties each message to its slot, once: messages may change places later, with all they point at. */
-static void tie(struct pin_udp *udp)
+static void tie(struct pin_udp *udp, uint16_t cluster_id)
 {
     for (size_t i = 0; i < BATCH; i++) {
         struct msghdr *header = &udp->messages[i].msg_hdr;
@@ -69,6 +69,9 @@ static void tie(struct pin_udp *udp)
         header->msg_iovlen = 1;
         header->msg_control = udp->is_wildcard ? udp->controls[i] : NULL;
         rearm(udp, header);
+        udp->exchanges[i].client =
+            (struct pin_client){.listen_cluster_id = cluster_id, .transport = PIN_TRANSPORT_UDP};
+        udp->exchanges[i].packet.cap_bytes = SLOT_BYTES;
     }
 }
 
@@ -91,27 +94,17 @@ static void free_interface(struct msghdr *header)
     }
 }
 
-/* Answers one message in its slot. False: silence. */
-static bool answer_one(struct pin_udp *udp, struct mmsghdr *message)
-{
-    struct msghdr *header = &message->msg_hdr;
-    struct pin_packet packet = {
-        .wire = header->msg_iov->iov_base, .bytes = message->msg_len, .cap_bytes = SLOT_BYTES};
-    udp->client.peer = header->msg_name;
-    size_t bytes = pin_answer(&udp->worker, &udp->client, &packet);
-    header->msg_iov->iov_len = bytes;
-    if (udp->is_wildcard) {
-        free_interface(header);
-    }
-    return bytes > 0;
-}
-
-/* Answers all; those with an answer end up in front. Returns how many these are. */
-static unsigned answer_all(struct pin_udp *udp, unsigned n_received)
+/* Puts the messages that have an answer in front, ready to be sent. Returns how many these are. */
+static unsigned gather(struct pin_udp *udp, unsigned n_received)
 {
     unsigned n_answers = 0;
     for (unsigned i = 0; i < n_received; i++) {
-        if (pin_unlikely(!answer_one(udp, &udp->messages[i]))) {
+        struct msghdr *header = &udp->messages[i].msg_hdr;
+        header->msg_iov->iov_len = udp->exchanges[i].answer_bytes;
+        if (udp->is_wildcard) {
+            free_interface(header);
+        }
+        if (pin_unlikely(udp->exchanges[i].answer_bytes == 0)) {
             continue;
         }
         if (pin_unlikely(n_answers != i)) {
@@ -122,6 +115,19 @@ static unsigned answer_all(struct pin_udp *udp, unsigned n_received)
         n_answers++;
     }
     return n_answers;
+}
+
+/* Answers all in their slots. Returns how many have an answer. */
+static unsigned answer_all(struct pin_udp *udp, unsigned n_received)
+{
+    for (unsigned i = 0; i < n_received; i++) {
+        const struct msghdr *header = &udp->messages[i].msg_hdr;
+        udp->exchanges[i].client.peer = header->msg_name;
+        udp->exchanges[i].packet.wire = header->msg_iov->iov_base;
+        udp->exchanges[i].packet.bytes = udp->messages[i].msg_len;
+    }
+    pin_answer_batch(&udp->worker, udp->exchanges, n_received);
+    return gather(udp, n_received);
 }
 
 static bool is_stopping(struct pin_udp *udp)
@@ -201,9 +207,7 @@ enum pin_err pin_udp_start(
     memset(udp, 0, sizeof(*udp));
     udp->fd = config->fd;
     udp->is_wildcard = config->is_wildcard;
-    udp->client = (struct pin_client){
-        .listen_cluster_id = config->cluster_id, .transport = PIN_TRANSPORT_UDP};
-    tie(udp);
+    tie(udp, config->cluster_id);
     enum pin_err err =
         pin_worker_init(&udp->worker, config->live, PIN_TRANSPORT_UDP, config->thread_i);
     if (err == PIN_OK) {
