@@ -540,12 +540,19 @@ static enum pin_err load_target(
     return err;
 }
 
-/* Makes the target, or says why there is none. */
+/*
+ * Makes the target, or says why there is none. One that was there before stays until there is a
+ * better one: a kubeconfig that is being rewritten is nothing to lose a cluster for.
+ */
 static void find_target(struct cluster *self)
 {
     struct pin_why why = {0};
     struct pin_target *target = NULL;
     enum pin_err err = load_target(self, &target, &why);
+    if (err != PIN_OK && self->target != NULL) {
+        pin_log_warn("%s: %s; using what was read before", self->source.where, why.text);
+        return;
+    }
     if (err != PIN_OK) {
         pin_source_set_trouble(
             &self->source, &self->source.trouble, PIN_TROUBLE_TARGET, "", "%s", why.text);
@@ -556,25 +563,36 @@ static void find_target(struct cluster *self)
         pin_source_set_trouble(
             &self->source, &self->source.trouble, PIN_TROUBLE_NONE, "", "%s", "");
     }
+    pin_target_free(self->target);
     self->target = target;
     self->host.target = target;
 }
 
-/* Once a minute, and after a 401: what comes from files is read again. */
+/* Files the kubeconfig points at; a cluster that is up keeps its kubeconfig. */
+static void refresh_target(struct cluster *self)
+{
+    struct pin_why why = {0};
+    bool has_changed = false;
+    if (pin_target_refresh(self->target, &has_changed, &why) != PIN_OK) {
+        pin_log_warn("%s: %s; using what was read before", self->source.where, why.text);
+    }
+    if (has_changed) {
+        pin_log_info("%s: credentials were renewed", self->source.where);
+        probe_soon(self);
+    }
+}
+
+/* Once a minute, and after a 401. A cluster out of reach may have moved: all is read again. */
 static void on_reload_timer(void *arg)
 {
     struct cluster *self = arg;
-    struct pin_why why = {0};
-    bool has_changed = false;
-    if (self->target == NULL) {
+    bool had_target = self->target != NULL;
+    if (had_target && self->source.stats.is_up) {
+        refresh_target(self);
+    } else {
         find_target(self);
-        if (self->target != NULL) {
-            probe_soon(self);
-        }
-    } else if (pin_target_refresh(self->target, &has_changed, &why) != PIN_OK) {
-        pin_log_warn("%s: %s; using what was read before", self->source.where, why.text);
-    } else if (has_changed) {
-        pin_log_info("%s: credentials were renewed", self->source.where);
+    }
+    if (!had_target && self->target != NULL) {
         probe_soon(self);
     }
     pin_timer_start(self->reload_timer, RELOAD_EVERY_MS, false);

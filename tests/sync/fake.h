@@ -117,14 +117,14 @@ struct box {
 };
 
 /* A kubeconfig for the fake's address. */
-static inline void write_config(struct box *self, const char *extra)
+static inline void write_config(struct box *self, const char *token)
 {
     struct pin_text text = {0};
     pin_text_putf(&text,
         "current-context: c1\nclusters: [{name: k, cluster: {server: 'http://127.0.0.1:%d'}}]\n"
-        "users: [{name: u, user: {token: t}}]\n"
-        "contexts: [{name: c1, context: {cluster: k, user: u}}]\n%s",
-        self->fake.port, extra);
+        "users: [{name: u, user: {token: %s}}]\n"
+        "contexts: [{name: c1, context: {cluster: k, user: u}}]\n",
+        self->fake.port, token);
     assert_int_equal(pin_file_write_atomic(self->config, text.ptr, text.len, 0600, NULL), PIN_OK);
     pin_text_done(&text);
 }
@@ -135,7 +135,7 @@ static inline int set_up(void **state)
     assert_non_null(self);
     (void)snprintf(self->config, sizeof(self->config), "/tmp/pintle-cluster-%d.yaml", getpid());
     fake_start(&self->fake, NULL);
-    write_config(self, "");
+    write_config(self, "t");
     struct pin_source_spec spec = {
         .cluster = "c1", .kind = PIN_SOURCE_CONTEXT, .kubeconfig = self->config};
     rig_init(&self->rig, &spec, 1);

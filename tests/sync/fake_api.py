@@ -8,7 +8,7 @@ line: "ok", or the requests seen so far. Python's standard library only.
   {"do": "put", "path": "/api/v1/services", "object": {...}}     add or change an object
   {"do": "delete", "path": ..., "namespace": "d", "name": "n"}   remove one
   {"do": "fault", "match": "limit=500", "times": 1, "status": 410, "headers": {}, "body": "..."}
-      also "exact": true for the whole path, "truncate": N bytes of a true answer, "hang": true, "close": true, "event": {...}
+      also "token": "t" for requests with that token only, "exact": true for the whole path, "truncate": N bytes of a true answer, "hang": true, "close": true, "event": {...}
   {"do": "serve", "path": ..., "is": false}                      a kind appears or goes
   {"do": "drop"}                                                 all watches are cut
   {"do": "bookmark"}                                             each watch gets one
@@ -108,6 +108,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def take_fault(self):
         for fault in STATE.faults:
             hit = fault['match'] in self.path if not fault.get('exact') else fault['match'] == self.path
+            if fault.get('token') not in (None, (self.headers.get('Authorization') or '')[7:]):
+                continue
             if hit and fault.get('times', 1) > 0:
                 fault['times'] = fault.get('times', 1) - 1
                 return fault

@@ -64,6 +64,17 @@ static void test_refused_credentials_are_told(void **state)
     assert_string_equal(pin_text_get(&self->rig.seen), "DOWN\n");
 }
 
+static void test_renewed_credentials_are_taken_from_the_kubeconfig(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT("/livez", "\"token\":\"t\",\"status\":401,\"times\":99"));
+    pin_sync_start(self->rig.sync);
+    want(self, "DOWN");
+    write_config(self, "fresh");
+    want(self, "UP\n");
+    want(self, "SYNCED");
+}
+
 static void test_a_context_that_is_missing_is_that_clusters_trouble(void **state)
 {
     struct box *self = *state;
@@ -91,6 +102,7 @@ int main(void)
         A_TEST(test_a_server_that_is_stopped_is_noticed_and_found_again),
         A_TEST(test_a_server_that_is_not_healthy_is_out_of_reach),
         A_TEST(test_refused_credentials_are_told),
+        A_TEST(test_renewed_credentials_are_taken_from_the_kubeconfig),
         A_TEST(test_a_context_that_is_missing_is_that_clusters_trouble),
     };
     (void)signal(SIGPIPE, SIG_IGN);

@@ -119,6 +119,7 @@ static struct items_case {
     {"a list is no answer", "[1]", 0, "", PIN_EPARSE, false},
     {"plain text is no answer", "404 page not found", 0, "", PIN_EPARSE, false},
     {"bytes after the end are refused", "{\"items\":[]}x", 0, "", PIN_EPARSE, true},
+    {"a map that ends with a bracket is refused", "{\"a\":1]}", 0, "", PIN_EPARSE, false},
     {"a key without quotes is refused", "{items:[]}", 0, "", PIN_EPARSE, false},
     {"a brace that closes the list is refused", "{\"items\":[1}]}", 0, "<1>", PIN_EPARSE, false},
     {"items deeper down do not count", "{\"x\":{\"items\":[1]},\"items\":[2]}", 0, "<2>", PIN_OK,
