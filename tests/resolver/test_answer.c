@@ -414,6 +414,42 @@ static void test_additional_owners(void **state)
     }
 }
 
+/* Whatever the batch's size, and whatever stands beside a query, its answer is the one it gets
+ * alone. */
+static void test_batch_answers_as_single(void **state)
+{
+    static const size_t sizes[] = {0, 1, 15, 16, 17, 64};
+    static uint8_t wires[64][1344];
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    struct pin_exchange exchanges[64];
+    (void)state;
+    for (size_t s = 0; s < N_ELEMS(sizes); s++) {
+        for (size_t i = 0; i < sizes[s]; i++) {
+            struct message_query query = cases[i * 5 % N_ELEMS(cases)].query;
+            query.name = query.name != NULL ? query.name : world_longest;
+            exchanges[i] = (struct pin_exchange){.client = {.peer = (const struct sockaddr *)&peer,
+                                                     .listen_cluster_id = PIN_CLUSTER_NONE},
+                .packet = {.wire = wires[i],
+                    .bytes = i % 7 == 6 ? 5 : message_build(&query, wires[i]),
+                    .cap_bytes = sizeof(wires[i])}};
+        }
+        pin_answer_batch(&worker, exchanges, sizes[s]);
+        for (size_t i = 0; i < sizes[s]; i++) {
+            struct message_query query = cases[i * 5 % N_ELEMS(cases)].query;
+            query.name = query.name != NULL ? query.name : world_longest;
+            if (i % 7 == 6) {
+                assert_int_equal(exchanges[i].answer_bytes, 0);
+                continue;
+            }
+            ask(&query);
+            assert_int_equal(exchanges[i].answer_bytes, reply.bytes);
+            if (query.type != 1 && query.type != 28 && query.type != 33) { /* nothing drawn */
+                assert_memory_equal(wires[i], reply.wire, reply.bytes);
+            }
+        }
+    }
+}
+
 /* --- views -------------------------------------------------------------------------------- */
 
 static const struct message_query local = {.name = "local.t.example", .type = 1};
@@ -530,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_owner_of_wildcard_answer),
         cmocka_unit_test(test_any_is_hinfo),
         cmocka_unit_test(test_additional_owners),
+        cmocka_unit_test(test_batch_answers_as_single),
         cmocka_unit_test(test_view_by_address),
         cmocka_unit_test(test_view_of_listener_goes_first),
         cmocka_unit_test_setup_teardown(test_not_ready, NULL, fresh_scene),
