@@ -112,8 +112,8 @@ static int64_t wait_ms(struct pin_builder *builder, uint64_t now_ms)
         return -1;
     }
     if (now_ms >= builder->grace_ends_ms) {
-        builder->grace_ends_ms = 0; /* the round just done saw its end */
-        return -1;
+        builder->grace_ends_ms = 0;
+        return 0; /* the last round may have begun before it ended: one more looks for sure */
     }
     return (int64_t)(builder->grace_ends_ms - now_ms);
 }

@@ -157,22 +157,28 @@ static void test_change(void **state)
     tear_down(&bench);
 }
 
+/* Waits for so many publications, or for too long. Without a call, which would wake the thread. */
+static void wait_until_published(struct bench *bench, uint64_t n_wanted)
+{
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    uint64_t n_published = 0;
+    while (n_published < n_wanted && pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench->loop, POLL_MS);
+        const struct pin_builder_stats *stats = pin_builder_stats(bench->builder);
+        n_published = 0;
+        for (size_t i = 0; i < PIN_LAG_BUCKETS; i++) {
+            n_published += pin_stat_read(&stats->publish.buckets[i]);
+        }
+    }
+    assert_true(n_published >= n_wanted);
+}
+
 static void test_grace(void **state)
 {
     (void)state;
     struct bench bench;
     set_up(&bench, 50, 0);
-    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
-    uint64_t published_before = 0;
-    do {
-        pin_loop_poll(bench.loop, POLL_MS);
-        /* Without a call, which would wake the thread: the end of the period does it alone. */
-        const struct pin_builder_stats *stats = pin_builder_stats(bench.builder);
-        published_before = 0;
-        for (size_t i = 0; i < PIN_LAG_BUCKETS; i++) {
-            published_before += pin_stat_read(&stats->publish.buckets[i]);
-        }
-    } while (published_before < 2 && pin_clock_mono_ms() < end_ms);
+    wait_until_published(&bench, 2);
     look_now(&bench);
     assert_true(bench.is_ready);
     assert_false(bench.is_synced);
@@ -246,6 +252,29 @@ static void test_full_queue(void **state)
     tear_down(&bench);
 }
 
+/* A round that began before the end of the grace period and took until after it has not seen it. */
+static void test_grace_in_a_long_round(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct gate gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    set_up(&bench, 200, 0);
+    look_now(&bench); /* so that the next call finds the thread waiting for deltas */
+    assert_true(pin_builder_call(bench.builder, hold, on_released, &gate));
+    int64_t end_ms = pin_clock_mono_ms() + 400;
+    while (pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench.loop, POLL_MS);
+    }
+    (void)pthread_mutex_lock(&gate.lock);
+    gate.is_open = true;
+    (void)pthread_cond_broadcast(&gate.opened);
+    (void)pthread_mutex_unlock(&gate.lock);
+    wait_until_published(&bench, 2);
+    look_now(&bench);
+    assert_true(bench.is_ready);
+    tear_down(&bench);
+}
+
 static void test_too_many_calls(void **state)
 {
     (void)state;
@@ -292,6 +321,8 @@ int main(void)
             NULL},
         {"a change is applied, published and timed", test_change, NULL, NULL, NULL},
         {"the grace period ends without a change", test_grace, NULL, NULL, NULL},
+        {"a round longer than the grace period does not hide its end", test_grace_in_a_long_round,
+            NULL, NULL, NULL},
         {"a full queue refuses and tells once when it has room", test_full_queue, NULL, NULL, NULL},
         {"calls that wait are bounded, and those taken are answered", test_too_many_calls, NULL,
             NULL, NULL},
