@@ -50,6 +50,7 @@ struct dir {
     struct pin_fileset files;
     struct pin_map pending; /* Names to read. */
     struct pin_map gone;    /* Names that were deleted. */
+    struct pin_map unread;  /* Names that the system would not let us read; tried again. */
     struct pin_timer *guard_timer;
     struct pin_timer *gone_timer;
     struct pin_timer *pending_timer; /* Work that a call in progress put off. */
@@ -106,16 +107,22 @@ static char *take_name(struct pin_map *names)
 
 /* --- Reading files -------------------------------------------------------------------------- */
 
-/* Pipes, devices and directories are never read: a pipe would block the loop. */
-static bool is_regular(const char *path)
+/* Pipes, devices and directories are never read: a pipe would block the loop. Quiet. PIN_ENOTFOUND:
+ * there is no file; any other error says nothing about what it holds. */
+static enum pin_err look_at(const char *path, struct pin_why *why)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (stat(path, &st) == 0) {
+        return S_ISREG(st.st_mode) ? PIN_OK : PIN_ENOTFOUND;
+    }
+    return errno == ENOENT || errno == ENOTDIR ? PIN_ENOTFOUND
+                                               : pin_why_errno(why, errno, "open '%s'", path);
 }
 
-/* Quiet. PIN_ENOTFOUND: the file has gone, or is no file. */
-static enum pin_err read_manifest(
-    struct dir *self, const char *name, struct pin_manifest *ret, struct pin_why *why)
+/* Quiet. PIN_ENOTFOUND: the file has gone, or is no file. On any other error `*ret_has_text` tells
+ * whether the file itself is at fault, or the system did not let us read it. */
+static enum pin_err read_manifest(struct dir *self, const char *name, struct pin_manifest *ret,
+    bool *ret_has_text, struct pin_why *why)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -123,9 +130,11 @@ static enum pin_err read_manifest(
     if (path == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for '%s'", name);
     }
-    enum pin_err err = is_regular(path)
-                           ? pin_file_read(path, PIN_MANIFEST_BYTES_MAX, &text, &bytes, why)
-                           : PIN_ENOTFOUND;
+    enum pin_err err = look_at(path, why);
+    if (err == PIN_OK) {
+        err = pin_file_read(path, PIN_MANIFEST_BYTES_MAX, &text, &bytes, why);
+        *ret_has_text = err == PIN_OK || err == PIN_ELIMIT;
+    }
     if (err == PIN_OK) {
         err = pin_manifest_read(path, self->source.where, text, bytes, ret, why);
     }
@@ -153,12 +162,19 @@ static void read_file(struct dir *self, const char *name)
     struct pin_manifest manifest = {0};
     struct pin_why why = {0};
     uint64_t received_ns = (uint64_t)pin_clock_mono_ns();
-    enum pin_err err = read_manifest(self, name, &manifest, &why);
+    bool has_text = false;
+    bool was_unread = pin_map_remove(&self->unread, name, strlen(name)) != NULL;
+    enum pin_err err = read_manifest(self, name, &manifest, &has_text, &why);
     if (err == PIN_ENOTFOUND) {
         pin_fileset_remove(&self->files, name, received_ns);
     } else if (err != PIN_OK) {
-        pin_log_write(NULL, PIN_LOG_ERROR, "%s; keeping what the file said before", why.text);
+        if (has_text || !was_unread) { /* a vain new try is no news */
+            pin_log_write(NULL, PIN_LOG_ERROR, "%s; keeping what the file said before", why.text);
+        }
         pin_fileset_break(&self->files, name, why.text);
+        if (!has_text) {
+            add_name(self, &self->unread, name);
+        }
     } else {
         pin_fileset_apply(&self->files, name, &manifest, received_ns);
         pin_log_debug("%s: read %s, %zu objects, %zu of kinds that are not read",
@@ -286,6 +302,7 @@ static void close_directory(struct dir *self)
     self->inotify_fd = -1;
     pin_map_done(&self->gone, NULL);
     pin_map_done(&self->pending, NULL);
+    pin_map_done(&self->unread, NULL);
     pin_timer_stop(self->gone_timer);
     pin_timer_stop(self->pending_timer);
 }
@@ -360,6 +377,17 @@ static void reopen(struct dir *self)
     try_directory(self);
 }
 
+/* No event tells that descriptors are free again, or that a file may be read now. */
+static void read_unread(struct dir *self)
+{
+    const char *name = NULL;
+    size_t cursor = 0;
+    while (pin_map_next(&self->unread, &cursor, &name, NULL, NULL)) {
+        add_name(self, &self->pending, name);
+    }
+    read_pending(self);
+}
+
 static void on_guard_timer(void *arg)
 {
     struct dir *self = arg;
@@ -367,6 +395,8 @@ static void on_guard_timer(void *arg)
         try_directory(self);
     } else if (!is_same_directory(self)) {
         reopen(self);
+    } else if (pin_map_count(&self->unread) > 0) {
+        read_unread(self);
     }
 }
 

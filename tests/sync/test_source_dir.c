@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -346,6 +347,61 @@ static void test_a_pipe_named_like_a_manifest_blocks_nobody(void **state)
     free(path);
 }
 
+static void test_links_in_a_circle_keep_what_the_file_said(void **state)
+{
+    struct box *self = *state;
+    put(self, "a.yaml", SERVICE("kept"));
+    start(self);
+    char *path = path_of(self, "a.yaml");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("a.yaml", path), 0);
+    want_log(self, "keeping what the file said before");
+    rig_run(&self->rig, QUIET_MS);
+    assert_int_equal(rig_count(&self->rig, "DELETE"), 0);
+
+    assert_int_equal(unlink(path), 0);
+    put(self, "a.yaml", SERVICE("new"));
+    want(self, "UPSERT Service default/new");
+    want(self, "DELETE Service default/kept");
+    free(path);
+}
+
+/* Lets no more descriptors be opened, or as many as before. */
+static void allow_descriptors(bool are_allowed)
+{
+    static struct rlimit before;
+    struct rlimit none = {0};
+    if (are_allowed) {
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        return;
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void test_a_file_is_read_once_descriptors_are_free_again(void **state)
+{
+    struct box *self = *state;
+    put(self, "a.yaml", SERVICE("old"));
+    start(self);
+    char *path = path_of(self, "a.yaml");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(SERVICE("new"), file) >= 0);
+    allow_descriptors(false);
+    assert_int_equal(fclose(file), 0);
+    rig_run(&self->rig, 1500); /* three tries, one line */
+    allow_descriptors(true);
+    assert_null(strstr(pin_text_get(&self->rig.seen), "default/new"));
+    const char *line = strstr(pin_text_get(&self->rig.logged), "keeping what");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "keeping what"));
+    want(self, "UPSERT Service default/new");
+    assert_string_equal(stats_of(self).error, "");
+    free(path);
+}
+
 static void test_embedded_texts_are_a_cluster_too(void **state)
 {
     static const char one[] = SERVICE("one");
@@ -417,6 +473,10 @@ int main(void)
             test_a_full_sink_holds_the_source_back_and_nothing_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_pipe_named_like_a_manifest_blocks_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_links_in_a_circle_keep_what_the_file_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_file_is_read_once_descriptors_are_free_again, set_up, tear_down),
         cmocka_unit_test(test_embedded_texts_are_a_cluster_too),
         cmocka_unit_test_setup_teardown(test_the_status_is_one_json_value, set_up, tear_down),
     };
