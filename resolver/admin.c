@@ -159,6 +159,18 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
     return bev;
 }
 
+/*
+ * Without descriptors a waiting client would wake us again and again: nothing is accepted until the
+ * next sweep. `arg` is evhttp's.
+ */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    (void)arg;
+    pin_log_warn("admin: cannot accept connections (%s), trying again in %d ms",
+        strerrorname_np(errno), SWEEP_MS);
+    (void)evconnlistener_disable(listener);
+}
+
 static struct connection *connection_of(struct pin_admin *admin, struct evhttp_request *http)
 {
     struct evhttp_connection *evcon = evhttp_request_get_connection(http);
@@ -404,6 +416,7 @@ static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
         return pin_why_errno(why, error, "admin %s: cannot listen", text);
     }
     admin->listener = evhttp_bound_socket_get_listener(bound);
+    evconnlistener_set_error_cb(admin->listener, on_accept_error);
     admin->address = real_address(bound);
     return PIN_OK;
 }

@@ -11,7 +11,9 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -450,6 +452,41 @@ def never_listed(checks, dir):
         daemon.stop(signal.SIGKILL)
 
 
+# --- When the system gives no more ----------------------------------------------------------------
+
+
+def few_descriptors(checks, dir):
+    demo = dir / "few"
+    run(PINTLED, "--dev", "--export", demo)
+    daemon = Daemon(dir, "few-descriptors", "--clusters-dir", demo)
+    pid = daemon.child.pid
+    host, _, port = daemon.admin.rpartition(":")
+    clients = []
+    try:
+        checks.becomes("all clusters are listed", lambda: daemon.get("/readyz")[0], lambda code: code == 200)
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) + 4, before[1]))
+        clients = [socket.create_connection((host, int(port))) for _ in range(12)]
+        checks.becomes("admin clients beyond the descriptors wait, and that is said", daemon.log_text,
+                       lambda text: "admin: cannot accept connections" in text)
+        said = len(daemon.log_text())
+        replace(demo / "c1" / "inventory.yaml", "weight: 10", "weight: 0")
+        time.sleep(1.5)
+        checks.check("it is not said again and again", len(daemon.log_text()) - said < 2000, daemon.log_text())
+        checks.equal("DNS goes on", daemon.dig(INVENTORY).status, "NOERROR")
+        for client in clients:
+            client.close()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        checks.becomes("a change made meanwhile is seen once there are descriptors",
+                       lambda: daemon.firsts(INVENTORY, 10), lambda firsts: set(firsts) == {VER2})
+        checks.becomes("and admin answers again", lambda: daemon.get("/livez")[0], lambda code: code == 200)
+        checks.equal("SIGINT: exit code 0", daemon.stop(signal.SIGINT), 0)
+    finally:
+        for client in clients:
+            client.close()
+        daemon.stop(signal.SIGKILL)
+
+
 # --- What is told to people who err ---------------------------------------------------------------
 
 
@@ -498,7 +535,7 @@ def main():
             print(f"{program} is not built (./x build)")
             return 1
     with tempfile.TemporaryDirectory(prefix="pintle-e2e-") as temporary:
-        for part in (errors, dev_mode, directories, never_listed):
+        for part in (errors, dev_mode, directories, never_listed, few_descriptors):
             try:
                 part(checks, pathlib.Path(temporary))
             except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:
