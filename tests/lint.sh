@@ -31,9 +31,9 @@ clang_tidy() { # two at a time: the analyzer needs memory
 check layers tests/layers.sh
 check rules python3 tests/lint.py
 check scripts shellcheck --severity=style "${scripts[@]}"
-[ ${#pythons[@]} -eq 0 ] || check python python3 -W error -c 'import ast, sys
+[ ${#pythons[@]} -eq 0 ] || check python python3 -W error -c 'import ast, pathlib, sys
 for path in sys.argv[1:]:
-    ast.parse(open(path, encoding="utf-8").read(), path)' "${pythons[@]}"
+    ast.parse(pathlib.Path(path).read_text(encoding="utf-8"), path)' "${pythons[@]}"
 check clang-format clang-format-14 --dry-run -Werror "${c_files[@]}"
 check clang-tidy clang_tidy
 
