@@ -24,9 +24,7 @@
     X(ETIMEOUT, "timed out")                                                                       \
     X(EBUSY, "busy")                                                                               \
     X(ECLOSED, "closed")                                                                           \
-    X(EGONE, "no longer available")                                                                \
     X(EEXISTS, "already exists")                                                                   \
-    X(EAUTH, "not authenticated")                                                                  \
     X(EUNSUPPORTED, "not supported")
 
 /** What a function returns that can fail; PIN_OK is 0. */
