@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -288,6 +289,7 @@ def parse_args():
 def main():
     """Runs the rows asked for. 0: measured; 1: something did not do its work."""
     args = parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     work = tempfile.mkdtemp(prefix="pintle-bench-")
     try:
         bench = Bench(args, work)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How each server of the bench is configured, started on one core, watched and stopped."""
 
+import ctypes
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from data import ZONE, write
 START_LIMIT_S = 120
 STOP_LIMIT_S = 5
 PRIORITY = -10
+PR_SET_PDEATHSIG = 1  # prctl(2)
+LIBC = ctypes.CDLL(None)
 
 
 class Missing(Exception):
@@ -47,9 +50,10 @@ def spawn(command, cores=None, **more):
     Starts a child on these cores (None: all), ahead of other work where that is allowed.
 
     The child leads a session of its own: the kernel weighs sessions against each other, so that
-    a nice value alone would count among our own children only.
+    a nice value alone would count among our own children only. It does not outlive us.
     """
     def prepare():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if cores:
             os.sched_setaffinity(0, cores)
         try:
