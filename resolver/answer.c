@@ -46,7 +46,8 @@ struct answer {
     const struct pin_table
         *data; /* what the node shows this asker for the question's type, or NULL */
     struct pin_response response;
-    uint16_t view_id;
+    uint16_t asker_view_id; /* whose answers the client gets */
+    uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
     bool is_settled;
     enum pin_query_verdict verdict;
     struct pin_query query;
@@ -114,15 +115,15 @@ static void find_view(struct answer *a)
 {
     a->scene = pin_rcu_deref(a->worker->live->scene);
     if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
-        a->view_id = pin_view_of_cluster(a->client->listen_cluster_id);
+        a->asker_view_id = pin_view_of_cluster(a->client->listen_cluster_id);
         return;
     }
     if (a->scene->ranges == NULL) {
-        a->view_id = a->scene->default_view;
+        a->asker_view_id = a->scene->default_view;
         return;
     }
     struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
-    a->view_id = pin_scene_asker(a->scene, &source).view_id;
+    a->asker_view_id = pin_scene_asker(a->scene, &source).view_id;
 }
 
 /* Finds the wildcard that stands for a missing name (RFC 4592, section 3.3). NULL: there is none.
@@ -140,17 +141,37 @@ static const struct pin_node *find_wildcard(
     return pin_index_find(index, name, (size_t)encloser->name_bytes + 2);
 }
 
+/* Leads a name below "cluster.local" to the zone of the asker's cluster. The subject keeps its
+ * name: the client asked by the common one. */
+static void look_up_own(struct answer *a)
+{
+    struct pin_name name;
+    const struct pin_zone *zone =
+        pin_zone_for_asker(a->zone, a->asker_view_id, a->subject.name, a->subject.bytes, &name);
+    a->node = NULL;
+    if (zone != NULL) {
+        a->node = pin_index_find(a->worker->live->index, name.wire, name.bytes);
+        a->view_id = PIN_VIEW_OWN;
+    }
+}
+
 /* Finds the subject's zone and node. False: no zone of ours encloses it. */
 static bool look_up(struct answer *a)
 {
     const struct pin_index *index = a->worker->live->index;
     size_t encloser_at = 0;
+    a->view_id = a->asker_view_id;
     a->node = pin_index_enclose(index, a->subject.name, a->subject.bytes, &encloser_at);
     if (a->node == NULL) {
         return false;
     }
     a->zone = a->node->zone;
-    if (encloser_at != 0) {
+    if (encloser_at == 0) {
+        return true;
+    }
+    if (pin_unlikely(a->zone->zone_of_cluster != NULL)) {
+        look_up_own(a);
+    } else {
         a->node = find_wildcard(index, a->node);
     }
     return true;
@@ -314,8 +335,8 @@ static void begin(struct answer *a, struct pin_worker *worker, const struct pin_
                     || check_class(a) || check_transfer(a) || check_root_ns(a);
 }
 
-/* Looks the name up. The end of the page: forwarding will take its place between our zones and this
- * refusal. */
+/* Sees who asks, and looks the name up. The end of the page: forwarding will take its place between
+ * our zones and this refusal. */
 static void find_name(struct answer *a)
 {
     if (a->is_settled) {
@@ -323,16 +344,16 @@ static void find_name(struct answer *a)
     }
     a->subject = (struct subject){
         .name = a->query.qname, .bytes = a->query.qname_bytes, .at = PIN_HEADER_BYTES};
+    find_view(a);
     a->is_settled = !look_up(a) && refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
 }
 
-/* Sees who asks, and has memory bring what that asker is shown. */
+/* Has memory bring what the asker is shown. */
 static void fetch_data(struct answer *a)
 {
     if (a->is_settled) {
         return;
     }
-    find_view(a);
     a->data = shown(a, a->query.qtype);
     const char *table = (const char *)a->data;
     for (size_t at = 0; table != NULL && at < FETCH_BYTES; at += LINE_BYTES) {

@@ -17,6 +17,9 @@
 
 #define SCRATCH_MAX_BYTES ((size_t)1 << 30)
 #define DNS_VERSION_TTL_S 28800u
+/* KEP-1645's schema and the Kubernetes DNS specification's. */
+#define CLUSTER_SET_VERSION "1.0.0"
+#define CLUSTER_VERSION     "1.1.0"
 
 /* --- zones
  * ---------------------------------------------------------------------------------------- */
@@ -74,28 +77,78 @@ static enum pin_err add_zone(struct pin_catalog *catalog, const char *text, uint
     return err;
 }
 
-/* "svc" and "pod" below the clusterset zone always exist; dns-version says which schema it follows.
- */
-static enum pin_err put_fixed_names(struct pin_catalog *catalog, struct pin_why *why)
+/* Puts "dns-version" with the version of the schema that the zone follows. */
+static bool put_version(struct pin_catalog *catalog, struct pin_zone *zone, const char version[6])
 {
-    static const uint8_t rr[] = {0xC0, 0x0C, 0, PIN_TYPE_TXT, 0, PIN_CLASS_IN,
+    uint8_t rr[18] = {0xC0, 0x0C, 0, PIN_TYPE_TXT, 0, PIN_CLASS_IN,
         (uint8_t)(DNS_VERSION_TTL_S >> 24), (uint8_t)(DNS_VERSION_TTL_S >> 16),
-        (uint8_t)(DNS_VERSION_TTL_S >> 8), (uint8_t)(DNS_VERSION_TTL_S & 0xFF), 0, 6, 5, '1', '.',
-        '0', '.', '0'};
-    struct pin_zone *zone = catalog->zone_cluster_set;
+        (uint8_t)(DNS_VERSION_TTL_S >> 8), (uint8_t)(DNS_VERSION_TTL_S & 0xFF), 0, 6, 5};
     struct pin_name name;
+    memcpy(rr + 13, version, 5);
     struct pin_table *table = pin_table_new(&(struct pin_table_spec){
         .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = rr, .wire_bytes = sizeof(rr)});
     struct pin_rrset rrset = {.type = PIN_TYPE_TXT, .base = table};
-    bool is_ok =
-        table != NULL && name_below("svc", &zone->apex, &catalog->svc_cluster_set)
-        && pin_index_put(catalog->live.index, zone, &catalog->svc_cluster_set, NULL, 0) == PIN_OK
-        && name_below("pod", &zone->apex, &name)
-        && pin_index_put(catalog->live.index, zone, &name, NULL, 0) == PIN_OK
-        && name_below("dns-version", &zone->apex, &name)
-        && pin_index_put(catalog->live.index, zone, &name, &rrset, 1) == PIN_OK;
+    bool is_ok = table != NULL && name_below("dns-version", &zone->apex, &name)
+                 && pin_index_put(catalog->live.index, zone, &name, &rrset, 1) == PIN_OK;
     pin_table_unref(table);
-    return is_ok ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "the clusterset zone's own names");
+    return is_ok;
+}
+
+/* The names every zone of services has: "svc" and "pod", which exist without data, and its version.
+ */
+static enum pin_err put_fixed_names(
+    struct pin_catalog *catalog, struct pin_zone *zone, const char version[6], struct pin_why *why)
+{
+    struct pin_name svc;
+    struct pin_name pod;
+    bool is_ok = name_below("svc", &zone->apex, &svc)
+                 && pin_index_put(catalog->live.index, zone, &svc, NULL, 0) == PIN_OK
+                 && name_below("pod", &zone->apex, &pod)
+                 && pin_index_put(catalog->live.index, zone, &pod, NULL, 0) == PIN_OK
+                 && put_version(catalog, zone, version);
+    return is_ok ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "a zone's own names");
+}
+
+/* "cluster.local" and, below it, one zone per cluster (Kubernetes DNS specification, 2.1). */
+static enum pin_err add_cluster_zones(
+    struct pin_catalog *catalog, uint32_t serial, struct pin_why *why)
+{
+    const struct pin_settings *settings = catalog->settings;
+    enum pin_err err = add_zone(catalog, settings->zone_cluster, serial, &catalog->zone_own, why);
+    if (err == PIN_OK) {
+        err = put_fixed_names(catalog, catalog->zone_own, CLUSTER_VERSION, why);
+    }
+    for (size_t i = 0; err == PIN_OK && i < settings->n_clusters; i++) {
+        char text[PIN_NAME_TEXT_MAX];
+        (void)snprintf(
+            text, sizeof(text), "%s.%s", settings->clusters[i].name, settings->zone_cluster);
+        err = add_zone(catalog, text, serial, &catalog->zone_of_cluster[i], why);
+        if (err == PIN_OK) {
+            err = put_fixed_names(catalog, catalog->zone_of_cluster[i], CLUSTER_VERSION, why);
+        }
+    }
+    if (err == PIN_OK) {
+        catalog->zone_own->zone_of_cluster = catalog->zone_of_cluster;
+    }
+    return err;
+}
+
+static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, struct pin_why *why)
+{
+    const struct pin_settings *settings = catalog->settings;
+    enum pin_err err =
+        add_zone(catalog, settings->zone_cluster_set, serial, &catalog->zone_cluster_set, why);
+    if (err == PIN_OK) {
+        err = put_fixed_names(catalog, catalog->zone_cluster_set, CLUSTER_SET_VERSION, why);
+    }
+    if (err == PIN_OK) {
+        err = add_zone(catalog, settings->zone_assigned, serial, &catalog->zone_assigned, why);
+    }
+    if (err == PIN_OK) {
+        (void)name_below("svc", &catalog->zone_cluster_set->apex, &catalog->svc_cluster_set);
+        err = add_cluster_zones(catalog, serial, why);
+    }
+    return err;
 }
 
 /* --- life
@@ -111,9 +164,11 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     }
     catalog->settings = settings;
     catalog->clusters = calloc(settings->n_clusters + 1, sizeof(*catalog->clusters));
+    catalog->zone_of_cluster = calloc(settings->n_clusters + 1, sizeof(*catalog->zone_of_cluster));
     catalog->scratch = pin_arena_new("compile", SCRATCH_MAX_BYTES);
     catalog->live.index = pin_index_new();
-    if (catalog->clusters == NULL || catalog->scratch == NULL || catalog->live.index == NULL) {
+    if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
+        || catalog->live.index == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
@@ -122,13 +177,7 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
         err = pin_why_set(why, PIN_ENOMEM, "scene");
         goto out;
     }
-    err = add_zone(catalog, settings->zone_cluster_set, serial, &catalog->zone_cluster_set, why);
-    if (err == PIN_OK) {
-        err = add_zone(catalog, settings->zone_assigned, serial, &catalog->zone_assigned, why);
-    }
-    if (err == PIN_OK) {
-        err = put_fixed_names(catalog, why);
-    }
+    err = add_zones(catalog, serial, why);
 out:
     if (err != PIN_OK) {
         pin_catalog_free(catalog);
@@ -155,6 +204,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
         }
     }
     free(catalog->clusters);
+    free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
     pin_index_free(catalog->live.index);
     pin_scene_free(catalog->live.scene);
@@ -330,14 +380,7 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
     }
     publish_services(catalog, &published);
     publish_routes(catalog, &published);
-    if (catalog->changed_cluster_set) {
-        pin_index_bump_serial(catalog->live.index, catalog->zone_cluster_set);
-    }
-    if (catalog->changed_assigned) {
-        pin_index_bump_serial(catalog->live.index, catalog->zone_assigned);
-    }
-    catalog->changed_cluster_set = false;
-    catalog->changed_assigned = false;
+    pin_index_bump_changed(catalog->live.index);
     /* Last: a scene that says "ready" must not be seen before the names it speaks of. */
     if (catalog->is_scene_dirty) {
         published.has_new_scene = publish_scene(catalog);

@@ -234,7 +234,8 @@ bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
     for (size_t view = 1; view < run->n_views; view++) {
         const struct pin_table *table = tables[run->class_of_view[view]];
         if (table != base) {
-            variants[n++] = (struct pin_variant){.view_id = (uint16_t)view, .table = table};
+            uint16_t view_id = run->is_cluster_zone ? PIN_VIEW_OWN : (uint16_t)view;
+            variants[n++] = (struct pin_variant){.view_id = view_id, .table = table};
         }
     }
     *ret_rrset = (struct pin_rrset){
@@ -294,6 +295,7 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
             run->failed = true;
             return;
         }
+        run->zone->is_changed = true;
         run->n_names++;
     }
     (void)pin_index_stamp(index, name, run->catalog->stamp);
@@ -337,7 +339,7 @@ static bool make_classes(struct pin_compile *run, const bool *takes_part)
 }
 
 /* Address RRsets of the unit's main name from the plans of all classes; returns how many. */
-static size_t address_rrsets(
+size_t pin_compile_address_rrsets(
     struct pin_compile *run, const struct pin_name *name, struct pin_rrset *rrsets)
 {
     size_t n = 0;
@@ -362,7 +364,7 @@ static size_t address_rrsets(
 /* --- a run
  * ---------------------------------------------------------------------------------------- */
 
-static struct pin_compile begin(struct pin_catalog *catalog, struct pin_zone *zone, bool *changed)
+static struct pin_compile begin(struct pin_catalog *catalog, struct pin_zone *zone)
 {
     pin_arena_reset(catalog->scratch);
     catalog->stamp++;
@@ -370,13 +372,12 @@ static struct pin_compile begin(struct pin_catalog *catalog, struct pin_zone *zo
         .catalog = catalog,
         .steer = {.catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch},
         .zone = zone,
-        .changed = changed,
         .ttl_s = catalog->settings->ttl_s,
         .answers = catalog->settings->answers,
     };
 }
 
-static void take_annotations(struct pin_compile *run, const struct pin_object *object)
+void pin_compile_take_annotations(struct pin_compile *run, const struct pin_object *object)
 {
     if (object != NULL && object->steering.ttl_s != PIN_TTL_UNSET) {
         run->ttl_s = object->steering.ttl_s;
@@ -398,6 +399,7 @@ static void finish(struct pin_compile *run, struct pin_names *names)
         const struct pin_node *node =
             pin_index_find(run->catalog->live.index, name.wire, name.bytes);
         if (node != NULL && node->stamp != run->catalog->stamp) {
+            node->zone->is_changed = true;
             pin_index_remove(run->catalog->live.index, &name);
             run->n_names++;
         }
@@ -405,7 +407,6 @@ static void finish(struct pin_compile *run, struct pin_names *names)
     for (size_t i = 0; i < run->n_held; i++) {
         pin_table_unref(run->held[i]);
     }
-    *run->changed = *run->changed || run->n_names > 0;
     if (run->failed) {
         pin_log_error("compile: out of memory, what is published stays as it is");
         free(run->names);
@@ -488,16 +489,15 @@ static void compile_names(struct pin_compile *run, const struct pin_facts *facts
     if (facts->is_headless && !shows_anything(run)) {
         return; /* no ready endpoint: the name does not exist (KEP-1645) */
     }
-    size_t n = address_rrsets(run, name, rrsets);
+    size_t n = pin_compile_address_rrsets(run, name, rrsets);
     n += pin_compile_srv(run, facts, name, &rrsets[n]);
     pin_compile_put(run, name, rrsets, n);
     warn_service(run, unit);
 }
 
-static void count_published(
-    struct pin_catalog *catalog, struct pin_service_unit *unit, const struct pin_facts *facts)
+static void count_published(struct pin_catalog *catalog, struct pin_service_unit *unit,
+    const struct pin_facts *facts, bool is_published)
 {
-    bool is_published = unit->names.bytes > 0;
     bool is_global = is_published && facts != NULL && !facts->is_mcs;
     catalog->counts.n_services += (uint64_t)is_published - (uint64_t)unit->is_published;
     catalog->counts.n_global_services += (uint64_t)is_global - (uint64_t)unit->is_global;
@@ -507,25 +507,29 @@ static void count_published(
 
 uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
 {
-    struct pin_compile run =
-        begin(catalog, catalog->zone_cluster_set, &catalog->changed_cluster_set);
+    struct pin_compile run = begin(catalog, catalog->zone_cluster_set);
     struct pin_name name;
+    bool is_published = false;
     const struct pin_facts *facts = pin_merge_facts(catalog->settings, unit, catalog->scratch);
     bool *takes_part = cluster_flags(&run);
     run.failed = run.failed || facts == NULL;
     if (!run.failed && facts->exists && service_name(catalog, unit, &name)) {
         mark_members(unit, takes_part);
         for (size_t i = N_ELEMS(facts->annotated); i > 0; i--) {
-            take_annotations(&run, facts->annotated[i - 1]);
+            pin_compile_take_annotations(&run, facts->annotated[i - 1]);
         }
         run.is_whole = facts->is_headless;
         run.failed = !make_classes(&run, takes_part);
         if (!run.failed) {
             compile_names(&run, facts, unit, &name);
         }
+        is_published = run.names_bytes > 0;
+    }
+    if (!run.failed) {
+        pin_compile_cluster_zones(&run, facts);
     }
     finish(&run, &unit->names);
-    count_published(catalog, unit, facts);
+    count_published(catalog, unit, facts, is_published);
     return run.n_names;
 }
 
@@ -568,15 +572,15 @@ static void warn_route(const struct pin_compile *run, struct pin_route_unit *rou
 
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route)
 {
-    struct pin_compile run = begin(catalog, catalog->zone_assigned, &catalog->changed_assigned);
+    struct pin_compile run = begin(catalog, catalog->zone_assigned);
     struct pin_rrset rrsets[PIN_FAMILY_MAX];
     bool *takes_part = cluster_flags(&run);
     if (!run.failed && !route->is_gone) {
-        take_annotations(&run, route->object);
+        pin_compile_take_annotations(&run, route->object);
         plan_route(&run, route, takes_part);
     }
     if (!run.failed && !route->is_gone) {
-        size_t n = address_rrsets(&run, &route->assigned, rrsets);
+        size_t n = pin_compile_address_rrsets(&run, &route->assigned, rrsets);
         pin_compile_put(&run, &route->assigned, rrsets, n);
         warn_route(&run, route);
     }

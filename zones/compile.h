@@ -16,6 +16,7 @@
 /** What one class of viewers is shown. */
 struct pin_class {
     struct pin_viewer viewer;
+    bool is_own; /**< Names the cluster's zone by the common name: so do RRs that hold names. */
     struct pin_plan plans[PIN_FAMILY_MAX];
     const struct pin_table *tables[PIN_FAMILY_MAX]; /**< Of the unit's main name; NULL = NODATA. */
 };
@@ -24,12 +25,12 @@ struct pin_class {
 struct pin_compile {
     struct pin_catalog *catalog;
     struct pin_steer steer;
-    struct pin_zone *zone;
-    bool *changed; /**< The zone's "serial has to move". */
+    struct pin_zone *zone; /**< Where names are put right now. */
     struct pin_class *classes;
     size_t n_classes;
-    uint16_t *class_of_view; /**< n_clusters + 1 entries. */
-    size_t n_views;
+    uint16_t *class_of_view; /**< By position among the views that count: n_views entries. */
+    size_t n_views;          /**< n_clusters + 1; in cluster zones 2: any view and PIN_VIEW_OWN. */
+    bool is_cluster_zone;
     uint32_t ttl_s;
     enum pin_answers_mode answers;
     bool is_whole;                 /**< Headless: every address belongs into the answer. */
@@ -75,6 +76,18 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
 /** An A or AAAA table of plain addresses, all shown; NULL when there are none. */
 const struct pin_table *pin_compile_addresses(struct pin_compile *run, const struct pin_name *name,
     enum pin_family_i family_i, const struct pin_ip *ips, size_t n_ips, uint16_t cluster_id);
+
+/** Puts the names that a unit has in the zones of its clusters (Kubernetes DNS
+ * specification 1.1.0). */
+void pin_compile_cluster_zones(struct pin_compile *run, const struct pin_facts *facts);
+
+/** Address RRsets of the unit's main name from the plans of all classes; returns how many (0 to 2).
+ */
+size_t pin_compile_address_rrsets(
+    struct pin_compile *run, const struct pin_name *name, struct pin_rrset *rrsets);
+
+/** Takes ttl and answers annotations of an object, which may be NULL. */
+void pin_compile_take_annotations(struct pin_compile *run, const struct pin_object *object);
 
 /** Adds an id to an ascending list of `n`, unless it is there; returns the new `n`. */
 uint16_t pin_compile_add_cluster(uint16_t *clusters, uint16_t n, uint16_t cluster_id);

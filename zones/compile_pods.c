@@ -120,7 +120,8 @@ static const struct pin_table *const *class_tables(const struct pods *pods,
         if (!pods->is_visible[i]) {
             continue; /* arena memory is zeroed: NODATA */
         }
-        bool is_near = pin_steer_is_near(&run->steer, c, run->classes[i].viewer);
+        bool is_near =
+            run->is_cluster_zone || pin_steer_is_near(&run->steer, c, run->classes[i].viewer);
         tables[i] = is_near
                         ? near_table
                         : pin_compile_addresses(run, name, family_i, far_ips, n_far, c->cluster_id);
@@ -175,7 +176,8 @@ static const bool *visible_classes(
     bool is_any = false;
     bool *is_visible = pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*is_visible));
     for (size_t i = 0; is_visible != NULL && i < run->n_classes; i++) {
-        is_visible[i] = pin_steer_is_visible(facts, c, run->classes[i].viewer);
+        is_visible[i] =
+            run->is_cluster_zone || pin_steer_is_visible(facts, c, run->classes[i].viewer);
         is_any = is_any || is_visible[i];
     }
     run->failed = run->failed || is_visible == NULL;
@@ -201,7 +203,8 @@ size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
             .contribution = c,
             .parent = *name,
             .is_visible = visible_classes(run, facts, c)};
-        if (pods.is_visible != NULL && prepend_source(&pods.parent, c->source)) {
+        bool has_parent = run->is_cluster_zone || prepend_source(&pods.parent, c->source);
+        if (pods.is_visible != NULL && has_parent) {
             n += put_contribution(&pods, targets + n);
         }
     }

@@ -109,8 +109,22 @@ static void add_extra(struct extras *extras, const struct row *row, size_t targe
     }
 }
 
-static const struct pin_table *rows_table(
-    struct srv *srv, const struct rows *rows, const struct pin_rrset *old)
+/* The target as the class calls it: asked by the common name, below the common name. */
+static struct pin_name class_target(
+    const struct srv *srv, const struct pin_class *class, const struct pin_name *target)
+{
+    struct pin_name name = *target;
+    const struct pin_name *own = &srv->run->catalog->zone_own->apex;
+    if (class->is_own) {
+        size_t bytes = (size_t)target->bytes - srv->run->zone->apex.bytes;
+        memcpy(name.wire + bytes, own->wire, own->bytes);
+        name.bytes = (uint8_t)(bytes + own->bytes); /* shorter: the cluster's label is gone */
+    }
+    return name;
+}
+
+static const struct pin_table *rows_table(struct srv *srv, const struct rows *rows,
+    const struct pin_class *class, const struct pin_rrset *old)
 {
     struct pin_compile *run = srv->run;
     size_t cap = rows->n * (SRV_FIXED_BYTES + PIN_NAME_MAX_BYTES);
@@ -125,16 +139,17 @@ static const struct pin_table *rows_table(
     struct pin_buf w = pin_buf_init(wire, cap);
     for (size_t i = 0; i < rows->n; i++) {
         const struct row *row = &rows->row[i];
+        struct pin_name target = class_target(srv, class, row->target);
         pin_buf_put_u16(&w, PIN_OWNER_POINTER);
         pin_buf_put_u16(&w, PIN_TYPE_SRV);
         pin_buf_put_u16(&w, PIN_CLASS_IN);
         pin_buf_put_u32(&w, run->ttl_s);
-        pin_buf_put_u16(&w, (uint16_t)(6 + row->target->bytes));
+        pin_buf_put_u16(&w, (uint16_t)(6 + target.bytes));
         pin_buf_put_u16(&w, 0);
         pin_buf_put_u16(&w, row->srv_weight);
         pin_buf_put_u16(&w, row->port);
         add_extra(&extras, row, pin_buf_used(&w));
-        pin_buf_put_bytes(&w, row->target->wire, row->target->bytes);
+        pin_buf_put_bytes(&w, target.wire, target.bytes);
     }
     return pin_compile_table(run,
         &(struct pin_table_spec){
@@ -279,7 +294,8 @@ static void add_headless_port(
             last = target->contribution;
             is_last_shown = pin_class_shows(class, last);
         }
-        bool is_near = pin_steer_is_near(&srv->run->steer, target->contribution, class->viewer);
+        bool is_near = srv->run->is_cluster_zone
+                       || pin_steer_is_near(&srv->run->steer, target->contribution, class->viewer);
         struct pin_share share = {.via = is_near ? PIN_VIA_ENDPOINT : PIN_VIA_GATEWAY,
             .contribution = target->contribution,
             .ready = target->ready};
@@ -337,7 +353,7 @@ static bool make_rrset(struct srv *srv, const struct pin_port *const *ports, siz
                 add_port(srv, i, ports[p], &rows);
             }
         }
-        tables[i] = rows_table(srv, &rows, old);
+        tables[i] = rows_table(srv, &rows, &run->classes[i], old);
     }
     if (tables == NULL) {
         run->failed = true;

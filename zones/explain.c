@@ -54,6 +54,11 @@ static const char *type_text(uint16_t type, char buffer[16])
     return buffer;
 }
 
+static enum pin_family_i family_of(const struct explanation *e)
+{
+    return e->type == PIN_TYPE_AAAA ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
+}
+
 /* --- what the index says
  * --------------------------------------------------------------------------- */
 
@@ -211,20 +216,18 @@ static bool label_text(const uint8_t *wire, char text[PIN_LABEL_MAX_BYTES + 1])
 
 /* The unit behind <svc>.<ns>.svc.<zone> or a name below it. */
 static const struct pin_service_unit *find_service(
-    const struct pin_catalog *catalog, const struct pin_name *name)
+    const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name)
 {
     const uint8_t *at = name->wire;
     char service[PIN_LABEL_MAX_BYTES + 1];
     char namespace_name[PIN_LABEL_MAX_BYTES + 1];
     size_t labels = pin_name_labels(name->wire);
-    size_t above = pin_name_labels(catalog->svc_cluster_set.wire) + 2;
-    if (!pin_name_is_below(name, &catalog->svc_cluster_set) || labels < above) {
-        return NULL;
-    }
+    size_t above = pin_name_labels(zone->apex.wire) + 3;
     for (; labels > above; labels--) {
         at = pin_name_parent(at);
     }
-    if (!label_text(at, service) || !label_text(pin_name_parent(at), namespace_name)) {
+    if (labels < above || !label_text(at, service)
+        || !label_text(pin_name_parent(at), namespace_name)) {
         return NULL;
     }
     return pin_unit_find_service(catalog, namespace_name, service);
@@ -236,35 +239,91 @@ static struct pin_route_unit *find_route(
     return pin_map_find(&catalog->assigned, name->wire, name->bytes);
 }
 
-static void put_unit(const struct explanation *e, struct pin_catalog *catalog)
+static void put_route(
+    const struct explanation *e, const struct pin_steer *steer, struct pin_route_unit *route)
 {
-    struct pin_steer steer = {
-        .catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch};
-    struct pin_viewer viewer = pin_viewer_of(catalog->settings, e->asker.view_id);
-    enum pin_family_i family_i = e->type == PIN_TYPE_AAAA ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
-    struct pin_route_unit *route = find_route(catalog, e->name);
-    const struct pin_service_unit *service = find_service(catalog, e->name);
-    pin_arena_reset(catalog->scratch);
-    if (route != NULL && route->object != NULL) {
-        struct pin_plan plan = pin_steer_route(&steer, route, viewer, family_i);
-        pin_jsonout_key_string(e->out, "object", route->key);
+    struct pin_plan plan = pin_steer_route(
+        steer, route, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
+    pin_jsonout_key_string(e->out, "object", route->key);
+    put_plan(e, &plan);
+}
+
+/* A name in a cluster's own zone: that cluster's Service alone. */
+static void put_own_service(const struct explanation *e, const struct pin_steer *steer,
+    const struct pin_facts *facts, uint16_t cluster_id)
+{
+    const struct pin_contribution *c = pin_facts_own(facts, cluster_id);
+    if (c != NULL) {
+        struct pin_plan plan = pin_steer_cluster_zone(steer, c, family_of(e));
         put_plan(e, &plan);
-        return;
+    } else {
+        pin_jsonout_key_string(e->out, "rule", "that cluster has no such Service with addresses");
     }
-    const struct pin_facts *facts =
-        service != NULL ? pin_merge_facts(catalog->settings, service, catalog->scratch) : NULL;
-    if (facts == NULL) {
-        return;
-    }
-    pin_jsonout_key_string(e->out, "object", service->key);
+}
+
+static void put_service(
+    const struct explanation *e, const struct pin_steer *steer, const struct pin_facts *facts)
+{
     if (!facts->exists) {
         pin_jsonout_key_string(e->out, "rule",
             "no cluster exports or imports it (ServiceExport, ServiceImport), and none calls it "
             "global (service.cilium.io/global: \"true\")");
         return;
     }
-    struct pin_plan plan = pin_steer_service(&steer, facts, viewer, family_i);
+    struct pin_plan plan = pin_steer_service(
+        steer, facts, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
     put_plan(e, &plan);
+}
+
+static void put_unit(
+    const struct explanation *e, struct pin_catalog *catalog, const struct pin_zone *zone)
+{
+    struct pin_steer steer = {
+        .catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch};
+    struct pin_route_unit *route = find_route(catalog, e->name);
+    pin_arena_reset(catalog->scratch);
+    if (route != NULL && route->object != NULL) {
+        put_route(e, &steer, route);
+        return;
+    }
+    const struct pin_service_unit *service =
+        zone != catalog->zone_assigned ? find_service(catalog, zone, e->name) : NULL;
+    const struct pin_facts *facts =
+        service != NULL ? pin_merge_facts(catalog->settings, service, catalog->scratch) : NULL;
+    if (facts == NULL) {
+        return;
+    }
+    pin_jsonout_key_string(e->out, "object", service->key);
+    for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
+        if (zone == catalog->zone_of_cluster[i]) {
+            put_own_service(e, &steer, facts, (uint16_t)i);
+            return;
+        }
+    }
+    put_service(e, &steer, facts);
+}
+
+/* Looks the name up as the answer path does. Returns the zone that really holds it. */
+static const struct pin_zone *look_up(
+    struct explanation *e, const struct pin_zone *zone, struct pin_name *name)
+{
+    const struct pin_index *index = e->catalog->live.index;
+    uint16_t view_id = e->asker.view_id;
+    e->node = pin_index_find(index, name->wire, name->bytes);
+    if (e->node == NULL && zone->zone_of_cluster != NULL) {
+        struct pin_name own;
+        const struct pin_zone *there =
+            pin_zone_for_asker(zone, view_id, name->wire, name->bytes, &own);
+        if (there != NULL) {
+            zone = there;
+            *name = own;
+            e->node = pin_index_find(index, own.wire, own.bytes);
+            view_id = PIN_VIEW_OWN;
+        }
+    }
+    const struct pin_rrset *rrset = e->node != NULL ? pin_node_rrset(e->node, e->type) : NULL;
+    e->table = rrset != NULL ? pin_rrset_table(rrset, view_id) : NULL;
+    return zone;
 }
 
 void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
@@ -287,12 +346,12 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     }
     format_name(zone->apex.wire, text);
     pin_jsonout_key_string(out, "zone", text);
-    e.node = pin_index_find(catalog->live.index, name->wire, name->bytes);
-    const struct pin_rrset *rrset = e.node != NULL ? pin_node_rrset(e.node, type) : NULL;
-    e.table = rrset != NULL ? pin_rrset_table(rrset, asker.view_id) : NULL;
+    struct pin_name there = *name;
+    const struct pin_zone *holder = look_up(&e, zone, &there);
+    e.name = &there;
     put_status(&e, zone);
     put_view(&e);
     put_table(&e);
-    put_unit(&e, catalog);
+    put_unit(&e, catalog, holder);
     pin_jsonout_end(out);
 }

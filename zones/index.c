@@ -455,6 +455,33 @@ void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone)
     pin_rcu_defer(&old->rcu, free_soa);
 }
 
+struct pin_zone *pin_zone_for_asker(const struct pin_zone *own, uint16_t view_id,
+    const uint8_t *wire_lower, size_t bytes, struct pin_name *ret_name)
+{
+    if (view_id == 0) {
+        return NULL;
+    }
+    struct pin_zone *zone = own->zone_of_cluster[view_id - 1];
+    size_t below = bytes - own->apex.bytes;
+    if (below + zone->apex.bytes > PIN_NAME_MAX_BYTES) {
+        return NULL;
+    }
+    memcpy(ret_name->wire, wire_lower, below);
+    memcpy(ret_name->wire + below, zone->apex.wire, zone->apex.bytes);
+    ret_name->bytes = (uint8_t)(below + zone->apex.bytes);
+    return zone;
+}
+
+void pin_index_bump_changed(struct pin_index *index)
+{
+    for (size_t i = 0; i < index->n_zones; i++) {
+        if (index->zones[i]->is_changed) {
+            pin_index_bump_serial(index, index->zones[i]);
+            index->zones[i]->is_changed = false;
+        }
+    }
+}
+
 /* --- life --------------------------------------------------------------------------------------
  */
 

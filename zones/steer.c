@@ -285,6 +285,20 @@ struct pin_plan pin_steer_service(const struct pin_steer *steer, const struct pi
     return plan;
 }
 
+struct pin_plan pin_steer_cluster_zone(
+    const struct pin_steer *steer, const struct pin_contribution *c, enum pin_family_i family_i)
+{
+    struct pin_plan plan = {.family_i = family_i, .rule = "the Service in its own cluster's zone"};
+    struct pin_address_want want = {.backend_i = 0};
+    uint32_t weight = 1;
+    pin_steer_own_addresses(steer, &plan, c, &want);
+    if (want.is_used) {
+        note_shown(steer, &plan, c);
+    }
+    pin_steer_finish(&plan, &weight);
+    return plan;
+}
+
 /* --- a route
  * -------------------------------------------------------------------------------------- */
 

@@ -92,6 +92,10 @@ struct pin_viewer pin_viewer_of(const struct pin_settings *settings, uint16_t vi
 struct pin_plan pin_steer_service(const struct pin_steer *steer, const struct pin_facts *facts,
     struct pin_viewer viewer, enum pin_family_i family_i);
 
+/** Plans a Service's name in its own cluster's zone: the same for everybody. */
+struct pin_plan pin_steer_cluster_zone(
+    const struct pin_steer *steer, const struct pin_contribution *c, enum pin_family_i family_i);
+
 /**
  * Plans a route's assigned name. Notes in the route what its answer depends on.
  * Cost: the endpoints of its backends.

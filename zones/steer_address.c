@@ -268,6 +268,17 @@ const char *pin_steer_addresses(const struct pin_steer *steer, struct pin_plan *
     return add_auto(steer, plan, c, viewer, want);
 }
 
+void pin_steer_own_addresses(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_address_want *want)
+{
+    want->weight = 1;
+    if (c->service->as.service.n_cluster_ips > 0) {
+        add_fixed(steer, plan, c, PIN_VIA_CLUSTER_IP, want);
+    } else {
+        add_endpoints(steer, plan, c, want);
+    }
+}
+
 uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port)
 {
     if (share->via == PIN_VIA_ENDPOINT) {

@@ -25,6 +25,10 @@ uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_ip *ips, size_t n_ips, const struct pin_share *like,
     struct pin_address_want *want);
 
+/** Adds what a cluster's own zone shows: its ClusterIPs always, else its endpoints. */
+void pin_steer_own_addresses(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_contribution *c, struct pin_address_want *want);
+
 /** The address mode in force for an object: annotation, namespace, cluster, configuration. */
 enum pin_address_mode pin_steer_mode(
     const struct pin_steer *steer, const struct pin_object *object, uint16_t cluster_id);

@@ -106,16 +106,16 @@ struct pin_catalog {
     struct pin_live live;
     struct pin_zone *zone_cluster_set;
     struct pin_zone *zone_assigned;
-    struct pin_name svc_cluster_set; /**< "svc" below the clusterset zone. */
-    struct pin_arena *scratch;       /**< For one compile run. */
+    struct pin_zone *zone_own;         /**< "cluster.local": the asker's own cluster. */
+    struct pin_zone **zone_of_cluster; /**< "c1.cluster.local" and so on, by cluster id. */
+    struct pin_name svc_cluster_set;   /**< "svc" below the clusterset zone. */
+    struct pin_arena *scratch;         /**< For one compile run. */
     struct pin_catalog_counts counts;
     uint32_t stamp; /**< Of the latest compile run. */
     bool is_scene_dirty;
     bool is_grace_over;
     bool has_grace_start;
     uint64_t grace_start_ms;
-    bool changed_cluster_set; /**< In this publication: the serial has to move. */
-    bool changed_assigned;
     uint64_t conflicts_reported; /**< Fingerprint of the ranges two clusters claim, as last told. */
 };
 

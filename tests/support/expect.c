@@ -342,6 +342,19 @@ static void check_txt(
     }
 }
 
+/* cname TARGET: an alias at the question's name. */
+static void check_cname(
+    struct expect *e, const struct pin_script_line *line, char **words, size_t n_words)
+{
+    const struct message_rr *rr = message_find(e->m, 1, PIN_TYPE_CNAME);
+    struct pin_name target;
+    if (n_words != 2 || rr == NULL || pin_name_parse(words[1], &target) != PIN_OK
+        || rr->rdata_bytes != target.bytes
+        || memcmp(e->m->wire + rr->rdata_at, target.wire, target.bytes) != 0) {
+        fail_whole(e, line->text);
+    }
+}
+
 static void check_soa(
     struct expect *e, const struct pin_script_line *line, char **words, size_t n_words)
 {
@@ -425,6 +438,7 @@ static void check_line(
         {"size", check_number},
         {"txt", check_txt},
         {"soa", check_soa},
+        {"cname", check_cname},
         {"round", check_round},
         {"included", check_round},
         {"draws", check_draws},

@@ -33,6 +33,14 @@ const struct pin_node *pin_index_find(
 const struct pin_node *pin_index_enclose(const struct pin_index *index, const uint8_t *wire_lower,
     size_t bytes, size_t *ret_offset_bytes);
 
+/**
+ * Where a name below the zone that means another one to each asker really stands: in the zone of
+ * the asker's cluster. Writes the name there and returns that zone; NULL when there is no such
+ * cluster or the name gets too long. `own` has zone_of_cluster. Hot path for such names.
+ */
+struct pin_zone *pin_zone_for_asker(const struct pin_zone *own, uint16_t view_id,
+    const uint8_t *wire_lower, size_t bytes, struct pin_name *ret_name);
+
 /** What a zone is made of. */
 struct pin_zone_spec {
     struct pin_name apex;
@@ -75,8 +83,11 @@ bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint3
 /** The slots that drawn tables take their counters from. Builder. */
 struct pin_slots *pin_index_slots(struct pin_index *index);
 
-/** Moves the zone's serial on by one (RFC 1982). Builder, once per round and changed zone. */
+/** Moves the zone's serial on by one (RFC 1982). Builder. */
 void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone);
+
+/** Moves the serials of the zones marked is_changed and unmarks them. Builder, once per round. */
+void pin_index_bump_changed(struct pin_index *index);
 
 /** Takes one more reference on a table (builder). */
 void pin_table_ref(const struct pin_table *table);

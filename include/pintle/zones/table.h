@@ -114,7 +114,19 @@ struct pin_zone {
     struct pin_soa *soa; /**< Read with pin_rcu_deref(). */
     uint32_t negative_ttl_s;
     bool is_synced_from_clusters; /**< Negative answers wait for the first sync. */
+    bool is_changed;              /**< Builder only: the serial has to move. */
+    /**
+     * Of the zone that means another one to each asker ("cluster.local"): the zones of the clusters
+     * by cluster id, which really hold the names. NULL for all other zones.
+     */
+    struct pin_zone *const *zone_of_cluster;
 };
+
+/**
+ * Pseudo view of an asker that named its own cluster's zone by the common name: RRs that hold names
+ * show them below the common name then.
+ */
+#define PIN_VIEW_OWN UINT16_MAX
 
 #define PIN_NODE_HAS_WILDCARD 0x01u /**< "*" exists directly below this name. */
 

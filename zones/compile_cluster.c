@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Names in cluster zones: what each cluster's own DNS would say about its Services (Kubernetes DNS
+ * specification 1.1.0). The names stand in "c1.cluster.local" and so on; "cluster.local" leads each
+ * asker to its own cluster's zone when it asks. */
+
+#include <string.h>
+
+#include "pintle/base/buf.h"
+
+#include "zones/compile.h"
+
+/* Two classes: asked by the cluster's zone, and by the common name. */
+static bool make_classes(struct pin_compile *run, uint16_t cluster_id)
+{
+    struct pin_viewer viewer =
+        pin_viewer_of(run->catalog->settings, pin_view_of_cluster(cluster_id));
+    run->n_views = 2;
+    run->n_classes = 2;
+    run->classes = pin_arena_alloc(run->steer.arena, 2 * sizeof(*run->classes));
+    run->class_of_view = pin_arena_alloc(run->steer.arena, 2 * sizeof(*run->class_of_view));
+    if (run->classes == NULL || run->class_of_view == NULL) {
+        run->failed = true;
+        return false;
+    }
+    run->class_of_view[1] = 1;
+    run->classes[0].viewer = viewer;
+    run->classes[1].viewer = viewer;
+    run->classes[1].is_own = true;
+    return true;
+}
+
+static bool zone_name(
+    const struct pin_zone *zone, const struct pin_service_unit *unit, struct pin_name *ret_name)
+{
+    *ret_name = zone->apex;
+    return pin_name_prepend(ret_name, "svc", 3) == PIN_OK
+           && pin_name_prepend(ret_name, unit->namespace_name, strlen(unit->namespace_name))
+                  == PIN_OK
+           && pin_name_prepend(ret_name, unit->name, strlen(unit->name)) == PIN_OK;
+}
+
+/* An ExternalName Service is an alias. */
+static void put_external(
+    struct pin_compile *run, const struct pin_name *name, const struct pin_object *service)
+{
+    uint8_t wire[PIN_NAME_MAX_BYTES + 12];
+    struct pin_name target;
+    if (pin_name_parse(service->as.service.external_name, &target) != PIN_OK) {
+        return; /* not a domain name: nothing to point at */
+    }
+    struct pin_buf w = pin_buf_init(wire, sizeof(wire));
+    pin_buf_put_u16(&w, PIN_OWNER_POINTER);
+    pin_buf_put_u16(&w, PIN_TYPE_CNAME);
+    pin_buf_put_u16(&w, PIN_CLASS_IN);
+    pin_buf_put_u32(&w, run->ttl_s);
+    pin_buf_put_u16(&w, target.bytes);
+    pin_buf_put_bytes(&w, target.wire, target.bytes);
+    const struct pin_table *table = pin_compile_table(run,
+        &(struct pin_table_spec){.form = PIN_TABLE_FIXED,
+            .n_rr = 1,
+            .wire = wire,
+            .wire_bytes = (uint32_t)pin_buf_used(&w)},
+        pin_compile_old(run, name, PIN_TYPE_CNAME));
+    struct pin_rrset rrset = {.type = PIN_TYPE_CNAME, .base = table};
+    pin_compile_put(run, name, &rrset, 1);
+}
+
+/* The facts of one cluster alone. */
+static bool own_facts(struct pin_compile *run, const struct pin_facts *all,
+    const struct pin_contribution *c, struct pin_facts *ret_facts)
+{
+    const struct pin_service_body *service = &c->service->as.service;
+    *ret_facts = *all;
+    ret_facts->contributions = pin_arena_alloc(run->steer.arena, sizeof(*c));
+    ret_facts->ports =
+        pin_arena_alloc(run->steer.arena, (service->n_ports + 1) * sizeof(*ret_facts->ports));
+    if (ret_facts->contributions == NULL || ret_facts->ports == NULL) {
+        run->failed = true;
+        return false;
+    }
+    ret_facts->contributions[0] = *c;
+    ret_facts->n_contributions = 1;
+    ret_facts->is_headless = service->n_cluster_ips == 0;
+    ret_facts->n_ports = service->n_ports;
+    for (size_t i = 0; i < service->n_ports; i++) {
+        ret_facts->ports[i] = &service->ports[i];
+    }
+    return true;
+}
+
+static void put_service(struct pin_compile *run, const struct pin_facts *all,
+    const struct pin_contribution *c, const struct pin_name *name)
+{
+    struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
+    struct pin_facts facts;
+    size_t n_shares = 0;
+    if (!own_facts(run, all, c, &facts) || !make_classes(run, c->cluster_id)) {
+        return;
+    }
+    run->is_whole = facts.is_headless;
+    for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+        struct pin_plan plan = pin_steer_cluster_zone(&run->steer, facts.contributions, f);
+        run->classes[0].plans[f] = plan;
+        run->classes[1].plans[f] = plan;
+        n_shares += plan.n_shares;
+    }
+    if (facts.is_headless && n_shares == 0) {
+        return; /* no ready endpoint: the name does not exist */
+    }
+    size_t n = pin_compile_address_rrsets(run, name, rrsets);
+    n += pin_compile_srv(run, &facts, name, &rrsets[n]);
+    pin_compile_put(run, name, rrsets, n);
+}
+
+void pin_compile_cluster_zones(struct pin_compile *run, const struct pin_facts *facts)
+{
+    const struct pin_service_unit *unit = facts->unit;
+    run->is_cluster_zone = true;
+    for (size_t i = 0; i < unit->n_members && !run->failed; i++) {
+        const struct pin_member *member = &unit->members[i];
+        struct pin_name name;
+        run->zone = run->catalog->zone_of_cluster[member->cluster_id];
+        if (member->service == NULL || !zone_name(run->zone, unit, &name)) {
+            continue;
+        }
+        run->ttl_s = run->catalog->settings->ttl_s;
+        run->answers = run->catalog->settings->answers;
+        pin_compile_take_annotations(run, member->service);
+        const struct pin_contribution *c = pin_facts_own(facts, member->cluster_id);
+        if (member->service->as.service.external_name != NULL) {
+            put_external(run, &name, member->service);
+        } else if (c != NULL) {
+            put_service(run, facts, c, &name);
+        }
+    }
+}
