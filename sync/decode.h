@@ -23,7 +23,7 @@
 struct pin_decoder;
 
 /** Versions of one kind that are read, best first. */
-#define PIN_KIND_VERSIONS_MAX 2
+#define PIN_KIND_VERSIONS_MAX 3
 
 /** One kind that is read. */
 struct pin_kind_row {

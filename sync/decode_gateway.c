@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Kinds of the Gateway API: Gateway and HTTPRoute, v1 and v1beta1 (the same fields for us). */
+/* Kinds of the Gateway API: Gateway, the routes, ReferenceGrant. What their versions have in common
+ * is all we read. */
 
 #include <string.h>
 
@@ -76,7 +77,7 @@ void pin__decode_gateway(struct pin_decoder *self)
     read_listeners(self, body);
 }
 
-/* --- HTTPRoute ------------------------------------------------------------------------------ */
+/* --- routes --------------------------------------------------------------------------------- */
 
 /* A reference without a namespace is to the route's own. */
 static const char *read_namespace(struct pin_decoder *self, const struct pin_tree *ref)
@@ -120,6 +121,17 @@ static bool is_list_empty(const struct pin_tree *map, const char *key)
     return list == NULL || list->n_children == 0;
 }
 
+/* A GRPCRoute's method is a map, whose default says nothing; an HTTPRoute's is a word. */
+static bool has_method(const struct pin_tree *match)
+{
+    const struct pin_tree *method = pin_tree_find(match, "method");
+    if (method != NULL && method->kind == PIN_TREE_MAP) {
+        return pin_tree_string(method, "service", NULL) != NULL
+               || pin_tree_string(method, "method", NULL) != NULL;
+    }
+    return pin_tree_string(match, "method", NULL) != NULL;
+}
+
 /* A match that every request meets; the API server writes the prefix "/" where nothing is said. */
 static bool is_catch_all(const struct pin_tree *match)
 {
@@ -127,12 +139,16 @@ static bool is_catch_all(const struct pin_tree *match)
     const char *type = pin_tree_string(path, "type", "PathPrefix");
     const char *value = pin_tree_string(path, "value", "/");
     return is_text(type, "PathPrefix") && is_text(value, "/") && is_list_empty(match, "headers")
-           && is_list_empty(match, "queryParams") && pin_tree_string(match, "method", NULL) == NULL;
+           && is_list_empty(match, "queryParams") && !has_method(match);
 }
 
 /* Matches are alternatives: one that catches all makes the rest of them mean nothing. */
 static bool needs_l7(struct pin_decoder *self, const struct pin_tree *rule)
 {
+    enum pin_kind kind = self->object->kind;
+    if (kind == PIN_KIND_TCP_ROUTE || kind == PIN_KIND_TLS_ROUTE) {
+        return false; /* their rules have no matches */
+    }
     const struct pin_tree *matches = pin__decoder_list(self, rule, "matches");
     if (matches == NULL || matches->n_children == 0) {
         return false;
@@ -253,10 +269,76 @@ static void read_hostnames(struct pin_decoder *self, struct pin_route_body *body
     body->hostnames = hostnames;
 }
 
-void pin__decode_http_route(struct pin_decoder *self)
+void pin__decode_route(struct pin_decoder *self)
 {
     struct pin_route_body *body = &self->object->as.route;
     read_parents(self, body);
     read_rules(self, body);
     read_hostnames(self, body);
+}
+
+/* --- ReferenceGrant ------------------------------------------------------------------------- */
+
+/* The kind of route with that name; false for kinds that are none. */
+static bool find_route_kind(const char *text, enum pin_kind *ret_kind)
+{
+    for (int kind = PIN_KIND_HTTP_ROUTE; kind <= PIN_KIND_TLS_ROUTE; kind++) {
+        if (is_text(text, pin_kind_text((enum pin_kind)kind))) {
+            *ret_kind = (enum pin_kind)kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_from(struct pin_decoder *self, struct pin_grant_body *body)
+{
+    const struct pin_tree *list = pin__decoder_list(self, self->spec, "from");
+    struct pin_grant_from *from =
+        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*from));
+    if (from == NULL) {
+        return;
+    }
+    pin__decoder_enter(self, "spec.from");
+    PIN_TREE_EACH(item, list)
+    {
+        const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
+        const char *kind = pin__decoder_peek(self, item, "kind");
+        if (is_text(group, GATEWAY_GROUP) && find_route_kind(kind, &from[body->n_from].kind)) {
+            from[body->n_from++].namespace_name = pin__decoder_name(self, item, "namespace");
+        }
+        pin__decoder_next(self);
+    }
+    pin__decoder_leave(self);
+    body->from = from;
+}
+
+static void read_to(struct pin_decoder *self, struct pin_grant_body *body)
+{
+    const struct pin_tree *list = pin__decoder_list(self, self->spec, "to");
+    struct pin_grant_to *to =
+        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*to));
+    if (to == NULL) {
+        return;
+    }
+    pin__decoder_enter(self, "spec.to");
+    PIN_TREE_EACH(item, list)
+    {
+        const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
+        enum pin_backend_kind kind = backend_kind(group, pin__decoder_peek(self, item, "kind"));
+        if (kind != PIN_BACKEND_OTHER) {
+            to[body->n_to].kind = kind;
+            to[body->n_to++].name = pin__decoder_text(self, item, "name");
+        }
+        pin__decoder_next(self);
+    }
+    pin__decoder_leave(self);
+    body->to = to;
+}
+
+void pin__decode_reference_grant(struct pin_decoder *self)
+{
+    struct pin_grant_body *body = &self->object->as.grant;
+    read_from(self, body);
+    read_to(self, body);
 }

@@ -447,6 +447,10 @@ static void plan_aws_ref(const struct pin_steer *steer, struct pin_plan *plan,
 static void plan_ref(const struct pin_steer *steer, struct pin_plan *plan,
     struct pin_route_unit *route, const struct pin_backend_ref *ref, struct backend *b)
 {
+    if (!pin_grants_permit(steer->catalog, route, ref)) {
+        add_missing(steer, plan, ref, route->cluster_id, "not permitted (ReferenceGrant)");
+        return;
+    }
     switch (ref->kind) {
     case PIN_BACKEND_SERVICE:
         plan_service_ref(steer, plan, route, ref, b);

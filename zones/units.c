@@ -23,9 +23,7 @@ static char *cluster_key(const struct pin_catalog *catalog, uint16_t cluster_id,
     return n < 0 ? NULL : key;
 }
 
-/* Makes room for one more in an array of pointers: the array, moved or not; NULL when memory is
- * out. */
-static void *grow_one(void *items, size_t n, size_t *cap)
+void *pin_unit_grow(void *items, size_t n, size_t *cap)
 {
     if (n < *cap) {
         return items;
@@ -198,12 +196,12 @@ void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject)
         }
     }
     struct pin_subject **subjects =
-        grow_one(route->depends_on, route->n_depends_on, &route->cap_depends_on);
+        pin_unit_grow(route->depends_on, route->n_depends_on, &route->cap_depends_on);
     if (subjects != NULL) {
         route->depends_on = subjects;
     }
     struct pin_route_unit **routes =
-        grow_one(subject->routes, subject->n_routes, &subject->cap_routes);
+        pin_unit_grow(subject->routes, subject->n_routes, &subject->cap_routes);
     if (routes != NULL) {
         subject->routes = routes;
     }
@@ -263,6 +261,8 @@ static void release_subject(struct pin_catalog *catalog, struct pin_subject *sub
 {
     if (subject->service != NULL) {
         pin_unit_release_service(catalog, container_of(subject, struct pin_service_unit, subject));
+    } else if (subject->is_grants) {
+        pin_grants_release(catalog, container_of(subject, struct pin_grants_unit, subject));
     } else {
         release_gateway(catalog, container_of(subject, struct pin_gateway_unit, subject));
     }
@@ -283,10 +283,20 @@ void pin_unit_forget_depends(struct pin_catalog *catalog, struct pin_route_unit 
     route->n_depends_on = 0;
 }
 
+/* "cluster/kind/namespace/name"; the caller frees it. */
+static char *route_key(
+    const struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    char *key = NULL;
+    int n = asprintf(&key, "%s/%s/%s/%s", catalog->settings->clusters[cluster_id].name,
+        pin_kind_text(object->kind), object->namespace_name, object->name);
+    return n < 0 ? NULL : key;
+}
+
 static struct pin_route_unit *find_route(
     const struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
-    char *key = cluster_key(catalog, cluster_id, object->namespace_name, object->name);
+    char *key = route_key(catalog, cluster_id, object);
     struct pin_route_unit *route =
         key != NULL ? pin_map_find(&catalog->routes, key, strlen(key)) : NULL;
     free(key);
@@ -296,7 +306,7 @@ static struct pin_route_unit *find_route(
 static struct pin_route_unit *new_route(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
-    char *key = cluster_key(catalog, cluster_id, object->namespace_name, object->name);
+    char *key = route_key(catalog, cluster_id, object);
     struct pin_route_unit *route = calloc(1, sizeof(*route));
     if (key == NULL || route == NULL
         || !pin_map_put(&catalog->routes, key, strlen(key), route, NULL)) {
@@ -320,7 +330,7 @@ static void attach_route(
         route = new_route(catalog, cluster_id, object);
     }
     if (route == NULL) {
-        pin_log_error("catalog: out of memory, HTTPRoute %s/%s is not served",
+        pin_log_error("catalog: out of memory, %s %s/%s is not served", pin_kind_text(object->kind),
             object->namespace_name, object->name);
         return;
     }
@@ -362,7 +372,7 @@ static void attach_slice(
     struct pin_catalog *catalog, struct pin_member *member, const struct pin_object *object)
 {
     const struct pin_object **slices =
-        grow_one(member->slices, member->n_slices, &member->cap_slices);
+        pin_unit_grow(member->slices, member->n_slices, &member->cap_slices);
     if (slices == NULL) {
         pin_log_error("catalog: out of memory, EndpointSlice %s/%s is not served",
             object->namespace_name, object->name);
@@ -489,7 +499,13 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
         }
         return;
     case PIN_KIND_HTTP_ROUTE:
+    case PIN_KIND_GRPC_ROUTE:
+    case PIN_KIND_TCP_ROUTE:
+    case PIN_KIND_TLS_ROUTE:
         attach_route(catalog, cluster_id, object);
+        return;
+    case PIN_KIND_REFERENCE_GRANT:
+        pin_grants_attach(catalog, cluster_id, object, old);
         return;
     default:
         attach_member(catalog, cluster_id, object);
@@ -521,12 +537,18 @@ void pin_unit_detach(
         }
         return;
     case PIN_KIND_HTTP_ROUTE:
+    case PIN_KIND_GRPC_ROUTE:
+    case PIN_KIND_TCP_ROUTE:
+    case PIN_KIND_TLS_ROUTE:
         route = find_route(catalog, cluster_id, object);
         if (route != NULL && route->object == object) {
             route->is_gone = true;
             route->object = NULL;
             pin_unit_touch_route(catalog, route);
         }
+        return;
+    case PIN_KIND_REFERENCE_GRANT:
+        pin_grants_detach(catalog, cluster_id, object);
         return;
     default:
         detach_member(catalog, cluster_id, object);
@@ -562,5 +584,6 @@ void pin_unit_free_all(struct pin_catalog *catalog)
     pin_map_done(&catalog->assigned, NULL);
     pin_map_done(&catalog->routes, free_route_value);
     pin_map_done(&catalog->gateways, free_gateway_value);
+    pin_grants_free_all(catalog);
     pin_map_done(&catalog->services, free_service_value);
 }

@@ -22,7 +22,8 @@ struct pin_service_unit;
 
 /** Something routes can depend on. */
 struct pin_subject {
-    const struct pin_service_unit *service; /**< Whose subject it is; NULL for a Gateway's. */
+    const struct pin_service_unit *service; /**< Whose subject it is; NULL for the others'. */
+    bool is_grants; /**< A namespace's; else, without service, a Gateway's. */
     struct pin_route_unit **routes;
     size_t n_routes;
     size_t cap_routes;
@@ -70,9 +71,18 @@ struct pin_gateway_unit {
     struct pin_subject subject;
 };
 
+/** The ReferenceGrants of one namespace, or that it has none: zones/grants.c. */
+struct pin_grants_unit {
+    char *key; /**< "cluster/namespace", owned. */
+    const struct pin_object **grants;
+    size_t n_grants;
+    size_t cap_grants;
+    struct pin_subject subject;
+};
+
 /** One route. */
 struct pin_route_unit {
-    char *key; /**< "cluster/namespace/name", owned. */
+    char *key; /**< "cluster/kind/namespace/name", owned. */
     uint16_t cluster_id;
     const struct pin_object *object; /**< NULL when it is gone. */
     struct pin_name assigned;
@@ -99,7 +109,8 @@ struct pin_catalog {
     struct pin_cluster_state *clusters; /**< settings->n_clusters. */
     struct pin_map services;            /**< "namespace/name" -> struct pin_service_unit. */
     struct pin_map gateways;            /**< "cluster/namespace/name" -> struct pin_gateway_unit. */
-    struct pin_map routes;              /**< "cluster/namespace/name" -> struct pin_route_unit. */
+    struct pin_map grants;              /**< "cluster/namespace" -> struct pin_grants_unit. */
+    struct pin_map routes;              /**< "cluster/kind/namespace/name" -> pin_route_unit. */
     struct pin_map assigned;            /**< Wire name -> struct pin_route_unit. */
     struct pin_service_unit *dirty_services;
     struct pin_route_unit *dirty_routes;
@@ -130,6 +141,31 @@ struct pin_service_unit *pin_unit_find_service(
 /** Finds or makes the unit of a Gateway. */
 struct pin_gateway_unit *pin_unit_gateway(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name, const char *name);
+
+/** Makes room for one more in an array of pointers: the array, moved or not; NULL when memory is
+ * out. */
+void *pin_unit_grow(void *items, size_t n, size_t *cap);
+
+/** Attaches a new ReferenceGrant in place of `old` (may be NULL), and marks who asked for it. */
+void pin_grants_attach(struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, const struct pin_object *old);
+
+/** Detaches a ReferenceGrant that goes, and marks who asked for it. */
+void pin_grants_detach(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object);
+
+/**
+ * Whether the route may refer to a backend: it is in the route's own namespace, or a ReferenceGrant
+ * there permits it (Gateway API, GEP-709). The route depends on that from now on.
+ */
+bool pin_grants_permit(
+    struct pin_catalog *catalog, struct pin_route_unit *route, const struct pin_backend_ref *ref);
+
+/** Frees the unit when it has neither a grant nor a route that asks for one. */
+void pin_grants_release(struct pin_catalog *catalog, struct pin_grants_unit *unit);
+
+/** Frees all of them. */
+void pin_grants_free_all(struct pin_catalog *catalog);
 
 /** The member of a cluster, or NULL. */
 struct pin_member *pin_unit_member(const struct pin_service_unit *unit, uint16_t cluster_id);

@@ -126,6 +126,21 @@ static inline void show_import(struct pin_text *out, const struct pin_import_bod
     pin_text_puts(out, body->client_ip_affinity ? " clientIP" : "");
 }
 
+static inline void show_grant(struct pin_text *out, const struct pin_grant_body *body)
+{
+    static const char *const kinds[] = {"service", "import", "aws", "other"};
+    for (size_t i = 0; i < body->n_from; i++) {
+        pin_text_putf(
+            out, " from=%s:%s", pin_kind_text(body->from[i].kind), body->from[i].namespace_name);
+    }
+    for (size_t i = 0; i < body->n_to; i++) {
+        pin_text_putf(out, " to=%s", kinds[body->to[i].kind]);
+        if (body->to[i].name != NULL) {
+            pin_text_putf(out, ":%s", body->to[i].name);
+        }
+    }
+}
+
 static inline void show_aws_export(struct pin_text *out, const struct pin_aws_export_body *body)
 {
     for (size_t i = 0; i < body->n_ports; i++) {
@@ -169,7 +184,13 @@ static inline void show_body(struct pin_text *out, const struct pin_object *obje
         show_gateway(out, &object->as.gateway);
         break;
     case PIN_KIND_HTTP_ROUTE:
+    case PIN_KIND_GRPC_ROUTE:
+    case PIN_KIND_TCP_ROUTE:
+    case PIN_KIND_TLS_ROUTE:
         show_route(out, &object->as.route);
+        break;
+    case PIN_KIND_REFERENCE_GRANT:
+        show_grant(out, &object->as.grant);
         break;
     case PIN_KIND_SERVICE_IMPORT:
         show_import(out, &object->as.import);

@@ -249,6 +249,22 @@ static struct decode_case {
     {"an alternative that catches all leaves no L7 match",
         ROUTE("  rules:\n  - matches: [{path: {value: /a}}, {path: {value: /}}]\n" BACKENDS),
         "HTTPRoute default/inventory {service default/inventory-ver1:80 w=10}", PIN_OK, NULL},
+    {"a GRPCRoute's method is an L7 match, its default type alone is none",
+        "{apiVersion: gateway.networking.k8s.io/v1alpha2, kind: GRPCRoute, metadata: {name: "
+        "rpc}, spec: {rules: [{matches: [{method: {service: s}}]}, {matches: [{method: {type: "
+        "Exact}}], backendRefs: [{name: a}]}]}}",
+        "GRPCRoute default/rpc {l7} {service default/a:0 w=1}", PIN_OK, NULL},
+    {"a TCPRoute and a TLSRoute have no matches",
+        "{apiVersion: gateway.networking.k8s.io/v1alpha2, kind: TCPRoute, metadata: {name: t}, "
+        "spec: {rules: [{matches: [{method: GET}], backendRefs: [{name: a}]}]}}",
+        "TCPRoute default/t {service default/a:0 w=1}", PIN_OK, NULL},
+    {"a ReferenceGrant says who may refer to what; what is no route or backend is left out",
+        "{apiVersion: gateway.networking.k8s.io/v1beta1, kind: ReferenceGrant, metadata: {name: g, "
+        "namespace: shop}, spec: {from: [{group: gateway.networking.k8s.io, kind: TLSRoute, "
+        "namespace: web}, {group: gateway.networking.k8s.io, kind: Gateway, namespace: web}], to: "
+        "[{group: '', kind: Service}, {group: '', kind: Secret}, {group: multicluster.x-k8s.io, "
+        "kind: ServiceImport, name: cart}]}}",
+        "ReferenceGrant shop/g from=TLSRoute:web to=service to=import:cart", PIN_OK, NULL},
     {"weight 0 and the largest weight are fine",
         ROUTE("  rules:\n  - backendRefs: [{name: a, weight: 0}, {name: b, weight: 1000000}]\n"),
         "HTTPRoute default/inventory {service default/a:0 w=0 service default/b:0 w=1000000}",

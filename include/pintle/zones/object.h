@@ -24,7 +24,11 @@ enum pin_kind {
     PIN_KIND_NAMESPACE,
     PIN_KIND_NODE,
     PIN_KIND_GATEWAY,
-    PIN_KIND_HTTP_ROUTE,
+    PIN_KIND_HTTP_ROUTE, /**< The first of the routes: pin_kind_is_route(). */
+    PIN_KIND_GRPC_ROUTE,
+    PIN_KIND_TCP_ROUTE,
+    PIN_KIND_TLS_ROUTE, /**< The last of them. */
+    PIN_KIND_REFERENCE_GRANT,
     PIN_KIND_SERVICE_EXPORT,     /**< multicluster.x-k8s.io (KEP-1645). */
     PIN_KIND_SERVICE_IMPORT,     /**< multicluster.x-k8s.io (KEP-1645). */
     PIN_KIND_AWS_SERVICE_EXPORT, /**< application-networking.k8s.aws; feeds routes only. */
@@ -181,7 +185,8 @@ struct pin_backend_ref {
 struct pin_route_rule {
     const struct pin_backend_ref *backends;
     size_t n_backends;
-    bool needs_l7; /**< Has a path (other than prefix "/"), header, method or query match. */
+    bool needs_l7; /**< Has a path (other than prefix "/"), header, method or query match; never in
+                      a TCPRoute or TLSRoute. */
 };
 
 /** One parentRef of a route that points at a Gateway. */
@@ -191,7 +196,7 @@ struct pin_parent_ref {
     const char *section; /**< NULL = all listeners. */
 };
 
-/** Body of an HTTPRoute. */
+/** Body of a route of any kind. */
 struct pin_route_body {
     const struct pin_parent_ref *parents;
     size_t n_parents;
@@ -199,6 +204,26 @@ struct pin_route_body {
     size_t n_rules;
     const char *const *hostnames;
     size_t n_hostnames;
+};
+
+/** Whom a ReferenceGrant permits to refer. */
+struct pin_grant_from {
+    enum pin_kind kind; /**< A kind of route; others are left out. */
+    const char *namespace_name;
+};
+
+/** To what a ReferenceGrant permits it. */
+struct pin_grant_to {
+    enum pin_backend_kind kind; /**< Not PIN_BACKEND_OTHER: those are left out. */
+    const char *name;           /**< NULL = any. */
+};
+
+/** Body of a ReferenceGrant: each `from` may refer to each `to` in the grant's namespace. */
+struct pin_grant_body {
+    const struct pin_grant_from *from;
+    size_t n_from;
+    const struct pin_grant_to *to;
+    size_t n_to;
 };
 
 /** Body of an MCS ServiceExport: its presence is what counts. */
@@ -247,6 +272,7 @@ struct pin_object {
         struct pin_node_body node;
         struct pin_gateway_body gateway;
         struct pin_route_body route;
+        struct pin_grant_body grant;
         struct pin_export_body export_;
         struct pin_import_body import;
         struct pin_aws_export_body aws_export;
@@ -269,6 +295,12 @@ const char *pin_object_text(struct pin_object *object, const char *text, size_t 
 
 /** Frees an object with all it holds. NULL is fine. */
 void pin_object_free(struct pin_object *object);
+
+/** Whether objects of that kind are routes: `as.route` is theirs. */
+static inline bool pin_kind_is_route(enum pin_kind kind)
+{
+    return kind >= PIN_KIND_HTTP_ROUTE && kind <= PIN_KIND_TLS_ROUTE;
+}
 
 /** The kind's name as the API writes it ("EndpointSlice"); never NULL. */
 const char *pin_kind_text(enum pin_kind kind);
