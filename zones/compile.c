@@ -559,6 +559,24 @@ static void plan_route(struct pin_compile *run, struct pin_route_unit *route, bo
     }
 }
 
+/* SRV at the assigned name and its ports'. False when no class shows anything. */
+static bool route_srv(
+    struct pin_compile *run, const struct pin_name *name, struct pin_rrset *ret_rrset)
+{
+    struct pin_plan all = {0};
+    for (size_t i = 0; i < run->n_classes; i++) {
+        for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
+            const struct pin_plan *plan = &run->classes[i].plans[f];
+            for (size_t p = 0; p < plan->n_ports; p++) {
+                pin_steer_add_port(&run->steer, &all, plan->ports[p]);
+            }
+        }
+    }
+    run->failed = run->failed || all.is_out_of_memory;
+    struct pin_facts facts = {.ports = all.ports, .n_ports = all.n_ports};
+    return pin_compile_srv(run, &facts, name, ret_rrset);
+}
+
 static void warn_route(const struct pin_compile *run, struct pin_route_unit *route)
 {
     if (route->has_warned || !has_port_mismatch(run)) {
@@ -573,7 +591,7 @@ static void warn_route(const struct pin_compile *run, struct pin_route_unit *rou
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route)
 {
     struct pin_compile run = begin(catalog, catalog->zone_assigned);
-    struct pin_rrset rrsets[PIN_FAMILY_MAX];
+    struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
     bool *takes_part = cluster_flags(&run);
     if (!run.failed && !route->is_gone) {
         pin_compile_take_annotations(&run, route->object);
@@ -581,6 +599,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     }
     if (!run.failed && !route->is_gone) {
         size_t n = pin_compile_address_rrsets(&run, &route->assigned, rrsets);
+        n += route_srv(&run, &route->assigned, &rrsets[n]);
         pin_compile_put(&run, &route->assigned, rrsets, n);
         warn_route(&run, route);
     }

@@ -39,6 +39,9 @@ struct pin_contribution {
     bool is_unshared;
     const struct pin_ready *ready[PIN_FAMILY_MAX]; /**< Ascending address, each once. */
     uint32_t n_ready[PIN_FAMILY_MAX];
+    bool is_backend;            /**< Of a route: pin_steer_narrow(). */
+    const uint16_t *only_ports; /**< The Service's ports that the route reaches; NULL = all. */
+    size_t n_only_ports;
     uint32_t n_total; /**< Addresses known, ready or not, both families. */
 };
 

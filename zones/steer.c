@@ -144,6 +144,7 @@ struct backend {
     bool has_cluster_weight; /* some contribution has one: the others count 1 */
     const char *kind;
     uint32_t weight;                     /* of the backendRef */
+    const struct pin_backend_ref *ref;   /* NULL at service names */
     const struct pin_object *aws_export; /* that brings the contribution in, or NULL */
 };
 
@@ -211,6 +212,9 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
     if (row.is_used) {
         note_shown(steer, plan, c);
     }
+    if (c->is_backend && excluded == NULL) {
+        pin_steer_add_backend_ports(steer, plan, c);
+    }
     (void)add_row(steer, plan, &row);
 }
 
@@ -234,6 +238,9 @@ static bool add_import_ips(
     struct pin_address_want want = {.backend_i = b->backend_i, .weight = n_ready > 0 ? n_ready : 1};
     uint32_t n_added = pin_steer_add_ips(steer, plan, import->ips, import->n_ips,
         &(struct pin_share){.via = PIN_VIA_IMPORT_IP, .cluster_id = b->viewer.cluster_id}, &want);
+    if (b->ref != NULL) {
+        pin_steer_add_import_ports(steer, plan, import, b->ref->port);
+    }
     (void)add_row(steer, plan,
         &(struct pin_backend_row){
             .kind = "ServiceImport",
@@ -324,6 +331,17 @@ static const struct pin_facts *facts_for_route(const struct pin_steer *steer,
     return pin_merge_facts(steer->settings, unit, steer->arena);
 }
 
+/* The same for a backendRef: its port alone counts, where the Service has it. */
+static const struct pin_facts *facts_for_ref(
+    const struct pin_steer *steer, struct pin_route_unit *route, const struct pin_backend_ref *ref)
+{
+    const struct pin_facts *facts = facts_for_route(steer, route, ref->namespace_name, ref->name);
+    if (facts != NULL) {
+        pin_steer_narrow(facts, &ref->port, ref->port != 0, false);
+    }
+    return facts;
+}
+
 static void add_missing(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_backend_ref *ref, uint16_t cluster_id, const char *reason)
 {
@@ -343,7 +361,7 @@ static void add_missing(const struct pin_steer *steer, struct pin_plan *plan,
 static void plan_service_ref(const struct pin_steer *steer, struct pin_plan *plan,
     struct pin_route_unit *route, const struct pin_backend_ref *ref, struct backend *b)
 {
-    b->facts = facts_for_route(steer, route, ref->namespace_name, ref->name);
+    b->facts = facts_for_ref(steer, route, ref);
     const struct pin_contribution *c =
         b->facts != NULL ? pin_facts_own(b->facts, route->cluster_id) : NULL;
     if (c == NULL) {
@@ -376,10 +394,12 @@ static struct aws_part find_aws_part(
     const struct pin_steer *steer, struct pin_route_unit *route, const struct pin_member *exporter)
 {
     struct aws_part part = {.export_ = exporter->aws_export};
-    const char *service = part.export_->as.aws_export.service;
+    const struct pin_aws_export_body *body = &part.export_->as.aws_export;
+    const char *service = body->service;
     part.facts = facts_for_route(
         steer, route, part.export_->namespace_name, service != NULL ? service : part.export_->name);
     if (part.facts != NULL) {
+        pin_steer_narrow(part.facts, body->ports, body->n_ports, true);
         part.contribution = pin_facts_own(part.facts, exporter->cluster_id);
     }
     return part;
@@ -459,7 +479,7 @@ static void plan_ref(const struct pin_steer *steer, struct pin_plan *plan,
         plan_aws_ref(steer, plan, route, ref, b);
         break;
     case PIN_BACKEND_IMPORT:
-        b->facts = facts_for_route(steer, route, ref->namespace_name, ref->name);
+        b->facts = facts_for_ref(steer, route, ref);
         if (b->facts != NULL && b->facts->exists) {
             plan_clusterset(steer, plan, b);
         } else {
@@ -493,6 +513,7 @@ static void plan_gateways(
             n_added = pin_steer_add_ips(steer, plan, g->addresses, g->n_addresses,
                 &(struct pin_share){.via = PIN_VIA_GATEWAY, .cluster_id = route->cluster_id},
                 &want);
+            pin_steer_add_listeners(steer, plan, g, body->parents[i].section);
         }
         (void)add_row(steer, plan,
             &(struct pin_backend_row){
@@ -523,7 +544,8 @@ static void plan_backends(const struct pin_steer *steer, struct pin_plan *plan,
         struct backend b = {.viewer = viewer,
             .backend_i = (uint32_t)i,
             .kind = ref->kind_text,
-            .weight = ref->weight};
+            .weight = ref->weight,
+            .ref = ref};
         plan_ref(steer, plan, route, ref, &b);
     }
 }

@@ -67,6 +67,8 @@ struct pin_plan {
     size_t n_shown;
     struct pin_backend_row *rows;
     size_t n_rows;
+    const struct pin_port **ports; /**< Routes only: what SRV may show, each once. */
+    size_t n_ports;
     const char *rule; /**< Which rule made it, for people. */
     bool has_port_mismatch;
     bool is_l7;
@@ -76,6 +78,7 @@ struct pin_plan {
     size_t cap_groups;
     size_t cap_shown;
     size_t cap_rows;
+    size_t cap_ports;
 };
 
 /** What steering reads. */
@@ -109,6 +112,33 @@ const struct pin_route_rule *pin_route_rule(const struct pin_object *route);
 
 /** The port behind a share for a port of the name; 0 when it has none (host byte order). */
 uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port);
+
+/**
+ * Makes freshly merged facts those of a route's backend: only these ports of each Service count.
+ * With `is_strict` a Service that has none of them shows no port, else it shows all.
+ */
+void pin_steer_narrow(
+    const struct pin_facts *facts, const uint16_t *ports, size_t n_ports, bool is_strict);
+
+/** The port of the contribution's Service that stands for a port of a route's name, or NULL. */
+const struct pin_port *pin_steer_backend_port(
+    const struct pin_contribution *c, const struct pin_port *port);
+
+/** Adds a port to the plan's unless it has it: by name and protocol, or unnamed by number too. */
+void pin_steer_add_port(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_port *port);
+
+/** Adds the ports that a backend's contribution has. */
+void pin_steer_add_backend_ports(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_contribution *c);
+
+/** Adds an import's ports; only `port` if the import has it (0: all). */
+void pin_steer_add_import_ports(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_import_body *import, uint16_t port);
+
+/** Adds the ports of a Gateway's listeners, or of the one with that name (NULL: all). */
+void pin_steer_add_listeners(const struct pin_steer *steer, struct pin_plan *plan,
+    const struct pin_gateway_body *gateway, const char *section);
 
 /** "endpoint", "clusterIP", "importIP", "loadBalancer", "gateway". */
 const char *pin_via_text(enum pin_via via);

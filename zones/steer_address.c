@@ -281,6 +281,14 @@ void pin_steer_own_addresses(const struct pin_steer *steer, struct pin_plan *pla
 
 uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port)
 {
+    const struct pin_contribution *c = share->contribution;
+    if (c != NULL && c->is_backend && c->service != NULL) {
+        const struct pin_port *own = pin_steer_backend_port(c, port);
+        bool is_endpoint = share->via == PIN_VIA_ENDPOINT;
+        return own == NULL   ? 0
+               : is_endpoint ? slice_port(share->ready->slice, own->name)
+                             : own->port;
+    }
     if (share->via == PIN_VIA_ENDPOINT) {
         return slice_port(share->ready->slice, port->name);
     }
