@@ -392,8 +392,30 @@ static void check_listens(const struct pin_config *config, struct pin_findings *
     }
 }
 
+/* A custom zone may be no other zone of ours. */
+static void check_custom_zone(
+    const struct pin_config *config, size_t i, struct pin_findings *findings)
+{
+    const char *const zones[] = {
+        config->zone_cluster_set, config->zone_assigned, config->zone_cluster};
+    bool is_taken = false;
+    for (size_t z = 0; z < N_ELEMS(zones); z++) {
+        is_taken = is_taken || (zones[z] != NULL && strcmp(zones[z], config->zones_custom[i]) == 0);
+    }
+    for (size_t j = 0; j < i; j++) {
+        is_taken = is_taken || strcmp(config->zones_custom[j], config->zones_custom[i]) == 0;
+    }
+    if (is_taken) {
+        pin_findings_add(findings, config->file, no_place,
+            "zones.custom: \"%s\" is a zone already, name each once", config->zones_custom[i]);
+    }
+}
+
 static void check_zones(const struct pin_config *config, struct pin_findings *findings)
 {
+    for (size_t i = 0; i < config->n_zones_custom; i++) {
+        check_custom_zone(config, i, findings);
+    }
     const char *const zones[] = {
         config->zone_cluster_set, config->zone_assigned, config->zone_cluster};
     for (size_t i = 0; i < N_ELEMS(zones); i++) {

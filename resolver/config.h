@@ -130,6 +130,8 @@ struct pin_config {
     const char *zone_cluster_set;
     const char *zone_assigned;
     const char *zone_cluster;
+    const char *const *zones_custom;
+    size_t n_zones_custom;
     const char *const *ns;
     size_t n_ns;
     const char *hostmaster; /**< NULL: below each zone. */

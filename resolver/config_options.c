@@ -137,7 +137,11 @@ static const struct pin_option zone_options[] = {
         .offset = IN_CONFIG(zone_cluster),
         .fallback = "cluster.local",
         .doc = "Zone of the asker's own cluster."},
-    LATER("custom", "[]", "Zones whose route hostnames are answered."),
+    {.key = "custom",
+        .kind = PIN_OPTION_NAMES,
+        .offset = IN_CONFIG(zones_custom),
+        .count_offset = IN_CONFIG(n_zones_custom),
+        .doc = "Zones whose route hostnames are answered."},
     LATER("files", "[]", "Static zones."),
     {.key = NULL},
 };

@@ -74,6 +74,8 @@ enum pin_err pin_config_settings(
         .zone_cluster_set = config->zone_cluster_set,
         .zone_assigned = config->zone_assigned,
         .zone_cluster = config->zone_cluster,
+        .zones_custom = config->zones_custom,
+        .n_zones_custom = config->n_zones_custom,
         .ns = config->ns,
         .n_ns = config->n_ns,
         .hostmaster = config->hostmaster,

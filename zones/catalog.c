@@ -148,6 +148,13 @@ static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, stru
         (void)name_below("svc", &catalog->zone_cluster_set->apex, &catalog->svc_cluster_set);
         err = add_cluster_zones(catalog, serial, why);
     }
+    for (size_t i = 0; err == PIN_OK && i < settings->n_zones_custom; i++) {
+        struct pin_zone *zone = NULL;
+        err = add_zone(catalog, settings->zones_custom[i], serial, &zone, why);
+        if (err == PIN_OK && zone != NULL) {
+            zone->is_custom = true;
+        }
+    }
     return err;
 }
 
@@ -333,17 +340,41 @@ static void publish_services(struct pin_catalog *catalog, struct pin_published *
     }
 }
 
+static void publish_hosts(struct pin_catalog *catalog, struct pin_published *published)
+{
+    while (catalog->dirty_hosts != NULL) {
+        struct pin_host_unit *host = catalog->dirty_hosts;
+        catalog->dirty_hosts = host->next_dirty;
+        host->is_dirty = false;
+        published->n_names += pin_compile_host(catalog, host);
+        published->n_units++;
+        pin_host_release(catalog, host);
+    }
+}
+
+/* Routes that stay, then hostnames, then routes that are gone: no alias points at nothing. */
 static void publish_routes(struct pin_catalog *catalog, struct pin_published *published)
 {
+    struct pin_route_unit *gone = NULL;
     while (catalog->dirty_routes != NULL) {
         struct pin_route_unit *route = catalog->dirty_routes;
         catalog->dirty_routes = route->next_dirty;
         route->is_dirty = false;
-        published->n_names += pin_compile_route(catalog, route);
         published->n_units++;
         if (route->is_gone) {
-            pin_unit_free_route(catalog, route);
+            route->next_dirty = gone;
+            gone = route;
+        } else {
+            published->n_names += pin_compile_route(catalog, route);
+            pin_host_touch_flat(catalog, route);
         }
+    }
+    publish_hosts(catalog, published);
+    while (gone != NULL) {
+        struct pin_route_unit *route = gone;
+        gone = route->next_dirty;
+        published->n_names += pin_compile_route(catalog, route);
+        pin_unit_free_route(catalog, route);
     }
 }
 
@@ -393,7 +424,8 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
 bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
-           || catalog->is_scene_dirty || is_grace_ending(catalog, now_ms);
+           || catalog->dirty_hosts != NULL || catalog->is_scene_dirty
+           || is_grace_ending(catalog, now_ms);
 }
 
 /* --- what others ask

@@ -364,7 +364,7 @@ size_t pin_compile_address_rrsets(
 /* --- a run
  * ---------------------------------------------------------------------------------------- */
 
-static struct pin_compile begin(struct pin_catalog *catalog, struct pin_zone *zone)
+struct pin_compile pin_compile_begin(struct pin_catalog *catalog, struct pin_zone *zone)
 {
     pin_arena_reset(catalog->scratch);
     catalog->stamp++;
@@ -387,8 +387,7 @@ void pin_compile_take_annotations(struct pin_compile *run, const struct pin_obje
     }
 }
 
-/* Takes back the names that the run did not want any more, and drops the run's references. */
-static void finish(struct pin_compile *run, struct pin_names *names)
+void pin_compile_finish(struct pin_compile *run, struct pin_names *names)
 {
     size_t at = 0;
     while (!run->failed && at < names->bytes) {
@@ -507,7 +506,7 @@ static void count_published(struct pin_catalog *catalog, struct pin_service_unit
 
 uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
 {
-    struct pin_compile run = begin(catalog, catalog->zone_cluster_set);
+    struct pin_compile run = pin_compile_begin(catalog, catalog->zone_cluster_set);
     struct pin_name name;
     bool is_published = false;
     const struct pin_facts *facts = pin_merge_facts(catalog->settings, unit, catalog->scratch);
@@ -528,7 +527,7 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
     if (!run.failed) {
         pin_compile_cluster_zones(&run, facts);
     }
-    finish(&run, &unit->names);
+    pin_compile_finish(&run, &unit->names);
     count_published(catalog, unit, facts, is_published);
     return run.n_names;
 }
@@ -590,7 +589,7 @@ static void warn_route(const struct pin_compile *run, struct pin_route_unit *rou
 
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route)
 {
-    struct pin_compile run = begin(catalog, catalog->zone_assigned);
+    struct pin_compile run = pin_compile_begin(catalog, catalog->zone_assigned);
     struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
     bool *takes_part = cluster_flags(&run);
     if (!run.failed && !route->is_gone) {
@@ -606,6 +605,6 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     if (route->is_gone) {
         pin_unit_forget_depends(catalog, route);
     }
-    finish(&run, &route->names);
+    pin_compile_finish(&run, &route->names);
     return run.n_names;
 }

@@ -51,7 +51,20 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
  */
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route);
 
+/** Compiles a hostname of routes; returns how many names changed. */
+uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *host);
+
 /* For the files that share the work. */
+
+/** Begins a run that puts names into `zone`. The scratch arena is its own from now on. */
+struct pin_compile pin_compile_begin(struct pin_catalog *catalog, struct pin_zone *zone);
+
+/** Takes back the names that the run did not want any more, and drops the run's references. */
+void pin_compile_finish(struct pin_compile *run, struct pin_names *names);
+
+/** A CNAME table; `clusters` (ascending) are those whose data it is. NULL when memory is out. */
+const struct pin_table *pin_compile_alias(struct pin_compile *run, const struct pin_name *name,
+    const struct pin_name *target, const uint16_t *clusters, uint16_t n_clusters);
 
 /** Shares a table that answers as `spec` says: an old one of the node, one of this run, or a new
  * one. */

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "pintle/base/buf.h"
-
 #include "zones/compile.h"
 
 /* Two classes: asked by the cluster's zone, and by the common name. */
@@ -44,24 +42,11 @@ static bool zone_name(
 static void put_external(
     struct pin_compile *run, const struct pin_name *name, const struct pin_object *service)
 {
-    uint8_t wire[PIN_NAME_MAX_BYTES + 12];
     struct pin_name target;
     if (pin_name_parse(service->as.service.external_name, &target) != PIN_OK) {
         return; /* not a domain name: nothing to point at */
     }
-    struct pin_buf w = pin_buf_init(wire, sizeof(wire));
-    pin_buf_put_u16(&w, PIN_OWNER_POINTER);
-    pin_buf_put_u16(&w, PIN_TYPE_CNAME);
-    pin_buf_put_u16(&w, PIN_CLASS_IN);
-    pin_buf_put_u32(&w, run->ttl_s);
-    pin_buf_put_u16(&w, target.bytes);
-    pin_buf_put_bytes(&w, target.wire, target.bytes);
-    const struct pin_table *table = pin_compile_table(run,
-        &(struct pin_table_spec){.form = PIN_TABLE_FIXED,
-            .n_rr = 1,
-            .wire = wire,
-            .wire_bytes = (uint32_t)pin_buf_used(&w)},
-        pin_compile_old(run, name, PIN_TYPE_CNAME));
+    const struct pin_table *table = pin_compile_alias(run, name, &target, NULL, 0);
     struct pin_rrset rrset = {.type = PIN_TYPE_CNAME, .base = table};
     pin_compile_put(run, name, &rrset, 1);
 }

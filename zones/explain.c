@@ -2,6 +2,7 @@
 
 /* Explains an answer: the same plan that compile.c turns into tables, told to people. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "pintle/base/macros.h"
@@ -239,12 +240,68 @@ static struct pin_route_unit *find_route(
     return pin_map_find(&catalog->assigned, name->wire, name->bytes);
 }
 
+/* The hostname, while a route has it. */
+static const struct pin_host_unit *find_host(
+    const struct pin_catalog *catalog, const struct pin_name *name)
+{
+    const struct pin_host_unit *host = pin_map_find(&catalog->hosts, name->wire, name->bytes);
+    return host != NULL && host->n_claims > 0 ? host : NULL;
+}
+
 static void put_route(
     const struct explanation *e, const struct pin_steer *steer, struct pin_route_unit *route)
 {
     struct pin_plan plan = pin_steer_route(
         steer, route, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
     pin_jsonout_key_string(e->out, "object", route->key);
+    put_plan(e, &plan);
+}
+
+/* Every route that claims the hostname, and, when it is not the owner, why it does not have it. */
+static void add_claims(const struct pin_steer *steer, const struct pin_host_unit *host,
+    const struct pin_route_unit *owner, struct pin_plan *plan)
+{
+    size_t n = host->n_claims + plan->n_rows;
+    struct pin_backend_row *rows = pin_arena_alloc(steer->arena, n * sizeof(*rows));
+    if (rows == NULL) {
+        return;
+    }
+    if (plan->n_rows > 0) {
+        memcpy(rows, plan->rows, plan->n_rows * sizeof(*rows));
+    }
+    for (size_t i = 0; i < host->n_claims; i++) {
+        const struct pin_route_unit *route = host->claims[i].route;
+        rows[plan->n_rows + i] =
+            (struct pin_backend_row){.kind = pin_kind_text(route->object->kind),
+                .namespace_name = route->object->namespace_name,
+                .name = route->object->name,
+                .cluster_id = route->cluster_id,
+                .weight = PIN_WEIGHT_UNSET,
+                .cluster_weight = PIN_WEIGHT_UNSET,
+                .is_used = route == owner,
+                .reason = route == owner ? "has the hostname"
+                                         : "claims the hostname too, but an older route has it"};
+    }
+    plan->rows = rows;
+    plan->n_rows = n;
+}
+
+static void put_host(
+    const struct explanation *e, const struct pin_steer *steer, const struct pin_host_unit *host)
+{
+    char rule[PIN_NAME_TEXT_MAX + 128];
+    char assigned[PIN_NAME_TEXT_MAX];
+    struct pin_route_unit *owner = pin_host_owner(host);
+    struct pin_plan plan = pin_steer_route(
+        steer, owner, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
+    pin_name_format(owner->assigned.wire, assigned);
+    assigned[strlen(assigned) - 1] = '\0'; /* a name to paste anywhere */
+    (void)snprintf(rule, sizeof(rule), "a hostname of the route: %s %s; %s",
+        pin_host_is_flat(host) ? "at the zone's apex, so it shows the addresses of" : "an alias to",
+        assigned, plan.rule);
+    plan.rule = rule;
+    add_claims(steer, host, owner, &plan);
+    pin_jsonout_key_string(e->out, "object", owner->key);
     put_plan(e, &plan);
 }
 
@@ -281,7 +338,12 @@ static void put_unit(
     struct pin_steer steer = {
         .catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch};
     struct pin_route_unit *route = find_route(catalog, e->name);
+    const struct pin_host_unit *host = find_host(catalog, e->name);
     pin_arena_reset(catalog->scratch);
+    if (host != NULL) {
+        put_host(e, &steer, host);
+        return;
+    }
     if (route != NULL && route->object != NULL) {
         put_route(e, &steer, route);
         return;
@@ -303,6 +365,35 @@ static void put_unit(
     put_service(e, &steer, facts);
 }
 
+/* Goes on to the wildcard that stands for a missing name. */
+static void look_up_wildcard(struct explanation *e, struct pin_name *name)
+{
+    const struct pin_index *index = e->catalog->live.index;
+    size_t offset = 0;
+    const struct pin_node *encloser = pin_index_enclose(index, name->wire, name->bytes, &offset);
+    if (encloser == NULL || (encloser->flags & PIN_NODE_HAS_WILDCARD) == 0) {
+        return;
+    }
+    name->bytes = encloser->name_bytes;
+    memcpy(name->wire, encloser->name, encloser->name_bytes);
+    if (pin_name_prepend(name, "*", 1) == PIN_OK) {
+        e->node = pin_index_find(index, name->wire, name->bytes);
+    }
+}
+
+/* What a route's hostname shows is what the assigned name shows. */
+static void follow_host(struct explanation *e, const struct pin_name *name)
+{
+    const struct pin_host_unit *host = find_host(e->catalog, name);
+    if (host == NULL || pin_host_is_flat(host) || e->type == PIN_TYPE_CNAME) {
+        return;
+    }
+    const struct pin_name *assigned = &pin_host_owner(host)->assigned;
+    e->node = pin_index_find(e->catalog->live.index, assigned->wire, assigned->bytes);
+    const struct pin_rrset *rrset = e->node != NULL ? pin_node_rrset(e->node, e->type) : NULL;
+    e->table = rrset != NULL ? pin_rrset_table(rrset, e->asker.view_id) : NULL;
+}
+
 /* Looks the name up as the answer path does. Returns the zone that really holds it. */
 static const struct pin_zone *look_up(
     struct explanation *e, const struct pin_zone *zone, struct pin_name *name)
@@ -320,6 +411,8 @@ static const struct pin_zone *look_up(
             e->node = pin_index_find(index, own.wire, own.bytes);
             view_id = PIN_VIEW_OWN;
         }
+    } else if (e->node == NULL) {
+        look_up_wildcard(e, name);
     }
     const struct pin_rrset *rrset = e->node != NULL ? pin_node_rrset(e->node, e->type) : NULL;
     e->table = rrset != NULL ? pin_rrset_table(rrset, view_id) : NULL;
@@ -349,6 +442,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     struct pin_name there = *name;
     const struct pin_zone *holder = look_up(&e, zone, &there);
     e.name = &there;
+    follow_host(&e, &there);
     put_status(&e, zone);
     put_view(&e);
     put_table(&e);

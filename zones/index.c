@@ -302,6 +302,11 @@ void pin_index_remove(struct pin_index *index, const struct pin_name *name)
     if (node == NULL || !node->is_put) {
         return;
     }
+    if (node->name_bytes == node->zone->apex.bytes) {
+        const struct pin_rrset *ns = pin_node_rrset(node, PIN_TYPE_NS);
+        (void)replace(index, node, node->flags, true, ns, ns != NULL);
+        return;
+    }
     if (node->n_children > 0) {
         (void)replace(index, node, node->flags, false, NULL, 0);
         return;

@@ -316,6 +316,7 @@ static struct pin_route_unit *new_route(
     }
     route->key = key;
     route->cluster_id = cluster_id;
+    route->cluster = catalog->settings->clusters[cluster_id].name;
     route->object = object;
     pin_assigned_name(catalog->settings, cluster_id, object, &route->assigned);
     (void)pin_map_put(&catalog->assigned, route->assigned.wire, route->assigned.bytes, route, NULL);
@@ -336,6 +337,7 @@ static void attach_route(
     }
     route->object = object;
     route->is_gone = false;
+    pin_host_claim(catalog, route);
     pin_unit_touch_route(catalog, route);
 }
 
@@ -543,6 +545,7 @@ void pin_unit_detach(
         route = find_route(catalog, cluster_id, object);
         if (route != NULL && route->object == object) {
             route->is_gone = true;
+            pin_host_unclaim(catalog, route);
             route->object = NULL;
             pin_unit_touch_route(catalog, route);
         }
@@ -567,6 +570,7 @@ static void free_route_value(void *value)
 {
     struct pin_route_unit *route = value;
     free(route->depends_on);
+    free(route->hosts);
     free(route->names.wire);
     free(route->key);
     free(route);
@@ -582,6 +586,7 @@ void pin_unit_free_route(struct pin_catalog *catalog, struct pin_route_unit *rou
 void pin_unit_free_all(struct pin_catalog *catalog)
 {
     pin_map_done(&catalog->assigned, NULL);
+    pin_host_free_all(catalog);
     pin_map_done(&catalog->routes, free_route_value);
     pin_map_done(&catalog->gateways, free_gateway_value);
     pin_grants_free_all(catalog);

@@ -80,15 +80,35 @@ struct pin_grants_unit {
     struct pin_subject subject;
 };
 
+/** A route that has the name among its hostnames. */
+struct pin_claim {
+    struct pin_route_unit *route;
+    bool has_warned; /**< It was logged that the name went to another. */
+};
+
+/** One name below a custom zone, with all routes that claim it: zones/hosts.c. */
+struct pin_host_unit {
+    struct pin_name name;
+    struct pin_zone *zone; /**< The custom zone that encloses it. */
+    struct pin_claim *claims;
+    size_t n_claims;
+    struct pin_names names;
+    struct pin_host_unit *next_dirty;
+    bool is_dirty;
+};
+
 /** One route. */
 struct pin_route_unit {
     char *key; /**< "cluster/kind/namespace/name", owned. */
     uint16_t cluster_id;
+    const char *cluster;             /**< Its name, the settings'. */
     const struct pin_object *object; /**< NULL when it is gone. */
     struct pin_name assigned;
     struct pin_subject **depends_on;
     size_t n_depends_on;
     size_t cap_depends_on;
+    struct pin_host_unit **hosts; /**< Its hostnames below custom zones, each once. */
+    size_t n_hosts;
     struct pin_names names;
     struct pin_route_unit *next_dirty;
     bool is_dirty;
@@ -112,8 +132,10 @@ struct pin_catalog {
     struct pin_map grants;              /**< "cluster/namespace" -> struct pin_grants_unit. */
     struct pin_map routes;              /**< "cluster/kind/namespace/name" -> pin_route_unit. */
     struct pin_map assigned;            /**< Wire name -> struct pin_route_unit. */
+    struct pin_map hosts;               /**< Wire name -> struct pin_host_unit. */
     struct pin_service_unit *dirty_services;
     struct pin_route_unit *dirty_routes;
+    struct pin_host_unit *dirty_hosts;
     struct pin_live live;
     struct pin_zone *zone_cluster_set;
     struct pin_zone *zone_assigned;
@@ -175,6 +197,27 @@ void pin_unit_touch_service(struct pin_catalog *catalog, struct pin_service_unit
 
 /** Marks the routes that depend on a subject. */
 void pin_unit_touch_subject(struct pin_catalog *catalog, const struct pin_subject *subject);
+
+/** Makes the route claim the hostnames it has now, and give up those it had; marks what changes. */
+void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route);
+
+/** Makes the route give up all its hostnames. */
+void pin_host_unclaim(struct pin_catalog *catalog, struct pin_route_unit *route);
+
+/** Marks the route's names at a zone's apex: they show what its assigned name shows. */
+void pin_host_touch_flat(struct pin_catalog *catalog, const struct pin_route_unit *route);
+
+/** Whether the name is its zone's apex, where no alias may stand (RFC 1034, section 3.6.2). */
+bool pin_host_is_flat(const struct pin_host_unit *host);
+
+/** The route that has the name: the oldest, then by cluster, namespace, name, kind. NULL: none. */
+struct pin_route_unit *pin_host_owner(const struct pin_host_unit *host);
+
+/** Frees a hostname that nobody claims and whose names were taken back. */
+void pin_host_release(struct pin_catalog *catalog, struct pin_host_unit *host);
+
+/** Frees all of them. */
+void pin_host_free_all(struct pin_catalog *catalog);
 
 /** Marks a route for compilation. */
 void pin_unit_touch_route(struct pin_catalog *catalog, struct pin_route_unit *route);

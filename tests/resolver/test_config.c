@@ -119,8 +119,12 @@ static struct wrong_case {
     {"a DoT listener is known and not built",
         "listen: [{address: 127.0.0.1:853, tls: {certificate: a, key: b}}]\n",
         "p.yaml:1:40: listen[0].tls: not available in this version\n"},
-    {"custom zones are known and not built", "zones: {custom: [example.com]}\n",
-        "p.yaml:1:17: zones.custom: not available in this version\n"},
+    {"a custom zone is no other zone", "zones: {custom: [a.com, pintle.internal]}\n",
+        "p.yaml: zones.custom: \"pintle.internal\" is a zone already, name each once\n"},
+    {"a custom zone is named once", "zones: {custom: [a.com, A.com.]}\n",
+        "p.yaml: zones.custom: \"a.com\" is a zone already, name each once\n"},
+    {"static zones are known and not built", "zones: {files: [{zone: a.com, file: a.zone}]}\n",
+        "p.yaml:1:16: zones.files: not available in this version\n"},
     {"an etcd source is known and not built",
         "clusters: [{name: c1, context: c1, etcd: {prefix: /p}}]\n",
         "p.yaml:1:42: clusters[0].etcd: not available in this version\n"},
@@ -218,7 +222,7 @@ static void test_values(void **state)
         "  - {name: c1, context: c1, network: a, clients: [10.10.0.0/16], weight: 7}\n"
         "  - {name: lab, directory: lab, network: b, address: endpoints}\n"
         "  - {name: me, inCluster: true}\n"
-        "zones: {assigned: Pintle.Example.}\n"
+        "zones: {assigned: Pintle.Example., custom: [Example.com, b.example]}\n"
         "steering: {ttl: 1m, answers: single, address: gateway}\n"
         "dns: {ns: [ns1.example.com], hostmaster: h.example.com}\n"
         "ready: {grace: 3}\n"
@@ -236,6 +240,8 @@ static void test_values(void **state)
 
     assert_int_equal(pin_config_settings(config, &settings, &why), PIN_OK);
     assert_string_equal(settings.cluster_set, "demo");
+    assert_int_equal(settings.n_zones_custom, 2);
+    assert_string_equal(settings.zones_custom[0], "example.com");
     assert_int_equal(settings.n_networks, 3);
     assert_string_equal(settings.networks[0].name, "default");
     assert_string_equal(settings.networks[1].name, "b");

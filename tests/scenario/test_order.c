@@ -92,6 +92,22 @@ static const struct story stories[] = {
     {{"pods alpha shop/passing ports=http:80 10.1.9.1",
         "delete alpha EndpointSlice shop/passing-v4"}},
     {{"route beta shop/passing Service/passing", "delete beta HTTPRoute shop/passing"}},
+    {{"yaml beta {apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, "
+      "metadata: {namespace: shop, name: mix}, spec: {hostnames: [shop.example, '*.shop.example'], "
+      "rules: [{backendRefs: [{name: web, namespace: far}, {name: both}]}]}}"}},
+    {{"yaml gamma {apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, "
+      "metadata: {namespace: shop, name: mix}, spec: {hostnames: [shop.example, a.shop.example], "
+      "rules: [{backendRefs: [{name: cart}]}]}}",
+        "yaml gamma {apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, "
+        "metadata: {namespace: shop, name: mix, creationTimestamp: '2026-01-01T00:00:00Z'}, spec: "
+        "{hostnames: [b.shop.example, shop.example], rules: [{backendRefs: [{name: cart}]}]}}"}},
+    {{"yaml beta {apiVersion: gateway.networking.k8s.io/v1beta1, kind: ReferenceGrant, "
+      "metadata: {namespace: far, name: all}, spec: {from: [{group: gateway.networking.k8s.io, "
+      "kind: GRPCRoute, namespace: shop}], to: [{group: '', kind: Service}]}}"}},
+    {{"yaml beta {apiVersion: gateway.networking.k8s.io/v1beta1, kind: ReferenceGrant, "
+      "metadata: {namespace: shop, name: gone}, spec: {from: [{group: gateway.networking.k8s.io, "
+      "kind: GRPCRoute, namespace: far}], to: [{group: '', kind: Service}]}}",
+        "delete beta ReferenceGrant shop/gone"}},
 };
 #define N_STORIES N_ELEMS(stories)
 
@@ -133,6 +149,7 @@ static void open_stage(struct pin_stage *stage, const unsigned order[N_CLUSTERS]
         const char *name = cluster_names[order[i]];
         pin_stage_add_cluster(stage, name)->network = strcmp(name, "alpha") == 0 ? 0 : 1;
     }
+    stage->zones_custom[stage->settings.n_zones_custom++] = "shop.example";
     assert_int_equal(pin_stage_open(stage, &why), PIN_OK);
     for (uint16_t i = 0; i < N_CLUSTERS; i++) {
         pin_stage_mark(stage, i, PIN_DELTA_UP, PIN_KIND_SERVICE);
@@ -142,10 +159,11 @@ static void open_stage(struct pin_stage *stage, const unsigned order[N_CLUSTERS]
 
 static void tell_delete(struct pin_stage *stage, uint16_t cluster_id, char **words)
 {
-    enum pin_kind kind = strcmp(words[2], "Service") == 0         ? PIN_KIND_SERVICE
-                         : strcmp(words[2], "EndpointSlice") == 0 ? PIN_KIND_ENDPOINT_SLICE
-                         : strcmp(words[2], "HTTPRoute") == 0     ? PIN_KIND_HTTP_ROUTE
-                                                                  : PIN_KIND_SERVICE_IMPORT;
+    enum pin_kind kind = strcmp(words[2], "Service") == 0          ? PIN_KIND_SERVICE
+                         : strcmp(words[2], "EndpointSlice") == 0  ? PIN_KIND_ENDPOINT_SLICE
+                         : strcmp(words[2], "HTTPRoute") == 0      ? PIN_KIND_HTTP_ROUTE
+                         : strcmp(words[2], "ReferenceGrant") == 0 ? PIN_KIND_REFERENCE_GRANT
+                                                                   : PIN_KIND_SERVICE_IMPORT;
     char *slash = strchr(words[3], '/');
     *slash = '\0';
     pin_stage_delete(stage, cluster_id, kind, words[3], slash + 1);
@@ -302,14 +320,17 @@ static void each_name(const struct pin_stage *stage,
     struct lines *lines)
 {
     const struct pin_catalog *catalog = stage->catalog;
-    const struct pin_map *maps[] = {&catalog->services, &catalog->routes};
+    const struct pin_map *maps[] = {&catalog->services, &catalog->routes, &catalog->hosts};
     for (size_t m = 0; m < N_ELEMS(maps); m++) {
         size_t cursor = 0;
         void *value = NULL;
         while (pin_map_next(maps[m], &cursor, NULL, NULL, &value)) {
             const struct pin_service_unit *service = value;
             const struct pin_route_unit *route = value;
-            const struct pin_names *names = m == 0 ? &service->names : &route->names;
+            const struct pin_host_unit *host = value;
+            const struct pin_names *names = m == 0   ? &service->names
+                                            : m == 1 ? &route->names
+                                                     : &host->names;
             for (size_t at = 0; at < names->bytes;) {
                 size_t bytes = pin_name_wire_bytes(names->wire + at);
                 const struct pin_node *node =
@@ -484,6 +505,8 @@ static void test_all_gone(void **state)
     assert_int_equal(pin_map_count(&stage.catalog->services), 0);
     assert_int_equal(pin_map_count(&stage.catalog->routes), 0);
     assert_int_equal(pin_map_count(&stage.catalog->gateways), 0);
+    assert_int_equal(pin_map_count(&stage.catalog->hosts), 0);
+    assert_int_equal(pin_map_count(&stage.catalog->grants), 0);
     struct pin_catalog_counts counts = pin_catalog_counts(stage.catalog);
     assert_int_equal(counts.n_services, 0);
     assert_int_equal(counts.n_global_services, 0);

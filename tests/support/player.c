@@ -147,6 +147,17 @@ static void set_cluster(struct pin_player *player, const struct command *c)
     }
 }
 
+/* custom ZONE */
+static void set_custom(struct pin_player *player, const struct command *c)
+{
+    struct pin_settings *settings = &player->stage.settings;
+    if (c->n_words != 2 || settings->n_zones_custom == STAGE_LIST_MAX) {
+        pin_player_break(player, c->line, "expected: custom ZONE, a few times");
+        return;
+    }
+    player->stage.zones_custom[settings->n_zones_custom++] = c->words[1];
+}
+
 /* steering [ttl N] [answers MODE] [maxAnswers N] [address MODE] */
 static void set_steering(struct pin_player *player, const struct command *c)
 {
@@ -186,6 +197,8 @@ static bool play_setting(struct pin_player *player, const struct command *c)
         player->stage.settings.default_cluster = cluster_of(player, c, value);
     } else if (strcmp(verb, "clusterSet") == 0) {
         player->stage.settings.cluster_set = value;
+    } else if (strcmp(verb, "custom") == 0) {
+        set_custom(player, c);
     } else if (strcmp(verb, "grace") == 0) {
         player->stage.settings.ready_grace_ms = strtoul(value, NULL, 10) * 1000;
     } else if (strcmp(verb, "start") == 0 && strcmp(value, "unseen") == 0) {

@@ -28,6 +28,7 @@ void pin_stage_init(struct pin_stage *stage)
         .zone_cluster_set = "clusterset.local",
         .zone_assigned = "pintle.internal",
         .zone_cluster = "cluster.local",
+        .zones_custom = stage->zones_custom,
         .ttl_s = 5,
         .negative_ttl_s = 5,
         .max_answers = 16,

@@ -66,12 +66,13 @@ struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_
 /**
  * Makes the name show exactly these RRsets from now on. Adds missing empty non-terminals up to the
  * apex. Takes one reference on every table it points at; the arrays are copied. With n_rrsets 0 the
- * name exists without data. The apex keeps its SOA and NS beside what is given.
+ * name exists without data. The apex keeps its SOA; its NS are to be among what is given.
  */
 enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets);
 
-/** Removes a name that was put; it stays as an empty non-terminal while names exist below it. */
+/** Removes a name that was put; it stays as an empty non-terminal while names exist below it, and
+ * an apex with its SOA and NS. */
 void pin_index_remove(struct pin_index *index, const struct pin_name *name);
 
 /**

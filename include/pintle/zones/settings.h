@@ -48,10 +48,12 @@ struct pin_settings {
     size_t n_clusters;
     uint16_t default_cluster; /**< Whose view unknown askers get, or PIN_CLUSTER_NONE. */
 
-    const char *zone_cluster_set; /**< "clusterset.local" */
-    const char *zone_assigned;    /**< "pintle.internal" */
-    const char *zone_cluster;     /**< "cluster.local" */
-    const char *const *ns;        /**< Names of our name servers; none: ns1 below each zone. */
+    const char *zone_cluster_set;    /**< "clusterset.local" */
+    const char *zone_assigned;       /**< "pintle.internal" */
+    const char *zone_cluster;        /**< "cluster.local" */
+    const char *const *zones_custom; /**< Whose names routes may have as hostnames. */
+    size_t n_zones_custom;
+    const char *const *ns; /**< Names of our name servers; none: ns1 below each zone. */
     size_t n_ns;
     const char *hostmaster; /**< As a name; NULL: hostmaster below each zone. */
 

@@ -115,6 +115,7 @@ struct pin_zone {
     uint32_t negative_ttl_s;
     bool is_synced_from_clusters; /**< Negative answers wait for the first sync. */
     bool is_changed;              /**< Builder only: the serial has to move. */
+    bool is_custom;               /**< Builder only: names in it are hostnames of routes. */
     /**
      * Of the zone that means another one to each asker ("cluster.local"): the zones of the clusters
      * by cluster id, which really hold the names. NULL for all other zones.

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Hostnames of routes below custom zones: who claims them, who has them. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/log.h"
+
+#include "zones/units.h"
+
+bool pin_host_is_flat(const struct pin_host_unit *host)
+{
+    return host->name.bytes == host->zone->apex.bytes;
+}
+
+static void touch(struct pin_catalog *catalog, struct pin_host_unit *host)
+{
+    if (!host->is_dirty) {
+        host->is_dirty = true;
+        host->next_dirty = catalog->dirty_hosts;
+        catalog->dirty_hosts = host;
+    }
+}
+
+void pin_host_touch_flat(struct pin_catalog *catalog, const struct pin_route_unit *route)
+{
+    for (size_t i = 0; i < route->n_hosts; i++) {
+        if (pin_host_is_flat(route->hosts[i])) {
+            touch(catalog, route->hosts[i]);
+        }
+    }
+}
+
+/* --- who has a name --------------------------------------------------------------------------- */
+
+static bool is_before(const struct pin_route_unit *a, const struct pin_route_unit *b)
+{
+    if (a->object->created_s != b->object->created_s) {
+        return a->object->created_s < b->object->created_s;
+    }
+    int order = strcmp(a->cluster, b->cluster);
+    order = order != 0 ? order : strcmp(a->object->namespace_name, b->object->namespace_name);
+    order = order != 0 ? order : strcmp(a->object->name, b->object->name);
+    return order != 0 ? order < 0 : a->object->kind < b->object->kind;
+}
+
+struct pin_route_unit *pin_host_owner(const struct pin_host_unit *host)
+{
+    struct pin_route_unit *owner = NULL;
+    for (size_t i = 0; i < host->n_claims; i++) {
+        if (owner == NULL || is_before(host->claims[i].route, owner)) {
+            owner = host->claims[i].route;
+        }
+    }
+    return owner;
+}
+
+/* --- claims ----------------------------------------------------------------------------------- */
+
+/* Finds or makes the unit of a hostname; NULL when it lies in no custom zone. */
+static struct pin_host_unit *host_of(struct pin_catalog *catalog, const char *text)
+{
+    struct pin_name name;
+    if (pin_name_parse(text, &name) != PIN_OK) {
+        return NULL;
+    }
+    struct pin_zone *zone = pin_index_zone(catalog->live.index, &name);
+    if (zone == NULL || !zone->is_custom) {
+        return NULL;
+    }
+    struct pin_host_unit *host = pin_map_find(&catalog->hosts, name.wire, name.bytes);
+    if (host != NULL) {
+        return host;
+    }
+    host = calloc(1, sizeof(*host));
+    if (host == NULL || !pin_map_put(&catalog->hosts, name.wire, name.bytes, host, NULL)) {
+        free(host);
+        pin_log_error("catalog: out of memory, hostname %s is not served", text);
+        return NULL;
+    }
+    host->name = name;
+    host->zone = zone;
+    return host;
+}
+
+static void free_host(void *value)
+{
+    struct pin_host_unit *host = value;
+    free(host->claims);
+    free(host->names.wire);
+    free(host);
+}
+
+void pin_host_release(struct pin_catalog *catalog, struct pin_host_unit *host)
+{
+    if (host->n_claims == 0 && host->names.bytes == 0 && !host->is_dirty) {
+        (void)pin_map_remove(&catalog->hosts, host->name.wire, host->name.bytes);
+        free_host(host);
+    }
+}
+
+void pin_host_free_all(struct pin_catalog *catalog)
+{
+    pin_map_done(&catalog->hosts, free_host);
+}
+
+/* Position of the route's claim; n_claims when it has none. */
+static size_t claim_position(const struct pin_host_unit *host, const struct pin_route_unit *route)
+{
+    size_t i = 0;
+    while (i < host->n_claims && host->claims[i].route != route) {
+        i++;
+    }
+    return i;
+}
+
+static bool add_claim(struct pin_host_unit *host, struct pin_route_unit *route)
+{
+    if (claim_position(host, route) < host->n_claims) {
+        return true;
+    }
+    struct pin_claim *claims = realloc(host->claims, (host->n_claims + 1) * sizeof(*claims));
+    if (claims == NULL) {
+        return false;
+    }
+    host->claims = claims;
+    claims[host->n_claims++] = (struct pin_claim){.route = route};
+    return true;
+}
+
+static void drop_claim(
+    struct pin_catalog *catalog, struct pin_host_unit *host, const struct pin_route_unit *route)
+{
+    size_t at = claim_position(host, route);
+    if (at < host->n_claims) {
+        host->claims[at] = host->claims[--host->n_claims];
+        touch(catalog, host);
+    }
+}
+
+static bool is_among(struct pin_host_unit *const *hosts, size_t n, const struct pin_host_unit *host)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (hosts[i] == host) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route)
+{
+    const struct pin_route_body *body = &route->object->as.route;
+    struct pin_host_unit **hosts = calloc(body->n_hostnames + 1, sizeof(struct pin_host_unit *));
+    size_t n = 0;
+    for (size_t i = 0; hosts != NULL && i < body->n_hostnames; i++) {
+        struct pin_host_unit *host = host_of(catalog, body->hostnames[i]);
+        if (host != NULL && !is_among(hosts, n, host) && add_claim(host, route)) {
+            hosts[n++] = host;
+        }
+        if (host != NULL) {
+            touch(catalog, host);
+        }
+    }
+    for (size_t i = 0; i < route->n_hosts; i++) {
+        if (!is_among(hosts, n, route->hosts[i])) {
+            drop_claim(catalog, route->hosts[i], route);
+        }
+    }
+    free(route->hosts);
+    route->hosts = hosts;
+    route->n_hosts = n;
+}
+
+void pin_host_unclaim(struct pin_catalog *catalog, struct pin_route_unit *route)
+{
+    for (size_t i = 0; i < route->n_hosts; i++) {
+        drop_claim(catalog, route->hosts[i], route);
+    }
+    route->n_hosts = 0;
+}
