@@ -65,6 +65,13 @@ static void put_flat(
     pin_compile_put(run, &host->name, rrsets, n);
 }
 
+static void warn_other(const char *name, const struct pin_claim *claim, const char *owner)
+{
+    pin_log_warn("compile: hostname %s of %s is not its own: %s claims it too and goes first (the "
+                 "oldest route, then by name)",
+        name, claim->route->key, owner);
+}
+
 /* Tells once of each route that does not get the name. */
 static void warn_others(struct pin_host_unit *host, const struct pin_route_unit *owner)
 {
@@ -73,14 +80,10 @@ static void warn_others(struct pin_host_unit *host, const struct pin_route_unit 
     text[strlen(text) - 1] = '\0'; /* without the trailing dot, as it was written */
     for (size_t i = 0; i < host->n_claims; i++) {
         struct pin_claim *claim = &host->claims[i];
-        if (claim->route == owner) {
-            claim->has_warned = false;
-        } else if (!claim->has_warned) {
-            claim->has_warned = true;
-            pin_log_warn("compile: hostname %s of %s is not its own: %s claims it too and goes "
-                         "first (the oldest route, then by name)",
-                text, claim->route->key, owner->key);
+        if (claim->route != owner && !claim->has_warned) {
+            warn_other(text, claim, owner->key);
         }
+        claim->has_warned = claim->route != owner;
     }
 }
 
