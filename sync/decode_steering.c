@@ -7,6 +7,7 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/name.h"
 
 #include "decoder.h"
 
@@ -14,6 +15,8 @@
 #define TTL_S_MAX   3600
 #define WORDS_MAX   6
 #define ALLOWED_MAX 96
+/* Of a list of clusters. */
+#define LIST_MAX_BYTES 4096
 
 /* A word that an annotation may hold, and what it means. */
 struct word {
@@ -51,7 +54,7 @@ static const char *const affinity_keys[] = {
 
 /* The annotations of one object; absent ones are NULL. */
 struct annotations {
-    const char *address, *answers, *ttl, *weight, *affinity;
+    const char *address, *answers, *ttl, *weight, *affinity, *threshold;
     const char *global[2], *shared[2], *cilium_affinity[2];
 };
 
@@ -144,7 +147,8 @@ static void note_own(const struct pin_decoder *self, const char *key, const char
         return; /* the only way we know */
     }
     pin__decoder_warn_annotation(self, key, value,
-        "address, answers, ttl, weight or affinity, this one is not available in this version");
+        "address, answers, ttl, weight, affinity or affinity-threshold, this one is not available "
+        "in this version");
 }
 
 static void take_own(
@@ -159,6 +163,7 @@ static void take_own(
         {"ttl", &all->ttl},
         {"weight", &all->weight},
         {"affinity", &all->affinity},
+        {"affinity-threshold", &all->threshold},
     };
     for (size_t i = 0; i < N_ELEMS(known); i++) {
         if (strcmp(key + strlen(OWN_PREFIX), known[i].name) == 0) {
@@ -205,19 +210,68 @@ static void read_own(const struct pin_decoder *self, const struct annotations *a
     }
 }
 
+/* "c2,c3" with any blanks: a copy without them. NULL, told, when a part is no cluster's name. */
+static const char *read_list(const struct pin_decoder *self, const char *value)
+{
+    char list[LIST_MAX_BYTES];
+    size_t used = 0;
+    for (const char *at = value; *at != '\0' && used < sizeof(list) - 1; at++) {
+        if (*at != ' ') {
+            list[used++] = *at;
+        }
+    }
+    list[used] = '\0';
+    for (const char *part = list; part != NULL; part = strchr(part, ',')) {
+        part += part != list;
+        char label[PIN_LABEL_MAX_BYTES + 1];
+        size_t bytes = strcspn(part, ",");
+        bool is_short = bytes < sizeof(label);
+        memcpy(label, part, is_short ? bytes : 0);
+        label[is_short ? bytes : 0] = '\0';
+        if (!pin_name_is_rfc1123_label(label) || used == sizeof(list) - 1) {
+            pin__decoder_warn_annotation(self, OWN_PREFIX "affinity", value,
+                "local, remote, none or a list of clusters as in c2,c3");
+            return NULL;
+        }
+    }
+    return pin_object_text(self->object, list, used);
+}
+
+/* "2" endpoints or "50%" of them. */
+static void read_threshold(const struct pin_decoder *self, const char *value)
+{
+    struct pin_steering *to = &self->object->steering;
+    size_t bytes = strlen(value);
+    bool is_share = bytes > 0 && value[bytes - 1] == '%';
+    if (!read_number(value, bytes - is_share, is_share ? 100 : PIN_WEIGHT_MAX, &to->threshold)) {
+        pin__decoder_warn_annotation(self, OWN_PREFIX "affinity-threshold", value,
+            "a number of endpoints as in 2 or a share as in 50%");
+        return;
+    }
+    to->is_threshold_share = is_share;
+}
+
 static void read_affinity(const struct pin_decoder *self, const struct annotations *all)
 {
     const char *own = all->affinity;
+    struct pin_steering *to = &self->object->steering;
     unsigned value = PIN_AFFINITY_UNSET;
-    if (own != NULL && strchr(own, ',') != NULL) {
-        pin__decoder_warn_annotation(self, OWN_PREFIX "affinity", own,
-            "local, remote or none, lists of clusters are not available in this version");
-        own = NULL;
+    if (all->threshold != NULL) {
+        read_threshold(self, all->threshold);
     }
-    if (own == NULL || !read_word(self, OWN_PREFIX "affinity", own, affinity_words, &value)) {
-        (void)read_first_word(self, affinity_keys, all->cilium_affinity, affinity_words, &value);
+    for (size_t i = 0; own != NULL && affinity_words[i].text != NULL; i++) {
+        if (strcasecmp(own, affinity_words[i].text) == 0) {
+            to->affinity = (enum pin_affinity)affinity_words[i].value;
+            return;
+        }
     }
-    self->object->steering.affinity = (enum pin_affinity)value;
+    to->affinity_list = own != NULL ? read_list(self, own) : NULL;
+    if (to->affinity_list != NULL) {
+        to->affinity = PIN_AFFINITY_LIST;
+        return;
+    }
+    (void)read_first_word(self, affinity_keys, all->cilium_affinity, affinity_words, &value);
+    to->affinity = (enum pin_affinity)value;
 }
 
 void pin__decode_steering(struct pin_decoder *self)

@@ -131,7 +131,8 @@ static const char *affinity_text(enum pin_affinity affinity)
     static const char *const texts[] = {[PIN_AFFINITY_UNSET] = NULL,
         [PIN_AFFINITY_NONE] = "none",
         [PIN_AFFINITY_LOCAL] = "local",
-        [PIN_AFFINITY_REMOTE] = "remote"};
+        [PIN_AFFINITY_REMOTE] = "remote",
+        [PIN_AFFINITY_LIST] = "list"};
     return texts[affinity];
 }
 
@@ -148,7 +149,8 @@ static void put_row(const struct explanation *e, const struct pin_backend_row *r
     if (row->cluster_weight != PIN_WEIGHT_UNSET) {
         pin_jsonout_key_uint(e->out, "clusterWeight", row->cluster_weight);
     }
-    pin_jsonout_key_string(e->out, "affinity", affinity_text(row->affinity));
+    pin_jsonout_key_string(e->out, "affinity",
+        row->affinity_list != NULL ? row->affinity_list : affinity_text(row->affinity));
     pin_jsonout_key_uint(e->out, "ready", row->n_ready);
     pin_jsonout_key_uint(e->out, "total", row->n_total);
     pin_jsonout_key_bool(e->out, "used", row->is_used);

@@ -105,6 +105,20 @@ static size_t count_known(
     return n;
 }
 
+static uint32_t count_staying(
+    const struct pin_member *member, const struct pin_contribution *c, enum pin_family_i family_i)
+{
+    uint32_t n = 0;
+    for (size_t s = 0; s < member->n_slices; s++) {
+        const struct pin_slice_body *slice = &member->slices[s]->as.slice;
+        bool counts = slice->family == family_of(family_i) && is_slice_of(member->slices[s], c);
+        for (size_t e = 0; counts && e < slice->n_endpoints; e++) {
+            n += (slice->endpoints[e].flags & PIN_ENDPOINT_TERMINATING) == 0;
+        }
+    }
+    return n;
+}
+
 static bool fill_ready(
     const struct pin_member *member, struct pin_contribution *c, struct pin_arena *arena)
 {
@@ -124,6 +138,7 @@ static bool fill_ready(
         }
         c->ready[f] = ready;
         c->n_ready[f] = sort_unique(ready, n);
+        c->n_staying[f] = count_staying(member, c, f);
         c->n_total += (uint32_t)n_known;
     }
     return true;

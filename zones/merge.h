@@ -42,7 +42,8 @@ struct pin_contribution {
     bool is_backend;            /**< Of a route: pin_steer_narrow(). */
     const uint16_t *only_ports; /**< The Service's ports that the route reaches; NULL = all. */
     size_t n_only_ports;
-    uint32_t n_total; /**< Addresses known, ready or not, both families. */
+    uint32_t n_staying[PIN_FAMILY_MAX]; /**< Addresses known that are not terminating. */
+    uint32_t n_total;                   /**< Addresses known, ready or not, both families. */
 };
 
 /** All of it. Lives in the arena it was made in. */
@@ -64,6 +65,12 @@ struct pin_facts {
 static inline uint32_t pin_contribution_ready(const struct pin_contribution *c)
 {
     return c->n_ready[0] > c->n_ready[1] ? c->n_ready[0] : c->n_ready[1];
+}
+
+/** Endpoints known, ready or not, but for those that are going: what shares are taken of. */
+static inline uint32_t pin_contribution_known(const struct pin_contribution *c)
+{
+    return c->n_staying[0] > c->n_staying[1] ? c->n_staying[0] : c->n_staying[1];
 }
 
 /** Whether `a` goes first in conflicts: it is older, or of equal age and its source's name is

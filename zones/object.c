@@ -143,6 +143,7 @@ void pin_steering_init(struct pin_steering *steering)
         .address = PIN_ADDRESS_UNSET,
         .answers = PIN_ANSWERS_UNSET,
         .affinity = PIN_AFFINITY_UNSET,
+        .threshold = PIN_THRESHOLD_UNSET,
         .ttl_s = PIN_TTL_UNSET,
         .weight = PIN_WEIGHT_UNSET,
     };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zones/prefer.h"
 #include "zones/steer_address.h"
 
 struct pin_viewer pin_viewer_of(const struct pin_settings *settings, uint16_t view_id)
@@ -95,40 +96,6 @@ bool pin_steer_is_visible(
     return why_excluded(facts, c, viewer, own) == NULL;
 }
 
-/* The affinity the viewer's own objects ask for. */
-static enum pin_affinity viewer_affinity(const struct pin_facts *facts, struct pin_viewer viewer)
-{
-    const struct pin_member *member = pin_unit_member(facts->unit, viewer.cluster_id);
-    if (viewer.cluster_id == PIN_CLUSTER_NONE || member == NULL) {
-        return PIN_AFFINITY_UNSET;
-    }
-    const struct pin_object *objects[] = {member->service, member->export_, member->import};
-    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-        if (objects[i] != NULL && objects[i]->steering.affinity != PIN_AFFINITY_UNSET) {
-            return objects[i]->steering.affinity;
-        }
-    }
-    return PIN_AFFINITY_UNSET;
-}
-
-/* Local first or remote first, as long as the preferred side has a ready endpoint (Cilium's rule).
- */
-static const char *why_not_preferred(
-    enum pin_affinity affinity, bool is_own, uint32_t n_own, uint32_t n_remote)
-{
-    if (affinity == PIN_AFFINITY_LOCAL) {
-        if (n_own > 0 && !is_own) {
-            return "affinity local: the asker's own cluster has ready endpoints";
-        }
-    }
-    if (affinity == PIN_AFFINITY_REMOTE) {
-        if (n_remote > 0 && is_own) {
-            return "affinity remote: another cluster has ready endpoints";
-        }
-    }
-    return NULL;
-}
-
 /* --- a service name
  * ------------------------------------------------------------------------------- */
 
@@ -138,9 +105,9 @@ struct backend {
     struct pin_viewer viewer;
     const struct pin_contribution *own;
     uint32_t backend_i;
-    enum pin_affinity affinity;
-    uint32_t n_own;          /* ready endpoints in the viewer's own cluster */
-    uint32_t n_remote;       /* ... and in all others */
+    struct pin_preference preference;
+    struct pin_part *parts;  /* by contribution */
+    uint32_t n_ready;        /* endpoints of all parts that are visible and not drained */
     bool has_cluster_weight; /* some contribution has one: the others count 1 */
     const char *kind;
     uint32_t weight;                     /* of the backendRef */
@@ -161,19 +128,28 @@ static uint32_t cluster_weight(
     return steer->settings->clusters[c->cluster_id].weight;
 }
 
-static void count_sides(const struct pin_steer *steer, struct backend *b)
+/* What affinity has to know of each contribution. False when memory is out. */
+static bool make_parts(const struct pin_steer *steer, struct backend *b)
 {
-    for (size_t i = 0; i < b->facts->n_contributions; i++) {
+    b->parts = pin_arena_alloc(steer->arena, (b->facts->n_contributions + 1) * sizeof(*b->parts));
+    for (size_t i = 0; b->parts != NULL && i < b->facts->n_contributions; i++) {
         const struct pin_contribution *c = &b->facts->contributions[i];
-        if (why_excluded(b->facts, c, b->viewer, b->own) != NULL) {
+        struct pin_part *part = &b->parts[i];
+        *part = (struct pin_part){.cluster_id = c->cluster_id,
+            .is_own = c == b->own,
+            .excluded = why_excluded(b->facts, c, b->viewer, b->own)};
+        if (part->excluded != NULL) {
             continue;
         }
         uint32_t weight = cluster_weight(steer, b, c);
-        uint32_t n_ready = weight != 0 ? pin_contribution_ready(c) : 0; /* 0: drained */
-        b->n_own += c == b->own ? n_ready : 0;
-        b->n_remote += c == b->own ? 0 : n_ready;
         b->has_cluster_weight = b->has_cluster_weight || weight != PIN_WEIGHT_UNSET;
+        if (weight != 0) { /* 0: drained */
+            part->n_ready = pin_contribution_ready(c);
+            part->n_known = pin_contribution_known(c);
+        }
+        b->n_ready += part->n_ready;
     }
+    return b->parts != NULL;
 }
 
 /* Adds the addresses of one contribution as a group, and its line of explanation. */
@@ -188,7 +164,8 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         .cluster_id = c->cluster_id,
         .weight = b->weight,
         .cluster_weight = weight,
-        .affinity = b->affinity,
+        .affinity = b->preference.affinity,
+        .affinity_list = b->preference.list,
         .n_ready = pin_contribution_ready(c),
         .n_total = c->n_total,
         .reason = excluded,
@@ -218,11 +195,6 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
     (void)add_row(steer, plan, &row);
 }
 
-static uint32_t count_eligible_ready(const struct backend *b)
-{
-    return b->n_own + b->n_remote;
-}
-
 /* An import's own addresses stand for all its endpoints (KEP-1645: spec.ips). */
 static bool add_import_ips(
     const struct pin_steer *steer, struct pin_plan *plan, const struct backend *b)
@@ -234,7 +206,7 @@ static bool add_import_ips(
         return false;
     }
     const struct pin_import_body *import = &member->import->as.import;
-    uint32_t n_ready = count_eligible_ready(b);
+    uint32_t n_ready = b->n_ready;
     struct pin_address_want want = {.backend_i = b->backend_i, .weight = n_ready > 0 ? n_ready : 1};
     uint32_t n_added = pin_steer_add_ips(steer, plan, import->ips, import->n_ips,
         &(struct pin_share){.via = PIN_VIA_IMPORT_IP, .cluster_id = b->viewer.cluster_id}, &want);
@@ -263,18 +235,19 @@ static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan
     b->own = b->viewer.cluster_id != PIN_CLUSTER_NONE
                  ? pin_facts_own(b->facts, b->viewer.cluster_id)
                  : NULL;
-    b->affinity = viewer_affinity(b->facts, b->viewer);
-    count_sides(steer, b);
+    if (b->preference.affinity == PIN_AFFINITY_UNSET) {
+        b->preference = pin_preference_find(b->facts, b->viewer);
+    }
+    if (!make_parts(steer, b)) {
+        plan->is_out_of_memory = true;
+        return;
+    }
+    pin_prefer(steer, b->facts->unit, &b->preference, b->parts, b->facts->n_contributions);
     if (add_import_ips(steer, plan, b)) {
         return;
     }
     for (size_t i = 0; i < b->facts->n_contributions; i++) {
-        const struct pin_contribution *c = &b->facts->contributions[i];
-        const char *excluded = why_excluded(b->facts, c, b->viewer, b->own);
-        if (excluded == NULL) {
-            excluded = why_not_preferred(b->affinity, c == b->own, b->n_own, b->n_remote);
-        }
-        add_contribution(steer, plan, b, c, excluded);
+        add_contribution(steer, plan, b, &b->facts->contributions[i], b->parts[i].excluded);
     }
 }
 
@@ -543,6 +516,7 @@ static void plan_backends(const struct pin_steer *steer, struct pin_plan *plan,
         }
         struct backend b = {.viewer = viewer,
             .backend_i = (uint32_t)i,
+            .preference = pin_preference_of(route->object, (uint64_t)(uintptr_t)route),
             .kind = ref->kind_text,
             .weight = ref->weight,
             .ref = ref};

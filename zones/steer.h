@@ -50,6 +50,7 @@ struct pin_backend_row {
     uint32_t weight;     /**< Of the backendRef; PIN_WEIGHT_UNSET at service names. */
     uint32_t cluster_weight;
     enum pin_affinity affinity;
+    const char *affinity_list; /**< For PIN_AFFINITY_LIST. */
     uint32_t n_ready;
     uint32_t n_total;
     bool is_used;

@@ -101,6 +101,7 @@ static void free_service_unit(struct pin_service_unit *unit)
     free(unit->members);
     free(unit->subject.routes);
     free(unit->names.wire);
+    free(unit->left);
     free(unit->key);
     free(unit);
 }

@@ -57,6 +57,8 @@ struct pin_service_unit {
     size_t n_members;
     struct pin_subject subject;
     struct pin_names names;
+    uint64_t *left; /**< Preferred sides below their threshold; prefer.c's. */
+    size_t n_left;
     struct pin_service_unit *next_dirty;
     bool is_dirty;
     bool is_published; /**< Has a name in the clusterset zone. */

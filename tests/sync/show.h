@@ -154,10 +154,14 @@ static inline void show_steering(struct pin_text *out, const struct pin_steering
     static const char *const addresses[] = {
         NULL, "auto", "endpoints", "clusterIP", "loadBalancer", "gateway"};
     static const char *const answers[] = {NULL, "subset", "single", "all"};
-    static const char *const affinities[] = {NULL, "none", "local", "remote"};
+    static const char *const affinities[] = {NULL, "none", "local", "remote", "list"};
     show_text(out, "address", addresses[s->address]);
     show_text(out, "answers", answers[s->answers]);
-    show_text(out, "affinity", affinities[s->affinity]);
+    show_text(
+        out, "affinity", s->affinity_list != NULL ? s->affinity_list : affinities[s->affinity]);
+    if (s->threshold != PIN_THRESHOLD_UNSET) {
+        pin_text_putf(out, " threshold=%u%s", s->threshold, s->is_threshold_share ? "%" : "");
+    }
     if (s->ttl_s != PIN_TTL_UNSET) {
         pin_text_putf(out, " ttl=%u", s->ttl_s);
     }

@@ -67,7 +67,11 @@ enum pin_affinity {
     PIN_AFFINITY_NONE,
     PIN_AFFINITY_LOCAL,
     PIN_AFFINITY_REMOTE,
+    PIN_AFFINITY_LIST, /**< The clusters of pin_steering.affinity_list, in that order. */
 };
+
+/** No threshold was given: one ready endpoint is enough. */
+#define PIN_THRESHOLD_UNSET UINT32_MAX
 
 /** No weight was given. */
 #define PIN_WEIGHT_UNSET UINT32_MAX
@@ -81,6 +85,9 @@ struct pin_steering {
     enum pin_address_mode address; /**< pintle.dev/address */
     enum pin_answers_mode answers; /**< pintle.dev/answers */
     enum pin_affinity affinity;    /**< pintle.dev/affinity, else service.cilium.io/affinity */
+    const char *affinity_list;     /**< "c2,c3" for PIN_AFFINITY_LIST, else NULL. */
+    uint32_t threshold;            /**< pintle.dev/affinity-threshold, or PIN_THRESHOLD_UNSET */
+    bool is_threshold_share;       /**< It is a percentage of the endpoints, not a count. */
     uint32_t ttl_s;                /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
     uint32_t weight;               /**< pintle.dev/weight: that cluster's whole contribution */
     bool is_global;                /**< service.cilium.io/global: "true" */
