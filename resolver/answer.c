@@ -254,6 +254,11 @@ static bool add_wanted(struct answer *a)
     const struct pin_table *table = a->data;
     if (pin_likely(table != NULL)) {
         size_t table_at = add_data(a, table);
+        if (pin_unlikely(table->nodata != 0) && a->response.used_bytes == table_at
+            && !a->response.is_truncated) {
+            a->response.ede = PIN_EDE_NONE; /* this answer holds nobody's data */
+            return false;
+        }
         if (table->n_extras > 0) {
             pin_response_add_extras(&a->response, table, table_at, &a->worker->draws);
         }

@@ -138,8 +138,12 @@ struct pin_config {
 
     uint32_t ttl_s;
     uint32_t max_answers;
-    unsigned answers; /**< enum pin_answers_mode. */
-    unsigned address; /**< enum pin_address_mode. */
+    unsigned answers;        /**< enum pin_answers_mode. */
+    unsigned address;        /**< enum pin_address_mode. */
+    unsigned empty_backend;  /**< 0 renormalise, 1 nodata. */
+    unsigned zero_weight;    /**< 0 never, 1 standby. */
+    unsigned empty_service;  /**< 0 keep, 1 nxdomain. */
+    unsigned headless_empty; /**< 0 nxdomain, 1 nodata. */
 
     uint32_t n_workers; /**< 0: one per processor. */
     uint32_t ready_min_clusters;

@@ -84,6 +84,10 @@ enum pin_err pin_config_settings(
         .max_answers = config->max_answers,
         .answers = (enum pin_answers_mode)config->answers,
         .address = (enum pin_address_mode)config->address,
+        .is_empty_backend_nodata = config->empty_backend == 1,
+        .is_zero_weight_standby = config->zero_weight == 1,
+        .is_empty_service_nxdomain = config->empty_service == 1,
+        .is_headless_empty_nodata = config->headless_empty == 1,
         .ready_min_clusters = config->ready_min_clusters,
         .ready_grace_ms = config->ready_grace_ms};
     for (size_t i = 0; i < config->n_clusters; i++) {

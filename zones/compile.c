@@ -155,13 +155,14 @@ static const struct pin_table *plan_table(
         run->failed = true;
         return NULL;
     }
+    bool is_fixed = n == 1 && plan->nodata_weight == 0;
     struct pin_buf w = pin_buf_init(wire, n * rr_bytes);
     for (size_t i = 0; i < n; i++) {
         put_address(&w, &plan->shares[i].ip, run->ttl_s);
         weights[i] = plan->shares[i].weight;
     }
     struct pin_table_spec spec = {
-        .form = n == 1 ? PIN_TABLE_FIXED : PIN_TABLE_DRAWN,
+        .form = is_fixed ? PIN_TABLE_FIXED : PIN_TABLE_DRAWN,
         .mode = run->answers,
         .is_whole = run->is_whole,
         .n_rr = (uint16_t)n,
@@ -172,7 +173,8 @@ static const struct pin_table *plan_table(
         .weights = weights,
         .clusters = clusters,
         .n_clusters = plan_clusters(plan, clusters),
-        .slots = n == 1 ? NULL : pin_index_slots(run->catalog->live.index),
+        .nodata = plan->nodata_weight,
+        .slots = is_fixed ? NULL : pin_index_slots(run->catalog->live.index),
     };
     return pin_compile_table(
         run, &spec, pin_compile_old(run, name, pin_family_type(plan->family_i)));
@@ -475,6 +477,18 @@ static bool service_name(
            && pin_name_prepend(ret, unit->name, strlen(unit->name)) == PIN_OK;
 }
 
+/* Whether one of the contributions to the name has a ready endpoint. */
+static bool has_ready(const struct pin_facts *facts)
+{
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        const struct pin_contribution *c = &facts->contributions[i];
+        if ((c->is_exported || c->is_global) && pin_contribution_ready(c) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void compile_names(struct pin_compile *run, const struct pin_facts *facts,
     struct pin_service_unit *unit, const struct pin_name *name)
 {
@@ -485,8 +499,12 @@ static void compile_names(struct pin_compile *run, const struct pin_facts *facts
             class->plans[f] = pin_steer_service(&run->steer, facts, class->viewer, f);
         }
     }
-    if (facts->is_headless && !shows_anything(run)) {
+    const struct pin_settings *settings = run->catalog->settings;
+    if (facts->is_headless && !settings->is_headless_empty_nodata && !shows_anything(run)) {
         return; /* no ready endpoint: the name does not exist (KEP-1645) */
+    }
+    if (!facts->is_headless && settings->is_empty_service_nxdomain && !has_ready(facts)) {
+        return;
     }
     size_t n = pin_compile_address_rrsets(run, name, rrsets);
     n += pin_compile_srv(run, facts, name, &rrsets[n]);

@@ -90,8 +90,13 @@ static void put_service(struct pin_compile *run, const struct pin_facts *all,
         run->classes[1].plans[f] = plan;
         n_shares += plan.n_shares;
     }
-    if (facts.is_headless && n_shares == 0) {
+    const struct pin_settings *settings = run->catalog->settings;
+    if (facts.is_headless && n_shares == 0 && !settings->is_headless_empty_nodata) {
         return; /* no ready endpoint: the name does not exist */
+    }
+    if (!facts.is_headless && settings->is_empty_service_nxdomain
+        && pin_contribution_ready(facts.contributions) == 0) {
+        return;
     }
     size_t n = pin_compile_address_rrsets(run, name, rrsets);
     n += pin_compile_srv(run, &facts, name, &rrsets[n]);

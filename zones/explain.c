@@ -162,11 +162,13 @@ static void put_share(const struct explanation *e, const struct pin_plan *plan,
     const struct pin_share *share, uint64_t sum)
 {
     char ip[PIN_IP_TEXT_MAX];
-    double first = (double)share->weight / (double)sum;
+    double all = (double)(sum + plan->nodata_weight);
+    double first = (double)share->weight / all;
     double n_picks = e->table == NULL                    ? 0
                      : e->table->form == PIN_TABLE_FIXED ? e->table->n_rr
                                                          : e->table->n_pick_max;
-    double in_answer = e->table != NULL && n_picks >= e->table->n_rr ? 1 : first * n_picks;
+    double in_answer =
+        e->table != NULL && n_picks >= e->table->n_rr ? (double)sum / all : first * n_picks;
     pin_jsonout_object(e->out);
     pin_jsonout_key_string(e->out, "address", pin_ip_format(&share->ip, ip));
     pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, share->cluster_id));

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "pintle/base/macros.h"
+
 /* 128-bit arithmetic: what ISO C has no name for. */
 __extension__ typedef unsigned __int128 pin_u128;
 
@@ -100,6 +102,13 @@ static bool is_picked(const uint16_t *rr_i, uint16_t n, uint16_t wanted)
 static uint16_t order_all(
     const struct pin_table *table, uint64_t turn, uint16_t n_pick, uint16_t *ret_rr_i)
 {
+    if (table->nodata != 0) {
+        uint64_t point = scale(turn, table->total + table->nodata);
+        if (point >= table->total) {
+            return 0;
+        }
+        turn = mix(turn); /* what is left of the turn is not uniform any more */
+    }
     uint16_t n = 0;
     for (unsigned tries = 0; n < n_pick && tries < 8u * n_pick; tries++) {
         uint16_t rr_i = find_rr(table, scale(turn, table->total), 0);
@@ -124,6 +133,10 @@ uint16_t pin_select_draw(const struct pin_table *table, struct pin_draws *draws,
     if (table->mode == PIN_ANSWERS_ALL) {
         return order_all(table, turn, n_pick, ret_rr_i);
     }
-    pin_select_at(table, scale(turn, n_pick * table->total), n_pick, ret_rr_i);
+    uint64_t position = scale(turn, n_pick * (table->total + table->nodata));
+    if (pin_unlikely(position >= n_pick * table->total)) {
+        return 0;
+    }
+    pin_select_at(table, position, n_pick, ret_rr_i);
     return n_pick;
 }

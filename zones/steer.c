@@ -108,6 +108,8 @@ struct backend {
     struct pin_preference preference;
     struct pin_part *parts;  /* by contribution */
     uint32_t n_ready;        /* endpoints of all parts that are visible and not drained */
+    bool has_weightless;     /* a part that is visible has weight 0 */
+    bool is_standby;         /* no part with a weight is left: those of weight 0 count */
     bool has_cluster_weight; /* some contribution has one: the others count 1 */
     const char *kind;
     uint32_t weight;                     /* of the backendRef */
@@ -143,7 +145,8 @@ static bool make_parts(const struct pin_steer *steer, struct backend *b)
         }
         uint32_t weight = cluster_weight(steer, b, c);
         b->has_cluster_weight = b->has_cluster_weight || weight != PIN_WEIGHT_UNSET;
-        if (weight != 0) { /* 0: drained */
+        b->has_weightless = b->has_weightless || weight == 0;
+        if ((weight != 0) != b->is_standby) { /* 0: drained */
             part->n_ready = pin_contribution_ready(c);
             part->n_known = pin_contribution_known(c);
         }
@@ -170,21 +173,29 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         .n_total = c->n_total,
         .reason = excluded,
     };
-    if (row.reason == NULL && weight == 0) {
+    bool is_standby = weight == 0 && b->is_standby;
+    if (row.reason == NULL && weight == 0 && !is_standby) {
         row.reason = "cluster weight 0";
+    }
+    if (row.reason == NULL && weight != 0 && b->is_standby) {
+        row.reason = "no ready endpoint";
     }
     if (row.reason == NULL && row.n_ready == 0) {
         row.reason = "no ready endpoint";
     }
     if (row.reason == NULL) {
+        plan->has_ready = true;
         struct pin_address_want want = {
             .backend_i = b->backend_i,
-            .weight = !b->has_cluster_weight       ? 0
-                      : weight == PIN_WEIGHT_UNSET ? 1
-                                                   : weight,
+            .weight = !b->has_cluster_weight                     ? 0
+                      : weight == PIN_WEIGHT_UNSET || is_standby ? 1
+                                                                 : weight,
         };
         row.reason = pin_steer_addresses(steer, plan, c, b->viewer, &want);
         row.is_used = want.is_used;
+        if ((is_standby || b->weight == 0) && want.is_used) {
+            row.reason = "weight 0, in standby: nothing with a weight has a ready endpoint";
+        }
     }
     if (row.is_used) {
         note_shown(steer, plan, c);
@@ -213,6 +224,7 @@ static bool add_import_ips(
     if (b->ref != NULL) {
         pin_steer_add_import_ports(steer, plan, import, b->ref->port);
     }
+    plan->has_ready = plan->has_ready || n_ready > 0 || n_added > 0;
     (void)add_row(steer, plan,
         &(struct pin_backend_row){
             .kind = "ServiceImport",
@@ -240,6 +252,13 @@ static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan
     }
     if (!make_parts(steer, b)) {
         plan->is_out_of_memory = true;
+        return;
+    }
+    if (b->n_ready == 0 && b->has_weightless && steer->settings->is_zero_weight_standby) {
+        b->is_standby = true;
+        plan->is_out_of_memory = plan->is_out_of_memory || !make_parts(steer, b);
+    }
+    if (b->parts == NULL) {
         return;
     }
     pin_prefer(steer, b->facts->unit, &b->preference, b->parts, b->facts->n_contributions);
@@ -504,14 +523,13 @@ static void plan_gateways(
     }
 }
 
-static void plan_backends(const struct pin_steer *steer, struct pin_plan *plan,
-    struct pin_route_unit *route, const struct pin_route_rule *rule, struct pin_viewer viewer)
+static void plan_weighted(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_route_rule *rule, struct pin_viewer viewer,
+    bool is_zero)
 {
-    plan->rule = "weights of the first rule without path, header or method match";
     for (size_t i = 0; i < rule->n_backends; i++) {
         const struct pin_backend_ref *ref = &rule->backends[i];
-        if (ref->weight == 0) {
-            add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "weight 0");
+        if ((ref->weight == 0) != is_zero) {
             continue;
         }
         struct backend b = {.viewer = viewer,
@@ -521,6 +539,59 @@ static void plan_backends(const struct pin_steer *steer, struct pin_plan *plan,
             .weight = ref->weight,
             .ref = ref};
         plan_ref(steer, plan, route, ref, &b);
+    }
+}
+
+/* Backends of weight 0: never, or in standby when no other has a ready endpoint. */
+static void plan_weightless(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_route_rule *rule, struct pin_viewer viewer)
+{
+    if (steer->settings->is_zero_weight_standby && !plan->has_ready) {
+        plan_weighted(steer, plan, route, rule, viewer, true);
+        return;
+    }
+    for (size_t i = 0; i < rule->n_backends; i++) {
+        if (rule->backends[i].weight == 0) {
+            add_missing(steer, plan, &rule->backends[i], PIN_CLUSTER_NONE, "weight 0");
+        }
+    }
+}
+
+static bool has_group(const struct pin_plan *plan, size_t backend_i)
+{
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        if (plan->groups[i].backend_i == backend_i) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The shares of backends that give no address go to nobody. */
+static void plan_nodata(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_route_rule *rule)
+{
+    if (!steer->settings->is_empty_backend_nodata || plan->n_shares == 0) {
+        return;
+    }
+    for (size_t i = 0; i < rule->n_backends; i++) {
+        if (rule->backends[i].weight != 0 && !has_group(plan, i)) {
+            pin_steer_add_empty(steer, plan, (uint32_t)i);
+            add_missing(steer, plan, &rule->backends[i], PIN_CLUSTER_NONE,
+                "no address: its share of the questions gets NODATA");
+        }
+    }
+}
+
+static void plan_backends(const struct pin_steer *steer, struct pin_plan *plan,
+    struct pin_route_unit *route, const struct pin_route_rule *rule, struct pin_viewer viewer)
+{
+    plan->rule = "weights of the first rule without path, header or method match";
+    plan_weighted(steer, plan, route, rule, viewer, false);
+    bool is_standby = plan->n_shares == 0;
+    plan_weightless(steer, plan, route, rule, viewer);
+    if (!is_standby) {
+        plan_nodata(steer, plan, rule);
     }
 }
 
@@ -541,7 +612,8 @@ struct pin_plan pin_steer_route(const struct pin_steer *steer, struct pin_route_
         return plan;
     }
     for (size_t i = 0; i < rule->n_backends; i++) {
-        weights[i] = rule->backends[i].weight;
+        uint32_t weight = rule->backends[i].weight;
+        weights[i] = weight != 0 ? weight : 1; /* 0 is planned in standby only */
     }
     plan_backends(steer, &plan, route, rule, viewer);
     pin_steer_finish(&plan, weights);

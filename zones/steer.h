@@ -70,9 +70,12 @@ struct pin_plan {
     size_t n_rows;
     const struct pin_port **ports; /**< Routes only: what SRV may show, each once. */
     size_t n_ports;
-    const char *rule; /**< Which rule made it, for people. */
+    uint64_t
+        nodata_weight; /**< Beside the shares' weights: so much of the questions gets NODATA. */
+    const char *rule;  /**< Which rule made it, for people. */
     bool has_port_mismatch;
     bool is_l7;
+    bool has_ready; /**< Some backend with a weight has a ready endpoint, of whatever family. */
     bool is_out_of_memory;
 
     size_t cap_shares; /**< The rest is steer.c's. */

@@ -55,6 +55,14 @@ static void add_share(
     plan->groups[plan->n_groups - 1].n_items++;
 }
 
+void pin_steer_add_empty(const struct pin_steer *steer, struct pin_plan *plan, uint32_t backend_i)
+{
+    if (add_group(steer, plan, backend_i, 1)) {
+        plan->groups[plan->n_groups - 1].n_items = 1;
+        plan->groups[plan->n_groups - 1].is_empty = true;
+    }
+}
+
 static uint8_t family(const struct pin_plan *plan)
 {
     return plan->family_i == PIN_FAMILY_V4 ? 4 : 6;
@@ -352,5 +360,8 @@ void pin_steer_finish(struct pin_plan *plan, const uint32_t *backend_weights)
         }
     }
     plan->n_shares = n_kept;
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        plan->nodata_weight += plan->groups[i].is_empty ? plan->groups[i].item_weight : 0;
+    }
     qsort(plan->shares, n_kept, sizeof(*plan->shares), compare_place);
 }

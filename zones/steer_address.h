@@ -37,5 +37,8 @@ enum pin_address_mode pin_steer_mode(
 void *pin_steer_grow(
     const struct pin_steer *steer, void *items, size_t n, size_t *cap, size_t item_bytes);
 
+/** Adds a backend's share that gets no address: its part of the questions gets NODATA. */
+void pin_steer_add_empty(const struct pin_steer *steer, struct pin_plan *plan, uint32_t backend_i);
+
 /** Turns groups into weights, sorts the shares and folds addresses that stand twice. */
 void pin_steer_finish(struct pin_plan *plan, const uint32_t *backend_weights);

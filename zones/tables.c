@@ -76,7 +76,9 @@ static void fill(struct pin_table *table, const struct layout *layout,
 struct pin_table *pin_table_new(const struct pin_table_spec *spec)
 {
     bool has_cumulative =
-        spec->form == PIN_TABLE_DRAWN && !are_equal_weights(spec->weights, spec->n_rr);
+        spec->form == PIN_TABLE_DRAWN
+        && (!are_equal_weights(spec->weights, spec->n_rr)
+            || (spec->nodata != 0 && spec->weights[0] != 1)); /* they share a unit */
     struct layout layout = lay_out(
         spec->n_extras, has_cumulative ? spec->n_rr : 0, spec->n_clusters, spec->wire_bytes);
     struct pin_table *table = malloc(layout.bytes);
@@ -94,6 +96,7 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
         .n_extras = spec->n_extras,
         .wire_bytes = spec->wire_bytes,
         .n_refs = 1,
+        .nodata = spec->nodata,
         .slots = spec->slots,
     };
     if (spec->slots != NULL) {
@@ -119,7 +122,7 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
     if (a->form != b->form || a->mode != b->mode || a->is_whole != b->is_whole || a->n_rr != b->n_rr
         || a->n_pick_max != b->n_pick_max || a->rr_bytes != b->rr_bytes
         || a->n_clusters != b->n_clusters || a->n_extras != b->n_extras
-        || a->wire_bytes != b->wire_bytes || a->total != b->total
+        || a->wire_bytes != b->wire_bytes || a->total != b->total || a->nodata != b->nodata
         || (a->cumulative == NULL) != (b->cumulative == NULL)) {
         return false;
     }

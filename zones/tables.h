@@ -30,6 +30,7 @@ struct pin_table_spec {
     const uint8_t *wire;
     uint32_t wire_bytes;
     const uint64_t *weights; /**< DRAWN: n_rr weights of 1 or more, sum below 2^48. */
+    uint64_t nodata;         /**< DRAWN: beside the weights, what gets no RR. */
     const uint16_t *clusters;
     uint16_t n_clusters;
     const struct pin_extra *extras; /**< Their tables get a reference each. */

@@ -3,6 +3,7 @@
 
 /** @file Weights: nested shares (backend, cluster, address) turned into plain integers, exactly. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct pin_weight_group {
     uint32_t n_items;   /**< Addresses, 1 or more. */
     uint64_t weight; /**< Its part of the backend, beside the backend's other groups; 1 or more. */
     uint64_t item_weight; /**< Result: the weight of each of its addresses; 1 or more. */
+    bool is_empty;        /**< Nobody's: a share of the questions that gets no address. */
 };
 
 /**

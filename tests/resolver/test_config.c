@@ -130,8 +130,12 @@ static struct wrong_case {
         "p.yaml:1:42: clusters[0].etcd: not available in this version\n"},
     {"a stale policy other than keep is not built", "stale: {policy: drop, after: 24h}\n",
         "p.yaml:1:17: stale.policy: not available in this version\n"},
-    {"steering that is not built is refused", "steering: {emptyBackend: nodata}\n",
-        "p.yaml:1:26: steering.emptyBackend: not available in this version\n"},
+    {"steering that is not built is refused", "steering: {allDown: none}\n",
+        "p.yaml:1:21: steering.allDown: not available in this version\n"},
+    {"compatibility that is not built is refused", "compat: {lighthouse: true}\n",
+        "p.yaml:1:22: compat.lighthouse: not available in this version\n"},
+    {"a compatibility word lists the allowed ones", "compat: {zeroWeight: always}\n",
+        "p.yaml:1:22: compat.zeroWeight: \"always\" is not one of never|standby\n"},
     {"a state directory is known and not built", "stateDir: ./state\n",
         "p.yaml:1:11: stateDir: not available in this version\n"},
     {"a key inside a group that is not built is still checked", "cache: {siez: 64Mi}\n",
@@ -165,6 +169,9 @@ static struct right_case {
                     "compat: {lighthouse: false, ptr: true, metrics: []}\nzones: {custom: []}\n"
                     "steering: {emptyBackend: renormalise, allDown: all}\nstateDir: null\n"
                     "cache: {size: 64Mi, prefetch: true}\ngeo: {database: \"\", map: []}\n"},
+    {"what empty and weightless backends do can be said", ONE_CLUSTER
+        "steering: {emptyBackend: nodata}\n"
+        "compat: {zeroWeight: standby, emptyService: nxdomain, headlessEmpty: nodata}\n"},
     {"a network that no entry describes is fine",
         "clusters: [{name: c1, context: c1, network: nowhere}]\n"},
     {"a key without a value counts as not written", ONE_CLUSTER "listen:\nworkers:\n"},

@@ -179,6 +179,35 @@ static void set_steering(struct pin_player *player, const struct command *c)
     }
 }
 
+/* compat [emptyService W] [headlessEmpty W] [zeroWeight W] [emptyBackend W] */
+static void set_compat(struct pin_player *player, const struct command *c)
+{
+    struct pin_settings *settings = &player->stage.settings;
+    struct {
+        const char *key;
+        const char *word;
+        bool *field;
+    } switches[] = {
+        {"emptyService", "nxdomain", &settings->is_empty_service_nxdomain},
+        {"headlessEmpty", "nodata", &settings->is_headless_empty_nodata},
+        {"zeroWeight", "standby", &settings->is_zero_weight_standby},
+        {"emptyBackend", "nodata", &settings->is_empty_backend_nodata},
+    };
+    for (size_t i = 1; i + 1 < c->n_words; i += 2) {
+        bool is_known = false;
+        for (size_t s = 0; s < N_ELEMS(switches); s++) {
+            if (strcmp(c->words[i], switches[s].key) == 0
+                && strcmp(c->words[i + 1], switches[s].word) == 0) {
+                *switches[s].field = true;
+                is_known = true;
+            }
+        }
+        if (!is_known) {
+            pin_player_break(player, c->line, "cannot use \"%s %s\"", c->words[i], c->words[i + 1]);
+        }
+    }
+}
+
 /* Plays a line that may only stand before the first event; false when it is none. */
 static bool play_setting(struct pin_player *player, const struct command *c)
 {
@@ -193,6 +222,8 @@ static bool play_setting(struct pin_player *player, const struct command *c)
         set_cluster(player, c);
     } else if (strcmp(verb, "steering") == 0) {
         set_steering(player, c);
+    } else if (strcmp(verb, "compat") == 0) {
+        set_compat(player, c);
     } else if (strcmp(verb, "defaultCluster") == 0) {
         player->stage.settings.default_cluster = cluster_of(player, c, value);
     } else if (strcmp(verb, "clusterSet") == 0) {

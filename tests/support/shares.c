@@ -19,6 +19,7 @@ struct group {
     uint64_t count;
     uint64_t count_of_first; /* all addresses of a group share alike */
     uint64_t count_of_last;
+    bool is_nodata;
     char word[128];
 };
 
@@ -53,15 +54,25 @@ bool pin_shares_want(struct pin_shares *shares, const char *word)
     group->high = *end == '/'   ? strtoull(end + 1, NULL, 10)
                   : *end == '.' ? strtoull(end + 2, NULL, 10)
                                 : 0;
+    group->is_nodata = strcmp(group->word, "nodata") == 0;
+    if (group->is_nodata) {
+        return end != equals + 1;
+    }
     return end != equals + 1 && pin_addresses_add_word(&group->set, group->word);
 }
 
 void pin_shares_count(struct pin_shares *shares, const struct pin_ip *ip)
 {
     shares->n_answers++;
+    for (size_t i = 0; ip == NULL && i < shares->n_groups; i++) {
+        if (shares->groups[i].is_nodata) {
+            shares->groups[i].count++;
+            return;
+        }
+    }
     for (size_t i = 0; ip != NULL && i < shares->n_groups; i++) {
         struct group *group = &shares->groups[i];
-        if (pin_addresses_has(&group->set, ip)) {
+        if (!group->is_nodata && pin_addresses_has(&group->set, ip)) {
             group->count++;
             group->count_of_first += pin_ip_equal(ip, &group->set.ip[0]);
             group->count_of_last += pin_ip_equal(ip, &group->set.ip[group->set.n - 1]);
@@ -94,10 +105,15 @@ bool pin_shares_count_round(struct pin_shares *shares, const struct pin_table *t
     /* A weighted order begins as a single draw does. */
     uint16_t n_pick = table->mode == PIN_ANSWERS_ALL && !all ? 1 : table->n_pick_max;
     uint16_t *picked = calloc(n_pick, sizeof(*picked));
-    bool is_short = picked != NULL && n_pick * table->total <= POSITIONS_MAX;
+    uint64_t circle = n_pick * (table->total + table->nodata);
+    bool is_short = picked != NULL && circle <= POSITIONS_MAX;
     uint16_t n_counted = all ? n_pick : 1;
-    uint64_t n_positions = is_short ? n_pick * table->total : 0;
+    uint64_t n_positions = is_short ? circle : 0;
     for (uint64_t position = 0; position < n_positions; position++) {
+        if (position >= n_pick * table->total) {
+            pin_shares_count(shares, NULL);
+            continue;
+        }
         pin_select_at(table, position, n_pick, picked);
         for (uint16_t i = 0; i < n_counted; i++) {
             struct pin_ip ip = address_at(table, picked[i]);
@@ -131,9 +147,11 @@ bool pin_shares_are_met(const struct pin_shares *shares, struct pin_text *ret_go
     for (size_t i = 0; i < shares->n_groups; i++) {
         const struct group *group = &shares->groups[i];
         uint64_t of = group->high != 0 ? group->high : wanted_sum;
-        is_met = is_met && group->count * of == group->low * shares->n_answers
-                 && group->count_of_first * group->set.n == group->count
-                 && group->count_of_last * group->set.n == group->count;
+        is_met = is_met && group->count * of == group->low * shares->n_answers;
+        if (!group->is_nodata) {
+            is_met = is_met && group->count_of_first * group->set.n == group->count
+                     && group->count_of_last * group->set.n == group->count;
+        }
     }
     put_counts(shares, ret_got);
     return is_met;

@@ -62,6 +62,10 @@ struct pin_settings {
     uint32_t max_answers;    /**< Of subset and all, 1 to 64; 16. */
     enum pin_answers_mode answers;
     enum pin_address_mode address;
+    bool is_empty_backend_nodata;   /**< emptyBackend: nodata, else renormalise */
+    bool is_zero_weight_standby;    /**< compat.zeroWeight: standby, else never */
+    bool is_empty_service_nxdomain; /**< compat.emptyService: nxdomain, else keep */
+    bool is_headless_empty_nodata;  /**< compat.headlessEmpty: nodata, else nxdomain */
 
     uint32_t ready_min_clusters; /**< ready.minClusters */
     uint64_t ready_grace_ms;     /**< ready.grace */

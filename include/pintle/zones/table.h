@@ -74,8 +74,9 @@ struct pin_table {
     uint16_t n_clusters; /**< Clusters whose data this is; for EDE 3. */
     uint16_t n_extras;
     uint32_t wire_bytes;
-    uint32_t slot;              /**< DRAWN: which counter of pin_draws belongs to it. */
-    uint64_t total;             /**< DRAWN: sum S of the weights, below 2^48. */
+    uint32_t slot;   /**< DRAWN: which counter of pin_draws belongs to it. */
+    uint64_t total;  /**< DRAWN: sum S of the weights, below 2^48. */
+    uint64_t nodata; /**< DRAWN: beside total, so much of the questions gets no RR; 0 for most. */
     const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
     const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner. */
     const uint16_t *clusters;   /**< n_clusters cluster ids, ascending. */
