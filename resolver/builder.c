@@ -108,14 +108,18 @@ static bool run_calls(struct pin_builder *builder)
 /* How long the next round may be waited for: until something is due without a delta. */
 static int64_t wait_ms(struct pin_builder *builder, uint64_t now_ms)
 {
-    if (builder->grace_ends_ms == 0) {
-        return -1;
-    }
-    if (now_ms >= builder->grace_ends_ms) {
+    uint64_t next_ms = pin_catalog_next_ms(builder->catalog);
+    if (builder->grace_ends_ms != 0 && now_ms >= builder->grace_ends_ms) {
         builder->grace_ends_ms = 0;
         return 0; /* the last round may have begun before it ended: one more looks for sure */
     }
-    return (int64_t)(builder->grace_ends_ms - now_ms);
+    if (builder->grace_ends_ms != 0 && builder->grace_ends_ms < next_ms) {
+        next_ms = builder->grace_ends_ms;
+    }
+    if (next_ms == UINT64_MAX) {
+        return -1;
+    }
+    return next_ms > now_ms ? (int64_t)(next_ms - now_ms) : 0;
 }
 
 static void publish(struct pin_builder *builder)

@@ -108,6 +108,8 @@ struct pin_config_cluster {
     bool has_clients;              /**< Said here, so cluster.yaml's do not count. */
     uint32_t weight;               /**< Or PIN_WEIGHT_UNSET. */
     unsigned address;              /**< enum pin_address_mode. */
+    unsigned stale;                /**< enum pin_stale. */
+    uint64_t stale_after_ms;       /**< 0: not said. */
     enum pin_config_source source; /**< Follows from the keys above. */
 };
 
@@ -144,6 +146,9 @@ struct pin_config {
     unsigned zero_weight;    /**< 0 never, 1 standby. */
     unsigned empty_service;  /**< 0 keep, 1 nxdomain. */
     unsigned headless_empty; /**< 0 nxdomain, 1 nodata. */
+
+    unsigned stale;          /**< enum pin_stale. */
+    uint64_t stale_after_ms; /**< When drop takes effect. */
 
     uint32_t n_workers; /**< 0: one per processor. */
     uint32_t ready_min_clusters;

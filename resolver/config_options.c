@@ -63,9 +63,40 @@ static const struct pin_option network_options[] = {
     {.key = NULL},
 };
 
+#define STALE_WORDS        "keep|drop"
+#define STALE_AFTER_MAX_MS (UINT64_C(365) * 24 * 3600 * 1000)
+
 static const struct pin_option stale_options[] = {
-    LATER("policy", "keep", "What happens with answers of a cluster that is out of reach."),
-    LATER("after", "24h", "When drop and probe take effect."),
+    {.key = "policy",
+        .kind = PIN_OPTION_WORD,
+        .offset = IN_CONFIG(stale),
+        .words = STALE_WORDS,
+        .min = PIN_STALE_KEEP,
+        .fallback = "keep",
+        .doc = "What happens with answers of a cluster that is out of reach."},
+    {.key = "after",
+        .kind = PIN_OPTION_MS,
+        .offset = IN_CONFIG(stale_after_ms),
+        .min = 1000,
+        .max = STALE_AFTER_MAX_MS,
+        .fallback = "24h",
+        .doc = "When drop takes effect."},
+    {.key = NULL},
+};
+
+static const struct pin_option cluster_stale_options[] = {
+    {.key = "policy",
+        .kind = PIN_OPTION_WORD,
+        .offset = IN_CLUSTER(stale),
+        .words = STALE_WORDS,
+        .min = PIN_STALE_KEEP,
+        .doc = "What happens with its answers; as `stale.policy` says when not said."},
+    {.key = "after",
+        .kind = PIN_OPTION_MS,
+        .offset = IN_CLUSTER(stale_after_ms),
+        .min = 1000,
+        .max = STALE_AFTER_MAX_MS,
+        .doc = "When drop takes effect; as `stale.after` says when not said."},
     {.key = NULL},
 };
 
@@ -114,9 +145,8 @@ static const struct pin_option cluster_options[] = {
         .min = PIN_ADDRESS_AUTO,
         .doc = "Which address answers show for it."},
     {.key = "stale",
-        .kind = PIN_OPTION_LATER_MAP,
-        .fallback = "keep",
-        .children = stale_options,
+        .kind = PIN_OPTION_MAP,
+        .children = cluster_stale_options,
         .doc = "What happens with its answers while it is out of reach."},
     {.key = NULL},
 };
@@ -350,7 +380,7 @@ const struct pin_option pin_options[] = {
         .children = cache_options,
         .doc = "Cache of forwarded answers."},
     {.key = "stale",
-        .kind = PIN_OPTION_LATER_MAP,
+        .kind = PIN_OPTION_MAP,
         .children = stale_options,
         .doc = "Answers of clusters that are out of reach."},
     {.key = "policy",

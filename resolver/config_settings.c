@@ -47,7 +47,9 @@ static void make_clusters(const struct pin_config *config, struct pin_network *n
             .clients = from->clients,
             .n_clients = from->n_clients,
             .weight = from->weight,
-            .address = (enum pin_address_mode)from->address};
+            .address = (enum pin_address_mode)from->address,
+            .stale = (enum pin_stale)from->stale,
+            .stale_after_ms = from->stale_after_ms};
     }
 }
 
@@ -84,6 +86,8 @@ enum pin_err pin_config_settings(
         .max_answers = config->max_answers,
         .answers = (enum pin_answers_mode)config->answers,
         .address = (enum pin_address_mode)config->address,
+        .stale = (enum pin_stale)config->stale,
+        .stale_after_ms = config->stale_after_ms,
         .is_empty_backend_nodata = config->empty_backend == 1,
         .is_zero_weight_standby = config->zero_weight == 1,
         .is_empty_service_nxdomain = config->empty_service == 1,

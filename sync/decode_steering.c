@@ -41,6 +41,10 @@ static const struct word affinity_words[WORDS_MAX] = {
     {"remote", PIN_AFFINITY_REMOTE},
     {"none", PIN_AFFINITY_NONE},
 };
+static const struct word stale_words[WORDS_MAX] = {
+    {"keep", PIN_STALE_KEEP},
+    {"drop", PIN_STALE_DROP},
+};
 static const struct word bool_words[WORDS_MAX] = {
     {"false", false},
     {"true", true},
@@ -55,6 +59,7 @@ static const char *const affinity_keys[] = {
 /* The annotations of one object; absent ones are NULL. */
 struct annotations {
     const char *address, *answers, *ttl, *weight, *affinity, *threshold;
+    const char *stale, *stale_after;
     const char *global[2], *shared[2], *cilium_affinity[2];
 };
 
@@ -143,11 +148,9 @@ static void note_own(const struct pin_decoder *self, const char *key, const char
             return;
         }
     }
-    if (strcmp(key, OWN_PREFIX "stale") == 0 && strcmp(value, "keep") == 0) {
-        return; /* the only way we know */
-    }
     pin__decoder_warn_annotation(self, key, value,
-        "address, answers, ttl, weight, affinity or affinity-threshold, this one is not available "
+        "address, answers, ttl, weight, affinity, affinity-threshold, stale or stale-after, this "
+        "one is not available "
         "in this version");
 }
 
@@ -164,6 +167,8 @@ static void take_own(
         {"weight", &all->weight},
         {"affinity", &all->affinity},
         {"affinity-threshold", &all->threshold},
+        {"stale", &all->stale},
+        {"stale-after", &all->stale_after},
     };
     for (size_t i = 0; i < N_ELEMS(known); i++) {
         if (strcmp(key + strlen(OWN_PREFIX), known[i].name) == 0) {
@@ -184,6 +189,27 @@ static void take_cilium(const char *key, const char *value, struct annotations *
         } else if (strcmp(key, affinity_keys[i]) == 0) {
             all->cilium_affinity[i] = value;
         }
+    }
+}
+
+/* What happens when the object's cluster is out of reach. */
+static void read_stale(const struct pin_decoder *self, const struct annotations *all)
+{
+    struct pin_steering *to = &self->object->steering;
+    unsigned value = 0;
+    uint64_t ms = 0;
+    if (all->stale != NULL
+        && read_word(self, OWN_PREFIX "stale", all->stale, stale_words, &value)) {
+        to->stale = (enum pin_stale)value;
+    }
+    if (all->stale_after == NULL) {
+        return;
+    }
+    if (pin_duration_parse(all->stale_after, &ms) && ms >= 1000) {
+        to->stale_after_ms = ms;
+    } else {
+        pin__decoder_warn_annotation(self, OWN_PREFIX "stale-after", all->stale_after,
+            "1 second or more: seconds, or a number with s, m or h");
     }
 }
 
@@ -298,5 +324,6 @@ void pin__decode_steering(struct pin_decoder *self)
     self->object->steering.is_global = is_global != 0;
     self->object->steering.is_unshared = is_shared == 0;
     read_own(self, &all);
+    read_stale(self, &all);
     read_affinity(self, &all);
 }

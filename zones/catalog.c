@@ -13,6 +13,7 @@
 
 #include "zones/compile.h"
 #include "zones/scene.h"
+#include "zones/stale.h"
 #include "zones/units.h"
 
 #define SCRATCH_MAX_BYTES ((size_t)1 << 30)
@@ -170,6 +171,7 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
         return pin_why_set(why, PIN_ENOMEM, "catalog");
     }
     catalog->settings = settings;
+    catalog->next_stale_ms = UINT64_MAX;
     catalog->clusters = calloc(settings->n_clusters + 1, sizeof(*catalog->clusters));
     catalog->zone_of_cluster = calloc(settings->n_clusters + 1, sizeof(*catalog->zone_of_cluster));
     catalog->scratch = pin_arena_new("compile", SCRATCH_MAX_BYTES);
@@ -248,6 +250,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
         return;
     }
     object->list_round = cluster->list_round[object->kind];
+    catalog->is_stale_dirty = catalog->is_stale_dirty || cluster->is_out;
     pin_unit_attach(catalog, cluster_id, object, old);
     if (old != NULL && object->kind == PIN_KIND_ENDPOINT_SLICE) {
         pin_unit_detach(catalog, cluster_id, old); /* it may have belonged to another Service */
@@ -287,6 +290,7 @@ static void end_list(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_
 static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_delta_op op)
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
+    catalog->is_stale_dirty = true;
     if (op == PIN_DELTA_SYNCED) {
         catalog->is_scene_dirty = catalog->is_scene_dirty || !cluster->is_synced;
         cluster->is_synced = true;
@@ -409,6 +413,7 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
         catalog->is_grace_over = true;
         catalog->is_scene_dirty = true;
     }
+    pin_stale_settle(catalog, now_ms);
     publish_services(catalog, &published);
     publish_routes(catalog, &published);
     pin_index_bump_changed(catalog->live.index);
@@ -425,7 +430,13 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
            || catalog->dirty_hosts != NULL || catalog->is_scene_dirty
-           || is_grace_ending(catalog, now_ms);
+           || is_grace_ending(catalog, now_ms)
+           || pin_stale_is_due(catalog, now_ms);
+}
+
+uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)
+{
+    return catalog->next_stale_ms;
 }
 
 /* --- what others ask

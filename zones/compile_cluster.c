@@ -111,7 +111,7 @@ void pin_compile_cluster_zones(struct pin_compile *run, const struct pin_facts *
         const struct pin_member *member = &unit->members[i];
         struct pin_name name;
         run->zone = run->catalog->zone_of_cluster[member->cluster_id];
-        if (member->service == NULL || !zone_name(run->zone, unit, &name)) {
+        if (member->service == NULL || member->is_dropped || !zone_name(run->zone, unit, &name)) {
             continue;
         }
         run->ttl_s = run->catalog->settings->ttl_s;

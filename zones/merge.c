@@ -165,11 +165,12 @@ static bool add_own(const struct pin_settings *settings, const struct pin_member
         .source = settings->clusters[member->cluster_id].name,
         .service = service,
         .since = member->export_ != NULL ? member->export_ : service,
+        .is_dropped = member->is_dropped,
         .is_exported = member->export_ != NULL,
         .is_global = service->steering.is_global,
         .is_unshared = service->steering.is_unshared,
     };
-    return fill_ready(member, c, arena);
+    return member->is_dropped || fill_ready(member, c, arena);
 }
 
 static bool has_imported(const struct pin_facts *facts, const char *source)
@@ -202,7 +203,7 @@ static bool is_importer(const struct pin_settings *settings, const struct pin_se
     const char *name = settings->clusters[member->cluster_id].name;
     for (size_t i = 0; i < unit->n_members; i++) {
         const struct pin_member *other = &unit->members[i];
-        if (strcmp(settings->clusters[other->cluster_id].name, name) < 0
+        if (strcmp(settings->clusters[other->cluster_id].name, name) < 0 && !other->is_dropped
             && imports_from(other, source)) {
             return false;
         }
@@ -214,7 +215,7 @@ static bool is_importer(const struct pin_settings *settings, const struct pin_se
 static bool add_imported(const struct pin_settings *settings, const struct pin_member *member,
     struct pin_facts *facts, struct pin_arena *arena)
 {
-    for (size_t s = 0; s < member->n_slices; s++) {
+    for (size_t s = 0; s < member->n_slices && !member->is_dropped; s++) {
         const struct pin_slice_body *slice = &member->slices[s]->as.slice;
         if (slice->import_service == NULL || slice->source_cluster == NULL
             || pin_settings_cluster(settings, slice->source_cluster) != PIN_CLUSTER_NONE
@@ -251,7 +252,7 @@ static size_t contributions_max(const struct pin_service_unit *unit)
 
 static bool is_contributing(const struct pin_facts *facts, const struct pin_contribution *c)
 {
-    return c->is_exported || c->is_global || (c->is_imported && facts->is_mcs);
+    return !c->is_dropped && (c->is_exported || c->is_global || (c->is_imported && facts->is_mcs));
 }
 
 bool pin_contribution_is_before(const struct pin_contribution *a, const struct pin_contribution *b)
@@ -313,7 +314,7 @@ static const struct pin_object *oldest_import(
     const struct pin_member *best = NULL;
     for (size_t i = 0; i < unit->n_members; i++) {
         const struct pin_member *member = &unit->members[i];
-        if (member->import == NULL) {
+        if (member->import == NULL || member->is_dropped) {
             continue;
         }
         int64_t younger_s = best != NULL ? member->import->created_s - best->import->created_s : -1;
@@ -371,6 +372,9 @@ static void settle_existence(struct pin_facts *facts)
 {
     for (size_t i = 0; i < facts->unit->n_members; i++) {
         const struct pin_member *member = &facts->unit->members[i];
+        if (member->is_dropped) {
+            continue;
+        }
         bool is_export = member->export_ != NULL && !is_external_name(member->service);
         facts->is_mcs = facts->is_mcs || is_export || member->import != NULL;
         facts->exists = facts->exists || is_export || member->import != NULL

@@ -64,6 +64,8 @@ static void note_shown(
     shown[plan->n_shown++] = c;
 }
 
+#define DROPPED "its cluster is out of reach for longer than stale-after (stale: drop)"
+
 /* --- who contributes to a clusterset name
  * --------------------------------------------------------- */
 
@@ -72,6 +74,9 @@ static const char *why_excluded(const struct pin_facts *facts, const struct pin_
     struct pin_viewer viewer, const struct pin_contribution *own)
 {
     bool is_own = own != NULL && c == own;
+    if (c->is_dropped) {
+        return DROPPED;
+    }
     if (facts->is_mcs) {
         if (c->is_exported || (c->is_global && (is_own || !c->is_unshared))) {
             return NULL;
@@ -171,7 +176,9 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         .affinity_list = b->preference.list,
         .n_ready = pin_contribution_ready(c),
         .n_total = c->n_total,
-        .reason = excluded,
+        .reason = excluded != NULL ? excluded
+                  : c->is_dropped  ? DROPPED
+                                   : NULL,
     };
     bool is_standby = weight == 0 && b->is_standby;
     if (row.reason == NULL && weight == 0 && !is_standby) {
@@ -212,7 +219,8 @@ static bool add_import_ips(
 {
     const struct pin_member *member = pin_unit_member(b->facts->unit, b->viewer.cluster_id);
     if (b->viewer.cluster_id == PIN_CLUSTER_NONE || member == NULL || member->import == NULL
-        || member->import->as.import.is_headless || member->import->as.import.n_ips == 0
+        || member->is_dropped || member->import->as.import.is_headless
+        || member->import->as.import.n_ips == 0
         || pin_steer_mode(steer, member->import, b->viewer.cluster_id) == PIN_ADDRESS_ENDPOINTS) {
         return false;
     }

@@ -38,6 +38,7 @@ struct pin_names {
 /** What one cluster says about a service name. Objects belong to the cluster's maps. */
 struct pin_member {
     uint16_t cluster_id;
+    bool is_dropped; /**< Out of reach for too long: it says nothing; stale.c's. */
     const struct pin_object *service;
     const struct pin_object *export_;
     const struct pin_object *import;
@@ -124,6 +125,8 @@ struct pin_cluster_state {
     uint32_t list_round[PIN_KIND_MAX];
     bool is_up;
     bool is_synced;
+    bool is_out; /**< Synced once and out of reach since out_since_ms. */
+    uint64_t out_since_ms;
 };
 
 struct pin_catalog {
@@ -148,6 +151,9 @@ struct pin_catalog {
     struct pin_catalog_counts counts;
     uint32_t stamp; /**< Of the latest compile run. */
     bool is_scene_dirty;
+    bool is_stale_dirty;    /**< A cluster came or went, or changed while out of reach. */
+    bool has_dropped;       /**< Some member is dropped. */
+    uint64_t next_stale_ms; /**< When the next member is due; UINT64_MAX: none. */
     bool is_grace_over;
     bool has_grace_start;
     uint64_t grace_start_ms;

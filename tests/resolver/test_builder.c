@@ -185,6 +185,41 @@ static void test_grace(void **state)
     tear_down(&bench);
 }
 
+static void push_mark(struct bench *bench, enum pin_delta_op op)
+{
+    assert_true(pin_builder_push(bench->builder, pin_delta_mark(0, op, PIN_KIND_SERVICE)));
+}
+
+static void test_stale(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 60000, 0);
+    bench.settings.stale = PIN_STALE_DROP; /* before the queue hands anything over */
+    bench.settings.stale_after_ms = 50;
+    struct pin_object *service = pin_object_new(PIN_KIND_SERVICE, 64);
+    assert_non_null(service);
+    service->namespace_name = pin_object_text(service, "shop", 4);
+    service->name = pin_object_text(service, "web", 3);
+    service->steering.is_global = true;
+    assert_true(pin_builder_push(bench.builder, pin_delta_upsert(0, service)));
+    push_mark(&bench, PIN_DELTA_UP);
+    push_mark(&bench, PIN_DELTA_SYNCED);
+    do {
+        look_now(&bench);
+    } while (!bench.is_synced);
+    const struct pin_builder_stats *stats = pin_builder_stats(bench.builder);
+    uint64_t n_names = pin_stat_read(&stats->n_names);
+    assert_true(n_names > 0);
+    push_mark(&bench, PIN_DELTA_DOWN);
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    while (pin_stat_read(&stats->n_names) == n_names && pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench.loop, POLL_MS); /* no call, no delta: the thread wakes by itself */
+    }
+    assert_true(pin_stat_read(&stats->n_names) > n_names);
+    tear_down(&bench);
+}
+
 /* Holds the builder's thread until the test lets go. */
 struct gate {
     pthread_mutex_t lock;
@@ -323,6 +358,7 @@ int main(void)
         {"the grace period ends without a change", test_grace, NULL, NULL, NULL},
         {"a round longer than the grace period does not hide its end", test_grace_in_a_long_round,
             NULL, NULL, NULL},
+        {"stale data is dropped without a change", test_stale, NULL, NULL, NULL},
         {"a full queue refuses and tells once when it has room", test_full_queue, NULL, NULL, NULL},
         {"calls that wait are bounded, and those taken are answered", test_too_many_calls, NULL,
             NULL, NULL},

@@ -91,6 +91,13 @@ static enum pin_answers_mode answers_mode(const char *text)
                                          : PIN_ANSWERS_UNSET;
 }
 
+static enum pin_stale stale_policy(const char *text)
+{
+    return strcmp(text, "drop") == 0   ? PIN_STALE_DROP
+           : strcmp(text, "keep") == 0 ? PIN_STALE_KEEP
+                                       : PIN_STALE_UNSET;
+}
+
 /* network NAME [routable] [gateways ADDRESS...] */
 static void set_network(struct pin_player *player, const struct command *c)
 {
@@ -135,6 +142,9 @@ static void set_cluster(struct pin_player *player, const struct command *c)
         } else if (strcmp(key, "clients") == 0) {
             is_ok = cluster->n_clients < STAGE_LIST_MAX
                     && pin_prefix_parse(value, &player->stage.clients[id][cluster->n_clients++]);
+        } else if (strcmp(key, "stale") == 0) {
+            cluster->stale = stale_policy(value);
+            is_ok = cluster->stale != PIN_STALE_UNSET;
         } else if (strcmp(key, "weight") == 0) {
             cluster->weight = (uint32_t)strtoul(value, NULL, 10);
         } else {
@@ -176,6 +186,17 @@ static void set_steering(struct pin_player *player, const struct command *c)
         } else {
             pin_player_break(player, c->line, "cannot use \"%s %s\"", key, value);
         }
+    }
+}
+
+/* stale POLICY [AFTER_S] */
+static void set_stale(struct pin_player *player, const struct command *c)
+{
+    struct pin_settings *settings = &player->stage.settings;
+    settings->stale = c->n_words > 1 ? stale_policy(c->words[1]) : PIN_STALE_UNSET;
+    settings->stale_after_ms = c->n_words > 2 ? strtoul(c->words[2], NULL, 10) * 1000 : 0;
+    if (settings->stale == PIN_STALE_UNSET) {
+        pin_player_break(player, c->line, "expected: stale keep|drop [SECONDS]");
     }
 }
 
@@ -222,6 +243,8 @@ static bool play_setting(struct pin_player *player, const struct command *c)
         set_cluster(player, c);
     } else if (strcmp(verb, "steering") == 0) {
         set_steering(player, c);
+    } else if (strcmp(verb, "stale") == 0) {
+        set_stale(player, c);
     } else if (strcmp(verb, "compat") == 0) {
         set_compat(player, c);
     } else if (strcmp(verb, "defaultCluster") == 0) {

@@ -162,6 +162,13 @@ static inline void show_steering(struct pin_text *out, const struct pin_steering
     if (s->threshold != PIN_THRESHOLD_UNSET) {
         pin_text_putf(out, " threshold=%u%s", s->threshold, s->is_threshold_share ? "%" : "");
     }
+    show_text(out, "stale",
+        s->stale == PIN_STALE_DROP   ? "drop"
+        : s->stale == PIN_STALE_KEEP ? "keep"
+                                     : NULL);
+    if (s->stale_after_ms != 0) {
+        pin_text_putf(out, " stale-after=%llu", (unsigned long long)s->stale_after_ms);
+    }
     if (s->ttl_s != PIN_TTL_UNSET) {
         pin_text_putf(out, " ttl=%u", s->ttl_s);
     }

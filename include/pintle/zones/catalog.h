@@ -60,6 +60,12 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
 /** Whether publish has something to do (dirty units, a scene, the end of the grace period). */
 bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms);
 
+/**
+ * When pin_catalog_is_dirty() becomes true without a delta, because a cluster is out of reach for
+ * too long (stale: drop); UINT64_MAX for never. The end of the grace period is not in it.
+ */
+uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog);
+
 /** How one cluster stands. Strings are borrowed from the settings. */
 struct pin_cluster_status {
     const char *name;

@@ -73,6 +73,13 @@ enum pin_affinity {
 /** No threshold was given: one ready endpoint is enough. */
 #define PIN_THRESHOLD_UNSET UINT32_MAX
 
+/** What happens with data of a cluster that is out of reach. */
+enum pin_stale {
+    PIN_STALE_UNSET,
+    PIN_STALE_KEEP,
+    PIN_STALE_DROP, /**< Contributes nothing once it was out of reach for so long. */
+};
+
 /** No weight was given. */
 #define PIN_WEIGHT_UNSET UINT32_MAX
 /** Largest weight accepted anywhere (Gateway API's bound). */
@@ -88,6 +95,8 @@ struct pin_steering {
     const char *affinity_list;     /**< "c2,c3" for PIN_AFFINITY_LIST, else NULL. */
     uint32_t threshold;            /**< pintle.dev/affinity-threshold, or PIN_THRESHOLD_UNSET */
     bool is_threshold_share;       /**< It is a percentage of the endpoints, not a count. */
+    enum pin_stale stale;          /**< pintle.dev/stale */
+    uint64_t stale_after_ms;       /**< pintle.dev/stale-after; 0: not given */
     uint32_t ttl_s;                /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
     uint32_t weight;               /**< pintle.dev/weight: that cluster's whole contribution */
     bool is_global;                /**< service.cilium.io/global: "true" */

@@ -37,6 +37,8 @@ struct pin_cluster_settings {
     size_t n_clients;
     uint32_t weight;               /**< That cluster's whole contribution, or PIN_WEIGHT_UNSET. */
     enum pin_address_mode address; /**< Or PIN_ADDRESS_UNSET. */
+    enum pin_stale stale;          /**< Or PIN_STALE_UNSET. */
+    uint64_t stale_after_ms;       /**< 0: as pin_settings says. */
 };
 
 /** All of it. */
@@ -62,6 +64,8 @@ struct pin_settings {
     uint32_t max_answers;    /**< Of subset and all, 1 to 64; 16. */
     enum pin_answers_mode answers;
     enum pin_address_mode address;
+    enum pin_stale stale;           /**< UNSET is keep. */
+    uint64_t stale_after_ms;        /**< How long a cluster must be out of reach for drop. */
     bool is_empty_backend_nodata;   /**< emptyBackend: nodata, else renormalise */
     bool is_zero_weight_standby;    /**< compat.zeroWeight: standby, else never */
     bool is_empty_service_nxdomain; /**< compat.emptyService: nxdomain, else keep */
