@@ -60,7 +60,7 @@ struct pin_preference pin_preference_find(const struct pin_facts *facts, struct 
 static uint64_t side_key(const struct pin_preference *preference, const struct side *side)
 {
     const uint64_t words[] = {preference->holder, preference->threshold, preference->is_share,
-        side->affinity, side->cluster_id};
+        side->affinity, side->cluster_id, preference->viewer_id};
     return pin_hash64(words, sizeof(words));
 }
 

@@ -19,6 +19,7 @@ struct pin_preference {
     const char *list;   /**< "c2,c3" for PIN_AFFINITY_LIST. */
     uint32_t threshold; /**< Or PIN_THRESHOLD_UNSET. */
     bool is_share;      /**< The threshold is a percentage of the endpoints known. */
+    uint16_t viewer_id; /**< The viewer's cluster, or PIN_CLUSTER_NONE. */
     uint64_t holder;    /**< Who asks for it: what was left is remembered for each. */
 };
 

@@ -258,6 +258,7 @@ static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan
     if (b->preference.affinity == PIN_AFFINITY_UNSET) {
         b->preference = pin_preference_find(b->facts, b->viewer);
     }
+    b->preference.viewer_id = b->viewer.cluster_id;
     if (!make_parts(steer, b)) {
         plan->is_out_of_memory = true;
         return;
