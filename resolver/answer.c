@@ -9,6 +9,7 @@
 #include "pintle/zones/index.h"
 #include "pintle/zones/view.h"
 
+#include "asker.h"
 #include "query.h"
 #include "worker.h"
 
@@ -19,6 +20,8 @@
 #define CHASE_MAX 8u
 /* Where the RDATA of a table's first RR starts. */
 #define RDATA_AT 12u
+/* Where an ECS option says how many bits of the address it holds. */
+#define ECS_SOURCE_AT 2u
 
 /* One name that is looked up: the question's, or the target of an alias. */
 struct subject {
@@ -49,8 +52,11 @@ struct answer {
     uint16_t asker_view_id; /* whose answers the client gets */
     uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
     bool is_settled;
+    bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
+    bool is_view_by_ecs; /* ... and the view comes from there */
     enum pin_query_verdict verdict;
     struct pin_query query;
+    struct pin_vouched vouched;
 };
 
 static bool settle(struct answer *a, uint16_t rcode)
@@ -110,12 +116,30 @@ static bool check_root_ns(struct answer *a)
 
 /* --- steps: what is there ----------------------------------------------------------------- */
 
-/* Whose view: what the listener says, else who the source address belongs to. */
+/* Takes a trusted forwarder's word, before the answer is written over it. */
+static void find_vouched(struct answer *a)
+{
+    struct pin_ip sender = pin_ip_from_sockaddr(a->client->peer);
+    a->is_vouched = pin_vouched_read(a->scene, &sender, &a->query, a->response.wire, &a->vouched);
+}
+
+/* Whose view: what the listener says, else a trusted forwarder, else who the source address belongs
+ * to. */
 static void find_view(struct answer *a)
 {
     a->scene = pin_rcu_deref(a->worker->live->scene);
+    a->is_vouched = false;
+    a->is_view_by_ecs = false;
+    if (pin_unlikely(a->query.ecs.bytes > 0)) {
+        find_vouched(a);
+    }
     if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
         a->asker_view_id = pin_view_of_cluster(a->client->listen_cluster_id);
+        return;
+    }
+    if (pin_unlikely(a->is_vouched)) {
+        a->is_view_by_ecs = true;
+        a->asker_view_id = pin_vouched_asker(a->scene, &a->vouched).view_id;
         return;
     }
     if (a->scene->ranges == NULL) {
@@ -141,11 +165,20 @@ static const struct pin_node *find_wildcard(
     return pin_index_find(index, name, (size_t)encloser->name_bytes + 2);
 }
 
+/* Notes that askers elsewhere may get another answer (RFC 7871, section 7.2.1). */
+static void widen_scope(struct answer *a)
+{
+    if (pin_unlikely(a->is_view_by_ecs)) {
+        a->response.ecs_scope = a->response.ecs[ECS_SOURCE_AT];
+    }
+}
+
 /* Leads a name below "cluster.local" to the zone of the asker's cluster. The subject keeps its
  * name: the client asked by the common one. */
 static void look_up_own(struct answer *a)
 {
     struct pin_name name;
+    widen_scope(a);
     const struct pin_zone *zone =
         pin_zone_for_asker(a->zone, a->asker_view_id, a->subject.name, a->subject.bytes, &name);
     a->node = NULL;
@@ -184,12 +217,15 @@ static bool is_apex(const struct pin_node *node)
 }
 
 /* What the subject's node shows this asker for one type, or NULL. */
-static const struct pin_table *shown(const struct answer *a, uint16_t type)
+static const struct pin_table *shown(struct answer *a, uint16_t type)
 {
     if (a->node == NULL) {
         return NULL;
     }
     const struct pin_rrset *rrset = pin_node_rrset(a->node, type);
+    if (rrset != NULL && rrset->n_variants > 0) {
+        widen_scope(a);
+    }
     return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
 }
 
@@ -239,7 +275,7 @@ static bool add_any(struct answer *a)
         0xC0, 0x0C, 0, 13, 0, 1, 0, 0, 0x0E, 0x10, 0, 9, 7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
     bool has_data = is_apex(a->node);
     for (uint16_t i = 0; i < a->node->n_rrsets && !has_data; i++) {
-        has_data = pin_rrset_table(&a->node->rrsets[i], a->view_id) != NULL;
+        has_data = shown(a, a->node->rrsets[i].type) != NULL;
     }
     if (has_data) {
         pin_response_add_rr(&a->response, PIN_SECTION_ANSWER, hinfo, sizeof(hinfo), a->subject.at);

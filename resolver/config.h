@@ -128,6 +128,8 @@ struct pin_config {
     struct pin_config_cluster *clusters;
     size_t n_clusters;
     const char *default_cluster; /**< NULL: none. */
+    const struct pin_prefix *forwarders;
+    size_t n_forwarders;
 
     const char *zone_cluster_set;
     const char *zone_assigned;

@@ -73,6 +73,8 @@ enum pin_err pin_config_settings(
         .clusters = clusters,
         .n_clusters = config->n_clusters,
         .default_cluster = PIN_CLUSTER_NONE,
+        .forwarders = config->forwarders,
+        .n_forwarders = config->n_forwarders,
         .zone_cluster_set = config->zone_cluster_set,
         .zone_assigned = config->zone_assigned,
         .zone_cluster = config->zone_cluster,

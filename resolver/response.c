@@ -8,13 +8,15 @@
 
 #include "pintle/base/macros.h"
 
-#define OPT_BYTES      11u
-#define EDE_BYTES      6u  /* option code, length, info code */
-#define RR_HEAD_BYTES  12u /* pointer owner, type, class, TTL, RDLENGTH */
-#define RR_TTL_AT      6u
-#define RR_RDLENGTH_AT 10u
-#define POINTER        0xC000u
-#define POINTER_END    0x4000u /* offsets from here on cannot be pointed at */
+#define OPT_BYTES         11u
+#define EDE_BYTES         6u /* option code, length, info code */
+#define OPTION_HEAD_BYTES 4u /* option code, length */
+#define ECS_SCOPE_AT      3u
+#define RR_HEAD_BYTES     12u /* pointer owner, type, class, TTL, RDLENGTH */
+#define RR_TTL_AT         6u
+#define RR_RDLENGTH_AT    10u
+#define POINTER           0xC000u
+#define POINTER_END       0x4000u /* offsets from here on cannot be pointed at */
 
 #define FLAG_QR 0x80u
 #define FLAG_AA 0x04u
@@ -54,15 +56,21 @@ void pin_response_init(struct pin_response *ret_response, const struct pin_packe
 {
     size_t max_bytes = answer_max_bytes(query, is_stream);
     size_t end_bytes = PIN_MIN(max_bytes, packet->cap_bytes);
+    size_t options_bytes =
+        EDE_BYTES + (query->ecs.bytes > 0 ? OPTION_HEAD_BYTES + query->ecs.bytes : 0u);
     *ret_response = (struct pin_response){
         .wire = packet->wire,
         .used_bytes = query->question_end,
-        .limit_bytes = end_bytes - (query->has_edns ? OPT_BYTES + EDE_BYTES : 0),
+        .limit_bytes = end_bytes - (query->has_edns ? OPT_BYTES + options_bytes : 0),
         .end_bytes = end_bytes,
         .rcode = PIN_RCODE_NOERROR,
         .ede = PIN_EDE_NONE,
         .is_stream = is_stream,
+        .ecs_bytes = (uint8_t)query->ecs.bytes,
     };
+    if (pin_unlikely(query->ecs.bytes > 0)) { /* RRs will be written over it */
+        memcpy(ret_response->ecs, packet->wire + query->ecs.at, query->ecs.bytes);
+    }
 }
 
 void pin_response_clear(struct pin_response *response, const struct pin_query *query)
@@ -274,7 +282,9 @@ static size_t put_ede(const struct pin_response *response, uint8_t *to)
 {
     const char *text = NULL;
     size_t text_bytes = ede_text(response->ede, &text);
-    if (response->used_bytes + OPT_BYTES + EDE_BYTES + text_bytes > response->end_bytes) {
+    size_t ecs_bytes = response->ecs_bytes > 0 ? OPTION_HEAD_BYTES + response->ecs_bytes : 0u;
+    if (response->used_bytes + OPT_BYTES + EDE_BYTES + text_bytes + ecs_bytes
+        > response->end_bytes) {
         text_bytes = 0;
     }
     put_u16(to, PIN_OPTION_EDE);
@@ -286,6 +296,17 @@ static size_t put_ede(const struct pin_response *response, uint8_t *to)
     return EDE_BYTES + text_bytes;
 }
 
+/* Repeats the query's ECS option with the scope of the answer (RFC 7871, section 7.2.1). Returns
+ * its bytes. */
+static size_t put_ecs(const struct pin_response *response, uint8_t *to)
+{
+    put_u16(to, PIN_OPTION_ECS);
+    put_u16(to + 2, response->ecs_bytes);
+    memcpy(to + OPTION_HEAD_BYTES, response->ecs, response->ecs_bytes);
+    to[OPTION_HEAD_BYTES + ECS_SCOPE_AT] = response->ecs_scope;
+    return OPTION_HEAD_BYTES + (size_t)response->ecs_bytes;
+}
+
 /* Writes the OPT (RFC 6891, section 6.1.2): version 0, no flag but DO. */
 static void put_opt(struct pin_response *response, const struct pin_query *query)
 {
@@ -293,6 +314,9 @@ static void put_opt(struct pin_response *response, const struct pin_query *query
     size_t options_bytes = 0;
     if (response->ede != PIN_EDE_NONE) {
         options_bytes = put_ede(response, opt + OPT_BYTES);
+    }
+    if (pin_unlikely(response->ecs_bytes > 0)) {
+        options_bytes += put_ecs(response, opt + OPT_BYTES + options_bytes);
     }
     opt[0] = 0;
     put_u16(opt + 1, PIN_TYPE_OPT);

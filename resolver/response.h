@@ -59,6 +59,9 @@ enum pin_section {
     PIN_SECTION_MAX,
 };
 
+/** Longest EDNS Client Subnet option, without code and length (RFC 7871, section 6). */
+#define PIN_ECS_MAX_BYTES 20u
+
 /** An answer under construction. */
 struct pin_response {
     uint8_t *wire;
@@ -70,7 +73,10 @@ struct pin_response {
     uint16_t ede; /**< PIN_EDE_*. */
     bool is_authoritative;
     bool is_truncated;
-    bool is_stream; /**< Never sets TC. */
+    bool is_stream;    /**< Never sets TC. */
+    uint8_t ecs_scope; /**< Source prefix length when the answer depends on it, else 0. */
+    uint8_t ecs_bytes; /**< The query's ECS option, which the answer repeats; 0 = none. */
+    uint8_t ecs[PIN_ECS_MAX_BYTES];
 };
 
 /** Starts an answer that holds the question alone. `query` as pin_query_parse() filled it. */

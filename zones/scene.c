@@ -171,6 +171,19 @@ static struct pin_lpm *make_ranges(struct pin_catalog *catalog, bool *ret_ok)
     return lpm;
 }
 
+/* Whose word about the asker counts; the values mean nothing. */
+static struct pin_lpm *make_forwarders(const struct pin_settings *settings, bool *ret_ok)
+{
+    struct ranges forwarders = {0};
+    for (size_t i = 0; i < settings->n_forwarders; i++) {
+        add_range(&forwarders, &settings->forwarders[i], 0);
+    }
+    struct pin_lpm *lpm = forwarders.n > 0 ? pin_lpm_new(forwarders.entries, forwarders.n) : NULL;
+    *ret_ok = *ret_ok && !forwarders.failed && (forwarders.n == 0 || lpm != NULL);
+    free(forwarders.entries);
+    return lpm;
+}
+
 struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
 {
     size_t n_clusters = catalog->settings->n_clusters;
@@ -193,6 +206,7 @@ struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
     }
     scene->is_ready = scene->is_ready || catalog->is_grace_over;
     scene->ranges = make_ranges(catalog, &is_ok);
+    scene->forwarders = make_forwarders(catalog->settings, &is_ok);
     if (!is_ok) {
         pin_scene_free(scene);
         return NULL;
@@ -204,6 +218,7 @@ void pin_scene_free(struct pin_scene *scene)
 {
     if (scene != NULL) {
         pin_lpm_free(scene->ranges);
+        pin_lpm_free(scene->forwarders);
         free(scene);
     }
 }

@@ -32,6 +32,7 @@ struct expect {
     bool is_negative; /* NODATA or NXDOMAIN: an SOA and nothing else */
     bool is_truncated;
     int ede;
+    int scope; /* -1: not said */
     long ttl_s;
     long alias_ttl_s; /* of the CNAME; -1 = as all */
 };
@@ -110,8 +111,12 @@ static bool ask(struct expect *e)
 {
     const struct pin_question *q = &e->player->question;
     struct pin_stage *stage = &e->player->stage;
-    struct message_query query = {
-        .name = q->name, .type = q->type, .has_edns = q->has_edns, .edns_bytes = q->edns_bytes};
+    struct message_query query = {.name = q->name,
+        .type = q->type,
+        .has_edns = q->has_edns,
+        .edns_bytes = q->edns_bytes,
+        .options = q->options,
+        .options_bytes = q->options_bytes};
     e->query_bytes = message_build(&query, e->query);
     memcpy(stage->wire, e->query, e->query_bytes);
     size_t bytes = pin_stage_ask(stage, &q->asker, e->query_bytes, q->transport);
@@ -142,6 +147,8 @@ static bool take_whole(struct expect *e, char **words, size_t n_words)
         e->is_negative = true;
     } else if (strcmp(verb, "ede") == 0) {
         e->ede = (int)number;
+    } else if (strcmp(verb, "scope") == 0) {
+        e->scope = (int)number;
     } else if (strcmp(verb, "ttl") == 0) {
         e->ttl_s = number;
     } else if (strcmp(verb, "tc") == 0) {
@@ -155,13 +162,33 @@ static bool take_whole(struct expect *e, char **words, size_t n_words)
     return true;
 }
 
+/* The client subnet comes back as it was sent, but for the scope; unasked it never comes. */
+static void check_subnet(struct expect *e)
+{
+    const struct pin_question *q = &e->player->question;
+    const uint8_t *got = e->m->wire + e->m->ecs_at;
+    const uint8_t *sent = q->options + 4;
+    if (e->m->ecs_bytes != q->ecs_bytes
+        || (q->ecs_bytes > 0
+            && (memcmp(got, sent, 3) != 0 || memcmp(got + 4, sent + 4, q->ecs_bytes - 4) != 0))) {
+        fail_whole(e, "the client subnet as it was sent");
+    } else if (e->scope >= 0 && (q->ecs_bytes == 0 || got[3] != e->scope)) {
+        char wanted[64];
+        (void)snprintf(
+            wanted, sizeof(wanted), "scope %d, not %d", e->scope, q->ecs_bytes > 0 ? got[3] : -1);
+        fail_whole(e, wanted);
+    }
+}
+
 static void check_header(struct expect *e)
 {
     const struct message *m = e->m;
     bool is_authoritative = e->rcode == 0 || e->rcode == 3;
     uint16_t flags =
         (uint16_t)(FLAG_QR | (is_authoritative ? FLAG_AA : 0) | (e->is_truncated ? FLAG_TC : 0));
-    size_t question_bytes = e->query_bytes - 12 - (e->player->question.has_edns ? 11 : 0);
+    size_t question_bytes =
+        e->query_bytes - 12
+        - (e->player->question.has_edns ? 11 + e->player->question.options_bytes : 0);
     if (m->rcode != e->rcode || (m->flags & 0xFFF0u) != flags) {
         char wanted[128];
         (void)snprintf(wanted, sizeof(wanted), "%s%s%s", rcodes[e->rcode],
@@ -489,12 +516,14 @@ void pin_player_ask(struct pin_player *player, const struct pin_script_line *lin
         .m = &m,
         .ede = -1,
         .alias_ttl_s = -1,
+        .scope = -1,
         .ttl_s = (long)player->stage.settings.ttl_s};
     each_want(&e, wants, n_wants, false);
     if (!ask(&e)) {
         return;
     }
     check_header(&e);
+    check_subnet(&e);
     if (e.is_negative) {
         check_negative(&e);
     }

@@ -14,6 +14,7 @@
 #define TYPE_SRV   33
 #define TYPE_OPT   41
 #define OPTION_EDE 15
+#define OPTION_ECS 8
 
 static size_t put_u16(uint8_t *at, unsigned value)
 {
@@ -187,6 +188,9 @@ static bool read_opt(struct reader *r, struct message *m, const struct message_r
         if (code == OPTION_EDE && bytes >= 2 && m->ede < 0) {
             m->ede = options.wire[at] << 8 | options.wire[at + 1];
             m->ede_text_bytes = bytes - 2;
+        } else if (code == OPTION_ECS && bytes >= 4 && m->ecs_at == 0) {
+            m->ecs_at = at;
+            m->ecs_bytes = bytes;
         } else {
             return false; /* the server sends no other option, and none twice */
         }

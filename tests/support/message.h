@@ -61,6 +61,8 @@ struct message {
     uint16_t edns_flags;
     int ede; /**< Info code, or -1. */
     size_t ede_text_bytes;
+    size_t ecs_at; /**< Where the EDNS Client Subnet option's data starts; 0: there is none. */
+    size_t ecs_bytes;
     size_t n_records; /**< All but the OPT. */
     struct message_rr records[MESSAGE_RRS_MAX];
 };

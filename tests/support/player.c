@@ -229,6 +229,20 @@ static void set_compat(struct pin_player *player, const struct command *c)
     }
 }
 
+/* trustedForwarders PREFIX... */
+static void set_forwarders(struct pin_player *player, const struct command *c)
+{
+    struct pin_settings *settings = &player->stage.settings;
+    settings->forwarders = player->stage.forwarders;
+    for (size_t i = 1; i < c->n_words; i++) {
+        if (settings->n_forwarders == STAGE_LIST_MAX
+            || !pin_prefix_parse(
+                c->words[i], &player->stage.forwarders[settings->n_forwarders++])) {
+            pin_player_break(player, c->line, "\"%s\" is no prefix", c->words[i]);
+        }
+    }
+}
+
 /* Plays a line that may only stand before the first event; false when it is none. */
 static bool play_setting(struct pin_player *player, const struct command *c)
 {
@@ -249,6 +263,8 @@ static bool play_setting(struct pin_player *player, const struct command *c)
         set_compat(player, c);
     } else if (strcmp(verb, "defaultCluster") == 0) {
         player->stage.settings.default_cluster = cluster_of(player, c, value);
+    } else if (strcmp(verb, "trustedForwarders") == 0) {
+        set_forwarders(player, c);
     } else if (strcmp(verb, "clusterSet") == 0) {
         player->stage.settings.cluster_set = value;
     } else if (strcmp(verb, "custom") == 0) {
@@ -463,12 +479,43 @@ static size_t read_asker(
     return 0;
 }
 
+/* Appends an EDNS option. */
+static bool add_option(struct pin_question *q, uint16_t code, const void *data, size_t bytes)
+{
+    uint8_t *to = q->options + q->options_bytes;
+    if (q->options_bytes + 4 + bytes > sizeof(q->options)) {
+        return false;
+    }
+    to[0] = (uint8_t)(code >> 8);
+    to[1] = (uint8_t)code;
+    to[2] = 0;
+    to[3] = (uint8_t)bytes;
+    memcpy(to + 4, data, bytes);
+    q->options_bytes += 4 + bytes;
+    return true;
+}
+
+/* subnet PREFIX (RFC 7871); it comes before all other options. */
+static bool add_subnet(struct pin_question *q, const char *text)
+{
+    struct pin_prefix prefix;
+    if (q->options_bytes > 0 || !pin_prefix_parse(text, &prefix)) {
+        return false;
+    }
+    uint8_t data[20] = {0, prefix.ip.family == 4 ? 1 : 2, prefix.bits, 0};
+    q->ecs_bytes = 4 + (prefix.bits + 7u) / 8;
+    memcpy(data + 4, prefix.ip.bytes, 16);
+    return add_option(q, 8, data, q->ecs_bytes);
+}
+
 /* How it is sent: "udp 1232" unless the words say otherwise. */
 static bool read_transport(const struct command *c, size_t at, struct pin_question *q)
 {
     q->has_edns = true;
     q->edns_bytes = 1232;
     q->transport = PIN_TRANSPORT_UDP;
+    q->options_bytes = 0;
+    q->ecs_bytes = 0;
     for (; at < c->n_words; at++) {
         if (strcmp(c->words[at], "tcp") == 0) {
             q->transport = PIN_TRANSPORT_TCP;
@@ -476,6 +523,15 @@ static bool read_transport(const struct command *c, size_t at, struct pin_questi
             q->has_edns = false;
         } else if (strcmp(c->words[at], "udp") == 0 && at + 1 < c->n_words) {
             q->edns_bytes = (uint16_t)strtoul(c->words[++at], NULL, 10);
+        } else if (strcmp(c->words[at], "subnet") == 0 && at + 1 < c->n_words) {
+            if (!add_subnet(q, c->words[++at])) {
+                return false;
+            }
+        } else if (strcmp(c->words[at], "namespace") == 0 && at + 1 < c->n_words) {
+            at++;
+            if (!add_option(q, 65518, c->words[at], strlen(c->words[at]))) {
+                return false;
+            }
         } else {
             return false;
         }
@@ -497,7 +553,8 @@ static void play_ask(struct pin_player *player, const struct command *c)
         if (n == 0 || n + 2 >= c->n_words || pin_player_type(c->words[n + 2]) == 0
             || !read_transport(c, n + 3, q)) {
             pin_player_break(player, c->line,
-                "expected: ask nobody|cluster NAME|from ADDRESS NAME TYPE [udp BYTES|noedns|tcp]");
+                "expected: ask nobody|cluster NAME|from ADDRESS NAME TYPE [udp BYTES|noedns|tcp] "
+                "[subnet PREFIX] [namespace NAME]");
             return;
         }
         (void)snprintf(q->name, sizeof(q->name), "%s", c->words[n + 1]);

@@ -21,6 +21,9 @@ struct pin_question {
     uint16_t type;
     bool has_edns;
     uint16_t edns_bytes;
+    uint8_t options[128]; /**< EDNS options: client subnet, namespace. */
+    size_t options_bytes;
+    size_t ecs_bytes; /**< Of the client subnet's data, which stands at options + 4; 0: none. */
     enum pin_transport transport;
     struct pin_stage_asker asker;
 };

@@ -48,6 +48,8 @@ struct pin_settings {
     size_t n_networks;
     const struct pin_cluster_settings *clusters;
     size_t n_clusters;
+    const struct pin_prefix *forwarders; /**< trustedForwarders */
+    size_t n_forwarders;
     uint16_t default_cluster; /**< Whose view unknown askers get, or PIN_CLUSTER_NONE. */
 
     const char *zone_cluster_set;    /**< "clusterset.local" */

@@ -33,8 +33,9 @@ struct pin_asker {
 
 /** The state of the world between two publications. */
 struct pin_scene {
-    struct pin_lpm *ranges; /**< Pod and node ranges, `clients:` -> cluster id; NULL = none. */
-    uint16_t default_view;  /**< View of askers in no known cluster. */
+    struct pin_lpm *ranges;     /**< Pod and node ranges, `clients:` -> cluster id; NULL = none. */
+    struct pin_lpm *forwarders; /**< Whose word about the asker counts; NULL = nobody's. */
+    uint16_t default_view;      /**< View of askers in no known cluster. */
     uint16_t n_clusters;
     bool is_ready;   /**< Negative answers are allowed: all synced once, or grace is over. */
     bool has_unseen; /**< Some cluster was never synced: NXDOMAIN carries EDE 14. */

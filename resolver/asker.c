@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What trusted forwarders say about the asker: its address and its namespace. */
+
+#include "asker.h"
+
+#include <string.h>
+
+#define ECS_HEAD_BYTES 4u /* family, source prefix length, scope prefix length */
+#define ECS_FAMILY_V6  2u
+#define MAPPED_BITS    96u
+
+/* The option's network; an IPv4-mapped one is IPv4, as it is in source addresses. */
+static struct pin_prefix read_prefix(const uint8_t *option, size_t bytes)
+{
+    static const uint8_t mapped[MAPPED_BITS / 8] = {[10] = 0xFF, [11] = 0xFF};
+    uint8_t address[16] = {0};
+    uint8_t bits = option[2];
+    bool is_v6 = option[1] == ECS_FAMILY_V6;
+    memcpy(address, option + ECS_HEAD_BYTES, bytes - ECS_HEAD_BYTES);
+    if (is_v6 && bits >= MAPPED_BITS && memcmp(address, mapped, sizeof(mapped)) == 0) {
+        struct pin_ip v4 = pin_ip_from_bytes(address + sizeof(mapped), 4);
+        return pin_prefix_of(&v4, (uint8_t)(bits - MAPPED_BITS));
+    }
+    struct pin_ip ip = pin_ip_from_bytes(address, is_v6 ? 6 : 4);
+    return pin_prefix_of(&ip, bits);
+}
+
+bool pin_vouched_read(const struct pin_scene *scene, const struct pin_ip *sender,
+    const struct pin_query *query, const uint8_t *wire, struct pin_vouched *ret_vouched)
+{
+    if (query->ecs.bytes == 0 || pin_lpm_find(scene->forwarders, sender) == PIN_LPM_NONE) {
+        return false;
+    }
+    ret_vouched->prefix = read_prefix(wire + query->ecs.at, query->ecs.bytes);
+    ret_vouched->namespace_bytes = (uint8_t)query->client_namespace.bytes;
+    memcpy(ret_vouched->namespace_name, wire + query->client_namespace.at,
+        query->client_namespace.bytes);
+    return true;
+}
+
+/* The last address of a prefix. */
+static struct pin_ip last_address(const struct pin_prefix *prefix)
+{
+    struct pin_ip last = prefix->ip;
+    unsigned n_bits = last.family == 4 ? 32 : 128;
+    for (unsigned bit = prefix->bits; bit < n_bits; bit++) {
+        last.bytes[bit / 8] = (uint8_t)(last.bytes[bit / 8] | 0x80u >> bit % 8);
+    }
+    return last;
+}
+
+struct pin_asker pin_vouched_asker(const struct pin_scene *scene, const struct pin_vouched *vouched)
+{
+    struct pin_asker unknown = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE};
+    if (vouched->prefix.bits == 0) {
+        return unknown; /* the asker wants to stay unknown (RFC 7871, section 7.1.2) */
+    }
+    struct pin_asker asker = pin_scene_asker(scene, &vouched->prefix.ip);
+    struct pin_ip last = last_address(&vouched->prefix);
+    if (pin_scene_asker(scene, &last).cluster_id != asker.cluster_id) {
+        asker.cluster_id = PIN_CLUSTER_NONE;
+    }
+    return asker;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Asker: whom a forwarder vouches for. A resolver in front of us hides who really asks; one that is
+ * in `trustedForwarders` may say it in EDNS Client Subnet (RFC 7871) and in option 65518, the
+ * namespace of the asking pod.
+ */
+
+#include "pintle/zones/view.h"
+
+#include "query.h"
+
+/** What a trusted forwarder said. */
+struct pin_vouched {
+    struct pin_prefix prefix; /**< The asker's address or network; canonical. */
+    uint8_t namespace_bytes;  /**< 0: not said. */
+    char namespace_name[PIN_LABEL_MAX_BYTES];
+};
+
+/**
+ * Reads what the sender of a query says about the asker. False, and nothing is read, when the
+ * sender is no trusted forwarder or the query has no ECS option: 65518 alone is never believed. Hot
+ * path for queries with ECS only.
+ *
+ * @param wire  The message that `query` was read from, still untouched.
+ */
+bool pin_vouched_read(const struct pin_scene *scene, const struct pin_ip *sender,
+    const struct pin_query *query, const uint8_t *wire, struct pin_vouched *ret_vouched);
+
+/**
+ * Who asks from that prefix: the owner of its first address lends the view, but the prefix has an
+ * identity only when its last address has the same owner.
+ */
+struct pin_asker pin_vouched_asker(
+    const struct pin_scene *scene, const struct pin_vouched *vouched);
