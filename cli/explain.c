@@ -159,10 +159,36 @@ static bool print_addresses(const struct pin_ctl *ctl, const struct pin_tree *ad
     return pin_columns_print(table);
 }
 
+static bool print_policies(const struct pin_ctl *ctl, const struct pin_tree *policies)
+{
+    static const struct pin_column columns[] = {
+        {"POLICY", false}, {"OBJECT", false}, {"READABLE", false}, {"VERDICT", false}};
+    char cell[600];
+    if (policies == NULL || policies->n_children == 0) {
+        return true;
+    }
+    struct pin_columns *table = pin_columns_new(ctl, columns, N_ELEMS(columns));
+    PIN_TREE_EACH(policy, policies)
+    {
+        bool is_readable = pin_tree_bool(policy, "readable", true);
+        const char *verdict = pin_tree_string(policy, "verdict", "");
+        pin_columns_row(table);
+        pin_columns_cell(table, pin_tree_string(policy, "kind", ""), PIN_COLOR_NONE);
+        pin_columns_cell(table, format_object(policy, cell, sizeof(cell)), PIN_COLOR_NONE);
+        pin_columns_cell(
+            table, is_readable ? "yes" : "no", is_readable ? PIN_COLOR_NONE : PIN_COLOR_BAD);
+        pin_columns_cell(
+            table, verdict, strncmp(verdict, "denied", 6) == 0 ? PIN_COLOR_BAD : PIN_COLOR_GOOD);
+    }
+    (void)putchar('\n');
+    return pin_columns_print(table);
+}
+
 static bool print_explanation(const struct pin_ctl *ctl, const struct pin_tree *tree)
 {
     print_head(tree);
     bool is_good = print_backends(ctl, pin_tree_list(tree, "backends"));
+    is_good = print_policies(ctl, pin_tree_list(tree, "policies")) && is_good;
     is_good = print_addresses(ctl, pin_tree_list(tree, "addresses")) && is_good;
     PIN_TREE_EACH(note, pin_tree_list(tree, "notes"))
     {

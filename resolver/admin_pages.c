@@ -372,16 +372,18 @@ static void collect_explain(struct pin_catalog *catalog, void *arg)
     struct pin_page *page = arg;
     const struct pin_admin_question *question = &page->question;
     const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
-    struct pin_asker asker = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE};
+    struct pin_explain_asker asker = {
+        .asker = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE}};
     struct pin_jsonout json = pin_jsonout_init(&page->body);
 
     if (question->from_ip.family != 0) {
-        asker = pin_scene_asker(scene, &question->from_ip);
+        asker.asker = pin_scene_asker(scene, &question->from_ip);
+        asker.address = pin_prefix_of(&question->from_ip, 128);
     } else if (question->from_cluster != PIN_CLUSTER_NONE) {
-        asker.cluster_id = question->from_cluster;
-        asker.view_id = pin_view_of_cluster(question->from_cluster);
+        asker.asker.cluster_id = question->from_cluster;
+        asker.asker.view_id = pin_view_of_cluster(question->from_cluster);
     }
-    pin_catalog_explain_json(catalog, &question->name, question->type, asker, &json);
+    pin_catalog_explain_json(catalog, &question->name, question->type, &asker, &json);
     pin_text_putc(&page->body, '\n');
 }
 

@@ -7,6 +7,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/zones/catalog.h"
 #include "pintle/zones/index.h"
+#include "pintle/zones/policy.h"
 #include "pintle/zones/view.h"
 
 #include "asker.h"
@@ -52,8 +53,9 @@ struct answer {
     uint16_t asker_view_id; /* whose answers the client gets */
     uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
     bool is_settled;
-    bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
-    bool is_view_by_ecs; /* ... and the view comes from there */
+    bool is_vouched;                 /* a trusted forwarder says who asks: `vouched` is filled */
+    bool is_view_by_ecs;             /* ... and the view comes from there */
+    const struct pin_policy *judged; /* the last policy that let the asker pass, or NULL */
     enum pin_query_verdict verdict;
     struct pin_query query;
     struct pin_vouched vouched;
@@ -229,6 +231,43 @@ static const struct pin_table *shown(struct answer *a, uint16_t type)
     return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
 }
 
+/* --- step: who may ---------------------------------------------------------------------------- */
+
+/* Who asks, for a policy: a lent view gives no identity. */
+static struct pin_policy_asker identify(const struct answer *a)
+{
+    struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
+    struct pin_policy_asker asker = {.address = pin_prefix_of(&source, 128)};
+    if (a->is_vouched) {
+        asker.address = a->vouched.prefix;
+        asker.namespace_bytes = a->vouched.namespace_bytes;
+        asker.namespace_name = a->vouched.namespace_name;
+        asker.cluster_id = pin_vouched_asker(a->scene, &a->vouched).cluster_id;
+    } else {
+        asker.cluster_id = pin_scene_asker(a->scene, &source).cluster_id;
+    }
+    if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
+        asker.cluster_id = a->client->listen_cluster_id;
+    }
+    return asker;
+}
+
+/* Whether the node's policy keeps the asker out. */
+static enum pin_policy_verdict judge(struct answer *a)
+{
+    struct pin_policy_asker asker = identify(a);
+    enum pin_policy_verdict verdict = pin_policy_judge(a->node->policy, &asker);
+    if (a->is_vouched) {
+        a->response.ecs_scope = a->response.ecs[ECS_SOURCE_AT];
+    }
+    if (verdict == PIN_POLICY_WOULD_DENY) {
+        pin_stat_add(&a->worker->stats.n_would_deny, 1);
+    } else if (verdict != PIN_POLICY_ALLOWED) {
+        pin_stat_add(&a->worker->stats.n_denied, 1);
+    }
+    return verdict;
+}
+
 /* --- what is answered --------------------------------------------------------------------- */
 
 /* Says no: with the zone's SOA, or not at all before the clusters have been seen. */
@@ -325,6 +364,23 @@ static bool follow_alias(struct answer *a, struct pin_name *ret_target)
     return true;
 }
 
+/* Shows a denied asker nothing, not even the aliases that led here; or that there is no such name.
+ * False: the asker may see the node. */
+static bool deny(struct answer *a)
+{
+    switch (judge(a)) {
+    case PIN_POLICY_NXDOMAIN:
+        add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
+        return true;
+    case PIN_POLICY_REFUSED:
+        pin_response_clear(&a->response, &a->query);
+        a->response.is_authoritative = false;
+        return refuse(a, PIN_EDE_PROHIBITED);
+    default:
+        return false;
+    }
+}
+
 /* Settles the subject when it is not an alias. False: it was one, and its target is the subject
  * now. */
 static bool settle_subject(struct answer *a, struct pin_name *target)
@@ -332,6 +388,12 @@ static bool settle_subject(struct answer *a, struct pin_name *target)
     if (a->node == NULL) {
         add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
         return true;
+    }
+    if (pin_unlikely(a->node->policy != a->judged)) {
+        a->judged = a->node->policy;
+        if (a->judged != NULL && deny(a)) {
+            return true;
+        }
     }
     if (pin_likely(add_wanted(a))) {
         return true;
@@ -350,6 +412,7 @@ static void answer_from_zones(struct answer *a)
 {
     struct pin_name target;
     a->response.is_authoritative = true;
+    a->judged = NULL;
     for (unsigned hop = 0; !settle_subject(a, &target); hop++) {
         if (hop == CHASE_MAX || !look_up(a)) {
             break;

@@ -152,6 +152,9 @@ struct pin_config {
     unsigned stale;          /**< enum pin_stale. */
     uint64_t stale_after_ms; /**< When drop takes effect. */
 
+    unsigned policy_mode;   /**< 0 enforce, 1 audit. */
+    unsigned policy_denied; /**< enum pin_policy_denied. */
+
     uint32_t n_workers; /**< 0: one per processor. */
     uint32_t ready_min_clusters;
     uint64_t ready_grace_ms;

@@ -224,8 +224,19 @@ static const struct pin_option cache_options[] = {
 };
 
 static const struct pin_option policy_options[] = {
-    LATER("mode", "enforce", "Whether policies refuse or only log."),
-    LATER("denied", "refused", "What a denied asker sees."),
+    {.key = "mode",
+        .kind = PIN_OPTION_WORD,
+        .offset = IN_CONFIG(policy_mode),
+        .words = "enforce|audit",
+        .fallback = "enforce",
+        .doc = "Whether policies refuse or only count."},
+    {.key = "denied",
+        .kind = PIN_OPTION_WORD,
+        .offset = IN_CONFIG(policy_denied),
+        .words = "refused|nxdomain",
+        .min = PIN_POLICY_DENIED_REFUSED,
+        .fallback = "refused",
+        .doc = "What a denied asker sees."},
     {.key = NULL},
 };
 
@@ -388,7 +399,7 @@ const struct pin_option pin_options[] = {
         .children = stale_options,
         .doc = "Answers of clusters that are out of reach."},
     {.key = "policy",
-        .kind = PIN_OPTION_LATER_MAP,
+        .kind = PIN_OPTION_MAP,
         .children = policy_options,
         .doc = "Who may resolve."},
     {.key = "writeBack",

@@ -94,6 +94,8 @@ enum pin_err pin_config_settings(
         .is_zero_weight_standby = config->zero_weight == 1,
         .is_empty_service_nxdomain = config->empty_service == 1,
         .is_headless_empty_nodata = config->headless_empty == 1,
+        .policy_audits = config->policy_mode == 1,
+        .policy_denied = (enum pin_policy_denied)config->policy_denied,
         .ready_min_clusters = config->ready_min_clusters,
         .ready_grace_ms = config->ready_grace_ms};
     for (size_t i = 0; i < config->n_clusters; i++) {

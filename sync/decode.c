@@ -18,6 +18,7 @@
 #define GATEWAY_GROUP       "gateway.networking.k8s.io"
 #define MCS_GROUP           "multicluster.x-k8s.io"
 #define AWS_GROUP           "application-networking.k8s.aws"
+#define PINTLE_GROUP        "pintle.dev"
 
 /* kind, is_namespaced, group, versions, plural, resource, kind_text, decode, size; in the enum's
  * order */
@@ -50,6 +51,10 @@ static const struct pin_kind_row rows[] = {
         "serviceexports." AWS_GROUP, "ServiceExport", pin__decode_aws_export, NULL},
     {PIN_KIND_AWS_SERVICE_IMPORT, true, AWS_GROUP, {"v1alpha1"}, "serviceimports",
         "serviceimports." AWS_GROUP, "ServiceImport", pin__decode_aws_import, NULL},
+    {PIN_KIND_IAM_AUTH_POLICY, true, AWS_GROUP, {"v1alpha1"}, "iamauthpolicies",
+        "iamauthpolicies." AWS_GROUP, "IAMAuthPolicy", pin__decode_iam_policy, NULL},
+    {PIN_KIND_RESOLVE_POLICY, true, PINTLE_GROUP, {"v1alpha1"}, "resolvepolicies",
+        "resolvepolicies." PINTLE_GROUP, "ResolvePolicy", pin__decode_resolve_policy, NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
 

@@ -130,3 +130,5 @@ void pin__decode_reference_grant(struct pin_decoder *self);
 void pin__decode_import(struct pin_decoder *self);
 void pin__decode_aws_export(struct pin_decoder *self);
 void pin__decode_aws_import(struct pin_decoder *self);
+void pin__decode_iam_policy(struct pin_decoder *self);
+void pin__decode_resolve_policy(struct pin_decoder *self);

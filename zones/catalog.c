@@ -370,7 +370,7 @@ static void publish_routes(struct pin_catalog *catalog, struct pin_published *pu
             gone = route;
         } else {
             published->n_names += pin_compile_route(catalog, route);
-            pin_host_touch_flat(catalog, route);
+            pin_host_touch_all(catalog, route);
         }
     }
     publish_hosts(catalog, published);
@@ -430,8 +430,7 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
            || catalog->dirty_hosts != NULL || catalog->is_scene_dirty
-           || is_grace_ending(catalog, now_ms)
-           || pin_stale_is_due(catalog, now_ms);
+           || is_grace_ending(catalog, now_ms) || pin_stale_is_due(catalog, now_ms);
 }
 
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)

@@ -292,8 +292,10 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
     if (run->failed) {
         return;
     }
-    if (node == NULL || !are_same_rrsets(node, rrsets, n_rrsets)) {
-        if (pin_index_put(index, run->zone, name, rrsets, n_rrsets) != PIN_OK) {
+    if (node == NULL || !are_same_rrsets(node, rrsets, n_rrsets)
+        || !pin_policy_equal(node->policy, run->policy)) {
+        if (pin_index_put_guarded(index, run->zone, name, rrsets, n_rrsets, run->policy)
+            != PIN_OK) {
             run->failed = true;
             return;
         }
@@ -553,6 +555,25 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
 /* --- routes
  * --------------------------------------------------------------------------------------- */
 
+/* Takes the policies of the route and its Gateways, whose coming and going it depends on. */
+static void guard_route(struct pin_compile *run, struct pin_route_unit *route)
+{
+    const struct pin_route_body *body = &route->object->as.route;
+    const struct pin_object **objects = NULL;
+    for (size_t i = 0; i < body->n_parents; i++) {
+        struct pin_gateway_unit *gateway = pin_unit_gateway(run->catalog, route->cluster_id,
+            body->parents[i].namespace_name, body->parents[i].name);
+        if (gateway != NULL) {
+            pin_unit_depend(route, &gateway->subject);
+        }
+    }
+    size_t n = pin_policy_of_route(run->catalog, route, run->steer.arena, &objects);
+    if (n > 0 && n != SIZE_MAX) {
+        run->policy = pin_policy_new(run->catalog->settings, objects, n);
+    }
+    run->failed = run->failed || (n > 0 && run->policy == NULL);
+}
+
 static void plan_route(struct pin_compile *run, struct pin_route_unit *route, bool *takes_part)
 {
     pin_unit_forget_depends(run->catalog, route);
@@ -613,6 +634,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     if (!run.failed && !route->is_gone) {
         pin_compile_take_annotations(&run, route->object);
         plan_route(&run, route, takes_part);
+        guard_route(&run, route);
     }
     if (!run.failed && !route->is_gone) {
         size_t n = pin_compile_address_rrsets(&run, &route->assigned, rrsets);
@@ -624,5 +646,6 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
         pin_unit_forget_depends(catalog, route);
     }
     pin_compile_finish(&run, &route->names);
+    pin_policy_unref(run.policy);
     return run.n_names;
 }

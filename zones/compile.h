@@ -10,6 +10,7 @@
  * classes and across generations, so a unit whose answers did not change replaces no node.
  */
 
+#include "zones/policy.h"
 #include "zones/steer.h"
 #include "zones/tables.h"
 
@@ -25,7 +26,8 @@ struct pin_class {
 struct pin_compile {
     struct pin_catalog *catalog;
     struct pin_steer steer;
-    struct pin_zone *zone; /**< Where names are put right now. */
+    struct pin_zone *zone;           /**< Where names are put right now. */
+    const struct pin_policy *policy; /**< Of all names that are put; NULL: none. */
     struct pin_class *classes;
     size_t n_classes;
     uint16_t *class_of_view; /**< By position among the views that count: n_views entries. */

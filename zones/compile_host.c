@@ -44,12 +44,10 @@ static void put_alias(
 
 /* The very tables of the assigned name: the owner in them is a pointer to the question. */
 static void put_flat(
-    struct pin_compile *run, const struct pin_host_unit *host, const struct pin_route_unit *owner)
+    struct pin_compile *run, const struct pin_host_unit *host, const struct pin_node *assigned)
 {
-    const struct pin_index *index = run->catalog->live.index;
-    const struct pin_node *apex = pin_index_find(index, host->name.wire, host->name.bytes);
-    const struct pin_node *assigned =
-        pin_index_find(index, owner->assigned.wire, owner->assigned.bytes);
+    const struct pin_node *apex =
+        pin_index_find(run->catalog->live.index, host->name.wire, host->name.bytes);
     struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
     size_t n = 0;
     const struct pin_rrset *ns = apex != NULL ? pin_node_rrset(apex, PIN_TYPE_NS) : NULL;
@@ -91,12 +89,15 @@ uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *hos
 {
     struct pin_compile run = pin_compile_begin(catalog, host->zone);
     const struct pin_route_unit *owner = pin_host_owner(host);
-    if (owner != NULL && pin_host_is_flat(host)) {
-        put_flat(&run, host, owner);
-    } else if (owner != NULL) {
-        put_alias(&run, host, owner);
-    }
     if (owner != NULL) {
+        const struct pin_node *assigned =
+            pin_index_find(catalog->live.index, owner->assigned.wire, owner->assigned.bytes);
+        run.policy = assigned != NULL ? assigned->policy : NULL;
+        if (pin_host_is_flat(host)) {
+            put_flat(&run, host, assigned);
+        } else {
+            put_alias(&run, host, owner);
+        }
         warn_others(host, owner);
     }
     pin_compile_finish(&run, &host->names);

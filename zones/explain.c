@@ -16,6 +16,7 @@ struct explanation {
     const struct pin_name *name;
     uint16_t type;
     struct pin_asker asker;
+    struct pin_prefix address;     /* of the asker, or none */
     const struct pin_node *node;   /* NULL when the name does not exist */
     const struct pin_table *table; /* NULL when there is no such data in the asker's view */
 };
@@ -75,10 +76,19 @@ static const char *answers_text(const struct pin_table *table)
     return texts[table->mode];
 }
 
+/* What the node's policy says to the asker, whose namespace is not known here. */
+static enum pin_policy_verdict judge(const struct explanation *e)
+{
+    struct pin_policy_asker asker = {.cluster_id = e->asker.cluster_id, .address = e->address};
+    return e->node != NULL && e->node->policy != NULL ? pin_policy_judge(e->node->policy, &asker)
+                                                      : PIN_POLICY_ALLOWED;
+}
+
 static void put_status(const struct explanation *e, const struct pin_zone *zone)
 {
     const char *rcode = "NOERROR";
     const char *status = "answer";
+    enum pin_policy_verdict verdict = judge(e);
     bool is_apex_soa =
         e->node != NULL && e->type == PIN_TYPE_SOA && e->node->name_bytes == zone->apex.bytes;
     if (e->node == NULL) {
@@ -90,6 +100,10 @@ static void put_status(const struct explanation *e, const struct pin_zone *zone)
     if (!e->catalog->live.scene->is_ready && e->table == NULL) {
         rcode = "SERVFAIL";
         status = "not every cluster has been synced yet";
+    }
+    if (verdict >= PIN_POLICY_NXDOMAIN) {
+        rcode = verdict == PIN_POLICY_REFUSED ? "REFUSED" : "NXDOMAIN";
+        status = "a policy keeps it from this asker";
     }
     pin_jsonout_key_string(e->out, "rcode", rcode);
     pin_jsonout_key_string(e->out, "status", status);
@@ -252,12 +266,44 @@ static const struct pin_host_unit *find_host(
     return host != NULL && host->n_claims > 0 ? host : NULL;
 }
 
+/* Every policy of the route and what it says to this asker. */
+static void put_policies(const struct explanation *e, const struct pin_route_unit *route)
+{
+    static const char *const texts[] = {[PIN_POLICY_ALLOWED] = "allowed",
+        [PIN_POLICY_WOULD_DENY] = "allowed (audit: would be denied)",
+        [PIN_POLICY_NXDOMAIN] = "denied (NXDOMAIN)",
+        [PIN_POLICY_REFUSED] = "denied (REFUSED, EDE 18)"};
+    struct pin_policy_asker asker = {.cluster_id = e->asker.cluster_id, .address = e->address};
+    const struct pin_object **objects = NULL;
+    size_t n = pin_policy_of_route(e->catalog, route, e->catalog->scratch, &objects);
+    if (n == 0 || n == SIZE_MAX) {
+        return;
+    }
+    pin_jsonout_key(e->out, "policies");
+    pin_jsonout_array(e->out);
+    for (size_t i = 0; i < n; i++) {
+        struct pin_policy *policy = pin_policy_new(e->catalog->settings, &objects[i], 1);
+        enum pin_policy_verdict verdict =
+            policy != NULL ? pin_policy_judge(policy, &asker) : PIN_POLICY_REFUSED;
+        pin_policy_unref(policy);
+        pin_jsonout_object(e->out);
+        pin_jsonout_key_string(e->out, "kind", pin_kind_text(objects[i]->kind));
+        pin_jsonout_key_string(e->out, "namespace", objects[i]->namespace_name);
+        pin_jsonout_key_string(e->out, "name", objects[i]->name);
+        pin_jsonout_key_bool(e->out, "readable", !objects[i]->as.policy.is_unreadable);
+        pin_jsonout_key_string(e->out, "verdict", texts[verdict]);
+        pin_jsonout_end(e->out);
+    }
+    pin_jsonout_end(e->out);
+}
+
 static void put_route(
     const struct explanation *e, const struct pin_steer *steer, struct pin_route_unit *route)
 {
     struct pin_plan plan = pin_steer_route(
         steer, route, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
     pin_jsonout_key_string(e->out, "object", route->key);
+    put_policies(e, route);
     put_plan(e, &plan);
 }
 
@@ -424,10 +470,14 @@ static const struct pin_zone *look_up(
 }
 
 void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
-    uint16_t type, struct pin_asker asker, struct pin_jsonout *out)
+    uint16_t type, const struct pin_explain_asker *asker, struct pin_jsonout *out)
 {
-    struct explanation e = {
-        .catalog = catalog, .out = out, .name = name, .type = type, .asker = asker};
+    struct explanation e = {.catalog = catalog,
+        .out = out,
+        .name = name,
+        .type = type,
+        .asker = asker->asker,
+        .address = asker->address};
     const struct pin_zone *zone = pin_index_zone(catalog->live.index, name);
     char text[PIN_NAME_TEXT_MAX];
     char buffer[16];

@@ -23,12 +23,10 @@ static void touch(struct pin_catalog *catalog, struct pin_host_unit *host)
     }
 }
 
-void pin_host_touch_flat(struct pin_catalog *catalog, const struct pin_route_unit *route)
+void pin_host_touch_all(struct pin_catalog *catalog, const struct pin_route_unit *route)
 {
     for (size_t i = 0; i < route->n_hosts; i++) {
-        if (pin_host_is_flat(route->hosts[i])) {
-            touch(catalog, route->hosts[i]);
-        }
+        touch(catalog, route->hosts[i]);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "pintle/base/buf.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/policy.h"
 
 #include "zones/tables.h"
 
@@ -157,8 +158,9 @@ static struct pin_node *new_node(struct pin_zone *zone, const uint8_t *wire, siz
     return node;
 }
 
-static void unref_rrsets(const struct pin_node *node)
+static void unref_data(const struct pin_node *node)
 {
+    pin_policy_unref(node->policy);
     for (uint16_t i = 0; i < node->n_rrsets; i++) {
         pin_table_unref(node->rrsets[i].base);
         for (uint16_t v = 0; v < node->rrsets[i].n_variants; v++) {
@@ -177,7 +179,7 @@ static void retire(struct pin_index *index, struct pin_node *node)
 {
     index->size.bytes -= node_bytes(node->rrsets, node->n_rrsets, node->name_bytes);
     index->size.n_nodes--;
-    unref_rrsets(node);
+    unref_data(node);
     pin_rcu_defer(&node->rcu, free_node);
 }
 
@@ -202,17 +204,31 @@ static void uninstall(struct pin_index *index, struct pin_node *node)
     retire(index, node);
 }
 
+/* What a node gets beside its data. */
+struct change {
+    uint8_t flags;
+    bool is_put;
+    const struct pin_policy *policy;
+};
+
+static void guard(struct pin_node *node, const struct pin_policy *policy)
+{
+    node->policy = policy;
+    pin_policy_ref(policy);
+}
+
 /* Replaces a node by one that differs in flags and data, not in children. */
-static enum pin_err replace(struct pin_index *index, const struct pin_node *old, uint8_t flags,
-    bool is_put, const struct pin_rrset *rrsets, size_t n_rrsets)
+static enum pin_err replace(struct pin_index *index, const struct pin_node *old,
+    struct change change, const struct pin_rrset *rrsets, size_t n_rrsets)
 {
     struct pin_node *node = new_node(old->zone, old->name, old->name_bytes, rrsets, n_rrsets);
     if (node == NULL) {
         return PIN_ENOMEM;
     }
     node->n_children = old->n_children;
-    node->flags = flags;
-    node->is_put = is_put;
+    node->flags = change.flags;
+    node->is_put = change.is_put;
+    guard(node, change.policy);
     install(index, node);
     return PIN_OK;
 }
@@ -231,8 +247,10 @@ static enum pin_err adopt(struct pin_index *index, const uint8_t *child, size_t 
     if (!is_wildcard(child)) {
         return PIN_OK;
     }
-    return replace(index, parent, (uint8_t)(parent->flags | PIN_NODE_HAS_WILDCARD), parent->is_put,
-        parent->rrsets, parent->n_rrsets);
+    struct change change = {.flags = (uint8_t)(parent->flags | PIN_NODE_HAS_WILDCARD),
+        .is_put = parent->is_put,
+        .policy = parent->policy};
+    return replace(index, parent, change, parent->rrsets, parent->n_rrsets);
 }
 
 /* Adds the empty non-terminals that are missing above a name, top down. */
@@ -265,9 +283,17 @@ static enum pin_err add_ancestors(
 enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets)
 {
+    return pin_index_put_guarded(index, zone, name, rrsets, n_rrsets, NULL);
+}
+
+enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zone,
+    const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets,
+    const struct pin_policy *policy)
+{
     const struct pin_node *old = find(index, name->wire, name->bytes);
     if (old != NULL) {
-        return replace(index, old, old->flags, true, rrsets, n_rrsets);
+        struct change change = {.flags = old->flags, .is_put = true, .policy = policy};
+        return replace(index, old, change, rrsets, n_rrsets);
     }
     enum pin_err err = add_ancestors(index, zone, name);
     if (err != PIN_OK) {
@@ -278,6 +304,7 @@ enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
         return PIN_ENOMEM;
     }
     node->is_put = true;
+    guard(node, policy);
     install(index, node);
     return adopt(index, name->wire, name->bytes);
 }
@@ -289,8 +316,10 @@ static struct pin_node *disown(struct pin_index *index, const uint8_t *child, si
     struct pin_node *parent = find(index, wire, bytes - (size_t)(wire - child));
     parent->n_children--;
     if (is_wildcard(child)) {
-        (void)replace(index, parent, (uint8_t)(parent->flags & ~PIN_NODE_HAS_WILDCARD),
-            parent->is_put, parent->rrsets, parent->n_rrsets);
+        struct change change = {.flags = (uint8_t)(parent->flags & ~PIN_NODE_HAS_WILDCARD),
+            .is_put = parent->is_put,
+            .policy = parent->policy};
+        (void)replace(index, parent, change, parent->rrsets, parent->n_rrsets);
         parent = find(index, wire, bytes - (size_t)(wire - child));
     }
     return parent->n_children == 0 && !parent->is_put ? parent : NULL;
@@ -304,11 +333,12 @@ void pin_index_remove(struct pin_index *index, const struct pin_name *name)
     }
     if (node->name_bytes == node->zone->apex.bytes) {
         const struct pin_rrset *ns = pin_node_rrset(node, PIN_TYPE_NS);
-        (void)replace(index, node, node->flags, true, ns, ns != NULL);
+        struct change change = {.flags = node->flags, .is_put = true};
+        (void)replace(index, node, change, ns, ns != NULL);
         return;
     }
     if (node->n_children > 0) {
-        (void)replace(index, node, node->flags, false, NULL, 0);
+        (void)replace(index, node, (struct change){.flags = node->flags}, NULL, 0);
         return;
     }
     struct pin_name gone = *name; /* outlives the nodes whose names we walk */
@@ -507,7 +537,7 @@ struct pin_index *pin_index_new(void)
 static void free_node_now(struct pin_rcu_node *link)
 {
     struct pin_node *node = node_of(link);
-    unref_rrsets(node);
+    unref_data(node);
     free(node);
 }
 

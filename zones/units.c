@@ -12,6 +12,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/assigned.h"
+#include "zones/policy.h"
 
 /* "cluster/namespace/name"; the caller frees it. */
 static char *cluster_key(const struct pin_catalog *catalog, uint16_t cluster_id,
@@ -342,6 +343,32 @@ static void attach_route(
     pin_unit_touch_route(catalog, route);
 }
 
+void pin_unit_touch_target(struct pin_catalog *catalog, uint16_t cluster_id, const char *kind,
+    const char *namespace_name, const char *name)
+{
+    if (strcmp(kind, pin_kind_text(PIN_KIND_GATEWAY)) == 0) {
+        struct pin_gateway_unit *gateway =
+            pin_unit_gateway(catalog, cluster_id, namespace_name, name);
+        if (gateway != NULL) {
+            pin_unit_touch_subject(catalog, &gateway->subject);
+            release_gateway(catalog, gateway);
+        }
+        return;
+    }
+    static const enum pin_kind kinds[] = {
+        PIN_KIND_HTTP_ROUTE, PIN_KIND_GRPC_ROUTE, PIN_KIND_TCP_ROUTE, PIN_KIND_TLS_ROUTE};
+    for (size_t i = 0; i < N_ELEMS(kinds); i++) {
+        struct pin_object target = {
+            .kind = kinds[i], .namespace_name = namespace_name, .name = name};
+        struct pin_route_unit *route = strcmp(kind, pin_kind_text(kinds[i])) == 0
+                                           ? find_route(catalog, cluster_id, &target)
+                                           : NULL;
+        if (route != NULL) {
+            pin_unit_touch_route(catalog, route);
+        }
+    }
+}
+
 /* --- attach and detach ---------------------------------------------------------------------------
  */
 
@@ -510,6 +537,13 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
     case PIN_KIND_REFERENCE_GRANT:
         pin_grants_attach(catalog, cluster_id, object, old);
         return;
+    case PIN_KIND_IAM_AUTH_POLICY:
+    case PIN_KIND_RESOLVE_POLICY:
+        pin_policy_attach(catalog, cluster_id, object);
+        if (old != NULL) {
+            pin_policy_detach(catalog, cluster_id, old);
+        }
+        return;
     default:
         attach_member(catalog, cluster_id, object);
     }
@@ -554,6 +588,10 @@ void pin_unit_detach(
     case PIN_KIND_REFERENCE_GRANT:
         pin_grants_detach(catalog, cluster_id, object);
         return;
+    case PIN_KIND_IAM_AUTH_POLICY:
+    case PIN_KIND_RESOLVE_POLICY:
+        pin_policy_detach(catalog, cluster_id, object);
+        return;
     default:
         detach_member(catalog, cluster_id, object);
     }
@@ -586,6 +624,7 @@ void pin_unit_free_route(struct pin_catalog *catalog, struct pin_route_unit *rou
 
 void pin_unit_free_all(struct pin_catalog *catalog)
 {
+    pin_policy_free_all(catalog);
     pin_map_done(&catalog->assigned, NULL);
     pin_host_free_all(catalog);
     pin_map_done(&catalog->routes, free_route_value);

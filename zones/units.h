@@ -136,6 +136,7 @@ struct pin_catalog {
     struct pin_map gateways;            /**< "cluster/namespace/name" -> struct pin_gateway_unit. */
     struct pin_map grants;              /**< "cluster/namespace" -> struct pin_grants_unit. */
     struct pin_map routes;              /**< "cluster/kind/namespace/name" -> pin_route_unit. */
+    struct pin_map guards;              /**< "cluster/kind/namespace/name" -> struct pin_guards. */
     struct pin_map assigned;            /**< Wire name -> struct pin_route_unit. */
     struct pin_map hosts;               /**< Wire name -> struct pin_host_unit. */
     struct pin_service_unit *dirty_services;
@@ -212,8 +213,9 @@ void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route);
 /** Makes the route give up all its hostnames. */
 void pin_host_unclaim(struct pin_catalog *catalog, struct pin_route_unit *route);
 
-/** Marks the route's names at a zone's apex: they show what its assigned name shows. */
-void pin_host_touch_flat(struct pin_catalog *catalog, const struct pin_route_unit *route);
+/** Marks the route's hostnames: they are guarded as its assigned name is, and show the same at a
+ * zone's apex. */
+void pin_host_touch_all(struct pin_catalog *catalog, const struct pin_route_unit *route);
 
 /** Whether the name is its zone's apex, where no alias may stand (RFC 1034, section 3.6.2). */
 bool pin_host_is_flat(const struct pin_host_unit *host);
@@ -249,6 +251,10 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
 /** Detaches an object that goes. */
 void pin_unit_detach(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object);
+
+/** Marks the route of that kind and name, or the routes of the Gateway. */
+void pin_unit_touch_target(struct pin_catalog *catalog, uint16_t cluster_id, const char *kind,
+    const char *namespace_name, const char *name);
 
 /** Frees all units (not their names in the index). */
 void pin_unit_free_all(struct pin_catalog *catalog);

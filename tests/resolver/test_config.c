@@ -237,7 +237,9 @@ static void test_values(void **state)
         "steering: {ttl: 1m, answers: single, address: gateway}\n"
         "dns: {ns: [ns1.example.com], hostmaster: h.example.com}\n"
         "ready: {grace: 3}\n"
-        "defaultCluster: lab\n",
+        "defaultCluster: lab\n"
+        "trustedForwarders: [10.10.0.53/32, \"2001:db8::/64\"]\n"
+        "policy: {mode: audit, denied: nxdomain}\n",
         &findings);
     struct pin_settings settings;
     struct pin_why why = {0};
@@ -267,6 +269,10 @@ static void test_values(void **state)
     assert_int_equal(settings.clusters[1].address, PIN_ADDRESS_ENDPOINTS);
     assert_int_equal(settings.clusters[2].network, 0);
     assert_int_equal(settings.default_cluster, 1);
+    assert_int_equal(settings.n_forwarders, 2);
+    assert_int_equal(settings.forwarders[1].bits, 64);
+    assert_true(settings.policy_audits);
+    assert_int_equal(settings.policy_denied, PIN_POLICY_DENIED_NXDOMAIN);
     assert_int_equal(settings.ttl_s, 60);
     assert_int_equal(settings.negative_ttl_s, 5);
     assert_int_equal(settings.answers, PIN_ANSWERS_SINGLE);

@@ -86,7 +86,7 @@ static void test_rows(void **state)
         struct pin_name name;
         assert_int_equal(pin_name_parse(rows[i].name, &name), PIN_OK);
         pin_catalog_explain_json(stage.catalog, &name, rows[i].type,
-            (struct pin_asker){.view_id = 0, .cluster_id = PIN_CLUSTER_NONE}, &json);
+            &(struct pin_explain_asker){.asker.cluster_id = PIN_CLUSTER_NONE}, &json);
         for (size_t s = 0; s < N_ELEMS(rows[i].said) && rows[i].said[s] != NULL; s++) {
             if (strstr(pin_text_get(&text), rows[i].said[s]) == NULL) {
                 print_error("%s\n  wanted %s\n  got    %s\n", rows[i].title, rows[i].said[s],

@@ -263,6 +263,10 @@ static bool play_setting(struct pin_player *player, const struct command *c)
         set_compat(player, c);
     } else if (strcmp(verb, "defaultCluster") == 0) {
         player->stage.settings.default_cluster = cluster_of(player, c, value);
+    } else if (strcmp(verb, "policy") == 0) {
+        player->stage.settings.policy_audits = strcmp(value, "audit") == 0;
+        player->stage.settings.policy_denied =
+            strcmp(value, "nxdomain") == 0 ? PIN_POLICY_DENIED_NXDOMAIN : PIN_POLICY_DENIED_REFUSED;
     } else if (strcmp(verb, "trustedForwarders") == 0) {
         set_forwarders(player, c);
     } else if (strcmp(verb, "clusterSet") == 0) {

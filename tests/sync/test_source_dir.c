@@ -123,7 +123,7 @@ static void test_what_is_there_is_listed_once(void **state)
     start(self);
     const char *seen = pin_text_get(&self->rig.seen);
     assert_memory_equal(seen, "UP\nLIST_BEGIN Service\n", 22);
-    assert_non_null(strstr(seen, "LIST_BEGIN ServiceImport\nUPSERT Service default/a\n"
+    assert_non_null(strstr(seen, "LIST_BEGIN ResolvePolicy\nUPSERT Service default/a\n"
                                  "UPSERT Service default/b\nUPSERT Service default/c\n"
                                  "UPSERT Namespace /n\nLIST_END Service\n"));
     assert_null(strstr(seen, "hidden"));

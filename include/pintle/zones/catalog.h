@@ -95,6 +95,12 @@ struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog);
  */
 void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonout *out);
 
+/** Who asks, for an explanation. */
+struct pin_explain_asker {
+    struct pin_asker asker;
+    struct pin_prefix address; /**< For policies; no address: unknown. */
+};
+
 /**
  * Explains an answer: zone, rule, backends with weight, affinity and readiness, addresses with
  * probability. Writes one JSON object; for a name that is not ours or does not exist it says so.
@@ -103,4 +109,4 @@ void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonou
  * @param asker       Who asks.
  */
 void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
-    uint16_t type, struct pin_asker asker, struct pin_jsonout *out);
+    uint16_t type, const struct pin_explain_asker *asker, struct pin_jsonout *out);

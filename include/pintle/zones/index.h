@@ -71,6 +71,11 @@ struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_
 enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets);
 
+/** The same with a policy, of which the node takes a reference; NULL: everybody may resolve it. */
+enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zone,
+    const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets,
+    const struct pin_policy *policy);
+
 /** Removes a name that was put; it stays as an empty non-terminal while names exist below it, and
  * an apex with its SOA and NS. */
 void pin_index_remove(struct pin_index *index, const struct pin_name *name);

@@ -33,6 +33,8 @@ enum pin_kind {
     PIN_KIND_SERVICE_IMPORT,     /**< multicluster.x-k8s.io (KEP-1645). */
     PIN_KIND_AWS_SERVICE_EXPORT, /**< application-networking.k8s.aws; feeds routes only. */
     PIN_KIND_AWS_SERVICE_IMPORT, /**< application-networking.k8s.aws; feeds routes only. */
+    PIN_KIND_IAM_AUTH_POLICY,    /**< application-networking.k8s.aws */
+    PIN_KIND_RESOLVE_POLICY,     /**< pintle.dev */
     PIN_KIND_MAX,
 };
 
@@ -272,6 +274,53 @@ struct pin_aws_import_body {
     const char *network;     /**< Annotation .../aws-vpc; NULL = any. */
 };
 
+/** What a condition of a policy is about. */
+enum pin_policy_about {
+    PIN_POLICY_ABOUT_CLUSTER,
+    PIN_POLICY_ABOUT_NAMESPACE,
+    PIN_POLICY_ABOUT_ADDRESS,
+};
+
+/** What a denied asker sees. */
+enum pin_policy_denied {
+    PIN_POLICY_DENIED_UNSET,
+    PIN_POLICY_DENIED_REFUSED,
+    PIN_POLICY_DENIED_NXDOMAIN,
+};
+
+/** One condition: met by any of its values. */
+struct pin_policy_condition {
+    enum pin_policy_about about;
+    bool is_pattern;                   /**< "*" and "?" in texts mean something. */
+    const char *const *texts;          /**< CLUSTER, NAMESPACE. */
+    const struct pin_prefix *prefixes; /**< ADDRESS. */
+    size_t n_values;
+};
+
+/** One statement: met when all its conditions are. */
+struct pin_policy_statement {
+    bool is_deny;
+    const struct pin_policy_condition *conditions;
+    size_t n_conditions; /**< At most 255. */
+};
+
+/** What a policy guards; in its own namespace. */
+struct pin_policy_target {
+    const char *kind; /**< "Gateway", "HTTPRoute", ... as written. */
+    const char *name;
+};
+
+/** Body of an IAMAuthPolicy or a ResolvePolicy. */
+struct pin_policy_body {
+    const struct pin_policy_target *targets;
+    size_t n_targets;
+    const struct pin_policy_statement *statements;
+    size_t n_statements; /**< At most 65535. */
+    enum pin_policy_denied denied;
+    bool is_audit;
+    bool is_unreadable; /**< Its rules could not be understood: nobody is let through. */
+};
+
 /** One object of one cluster. */
 struct pin_object {
     enum pin_kind kind;
@@ -293,6 +342,7 @@ struct pin_object {
         struct pin_import_body import;
         struct pin_aws_export_body aws_export;
         struct pin_aws_import_body aws_import;
+        struct pin_policy_body policy;
     } as;
     struct pin_object_chunk *chunks; /**< Memory the pointers above lead into; zones/object.c's. */
 };

@@ -73,6 +73,9 @@ struct pin_settings {
     bool is_empty_service_nxdomain; /**< compat.emptyService: nxdomain, else keep */
     bool is_headless_empty_nodata;  /**< compat.headlessEmpty: nodata, else nxdomain */
 
+    bool policy_audits;                   /**< policy.mode: audit, all policies only count. */
+    enum pin_policy_denied policy_denied; /**< policy.denied, where a policy does not say it. */
+
     uint32_t ready_min_clusters; /**< ready.minClusters */
     uint64_t ready_grace_ms;     /**< ready.grace */
 };

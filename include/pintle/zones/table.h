@@ -54,6 +54,7 @@ enum pin_table_form {
     PIN_TABLE_DRAWN, /**< Some or all of them by shares; every RR has rr_bytes. */
 };
 
+struct pin_policy;
 struct pin_table;
 
 /** Addresses of a target named inside a table's RRs, for the additional section. */
@@ -135,9 +136,10 @@ struct pin_zone {
 /** One owner name. An empty non-terminal has no RRsets (RFC 8499: empty non-terminals). */
 struct pin_node {
     struct pin_rcu_node link;
-    struct pin_zone *zone; /**< Never NULL. */
-    uint32_t n_children;   /**< Builder only: nodes directly below. */
-    uint32_t stamp;        /**< Builder only: compile run that last wanted this name. */
+    struct pin_zone *zone;           /**< Never NULL. */
+    const struct pin_policy *policy; /**< Who may resolve it; NULL: everybody. */
+    uint32_t n_children;             /**< Builder only: nodes directly below. */
+    uint32_t stamp;                  /**< Builder only: compile run that last wanted this name. */
     uint16_t n_rrsets;
     uint8_t flags; /**< PIN_NODE_*. */
     bool is_put;   /**< Builder only: put on purpose, not only because names exist below. */
