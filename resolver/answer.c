@@ -21,8 +21,6 @@
 #define CHASE_MAX 8u
 /* Where the RDATA of a table's first RR starts. */
 #define RDATA_AT 12u
-/* Where an ECS option says how many bits of the address it holds. */
-#define ECS_SOURCE_AT 2u
 
 /* One name that is looked up: the question's, or the target of an alias. */
 struct subject {
@@ -171,7 +169,7 @@ static const struct pin_node *find_wildcard(
 static void widen_scope(struct answer *a)
 {
     if (pin_unlikely(a->is_view_by_ecs)) {
-        a->response.ecs_scope = a->response.ecs[ECS_SOURCE_AT];
+        a->response.ecs_scope = a->query.ecs_copy[PIN_ECS_SOURCE_AT];
     }
 }
 
@@ -258,7 +256,7 @@ static enum pin_policy_verdict judge(struct answer *a)
     struct pin_policy_asker asker = identify(a);
     enum pin_policy_verdict verdict = pin_policy_judge(a->node->policy, &asker);
     if (a->is_vouched) {
-        a->response.ecs_scope = a->response.ecs[ECS_SOURCE_AT];
+        a->response.ecs_scope = a->query.ecs_copy[PIN_ECS_SOURCE_AT];
     }
     if (verdict == PIN_POLICY_WOULD_DENY) {
         pin_stat_add(&a->worker->stats.n_would_deny, 1);

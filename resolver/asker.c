@@ -32,7 +32,7 @@ bool pin_vouched_read(const struct pin_scene *scene, const struct pin_ip *sender
     if (query->ecs.bytes == 0 || pin_lpm_find(scene->forwarders, sender) == PIN_LPM_NONE) {
         return false;
     }
-    ret_vouched->prefix = read_prefix(wire + query->ecs.at, query->ecs.bytes);
+    ret_vouched->prefix = read_prefix(query->ecs_copy, query->ecs.bytes);
     ret_vouched->namespace_bytes = (uint8_t)query->client_namespace.bytes;
     memcpy(ret_vouched->namespace_name, wire + query->client_namespace.at,
         query->client_namespace.bytes);

@@ -4,6 +4,8 @@
 
 #include "query.h"
 
+#include <string.h>
+
 #include "pintle/base/buf.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
@@ -120,6 +122,7 @@ static bool note_option(
     case PIN_OPTION_ECS:
         if (query->ecs.bytes == 0 && is_ecs_well_formed(option, span.bytes)) {
             query->ecs = span;
+            memcpy(query->ecs_copy, option, span.bytes);
         }
         return true;
     case PIN_OPTION_NAMESPACE:

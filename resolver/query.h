@@ -28,6 +28,11 @@
 #define PIN_OPTION_EDE       15u    /**< RFC 8914. */
 #define PIN_OPTION_NAMESPACE 65518u /**< Namespace of the asking pod, put there by a forwarder. */
 
+/** Longest EDNS Client Subnet option, without code and length (RFC 7871, section 6). */
+#define PIN_ECS_MAX_BYTES 20u
+/** Where that option says how many bits of the address it holds. */
+#define PIN_ECS_SOURCE_AT 2u
+
 /** What is to be done with a message. */
 enum pin_query_verdict {
     PIN_QUERY_OK,
@@ -58,6 +63,7 @@ struct pin_query {
     struct pin_span client_namespace;      /**< 1 to 63 bytes, not checked further. */
     uint8_t qname_bytes;                   /**< Root label included. */
     uint8_t qname[PIN_NAME_MAX_BYTES + 1]; /**< Lower-cased. */
+    uint8_t ecs_copy[PIN_ECS_MAX_BYTES];   /**< The option `ecs`: RRs will be written over it. */
 };
 
 /**

@@ -66,11 +66,7 @@ void pin_response_init(struct pin_response *ret_response, const struct pin_packe
         .rcode = PIN_RCODE_NOERROR,
         .ede = PIN_EDE_NONE,
         .is_stream = is_stream,
-        .ecs_bytes = (uint8_t)query->ecs.bytes,
     };
-    if (pin_unlikely(query->ecs.bytes > 0)) { /* RRs will be written over it */
-        memcpy(ret_response->ecs, packet->wire + query->ecs.at, query->ecs.bytes);
-    }
 }
 
 void pin_response_clear(struct pin_response *response, const struct pin_query *query)
@@ -278,11 +274,12 @@ static size_t ede_text(uint16_t ede, const char **ret_text)
 }
 
 /* Writes the extended error as the OPT's option; the text only where it fits. Returns its bytes. */
-static size_t put_ede(const struct pin_response *response, uint8_t *to)
+static size_t put_ede(
+    const struct pin_response *response, const struct pin_query *query, uint8_t *to)
 {
     const char *text = NULL;
     size_t text_bytes = ede_text(response->ede, &text);
-    size_t ecs_bytes = response->ecs_bytes > 0 ? OPTION_HEAD_BYTES + response->ecs_bytes : 0u;
+    size_t ecs_bytes = query->ecs.bytes > 0 ? OPTION_HEAD_BYTES + query->ecs.bytes : 0u;
     if (response->used_bytes + OPT_BYTES + EDE_BYTES + text_bytes + ecs_bytes
         > response->end_bytes) {
         text_bytes = 0;
@@ -298,13 +295,14 @@ static size_t put_ede(const struct pin_response *response, uint8_t *to)
 
 /* Repeats the query's ECS option with the scope of the answer (RFC 7871, section 7.2.1). Returns
  * its bytes. */
-static size_t put_ecs(const struct pin_response *response, uint8_t *to)
+static size_t put_ecs(
+    const struct pin_response *response, const struct pin_query *query, uint8_t *to)
 {
     put_u16(to, PIN_OPTION_ECS);
-    put_u16(to + 2, response->ecs_bytes);
-    memcpy(to + OPTION_HEAD_BYTES, response->ecs, response->ecs_bytes);
+    put_u16(to + 2, query->ecs.bytes);
+    memcpy(to + OPTION_HEAD_BYTES, query->ecs_copy, query->ecs.bytes);
     to[OPTION_HEAD_BYTES + ECS_SCOPE_AT] = response->ecs_scope;
-    return OPTION_HEAD_BYTES + (size_t)response->ecs_bytes;
+    return OPTION_HEAD_BYTES + (size_t)query->ecs.bytes;
 }
 
 /* Writes the OPT (RFC 6891, section 6.1.2): version 0, no flag but DO. */
@@ -313,10 +311,10 @@ static void put_opt(struct pin_response *response, const struct pin_query *query
     uint8_t *opt = response->wire + response->used_bytes;
     size_t options_bytes = 0;
     if (response->ede != PIN_EDE_NONE) {
-        options_bytes = put_ede(response, opt + OPT_BYTES);
+        options_bytes = put_ede(response, query, opt + OPT_BYTES);
     }
-    if (pin_unlikely(response->ecs_bytes > 0)) {
-        options_bytes += put_ecs(response, opt + OPT_BYTES + options_bytes);
+    if (pin_unlikely(query->ecs.bytes > 0)) {
+        options_bytes += put_ecs(response, query, opt + OPT_BYTES + options_bytes);
     }
     opt[0] = 0;
     put_u16(opt + 1, PIN_TYPE_OPT);

@@ -60,9 +60,6 @@ enum pin_section {
     PIN_SECTION_MAX,
 };
 
-/** Longest EDNS Client Subnet option, without code and length (RFC 7871, section 6). */
-#define PIN_ECS_MAX_BYTES 20u
-
 /** An answer under construction. */
 struct pin_response {
     uint8_t *wire;
@@ -76,8 +73,6 @@ struct pin_response {
     bool is_truncated;
     bool is_stream;    /**< Never sets TC. */
     uint8_t ecs_scope; /**< Source prefix length when the answer depends on it, else 0. */
-    uint8_t ecs_bytes; /**< The query's ECS option, which the answer repeats; 0 = none. */
-    uint8_t ecs[PIN_ECS_MAX_BYTES];
 };
 
 /** Starts an answer that holds the question alone. `query` as pin_query_parse() filled it. */
