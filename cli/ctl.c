@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/ip.h"
 #include "pintle/base/macros.h"
 #include "pintle/version.h"
 
 #include "cli/api.h"
 #include "cli/emit.h"
 
+#define ADMIN_PORT      9153
+#define HOST_MAX_BYTES  253
 #define ADMIN_DEFAULT   "127.0.0.1:9153"
 #define WAIT_DEFAULT_MS ((uint64_t)5 * 60 * 1000)
 
@@ -103,6 +106,41 @@ static const char *value_of(
     return argv[++*i];
 }
 
+/* How long the host name is that "HOST[:PORT]" begins with; 0: it is none, or the port is wrong. */
+static size_t host_bytes(const char *value, uint16_t *ret_port)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    char any[PIN_ADDRPORT_TEXT_MAX]; /* with an address in the name's place, for its port */
+    struct pin_addrport address;
+    size_t bytes = strspn(value, letters);
+    (void)snprintf(any, sizeof(any), "0.0.0.0%s", value + bytes);
+    if (bytes > HOST_MAX_BYTES || value[0] == '-' || strspn(value, "0123456789.") == bytes
+        || !pin_addrport_parse(any, ADMIN_PORT, &address)) {
+        return 0; /* digits and dots alone: an address that is none */
+    }
+    *ret_port = address.port;
+    return bytes;
+}
+
+static bool set_admin(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+{
+    struct pin_addrport address = {0};
+    if (pin_addrport_parse(value, ADMIN_PORT, &address) && address.port != 0) {
+        char text[PIN_ADDRPORT_TEXT_MAX];
+        (void)snprintf(ctl->admin, sizeof(ctl->admin), "%s", pin_addrport_format(&address, text));
+        return true;
+    }
+    uint16_t port = 0;
+    size_t bytes = host_bytes(value, &port);
+    if (bytes > 0 && port != 0) {
+        (void)snprintf(ctl->admin, sizeof(ctl->admin), "%.*s:%u", (int)bytes, value, port);
+        return true;
+    }
+    (void)pin_why_set(why, PIN_EINVAL, "--admin: \"%s\" is no ADDR[:PORT]", value);
+    return false;
+}
+
 static bool set_output(struct pin_ctl *ctl, const char *value, struct pin_why *why)
 {
     static const char *const names[] = {
@@ -178,8 +216,7 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
 {
     switch (which) {
     case PIN_FLAG_ADMIN:
-        ctl->admin = value;
-        return true;
+        return set_admin(ctl, value, why);
     case PIN_FLAG_OUTPUT:
     case PIN_FLAG_O:
         return set_output(ctl, value, why);

@@ -34,6 +34,9 @@ enum pin_ctl_output {
     PIN_CTL_YAML,
 };
 
+/** Longest "HOST:PORT" of an admin side, with the NUL. */
+#define PIN_CTL_ADMIN_MAX 264
+
 /** Most words after the command. */
 #define PIN_CTL_WORDS_MAX 4
 
@@ -42,8 +45,8 @@ struct pin_ctl_command;
 /** The command line. Borrowed from argv. */
 struct pin_ctl {
     const struct pin_ctl_command *command;
-    const char *admin; /**< ADDR:PORT */
-    const char *from;  /**< explain: NULL when absent. */
+    char admin[PIN_CTL_ADMIN_MAX]; /**< ADDR:PORT or HOST:PORT, checked. */
+    const char *from;              /**< explain: NULL when absent. */
     enum pin_ctl_output output;
     bool no_headers;
     bool has_color;

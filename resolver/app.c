@@ -106,9 +106,10 @@ static struct pin_config *load_config(const struct pin_args *args, struct pin_fi
 
 static enum pin_exit complain(struct pin_findings *findings)
 {
+    enum pin_exit exit_code = findings->n_usage > 0 ? PIN_EXIT_USAGE : PIN_EXIT_FAILED;
     (void)fputs(pin_findings_text(findings), stderr);
     pin_findings_done(findings);
-    return PIN_EXIT_FAILED;
+    return exit_code;
 }
 
 static enum pin_exit no_clusters(void)

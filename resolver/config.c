@@ -145,7 +145,7 @@ static void add_context(struct pin_config *config, const struct pin_args *args, 
     const char *context, struct pin_findings *findings)
 {
     if (!pin_name_is_rfc1123_label(name)) {
-        pin_findings_add(findings, NULL, no_place,
+        pin_findings_add_usage(findings,
             "context \"%s\": \"%s\" is no cluster name (an RFC 1123 label); write "
             "--contexts NAME=%s",
             context, name, context);
@@ -190,7 +190,7 @@ static void clusters_of_contexts(struct pin_config *config, const struct pin_arg
             context = item;
         }
         if (context[0] == '\0') {
-            pin_findings_add(findings, NULL, no_place, "--contexts: an empty name");
+            pin_findings_add_usage(findings, "--contexts: an empty name");
         } else if (known != NULL && !is_among(context, known, n)) {
             const char *near = pin_nearest(context, known, n);
             pin_findings_add(findings, NULL, no_place,
@@ -229,8 +229,8 @@ static void listens_of_args(
     config->n_listens = config->listens == NULL ? 0 : n;
     for (size_t i = 0; i < config->n_listens; i++) {
         if (!pin_addrport_parse(values[i], PIN_DNS_PORT, &config->listens[i].address)) {
-            pin_findings_add(findings, NULL, no_place,
-                "--listen: \"%s\" is no ADDR[:PORT] with an IP address", values[i]);
+            pin_findings_add_usage(
+                findings, "--listen: \"%s\" is no ADDR[:PORT] with an IP address", values[i]);
         }
     }
 }
@@ -242,37 +242,37 @@ static void apply_simple_args(
     enum pin_log_format format = PIN_LOG_TEXT;
 
     if (args->admin != NULL && !pin_addrport_parse(args->admin, PIN_ADMIN_PORT, &config->admin)) {
-        pin_findings_add(findings, NULL, no_place,
-            "--admin: \"%s\" is no ADDR[:PORT] with an IP address", args->admin);
+        pin_findings_add_usage(
+            findings, "--admin: \"%s\" is no ADDR[:PORT] with an IP address", args->admin);
     }
     if (args->workers != NULL) {
         char *end = NULL;
         unsigned long n = strtoul(args->workers, &end, 10);
         if (!isdigit((unsigned char)args->workers[0]) || *end != '\0' || n < 1
             || n > PIN_WORKERS_MAX) {
-            pin_findings_add(findings, NULL, no_place,
-                "--workers: \"%s\" is no number from 1 to %u", args->workers, PIN_WORKERS_MAX);
+            pin_findings_add_usage(findings, "--workers: \"%s\" is no number from 1 to %u",
+                args->workers, PIN_WORKERS_MAX);
         } else {
             config->n_workers = (uint32_t)n;
         }
     }
     if (args->log_level != NULL && !pin_log_level_parse(args->log_level, &level)) {
-        pin_findings_add(findings, NULL, no_place,
+        pin_findings_add_usage(findings,
             "--log-level: \"%s\" is not one of debug, info, warn, error", args->log_level);
     } else if (args->log_level != NULL) {
         config->log_level = (unsigned)level;
     }
     if (args->log_format != NULL && !pin_log_format_parse(args->log_format, &format)) {
-        pin_findings_add(findings, NULL, no_place, "--log-format: \"%s\" is not one of text, json",
-            args->log_format);
+        pin_findings_add_usage(
+            findings, "--log-format: \"%s\" is not one of text, json", args->log_format);
     } else if (args->log_format != NULL) {
         config->log_format = (unsigned)format;
     }
     if (args->state_dir != NULL) {
-        pin_findings_add(findings, NULL, no_place, "--state-dir: not available in this version");
+        pin_findings_add_usage(findings, "--state-dir: not available in this version");
     }
     if (args->forward.n > 0) {
-        pin_findings_add(findings, NULL, no_place, "--forward: not available in this version");
+        pin_findings_add_usage(findings, "--forward: not available in this version");
     }
 }
 
@@ -327,13 +327,18 @@ static void check_cluster(const struct pin_config *config, size_t i, struct pin_
             cluster->name);
     }
     for (size_t j = 0; j < i; j++) {
-        if (config->clusters[j].name != NULL
-            && strcmp(config->clusters[j].name, cluster->name) == 0) {
+        if (config->clusters[j].name == NULL
+            || strcmp(config->clusters[j].name, cluster->name) != 0) {
+            continue;
+        }
+        if (cluster->at.line == 0) { /* flags replace the file's clusters as a whole */
+            pin_findings_add_usage(findings, "cluster \"%s\" is named twice", cluster->name);
+        } else {
             pin_findings_add(findings, config->file, cluster->at,
                 "cluster \"%s\" is there twice, first at line %u", cluster->name,
                 config->clusters[j].at.line);
-            break;
         }
+        break;
     }
 }
 
@@ -366,6 +371,20 @@ static void check_networks(const struct pin_config *config, struct pin_findings 
     }
 }
 
+static void listen_twice(const struct pin_config *config, size_t i, struct pin_findings *findings)
+{
+    const struct pin_config_listen *listen = &config->listens[i];
+    char text[PIN_ADDRPORT_TEXT_MAX];
+
+    (void)pin_addrport_format(&listen->address, text);
+    if (listen->at.line == 0) {
+        pin_findings_add_usage(findings, "--listen: %s is there twice", text);
+    } else {
+        pin_findings_add(
+            findings, config->file, listen->at, "listen[%zu]: %s is there twice", i, text);
+    }
+}
+
 static void check_listens(const struct pin_config *config, struct pin_findings *findings)
 {
     for (size_t i = 0; i < config->n_listens; i++) {
@@ -382,10 +401,7 @@ static void check_listens(const struct pin_config *config, struct pin_findings *
             if (listen->address.port != 0 && other->port == listen->address.port
                 && listen->address.ip.family != 0
                 && pin_ip_equal(&other->ip, &listen->address.ip)) {
-                char text[PIN_ADDRPORT_TEXT_MAX];
-                pin_findings_add(findings, config->file, listen->at,
-                    "listen[%zu]: %s is there twice", i,
-                    pin_addrport_format(&listen->address, text));
+                listen_twice(config, i, findings);
                 break;
             }
         }

@@ -80,6 +80,13 @@ static const struct arg *find_arg(const char *word, const char **ret_value)
     return NULL;
 }
 
+/* Whether a word is one of our flags, so that it is not the value of the flag before it. */
+static bool is_flag(const char *word)
+{
+    const char *value = NULL;
+    return find_arg(word, &value) != NULL;
+}
+
 static enum pin_err unknown_arg(const char *word, struct pin_why *why)
 {
     const char *names[N_ELEMS(arg_table)];
@@ -163,7 +170,7 @@ enum pin_err pin_args_parse(
             return pin_why_set(why, PIN_EINVAL, "--%s takes no value", arg->name);
         }
         if (arg->kind != PIN_ARG_SWITCH && value == NULL) {
-            if (i + 1 >= argc) {
+            if (i + 1 >= argc || is_flag(argv[i + 1])) {
                 return pin_why_set(why, PIN_EINVAL, "--%s wants %s", arg->name, arg->value);
             }
             value = argv[++i];

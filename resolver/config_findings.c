@@ -14,19 +14,19 @@
 #define WORD_MAX    64
 #define MESSAGE_MAX 1024
 
-void pin_findings_add(
-    struct pin_findings *findings, const char *file, struct pin_at at, const char *fmt, ...)
+static void add(struct pin_findings *findings, const char *file, struct pin_at at, const char *fmt,
+    va_list args) PIN_PRINTF(4, 0);
+
+static void add(struct pin_findings *findings, const char *file, struct pin_at at, const char *fmt,
+    va_list args)
 {
     char message[MESSAGE_MAX];
-    va_list args;
 
     findings->n++;
     if (findings->n > PIN_FINDINGS_MAX) {
         return;
     }
-    va_start(args, fmt);
     (void)vsnprintf(message, sizeof(message), fmt, args);
-    va_end(args);
     if (file != NULL && at.line > 0) {
         pin_text_putf(&findings->text, "%s:%u:%u: %s\n", file, at.line, at.col, message);
     } else if (file != NULL) {
@@ -39,6 +39,26 @@ void pin_findings_add(
     }
 }
 
+void pin_findings_add(
+    struct pin_findings *findings, const char *file, struct pin_at at, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    add(findings, file, at, fmt, args);
+    va_end(args);
+}
+
+void pin_findings_add_usage(struct pin_findings *findings, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    add(findings, NULL, (struct pin_at){0}, fmt, args);
+    va_end(args);
+    findings->n_usage++;
+}
+
 const char *pin_findings_text(const struct pin_findings *findings)
 {
     return pin_text_get(&findings->text);
@@ -48,6 +68,7 @@ void pin_findings_done(struct pin_findings *findings)
 {
     pin_text_done(&findings->text);
     findings->n = 0;
+    findings->n_usage = 0;
 }
 
 static size_t min_of(size_t a, size_t b)

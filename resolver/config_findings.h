@@ -26,11 +26,16 @@ struct pin_at {
 struct pin_findings {
     struct pin_text text; /**< Lines, each with its newline. */
     size_t n;             /**< All findings, those not kept included. */
+    size_t n_usage;       /**< Those among them that the command line is at fault for. */
 };
 
 /** Adds "FILE:LINE:COL: message"; without a line "FILE: message", without a file the message. */
 void pin_findings_add(struct pin_findings *findings, const char *file, struct pin_at at,
     const char *fmt, ...) PIN_PRINTF(4, 5);
+
+/** Adds a message about a flag whose value makes no sense, whatever the files hold: a usage error.
+ */
+void pin_findings_add_usage(struct pin_findings *findings, const char *fmt, ...) PIN_PRINTF(2, 3);
 
 /** All lines, and how many more there were. Borrowed until the next change. */
 const char *pin_findings_text(const struct pin_findings *findings);

@@ -50,6 +50,18 @@ static struct wrong_case {
         "--color: \"red\" is not one of auto, always, never"},
     {"a wait is a duration", {"status", "--wait-duration", "soon"},
         "--wait-duration: \"soon\" is no duration such as 5m"},
+    {"an admin side is an address or a name", {"status", "--admin", "a/b"},
+        "--admin: \"a/b\" is no ADDR[:PORT]"},
+    {"an admin port is a number", {"status", "--admin", "pintled:x"},
+        "--admin: \"pintled:x\" is no ADDR[:PORT]"},
+    {"an admin port is not 0", {"status", "--admin", "127.0.0.1:0"},
+        "--admin: \"127.0.0.1:0\" is no ADDR[:PORT]"},
+    {"an admin port ends at 65535", {"status", "--admin", "pintled:65536"},
+        "--admin: \"pintled:65536\" is no ADDR[:PORT]"},
+    {"an address that is none is no name either", {"status", "--admin", "127.0.0.256"},
+        "--admin: \"127.0.0.256\" is no ADDR[:PORT]"},
+    {"an option is no admin side", {"status", "--admin", "--wait"},
+        "--admin: \"--wait\" is no ADDR[:PORT]"},
     {"--wait means nothing elsewhere", {"names", "list", "--wait"}, "--wait goes with status"},
     {"--from means nothing elsewhere", {"status", "--from", "c1"}, "--from goes with explain"},
     {"words are bounded", {"a", "b", "c", "d", "e"}, "too many arguments"},
@@ -92,6 +104,27 @@ static void test_defaults(void **state)
     assert_int_equal(ctl.n_words, 0);
     assert_false(ctl.has_color);
     assert_int_equal(ctl.wait_ms, 300000);
+}
+
+static struct admin_case {
+    const char *name;
+    const char *admin;
+    const char *want;
+} admin_cases[] = {
+    {"an address has its port", "192.0.2.1:80", "192.0.2.1:80"},
+    {"a port that is not said is the daemon's own", "192.0.2.1", "192.0.2.1:9153"},
+    {"an IPv6 address gets its brackets", "2001:db8::1", "[2001:db8::1]:9153"},
+    {"a name is left as it is", "pintled.dns.svc:9000", "pintled.dns.svc:9000"},
+    {"a name's port is the daemon's own too", "localhost", "localhost:9153"},
+};
+
+static void test_admin(void **state)
+{
+    const struct admin_case *c = *state;
+    const char *const argv[ARGV_MAX + 1] = {"status", "--admin", c->admin, NULL};
+    struct pin_ctl ctl;
+    assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
+    assert_string_equal(ctl.admin, c->want);
 }
 
 static void test_wait(void **state)
@@ -174,6 +207,7 @@ int main(void)
     };
     size_t n = 0;
     ADD(wrong_cases, test_wrong)
+    ADD(admin_cases, test_admin)
     ADD(color_cases, test_color)
     for (size_t i = 0; i < N_ELEMS(singles); i++) {
         tests[n++] = singles[i];

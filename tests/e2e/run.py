@@ -500,6 +500,11 @@ def errors(checks, dir):
     code, text, _ = run(PINTLED, "--version")
     checks.check("--version", code == 0 and re.fullmatch(r"pintled \d+\.\d+\.\d+\n", text), text)
 
+    for flags in (["--listen", "nonsense"], ["--admin", "127.0.0.1:x"], ["--workers", "x"], ["--log-level", "y"],
+                  ["--log-format", "xml"], ["--workers"], ["--dev", "--workers", "--check"], ["stray"]):
+        code, _, err = run(PINTLED, "--dev", *flags)
+        checks.check(f"{' '.join(flags)}: usage, exit 2", code == 2 and err, f"exit {code}: {err}")
+
     config = dir / "wrong.yaml"
     config.write_text("listn: []\nclusters:\n  - {name: c1, directory: c1}\n  - {name: C_2, context: c2}\n"
                       "forward: [{zone: ., to: [192.0.2.53]}]\n")
@@ -524,7 +529,9 @@ def errors(checks, dir):
     checks.check("pintlectl without a daemon: exit code 3", code == 3 and "127.0.0.1:1" in err, err)
     checks.equal("pintlectl --wait without a daemon: exit code 3",
                  run(PINTLECTL, "status", "--wait-duration", "1s", "--admin", "127.0.0.1:1")[0], 3)
-    checks.equal("pintlectl with a wrong command: exit code 2", run(PINTLECTL, "stauts")[0], 2)
+    for words in (["stauts"], [], ["status", "--admin"], ["status", "--admin", "a/b"], ["status", "--bogus"],
+                  ["status", "-o", "xml"], ["status", "--wait-duration", "x"], ["explain"]):
+        checks.equal(f"pintlectl {' '.join(words)}: exit code 2", run(PINTLECTL, *words)[0], 2)
     checks.equal("pintlectl help is no error", run(PINTLECTL, "help")[0], 0)
 
 

@@ -30,6 +30,7 @@ static struct wrong_case {
     {"a switch takes no value", {"--dev=yes"}, "--dev takes no value"},
     {"a flag that counts once is given once", {"--admin", "127.0.0.1:1", "--admin", "127.0.0.1:2"},
         "--admin is given twice"},
+    {"a flag is no value of the flag before it", {"--config", "--check"}, "--config wants FILE"},
     {"--export needs --dev", {"--export", "d"}, "--export goes with --dev"},
     {"--dev and --config exclude each other", {"--dev", "--config", "f"},
         "--dev brings its own clusters and configuration: leave out --config, --clusters-dir and "
@@ -104,6 +105,10 @@ static struct finding_case {
         "--log-format: \"xml\" is not one of text, json\n"},
     {"a state directory is not available", {.state_dir = "d"},
         "--state-dir: not available in this version\n"},
+    {"an address is listened on once", {.listen = {{"127.0.0.1:53", "127.0.0.1:53"}, 2}},
+        "--listen: 127.0.0.1:53 is there twice\n"},
+    {"a cluster is named once", {.contexts = "c1,c1"}, "cluster \"c1\" is named twice\n"},
+    {"a context without a name is none", {.contexts = "c1,"}, "--contexts: an empty name\n"},
     {"forwarding is not available", {.forward = {{"192.0.2.53"}, 1}},
         "--forward: not available in this version\n"},
 };
@@ -114,6 +119,7 @@ static void test_finding(void **state)
     struct pin_findings findings = {0};
     struct pin_config *config = pin_config_load(&c->args, NULL, &findings);
     assert_string_equal(pin_findings_text(&findings), c->want);
+    assert_int_equal(findings.n_usage, 1);
     pin_findings_done(&findings);
     pin_config_free(config);
 }

@@ -340,8 +340,7 @@ static struct contexts_case {
     {"a context that is not there is told, with the nearest", "c2",
         "--contexts: the kubeconfig has no context \"c2\", did you mean \"c1\"?\n", 0},
     {"an empty item is told", "c1,", "--contexts: an empty name\n", 1},
-    {"a cluster named twice is told", "c1,c1=prod_eu@admin",
-        "cluster \"c1\" is there twice, first at line 0\n", 2},
+    {"a cluster named twice is told", "c1,c1=prod_eu@admin", "cluster \"c1\" is named twice\n", 2},
     {"all contexts need names that are labels", NULL,
         "context \"prod_eu@admin\": \"prod_eu@admin\" is no cluster name (an RFC 1123 label); "
         "write --contexts NAME=prod_eu@admin\n",
