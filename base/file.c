@@ -6,45 +6,73 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 
 #define READ_STEP_BYTES ((size_t)64 << 10)
+#define PIPE_SILENCE_MS 10000
+
+/* What a file holds. */
+struct blob {
+    char *text;
+    size_t bytes;
+};
 
 /* The first guess for a buffer: the size the file claims, never more than the limit allows. */
-static size_t first_cap(int fd, size_t max_bytes)
+static size_t first_cap(const struct stat *st, size_t max_bytes)
 {
-    struct stat st;
-    size_t size = READ_STEP_BYTES;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-        size = (size_t)st.st_size;
-    }
+    size_t size = S_ISREG(st->st_mode) && st->st_size > 0 ? (size_t)st->st_size : READ_STEP_BYTES;
     return PIN_MIN(size, max_bytes) + 2; /* one to notice growth, one for the NUL */
 }
 
-/* Reads to the end. On success *text is the caller's. */
-static enum pin_err read_all(int fd, const char *path, size_t max_bytes, char **ret_text,
-    size_t *ret_bytes, struct pin_why *why)
+/* Waits until a pipe has more or has ended. False: its writer has been silent for too long. */
+static bool wait_for_more(int fd)
 {
-    size_t cap = first_cap(fd, max_bytes);
+    struct pollfd pipe = {.fd = fd, .events = POLLIN};
+    int n = 0;
+    do {
+        n = poll(&pipe, 1, PIPE_SILENCE_MS);
+    } while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
+/* What is there, 0 at the end, -1 with errno when there is no more to be had. */
+static ssize_t read_some(int fd, char *to, size_t bytes)
+{
+    ssize_t got = read(fd, to, bytes);
+    while (got < 0 && (errno == EINTR || errno == EAGAIN)) {
+        if (errno == EAGAIN && !wait_for_more(fd)) {
+            errno = ETIMEDOUT;
+            break;
+        }
+        got = read(fd, to, bytes);
+    }
+    return got;
+}
+
+/* Reads to the end. On success *text is the caller's. */
+static enum pin_err read_all(int fd, size_t cap, const char *path, size_t max_bytes,
+    struct blob *ret_blob, struct pin_why *why)
+{
     size_t used = 0;
     char *text = malloc(cap);
     enum pin_err err = PIN_OK;
     while (err == PIN_OK && text != NULL) {
-        ssize_t got = read(fd, text + used, cap - used - 1);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t got = read_some(fd, text + used, cap - used - 1);
         if (got < 0) {
-            err = pin_why_errno(why, errno, "read '%s'", path);
+            err = errno == ETIMEDOUT ? pin_why_set(
+                      why, PIN_ETIMEOUT, "'%s' is a pipe whose writer is silent", path)
+                                     : pin_why_errno(why, errno, "read '%s'", path);
             break;
         }
         used += (size_t)got;
@@ -53,8 +81,7 @@ static enum pin_err read_all(int fd, const char *path, size_t max_bytes, char **
                 why, PIN_ELIMIT, "'%s' is longer than %zu bytes, the limit", path, max_bytes);
         } else if (got == 0) {
             text[used] = '\0';
-            *ret_text = text;
-            *ret_bytes = used;
+            *ret_blob = (struct blob){.text = text, .bytes = used};
             return PIN_OK;
         } else if (used + 1 == cap) {
             cap = PIN_MIN(cap * 2, max_bytes + 2);
@@ -69,25 +96,43 @@ static enum pin_err read_all(int fd, const char *path, size_t max_bytes, char **
     return err != PIN_OK ? err : pin_why_set(why, PIN_ENOMEM, "no memory to read '%s'", path);
 }
 
+/* Directories have no text, and devices no end; /dev/null is an empty file to everybody. */
+static enum pin_err check_type(const struct stat *st, const char *path, struct pin_why *why)
+{
+    bool is_null = S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+    if (S_ISREG(st->st_mode) || S_ISFIFO(st->st_mode) || is_null) {
+        return PIN_OK;
+    }
+    return pin_why_set(why, PIN_EINVAL, "'%s' is a %s", path,
+        S_ISDIR(st->st_mode) ? "directory" : "device, not a file");
+}
+
 enum pin_err pin_file_read(
     const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why)
 {
     struct stat st;
-    size_t bytes = 0;
+    struct blob blob = {0};
     max_bytes = PIN_MIN(max_bytes, SIZE_MAX / 4);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Opening must not wait for somebody to write into a pipe. */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return pin_why_errno(why, errno, "open '%s'", path);
     }
-    enum pin_err err = PIN_OK;
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        err = pin_why_set(why, PIN_EINVAL, "'%s' is a directory", path);
-    } else {
-        err = read_all(fd, path, max_bytes, ret_text, &bytes, why);
+    enum pin_err err = fstat(fd, &st) == 0 ? check_type(&st, path, why)
+                                           : pin_why_errno(why, errno, "look at '%s'", path);
+    if (err == PIN_OK) {
+        err = read_all(fd, first_cap(&st, max_bytes), path, max_bytes, &blob, why);
     }
     (void)close(fd); /* read-only: a failed close loses nothing */
+    if (err == PIN_OK && blob.bytes == 0 && S_ISFIFO(st.st_mode)) {
+        free(blob.text);
+        err = pin_why_set(why, PIN_EINVAL, "'%s' is a pipe that nobody writes to", path);
+    }
+    if (err == PIN_OK) {
+        *ret_text = blob.text;
+    }
     if (err == PIN_OK && ret_bytes != NULL) {
-        *ret_bytes = bytes;
+        *ret_bytes = blob.bytes;
     }
     return err;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/file.h"
@@ -522,12 +523,20 @@ static void read_map(
     }
 }
 
+/* What relative paths are relative to. A pipe lies nowhere: it is read as if it lay here. */
+static char *dir_of(const char *file)
+{
+    struct stat st;
+    bool is_pipe = stat(file, &st) == 0 && S_ISFIFO(st.st_mode);
+    return is_pipe ? strdup(".") : pin_path_dir(file);
+}
+
 void pin_config_read(struct pin_config *config, const char *file, const char *text, size_t bytes,
     struct pin_findings *findings)
 {
     struct pin_tree *docs = NULL;
     struct pin_why why = {0};
-    char *dir = file == NULL ? NULL : pin_path_dir(file);
+    char *dir = file == NULL ? NULL : dir_of(file);
     struct reader r = {
         .arena = config->arena, .file = file, .dir = dir, .findings = findings, .path = ""};
 

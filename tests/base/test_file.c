@@ -3,6 +3,7 @@
 /* Files are read whole within a limit and replaced whole. */
 
 #include <dirent.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,7 +90,53 @@ static void test_large_and_odd_files(void **state)
     assert_int_equal(pin_file_read("/proc/self/maps", 1 << 20, &text, &bytes, NULL), PIN_OK);
     assert_true(bytes > 100); /* a file that claims to have no bytes */
     free(text);
-    assert_int_equal(pin_file_read("/dev/zero", 100000, &text, &bytes, NULL), PIN_ELIMIT);
+    assert_int_equal(pin_file_read("/dev/null", 10, &text, &bytes, NULL), PIN_OK);
+    assert_int_equal(bytes, 0);
+    free(text);
+}
+
+/* Says a word, takes its time and says another one. */
+static void *write_slowly(void *arg)
+{
+    const int *fd = arg;
+    assert_int_equal(write(*fd, "two ", 4), 4);
+    (void)usleep(50000);
+    assert_int_equal(write(*fd, "words", 5), 5);
+    (void)close(*fd);
+    return NULL;
+}
+
+static void test_pipe_is_read_to_its_end(void **state)
+{
+    int fds[2];
+    char path[32];
+    char *text = NULL;
+    size_t bytes = 0;
+    pthread_t writer;
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    (void)snprintf(path, sizeof(path), "/dev/fd/%d", fds[0]);
+    assert_int_equal(pthread_create(&writer, NULL, write_slowly, &fds[1]), 0);
+    assert_int_equal(pin_file_read(path, 100, &text, &bytes, NULL), PIN_OK);
+    assert_string_equal(text, "two words");
+    assert_int_equal(bytes, 9);
+    free(text);
+    (void)pthread_join(writer, NULL);
+    (void)close(fds[0]);
+}
+
+static void test_pipe_without_writer_does_not_block(void **state)
+{
+    struct pin_why why = {0};
+    char *text = NULL;
+    char *path = pin_path_join(dir, "fifo");
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pin_file_read(path, 10, &text, NULL, &why), PIN_EINVAL);
+    assert_non_null(strstr(why.text, "a pipe that nobody writes to"));
+    assert_null(text);
+    (void)unlink(path);
+    free(path);
 }
 
 static void test_errors_are_told(void **state)
@@ -103,6 +150,9 @@ static void test_errors_are_told(void **state)
     assert_non_null(strstr(why.text, "No such file"));
     assert_int_equal(pin_file_write_atomic(path, "x", 1, 0600, &why), PIN_ENOTFOUND);
     assert_int_equal(pin_file_read(dir, 10, &text, NULL, &why), PIN_EINVAL);
+    assert_non_null(strstr(why.text, "is a directory"));
+    assert_int_equal(pin_file_read("/dev/zero", 10, &text, NULL, &why), PIN_EINVAL);
+    assert_non_null(strstr(why.text, "is a device"));
     assert_int_equal(pin_file_write_atomic(dir, "x", 1, 0600, &why), PIN_EIO);
     assert_int_equal(count_files(), 0); /* nothing half done is left */
     assert_null(text);
@@ -133,6 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read),
         cmocka_unit_test(test_large_and_odd_files),
+        cmocka_unit_test(test_pipe_is_read_to_its_end),
+        cmocka_unit_test(test_pipe_without_writer_does_not_block),
         cmocka_unit_test(test_errors_are_told),
         cmocka_unit_test(test_paths),
     };

@@ -518,6 +518,16 @@ def errors(checks, dir):
     code, _, err = run(PINTLED, "--config", dir / "absent.yaml")
     checks.check("a configuration that is not there is named", code == 1 and "absent.yaml" in err, err)
 
+    fifo = dir / "fifo.yaml"
+    os.mkfifo(fifo)
+    for what in (fifo, dir, "/dev/zero"):
+        code, _, err = run("timeout", 5, PINTLED, "--config", what)
+        checks.check(f"{what} is no configuration, and that is said at once", code == 1 and str(what) in err, err)
+    (dir / "piped" / "c1").mkdir(parents=True)
+    code, text, err = run("bash", "-c", 'cd "$0" && "$1" --check --config <(sleep 0.1; echo "$2")', dir, PINTLED,
+                          "clusters: [{name: c1, directory: piped/c1}]")
+    checks.check("a configuration from a pipe is read, its paths start here", code == 0 and "1 clusters" in text, err)
+
     folder = dir / "bad"
     (folder / "c1").mkdir(parents=True)
     (folder / "c1" / "cluster.yaml").write_text("netwrok: near\n")

@@ -12,13 +12,15 @@
 #include "pintle/base/error.h"
 
 /**
- * Reads a whole file. Works for pipes and /proc too.
+ * Reads a whole file. Works for /proc and /dev/null too, and for pipes that have a writer: they
+ * are read to their end, which may take as long as the writer takes, but not if it says nothing
+ * for 10 s.
  *
  * @param max_bytes  More is PIN_ELIMIT.
  * @param ret_text   Heap, the caller frees it; one NUL follows that does not count.
  * @param ret_bytes  Its length; may be NULL.
- * @return PIN_OK, PIN_ENOTFOUND, PIN_EDENIED, PIN_ELIMIT, PIN_ENOMEM, PIN_EINVAL (a directory),
- * PIN_EIO.
+ * @return PIN_OK, PIN_ENOTFOUND, PIN_EDENIED, PIN_ELIMIT, PIN_ENOMEM, PIN_EINVAL (a directory, a
+ * device, a pipe that nobody writes to), PIN_ETIMEOUT (a silent pipe), PIN_EIO.
  */
 enum pin_err pin_file_read(
     const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why);
