@@ -5,6 +5,7 @@
 #include "pintle/base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct pin_arena {
     const char *name;
     size_t cap_bytes;
     size_t taken_bytes; /* from the heap, chunk headers included */
+    bool has_failed;    /* since the last reset */
     struct chunk *newest;
 };
 
@@ -83,14 +85,16 @@ static struct chunk *add_chunk(struct pin_arena *arena, size_t bytes)
 /* Not zeroed. */
 static void *take(struct pin_arena *arena, size_t bytes)
 {
-    if (bytes > arena->cap_bytes) {
-        return NULL; /* before rounding up, which could wrap */
+    if (bytes > arena->cap_bytes) { /* before rounding up, which could wrap */
+        arena->has_failed = true;
+        return NULL;
     }
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct chunk *chunk = arena->newest;
     if (chunk == NULL || chunk->cap_bytes - chunk->used_bytes < rounded) {
         chunk = add_chunk(arena, rounded);
         if (chunk == NULL) {
+            arena->has_failed = true;
             return NULL;
         }
     }
@@ -134,6 +138,7 @@ void *pin_arena_memdup(struct pin_arena *arena, const void *data, size_t bytes)
 void pin_arena_reset(struct pin_arena *arena)
 {
     struct chunk *first = arena->newest;
+    arena->has_failed = false;
     if (first == NULL) {
         return;
     }
@@ -146,6 +151,11 @@ void pin_arena_reset(struct pin_arena *arena)
     first->used_bytes = 0;
     arena->newest = first;
     arena->taken_bytes = sizeof(*first) + first->cap_bytes;
+}
+
+bool pin_arena_has_failed(const struct pin_arena *arena)
+{
+    return arena->has_failed;
 }
 
 size_t pin_arena_used(const struct pin_arena *arena)

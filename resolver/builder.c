@@ -16,7 +16,9 @@
 /* Deltas of one round: bounds what a round holds back, not what it costs to publish. */
 #define ROUND_DELTAS 4096
 #define CALLS_MAX    256
-#define NS_PER_S     1e9
+/* How long what memory was out for waits for a new try. */
+#define AGAIN_MS 1000
+#define NS_PER_S 1e9
 
 const double pin_lag_bounds_s[PIN_LAG_BUCKETS - 1] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
@@ -35,6 +37,7 @@ struct pin_builder {
     struct pin_catalog *catalog; /* the builder thread's alone, between start and stop */
     const struct pin_live *live;
     uint64_t grace_ends_ms; /* Monotonic; 0 before the first publication and after the grace. */
+    bool is_short;          /* The latest publication found no memory for something. */
     struct pin_delta *round[ROUND_DELTAS];
     uint64_t received_ns[ROUND_DELTAS];
 
@@ -109,6 +112,9 @@ static bool run_calls(struct pin_builder *builder)
 static int64_t wait_ms(struct pin_builder *builder, uint64_t now_ms)
 {
     uint64_t next_ms = pin_catalog_next_ms(builder->catalog);
+    if (pin_catalog_is_dirty(builder->catalog, now_ms)) {
+        return builder->is_short ? AGAIN_MS : 0;
+    }
     if (builder->grace_ends_ms != 0 && now_ms >= builder->grace_ends_ms) {
         builder->grace_ends_ms = 0;
         return 0; /* the last round may have begun before it ended: one more looks for sure */
@@ -130,6 +136,7 @@ static void publish(struct pin_builder *builder)
     lag_add(&builder->stats.publish, (uint64_t)(pin_clock_mono_ns() - begin_ns));
     pin_stat_add(&builder->stats.n_units, done.n_units);
     pin_stat_add(&builder->stats.n_names, done.n_names);
+    builder->is_short = pin_catalog_is_dirty(builder->catalog, now_ms);
 }
 
 /* Applies what the round holds, publishes, and measures how long each change took to show. */

@@ -332,34 +332,50 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
 /* --- publication
  * ------------------------------------------------------------------------------------ */
 
+/* A unit that is dirty after it was compiled is for the next publication: memory was out. */
 static void publish_services(struct pin_catalog *catalog, struct pin_published *published)
 {
+    struct pin_service_unit *again = NULL;
     while (catalog->dirty_services != NULL) {
         struct pin_service_unit *unit = catalog->dirty_services;
         catalog->dirty_services = unit->next_dirty;
         unit->is_dirty = false;
         published->n_names += pin_compile_service(catalog, unit);
         published->n_units++;
-        pin_unit_release_service(catalog, unit);
+        if (unit->is_dirty) {
+            unit->next_dirty = again;
+            again = unit;
+        } else {
+            pin_unit_release_service(catalog, unit);
+        }
     }
+    catalog->dirty_services = again;
 }
 
 static void publish_hosts(struct pin_catalog *catalog, struct pin_published *published)
 {
+    struct pin_host_unit *again = NULL;
     while (catalog->dirty_hosts != NULL) {
         struct pin_host_unit *host = catalog->dirty_hosts;
         catalog->dirty_hosts = host->next_dirty;
         host->is_dirty = false;
         published->n_names += pin_compile_host(catalog, host);
         published->n_units++;
-        pin_host_release(catalog, host);
+        if (host->is_dirty) {
+            host->next_dirty = again;
+            again = host;
+        } else {
+            pin_host_release(catalog, host);
+        }
     }
+    catalog->dirty_hosts = again;
 }
 
 /* Routes that stay, then hostnames, then routes that are gone: no alias points at nothing. */
 static void publish_routes(struct pin_catalog *catalog, struct pin_published *published)
 {
     struct pin_route_unit *gone = NULL;
+    struct pin_route_unit *again = NULL;
     while (catalog->dirty_routes != NULL) {
         struct pin_route_unit *route = catalog->dirty_routes;
         catalog->dirty_routes = route->next_dirty;
@@ -368,9 +384,13 @@ static void publish_routes(struct pin_catalog *catalog, struct pin_published *pu
         if (route->is_gone) {
             route->next_dirty = gone;
             gone = route;
-        } else {
-            published->n_names += pin_compile_route(catalog, route);
-            pin_host_touch_all(catalog, route);
+            continue;
+        }
+        published->n_names += pin_compile_route(catalog, route);
+        pin_host_touch_all(catalog, route);
+        if (route->is_dirty) {
+            route->next_dirty = again;
+            again = route;
         }
     }
     publish_hosts(catalog, published);
@@ -378,8 +398,14 @@ static void publish_routes(struct pin_catalog *catalog, struct pin_published *pu
         struct pin_route_unit *route = gone;
         gone = route->next_dirty;
         published->n_names += pin_compile_route(catalog, route);
-        pin_unit_free_route(catalog, route);
+        if (route->is_dirty) {
+            route->next_dirty = again;
+            again = route;
+        } else {
+            pin_unit_free_route(catalog, route);
+        }
     }
+    catalog->dirty_routes = again;
 }
 
 static bool is_grace_ending(const struct pin_catalog *catalog, uint64_t now_ms)

@@ -267,21 +267,33 @@ static bool are_same_rrsets(
     return true;
 }
 
-/* Remembers a name that this run wants. */
-static void note_name(struct pin_compile *run, const struct pin_name *name)
+/* Remembers a name that this run wants, before it is put: whatever happens, it can be taken back.
+ */
+static bool note_name(struct pin_compile *run, const struct pin_name *name)
 {
     if (run->names == NULL || run->names_bytes + name->bytes > run->names_cap) {
         size_t cap = PIN_MAX(2 * run->names_cap, run->names_bytes + name->bytes);
         uint8_t *grown = realloc(run->names, cap);
         if (grown == NULL) {
-            run->failed = true;
-            return;
+            return false;
+        }
+        if (run->names == NULL && run->before->bytes > 0) {
+            memcpy(grown, run->before->wire, run->before->bytes);
         }
         run->names = grown;
         run->names_cap = cap;
     }
     memcpy(run->names + run->names_bytes, name->wire, name->bytes);
     run->names_bytes += name->bytes;
+    return true;
+}
+
+/* Whether something that this run was made of is missing, whoever noticed. */
+static bool has_failed(struct pin_compile *run)
+{
+    run->failed =
+        run->failed || run->catalog->is_out_of_memory || pin_arena_has_failed(run->steer.arena);
+    return run->failed;
 }
 
 void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
@@ -289,7 +301,11 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
 {
     struct pin_index *index = run->catalog->live.index;
     const struct pin_node *node = pin_index_find(index, name->wire, name->bytes);
-    if (run->failed) {
+    if (has_failed(run)) {
+        return;
+    }
+    if (!note_name(run, name)) {
+        run->failed = true;
         return;
     }
     if (node == NULL || !are_same_rrsets(node, rrsets, n_rrsets)
@@ -303,7 +319,6 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
         run->n_names++;
     }
     (void)pin_index_stamp(index, name, run->catalog->stamp);
-    note_name(run, name);
 }
 
 /* --- classes
@@ -368,14 +383,18 @@ size_t pin_compile_address_rrsets(
 /* --- a run
  * ---------------------------------------------------------------------------------------- */
 
-struct pin_compile pin_compile_begin(struct pin_catalog *catalog, struct pin_zone *zone)
+struct pin_compile pin_compile_begin(
+    struct pin_catalog *catalog, struct pin_zone *zone, struct pin_names *names)
 {
     pin_arena_reset(catalog->scratch);
+    catalog->is_out_of_memory = false;
     catalog->stamp++;
     return (struct pin_compile){
         .catalog = catalog,
         .steer = {.catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch},
         .zone = zone,
+        .before = names,
+        .names_bytes = names->bytes,
         .ttl_s = catalog->settings->ttl_s,
         .answers = catalog->settings->answers,
     };
@@ -391,32 +410,74 @@ void pin_compile_take_annotations(struct pin_compile *run, const struct pin_obje
     }
 }
 
-void pin_compile_finish(struct pin_compile *run, struct pin_names *names)
+static struct pin_name name_at(const uint8_t *wire)
 {
-    size_t at = 0;
-    while (!run->failed && at < names->bytes) {
-        struct pin_name name;
-        name.bytes = (uint8_t)pin_name_wire_bytes(names->wire + at);
-        memcpy(name.wire, names->wire + at, name.bytes);
+    struct pin_name name = {.bytes = (uint8_t)pin_name_wire_bytes(wire)};
+    memcpy(name.wire, wire, name.bytes);
+    return name;
+}
+
+/* Takes back the names that the run did not want any more. */
+static void remove_unwanted(struct pin_compile *run)
+{
+    struct pin_index *index = run->catalog->live.index;
+    for (size_t at = 0; !run->failed && at < run->before->bytes;) {
+        struct pin_name name = name_at(run->before->wire + at);
+        const struct pin_node *node = pin_index_find(index, name.wire, name.bytes);
         at += name.bytes;
-        const struct pin_node *node =
-            pin_index_find(run->catalog->live.index, name.wire, name.bytes);
         if (node != NULL && node->stamp != run->catalog->stamp) {
-            node->zone->is_changed = true;
-            pin_index_remove(run->catalog->live.index, &name);
-            run->n_names++;
+            struct pin_zone *node_zone = node->zone; /* the node goes */
+            run->failed = pin_index_remove(index, &name) != PIN_OK;
+            node_zone->is_changed = node_zone->is_changed || !run->failed;
+            run->n_names += run->failed ? 0 : 1;
         }
+    }
+}
+
+/* After a failure the unit may have names of before and of this run: all that exist, each once. */
+static void keep_existing(struct pin_compile *run)
+{
+    struct pin_index *index = run->catalog->live.index;
+    uint32_t stamp = ++run->catalog->stamp;
+    size_t kept = 0;
+    for (size_t at = 0; at < run->names_bytes;) {
+        struct pin_name name = name_at(run->names + at);
+        const struct pin_node *node = pin_index_find(index, name.wire, name.bytes);
+        at += name.bytes;
+        if (node != NULL && node->stamp != stamp) {
+            (void)pin_index_stamp(index, &name, stamp);
+            memcpy(run->names + kept, name.wire, name.bytes);
+            kept += name.bytes;
+        }
+    }
+    run->names_bytes = kept;
+}
+
+bool pin_compile_finish(struct pin_compile *run)
+{
+    struct pin_names *names = run->before;
+    if (!has_failed(run)) {
+        remove_unwanted(run);
     }
     for (size_t i = 0; i < run->n_held; i++) {
         pin_table_unref(run->held[i]);
     }
     if (run->failed) {
-        pin_log_error("compile: out of memory, what is published stays as it is");
-        free(run->names);
-        return;
+        pin_log_error("compile: out of memory, a name stays as it was until there is some");
+    }
+    if (run->failed && run->names == NULL) {
+        return false; /* nothing was put: all that there is stands in the unit's list */
+    }
+    if (run->failed) {
+        keep_existing(run);
+    } else if (run->names != NULL) {
+        run->names_bytes -= names->bytes;
+        memmove(run->names, run->names + names->bytes, run->names_bytes);
     }
     free(names->wire);
-    *names = (struct pin_names){.wire = run->names, .bytes = run->names_bytes};
+    *names =
+        (struct pin_names){.wire = run->names, .bytes = run->names == NULL ? 0 : run->names_bytes};
+    return !run->failed;
 }
 
 static bool *cluster_flags(struct pin_compile *run)
@@ -502,6 +563,9 @@ static void compile_names(struct pin_compile *run, const struct pin_facts *facts
         }
     }
     const struct pin_settings *settings = run->catalog->settings;
+    if (has_failed(run)) {
+        return;
+    }
     if (facts->is_headless && !settings->is_headless_empty_nodata && !shows_anything(run)) {
         return; /* no ready endpoint: the name does not exist (KEP-1645) */
     }
@@ -526,7 +590,7 @@ static void count_published(struct pin_catalog *catalog, struct pin_service_unit
 
 uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
 {
-    struct pin_compile run = pin_compile_begin(catalog, catalog->zone_cluster_set);
+    struct pin_compile run = pin_compile_begin(catalog, catalog->zone_cluster_set, &unit->names);
     struct pin_name name;
     bool is_published = false;
     const struct pin_facts *facts = pin_merge_facts(catalog->settings, unit, catalog->scratch);
@@ -542,13 +606,15 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
         if (!run.failed) {
             compile_names(&run, facts, unit, &name);
         }
-        is_published = run.names_bytes > 0;
+        is_published = run.names_bytes > unit->names.bytes;
     }
     if (!run.failed) {
         pin_compile_cluster_zones(&run, facts);
     }
-    pin_compile_finish(&run, &unit->names);
-    count_published(catalog, unit, facts, is_published);
+    unit->is_dirty = !pin_compile_finish(&run);
+    if (!unit->is_dirty) {
+        count_published(catalog, unit, facts, is_published);
+    }
     return run.n_names;
 }
 
@@ -628,13 +694,14 @@ static void warn_route(const struct pin_compile *run, struct pin_route_unit *rou
 
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route)
 {
-    struct pin_compile run = pin_compile_begin(catalog, catalog->zone_assigned);
+    struct pin_compile run = pin_compile_begin(catalog, catalog->zone_assigned, &route->names);
     struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
     bool *takes_part = cluster_flags(&run);
     if (!run.failed && !route->is_gone) {
         pin_compile_take_annotations(&run, route->object);
         plan_route(&run, route, takes_part);
         guard_route(&run, route);
+        run.failed = run.failed || route->misses_depend;
     }
     if (!run.failed && !route->is_gone) {
         size_t n = pin_compile_address_rrsets(&run, &route->assigned, rrsets);
@@ -645,7 +712,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     if (route->is_gone) {
         pin_unit_forget_depends(catalog, route);
     }
-    pin_compile_finish(&run, &route->names);
+    route->is_dirty = !pin_compile_finish(&run);
     pin_policy_unref(run.policy);
     return run.n_names;
 }

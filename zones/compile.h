@@ -39,30 +39,37 @@ struct pin_compile {
     const struct pin_table **held; /**< References to drop at the end. */
     size_t n_held;
     size_t cap_held;
-    uint8_t *names; /**< Wire names put so far. */
+    struct pin_names *before; /**< The unit's: what it has put up to now. */
+    uint8_t *names;           /**< A copy of that, then the names put so far. */
     size_t names_bytes;
     size_t names_cap;
     uint32_t n_names; /**< Names that changed. */
     bool failed;      /**< Memory was out: what is published stays as it is. */
 };
 
-/** Compiles a service unit; returns how many names changed. */
+/**
+ * Compiles a service unit; returns how many names changed. The unit is dirty afterwards when memory
+ * was out: some of its names may show what they showed before, and it is to be tried again.
+ */
 uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_unit *unit);
 
-/** Compiles a route unit, or takes its names back when it is gone; returns how many names changed.
- */
+/** Compiles a route unit, or takes its names back when it is gone; as above. */
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route);
 
-/** Compiles a hostname of routes; returns how many names changed. */
+/** Compiles a hostname of routes; as above. */
 uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *host);
 
 /* For the files that share the work. */
 
 /** Begins a run that puts names into `zone`. The scratch arena is its own from now on. */
-struct pin_compile pin_compile_begin(struct pin_catalog *catalog, struct pin_zone *zone);
+struct pin_compile pin_compile_begin(
+    struct pin_catalog *catalog, struct pin_zone *zone, struct pin_names *names);
 
-/** Takes back the names that the run did not want any more, and drops the run's references. */
-void pin_compile_finish(struct pin_compile *run, struct pin_names *names);
+/**
+ * Takes back the names that the run did not want any more, makes the unit's those that it has now,
+ * and drops the run's references. False when memory was out and the unit is to be compiled again.
+ */
+bool pin_compile_finish(struct pin_compile *run);
 
 /** A CNAME table; `clusters` (ascending) are those whose data it is. NULL when memory is out. */
 const struct pin_table *pin_compile_alias(struct pin_compile *run, const struct pin_name *name,

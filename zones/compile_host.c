@@ -87,7 +87,7 @@ static void warn_others(struct pin_host_unit *host, const struct pin_route_unit 
 
 uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *host)
 {
-    struct pin_compile run = pin_compile_begin(catalog, host->zone);
+    struct pin_compile run = pin_compile_begin(catalog, host->zone, &host->names);
     const struct pin_route_unit *owner = pin_host_owner(host);
     if (owner != NULL) {
         const struct pin_node *assigned =
@@ -100,6 +100,6 @@ uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *hos
         }
         warn_others(host, owner);
     }
-    pin_compile_finish(&run, &host->names);
+    host->is_dirty = !pin_compile_finish(&run);
     return run.n_names;
 }

@@ -17,6 +17,7 @@ static struct pin_grants_unit *grants_of(
     char *key = NULL;
     const char *cluster = catalog->settings->clusters[cluster_id].name;
     if (asprintf(&key, "%s/%s", cluster, namespace_name) < 0) {
+        catalog->is_out_of_memory = true;
         return NULL;
     }
     struct pin_grants_unit *unit = pin_map_find(&catalog->grants, key, strlen(key));
@@ -26,6 +27,7 @@ static struct pin_grants_unit *grants_of(
     }
     unit = calloc(1, sizeof(*unit));
     if (unit == NULL || !pin_map_put(&catalog->grants, key, strlen(key), unit, NULL)) {
+        catalog->is_out_of_memory = true;
         free(unit);
         free(key);
         return NULL;

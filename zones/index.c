@@ -238,19 +238,65 @@ static bool is_wildcard(const uint8_t *wire)
     return wire[0] == 1 && wire[1] == '*';
 }
 
-/* Counts a new child at the parent, which exists. */
-static enum pin_err adopt(struct pin_index *index, const uint8_t *child, size_t bytes)
+/* Tells the parent, which exists, about a child that is to come. */
+static enum pin_err announce(struct pin_index *index, const uint8_t *child, size_t bytes)
 {
-    const uint8_t *parent_wire = pin_name_parent(child);
-    struct pin_node *parent = find(index, parent_wire, bytes - (size_t)(parent_wire - child));
-    parent->n_children++;
-    if (!is_wildcard(child)) {
+    const uint8_t *wire = pin_name_parent(child);
+    const struct pin_node *parent = find(index, wire, bytes - (size_t)(wire - child));
+    if (!is_wildcard(child) || (parent->flags & PIN_NODE_HAS_WILDCARD) != 0) {
         return PIN_OK;
     }
     struct change change = {.flags = (uint8_t)(parent->flags | PIN_NODE_HAS_WILDCARD),
         .is_put = parent->is_put,
         .policy = parent->policy};
     return replace(index, parent, change, parent->rrsets, parent->n_rrsets);
+}
+
+/* Adds a node that is not there yet, below a parent that is. */
+static enum pin_err add_node(struct pin_index *index, struct pin_node *node)
+{
+    if (node == NULL) {
+        return PIN_ENOMEM;
+    }
+    enum pin_err err = announce(index, node->name, node->name_bytes);
+    if (err != PIN_OK) {
+        unref_data(node);
+        free(node); /* nobody has seen it */
+        return err;
+    }
+    const uint8_t *wire = pin_name_parent(node->name);
+    find(index, wire, node->name_bytes - (size_t)(wire - node->name))->n_children++;
+    install(index, node);
+    return PIN_OK;
+}
+
+/* Takes a child off its parent; returns the parent when nothing keeps it alive any more. */
+static struct pin_node *disown(struct pin_index *index, const uint8_t *child, size_t bytes)
+{
+    const uint8_t *wire = pin_name_parent(child);
+    struct pin_node *parent = find(index, wire, bytes - (size_t)(wire - child));
+    parent->n_children--;
+    if (is_wildcard(child)) {
+        /* Without memory the flag stays: it costs a probe, no more. */
+        struct change change = {.flags = (uint8_t)(parent->flags & ~PIN_NODE_HAS_WILDCARD),
+            .is_put = parent->is_put,
+            .policy = parent->policy};
+        (void)replace(index, parent, change, parent->rrsets, parent->n_rrsets);
+        parent = find(index, wire, bytes - (size_t)(wire - child));
+    }
+    return parent->n_children == 0 && !parent->is_put ? parent : NULL;
+}
+
+/* Takes out a childless node and all above it that only existed for it. `at` is its name within a
+ * name that ends at `end` and outlives the nodes. */
+static void uproot(
+    struct pin_index *index, struct pin_node *node, const uint8_t *at, const uint8_t *end)
+{
+    while (node != NULL) {
+        uninstall(index, node);
+        node = disown(index, at, (size_t)(end - at));
+        at = pin_name_parent(at);
+    }
 }
 
 /* Adds the empty non-terminals that are missing above a name, top down. */
@@ -267,17 +313,27 @@ static enum pin_err add_ancestors(
     }
     while (n_missing > 0) {
         const uint8_t *wire = missing[--n_missing];
-        struct pin_node *node = new_node(zone, wire, (size_t)(end - wire), NULL, 0);
-        if (node == NULL) {
-            return PIN_ENOMEM;
-        }
-        install(index, node);
-        enum pin_err err = adopt(index, wire, (size_t)(end - wire));
+        enum pin_err err = add_node(index, new_node(zone, wire, (size_t)(end - wire), NULL, 0));
         if (err != PIN_OK) {
             return err;
         }
     }
     return PIN_OK;
+}
+
+/* Takes back the empty non-terminals above a name that could not be put. */
+static void drop_ancestors(struct pin_index *index, const struct pin_name *name)
+{
+    const uint8_t *end = name->wire + name->bytes;
+    const uint8_t *at = pin_name_parent(name->wire);
+    struct pin_node *node = find(index, at, (size_t)(end - at));
+    while (node == NULL) {
+        at = pin_name_parent(at);
+        node = find(index, at, (size_t)(end - at));
+    }
+    if (node->n_children == 0 && !node->is_put) {
+        uproot(index, node, at, end);
+    }
 }
 
 enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
@@ -296,59 +352,37 @@ enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zon
         return replace(index, old, change, rrsets, n_rrsets);
     }
     enum pin_err err = add_ancestors(index, zone, name);
+    if (err == PIN_OK) {
+        struct pin_node *node = new_node(zone, name->wire, name->bytes, rrsets, n_rrsets);
+        if (node != NULL) {
+            node->is_put = true;
+            guard(node, policy);
+        }
+        err = add_node(index, node);
+    }
     if (err != PIN_OK) {
-        return err;
+        drop_ancestors(index, name);
     }
-    struct pin_node *node = new_node(zone, name->wire, name->bytes, rrsets, n_rrsets);
-    if (node == NULL) {
-        return PIN_ENOMEM;
-    }
-    node->is_put = true;
-    guard(node, policy);
-    install(index, node);
-    return adopt(index, name->wire, name->bytes);
+    return err;
 }
 
-/* Takes a child off its parent; returns the parent when nothing keeps it alive any more. */
-static struct pin_node *disown(struct pin_index *index, const uint8_t *child, size_t bytes)
-{
-    const uint8_t *wire = pin_name_parent(child);
-    struct pin_node *parent = find(index, wire, bytes - (size_t)(wire - child));
-    parent->n_children--;
-    if (is_wildcard(child)) {
-        struct change change = {.flags = (uint8_t)(parent->flags & ~PIN_NODE_HAS_WILDCARD),
-            .is_put = parent->is_put,
-            .policy = parent->policy};
-        (void)replace(index, parent, change, parent->rrsets, parent->n_rrsets);
-        parent = find(index, wire, bytes - (size_t)(wire - child));
-    }
-    return parent->n_children == 0 && !parent->is_put ? parent : NULL;
-}
-
-void pin_index_remove(struct pin_index *index, const struct pin_name *name)
+enum pin_err pin_index_remove(struct pin_index *index, const struct pin_name *name)
 {
     struct pin_node *node = find(index, name->wire, name->bytes);
     if (node == NULL || !node->is_put) {
-        return;
+        return PIN_OK;
     }
     if (node->name_bytes == node->zone->apex.bytes) {
         const struct pin_rrset *ns = pin_node_rrset(node, PIN_TYPE_NS);
         struct change change = {.flags = node->flags, .is_put = true};
-        (void)replace(index, node, change, ns, ns != NULL);
-        return;
+        return replace(index, node, change, ns, ns != NULL);
     }
     if (node->n_children > 0) {
-        (void)replace(index, node, (struct change){.flags = node->flags}, NULL, 0);
-        return;
+        return replace(index, node, (struct change){.flags = node->flags}, NULL, 0);
     }
     struct pin_name gone = *name; /* outlives the nodes whose names we walk */
-    const uint8_t *at = gone.wire;
-    while (node != NULL) {
-        size_t bytes = (size_t)(gone.wire + gone.bytes - at);
-        uninstall(index, node);
-        node = disown(index, at, bytes);
-        at = pin_name_parent(at);
-    }
+    uproot(index, node, gone.wire, gone.wire + gone.bytes);
+    return PIN_OK;
 }
 
 /* --- zones -------------------------------------------------------------------------------------

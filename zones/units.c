@@ -89,8 +89,9 @@ struct pin_service_unit *pin_unit_service(
         && !pin_map_put(&catalog->services, unit->key, strlen(unit->key), unit, NULL)) {
         free(unit->key);
         free(unit);
-        return NULL;
+        unit = NULL;
     }
+    catalog->is_out_of_memory = catalog->is_out_of_memory || unit == NULL;
     return unit;
 }
 
@@ -208,8 +209,7 @@ void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject)
         subject->routes = routes;
     }
     if (subjects == NULL || routes == NULL) {
-        pin_log_error("catalog: out of memory, route %s/%s may miss a change",
-            route->object->namespace_name, route->object->name);
+        route->misses_depend = true;
         return;
     }
     subjects[route->n_depends_on++] = subject;
@@ -223,16 +223,15 @@ struct pin_gateway_unit *pin_unit_gateway(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name, const char *name)
 {
     char *key = cluster_key(catalog, cluster_id, namespace_name, name);
-    if (key == NULL) {
-        return NULL;
-    }
-    struct pin_gateway_unit *unit = pin_map_find(&catalog->gateways, key, strlen(key));
+    struct pin_gateway_unit *unit =
+        key == NULL ? NULL : pin_map_find(&catalog->gateways, key, strlen(key));
     if (unit != NULL) {
         free(key);
         return unit;
     }
-    unit = calloc(1, sizeof(*unit));
+    unit = key == NULL ? NULL : calloc(1, sizeof(*unit));
     if (unit == NULL || !pin_map_put(&catalog->gateways, key, strlen(key), unit, NULL)) {
+        catalog->is_out_of_memory = true;
         free(unit);
         free(key);
         return NULL;
@@ -283,6 +282,7 @@ void pin_unit_forget_depends(struct pin_catalog *catalog, struct pin_route_unit 
         release_subject(catalog, subject);
     }
     route->n_depends_on = 0;
+    route->misses_depend = false;
 }
 
 /* "cluster/kind/namespace/name"; the caller frees it. */

@@ -115,7 +115,8 @@ struct pin_route_unit {
     struct pin_names names;
     struct pin_route_unit *next_dirty;
     bool is_dirty;
-    bool is_gone; /**< Deleted: take its names back and free it. */
+    bool misses_depend; /**< Memory was out when a dependency was to be noted. */
+    bool is_gone;       /**< Deleted: take its names back and free it. */
     bool has_warned;
 };
 
@@ -150,7 +151,8 @@ struct pin_catalog {
     struct pin_name svc_cluster_set;   /**< "svc" below the clusterset zone. */
     struct pin_arena *scratch;         /**< For one compile run. */
     struct pin_catalog_counts counts;
-    uint32_t stamp; /**< Of the latest compile run. */
+    uint32_t stamp;        /**< Of the latest compile run. */
+    bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */
     bool is_scene_dirty;
     bool is_stale_dirty;    /**< A cluster came or went, or changed while out of reach. */
     bool has_dropped;       /**< Some member is dropped. */
@@ -161,7 +163,7 @@ struct pin_catalog {
     uint64_t conflicts_reported; /**< Fingerprint of the ranges two clusters claim, as last told. */
 };
 
-/** Finds or makes the unit of a service name; NULL when memory is out. */
+/** Finds or makes the unit of a service name; NULL when memory is out, which the catalog notes. */
 struct pin_service_unit *pin_unit_service(
     struct pin_catalog *catalog, const char *namespace_name, const char *name);
 
@@ -169,7 +171,7 @@ struct pin_service_unit *pin_unit_service(
 struct pin_service_unit *pin_unit_find_service(
     const struct pin_catalog *catalog, const char *namespace_name, const char *name);
 
-/** Finds or makes the unit of a Gateway. */
+/** Finds or makes the unit of a Gateway; NULL as above. */
 struct pin_gateway_unit *pin_unit_gateway(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name, const char *name);
 
@@ -232,7 +234,7 @@ void pin_host_free_all(struct pin_catalog *catalog);
 /** Marks a route for compilation. */
 void pin_unit_touch_route(struct pin_catalog *catalog, struct pin_route_unit *route);
 
-/** Notes that the route's answer depends on the subject. */
+/** Notes that the route's answer depends on the subject. Without memory the route misses_depend. */
 void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject);
 
 /** Forgets what the route depends on, and frees units that nothing else keeps. */

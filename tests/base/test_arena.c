@@ -38,9 +38,11 @@ static void test_the_cap_holds(void **state)
     (void)state;
     struct pin_arena *arena = pin_arena_new("small", 100000);
     size_t n = 0;
+    assert_false(pin_arena_has_failed(arena));
     while (pin_arena_alloc(arena, 1000) != NULL) {
         n++;
     }
+    assert_true(pin_arena_has_failed(arena));
     assert_in_range(n, 90, 99);
     assert_true(pin_arena_used(arena) <= 100000);
     assert_null(pin_arena_alloc(arena, SIZE_MAX));

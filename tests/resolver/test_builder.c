@@ -16,6 +16,7 @@
 #include "pintle/base/rcu.h"
 
 #include "resolver/builder.h"
+#include "support/faults.h"
 
 #define PATIENCE_MS 10000
 #define POLL_MS     5
@@ -310,6 +311,26 @@ static void test_grace_in_a_long_round(void **state)
     tear_down(&bench);
 }
 
+/* On the builder's thread: a change whose publication finds no memory. */
+static void change_without_memory(struct pin_catalog *catalog, void *arg)
+{
+    (void)arg;
+    pin_catalog_apply(catalog, pin_delta_mark(0, PIN_DELTA_SYNCED, PIN_KIND_SERVICE));
+    pin_faults_start(1, 1); /* good: the reply's */
+}
+
+static void test_short_of_memory(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 60000, 0);
+    assert_true(pin_builder_call(bench.builder, change_without_memory, on_done, &bench));
+    wait_until_published(&bench, 3); /* at the start, in vain, and once more without a reason */
+    look_now(&bench);
+    assert_true(bench.is_ready);
+    tear_down(&bench);
+}
+
 static void test_too_many_calls(void **state)
 {
     (void)state;
@@ -360,6 +381,8 @@ int main(void)
             NULL, NULL, NULL},
         {"stale data is dropped without a change", test_stale, NULL, NULL, NULL},
         {"a full queue refuses and tells once when it has room", test_full_queue, NULL, NULL, NULL},
+        {"what found no memory is tried again without a change", test_short_of_memory, NULL, NULL,
+            NULL},
         {"calls that wait are bounded, and those taken are answered", test_too_many_calls, NULL,
             NULL, NULL},
         {"stopping drops what waits", test_stop_with_work, NULL, NULL, NULL},

@@ -19,6 +19,7 @@
 #include "pintle/base/text.h"
 #include "pintle/zones/index.h"
 
+#include "support/faults.h"
 #include "support/script.h"
 #include "support/shorthand.h"
 #include "support/stage.h"
@@ -482,6 +483,31 @@ static void test_nothing_new(void **state)
     }
 }
 
+/* Lists without items: nothing is left of any cluster. */
+static void forget_all(struct pin_stage *stage)
+{
+    for (uint16_t cluster_id = 0; cluster_id < N_CLUSTERS; cluster_id++) {
+        for (unsigned kind = 0; kind < PIN_KIND_MAX; kind++) {
+            pin_stage_mark(stage, cluster_id, PIN_DELTA_LIST_BEGIN, (enum pin_kind)kind);
+            pin_stage_mark(stage, cluster_id, PIN_DELTA_LIST_END, (enum pin_kind)kind);
+        }
+    }
+}
+
+static void assert_empty(const struct pin_stage *stage, uint64_t n_nodes)
+{
+    struct pin_catalog_counts counts = pin_catalog_counts(stage->catalog);
+    assert_int_equal(pin_index_size(stage->catalog->live.index).n_nodes, n_nodes);
+    assert_int_equal(pin_map_count(&stage->catalog->services), 0);
+    assert_int_equal(pin_map_count(&stage->catalog->routes), 0);
+    assert_int_equal(pin_map_count(&stage->catalog->gateways), 0);
+    assert_int_equal(pin_map_count(&stage->catalog->hosts), 0);
+    assert_int_equal(pin_map_count(&stage->catalog->grants), 0);
+    assert_int_equal(counts.n_services, 0);
+    assert_int_equal(counts.n_global_services, 0);
+    assert_int_equal(counts.n_endpoints, 0);
+}
+
 static void test_all_gone(void **state)
 {
     static struct pin_stage stage;
@@ -493,25 +519,66 @@ static void test_all_gone(void **state)
     uint64_t bytes = pin_index_size(stage.catalog->live.index).bytes;
     tell_all(&stage);
     assert_true(pin_index_size(stage.catalog->live.index).n_nodes > n_nodes + 30);
-    for (uint16_t cluster_id = 0; cluster_id < N_CLUSTERS; cluster_id++) {
-        for (unsigned kind = 0; kind < PIN_KIND_MAX; kind++) {
-            pin_stage_mark(&stage, cluster_id, PIN_DELTA_LIST_BEGIN, (enum pin_kind)kind);
-            pin_stage_mark(&stage, cluster_id, PIN_DELTA_LIST_END, (enum pin_kind)kind);
-        }
-    }
+    forget_all(&stage);
     pin_stage_publish(&stage);
-    assert_int_equal(pin_index_size(stage.catalog->live.index).n_nodes, n_nodes);
+    assert_empty(&stage, n_nodes);
     assert_int_equal(pin_index_size(stage.catalog->live.index).bytes, bytes);
-    assert_int_equal(pin_map_count(&stage.catalog->services), 0);
-    assert_int_equal(pin_map_count(&stage.catalog->routes), 0);
-    assert_int_equal(pin_map_count(&stage.catalog->gateways), 0);
-    assert_int_equal(pin_map_count(&stage.catalog->hosts), 0);
-    assert_int_equal(pin_map_count(&stage.catalog->grants), 0);
-    struct pin_catalog_counts counts = pin_catalog_counts(stage.catalog);
-    assert_int_equal(counts.n_services, 0);
-    assert_int_equal(counts.n_global_services, 0);
-    assert_int_equal(counts.n_endpoints, 0);
     pin_stage_done(&stage);
+}
+
+/* Publishes with memory, or scratch space, that runs out somewhere on the way. */
+static unsigned publish_short(struct pin_stage *stage)
+{
+    struct pin_arena *whole = stage->catalog->scratch;
+    struct pin_arena *small = pin_arena_new("small", chance(4000));
+    bool is_small = chance(3) == 0;
+    stage->catalog->scratch = is_small ? small : whole;
+    pin_faults_start(chance(40), is_small ? 0 : 1 + chance(4) * chance(20));
+    pin_stage_publish(stage);
+    unsigned n_failed = pin_faults_stop() + (is_small && pin_arena_has_failed(small));
+    stage->catalog->scratch = whole;
+    pin_arena_free(small);
+    return n_failed;
+}
+
+static void publish_until_clean(struct pin_stage *stage)
+{
+    pin_stage_publish(stage);
+    assert_false(pin_catalog_is_dirty(stage->catalog, stage->now_ms));
+}
+
+/* Memory that was out in between leaves no trace once it is back. */
+static void test_short_of_memory(void **state)
+{
+    static struct pin_stage stage;
+    unsigned n_failed = 0;
+    struct lines *wanted = expected();
+    (void)state;
+    pin_log_setup(PIN_LOG_ERROR + 1, PIN_LOG_TEXT);
+    for (uint64_t seed = 1; seed <= N_ROUNDS; seed++) {
+        chance_state = seed * UINT64_C(0x9E3779B97F4A7C15);
+        open_stage(&stage, plain_order);
+        pin_stage_publish(&stage);
+        uint64_t n_nodes = pin_index_size(stage.catalog->live.index).n_nodes;
+        for (unsigned i = 0; i < N_STORIES; i++) {
+            for (unsigned t = 0; t < TELLS_MAX; t++) {
+                tell(&stage, stories[i].tells[t]);
+                n_failed += publish_short(&stage);
+            }
+        }
+        publish_until_clean(&stage);
+        struct lines *got = dump(&stage);
+        assert_same(wanted, got, seed);
+        free_lines(got);
+        forget_all(&stage);
+        n_failed += publish_short(&stage);
+        publish_until_clean(&stage);
+        assert_empty(&stage, n_nodes);
+        pin_stage_done(&stage);
+    }
+    pin_log_setup(PIN_LOG_ERROR, PIN_LOG_TEXT);
+    assert_true(n_failed > 10 * N_ROUNDS);
+    free_lines(wanted);
 }
 
 int main(void)
@@ -521,6 +588,7 @@ int main(void)
         {"the order of clusters does not matter", test_order_of_clusters, NULL, NULL, NULL},
         {"what is told again replaces no node", test_nothing_new, NULL, NULL, NULL},
         {"an emptied catalog is an empty one", test_all_gone, NULL, NULL, NULL},
+        {"memory that was out leaves no trace", test_short_of_memory, NULL, NULL, NULL},
     };
     pin_log_setup(PIN_LOG_ERROR, PIN_LOG_TEXT);
     pin_rcu_register();

@@ -10,6 +10,7 @@
  * Threads: one at a time; no lock inside.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct pin_arena;
@@ -42,6 +43,11 @@ void *pin_arena_memdup(struct pin_arena *arena, const void *data, size_t bytes);
 
 /** Forgets all allocations and keeps the first chunk for the next round. */
 void pin_arena_reset(struct pin_arena *arena);
+
+/** Whether an allocation was refused since the last reset: what was made of the others is not
+ * whole.
+ */
+bool pin_arena_has_failed(const struct pin_arena *arena);
 
 /** Bytes taken from the heap so far. */
 size_t pin_arena_used(const struct pin_arena *arena);

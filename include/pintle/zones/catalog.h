@@ -52,7 +52,8 @@ struct pin_published {
 };
 
 /**
- * Compiles every dirty unit and publishes it; a new scene too when one is needed.
+ * Compiles every dirty unit and publishes it; a new scene too when one is needed. What there was no
+ * memory for stays dirty: call again, a while later.
  * @param now_ms  Monotonic; ready.grace counts from the first call's value.
  */
 struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms);

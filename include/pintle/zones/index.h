@@ -67,6 +67,7 @@ struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_
  * Makes the name show exactly these RRsets from now on. Adds missing empty non-terminals up to the
  * apex. Takes one reference on every table it points at; the arrays are copied. With n_rrsets 0 the
  * name exists without data. The apex keeps its SOA; its NS are to be among what is given.
+ * PIN_ENOMEM: the name shows what it showed before.
  */
 enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets);
@@ -76,9 +77,11 @@ enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zon
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets,
     const struct pin_policy *policy);
 
-/** Removes a name that was put; it stays as an empty non-terminal while names exist below it, and
- * an apex with its SOA and NS. */
-void pin_index_remove(struct pin_index *index, const struct pin_name *name);
+/**
+ * Removes a name that was put; it stays as an empty non-terminal while names exist below it, and
+ * an apex with its SOA and NS. PIN_ENOMEM: nothing was changed.
+ */
+enum pin_err pin_index_remove(struct pin_index *index, const struct pin_name *name);
 
 /**
  * Notes that the compile run `stamp` wants this name; false when the name is no node. Builder.
