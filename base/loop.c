@@ -15,6 +15,8 @@
 
 #include <event2/event.h>
 
+#include "pintle/base/log.h"
+
 /* A call left by pin_loop_post(). */
 struct posted {
     struct posted *next;
@@ -91,9 +93,23 @@ static void ring(struct pin_loop *loop)
     }
 }
 
+/* What libevent has to say goes where everything goes, not straight to standard error. */
+static void on_libevent_log(int severity, const char *message)
+{
+    static struct pin_log_site sites[PIN_LOG_ERROR + 1];
+    enum pin_log_level level = severity == EVENT_LOG_ERR    ? PIN_LOG_ERROR
+                               : severity == EVENT_LOG_WARN ? PIN_LOG_WARN
+                               : severity == EVENT_LOG_MSG  ? PIN_LOG_INFO
+                                                            : PIN_LOG_DEBUG;
+    if (pin_log_is_on(level)) {
+        pin_log_write(&sites[level], level, "loop: libevent: %s", message);
+    }
+}
+
 static struct event_base *new_base(void)
 {
     struct event_base *base = NULL;
+    event_set_log_callback(on_libevent_log); /* the same for all loops */
     struct event_config *config = event_config_new();
     if (config != NULL) {
         /* Without the time cache a timer that follows a long callback is not early by its length.

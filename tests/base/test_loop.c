@@ -10,12 +10,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 
 static struct pin_loop *loop;
@@ -168,12 +170,23 @@ static void test_fd_frees_itself(void **state)
     assert_int_equal(n_calls, 1);
 }
 
+static void catch_line(enum pin_log_level level, const char *line, void *arg)
+{
+    if (level == PIN_LOG_WARN && strstr(line, "loop: libevent: ") != NULL) {
+        count(arg);
+    }
+}
+
 static void test_a_regular_file_cannot_be_watched(void **state)
 {
     int ready = 0;
+    int n_warnings = 0;
     (void)state;
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    pin_log_set_sink(catch_line, &n_warnings);
     assert_null(pin_fd_new(loop, fd, PIN_FD_READ, on_ready, &ready));
+    pin_log_set_sink(NULL, NULL);
+    assert_int_equal(n_warnings, 1); /* the library's own words, in our log */
     (void)close(fd);
 }
 
