@@ -29,7 +29,6 @@
 /* The banner waits for the first listing this long, and looks this often. */
 #define BANNER_WAIT_MS 2000
 #define BANNER_POLL_MS 5
-#define DESCRIPTORS    65536
 
 /* The whole process. Zeroed is empty; app_stop() takes apart whatever is there. */
 struct app {
@@ -432,13 +431,18 @@ static enum pin_err start_signals(struct app *app, struct pin_why *why)
 
 /* --- Life ----------------------------------------------------------------------------------- */
 
-/* Sockets are what a busy daemon runs out of first. */
+/* Each cluster and each TCP client costs descriptors: all that we may have. */
 static void raise_limits(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) {
+        return;
+    }
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        pin_log_debug("app: the limit of open descriptors was %llu, it is %llu now",
+            (unsigned long long)before, (unsigned long long)limit.rlim_max);
     }
 }
 

@@ -458,8 +458,14 @@ def never_listed(checks, dir):
 def few_descriptors(checks, dir):
     demo = dir / "few"
     run(PINTLED, "--dev", "--export", demo)
-    daemon = Daemon(dir, "few-descriptors", "--clusters-dir", demo)
+    ours = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, ours[1]))
+    daemon = Daemon(dir, "few-descriptors", "--clusters-dir", demo, "--log-level", "debug")
+    resource.setrlimit(resource.RLIMIT_NOFILE, ours)
     pid = daemon.child.pid
+    checks.check("it takes all descriptors that it may have, and says so at debug",
+                 resource.prlimit(pid, resource.RLIMIT_NOFILE) == (ours[1], ours[1])
+                 and "descriptors was 200" in daemon.log_text(), daemon.log_text())
     host, _, port = daemon.admin.rpartition(":")
     clients = []
     try:
