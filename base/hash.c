@@ -113,6 +113,7 @@ static bool rebuild(struct pin_map *map)
     map->n_slots = cap * 2;
     map->cap_entries = cap;
     map->n_entries = n;
+    map->first = 0;
     for (uint32_t i = 0; i < n; i++) {
         enter(map, i);
     }
@@ -182,7 +183,11 @@ void *pin_map_remove(struct pin_map *map, const void *key, size_t key_bytes)
     free(entry->key); /* `key` may be this very string: not read any more */
     *entry = (struct pin_map_entry){0};
     map->n_live--;
+    while (map->first < map->n_entries && map->entries[map->first].key == NULL) {
+        map->first++;
+    }
     if (map->n_live == 0) {
+        map->first = 0;
         map->n_entries = 0; /* all holes: start over; a running iteration simply ends */
     }
     return value;
@@ -196,6 +201,7 @@ size_t pin_map_count(const struct pin_map *map)
 bool pin_map_next(const struct pin_map *map, size_t *cursor, const char **ret_key,
     size_t *ret_key_bytes, void **ret_value)
 {
+    *cursor = *cursor < map->first ? map->first : *cursor;
     while (*cursor < map->n_entries && map->entries[*cursor].key == NULL) {
         (*cursor)++;
     }

@@ -17,6 +17,12 @@ struct file {
     struct pin_map claims; /* Object key -> this file. */
 };
 
+/* Files that claim an object and do not count for it. Few objects have any. */
+struct rivals {
+    struct file **files;
+    size_t n;
+};
+
 /* An object's name within its cluster, as bytes: kind, namespace, NUL, name. */
 struct key {
     char bytes[KEY_BYTES_MAX];
@@ -56,8 +62,16 @@ static void free_file(void *value)
     free(file);
 }
 
+static void free_rivals(void *value)
+{
+    struct rivals *rivals = value;
+    free(rivals->files);
+    free(rivals);
+}
+
 void pin_fileset_done(struct pin_fileset *set)
 {
+    pin_map_done(&set->rivals, free_rivals);
     pin_map_done(&set->owners, NULL);
     pin_map_done(&set->files, free_file);
 }
@@ -85,18 +99,62 @@ static struct file *get_file(struct pin_fileset *set, const char *name)
     return file;
 }
 
-/* Another file that claims the object, the first by name. */
-static struct file *find_heir(
-    const struct pin_fileset *set, const struct file *loser, const char *key, size_t bytes)
+static struct rivals *get_rivals(struct pin_fileset *set, const char *key, size_t bytes)
 {
+    struct rivals *rivals = pin_map_find(&set->rivals, key, bytes);
+    if (rivals != NULL) {
+        return rivals;
+    }
+    rivals = calloc(1, sizeof(*rivals));
+    if (rivals != NULL && !pin_map_put(&set->rivals, key, bytes, rivals, NULL)) {
+        free(rivals);
+        return NULL;
+    }
+    return rivals;
+}
+
+static void add_rival(struct pin_fileset *set, struct file *file, const char *key, size_t bytes)
+{
+    struct rivals *rivals = get_rivals(set, key, bytes);
+    for (size_t i = 0; rivals != NULL && i < rivals->n; i++) {
+        if (rivals->files[i] == file) {
+            return;
+        }
+    }
+    struct file **files =
+        rivals == NULL ? NULL : realloc(rivals->files, (rivals->n + 1) * sizeof(struct file *));
+    if (files == NULL) {
+        pin_log_error("%s: out of memory, %s is not remembered as another file's heir",
+            set->source->where, file->name);
+        return;
+    }
+    rivals->files = files;
+    files[rivals->n++] = file;
+}
+
+static void drop_rival(
+    struct pin_fileset *set, const struct file *file, const char *key, size_t bytes)
+{
+    struct rivals *rivals = pin_map_find(&set->rivals, key, bytes);
+    for (size_t i = 0; rivals != NULL && i < rivals->n; i++) {
+        if (rivals->files[i] == file) {
+            rivals->files[i] = rivals->files[--rivals->n];
+            break;
+        }
+    }
+    if (rivals != NULL && rivals->n == 0) {
+        free_rivals(pin_map_remove(&set->rivals, key, bytes));
+    }
+}
+
+/* The first rival by name, or NULL. */
+static struct file *find_heir(const struct pin_fileset *set, const char *key, size_t bytes)
+{
+    const struct rivals *rivals = pin_map_find(&set->rivals, key, bytes);
     struct file *heir = NULL;
-    void *value = NULL;
-    size_t cursor = 0;
-    while (pin_map_next(&set->files, &cursor, NULL, NULL, &value)) {
-        struct file *file = value;
-        if (file != loser && pin_map_find(&file->claims, key, bytes) != NULL
-            && (heir == NULL || strcmp(file->name, heir->name) < 0)) {
-            heir = file;
+    for (size_t i = 0; rivals != NULL && i < rivals->n; i++) {
+        if (heir == NULL || strcmp(rivals->files[i]->name, heir->name) < 0) {
+            heir = rivals->files[i];
         }
     }
     return heir;
@@ -107,10 +165,12 @@ static void let_go(struct pin_fileset *set, const struct file *file, const char 
     uint64_t received_ns)
 {
     if (pin_map_find(&set->owners, key, bytes) != file) {
+        drop_rival(set, file, key, bytes);
         return;
     }
-    struct file *heir = find_heir(set, file, key, bytes);
+    struct file *heir = find_heir(set, key, bytes);
     if (heir != NULL && pin_map_put(&set->owners, key, bytes, heir, NULL)) {
+        drop_rival(set, heir, key, bytes);
         set->reread(set->arg, heir->name);
         return;
     }
@@ -125,25 +185,33 @@ static bool has_claim(const struct pin_map *claims, const struct key *key)
     return pin_map_find(claims, key->bytes, key->n) != NULL;
 }
 
+/* Two files hold the object, one of them counts. */
+static void note_rivalry(struct pin_fileset *set, struct file *winner, struct file *loser,
+    const struct pin_object *object, const struct key *key)
+{
+    pin_log_warn("%s: %s %s/%s is in %s and in %s, the one in %s counts", set->source->where,
+        pin_kind_text(object->kind), object->namespace_name, object->name, winner->name,
+        loser->name, winner->name);
+    add_rival(set, loser, key->bytes, key->n);
+}
+
 /* Sends an object if this file is the one that counts for it; takes it either way. */
 static void claim(struct pin_fileset *set, struct file *file, struct pin_map *claims,
     struct pin_object *object, uint64_t received_ns)
 {
     struct key key = make_key(object->kind, object->namespace_name, object->name);
     struct file *owner = pin_map_find(&set->owners, key.bytes, key.n);
-    const char *kind = pin_kind_text(object->kind);
     if (has_claim(claims, &key)) {
         pin_log_warn("%s: %s: %s %s/%s is there twice, the later one counts", set->source->where,
-            file->name, kind, object->namespace_name, object->name);
+            file->name, pin_kind_text(object->kind), object->namespace_name, object->name);
     }
-    bool counts = owner == NULL || owner == file || strcmp(file->name, owner->name) < 0;
-    if (owner != NULL && owner != file) {
-        pin_log_warn("%s: %s %s/%s is in %s and in %s, the one in %s counts", set->source->where,
-            kind, object->namespace_name, object->name, owner->name, file->name,
-            counts ? file->name : owner->name);
-    }
+    bool has_other = owner != NULL && owner != file;
+    bool counts = !has_other || strcmp(file->name, owner->name) < 0;
     bool is_kept = pin_map_put(claims, key.bytes, key.n, file, NULL)
                    && (!counts || pin_map_put(&set->owners, key.bytes, key.n, file, NULL));
+    if (is_kept && has_other) {
+        note_rivalry(set, counts ? file : owner, counts ? owner : file, object, &key);
+    }
     if (!is_kept || !counts) {
         pin_object_free(object);
         return;

@@ -26,6 +26,7 @@ struct pin_fileset {
     void *arg;
     struct pin_map files;  /**< Name -> struct file. */
     struct pin_map owners; /**< Object key -> struct file that counts. */
+    struct pin_map rivals; /**< Object key -> struct rivals: files that would count without it. */
 };
 
 /** Frees all of it; tells nobody. */

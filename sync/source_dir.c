@@ -181,7 +181,6 @@ static void read_file(struct dir *self, const char *name)
             self->source.where, name, manifest.n_objects, manifest.n_unread);
     }
     pin_manifest_done(&manifest);
-    show_trouble(self);
 }
 
 /* The first list is whole once every file was read. */
@@ -207,6 +206,7 @@ static void read_pending(struct dir *self)
         read_file(self, name);
         free(name);
     }
+    show_trouble(self);
     if (self->is_listing && pin_map_count(&self->pending) == 0) {
         end_listing(self);
     }

@@ -89,6 +89,31 @@ static void test_iterates_in_order_of_insertion(void **state)
     pin_map_done(&map, NULL);
 }
 
+static void test_is_a_queue(void **state)
+{
+    struct pin_map map = {0};
+    unsigned next = 0; /* to be put */
+    unsigned n_taken = 0;
+    (void)state;
+    for (unsigned round = 0; round < 50000; round++) {
+        const unsigned *got = NULL;
+        size_t cursor = 0;
+        size_t bytes = 0;
+        for (unsigned i = 0; i < 2 && next < 40000; i++, next++) {
+            assert_true(pin_map_put(&map, &next, sizeof(next), &values[0], NULL));
+        }
+        const char *key = NULL;
+        if (!pin_map_next(&map, &cursor, &key, &bytes, NULL)) {
+            break;
+        }
+        got = (const void *)key;
+        assert_int_equal(*got, n_taken++);
+        assert_non_null(pin_map_remove(&map, key, bytes));
+    }
+    assert_int_equal(n_taken, 40000); /* in seconds, not minutes */
+    pin_map_done(&map, NULL);
+}
+
 static void test_agrees_with_an_array(void **state)
 {
     struct pin_map map = {0};
@@ -135,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_put_find_remove),
         cmocka_unit_test(test_iterates_in_order_of_insertion),
+        cmocka_unit_test(test_is_a_queue),
         cmocka_unit_test(test_agrees_with_an_array),
         cmocka_unit_test(test_done_frees_values),
     };

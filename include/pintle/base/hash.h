@@ -46,6 +46,7 @@ struct pin_map {
     uint32_t n_entries;   /**< Used entries, holes included. */
     uint32_t cap_entries; /**< Room for entries. */
     uint32_t n_live;      /**< Keys in the map. */
+    uint32_t first;       /**< All entries before this one are holes. */
 };
 
 /** Makes an empty map; the same as zeroing it. */
@@ -68,6 +69,7 @@ bool pin_map_put(
     struct pin_map *map, const void *key, size_t key_bytes, void *value, void **ret_old);
 
 /** Removes a key and gives its value to the caller; NULL when there was none. Fine while iterating.
+ * A map is a queue, too: taking out its first key again and again costs no more than that.
  */
 void *pin_map_remove(struct pin_map *map, const void *key, size_t key_bytes);
 
