@@ -362,6 +362,13 @@ static bool follow_alias(struct answer *a, struct pin_name *ret_target)
     return true;
 }
 
+/* SOA and NS at an apex are the zone's, whatever route has its name. */
+static bool asks_for_zone(const struct answer *a)
+{
+    bool is_of_zone = a->query.qtype == PIN_TYPE_SOA || a->query.qtype == PIN_TYPE_NS;
+    return is_of_zone && is_apex(a->node);
+}
+
 /* Shows a denied asker nothing, not even the aliases that led here; or that there is no such name.
  * False: the asker may see the node. */
 static bool deny(struct answer *a)
@@ -387,7 +394,7 @@ static bool settle_subject(struct answer *a, struct pin_name *target)
         add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
         return true;
     }
-    if (pin_unlikely(a->node->policy != a->judged)) {
+    if (pin_unlikely(a->node->policy != a->judged) && !asks_for_zone(a)) {
         a->judged = a->node->policy;
         if (a->judged != NULL && deny(a)) {
             return true;
