@@ -19,25 +19,15 @@ static const char *take_annotation(struct pin_decoder *self, const char *key)
     return pin_object_text(self->object, text, strlen(text));
 }
 
-/* spec.exportedPorts: [{port, routeType}]; where it is there the annotation does not count. */
-static void read_exported_ports(
-    struct pin_decoder *self, const struct pin_tree *list, struct pin_aws_export_body *body)
+/* Of spec.exportedPorts: [{port, routeType}]; where it is there the annotation does not count. */
+static bool read_exported_port(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    uint16_t *ports = pin__decoder_array(self, list->n_children, sizeof(*ports));
-    if (ports == NULL) {
-        return;
+    uint16_t *port = element;
+    *port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
+    if (*port == 0) {
+        pin__decoder_fail(self, item, "port", "is missing, use 1 to 65535");
     }
-    pin__decoder_enter(self, "spec.exportedPorts");
-    PIN_TREE_EACH(item, list)
-    {
-        ports[body->n_ports] = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
-        if (ports[body->n_ports++] == 0) {
-            pin__decoder_fail(self, item, "port", "is missing, use 1 to 65535");
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->ports = ports;
+    return true;
 }
 
 /* One number with spaces around it; 0 when it is none. */
@@ -92,7 +82,8 @@ void pin__decode_aws_export(struct pin_decoder *self)
     const struct pin_tree *list = pin__decoder_list(self, self->spec, "exportedPorts");
     const char *annotated = pin__decoder_annotation(self, PREFIX "port");
     if (list != NULL && list->n_children > 0) {
-        read_exported_ports(self, list, body);
+        body->ports = pin__decoder_elements(self, list, "spec.exportedPorts", sizeof(*body->ports),
+            read_exported_port, &body->n_ports);
     } else if (annotated != NULL) {
         read_annotated_ports(self, annotated, body);
     }

@@ -35,33 +35,11 @@ static void read_target_port(
     port->target_port = port->target_name == NULL ? port->port : 0;
 }
 
-static void read_service_ports(struct pin_decoder *self, struct pin_service_body *body)
+static bool read_service_port(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *list = pin__decoder_list(self, self->spec, "ports");
-    struct pin_port *ports =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ports));
-    size_t n = 0;
-    if (ports == NULL) {
-        return;
-    }
-    pin__decoder_enter(self, "spec.ports");
-    PIN_TREE_EACH(item, list)
-    {
-        struct pin_port *port = &ports[n++];
-        port->name = pin__decoder_text(self, item, "name");
-        port->app_protocol = pin__decoder_text(self, item, "appProtocol");
-        port->protocol = pin__decoder_protocol(self, item);
-        port->port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
-        port->target_port = port->port;
-        read_target_port(self, item, port);
-        if (port->port == 0) {
-            pin__decoder_fail(self, item, "port", "is missing, use 1 to 65535");
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->ports = ports;
-    body->n_ports = n;
+    (void)pin__decoder_needed_port(self, item, element);
+    read_target_port(self, item, element);
+    return true;
 }
 
 /* clusterIPs where it is there, else clusterIP; "None" is a headless Service. */
@@ -75,8 +53,8 @@ static void read_cluster_ips(struct pin_decoder *self, struct pin_service_body *
         return;
     }
     if (list != NULL && list->n_children > 0) {
-        body->cluster_ips =
-            pin__decoder_ips(self, list, "spec.clusterIPs", NULL, &body->n_cluster_ips);
+        body->cluster_ips = pin__decoder_elements(self, list, "spec.clusterIPs",
+            sizeof(*body->cluster_ips), pin__decoder_address, &body->n_cluster_ips);
         return;
     }
     struct pin_ip *ip = text == NULL ? NULL : pin__decoder_array(self, 1, sizeof(*ip));
@@ -84,6 +62,14 @@ static void read_cluster_ips(struct pin_decoder *self, struct pin_service_body *
         body->cluster_ips = ip;
         body->n_cluster_ips = 1;
     }
+}
+
+/* A balancer that is known by a host name has no address here. */
+static bool read_ingress(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    const struct pin_tree *ip = pin_tree_find(item, "ip");
+    const char *text = pin_tree_text(ip, NULL);
+    return text != NULL && text[0] != '\0' && pin__decoder_ip(self, ip, "ip", element);
 }
 
 void pin__decode_service(struct pin_decoder *self)
@@ -95,12 +81,13 @@ void pin__decode_service(struct pin_decoder *self)
     if (!is_external) {
         read_cluster_ips(self, body);
     }
-    read_service_ports(self, body);
+    body->ports = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "ports"),
+        "spec.ports", sizeof(*body->ports), read_service_port, &body->n_ports);
     const struct pin_tree *status = pin__decoder_map(self, self->root, "status");
     const struct pin_tree *balancer = pin__decoder_map(self, status, "loadBalancer");
     const struct pin_tree *ingress = pin__decoder_list(self, balancer, "ingress");
-    body->balancer_ips =
-        pin__decoder_ips(self, ingress, "status.loadBalancer.ingress", "ip", &body->n_balancer_ips);
+    body->balancer_ips = pin__decoder_elements(self, ingress, "status.loadBalancer.ingress",
+        sizeof(*body->balancer_ips), read_ingress, &body->n_balancer_ips);
     if (is_external) {
         body->external_name = pin__decoder_name(self, self->spec, "externalName");
     }
@@ -257,8 +244,8 @@ void pin__decode_slice(struct pin_decoder *self)
     }
     body->family = is_v4 ? 4 : 6;
     read_endpoints(self, body);
-    body->ports = pin__decoder_ports(
-        self, pin__decoder_list(self, self->root, "ports"), false, &body->n_ports);
+    body->ports = pin__decoder_elements(self, pin__decoder_list(self, self->root, "ports"), "ports",
+        sizeof(*body->ports), pin__decoder_port, &body->n_ports);
     body->service = pin__decoder_take_label(self, "kubernetes.io/service-name");
     body->import_service = pin__decoder_take_label(self, "multicluster.kubernetes.io/service-name");
     body->source_cluster =

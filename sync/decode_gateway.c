@@ -21,60 +21,32 @@ static const char *or_text(const char *text, const char *fallback)
     return text == NULL ? fallback : text;
 }
 
-static void read_listeners(struct pin_decoder *self, struct pin_gateway_body *body)
+static bool read_listener(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *list = pin__decoder_list(self, self->spec, "listeners");
-    struct pin_listener *listeners =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*listeners));
-    size_t n = 0;
-    if (listeners == NULL) {
-        return;
-    }
-    pin__decoder_enter(self, "spec.listeners");
-    PIN_TREE_EACH(item, list)
-    {
-        struct pin_listener *listener = &listeners[n++];
-        listener->name = pin__decoder_text(self, item, "name");
-        listener->hostname = pin__decoder_text(self, item, "hostname");
-        listener->protocol = pin__decoder_text(self, item, "protocol");
-        listener->port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->listeners = listeners;
-    body->n_listeners = n;
+    struct pin_listener *listener = element;
+    listener->name = pin__decoder_text(self, item, "name");
+    listener->hostname = pin__decoder_text(self, item, "hostname");
+    listener->protocol = pin__decoder_text(self, item, "protocol");
+    listener->port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
+    return true;
 }
 
-/* status.addresses, the ones that are addresses (the default) and not host names. */
-static void read_addresses(struct pin_decoder *self, struct pin_gateway_body *body)
+/* The addresses that are such (the default) and not host names. */
+static bool read_address(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *status = pin__decoder_map(self, self->root, "status");
-    const struct pin_tree *list = pin__decoder_list(self, status, "addresses");
-    struct pin_ip *ips =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ips));
-    if (ips == NULL) {
-        return;
-    }
-    pin__decoder_enter(self, "status.addresses");
-    PIN_TREE_EACH(item, list)
-    {
-        const char *type = or_text(pin__decoder_peek(self, item, "type"), "IPAddress");
-        const struct pin_tree *value = pin_tree_find(item, "value");
-        if (is_text(type, "IPAddress")
-            && pin__decoder_ip(self, value, "value", &ips[body->n_addresses])) {
-            body->n_addresses++;
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->addresses = ips;
+    const char *type = or_text(pin__decoder_peek(self, item, "type"), "IPAddress");
+    return is_text(type, "IPAddress")
+           && pin__decoder_ip(self, pin_tree_find(item, "value"), "value", element);
 }
 
 void pin__decode_gateway(struct pin_decoder *self)
 {
     struct pin_gateway_body *body = &self->object->as.gateway;
-    read_addresses(self, body);
-    read_listeners(self, body);
+    const struct pin_tree *status = pin__decoder_map(self, self->root, "status");
+    body->addresses = pin__decoder_elements(self, pin__decoder_list(self, status, "addresses"),
+        "status.addresses", sizeof(*body->addresses), read_address, &body->n_addresses);
+    body->listeners = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "listeners"),
+        "spec.listeners", sizeof(*body->listeners), read_listener, &body->n_listeners);
 }
 
 /* --- routes --------------------------------------------------------------------------------- */
@@ -90,29 +62,18 @@ static const char *read_namespace(struct pin_decoder *self, const struct pin_tre
         self->object, self->key.namespace_name, strlen(self->key.namespace_name));
 }
 
-static void read_parents(struct pin_decoder *self, struct pin_route_body *body)
+static bool read_parent(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *list = pin__decoder_list(self, self->spec, "parentRefs");
-    struct pin_parent_ref *parents =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*parents));
-    if (parents == NULL) {
-        return;
+    struct pin_parent_ref *parent = element;
+    const char *group = or_text(pin__decoder_peek(self, item, "group"), GATEWAY_GROUP);
+    const char *kind = or_text(pin__decoder_peek(self, item, "kind"), "Gateway");
+    if (!is_text(group, GATEWAY_GROUP) || !is_text(kind, "Gateway")) {
+        return false;
     }
-    pin__decoder_enter(self, "spec.parentRefs");
-    PIN_TREE_EACH(item, list)
-    {
-        const char *group = or_text(pin__decoder_peek(self, item, "group"), GATEWAY_GROUP);
-        const char *kind = or_text(pin__decoder_peek(self, item, "kind"), "Gateway");
-        if (is_text(group, GATEWAY_GROUP) && is_text(kind, "Gateway")) {
-            struct pin_parent_ref *parent = &parents[body->n_parents++];
-            parent->namespace_name = read_namespace(self, item);
-            parent->name = pin__decoder_name(self, item, "name");
-            parent->section = pin__decoder_text(self, item, "sectionName");
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->parents = parents;
+    parent->namespace_name = read_namespace(self, item);
+    parent->name = pin__decoder_name(self, item, "name");
+    parent->section = pin__decoder_text(self, item, "sectionName");
+    return true;
 }
 
 static bool is_list_empty(const struct pin_tree *map, const char *key)
@@ -181,9 +142,9 @@ static enum pin_backend_kind backend_kind(const char *group, const char *kind)
     return PIN_BACKEND_OTHER;
 }
 
-static void read_backend(
-    struct pin_decoder *self, const struct pin_tree *item, struct pin_backend_ref *backend)
+static bool read_backend(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
+    struct pin_backend_ref *backend = element;
     const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
     const char *kind = or_text(pin__decoder_peek(self, item, "kind"), "Service");
     const struct pin_tree *weight = pin_tree_find(item, "weight");
@@ -200,81 +161,43 @@ static void read_backend(
             "%s '%s' has weight '%s', use a whole number from 0 to %u", kind,
             or_text(backend->name, "?"), pin_tree_text(weight, pin_tree_kind_str(weight->kind)),
             PIN_WEIGHT_MAX);
-        return;
+        return false;
     }
     backend->weight = (uint32_t)value;
+    return true;
 }
 
-static void read_backends(
-    struct pin_decoder *self, const struct pin_tree *item, struct pin_route_rule *rule)
+static bool read_rule(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *list = pin__decoder_list(self, item, "backendRefs");
-    struct pin_backend_ref *backends =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*backends));
-    if (backends == NULL) {
-        return;
-    }
-    pin__decoder_enter(self, "backendRefs");
-    PIN_TREE_EACH(ref, list)
-    {
-        read_backend(self, ref, &backends[rule->n_backends++]);
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    rule->backends = backends;
+    struct pin_route_rule *rule = element;
+    rule->needs_l7 = needs_l7(self, item);
+    rule->backends = pin__decoder_elements(self, pin__decoder_list(self, item, "backendRefs"),
+        "backendRefs", sizeof(*rule->backends), read_backend, &rule->n_backends);
+    return true;
 }
 
-static void read_rules(struct pin_decoder *self, struct pin_route_body *body)
+static bool read_hostname(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *list = pin__decoder_list(self, self->spec, "rules");
-    struct pin_route_rule *rules =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*rules));
-    if (rules == NULL) {
-        return;
+    const char **hostname = element;
+    const char *text = pin_tree_text(item, NULL);
+    if (text == NULL) {
+        pin__decoder_fail(
+            self, item, NULL, "must be a string, not %s", pin_tree_kind_str(item->kind));
+        return false;
     }
-    pin__decoder_enter(self, "spec.rules");
-    PIN_TREE_EACH(item, list)
-    {
-        struct pin_route_rule *rule = &rules[body->n_rules++];
-        rule->needs_l7 = needs_l7(self, item);
-        read_backends(self, item, rule);
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->rules = rules;
-}
-
-static void read_hostnames(struct pin_decoder *self, struct pin_route_body *body)
-{
-    const struct pin_tree *list = pin__decoder_list(self, self->spec, "hostnames");
-    const char **hostnames =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*hostnames));
-    if (hostnames == NULL) {
-        return;
-    }
-    pin__decoder_enter(self, "spec.hostnames");
-    PIN_TREE_EACH(item, list)
-    {
-        const char *text = pin_tree_text(item, NULL);
-        if (text == NULL) {
-            pin__decoder_fail(
-                self, item, NULL, "must be a string, not %s", pin_tree_kind_str(item->kind));
-            break;
-        }
-        hostnames[body->n_hostnames] = pin_object_text(self->object, text, item->text_bytes);
-        body->n_hostnames += hostnames[body->n_hostnames] == NULL ? 0 : 1;
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->hostnames = hostnames;
+    *hostname = pin_object_text(self->object, text, item->text_bytes);
+    return *hostname != NULL;
 }
 
 void pin__decode_route(struct pin_decoder *self)
 {
     struct pin_route_body *body = &self->object->as.route;
-    read_parents(self, body);
-    read_rules(self, body);
-    read_hostnames(self, body);
+    body->parents = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "parentRefs"),
+        "spec.parentRefs", sizeof(*body->parents), read_parent, &body->n_parents);
+    body->rules = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "rules"),
+        "spec.rules", sizeof(*body->rules), read_rule, &body->n_rules);
+    body->hostnames = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "hostnames"),
+        "spec.hostnames", sizeof(*body->hostnames), read_hostname, &body->n_hostnames);
 }
 
 /* --- ReferenceGrant ------------------------------------------------------------------------- */
@@ -291,54 +214,35 @@ static bool find_route_kind(const char *text, enum pin_kind *ret_kind)
     return false;
 }
 
-static void read_from(struct pin_decoder *self, struct pin_grant_body *body)
+static bool read_from(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *list = pin__decoder_list(self, self->spec, "from");
-    struct pin_grant_from *from =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*from));
-    if (from == NULL) {
-        return;
+    struct pin_grant_from *from = element;
+    const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
+    const char *kind = pin__decoder_peek(self, item, "kind");
+    if (!is_text(group, GATEWAY_GROUP) || !find_route_kind(kind, &from->kind)) {
+        return false;
     }
-    pin__decoder_enter(self, "spec.from");
-    PIN_TREE_EACH(item, list)
-    {
-        const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
-        const char *kind = pin__decoder_peek(self, item, "kind");
-        if (is_text(group, GATEWAY_GROUP) && find_route_kind(kind, &from[body->n_from].kind)) {
-            from[body->n_from++].namespace_name = pin__decoder_name(self, item, "namespace");
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->from = from;
+    from->namespace_name = pin__decoder_name(self, item, "namespace");
+    return true;
 }
 
-static void read_to(struct pin_decoder *self, struct pin_grant_body *body)
+static bool read_to(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    const struct pin_tree *list = pin__decoder_list(self, self->spec, "to");
-    struct pin_grant_to *to =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*to));
-    if (to == NULL) {
-        return;
+    struct pin_grant_to *to = element;
+    const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
+    to->kind = backend_kind(group, pin__decoder_peek(self, item, "kind"));
+    if (to->kind == PIN_BACKEND_OTHER) {
+        return false;
     }
-    pin__decoder_enter(self, "spec.to");
-    PIN_TREE_EACH(item, list)
-    {
-        const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
-        enum pin_backend_kind kind = backend_kind(group, pin__decoder_peek(self, item, "kind"));
-        if (kind != PIN_BACKEND_OTHER) {
-            to[body->n_to].kind = kind;
-            to[body->n_to++].name = pin__decoder_text(self, item, "name");
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->to = to;
+    to->name = pin__decoder_text(self, item, "name");
+    return true;
 }
 
 void pin__decode_reference_grant(struct pin_decoder *self)
 {
     struct pin_grant_body *body = &self->object->as.grant;
-    read_from(self, body);
-    read_to(self, body);
+    body->from = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "from"),
+        "spec.from", sizeof(*body->from), read_from, &body->n_from);
+    body->to = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "to"), "spec.to",
+        sizeof(*body->to), read_to, &body->n_to);
 }

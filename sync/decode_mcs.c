@@ -12,10 +12,10 @@ void pin__decode_import(struct pin_decoder *self)
     const char *type = pin__decoder_peek(self, self->spec, "type");
     const char *affinity = pin__decoder_peek(self, self->spec, "sessionAffinity");
 
-    body->ips = pin__decoder_ips(
-        self, pin__decoder_list(self, self->spec, "ips"), "spec.ips", NULL, &body->n_ips);
-    body->ports = pin__decoder_ports(
-        self, pin__decoder_list(self, self->spec, "ports"), true, &body->n_ports);
+    body->ips = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "ips"), "spec.ips",
+        sizeof(*body->ips), pin__decoder_address, &body->n_ips);
+    body->ports = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "ports"), "ports",
+        sizeof(*body->ports), pin__decoder_needed_port, &body->n_ports);
     body->is_headless = type != NULL && strcmp(type, "Headless") == 0;
     body->client_ip_affinity = affinity != NULL && strcmp(affinity, "ClientIP") == 0;
 }

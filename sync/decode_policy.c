@@ -270,29 +270,12 @@ static bool read_document(struct pin_decoder *self, struct pin_policy_body *body
 /* --- targets ------------------------------------------------------------------------------------
  */
 
-static void read_target(
-    struct pin_decoder *self, const struct pin_tree *item, struct pin_policy_target *ret)
+static bool read_target(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    ret->kind = pin__decoder_name(self, item, "kind");
-    ret->name = pin__decoder_name(self, item, "name");
-}
-
-static void read_targets(
-    struct pin_decoder *self, const struct pin_tree *list, struct pin_policy_body *body)
-{
-    struct pin_policy_target *targets =
-        pin__decoder_array(self, list->n_children, sizeof(*targets));
-    if (targets == NULL) {
-        return;
-    }
-    pin__decoder_enter(self, "spec.targetRefs");
-    PIN_TREE_EACH(item, list)
-    {
-        read_target(self, item, &targets[body->n_targets++]);
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    body->targets = targets;
+    struct pin_policy_target *target = element;
+    target->kind = pin__decoder_name(self, item, "kind");
+    target->name = pin__decoder_name(self, item, "name");
+    return true;
 }
 
 static void note_unreadable(struct pin_decoder *self, bool is_read)
@@ -314,7 +297,7 @@ void pin__decode_iam_policy(struct pin_decoder *self)
         pin__decoder_fail(self, self->spec, "spec.targetRef", "is missing");
         return;
     }
-    read_target(self, target, targets);
+    (void)read_target(self, target, targets);
     body->targets = targets;
     body->n_targets = 1;
     note_unreadable(self, read_document(self, body));
@@ -394,7 +377,8 @@ void pin__decode_resolve_policy(struct pin_decoder *self)
         pin__decoder_fail(self, self->spec, "spec.targetRefs", "is missing");
         return;
     }
-    read_targets(self, targets, body);
+    body->targets = pin__decoder_elements(
+        self, targets, "spec.targetRefs", sizeof(*body->targets), read_target, &body->n_targets);
     bool is_read = read_words(self, body);
     note_unreadable(self, read_allows(self, body) && is_read);
 }

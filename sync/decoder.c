@@ -227,6 +227,30 @@ void *pin__decoder_array(struct pin_decoder *self, size_t n, size_t element_byte
     return array;
 }
 
+void *pin__decoder_elements(struct pin_decoder *self, const struct pin_tree *list,
+    const char *list_name, size_t element_bytes, pin__element_fn *read, size_t *ret_n)
+{
+    size_t n = 0;
+    uint8_t *array = pin__decoder_array(self, list == NULL ? 0 : list->n_children, element_bytes);
+    if (array == NULL) {
+        return NULL;
+    }
+    pin__decoder_enter(self, list_name);
+    PIN_TREE_EACH(item, list)
+    {
+        uint8_t *element = array + n * element_bytes;
+        if (read(self, item, element)) {
+            n++;
+        } else {
+            memset(element, 0, element_bytes);
+        }
+        pin__decoder_next(self);
+    }
+    pin__decoder_leave(self);
+    *ret_n = n;
+    return array;
+}
+
 /* Addresses that lead to the asker itself or to nobody: a hostile or broken cluster's. */
 static bool is_bogus(const struct pin_ip *ip)
 {
@@ -265,56 +289,30 @@ bool pin__decoder_ip(
     return true;
 }
 
-const struct pin_ip *pin__decoder_ips(struct pin_decoder *self, const struct pin_tree *list,
-    const char *list_name, const char *field, size_t *ret_n)
+bool pin__decoder_address(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    size_t n = 0;
-    struct pin_ip *ips =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ips));
-    if (ips == NULL) {
-        return NULL;
-    }
-    pin__decoder_enter(self, list_name);
-    PIN_TREE_EACH(item, list)
-    {
-        const struct pin_tree *at = field == NULL ? item : pin_tree_find(item, field);
-        bool is_empty = field != NULL && (is_absent(at) || at->text_bytes == 0);
-        if (!is_empty && pin__decoder_ip(self, at, field, &ips[n])) {
-            n++;
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    *ret_n = n;
-    return ips;
+    return pin__decoder_ip(self, item, NULL, element);
 }
 
-const struct pin_port *pin__decoder_ports(
-    struct pin_decoder *self, const struct pin_tree *list, bool needs_port, size_t *ret_n)
+bool pin__decoder_port(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
-    struct pin_port *ports =
-        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ports));
-    if (ports == NULL) {
-        return NULL;
+    struct pin_port *port = element;
+    port->name = pin__decoder_text(self, item, "name");
+    port->app_protocol = pin__decoder_text(self, item, "appProtocol");
+    port->protocol = pin__decoder_protocol(self, item);
+    port->port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
+    port->target_port = port->port;
+    return true;
+}
+
+bool pin__decoder_needed_port(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    const struct pin_port *port = element;
+    (void)pin__decoder_port(self, item, element);
+    if (port->port == 0) {
+        pin__decoder_fail(self, item, "port", "is missing, use 1 to 65535");
     }
-    size_t n = 0;
-    pin__decoder_enter(self, "ports");
-    PIN_TREE_EACH(item, list)
-    {
-        struct pin_port *port = &ports[n++];
-        port->name = pin__decoder_text(self, item, "name");
-        port->app_protocol = pin__decoder_text(self, item, "appProtocol");
-        port->protocol = pin__decoder_protocol(self, item);
-        port->port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
-        port->target_port = port->port;
-        if (port->port == 0 && needs_port) {
-            pin__decoder_fail(self, item, "port", "is missing, use 1 to 65535");
-        }
-        pin__decoder_next(self);
-    }
-    pin__decoder_leave(self);
-    *ret_n = n;
-    return ports;
+    return true;
 }
 
 static const char *find_metadata(const struct pin_decoder *self, const char *map, const char *key)

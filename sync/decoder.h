@@ -87,6 +87,16 @@ enum pin_protocol pin__decoder_protocol(struct pin_decoder *self, const struct p
 /** Room for `n` elements in the object, zeroed; NULL when n is 0 or failed. */
 void *pin__decoder_array(struct pin_decoder *self, size_t n, size_t element_bytes);
 
+/** Reads one element of a list into zeroed room; false: it is left out. */
+typedef bool pin__element_fn(struct pin_decoder *self, const struct pin_tree *item, void *element);
+
+/**
+ * The elements of a list that `read` does not leave out, as an array in the object; NULL when the
+ * list is empty or failed. Messages call an element "list_name[i]".
+ */
+void *pin__decoder_elements(struct pin_decoder *self, const struct pin_tree *list,
+    const char *list_name, size_t element_bytes, pin__element_fn *read, size_t *ret_n);
+
 /**
  * Reads an address. False when it cannot be one of an endpoint (unspecified, loopback, link-local,
  * multicast): that is logged and the address is left out; and when the decoder failed.
@@ -94,16 +104,14 @@ void *pin__decoder_array(struct pin_decoder *self, size_t n, size_t element_byte
 bool pin__decoder_ip(
     struct pin_decoder *self, const struct pin_tree *at, const char *field, struct pin_ip *ret_ip);
 
-/**
- * Addresses of a list: each element's text, or, when `field` is not NULL, that field of each
- * element, elements without it left out.
- */
-const struct pin_ip *pin__decoder_ips(struct pin_decoder *self, const struct pin_tree *list,
-    const char *list_name, const char *field, size_t *ret_n);
+/** Reads an address that is an element of its own (pin__element_fn). */
+bool pin__decoder_address(struct pin_decoder *self, const struct pin_tree *item, void *element);
 
-/** Ports of an import or a slice (name, protocol, appProtocol, port; no port is 0 in slices). */
-const struct pin_port *pin__decoder_ports(
-    struct pin_decoder *self, const struct pin_tree *list, bool needs_port, size_t *ret_n);
+/** Reads a port (pin__element_fn); 0 where it has no number. */
+bool pin__decoder_port(struct pin_decoder *self, const struct pin_tree *item, void *element);
+
+/** The same; it is wrong without a number. */
+bool pin__decoder_needed_port(struct pin_decoder *self, const struct pin_tree *item, void *element);
 
 /** An annotation's or label's text from metadata, still the tree's; NULL when absent. */
 const char *pin__decoder_annotation(const struct pin_decoder *self, const char *key);
