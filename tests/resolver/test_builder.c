@@ -16,6 +16,7 @@
 #include "pintle/base/rcu.h"
 
 #include "resolver/builder.h"
+#include "support/defaults.h"
 #include "support/faults.h"
 
 #define PATIENCE_MS 10000
@@ -46,22 +47,8 @@ static void set_up(struct bench *bench, uint64_t grace_ms, size_t queue_deltas)
 {
     *bench = (struct bench){
         .network = {.name = "default"}, .cluster = {.name = "c1", .weight = PIN_WEIGHT_UNSET}};
-    bench->settings = (struct pin_settings){.cluster_set = "default",
-        .networks = &bench->network,
-        .n_networks = 1,
-        .clusters = &bench->cluster,
-        .n_clusters = 1,
-        .default_cluster = PIN_CLUSTER_NONE,
-        .zone_cluster_set = "clusterset.local",
-        .zone_assigned = "pintle.internal",
-        .zone_cluster = "cluster.local",
-        .ttl_s = 5,
-        .negative_ttl_s = 5,
-        .max_answers = 16,
-        .answers = PIN_ANSWERS_SUBSET,
-        .address = PIN_ADDRESS_AUTO,
-        .ready_min_clusters = 1,
-        .ready_grace_ms = grace_ms};
+    bench->settings = pin_test_settings(&bench->network, 1, &bench->cluster, 1);
+    bench->settings.ready_grace_ms = grace_ms;
     bench->loop = pin_loop_new();
     struct pin_builder_config config = {.settings = &bench->settings,
         .loop = bench->loop,

@@ -11,6 +11,7 @@
 #include "pintle/base/yaml.h"
 #include "pintle/zones/view.h"
 
+#include "support/defaults.h"
 #include "sync/decode.h"
 
 #define SCRATCH_MAX_BYTES ((size_t)64 << 20)
@@ -19,24 +20,8 @@ void pin_stage_init(struct pin_stage *stage)
 {
     memset(stage, 0, sizeof(*stage));
     stage->networks[0] = (struct pin_network){.name = "default", .gateways = stage->gateways[0]};
-    stage->settings = (struct pin_settings){
-        .cluster_set = "default",
-        .networks = stage->networks,
-        .n_networks = 1,
-        .clusters = stage->clusters,
-        .default_cluster = PIN_CLUSTER_NONE,
-        .zone_cluster_set = "clusterset.local",
-        .zone_assigned = "pintle.internal",
-        .zone_cluster = "cluster.local",
-        .zones_custom = stage->zones_custom,
-        .ttl_s = 5,
-        .negative_ttl_s = 5,
-        .max_answers = 16,
-        .answers = PIN_ANSWERS_SUBSET,
-        .address = PIN_ADDRESS_AUTO,
-        .ready_min_clusters = 1,
-        .ready_grace_ms = 30000,
-    };
+    stage->settings = pin_test_settings(stage->networks, 1, stage->clusters, 0);
+    stage->settings.zones_custom = stage->zones_custom;
 }
 
 struct pin_network *pin_stage_network(struct pin_stage *stage, const char *name)

@@ -16,6 +16,7 @@
 #include "pintle/base/rcu.h"
 #include "pintle/zones/catalog.h"
 
+#include "support/defaults.h"
 #include "zones/scene.h"
 
 static struct pin_prefix ranges_c1[2];
@@ -24,18 +25,7 @@ static struct pin_cluster_settings clusters[2] = {
     {.name = "c1", .clients = ranges_c1, .n_clients = 2, .weight = PIN_WEIGHT_UNSET},
     {.name = "c2", .clients = ranges_c2, .n_clients = 2, .weight = PIN_WEIGHT_UNSET}};
 static const struct pin_network networks[1] = {{.name = "default"}};
-static struct pin_settings settings = {.cluster_set = "default",
-    .networks = networks,
-    .n_networks = 1,
-    .clusters = clusters,
-    .n_clusters = 2,
-    .default_cluster = PIN_CLUSTER_NONE,
-    .zone_cluster_set = "clusterset.local",
-    .zone_assigned = "pintle.internal",
-    .zone_cluster = "cluster.local",
-    .ttl_s = 5,
-    .negative_ttl_s = 5,
-    .max_answers = 16};
+static struct pin_settings settings;
 static unsigned n_warnings;
 
 static struct ask_case {
@@ -133,6 +123,7 @@ int main(void)
             .name = cases[n].name, .test_func = test_asker, .initial_state = &cases[n]};
     }
     tests[n] = (struct CMUnitTest)cmocka_unit_test(test_conflict_is_told_once);
+    settings = pin_test_settings(networks, 1, clusters, 2);
     pin_rcu_register();
     return cmocka_run_group_tests_name("scene", tests, NULL, end_rcu);
 }

@@ -2,54 +2,14 @@
 
 /* Any text: JSON parses within its limits or explains itself, and the tree hangs together. */
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "pintle/base/arena.h"
 #include "pintle/base/json.h"
+
+#include "fuzz/tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-/* Aborts on what no tree may be. Recursion ends where the parser's depth limit ends. */
-static void check(const struct pin_tree *node, size_t depth)
-{
-    uint32_t n_children = 0;
-    if (depth > PIN_TREE_DEPTH_MAX + 1) {
-        abort();
-    }
-    PIN_TREE_EACH(child, node)
-    {
-        if ((node->kind == PIN_TREE_MAP) != (child->key != NULL)) {
-            abort();
-        }
-        n_children++;
-        check(child, depth + 1);
-    }
-    if (n_children != node->n_children) {
-        abort();
-    }
-    if (node->text != NULL && strlen(node->text) != node->text_bytes) {
-        abort();
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    struct pin_tree *tree = NULL;
-    struct pin_why why = {0};
-    struct pin_arena *arena = pin_arena_new("fuzz", (size_t)16 << 20);
-    if (arena == NULL) {
-        return 0;
-    }
-    enum pin_err err = pin_json_parse((const char *)data, bytes, arena, &tree, &why);
-    if ((err == PIN_OK) != (tree != NULL) || (err != PIN_OK && why.text[0] == '\0')) {
-        abort();
-    }
-    if (tree != NULL) {
-        check(tree, 0);
-    }
-    pin_arena_free(arena);
+    pin_fuzz_tree(pin_json_parse, data, bytes, false);
     return 0;
 }
