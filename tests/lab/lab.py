@@ -25,6 +25,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 USAGE = """usage: lab.py VERB DIR [ARGUMENT...]
 
@@ -262,7 +263,8 @@ class Cluster:
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-key-file={self.pki.path('sa.pub')}",
                 f"--service-account-signing-key-file={self.pki.path('sa.key')}",
-                f"--service-cluster-ip-range=10.{96 + self.number}.0.0/16",
+                f"--service-cluster-ip-range=10.{96 + self.number}.0.0/16,fd00:{96 + self.number}::/112",
+                f"--advertise-address=10.{96 + self.number}.255.254",  # of nobody; else it wants a default route
                 "--authorization-mode=RBAC", "--endpoint-reconciler-type=none",
                 "--disable-admission-plugins=ServiceAccount")
             try:
@@ -328,7 +330,8 @@ class Cluster:
     def _make_kinds(self):
         """Applies all CRDs and waits until their kinds are served."""
         done = self.lab.kubectl("--context", self.name, "create", "--validate=false",
-                                "-f", self.lab.program.parent / "crd", "-f", HERE / "crd")
+                                "-f", self.lab.program.parent / "crd", "-f", HERE / "crd",
+                                "-f", ROOT / "deploy" / "crd")
         if done.returncode != 0:
             raise LabError(f"CRDs of {self.name} refused:\n{done.stderr}")
         wait_until(f"kinds of {self.name}", START_SECONDS, self._are_kinds_served, self._check)

@@ -4,7 +4,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -13,9 +12,8 @@ import urllib.request
 
 import lab
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PINTLED = os.environ.get("PINTLED", str(ROOT / "build" / "pintled"))
-PINTLECTL = os.environ.get("PINTLECTL", str(ROOT / "build" / "pintlectl"))
+PINTLED = os.environ.get("PINTLED", str(lab.ROOT / "build" / "pintled"))
+PINTLECTL = os.environ.get("PINTLECTL", str(lab.ROOT / "build" / "pintlectl"))
 STOP_SECONDS = 20
 
 
@@ -28,6 +26,13 @@ class Answer:
     ede: tuple = ()
     answer: list = dataclasses.field(default_factory=list)  # [owner, ttl, class, type, rdata...]
     authority: list = dataclasses.field(default_factory=list)
+    additional: list = dataclasses.field(default_factory=list)
+
+    @property
+    def is_denial(self):
+        """NXDOMAIN as resolvers may keep it: with the SOA of its zone."""
+        return (self.rcode == "NXDOMAIN" and not self.answer
+                and [rr[3] for rr in self.authority] == ["SOA"])
 
     @property
     def addresses(self):
@@ -52,11 +57,19 @@ class Answer:
             elif match := re.match(r"; EDE: (\d+)", line):
                 found.ede += (int(match.group(1)),)
             elif match := re.match(r";; (\w+) SECTION:", line):
-                section = {"ANSWER": found.answer, "AUTHORITY": found.authority}.get(
-                    match.group(1))
+                section = {"ANSWER": found.answer, "AUTHORITY": found.authority,
+                           "ADDITIONAL": found.additional}.get(match.group(1))
             elif section is not None and line and not line.startswith(";"):
                 section.append(line.split())
         return found
+
+
+def dig(server, port, name, rrtype, *options):
+    """One question by the real dig, asked once."""
+    command = ["dig", "-r", f"@{server}", "-p", port, "+tries=1", "+time=2", *options, name, rrtype]
+    done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
+    return Answer.parse(done.stdout)
 
 
 class Pintle:
@@ -77,17 +90,18 @@ class Pintle:
                     "--workers", 1, *flags)
 
     def start_with_config(self, config):
-        """One listener for each cluster of the config beside one for the rest of the world."""
-        listen = []
+        """One listener for each cluster of the config beside one for the rest of the world, and
+        those of the config."""
+        listen = list(config.get("listen", ()))
         for cluster in [None] + [cluster["name"] for cluster in config["clusters"]]:
             self.ports[cluster] = lab.free_port()
             entry = {"address": f"127.0.0.1:{self.ports[cluster]}"}
             listen.append(entry if cluster is None else entry | {"cluster": cluster})
         path = self.dir / f"{self.name}.yaml"
         path.write_text(json.dumps({
-            "apiVersion": "pintle.dev/v1alpha1", "kind": "PintleConfig", "listen": listen,
+            "apiVersion": "pintle.dev/v1alpha1", "kind": "PintleConfig",
             "admin": {"address": self.admin}, "workers": 1, "shutdown": {"lameduck": "0s"},
-            **config}, indent=1))
+            **config, "listen": listen}, indent=1))
         self._start("--config", path)
 
     def _start(self, *args):
@@ -119,11 +133,7 @@ class Pintle:
 
     def dig(self, name, rrtype="A", asker=None, *options):
         self._check_running()
-        command = ["dig", "-r", "@127.0.0.1", "-p", self.ports[asker], "+tries=1", "+time=2",
-                   *options, name, rrtype]
-        done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True)
-        return Answer.parse(done.stdout)
+        return dig("127.0.0.1", self.ports[asker], name, rrtype, *options)
 
     def firsts(self, name, asker=None, n=30):
         """The first address of each of n answers in a row; ends at a question without answer."""

@@ -10,7 +10,6 @@ prints one line per check. PINTLED and PINTLECTL name the programs (default: bui
 
 import argparse
 import collections
-import hashlib
 import json
 import os
 import pathlib
@@ -20,266 +19,18 @@ import tempfile
 import time
 import traceback
 
+import coredns
+import ground
 import lab
+import limits
+import mcs
 import pintle
-
-MANIFESTS = lab.HERE / "manifests"
-
-# How long a change of an object may take to show. It takes milliseconds; a busy machine may not.
-LIVE_SECONDS = 10
-START_SECONDS = 60
-# An outage is noticed within 10 s (sockets closed) or 60 s (silence), design of staleness; the
-# rest is the time that this script's own questions take.
-KILLED_SECONDS = 10 + 2
-FROZEN_SECONDS = 60 + 5
-BACK_SECONDS = 60
-
-
-class Checks:
-    """One line per check, the reason below a failed one, and the closing line."""
-
-    def __init__(self):
-        self.n_passed = 0
-        self.n_failed = 0
-        self.story = ""
-
-    def check(self, what, is_good, detail=""):
-        number = self.n_passed + self.n_failed + 1
-        print(f"{'ok' if is_good else 'not ok'} {number} - {self.story}: {what}", flush=True)
-        if is_good:
-            self.n_passed += 1
-        else:
-            self.n_failed += 1
-            for line in str(detail).splitlines():
-                print(f"#   {line}", flush=True)
-        return bool(is_good)
-
-    def eventually(self, what, seconds, look, is_good):
-        """Polls look() until is_good(its value), at most `seconds`; says how long it took."""
-        began = time.monotonic()
-        while True:
-            value = look()
-            took_s = time.monotonic() - began
-            if is_good(value):
-                return self.check(f"{what} ({took_s:.1f} s)", True)
-            if took_s > seconds:
-                return self.check(f"{what}", False, f"after {seconds} s: {value}")
-            time.sleep(0.1)
-
-    def becomes(self, what, wanted, look, seconds=LIVE_SECONDS):
-        return self.eventually(what, seconds, lambda: (look(), "wanted:", wanted),
-                               lambda pair: pair[0] == wanted)
-
-    def close(self):
-        print(f"{self.n_passed} passed, {self.n_failed} failed", flush=True)
-        return 1 if self.n_failed or not self.n_passed else 0
-
-
-class Stage:
-    """What a story plays on: the lab, the checks, and the daemons it starts."""
-
-    def __init__(self, clusters, checks, dir):
-        self.lab = clusters
-        self.checks = checks
-        self.dir = dir
-        self.daemons = []
-
-    def kubectl(self, context, *args, stdin=None):
-        done = self.lab.kubectl("--context", context, *args, stdin=stdin)
-        if done.returncode != 0:
-            raise lab.LabError(f"kubectl --context {context} {' '.join(args)}: {done.stderr}")
-        return done.stdout
-
-    def apply(self, story):
-        for path in sorted((MANIFESTS / story).glob("*.yaml")):
-            self.kubectl(path.stem, "apply", "-f", str(path))
-
-    def patch(self, context, kind, name, patch, *args):
-        self.kubectl(context, "patch", kind, name, "--type=json", "-p", json.dumps(patch), *args)
-
-    def scale(self, context, what, replicas, namespace="default"):
-        self.kubectl(context, "-n", namespace, "scale", what, f"--replicas={replicas}")
-
-    def endpoints(self, cluster, namespace, service, n_wanted):
-        """The ready addresses of a Service, once the cluster itself knows that many."""
-        path = (f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-                f"?labelSelector=kubernetes.io/service-name%3D{service}")
-
-        def ready():
-            found = {address for item in self.lab.cluster(cluster).get_items(path)
-                     for endpoint in item.get("endpoints") or []
-                     if endpoint["conditions"].get("ready", True)
-                     for address in endpoint["addresses"]}
-            return len(found) == n_wanted and (found, )
-        return lab.wait_until(f"{n_wanted} endpoints of {cluster} {namespace}/{service}",
-                              START_SECONDS, ready)[0]
-
-    def cluster_ip(self, cluster, namespace, service):
-        return self.kubectl(cluster, "-n", namespace, "get", "service", service,
-                            "-o", "jsonpath={.spec.clusterIP}")
-
-    def cluster(self, name, context, **more):
-        """An entry of a config's clusters."""
-        return {"name": name, "context": context, "kubeconfig": str(self.lab.kubeconfig), **more}
-
-    def pintle(self, name, flags=None, config=None):
-        """Starts a daemon and waits until it is ready; without that there is nothing to play."""
-        daemon = pintle.Pintle(self.dir, name)
-        self.daemons.append(daemon)
-        if config is None:
-            daemon.start_with_flags(*flags)
-        else:
-            daemon.start_with_config(config)
-        if not self.checks.eventually(
-                f"{name} gets ready", START_SECONDS, lambda: daemon.get("/readyz?verbose"),
-                lambda got: got[0] == 200):
-            raise lab.LabError("no daemon to ask")
-        return daemon
-
-    def end(self, daemon):
-        self.daemons.remove(daemon)
-        code = daemon.stop()
-        if not self.checks.check(f"{daemon.name} ends as asked, without a complaint", code == 0,
-                                 f"exit: {code}"):
-            self.show_log(daemon)
-
-    def show_log(self, daemon):
-        print(f"# the end of {daemon.log}:\n#   "
-              + "\n#   ".join(daemon.log_text().splitlines()[-40:]), flush=True)
-
-
-def share(firsts, addresses):
-    return sum(1 for first in firsts if first in addresses)
-
-
-# -- story 1: blue/green between two clusters
-
-INVENTORY = ("c1", "HTTPRoute", "default", "inventory")
-
-
-def assigned_name(cluster_set, cluster, kind, namespace, name):
-    """What an assigned name must be: the id depends on the route's names alone."""
-    path = f"{cluster_set}/{cluster}/{kind}/{namespace}/{name}"
-    return f"{name}-{namespace}-{hashlib.sha256(path.encode()).hexdigest()[:16]}.pintle.internal"
-
-
-def set_weights(stage, first, second):
-    stage.patch("c1", "httproute", "inventory", [
-        {"op": "replace", "path": f"/spec/rules/0/backendRefs/{i}/weight", "value": weight}
-        for i, weight in enumerate((first, second))])
-
-
-def set_up_inventory(stage):
-    """Applies story 1. Returns the addresses that c1's askers get of either version."""
-    stage.apply("story1")
-    stage.kubectl("c1", "patch", "gateway", "my-hotel", "--subresource=status", "--type=merge",
-                  "-p", '{"status": {"addresses": [{"type": "IPAddress", "value": "192.0.2.80"}]}}')
-    stage.endpoints("c1", "default", "inventory-ver1", 2)
-    ver2 = stage.endpoints("c2", "default", "inventory-ver2", 2)
-    return {stage.cluster_ip("c1", "default", "inventory-ver1")}, ver2
-
-
-def split_becomes(stage, daemon, name, wanted, ver1, ver2, what):
-    """30 questions from c1: `wanted` of them, one more or less, are for version 1."""
-    slack = 1 if 0 < wanted < 30 else 0
-
-    def look():
-        firsts = daemon.firsts(name, "c1")
-        return share(firsts, ver1), share(firsts, ver2), collections.Counter(firsts)
-    stage.checks.eventually(
-        f"{what}: {wanted} +/- {slack} of 30 first addresses are version 1's", LIVE_SECONDS, look,
-        lambda got: abs(got[0] - wanted) <= slack and got[0] + got[1] == 30)
-
-
-def inventory_config(stage):
-    return {"clusterSet": "demo", "ready": {"grace": "3s"},
-            "clusters": [stage.cluster(c, c) for c in ("c1", "c2", "c3")]}
-
-
-def story_1_by_flags(stage):
-    check = stage.checks.check
-    set_up_inventory(stage)
-    daemon = stage.pintle("by-flags", flags=[
-        "--kubeconfig", stage.lab.kubeconfig, "--contexts", "c1,c2"])
-    code, text = daemon.ctl("status", "--wait")
-    check("pintlectl status --wait is content and names both clusters",
-          code == 0 and "c1" in text and "c2" in text, f"exit {code}\n{text}")
-    name = daemon.assigned_name(*INVENTORY)
-    check("names list tells the route's assigned name",
-          name == assigned_name("default", *INVENTORY), name)
-    # The asker is in no known cluster, so both versions show their endpoints.
-    ver1 = stage.endpoints("c1", "default", "inventory-ver1", 2)
-    firsts = daemon.firsts(name or "unknown.pintle.internal")
-    check("asked 30 times, 3 +/- 1 first addresses are of version 1, the rest of version 2",
-          2 <= share(firsts, ver1) <= 4
-          and share(firsts, stage.endpoints("c2", "default", "inventory-ver2", 2))
-          == 30 - share(firsts, ver1), collections.Counter(firsts))
-    stage.end(daemon)
-
-
-def story_1(stage):
-    checks = stage.checks
-    ver1, ver2 = set_up_inventory(stage)
-    daemon = stage.pintle("blue-green", config=inventory_config(stage))
-    name = assigned_name("demo", *INVENTORY)
-    checks.becomes("names list tells the route's assigned name", name,
-                   lambda: daemon.assigned_name(*INVENTORY))
-    split_becomes(stage, daemon, name, 3, ver1, ver2, "10/90 from c1")
-    checks.becomes(
-        "from c2: version 1 by its endpoints, version 2 by its ClusterIP",
-        stage.endpoints("c1", "default", "inventory-ver1", 2)
-        | {stage.cluster_ip("c2", "default", "inventory-ver2")},
-        lambda: set(daemon.firsts(name, "c2", 60)))
-    over_tcp = daemon.dig(name, "A", "c1", "+tcp")
-    checks.check("over TCP the same addresses", over_tcp.rcode == "NOERROR"
-                 and over_tcp.addresses and set(over_tcp.addresses) <= ver1 | ver2, over_tcp)
-    code, text = daemon.ctl("explain", name, "A", "--from", "c1")
-    checks.check("explain names both backends", code == 0 and "inventory-ver1" in text
-                 and "inventory-ver2" in text, f"exit {code}\n{text}")
-    story_1_changes(stage, daemon, name, ver1, ver2)
-    story_1_other_names(stage, daemon)
-    stage.end(daemon)
-
-
-def story_1_changes(stage, daemon, name, ver1, ver2):
-    for weights, wanted in (((50, 50), 15), ((90, 10), 27), ((0, 1), 0), ((10, 90), 3)):
-        set_weights(stage, *weights)
-        split_becomes(stage, daemon, name, wanted, ver1, ver2,
-                      f"weights patched to {weights[0]}/{weights[1]}")
-
-    export = "serviceexports.application-networking.k8s.aws"
-    stage.kubectl("c2", "delete", export, "inventory-ver2")
-    split_becomes(stage, daemon, name, 30, ver1, ver2, "export deleted, its share goes elsewhere")
-    stage.apply("story1")
-    split_becomes(stage, daemon, name, 3, ver1, ver2, "export is back")
-
-    stage.scale("c2", "deployment/inventory-ver2", 0)
-    split_becomes(stage, daemon, name, 30, ver1, ver2, "replicas 0 in c2")
-    stage.scale("c2", "deployment/inventory-ver2", 2)
-    ver2 = stage.endpoints("c2", "default", "inventory-ver2", 2)
-    split_becomes(stage, daemon, name, 3, ver1, ver2, "replicas 2 again")
-
-    stage.kubectl("c1", "delete", "httproute", "inventory")
-    stage.checks.becomes("route deleted, its name is gone", "NXDOMAIN",
-                         lambda: daemon.dig(name, "A", "c1").rcode)
-    stage.apply("story1")
-    split_becomes(stage, daemon, name, 3, ver1, ver2, "route made again has the same name")
-
-
-def story_1_other_names(stage, daemon):
-    checks = stage.checks
-    rates = assigned_name("demo", "c1", "HTTPRoute", "default", "rates")
-    checks.becomes("a route that goes by path answers its Gateway's address", ["192.0.2.80"],
-                   lambda: daemon.dig(rates, "A", "c1").addresses)
-    nobody = daemon.dig("nobody.pintle.internal", "A", "c1")
-    checks.check("an unknown name is NXDOMAIN with a SOA", nobody.rcode == "NXDOMAIN"
-                 and [rr[3] for rr in nobody.authority] == ["SOA"] and "aa" in nobody.flags, nobody)
-    no_data = daemon.dig(rates, "TXT", "c1")
-    checks.check("a type that a name has not is NODATA with a SOA", no_data.rcode == "NOERROR"
-                 and not no_data.answer and [rr[3] for rr in no_data.authority] == ["SOA"], no_data)
-    checks.check("the health check of CoreDNS's forward plugin is refused at once",
-                 daemon.dig(".", "NS", "c1").rcode == "REFUSED")
-
+import pods
+import story4
+from stage import (BACK_SECONDS, FROZEN_SECONDS, KILLED_SECONDS, LIVE_SECONDS, START_SECONDS,
+                   Checks, Stage, assigned_name, split_becomes)
+from story1 import (INVENTORY, inventory_config, set_up_inventory, set_weights, story_1,
+                    story_1_by_flags)
 
 # -- outages of API servers, played on story 1's objects
 
@@ -574,11 +325,20 @@ def story_bad_access(stage):
     stage.end(daemon)
 
 
+# These ask from pods' addresses, which only the lab's own network has.
+FROM_PODS = ("4", "block", "pods", "cache", "mcs")
+
 STORIES = {
     "1-flags": story_1_by_flags,
     "1": story_1,
+    "1-limits": limits.story_limits,
     "2": story_2,
+    "4": story4.story_4,
     "5": story_5,
+    "block": pods.story_stub_block,
+    "pods": pods.story_pods,
+    "cache": pods.story_cache,
+    "mcs": mcs.story_mcs,
     "outages": story_outages,
     "late": story_late_cluster,
     "access": story_bad_access,
@@ -615,15 +375,25 @@ def main():
         if not os.access(program, os.X_OK):
             parser.error(f"{program} is not there: build first, or set PINTLED and PINTLECTL")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    names = args.stories
+    if args.lab:
+        names = [name for name in names if name not in FROM_PODS]
+        for name in sorted(set(args.stories) - set(names)):
+            print(f"# story {name} is left out: it needs the network of a lab of its own")
+    else:
+        # what may have to be fetched, before the network is left
+        os.environ["PINTLE_LAB_PROGRAM"] = lab.build_program()
+        os.environ["PINTLE_COREDNS"] = coredns.build_program()
+        ground.enter()
     with tempfile.TemporaryDirectory(prefix="pintle-lab-") as temporary:
         dir = pathlib.Path(temporary)
         if args.lab:
-            return play(lab.Lab.open(args.lab), args.stories, dir)
+            return play(lab.Lab.open(args.lab), names, dir)
         began = time.monotonic()
         clusters = lab.Lab.up(dir / "lab", 3)
         print(f"# 3 control planes up in {time.monotonic() - began:.1f} s", flush=True)
         try:
-            return play(clusters, args.stories, dir)
+            return play(clusters, names, dir)
         finally:
             clusters.stop()
 
