@@ -215,7 +215,7 @@ class Cluster:
 
     # -- the API, as little of it as the lab itself needs
 
-    def request(self, method, path, body=None, timeout=5):
+    def request(self, method, path, body=None, timeout=5, content_type="application/json"):
         """One request as admin. Returns (status, text); (0, reason) when nothing answers."""
         context = ssl.create_default_context(cafile=self.pki.path("ca.crt"))
         context.load_cert_chain(self.pki.path("admin.crt"), self.pki.path("admin.key"))
@@ -223,7 +223,7 @@ class Cluster:
             "127.0.0.1", self.api_port, timeout=timeout, context=context)
         try:
             link.request(method, path, body and json.dumps(body),
-                         {"Content-Type": "application/json"} if body else {})
+                         {"Content-Type": content_type} if body else {})
             response = link.getresponse()
             return response.status, response.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as err:

@@ -22,10 +22,12 @@ import traceback
 import coredns
 import ground
 import lab
+import latency
 import limits
 import mcs
 import pintle
 import pods
+import story3
 import story4
 from stage import (BACK_SECONDS, FROZEN_SECONDS, KILLED_SECONDS, LIVE_SECONDS, START_SECONDS,
                    Checks, Stage, assigned_name, split_becomes)
@@ -326,19 +328,21 @@ def story_bad_access(stage):
 
 
 # These ask from pods' addresses, which only the lab's own network has.
-FROM_PODS = ("4", "block", "pods", "cache", "mcs")
+FROM_PODS = ("4", "block", "pods", "cache", "mcs", "latency")
 
 STORIES = {
     "1-flags": story_1_by_flags,
     "1": story_1,
     "1-limits": limits.story_limits,
     "2": story_2,
+    "3": story3.story_3,
     "4": story4.story_4,
     "5": story_5,
     "block": pods.story_stub_block,
     "pods": pods.story_pods,
     "cache": pods.story_cache,
     "mcs": mcs.story_mcs,
+    "latency": latency.story_latency,
     "outages": story_outages,
     "late": story_late_cluster,
     "access": story_bad_access,
