@@ -4,6 +4,8 @@
 
 #include "answer.h"
 
+#include <string.h>
+
 #include "pintle/base/macros.h"
 #include "pintle/zones/catalog.h"
 #include "pintle/zones/index.h"
@@ -42,7 +44,9 @@ struct answer {
     const struct pin_client *client;
     const struct pin_scene *scene;
     struct subject subject;
-    struct pin_zone *zone; /* the one that encloses the subject */
+    const struct pin_node *encloser; /* the subject's own node, or the nearest above it */
+    size_t encloser_at;              /* where in the subject's name the encloser's begins */
+    struct pin_zone *zone;           /* the one that encloses the subject */
     const struct pin_node
         *node; /* of the subject, or of the wildcard that stands for it, or NULL */
     const struct pin_table
@@ -192,14 +196,14 @@ static void look_up_own(struct answer *a)
 static bool look_up(struct answer *a)
 {
     const struct pin_index *index = a->worker->live->index;
-    size_t encloser_at = 0;
     a->view_id = a->asker_view_id;
-    a->node = pin_index_enclose(index, a->subject.name, a->subject.bytes, &encloser_at);
+    a->encloser = pin_index_enclose(index, a->subject.name, a->subject.bytes, &a->encloser_at);
+    a->node = a->encloser;
     if (a->node == NULL) {
         return false;
     }
     a->zone = a->node->zone;
-    if (encloser_at == 0) {
+    if (a->encloser_at == 0) {
         return true;
     }
     if (pin_unlikely(a->zone->zone_of_cluster != NULL)) {
@@ -283,8 +287,8 @@ static void add_negative(struct answer *a, const struct pin_zone *zone, uint16_t
     }
     a->response.rcode = rcode;
     size_t apex_at = a->subject.at + a->subject.bytes - zone->apex.bytes;
-    pin_response_add_soa(&a->response, PIN_SECTION_AUTHORITY, pin_rcu_deref(zone->soa), apex_at,
-        zone->negative_ttl_s);
+    const struct pin_soa *soa = pin_rcu_deref(zone->soa);
+    pin_response_add_soa(&a->response, PIN_SECTION_AUTHORITY, soa, apex_at, soa->negative_ttl_s);
 }
 
 /* Adds a table to the answer; returns where its RRs start. */
@@ -386,10 +390,123 @@ static bool deny(struct answer *a)
     }
 }
 
+/* --- names that are others' ---------------------------------------------------------------- */
+
+/* What the encloser shows this asker for one type, or NULL. */
+static const struct pin_table *enclosing(const struct answer *a, uint16_t type)
+{
+    const struct pin_rrset *rrset = pin_node_rrset(a->encloser, type);
+    return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
+}
+
+/* The name servers that the subject is delegated to, or NULL. A DS is the parent's (RFC 4035,
+ * section 3.1.4.1). */
+static const struct pin_table *delegation(const struct answer *a)
+{
+    bool is_cut = (a->encloser->flags & PIN_NODE_IS_CUT) != 0
+                  && (a->encloser_at != 0 || a->query.qtype != PIN_TYPE_DS);
+    return is_cut ? enclosing(a, PIN_TYPE_NS) : NULL;
+}
+
+/* RRs of the addresses that a referral has to carry. */
+static unsigned count_glue(const struct pin_table *ns)
+{
+    unsigned n = 0;
+    for (uint16_t i = 0; i < ns->n_extras && i < PIN_EXTRAS_MAX; i++) {
+        n += ns->extras[i].a != NULL ? ns->extras[i].a->n_rr : 0u;
+        n += ns->extras[i].aaaa != NULL ? ns->extras[i].aaaa->n_rr : 0u;
+    }
+    return n;
+}
+
+/* Sends the client to others; without their addresses it could not get there, so glue that does not
+ * fit sets TC (RFC 9471). */
+static void refer(struct answer *a, const struct pin_table *ns)
+{
+    struct pin_response *response = &a->response;
+    response->is_authoritative = response->n_rr[PIN_SECTION_ANSWER] > 0;
+    size_t at = pin_response_add_table(
+        response, PIN_SECTION_AUTHORITY, ns, &a->worker->draws, a->subject.at + a->encloser_at);
+    pin_response_add_extras(response, ns, at, &a->worker->draws);
+    if (response->n_rr[PIN_SECTION_ADDITIONAL] < count_glue(ns) && !response->is_stream) {
+        response->is_truncated = true;
+    }
+}
+
+/* The CNAME that stands for a DNAME's answer to the subject (RFC 6672, section 3.1). Returns its
+ * length; 0 when the new name is too long. */
+static size_t put_synthesized(const struct answer *a, const struct pin_table *dname,
+    uint8_t rr[RDATA_AT + PIN_NAME_MAX_BYTES])
+{
+    const uint8_t *target = dname->wire + RDATA_AT;
+    size_t target_bytes = pin_name_wire_bytes(target);
+    size_t bytes = a->encloser_at + target_bytes;
+    if (bytes > PIN_NAME_MAX_BYTES) {
+        return 0;
+    }
+    memcpy(rr, dname->wire, RDATA_AT);
+    rr[3] = PIN_TYPE_CNAME; /* class and TTL are the DNAME's */
+    rr[RDATA_AT - 2] = 0;
+    rr[RDATA_AT - 1] = (uint8_t)bytes;
+    memcpy(rr + RDATA_AT, a->response.wire + a->subject.at, a->encloser_at);
+    memcpy(rr + RDATA_AT + a->encloser_at, target, target_bytes);
+    return RDATA_AT + bytes;
+}
+
+/* Adds a DNAME and the alias it makes, whose target is the subject then. False: the answer ends
+ * here. */
+static bool follow_dname(struct answer *a, const struct pin_table *dname, struct pin_name *target)
+{
+    uint8_t rr[RDATA_AT + PIN_NAME_MAX_BYTES];
+    struct pin_response *response = &a->response;
+    size_t rr_bytes = put_synthesized(a, dname, rr);
+    (void)pin_response_add_table(
+        response, PIN_SECTION_ANSWER, dname, &a->worker->draws, a->subject.at + a->encloser_at);
+    if (rr_bytes == 0) {
+        response->rcode = PIN_RCODE_YXDOMAIN;
+        return false;
+    }
+    size_t rr_at = response->used_bytes;
+    pin_response_add_rr(response, PIN_SECTION_ANSWER, rr, rr_bytes, a->subject.at);
+    if (response->used_bytes == rr_at || a->query.qtype == PIN_TYPE_CNAME
+        || a->query.qtype == PIN_TYPE_ANY) {
+        return false;
+    }
+    target->bytes = (uint8_t)(rr_bytes - RDATA_AT);
+    pin_name_lower(target->wire, rr + RDATA_AT, target->bytes);
+    a->subject =
+        (struct subject){.name = target->wire, .bytes = target->bytes, .at = rr_at + RDATA_AT};
+    return true;
+}
+
+/* Settles a subject at or below a delegation, or below a DNAME. `ret_is_settled` false: the target
+ * of the DNAME is the subject now. False: it is neither. */
+static bool turn_away(struct answer *a, struct pin_name *target, bool *ret_is_settled)
+{
+    const struct pin_table *ns = delegation(a);
+    *ret_is_settled = true;
+    if (ns != NULL) {
+        refer(a, ns);
+        return true;
+    }
+    bool is_below = (a->encloser->flags & PIN_NODE_HAS_DNAME) != 0 && a->encloser_at != 0;
+    const struct pin_table *dname = is_below ? enclosing(a, PIN_TYPE_DNAME) : NULL;
+    if (dname == NULL) {
+        return false;
+    }
+    *ret_is_settled = !follow_dname(a, dname, target);
+    return true;
+}
+
 /* Settles the subject when it is not an alias. False: it was one, and its target is the subject
  * now. */
 static bool settle_subject(struct answer *a, struct pin_name *target)
 {
+    bool is_settled = true;
+    bool is_others = (a->encloser->flags & (PIN_NODE_IS_CUT | PIN_NODE_HAS_DNAME)) != 0;
+    if (pin_unlikely(is_others) && turn_away(a, target, &is_settled)) {
+        return is_settled;
+    }
     if (a->node == NULL) {
         add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
         return true;

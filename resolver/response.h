@@ -36,6 +36,7 @@
 #define PIN_RCODE_NXDOMAIN 3u
 #define PIN_RCODE_NOTIMP   4u
 #define PIN_RCODE_REFUSED  5u
+#define PIN_RCODE_YXDOMAIN 6u
 #define PIN_RCODE_BADVERS  16u /**< Its upper bits stand in the OPT. */
 
 /** Extended DNS errors in use (RFC 8914). */

@@ -134,6 +134,30 @@ static enum pin_err add_cluster_zones(
     return err;
 }
 
+/* A zone that a file will fill. Where it is a custom zone too, or within one, routes have names in
+ * it beside the file's. */
+static enum pin_err add_static_zone(
+    struct pin_catalog *catalog, const char *text, uint32_t serial, struct pin_why *why)
+{
+    struct pin_name apex;
+    if (pin_name_parse(text, &apex) != PIN_OK) {
+        return pin_why_set(why, PIN_EPARSE, "zone \"%s\" is no domain name", text);
+    }
+    struct pin_zone *around = pin_index_zone(catalog->live.index, &apex);
+    bool is_custom = around != NULL && around->is_custom;
+    if (is_custom && around->apex.bytes == apex.bytes) {
+        return pin_static_add(catalog, around, why);
+    }
+    struct pin_zone *zone = NULL;
+    enum pin_err err = add_zone(catalog, text, serial, &zone, why);
+    if (err == PIN_OK && zone != NULL) {
+        zone->is_custom = is_custom;
+        zone->is_synced_from_clusters = is_custom;
+        err = pin_static_add(catalog, zone, why);
+    }
+    return err;
+}
+
 static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, struct pin_why *why)
 {
     const struct pin_settings *settings = catalog->settings;
@@ -155,6 +179,12 @@ static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, stru
         if (err == PIN_OK && zone != NULL) {
             zone->is_custom = true;
         }
+    }
+    for (size_t i = 0; err == PIN_OK && i < settings->n_zones_static; i++) {
+        err = add_static_zone(catalog, settings->zones_static[i], serial, why);
+    }
+    if (err == PIN_OK && pin_index_join_zones(catalog->live.index) != PIN_OK) {
+        err = pin_why_set(why, PIN_ENOMEM, "the names between zones");
     }
     return err;
 }
@@ -207,6 +237,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
         return;
     }
     pin_unit_free_all(catalog);
+    pin_static_free_all(catalog);
     for (size_t i = 0; catalog->clusters != NULL && i < catalog->settings->n_clusters; i++) {
         for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
             pin_map_done(&catalog->clusters[i].objects[kind], free_object);
@@ -440,6 +471,7 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
         catalog->is_scene_dirty = true;
     }
     pin_stale_settle(catalog, now_ms);
+    pin_static_publish(catalog, &published); /* first: a file's names go before routes' */
     publish_services(catalog, &published);
     publish_routes(catalog, &published);
     pin_index_bump_changed(catalog->live.index);
@@ -455,7 +487,7 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
 bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
-           || catalog->dirty_hosts != NULL || catalog->is_scene_dirty
+           || catalog->dirty_hosts != NULL || catalog->is_scene_dirty || catalog->has_dirty_static
            || is_grace_ending(catalog, now_ms) || pin_stale_is_due(catalog, now_ms);
 }
 

@@ -65,6 +65,12 @@ static void put_flat(
 
 static void warn_other(const char *name, const struct pin_claim *claim, const char *owner)
 {
+    if (owner == NULL) {
+        pin_log_warn("compile: hostname %s of %s is not its own: the zone's file has that name; "
+                     "remove it there, or give the route another one",
+            name, claim->route->key);
+        return;
+    }
     pin_log_warn("compile: hostname %s of %s is not its own: %s claims it too and goes first (the "
                  "oldest route, then by name)",
         name, claim->route->key, owner);
@@ -79,7 +85,7 @@ static void warn_others(struct pin_host_unit *host, const struct pin_route_unit 
     for (size_t i = 0; i < host->n_claims; i++) {
         struct pin_claim *claim = &host->claims[i];
         if (claim->route != owner && !claim->has_warned) {
-            warn_other(text, claim, owner->key);
+            warn_other(text, claim, owner != NULL ? owner->key : NULL);
         }
         claim->has_warned = claim->route != owner;
     }
@@ -98,8 +104,8 @@ uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *hos
         } else {
             put_alias(&run, host, owner);
         }
-        warn_others(host, owner);
     }
+    warn_others(host, owner);
     host->is_dirty = !pin_compile_finish(&run);
     return run.n_names;
 }

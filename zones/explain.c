@@ -8,6 +8,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/compile.h"
+#include "zones/zonefile.h"
 
 /* One explanation under way. */
 struct explanation {
@@ -19,6 +20,7 @@ struct explanation {
     struct pin_prefix address;     /* of the asker, or none */
     const struct pin_node *node;   /* NULL when the name does not exist */
     const struct pin_table *table; /* NULL when there is no such data in the asker's view */
+    const char *others;            /* why others answer for the name, or NULL */
 };
 
 static const char *cluster_name(const struct pin_catalog *catalog, uint16_t cluster_id)
@@ -91,7 +93,10 @@ static void put_status(const struct explanation *e, const struct pin_zone *zone)
     enum pin_policy_verdict verdict = judge(e);
     bool is_apex_soa =
         e->node != NULL && e->type == PIN_TYPE_SOA && e->node->name_bytes == zone->apex.bytes;
-    if (e->node == NULL) {
+    if (e->others != NULL) {
+        rcode = "NOERROR";
+        status = e->others;
+    } else if (e->node == NULL) {
         rcode = "NXDOMAIN";
         status = "the name does not exist";
     } else if (e->table == NULL && !is_apex_soa) {
@@ -263,7 +268,7 @@ static const struct pin_host_unit *find_host(
     const struct pin_catalog *catalog, const struct pin_name *name)
 {
     const struct pin_host_unit *host = pin_map_find(&catalog->hosts, name->wire, name->bytes);
-    return host != NULL && host->n_claims > 0 ? host : NULL;
+    return host != NULL && host->n_claims > 0 && !host->is_static ? host : NULL;
 }
 
 /* Every policy of the route and what it says to this asker. */
@@ -329,8 +334,9 @@ static void add_claims(const struct pin_steer *steer, const struct pin_host_unit
                 .weight = PIN_WEIGHT_UNSET,
                 .cluster_weight = PIN_WEIGHT_UNSET,
                 .is_used = route == owner,
-                .reason = route == owner ? "has the hostname"
-                                         : "claims the hostname too, but an older route has it"};
+                .reason = route == owner  ? "has the hostname"
+                          : owner == NULL ? "claims the hostname too, but the zone's file has it"
+                                          : "claims the hostname too, but an older route has it"};
     }
     plan->rows = rows;
     plan->n_rows = n;
@@ -382,6 +388,24 @@ static void put_service(
     put_plan(e, &plan);
 }
 
+/* A name that a zone's file has, and the routes that would like to have it. */
+static void put_static(
+    const struct explanation *e, const struct pin_steer *steer, const struct pin_static_name *found)
+{
+    char object[512];
+    struct pin_plan plan = {.rule = "the zone's file says it"};
+    const struct pin_host_unit *host =
+        pin_map_find(&e->catalog->hosts, e->name->wire, e->name->bytes);
+    const struct pin_static_set *set = pin_static_find(found, e->type);
+    set = set != NULL ? set : &found->sets[0];
+    (void)snprintf(object, sizeof(object), "%s:%u", set->path, set->line);
+    if (host != NULL) {
+        add_claims(steer, host, NULL, &plan);
+    }
+    pin_jsonout_key_string(e->out, "object", object);
+    put_plan(e, &plan);
+}
+
 static void put_unit(
     const struct explanation *e, struct pin_catalog *catalog, const struct pin_zone *zone)
 {
@@ -389,7 +413,12 @@ static void put_unit(
         .catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch};
     struct pin_route_unit *route = find_route(catalog, e->name);
     const struct pin_host_unit *host = find_host(catalog, e->name);
+    const struct pin_static_name *found = pin_static_name_of(catalog, zone, e->name);
     pin_arena_reset(catalog->scratch);
+    if (found != NULL) {
+        put_static(e, &steer, found);
+        return;
+    }
     if (host != NULL) {
         put_host(e, &steer, host);
         return;
@@ -398,8 +427,9 @@ static void put_unit(
         put_route(e, &steer, route);
         return;
     }
-    const struct pin_service_unit *service =
-        zone != catalog->zone_assigned ? find_service(catalog, zone, e->name) : NULL;
+    const struct pin_service_unit *service = zone != catalog->zone_assigned && !zone->is_static
+                                                 ? find_service(catalog, zone, e->name)
+                                                 : NULL;
     const struct pin_facts *facts =
         service != NULL ? pin_merge_facts(catalog->settings, service, catalog->scratch) : NULL;
     if (facts == NULL) {
@@ -442,6 +472,22 @@ static void follow_host(struct explanation *e, const struct pin_name *name)
     e->node = pin_index_find(e->catalog->live.index, assigned->wire, assigned->bytes);
     const struct pin_rrset *rrset = e->node != NULL ? pin_node_rrset(e->node, e->type) : NULL;
     e->table = rrset != NULL ? pin_rrset_table(rrset, e->asker.view_id) : NULL;
+}
+
+/* Notes when the name is delegated, or stands below a DNAME. */
+static void look_for_others(struct explanation *e, const struct pin_name *name)
+{
+    size_t at = 0;
+    const struct pin_node *node =
+        pin_index_enclose(e->catalog->live.index, name->wire, name->bytes, &at);
+    if (node == NULL) {
+        return;
+    }
+    if ((node->flags & PIN_NODE_IS_CUT) != 0 && (at != 0 || e->type != PIN_TYPE_DS)) {
+        e->others = "referral: the name is delegated to other name servers";
+    } else if ((node->flags & PIN_NODE_HAS_DNAME) != 0 && at != 0) {
+        e->others = "alias: a DNAME above the name leads to another one";
+    }
 }
 
 /* Looks the name up as the answer path does. Returns the zone that really holds it. */
@@ -497,6 +543,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     const struct pin_zone *holder = look_up(&e, zone, &there);
     e.name = &there;
     follow_host(&e, &there);
+    look_for_others(&e, &there);
     put_status(&e, zone);
     put_view(&e);
     put_table(&e);

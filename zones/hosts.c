@@ -14,7 +14,7 @@ bool pin_host_is_flat(const struct pin_host_unit *host)
     return host->name.bytes == host->zone->apex.bytes;
 }
 
-static void touch(struct pin_catalog *catalog, struct pin_host_unit *host)
+void pin_host_touch(struct pin_catalog *catalog, struct pin_host_unit *host)
 {
     if (!host->is_dirty) {
         host->is_dirty = true;
@@ -26,7 +26,7 @@ static void touch(struct pin_catalog *catalog, struct pin_host_unit *host)
 void pin_host_touch_all(struct pin_catalog *catalog, const struct pin_route_unit *route)
 {
     for (size_t i = 0; i < route->n_hosts; i++) {
-        touch(catalog, route->hosts[i]);
+        pin_host_touch(catalog, route->hosts[i]);
     }
 }
 
@@ -46,7 +46,7 @@ static bool is_before(const struct pin_route_unit *a, const struct pin_route_uni
 struct pin_route_unit *pin_host_owner(const struct pin_host_unit *host)
 {
     struct pin_route_unit *owner = NULL;
-    for (size_t i = 0; i < host->n_claims; i++) {
+    for (size_t i = 0; !host->is_static && i < host->n_claims; i++) {
         if (owner == NULL || is_before(host->claims[i].route, owner)) {
             owner = host->claims[i].route;
         }
@@ -79,6 +79,7 @@ static struct pin_host_unit *host_of(struct pin_catalog *catalog, const char *te
     }
     host->name = name;
     host->zone = zone;
+    host->is_static = pin_static_name_of(catalog, zone, &name) != NULL;
     return host;
 }
 
@@ -133,7 +134,7 @@ static void drop_claim(
     size_t at = claim_position(host, route);
     if (at < host->n_claims) {
         host->claims[at] = host->claims[--host->n_claims];
-        touch(catalog, host);
+        pin_host_touch(catalog, host);
     }
 }
 
@@ -158,7 +159,7 @@ void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route)
             hosts[n++] = host;
         }
         if (host != NULL) {
-            touch(catalog, host);
+            pin_host_touch(catalog, host);
         }
     }
     for (size_t i = 0; i < route->n_hosts; i++) {

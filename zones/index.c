@@ -144,6 +144,26 @@ static void copy_rrsets(struct pin_node *node, const struct pin_rrset *rrsets, s
     node->name = (const uint8_t *)variants;
 }
 
+static bool is_wildcard(const uint8_t *wire)
+{
+    return wire[0] == 1 && wire[1] == '*';
+}
+
+/* What a name's own RRsets say about the names below it. */
+static uint8_t flags_of(const struct pin_node *node)
+{
+    uint8_t flags = 0;
+    for (uint16_t i = 0; i < node->n_rrsets; i++) {
+        if (node->rrsets[i].type == PIN_TYPE_DNAME) {
+            flags |= PIN_NODE_HAS_DNAME;
+        } else if (node->rrsets[i].type == PIN_TYPE_NS
+                   && node->name_bytes != node->zone->apex.bytes) {
+            flags |= PIN_NODE_IS_CUT;
+        }
+    }
+    return flags;
+}
+
 static struct pin_node *new_node(struct pin_zone *zone, const uint8_t *wire, size_t bytes,
     const struct pin_rrset *rrsets, size_t n_rrsets)
 {
@@ -155,6 +175,7 @@ static struct pin_node *new_node(struct pin_zone *zone, const uint8_t *wire, siz
         .zone = zone, .n_rrsets = (uint16_t)n_rrsets, .name_bytes = (uint8_t)bytes};
     copy_rrsets(node, rrsets, n_rrsets);
     memcpy((char *)node + node_bytes(rrsets, n_rrsets, bytes) - bytes, wire, bytes);
+    node->flags = is_wildcard(wire) ? 0 : flags_of(node);
     return node;
 }
 
@@ -226,16 +247,11 @@ static enum pin_err replace(struct pin_index *index, const struct pin_node *old,
         return PIN_ENOMEM;
     }
     node->n_children = old->n_children;
-    node->flags = change.flags;
+    node->flags = (uint8_t)(node->flags | (change.flags & PIN_NODE_HAS_WILDCARD));
     node->is_put = change.is_put;
     guard(node, change.policy);
     install(index, node);
     return PIN_OK;
-}
-
-static bool is_wildcard(const uint8_t *wire)
-{
-    return wire[0] == 1 && wire[1] == '*';
 }
 
 /* Tells the parent, which exists, about a child that is to come. */
@@ -410,6 +426,7 @@ static struct pin_soa *new_soa(const struct pin_zone_spec *spec, uint32_t serial
     pin_buf_put_u32(&w, 86400);
     pin_buf_put_u32(&w, spec->negative_ttl_s);
     soa->serial = serial;
+    soa->negative_ttl_s = spec->negative_ttl_s;
     soa->rr_bytes = (uint16_t)pin_buf_used(&w);
     return soa;
 }
@@ -482,12 +499,43 @@ enum pin_err pin_index_add_zone(struct pin_index *index, const struct pin_zone_s
     *zone = (struct pin_zone){
         .apex = spec->apex,
         .soa = soa,
-        .negative_ttl_s = spec->negative_ttl_s,
         .is_synced_from_clusters = spec->is_synced_from_clusters,
     };
     zones[index->n_zones++] = zone;
     *ret_zone = zone;
     return put_apex(index, zone, spec);
+}
+
+/* The zone that encloses another one most closely, or NULL. */
+static struct pin_zone *around(const struct pin_index *index, const struct pin_zone *zone)
+{
+    struct pin_zone *outer = NULL;
+    for (size_t i = 0; i < index->n_zones; i++) {
+        struct pin_zone *other = index->zones[i];
+        if (other != zone && pin_name_is_below(&zone->apex, &other->apex)
+            && (outer == NULL || other->apex.bytes > outer->apex.bytes)) {
+            outer = other;
+        }
+    }
+    return outer;
+}
+
+enum pin_err pin_index_join_zones(struct pin_index *index)
+{
+    enum pin_err err = PIN_OK;
+    for (size_t i = 0; err == PIN_OK && i < index->n_zones; i++) {
+        const struct pin_name *apex = &index->zones[i]->apex;
+        struct pin_zone *outer = around(index, index->zones[i]);
+        if (outer != NULL) {
+            err = add_ancestors(index, outer, apex);
+            err = err == PIN_OK ? announce(index, apex->wire, apex->bytes) : err;
+            const uint8_t *wire = pin_name_parent(apex->wire);
+            struct pin_node *parent =
+                find(index, wire, apex->bytes - (size_t)(wire - apex->wire));
+            parent->n_children += parent != NULL && err == PIN_OK;
+        }
+    }
+    return err;
 }
 
 struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_name *name)
@@ -524,6 +572,28 @@ void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone)
     pin_rcu_defer(&old->rcu, free_soa);
 }
 
+enum pin_err pin_index_set_soa(
+    struct pin_zone *zone, const uint8_t *rr, size_t rr_bytes, uint32_t negative_ttl_s)
+{
+    struct pin_soa *old = zone->soa;
+    if (old->rr_bytes == rr_bytes && memcmp(old->rr, rr, rr_bytes) == 0) {
+        return PIN_OK;
+    }
+    struct pin_soa *soa = calloc(1, sizeof(*soa));
+    if (soa == NULL || rr_bytes > sizeof(soa->rr)) {
+        free(soa);
+        return soa == NULL ? PIN_ENOMEM : PIN_ELIMIT;
+    }
+    memcpy(soa->rr, rr, rr_bytes);
+    struct pin_reader r = pin_reader_init(rr + rr_bytes - 20, 4);
+    soa->serial = pin_reader_get_u32(&r);
+    soa->negative_ttl_s = negative_ttl_s;
+    soa->rr_bytes = (uint16_t)rr_bytes;
+    pin_rcu_assign(zone->soa, soa);
+    pin_rcu_defer(&old->rcu, free_soa);
+    return PIN_OK;
+}
+
 struct pin_zone *pin_zone_for_asker(const struct pin_zone *own, uint16_t view_id,
     const uint8_t *wire_lower, size_t bytes, struct pin_name *ret_name)
 {
@@ -545,7 +615,9 @@ void pin_index_bump_changed(struct pin_index *index)
 {
     for (size_t i = 0; i < index->n_zones; i++) {
         if (index->zones[i]->is_changed) {
-            pin_index_bump_serial(index, index->zones[i]);
+            if (!index->zones[i]->is_static) {
+                pin_index_bump_serial(index, index->zones[i]);
+            }
             index->zones[i]->is_changed = false;
         }
     }

@@ -19,6 +19,7 @@
 
 struct pin_route_unit;
 struct pin_service_unit;
+struct pin_static_name;
 
 /** Something routes can depend on. */
 struct pin_subject {
@@ -98,6 +99,7 @@ struct pin_host_unit {
     struct pin_names names;
     struct pin_host_unit *next_dirty;
     bool is_dirty;
+    bool is_static; /**< The zone's file has the name: no route gets it. */
 };
 
 /** One route. */
@@ -130,6 +132,14 @@ struct pin_cluster_state {
     uint64_t out_since_ms;
 };
 
+/** One zone that a file fills: zones/static.c. */
+struct pin_static_unit {
+    struct pin_zone *zone;
+    struct pin_zonefile *file; /**< What it shows, NULL before the first. */
+    struct pin_zonefile *next; /**< What it is to show, NULL: no change. */
+    struct pin_names names;
+};
+
 struct pin_catalog {
     const struct pin_settings *settings;
     struct pin_cluster_state *clusters; /**< settings->n_clusters. */
@@ -143,6 +153,9 @@ struct pin_catalog {
     struct pin_service_unit *dirty_services;
     struct pin_route_unit *dirty_routes;
     struct pin_host_unit *dirty_hosts;
+    struct pin_static_unit *statics;
+    size_t n_statics;
+    bool has_dirty_static;
     struct pin_live live;
     struct pin_zone *zone_cluster_set;
     struct pin_zone *zone_assigned;
@@ -200,6 +213,20 @@ void pin_grants_release(struct pin_catalog *catalog, struct pin_grants_unit *uni
 /** Frees all of them. */
 void pin_grants_free_all(struct pin_catalog *catalog);
 
+/** Makes the zone one that a file will fill. */
+enum pin_err pin_static_add(
+    struct pin_catalog *catalog, struct pin_zone *zone, struct pin_why *why);
+
+/** Compiles the zones whose file changed. */
+void pin_static_publish(struct pin_catalog *catalog, struct pin_published *published);
+
+/** What the zone's file has at a name of its own, or NULL. Glue is not the zone's. */
+const struct pin_static_name *pin_static_name_of(
+    const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name);
+
+/** Frees all of them. */
+void pin_static_free_all(struct pin_catalog *catalog);
+
 /** The member of a cluster, or NULL. */
 struct pin_member *pin_unit_member(const struct pin_service_unit *unit, uint16_t cluster_id);
 
@@ -215,6 +242,9 @@ void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route);
 /** Makes the route give up all its hostnames. */
 void pin_host_unclaim(struct pin_catalog *catalog, struct pin_route_unit *route);
 
+/** Marks a hostname for compilation. */
+void pin_host_touch(struct pin_catalog *catalog, struct pin_host_unit *host);
+
 /** Marks the route's hostnames: they are guarded as its assigned name is, and show the same at a
  * zone's apex. */
 void pin_host_touch_all(struct pin_catalog *catalog, const struct pin_route_unit *route);
@@ -222,7 +252,8 @@ void pin_host_touch_all(struct pin_catalog *catalog, const struct pin_route_unit
 /** Whether the name is its zone's apex, where no alias may stand (RFC 1034, section 3.6.2). */
 bool pin_host_is_flat(const struct pin_host_unit *host);
 
-/** The route that has the name: the oldest, then by cluster, namespace, name, kind. NULL: none. */
+/** The route that has the name: the oldest, then by cluster, namespace, name, kind. NULL: none, or
+ * the zone's file has it. */
 struct pin_route_unit *pin_host_owner(const struct pin_host_unit *host);
 
 /** Frees a hostname that nobody claims and whose names were taken back. */

@@ -33,7 +33,7 @@ static const char manifests[] =
     "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
     "metadata: {namespace: default, name: web-1, labels: {kubernetes.io/service-name: web}}\n"
     "addressType: IPv4\nports: [{port: 80}]\nendpoints: [{addresses: [10.1.0.11]}]\n"
-    "---\n" ROUTE "spec: {hostnames: [example.com, '*.example.com'], "
+    "---\n" ROUTE "spec: {hostnames: [example.com, '*.example.com', www.corp.example], "
     "rules: [{backendRefs: [{name: web}, {name: other, namespace: stock}]}]}\n"
     "---\n" GRPC_ROUTE "spec: {hostnames: [example.com], rules: [{backendRefs: [{name: web}]}]}\n";
 
@@ -64,7 +64,31 @@ static const struct row rows[] = {
         {"\"status\":\"answer\"", "\"ttl\":300"}},
     {"an apex without data of the type is NODATA", "example.com", PIN_TYPE_AAAA,
         {"\"status\":\"NODATA"}},
+    {"a name of a zone file says where it stands", "ns1.corp.example", PIN_TYPE_A,
+        {"\"status\":\"answer\"", "\"object\":\"corp.zone:4\"", "the zone's file says it"}},
+    {"a hostname that a zone file has says who would like it", "www.corp.example", PIN_TYPE_A,
+        {"\"object\":\"corp.zone:5\"", "\"name\":\"inventory\"",
+            "\"reason\":\"claims the hostname too, but the zone's file has it\""}},
+    {"a delegated name is others'", "x.sub.corp.example", PIN_TYPE_A,
+        {"\"status\":\"referral: the name is delegated to other name servers\""}},
+    {"a name below a DNAME is another one", "x.old.corp.example", PIN_TYPE_A,
+        {"\"status\":\"alias: a DNAME above the name leads to another one\""}},
 };
+
+static const char zone_text[] = "$TTL 60\n@ SOA ns1 h 7 1 2 3 4\n@ NS ns1\nns1 A 192.0.2.1\n"
+                                "www A 192.0.2.2\nsub NS ns.sub\nold DNAME new\n";
+
+static void set_zonefile(struct pin_stage *stage)
+{
+    struct pin_zonefile_input input = {.zone = "corp.example",
+        .text = {.path = "corp.zone", .text = zone_text, .bytes = sizeof(zone_text) - 1}};
+    struct pin_zonefile *zonefile = NULL;
+    struct pin_text faults = {0};
+    struct pin_why why = {0};
+    assert_int_equal(pin_zonefile_parse(&input, &zonefile, &faults), PIN_OK);
+    assert_int_equal(pin_catalog_set_zonefile(stage->catalog, zonefile, &why), PIN_OK);
+    pin_text_done(&faults);
+}
 
 static void test_rows(void **state)
 {
@@ -74,11 +98,14 @@ static void test_rows(void **state)
     pin_stage_init(&stage);
     stage.settings.cluster_set = "demo";
     stage.zones_custom[stage.settings.n_zones_custom++] = "example.com";
+    stage.zones_custom[stage.settings.n_zones_custom++] = "corp.example";
+    stage.zones_static[stage.settings.n_zones_static++] = "corp.example";
     (void)pin_stage_add_cluster(&stage, "c1");
     assert_int_equal(pin_stage_open(&stage, &why), PIN_OK);
     pin_stage_mark(&stage, 0, PIN_DELTA_UP, PIN_KIND_SERVICE);
     pin_stage_mark(&stage, 0, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
     assert_int_equal(pin_stage_apply(&stage, 0, manifests, strlen(manifests), &why), PIN_OK);
+    set_zonefile(&stage);
     pin_stage_publish(&stage);
     for (size_t i = 0; i < N_ELEMS(rows); i++) {
         struct pin_text text = {0};

@@ -16,6 +16,7 @@
 #define FLAG_QR            0x8000u
 #define FLAG_AA            0x0400u
 #define FLAG_TC            0x0200u
+#define TYPE_DNAME         39u
 #define NEGATIVE_TTL_MAX_S 5u
 
 static const char *const rcodes[] = {
@@ -31,6 +32,7 @@ struct expect {
     uint16_t rcode;
     bool is_negative; /* NODATA or NXDOMAIN: an SOA and nothing else */
     bool is_truncated;
+    bool is_referral; /* NS in the authority section, not our word */
     int ede;
     int scope; /* -1: not said */
     long ttl_s;
@@ -145,6 +147,8 @@ static bool take_whole(struct expect *e, char **words, size_t n_words)
     }
     if (strcmp(verb, "nodata") == 0) {
         e->is_negative = true;
+    } else if (strcmp(verb, "referral") == 0) {
+        e->is_referral = true;
     } else if (strcmp(verb, "ede") == 0) {
         e->ede = (int)number;
     } else if (strcmp(verb, "scope") == 0) {
@@ -183,7 +187,7 @@ static void check_subnet(struct expect *e)
 static void check_header(struct expect *e)
 {
     const struct message *m = e->m;
-    bool is_authoritative = e->rcode == 0 || e->rcode == 3;
+    bool is_authoritative = (e->rcode == 0 && !e->is_referral) || e->rcode == 3;
     uint16_t flags =
         (uint16_t)(FLAG_QR | (is_authoritative ? FLAG_AA : 0) | (e->is_truncated ? FLAG_TC : 0));
     size_t question_bytes =
@@ -249,7 +253,9 @@ static void check_records(struct expect *e)
         bytes > 0 && e->player->question.name[bytes - 1] == '.' ? "" : ".");
     for (size_t i = 0; i < e->m->n_records; i++) {
         const struct message_rr *rr = &e->m->records[i];
-        if (rr->section == 1 && strcmp(message_name(e->m, rr->owner_at, owner), qname) != 0) {
+        bool is_above = rr->type == TYPE_DNAME; /* its owner stands above the name */
+        if (rr->section == 1 && !is_above
+            && strcmp(message_name(e->m, rr->owner_at, owner), qname) != 0) {
             fail_whole(e, "owner names as in the question");
             return;
         }
@@ -526,6 +532,9 @@ void pin_player_ask(struct pin_player *player, const struct pin_script_line *lin
     check_subnet(&e);
     if (e.is_negative) {
         check_negative(&e);
+    }
+    if (e.is_referral && (m.n_rr[1] != 0 || message_count(&m, 2, PIN_TYPE_NS) == 0)) {
+        fail_whole(&e, "name servers in the authority section, and no answer");
     }
     check_records(&e);
     check_srvs(&e, wants, n_wants);

@@ -157,6 +157,17 @@ static void set_cluster(struct pin_player *player, const struct command *c)
     }
 }
 
+/* static ZONE */
+static void set_static(struct pin_player *player, const struct command *c)
+{
+    struct pin_settings *settings = &player->stage.settings;
+    if (c->n_words != 2 || settings->n_zones_static == STAGE_LIST_MAX) {
+        pin_player_break(player, c->line, "expected: static ZONE, a few times");
+        return;
+    }
+    player->stage.zones_static[settings->n_zones_static++] = c->words[1];
+}
+
 /* custom ZONE */
 static void set_custom(struct pin_player *player, const struct command *c)
 {
@@ -273,6 +284,8 @@ static bool play_setting(struct pin_player *player, const struct command *c)
         player->stage.settings.cluster_set = value;
     } else if (strcmp(verb, "custom") == 0) {
         set_custom(player, c);
+    } else if (strcmp(verb, "static") == 0) {
+        set_static(player, c);
     } else if (strcmp(verb, "grace") == 0) {
         player->stage.settings.ready_grace_ms = strtoul(value, NULL, 10) * 1000;
     } else if (strcmp(verb, "start") == 0 && strcmp(value, "unseen") == 0) {
@@ -378,20 +391,45 @@ static void apply_text(struct pin_player *player, const struct command *c, uint1
     }
 }
 
+/* The lines below a command, without what all of them are indented by. */
+static void text_below(const struct command *c, struct pin_text *text)
+{
+    size_t indent = c->n_below > 0 ? c->below[0].indent : 0;
+    for (size_t i = 0; i < c->n_below; i++) {
+        const struct pin_script_line *line = &c->below[i];
+        size_t cut = PIN_MIN(indent, line->indent);
+        pin_text_putn(text, line->raw + cut, line->raw_bytes - cut);
+        pin_text_putc(text, '\n');
+    }
+}
+
 /* apply CLUSTER, and the manifest below it. */
 static void play_apply(struct pin_player *player, const struct command *c)
 {
     struct pin_text yaml = {0};
     uint16_t cluster_id = cluster_of(player, c, c->n_words > 1 ? c->words[1] : NULL);
-    size_t indent = c->n_below > 0 ? c->below[0].indent : 0;
-    for (size_t i = 0; i < c->n_below; i++) {
-        const struct pin_script_line *line = &c->below[i];
-        size_t cut = PIN_MIN(indent, line->indent);
-        pin_text_putn(&yaml, line->raw + cut, line->raw_bytes - cut);
-        pin_text_putc(&yaml, '\n');
-    }
+    text_below(c, &yaml);
     apply_text(player, c, cluster_id, &yaml);
     pin_text_done(&yaml);
+}
+
+/* zonefile ZONE, and its text below it. */
+static void play_zonefile(struct pin_player *player, const struct command *c)
+{
+    struct pin_text text = {0};
+    struct pin_text faults = {0};
+    struct pin_zonefile *zonefile = NULL;
+    struct pin_why why = {0};
+    text_below(c, &text);
+    struct pin_zonefile_input input = {.zone = c->n_words > 1 ? c->words[1] : "",
+        .text = {.path = "zonefile", .text = pin_text_get(&text), .bytes = text.len}};
+    if (pin_zonefile_parse(&input, &zonefile, &faults) != PIN_OK) {
+        pin_player_break(player, c->line, "%s", pin_text_get(&faults));
+    } else if (pin_catalog_set_zonefile(player->stage.catalog, zonefile, &why) != PIN_OK) {
+        pin_player_break(player, c->line, "%s", why.text);
+    }
+    pin_text_done(&text);
+    pin_text_done(&faults);
 }
 
 /* A line of shorthand; false when it is none. */
@@ -455,7 +493,8 @@ uint16_t pin_player_type(const char *text)
         const char *text;
         uint16_t type;
     } types[] = {{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15},
-        {"TXT", 16}, {"AAAA", 28}, {"SRV", 33}, {"SVCB", 64}, {"HTTPS", 65}, {"ANY", 255}};
+        {"TXT", 16}, {"AAAA", 28}, {"SRV", 33}, {"DNAME", 39}, {"DS", 43}, {"SVCB", 64},
+        {"HTTPS", 65}, {"ANY", 255}};
     for (size_t i = 0; i < N_ELEMS(types); i++) {
         if (strcmp(text, types[i].text) == 0) {
             return types[i].type;
@@ -595,6 +634,7 @@ static void play_event(struct pin_player *player, struct command *c)
         void (*play)(struct pin_player *player, const struct command *c);
     } verbs[] = {
         {"apply", play_apply},
+        {"zonefile", play_zonefile},
         {"delete", play_delete},
         {"list", play_list},
         {"cluster", play_mark},
@@ -622,7 +662,8 @@ static void play_command(struct pin_player *player, struct command *c)
         return;
     }
     c->n_words = pin_script_words(text, c->words);
-    bool takes_lines = strcmp(c->words[0], "apply") == 0 || strcmp(c->words[0], "ask") == 0;
+    bool takes_lines = strcmp(c->words[0], "apply") == 0 || strcmp(c->words[0], "ask") == 0
+                       || strcmp(c->words[0], "zonefile") == 0;
     if (c->line->indent > 0 || (takes_lines != (c->n_below > 0))) {
         pin_player_break(player, c->line, "expected: %s",
             takes_lines ? "indented lines below" : "no indented line here");

@@ -22,6 +22,7 @@ void pin_stage_init(struct pin_stage *stage)
     stage->networks[0] = (struct pin_network){.name = "default", .gateways = stage->gateways[0]};
     stage->settings = pin_test_settings(stage->networks, 1, stage->clusters, 0);
     stage->settings.zones_custom = stage->zones_custom;
+    stage->settings.zones_static = stage->zones_static;
 }
 
 struct pin_network *pin_stage_network(struct pin_stage *stage, const char *name)

@@ -39,6 +39,7 @@ struct pin_stage {
     struct pin_prefix clients[STAGE_CLUSTERS_MAX][STAGE_LIST_MAX];
     const char *zones_custom[STAGE_LIST_MAX];
     struct pin_prefix forwarders[STAGE_LIST_MAX];
+    const char *zones_static[STAGE_LIST_MAX];
     uint64_t now_ms;
     struct pin_catalog *catalog; /**< NULL until open. */
     struct pin_worker worker;

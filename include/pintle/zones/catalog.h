@@ -19,6 +19,7 @@
 #include "pintle/zones/index.h"
 #include "pintle/zones/settings.h"
 #include "pintle/zones/view.h"
+#include "pintle/zones/zonefile.h"
 
 struct pin_catalog;
 
@@ -43,6 +44,13 @@ const struct pin_live *pin_catalog_live(const struct pin_catalog *catalog);
 
 /** Takes the delta and marks what it dirties. Costs what the delta changes. */
 void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta);
+
+/**
+ * Makes a static zone, one of settings.zones_static, show what the file says from the next
+ * publication on. Takes `zonefile`. PIN_ENOTFOUND for any other zone.
+ */
+enum pin_err pin_catalog_set_zonefile(
+    struct pin_catalog *catalog, struct pin_zonefile *zonefile, struct pin_why *why);
 
 /** What one publication did. */
 struct pin_published {

@@ -60,6 +60,12 @@ struct pin_zone_spec {
 enum pin_err pin_index_add_zone(struct pin_index *index, const struct pin_zone_spec *spec,
     struct pin_zone **ret_zone, struct pin_why *why);
 
+/**
+ * Makes the names between a zone and the one around it exist in the outer one: else that would deny
+ * what is below them (RFC 8020). Once, when all zones were added. Builder.
+ */
+enum pin_err pin_index_join_zones(struct pin_index *index);
+
 /** The zone that encloses a name, or NULL. Builder. */
 struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_name *name);
 
@@ -92,10 +98,18 @@ bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint3
 /** The slots that drawn tables take their counters from. Builder. */
 struct pin_slots *pin_index_slots(struct pin_index *index);
 
+/**
+ * Makes another SOA the zone's: a whole RR with PIN_OWNER_POINTER as its owner, copied. Nothing
+ * happens when it is that already. Builder.
+ */
+enum pin_err pin_index_set_soa(
+    struct pin_zone *zone, const uint8_t *rr, size_t rr_bytes, uint32_t negative_ttl_s);
+
 /** Moves the zone's serial on by one (RFC 1982). Builder. */
 void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone);
 
-/** Moves the serials of the zones marked is_changed and unmarks them. Builder, once per round. */
+/** Moves the serials of the zones marked is_changed, unless a file says them, and unmarks them.
+ * Builder, once per round. */
 void pin_index_bump_changed(struct pin_index *index);
 
 /** Takes one more reference on a table (builder). */

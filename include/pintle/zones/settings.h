@@ -57,6 +57,8 @@ struct pin_settings {
     const char *zone_cluster;        /**< "cluster.local" */
     const char *const *zones_custom; /**< Whose names routes may have as hostnames. */
     size_t n_zones_custom;
+    const char *const *zones_static; /**< Zones that come from files. */
+    size_t n_zones_static;
     const char *const *ns; /**< Names of our name servers; none: ns1 below each zone. */
     size_t n_ns;
     const char *hostmaster; /**< As a name; NULL: hostmaster below each zone. */

@@ -29,10 +29,13 @@
 #define PIN_TYPE_CNAME 5u
 #define PIN_TYPE_SOA   6u
 #define PIN_TYPE_PTR   12u
+#define PIN_TYPE_MX    15u
 #define PIN_TYPE_TXT   16u
 #define PIN_TYPE_AAAA  28u
 #define PIN_TYPE_SRV   33u
+#define PIN_TYPE_DNAME 39u
 #define PIN_TYPE_OPT   41u
+#define PIN_TYPE_DS    43u
 #define PIN_TYPE_SVCB  64u
 #define PIN_TYPE_HTTPS 65u
 #define PIN_TYPE_ANY   255u
@@ -104,6 +107,7 @@ struct pin_rrset {
 /** The SOA of a zone at one serial; replaced whole when the serial moves. */
 struct pin_soa {
     uint32_t serial;
+    uint32_t negative_ttl_s; /**< Of negative answers: its TTL or MINIMUM (RFC 2308, section 5). */
     uint16_t rr_bytes;
     struct pin_rcu_head rcu;
     uint8_t rr[2 * PIN_NAME_MAX_BYTES
@@ -113,11 +117,11 @@ struct pin_soa {
 /** A zone of ours. Lives as long as the index. */
 struct pin_zone {
     struct pin_name apex;
-    struct pin_soa *soa; /**< Read with pin_rcu_deref(). */
-    uint32_t negative_ttl_s;
+    struct pin_soa *soa;          /**< Read with pin_rcu_deref(). */
     bool is_synced_from_clusters; /**< Negative answers wait for the first sync. */
     bool is_changed;              /**< Builder only: the serial has to move. */
     bool is_custom;               /**< Builder only: names in it are hostnames of routes. */
+    bool is_static; /**< Builder only: a zone file has it; its serial is the file's. */
     /**
      * Of the zone that means another one to each asker ("cluster.local"): the zones of the clusters
      * by cluster id, which really hold the names. NULL for all other zones.
@@ -132,6 +136,8 @@ struct pin_zone {
 #define PIN_VIEW_OWN UINT16_MAX
 
 #define PIN_NODE_HAS_WILDCARD 0x01u /**< "*" exists directly below this name. */
+#define PIN_NODE_IS_CUT       0x02u /**< NS below the apex: a delegation (RFC 1034, section 4.2). */
+#define PIN_NODE_HAS_DNAME    0x04u /**< Names below it are others' (RFC 6672). */
 
 /** One owner name. An empty non-terminal has no RRsets (RFC 8499: empty non-terminals). */
 struct pin_node {

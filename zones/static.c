@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Static zones: what a zone file says becomes nodes beside those that routes have. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+
+#include "zones/compile.h"
+#include "zones/units.h"
+#include "zones/zonefile.h"
+
+/* Most names of an RRset whose addresses go along. */
+#define EXTRAS_MAX 64u
+#define RR_HEAD    12u
+
+/* One zone being compiled. */
+struct static_run {
+    struct pin_compile run;
+    const struct pin_zonefile *file;
+    size_t n_elsewhere; /* names that another zone of ours has */
+};
+
+/* --- units --------------------------------------------------------------------------------- */
+
+enum pin_err pin_static_add(struct pin_catalog *catalog, struct pin_zone *zone, struct pin_why *why)
+{
+    size_t n = catalog->n_statics;
+    if (zone->is_static) {
+        char text[PIN_NAME_TEXT_MAX];
+        pin_name_format(zone->apex.wire, text);
+        return pin_why_set(why, PIN_EEXISTS, "zone %s has two files", text);
+    }
+    struct pin_static_unit *grown = realloc(catalog->statics, (n + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "static zones");
+    }
+    catalog->statics = grown;
+    grown[n] = (struct pin_static_unit){.zone = zone};
+    catalog->n_statics++;
+    zone->is_static = true;
+    return PIN_OK;
+}
+
+static struct pin_static_unit *unit_of(
+    const struct pin_catalog *catalog, const struct pin_zone *zone)
+{
+    for (size_t i = 0; i < catalog->n_statics; i++) {
+        if (catalog->statics[i].zone == zone) {
+            return &catalog->statics[i];
+        }
+    }
+    return NULL;
+}
+
+void pin_static_free_all(struct pin_catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->n_statics; i++) {
+        pin_zonefile_free(catalog->statics[i].file);
+        pin_zonefile_free(catalog->statics[i].next);
+        free(catalog->statics[i].names.wire);
+    }
+    free(catalog->statics);
+    catalog->statics = NULL;
+    catalog->n_statics = 0;
+}
+
+enum pin_err pin_catalog_set_zonefile(
+    struct pin_catalog *catalog, struct pin_zonefile *zonefile, struct pin_why *why)
+{
+    for (size_t i = 0; i < catalog->n_statics; i++) {
+        struct pin_static_unit *unit = &catalog->statics[i];
+        if (unit->zone->apex.bytes == zonefile->apex.bytes
+            && memcmp(unit->zone->apex.wire, zonefile->apex.wire, zonefile->apex.bytes) == 0) {
+            pin_zonefile_free(unit->next);
+            unit->next = zonefile;
+            catalog->has_dirty_static = true;
+            return PIN_OK;
+        }
+    }
+    pin_zonefile_free(zonefile);
+    return pin_why_set(why, PIN_ENOTFOUND, "no such static zone");
+}
+
+const struct pin_static_name *pin_static_name_of(
+    const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name)
+{
+    const struct pin_static_unit *unit = zone->is_static ? unit_of(catalog, zone) : NULL;
+    const struct pin_static_name *found =
+        unit != NULL && unit->file != NULL ? pin_zonefile_find(unit->file, name->wire, name->bytes)
+                                           : NULL;
+    return found != NULL && !found->is_hidden ? found : NULL;
+}
+
+/* --- tables -------------------------------------------------------------------------------- */
+
+static struct pin_name owner_of(const struct pin_static_name *name)
+{
+    struct pin_name owner = {.bytes = name->bytes};
+    memcpy(owner.wire, name->wire, name->bytes);
+    return owner;
+}
+
+/* Addresses take turns at being first. */
+static bool is_turning(const struct pin_static_set *set)
+{
+    return set->n_rr > 1 && (set->type == PIN_TYPE_A || set->type == PIN_TYPE_AAAA);
+}
+
+static const struct pin_table *make_table(struct static_run *s, const struct pin_name *owner,
+    const struct pin_static_set *set, const struct pin_extra *extras, uint16_t n_extras)
+{
+    struct pin_table_spec spec = {
+        .form = PIN_TABLE_FIXED,
+        .n_rr = set->n_rr,
+        .wire = set->wire,
+        .wire_bytes = set->wire_bytes,
+        .extras = extras,
+        .n_extras = n_extras,
+    };
+    if (is_turning(set)) {
+        uint64_t *weights = pin_arena_alloc(s->run.steer.arena, set->n_rr * sizeof(*weights));
+        if (weights == NULL) {
+            s->run.failed = true;
+            return NULL;
+        }
+        for (uint16_t i = 0; i < set->n_rr; i++) {
+            weights[i] = 1;
+        }
+        spec.form = PIN_TABLE_DRAWN;
+        spec.mode = PIN_ANSWERS_SUBSET;
+        spec.is_whole = true;
+        spec.n_pick_max = set->n_rr;
+        spec.rr_bytes = set->type == PIN_TYPE_A ? PIN_RR_A_BYTES : PIN_RR_AAAA_BYTES;
+        spec.weights = weights;
+        spec.slots = pin_index_slots(s->run.catalog->live.index);
+    }
+    return pin_compile_table(&s->run, &spec, pin_compile_old(&s->run, owner, set->type));
+}
+
+/* The addresses that the file has for a name; NULL for none. */
+static const struct pin_table *address_table(
+    struct static_run *s, const struct pin_name *name, uint16_t type)
+{
+    const struct pin_static_name *target = pin_zonefile_find(s->file, name->wire, name->bytes);
+    const struct pin_static_set *set = target != NULL ? pin_static_find(target, type) : NULL;
+    return set != NULL ? make_table(s, name, set, NULL, 0) : NULL;
+}
+
+static size_t rdata_bytes(const uint8_t *rr)
+{
+    return (size_t)rr[10] << 8 | rr[11];
+}
+
+/* Collects the addresses of the hosts that a set names. `extras` has room for EXTRAS_MAX. */
+static uint16_t find_extras(
+    struct static_run *s, const struct pin_static_set *set, struct pin_extra *extras)
+{
+    size_t target_at = pin_zonefile_target_at(set->type);
+    uint16_t n = 0;
+    size_t at = 0;
+    if (target_at == SIZE_MAX || set->type == PIN_TYPE_CNAME || set->type == PIN_TYPE_DNAME
+        || set->type == PIN_TYPE_PTR) {
+        return 0;
+    }
+    for (uint16_t i = 0; i < set->n_rr && n < EXTRAS_MAX; i++) {
+        const uint8_t *target = set->wire + at + RR_HEAD + target_at;
+        struct pin_name name = {.bytes = (uint8_t)pin_name_wire_bytes(target)};
+        pin_name_lower(name.wire, target, name.bytes);
+        struct pin_extra extra = {.target_offset = (uint32_t)(target - set->wire),
+            .a = address_table(s, &name, PIN_TYPE_A),
+            .aaaa = address_table(s, &name, PIN_TYPE_AAAA)};
+        if (extra.a != NULL || extra.aaaa != NULL) {
+            extras[n++] = extra;
+        }
+        at += RR_HEAD + rdata_bytes(set->wire + at);
+    }
+    return n;
+}
+
+/* --- names --------------------------------------------------------------------------------- */
+
+/* Whether another zone of ours, deeper than this one, has the name. */
+static bool is_elsewhere(const struct static_run *s, const struct pin_name *owner)
+{
+    size_t at = 0;
+    const struct pin_node *node =
+        pin_index_enclose(s->run.catalog->live.index, owner->wire, owner->bytes, &at);
+    return node == NULL || node->zone != s->run.zone;
+}
+
+static void compile_name(struct static_run *s, const struct pin_static_name *name)
+{
+    struct pin_name owner = owner_of(name);
+    struct pin_rrset *rrsets =
+        pin_arena_alloc(s->run.steer.arena, (name->n_sets + 1u) * sizeof(*rrsets));
+    size_t n = 0;
+    if (name->is_hidden) {
+        return;
+    }
+    if (is_elsewhere(s, &owner)) {
+        s->n_elsewhere++;
+        return;
+    }
+    for (uint16_t i = 0; rrsets != NULL && i < name->n_sets; i++) {
+        const struct pin_static_set *set = &name->sets[i];
+        struct pin_extra extras[EXTRAS_MAX];
+        if (set->type != PIN_TYPE_SOA) { /* the zone itself has it */
+            uint16_t n_extras = find_extras(s, set, extras);
+            rrsets[n++] = (struct pin_rrset){
+                .type = set->type, .base = make_table(s, &owner, set, extras, n_extras)};
+        }
+    }
+    s->run.failed = s->run.failed || rrsets == NULL;
+    pin_compile_put(&s->run, &owner, rrsets, n);
+}
+
+static void set_soa(struct static_run *s)
+{
+    const struct pin_name *apex = &s->file->apex;
+    const struct pin_static_name *name = pin_zonefile_find(s->file, apex->wire, apex->bytes);
+    const struct pin_static_set *soa = pin_static_find(name, PIN_TYPE_SOA);
+    const uint8_t *minimum = soa->wire + soa->wire_bytes - 4;
+    uint32_t minimum_s = (uint32_t)minimum[0] << 24 | (uint32_t)minimum[1] << 16
+                         | (uint32_t)minimum[2] << 8 | minimum[3];
+    if (pin_index_set_soa(s->run.zone, soa->wire, soa->wire_bytes, PIN_MIN(minimum_s, soa->ttl_s))
+        != PIN_OK) {
+        s->run.failed = true;
+    }
+}
+
+/* --- hostnames beside the file --------------------------------------------------------------- */
+
+/* A hostname that the file has from now on: the file's node takes the place of its own. */
+static void yield(struct pin_host_unit *host)
+{
+    free(host->names.wire);
+    host->names = (struct pin_names){0};
+}
+
+/* Decides again which hostnames the file has. Names that go back to a route stay until its unit is
+ * compiled: `stamp` keeps them. */
+static void sort_out_hosts(struct static_run *s)
+{
+    struct pin_catalog *catalog = s->run.catalog;
+    size_t cursor = 0;
+    void *value = NULL;
+    while (pin_map_next(&catalog->hosts, &cursor, NULL, NULL, &value)) {
+        struct pin_host_unit *host = value;
+        bool was_static = host->is_static;
+        if (host->zone != s->run.zone) {
+            continue;
+        }
+        host->is_static = pin_static_name_of(catalog, host->zone, &host->name) != NULL;
+        if (host->is_static != was_static) {
+            pin_host_touch(catalog, host);
+        }
+        if (host->is_static && !was_static) {
+            yield(host);
+        } else if (was_static && !host->is_static && pin_host_owner(host) != NULL) {
+            (void)pin_index_stamp(catalog->live.index, &host->name, catalog->stamp);
+        }
+    }
+}
+
+static void report(const struct static_run *s, const struct pin_static_unit *unit)
+{
+    char text[PIN_NAME_TEXT_MAX];
+    pin_name_format(unit->zone->apex.wire, text);
+    if (s->n_elsewhere > 0) {
+        pin_log_warn("static: zone %s: %zu names of its file lie in other zones of ours and are "
+                     "answered from there",
+            text, s->n_elsewhere);
+    }
+    pin_log_info("static: zone %s has serial %u, %zu records, %u names changed", text,
+        unit->file->serial, unit->file->n_rrs, s->run.n_names);
+}
+
+/* Compiles a zone whose file changed. False when memory was out: it is to be tried again. */
+static bool compile_static(
+    struct pin_catalog *catalog, struct pin_static_unit *unit, struct pin_published *published)
+{
+    struct pin_zonefile *old = unit->file;
+    unit->file = unit->next;
+    struct static_run s = {.run = pin_compile_begin(catalog, unit->zone, &unit->names), .file = unit->file};
+    for (size_t i = 0; i < unit->file->n_names && !s.run.failed; i++) {
+        compile_name(&s, &unit->file->names[i]);
+    }
+    if (!s.run.failed) {
+        set_soa(&s);
+    }
+    if (!s.run.failed) {
+        sort_out_hosts(&s);
+    }
+    bool is_done = pin_compile_finish(&s.run);
+    published->n_units++;
+    published->n_names += s.run.n_names;
+    if (!is_done) {
+        unit->file = old;
+        return false;
+    }
+    report(&s, unit);
+    unit->next = NULL;
+    pin_zonefile_free(old);
+    return true;
+}
+
+void pin_static_publish(struct pin_catalog *catalog, struct pin_published *published)
+{
+    bool is_left = false;
+    if (!catalog->has_dirty_static) {
+        return;
+    }
+    for (size_t i = 0; i < catalog->n_statics; i++) {
+        struct pin_static_unit *unit = &catalog->statics[i];
+        if (unit->next != NULL) {
+            is_left = !compile_static(catalog, unit, published) || is_left;
+        }
+    }
+    catalog->has_dirty_static = is_left;
+}
