@@ -22,6 +22,7 @@
 
 #include "resolver/builder.h"
 #include "resolver/worker.h"
+#include "resolver/zonefiles.h"
 
 /** What the source of one cluster says of itself. Texts are borrowed until the next call. */
 struct pin_admin_source {
@@ -37,6 +38,7 @@ struct pin_admin_source {
 struct pin_admin_hooks {
     void (*source)(void *arg, size_t cluster_id, struct pin_admin_source *ret_source);
     void (*sources_json)(void *arg, struct pin_jsonout *out); /**< One array. */
+    void (*zonefile)(void *arg, size_t i, struct pin_zonefile_status *ret_status);
     void *arg;
 };
 

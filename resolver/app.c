@@ -24,6 +24,7 @@
 #include "resolver/builder.h"
 #include "resolver/dev.h"
 #include "resolver/worker.h"
+#include "resolver/zonefiles.h"
 
 #define CLUSTER_FILE "cluster.yaml"
 /* The banner waits for the first listing this long, and looks this often. */
@@ -40,6 +41,7 @@ struct app {
     struct pin_workers *workers;
     struct pin_admin *admin;
     struct pin_sync *sync;
+    struct pin_zonefiles *zonefiles;
     struct pin_admin_listen *listens; /* the config's arena */
     struct pin_signal *signals[3];
     struct pin_timer *lameduck;
@@ -103,6 +105,17 @@ static struct pin_config *load_config(const struct pin_args *args, struct pin_fi
     return config;
 }
 
+/* Reads the files of static zones; their faults are the configuration's. */
+static struct pin_zonefiles *load_zonefiles(
+    const struct pin_config *config, struct pin_findings *findings)
+{
+    struct pin_zonefiles *zonefiles = config != NULL ? pin_zonefiles_load(config, findings) : NULL;
+    if (config != NULL && zonefiles == NULL) {
+        pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
+    }
+    return zonefiles;
+}
+
 static enum pin_exit complain(struct pin_findings *findings)
 {
     enum pin_exit exit_code = findings->n_usage > 0 ? PIN_EXIT_USAGE : PIN_EXIT_FAILED;
@@ -125,6 +138,7 @@ enum pin_exit pin_app_check(const struct pin_args *args)
 {
     struct pin_findings findings = {0};
     struct pin_config *config = load_config(args, &findings);
+    struct pin_zonefiles *zonefiles = load_zonefiles(config, &findings);
     enum pin_exit exit_code = PIN_EXIT_OK;
 
     if (findings.n > 0) {
@@ -135,6 +149,7 @@ enum pin_exit pin_app_check(const struct pin_args *args)
         (void)printf("%s: valid, %zu clusters\n",
             config->file == NULL ? "command line" : config->file, config->n_clusters);
     }
+    pin_zonefiles_free(zonefiles);
     pin_config_free(config);
     return exit_code;
 }
@@ -216,6 +231,55 @@ static enum pin_err start_sync(struct app *app, struct pin_why *why)
     return err;
 }
 
+/* --- Zone files ----------------------------------------------------------------------------- */
+
+/* One zone on its way to the builder. */
+struct zone_call {
+    struct pin_zonefile *zonefile;
+};
+
+/* Builder's thread. */
+static void set_zonefile(struct pin_catalog *catalog, void *arg)
+{
+    struct zone_call *call = arg;
+    struct pin_why why = {0};
+    if (pin_catalog_set_zonefile(catalog, call->zonefile, &why) != PIN_OK) {
+        pin_log_error("app: a zone file is not served: %s", why.text);
+    }
+}
+
+static void on_zonefile_set(void *arg)
+{
+    free(arg);
+}
+
+static bool on_zonefile(void *arg, struct pin_zonefile *zonefile)
+{
+    const struct app *app = arg;
+    struct zone_call *call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        return false;
+    }
+    call->zonefile = zonefile;
+    if (!pin_builder_call(app->builder, set_zonefile, on_zonefile_set, call)) {
+        free(call);
+        return false;
+    }
+    return true;
+}
+
+/* What was read at the start, for the builder to take. */
+static struct pin_zonefile **take_zonefiles(const struct app *app)
+{
+    size_t n = pin_zonefiles_count(app->zonefiles);
+    struct pin_zonefile **zonefiles =
+        pin_arena_alloc(app->config->arena, n * sizeof(struct pin_zonefile *));
+    for (size_t i = 0; zonefiles != NULL && i < n; i++) {
+        zonefiles[i] = pin_zonefiles_take(app->zonefiles, i);
+    }
+    return zonefiles;
+}
+
 /* --- Workers -------------------------------------------------------------------------------- */
 
 static size_t count_processors(void)
@@ -280,6 +344,12 @@ static void on_source(void *arg, size_t cluster_id, struct pin_admin_source *ret
     }
 }
 
+static void on_zonefile_status(void *arg, size_t i, struct pin_zonefile_status *ret_status)
+{
+    const struct app *app = arg;
+    pin_zonefiles_status(app->zonefiles, i, ret_status);
+}
+
 static void on_sources_json(void *arg, struct pin_jsonout *out)
 {
     const struct app *app = arg;
@@ -300,7 +370,10 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
         .settings = &app->settings,
         .listens = app->listens,
         .n_listens = app->config->n_listens,
-        .hooks = {.source = on_source, .sources_json = on_sources_json, .arg = app}};
+        .hooks = {.source = on_source,
+            .sources_json = on_sources_json,
+            .zonefile = on_zonefile_status,
+            .arg = app}};
     return pin_admin_start(&config, &app->admin, why);
 }
 
@@ -453,6 +526,8 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
     sigset_t before;
     struct pin_builder_config config = {
         .settings = &app->settings, .loop = app->loop, .on_room = on_room, .on_room_arg = app};
+    config.zonefiles = take_zonefiles(app);
+    config.n_zonefiles = config.zonefiles != NULL ? pin_zonefiles_count(app->zonefiles) : 0;
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -493,12 +568,16 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
     if (err == PIN_OK) {
         err = start_sync(app, why);
     }
+    if (err == PIN_OK) {
+        err = pin_zonefiles_watch(app->zonefiles, app->loop, on_zonefile, app, why);
+    }
     return err;
 }
 
 static void app_stop(struct app *app)
 {
     pin_sync_free(app->sync);
+    pin_zonefiles_free(app->zonefiles);
     pin_workers_stop(app->workers);
     pin_builder_stop(app->builder);
     pin_admin_stop(app->admin);
@@ -519,11 +598,14 @@ enum pin_exit pin_app_run(const struct pin_args *args)
     struct pin_why why = {0};
 
     app.config = load_config(args, &findings);
+    app.zonefiles = load_zonefiles(app.config, &findings);
     if (findings.n > 0) {
+        pin_zonefiles_free(app.zonefiles);
         pin_config_free(app.config);
         return complain(&findings);
     }
     if (app.config->n_clusters == 0) {
+        pin_zonefiles_free(app.zonefiles);
         pin_config_free(app.config);
         return no_clusters();
     }

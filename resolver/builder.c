@@ -165,7 +165,6 @@ static void do_round(struct pin_builder *builder, size_t n_deltas)
 
 static void run_rounds(struct pin_builder *builder)
 {
-    publish(builder); /* the grace period counts from here */
     builder->grace_ends_ms =
         (uint64_t)pin_clock_mono_ms() + builder->config.settings->ready_grace_ms + 1;
     while (run_calls(builder)) {
@@ -185,6 +184,20 @@ static uint32_t first_serial(void)
     return (uint32_t)(pin_clock_wall_ms() / 1000);
 }
 
+/* Gives the zones that were read at the start to the catalog; without one they are freed. */
+static enum pin_err take_zonefiles(
+    struct pin_builder *builder, enum pin_err err, struct pin_why *why)
+{
+    for (size_t i = 0; i < builder->config.n_zonefiles; i++) {
+        if (err == PIN_OK) {
+            err = pin_catalog_set_zonefile(builder->catalog, builder->config.zonefiles[i], why);
+        } else {
+            pin_zonefile_free(builder->config.zonefiles[i]);
+        }
+    }
+    return err;
+}
+
 static void *builder_main(void *arg)
 {
     struct pin_builder *builder = arg;
@@ -193,8 +206,12 @@ static void *builder_main(void *arg)
 
     pin_rcu_register();
     enum pin_err err = pin_catalog_new(builder->config.settings, first_serial(), &catalog, &why);
-    (void)pthread_mutex_lock(&builder->lock);
     builder->catalog = catalog;
+    err = take_zonefiles(builder, err, &why);
+    if (err == PIN_OK) {
+        publish(builder); /* the grace period counts from here; what files say is there at once */
+    }
+    (void)pthread_mutex_lock(&builder->lock);
     builder->live = err == PIN_OK ? pin_catalog_live(catalog) : NULL;
     builder->err = err;
     builder->why = why;
@@ -203,9 +220,9 @@ static void *builder_main(void *arg)
     (void)pthread_mutex_unlock(&builder->lock);
     if (err == PIN_OK) {
         run_rounds(builder);
-        pin_catalog_free(catalog);
-        pin_rcu_barrier();
     }
+    pin_catalog_free(catalog);
+    pin_rcu_barrier();
     pin_rcu_unregister();
     return NULL;
 }

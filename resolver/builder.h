@@ -30,6 +30,8 @@ struct pin_builder_config {
     struct pin_loop *loop;               /**< Control's; replies and `on_room` run there. */
     pin_loop_fn *on_room;                /**< The queue refused a delta and has room again. */
     void *on_room_arg;
+    struct pin_zonefile *const *zonefiles; /**< Of static zones; taken, read by start only. */
+    size_t n_zonefiles;
     size_t queue_deltas; /**< Deltas that may wait; 0 takes 8192. */
 };
 

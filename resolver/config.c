@@ -427,10 +427,40 @@ static void check_custom_zone(
     }
 }
 
+/* A static zone may be a custom one too, but none of those that clusters fill. */
+static void check_zonefile(const struct pin_config *config, size_t i, struct pin_findings *findings)
+{
+    const struct pin_config_zonefile *zonefile = &config->zonefiles[i];
+    const char *const zones[] = {
+        config->zone_cluster_set, config->zone_assigned, config->zone_cluster};
+    if (zonefile->zone == NULL || zonefile->path == NULL) {
+        pin_findings_add(findings, config->file, zonefile->at,
+            "zones.files[%zu]: want {zone: NAME, file: PATH}", i);
+        return;
+    }
+    for (size_t z = 0; z < N_ELEMS(zones); z++) {
+        if (zones[z] != NULL && strcmp(zones[z], zonefile->zone) == 0) {
+            pin_findings_add(findings, config->file, zonefile->at,
+                "zones.files[%zu]: clusters fill \"%s\", a file cannot", i, zonefile->zone);
+        }
+    }
+    for (size_t j = 0; j < i; j++) {
+        if (config->zonefiles[j].zone != NULL
+            && strcmp(config->zonefiles[j].zone, zonefile->zone) == 0) {
+            pin_findings_add(findings, config->file, zonefile->at,
+                "zones.files[%zu]: zone \"%s\" has a file already, $INCLUDE one in the other", i,
+                zonefile->zone);
+        }
+    }
+}
+
 static void check_zones(const struct pin_config *config, struct pin_findings *findings)
 {
     for (size_t i = 0; i < config->n_zones_custom; i++) {
         check_custom_zone(config, i, findings);
+    }
+    for (size_t i = 0; i < config->n_zonefiles; i++) {
+        check_zonefile(config, i, findings);
     }
     const char *const zones[] = {
         config->zone_cluster_set, config->zone_assigned, config->zone_cluster};

@@ -85,6 +85,13 @@ struct pin_config_network {
     unsigned cluster_ips; /**< 0 local, 1 routable. */
 };
 
+/** One entry of `zones.files`. */
+struct pin_config_zonefile {
+    struct pin_at at;
+    const char *zone;
+    const char *path;
+};
+
 /** Where the objects of a cluster come from. */
 enum pin_config_source {
     PIN_CONFIG_NOWHERE,
@@ -136,6 +143,8 @@ struct pin_config {
     const char *zone_cluster;
     const char *const *zones_custom;
     size_t n_zones_custom;
+    struct pin_config_zonefile *zonefiles;
+    size_t n_zonefiles;
     const char *const *ns;
     size_t n_ns;
     const char *hostmaster; /**< NULL: below each zone. */

@@ -7,10 +7,11 @@
 #include "resolver/config.h"
 #include "resolver/worker.h"
 
-#define IN_CONFIG(field)  offsetof(struct pin_config, field)
-#define IN_LISTEN(field)  offsetof(struct pin_config_listen, field)
-#define IN_NETWORK(field) offsetof(struct pin_config_network, field)
-#define IN_CLUSTER(field) offsetof(struct pin_config_cluster, field)
+#define IN_CONFIG(field)   offsetof(struct pin_config, field)
+#define IN_LISTEN(field)   offsetof(struct pin_config_listen, field)
+#define IN_NETWORK(field)  offsetof(struct pin_config_network, field)
+#define IN_CLUSTER(field)  offsetof(struct pin_config_cluster, field)
+#define IN_ZONEFILE(field) offsetof(struct pin_config_zonefile, field)
 
 #define LATER(name, is_default, text)                                                              \
     {                                                                                              \
@@ -151,6 +152,18 @@ static const struct pin_option cluster_options[] = {
     {.key = NULL},
 };
 
+static const struct pin_option zonefile_options[] = {
+    {.key = "zone",
+        .kind = PIN_OPTION_NAME,
+        .offset = IN_ZONEFILE(zone),
+        .doc = "Name of the zone."},
+    {.key = "file",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_ZONEFILE(path),
+        .doc = "File that holds its records; read again when it changes."},
+    {.key = NULL},
+};
+
 static const struct pin_option zone_options[] = {
     {.key = "clusterSet",
         .kind = PIN_OPTION_NAME,
@@ -172,7 +185,13 @@ static const struct pin_option zone_options[] = {
         .offset = IN_CONFIG(zones_custom),
         .count_offset = IN_CONFIG(n_zones_custom),
         .doc = "Zones whose route hostnames are answered."},
-    LATER("files", "[]", "Static zones."),
+    {.key = "files",
+        .kind = PIN_OPTION_ITEMS,
+        .offset = IN_CONFIG(zonefiles),
+        .count_offset = IN_CONFIG(n_zonefiles),
+        .children = zonefile_options,
+        .item_bytes = sizeof(struct pin_config_zonefile),
+        .doc = "Static zones, each from a file in master file format."},
     {.key = NULL},
 };
 

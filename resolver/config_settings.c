@@ -61,11 +61,16 @@ enum pin_err pin_config_settings(
         pin_arena_alloc(config->arena, n_networks * sizeof(struct pin_network));
     struct pin_cluster_settings *clusters =
         pin_arena_alloc(config->arena, config->n_clusters * sizeof(struct pin_cluster_settings));
-    if (networks == NULL || clusters == NULL) {
+    const char **zones_static =
+        pin_arena_alloc(config->arena, config->n_zonefiles * sizeof(*zones_static));
+    if (networks == NULL || clusters == NULL || zones_static == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "settings of %zu clusters", config->n_clusters);
     }
     n_networks = make_networks(config, networks);
     make_clusters(config, networks, &n_networks, clusters);
+    for (size_t i = 0; i < config->n_zonefiles; i++) {
+        zones_static[i] = config->zonefiles[i].zone;
+    }
 
     *ret_settings = (struct pin_settings){.cluster_set = config->cluster_set,
         .networks = networks,
@@ -80,6 +85,8 @@ enum pin_err pin_config_settings(
         .zone_cluster = config->zone_cluster,
         .zones_custom = config->zones_custom,
         .n_zones_custom = config->n_zones_custom,
+        .zones_static = zones_static,
+        .n_zones_static = config->n_zonefiles,
         .ns = config->ns,
         .n_ns = config->n_ns,
         .hostmaster = config->hostmaster,

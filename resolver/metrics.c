@@ -107,6 +107,42 @@ static void put_cluster_states(struct pin_page *page)
     }
 }
 
+/* One family of figures per static zone. */
+static void put_zonefile_family(
+    struct pin_page *page, const char *name, const char *type, const char *help, size_t offset)
+{
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    size_t n = page->state->config.settings->n_zones_static;
+    if (hooks->zonefile == NULL || n == 0) {
+        return;
+    }
+    family(&page->body, name, type, help);
+    for (size_t i = 0; i < n; i++) {
+        struct pin_zonefile_status status = {0};
+        uint64_t value = 0;
+        hooks->zonefile(hooks->arg, i, &status);
+        memcpy(&value, (const char *)&status + offset, sizeof(value));
+        pin_text_putf(
+            &page->body, "%s{zone=\"%s\"} %llu\n", name, status.zone, (unsigned long long)value);
+    }
+}
+
+static void put_zonefiles(struct pin_page *page)
+{
+    put_zonefile_family(page, "pintle_zonefile_up", "gauge",
+        "1 while the zone's file as it is now is served, 0 while it has a fault.",
+        offsetof(struct pin_zonefile_status, is_up));
+    put_zonefile_family(page, "pintle_zonefile_serial", "gauge", "Serial that is served.",
+        offsetof(struct pin_zonefile_status, serial));
+    put_zonefile_family(page, "pintle_zonefile_records", "gauge", "Records that are served.",
+        offsetof(struct pin_zonefile_status, n_rrs));
+    put_zonefile_family(page, "pintle_zonefile_loads_total", "counter",
+        "Times the file was read without a fault.", offsetof(struct pin_zonefile_status, n_loads));
+    put_zonefile_family(page, "pintle_zonefile_failures_total", "counter",
+        "Times the file had a fault and was not taken.",
+        offsetof(struct pin_zonefile_status, n_failures));
+}
+
 /* One family of counters that the sources keep per cluster and kind. */
 static void put_source_counter(
     struct pin_page *page, const char *name, const char *help, size_t offset)
@@ -283,6 +319,7 @@ void pin_metrics_render(struct pin_page *page)
     put_dns(text, &sum);
     put_cluster_states(page);
     put_sources(page);
+    put_zonefiles(page);
     put_names(text, &page->facts.counts);
     if (config->builder != NULL) {
         put_builder(text, config->builder);
