@@ -19,6 +19,7 @@
 #define MCS_GROUP           "multicluster.x-k8s.io"
 #define AWS_GROUP           "application-networking.k8s.aws"
 #define PINTLE_GROUP        "pintle.dev"
+#define EXTERNAL_GROUP      "externaldns.k8s.io"
 
 /* kind, is_namespaced, group, versions, plural, resource, kind_text, decode, size; in the enum's
  * order */
@@ -55,6 +56,8 @@ static const struct pin_kind_row rows[] = {
         "iamauthpolicies." AWS_GROUP, "IAMAuthPolicy", pin__decode_iam_policy, NULL},
     {PIN_KIND_RESOLVE_POLICY, true, PINTLE_GROUP, {"v1alpha1"}, "resolvepolicies",
         "resolvepolicies." PINTLE_GROUP, "ResolvePolicy", pin__decode_resolve_policy, NULL},
+    {PIN_KIND_DNS_ENDPOINT, true, EXTERNAL_GROUP, {"v1alpha1"}, "dnsendpoints",
+        "dnsendpoints." EXTERNAL_GROUP, "DNSEndpoint", pin__decode_dns_endpoint, NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
 

@@ -135,6 +135,7 @@ void pin__decode_node(struct pin_decoder *self);
 void pin__decode_gateway(struct pin_decoder *self);
 void pin__decode_route(struct pin_decoder *self);
 void pin__decode_reference_grant(struct pin_decoder *self);
+void pin__decode_dns_endpoint(struct pin_decoder *self);
 void pin__decode_import(struct pin_decoder *self);
 void pin__decode_aws_export(struct pin_decoder *self);
 void pin__decode_aws_import(struct pin_decoder *self);

@@ -180,6 +180,40 @@ static const struct pin_table *plan_table(
         run, &spec, pin_compile_old(run, name, pin_family_type(plan->family_i)));
 }
 
+const struct pin_table *pin_compile_plain(
+    struct pin_compile *run, const struct pin_name *owner, const struct pin_plain_set *set)
+{
+    bool is_turning = set->n_rr > 1 && (set->type == PIN_TYPE_A || set->type == PIN_TYPE_AAAA);
+    struct pin_table_spec spec = {
+        .form = PIN_TABLE_FIXED,
+        .n_rr = set->n_rr,
+        .wire = set->wire,
+        .wire_bytes = set->wire_bytes,
+        .clusters = set->clusters,
+        .n_clusters = set->n_clusters,
+        .extras = set->extras,
+        .n_extras = set->n_extras,
+    };
+    uint64_t *weights = pin_arena_alloc(run->steer.arena, set->n_rr * sizeof(*weights));
+    if (weights == NULL) {
+        run->failed = true;
+        return NULL;
+    }
+    if (is_turning) {
+        for (uint16_t i = 0; i < set->n_rr; i++) {
+            weights[i] = 1;
+        }
+        spec.form = PIN_TABLE_DRAWN;
+        spec.mode = PIN_ANSWERS_SUBSET;
+        spec.is_whole = true;
+        spec.n_pick_max = set->n_rr;
+        spec.rr_bytes = set->type == PIN_TYPE_A ? PIN_RR_A_BYTES : PIN_RR_AAAA_BYTES;
+        spec.weights = weights;
+        spec.slots = pin_index_slots(run->catalog->live.index);
+    }
+    return pin_compile_table(run, &spec, pin_compile_old(run, owner, set->type));
+}
+
 const struct pin_table *pin_compile_addresses(struct pin_compile *run, const struct pin_name *name,
     enum pin_family_i family_i, const struct pin_ip *ips, size_t n_ips, uint16_t cluster_id)
 {

@@ -59,7 +59,27 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
 /** Compiles a hostname of routes; as above. */
 uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *host);
 
+/** Puts what a DNSEndpoint says of a hostname that it has. */
+void pin_compile_records(
+    struct pin_compile *run, struct pin_host_unit *host, const struct pin_route_unit *owner);
+
 /* For the files that share the work. */
+
+/** RRs of one owner and type that do not depend on who asks. */
+struct pin_plain_set {
+    const uint8_t *wire; /**< n_rr RRs with PIN_OWNER_POINTER as owner. */
+    uint32_t wire_bytes;
+    uint16_t n_rr;
+    uint16_t type;
+    const uint16_t *clusters;
+    uint16_t n_clusters;
+    const struct pin_extra *extras;
+    uint16_t n_extras;
+};
+
+/** Their table: all of them, of addresses another one first each time. NULL when memory is out. */
+const struct pin_table *pin_compile_plain(
+    struct pin_compile *run, const struct pin_name *owner, const struct pin_plain_set *set);
 
 /** Begins a run that puts names into `zone`. The scratch arena is its own from now on. */
 struct pin_compile pin_compile_begin(

@@ -95,7 +95,9 @@ uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *hos
 {
     struct pin_compile run = pin_compile_begin(catalog, host->zone, &host->names);
     const struct pin_route_unit *owner = pin_host_owner(host);
-    if (owner != NULL) {
+    if (owner != NULL && owner->object->kind == PIN_KIND_DNS_ENDPOINT) {
+        pin_compile_records(&run, host, owner);
+    } else if (owner != NULL) {
         const struct pin_node *assigned =
             pin_index_find(catalog->live.index, owner->assigned.wire, owner->assigned.bytes);
         run.policy = assigned != NULL ? assigned->policy : NULL;

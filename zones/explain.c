@@ -336,10 +336,20 @@ static void add_claims(const struct pin_steer *steer, const struct pin_host_unit
                 .is_used = route == owner,
                 .reason = route == owner  ? "has the hostname"
                           : owner == NULL ? "claims the hostname too, but the zone's file has it"
-                                          : "claims the hostname too, but an older route has it"};
+                                          : "claims the hostname too, but an older object has it"};
     }
     plan->rows = rows;
     plan->n_rows = n;
+}
+
+/* A name that a DNSEndpoint has. */
+static void put_records(const struct explanation *e, const struct pin_steer *steer,
+    const struct pin_host_unit *host, const struct pin_route_unit *owner)
+{
+    struct pin_plan plan = {.rule = "a DNSEndpoint says it"};
+    add_claims(steer, host, owner, &plan);
+    pin_jsonout_key_string(e->out, "object", owner->key);
+    put_plan(e, &plan);
 }
 
 static void put_host(
@@ -348,6 +358,10 @@ static void put_host(
     char rule[PIN_NAME_TEXT_MAX + 128];
     char assigned[PIN_NAME_TEXT_MAX];
     struct pin_route_unit *owner = pin_host_owner(host);
+    if (owner->object->kind == PIN_KIND_DNS_ENDPOINT) {
+        put_records(e, steer, host, owner);
+        return;
+    }
     struct pin_plan plan = pin_steer_route(
         steer, owner, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
     pin_name_format(owner->assigned.wire, assigned);
@@ -465,10 +479,12 @@ static void look_up_wildcard(struct explanation *e, struct pin_name *name)
 static void follow_host(struct explanation *e, const struct pin_name *name)
 {
     const struct pin_host_unit *host = find_host(e->catalog, name);
-    if (host == NULL || pin_host_is_flat(host) || e->type == PIN_TYPE_CNAME) {
+    const struct pin_route_unit *owner = host != NULL ? pin_host_owner(host) : NULL;
+    if (owner == NULL || pin_host_is_flat(host) || e->type == PIN_TYPE_CNAME
+        || owner->object->kind == PIN_KIND_DNS_ENDPOINT) {
         return;
     }
-    const struct pin_name *assigned = &pin_host_owner(host)->assigned;
+    const struct pin_name *assigned = &owner->assigned;
     e->node = pin_index_find(e->catalog->live.index, assigned->wire, assigned->bytes);
     const struct pin_rrset *rrset = e->node != NULL ? pin_node_rrset(e->node, e->type) : NULL;
     e->table = rrset != NULL ? pin_rrset_table(rrset, e->asker.view_id) : NULL;

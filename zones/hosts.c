@@ -148,13 +148,26 @@ static bool is_among(struct pin_host_unit *const *hosts, size_t n, const struct 
     return false;
 }
 
+/* Number of names that an object claims. */
+static size_t count_names(const struct pin_object *object)
+{
+    return object->kind == PIN_KIND_DNS_ENDPOINT ? object->as.records.n_records
+                                                 : object->as.route.n_hostnames;
+}
+
+static const char *name_at(const struct pin_object *object, size_t i)
+{
+    return object->kind == PIN_KIND_DNS_ENDPOINT ? object->as.records.records[i].name
+                                                 : object->as.route.hostnames[i];
+}
+
 void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route)
 {
-    const struct pin_route_body *body = &route->object->as.route;
-    struct pin_host_unit **hosts = calloc(body->n_hostnames + 1, sizeof(struct pin_host_unit *));
+    size_t n_names = count_names(route->object);
+    struct pin_host_unit **hosts = calloc(n_names + 1, sizeof(struct pin_host_unit *));
     size_t n = 0;
-    for (size_t i = 0; hosts != NULL && i < body->n_hostnames; i++) {
-        struct pin_host_unit *host = host_of(catalog, body->hostnames[i]);
+    for (size_t i = 0; hosts != NULL && i < n_names; i++) {
+        struct pin_host_unit *host = host_of(catalog, name_at(route->object, i));
         if (host != NULL && !is_among(hosts, n, host) && add_claim(host, route)) {
             hosts[n++] = host;
         }

@@ -33,6 +33,7 @@ static const char *const kind_texts[] = {
     [PIN_KIND_TCP_ROUTE] = "TCPRoute",
     [PIN_KIND_TLS_ROUTE] = "TLSRoute",
     [PIN_KIND_REFERENCE_GRANT] = "ReferenceGrant",
+    [PIN_KIND_DNS_ENDPOINT] = "DNSEndpoint",
     [PIN_KIND_SERVICE_EXPORT] = "ServiceExport",
     [PIN_KIND_SERVICE_IMPORT] = "ServiceImport",
     [PIN_KIND_AWS_SERVICE_EXPORT] = "ServiceExport",

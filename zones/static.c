@@ -103,41 +103,16 @@ static struct pin_name owner_of(const struct pin_static_name *name)
     return owner;
 }
 
-/* Addresses take turns at being first. */
-static bool is_turning(const struct pin_static_set *set)
-{
-    return set->n_rr > 1 && (set->type == PIN_TYPE_A || set->type == PIN_TYPE_AAAA);
-}
-
 static const struct pin_table *make_table(struct static_run *s, const struct pin_name *owner,
     const struct pin_static_set *set, const struct pin_extra *extras, uint16_t n_extras)
 {
-    struct pin_table_spec spec = {
-        .form = PIN_TABLE_FIXED,
-        .n_rr = set->n_rr,
-        .wire = set->wire,
-        .wire_bytes = set->wire_bytes,
-        .extras = extras,
-        .n_extras = n_extras,
-    };
-    if (is_turning(set)) {
-        uint64_t *weights = pin_arena_alloc(s->run.steer.arena, set->n_rr * sizeof(*weights));
-        if (weights == NULL) {
-            s->run.failed = true;
-            return NULL;
-        }
-        for (uint16_t i = 0; i < set->n_rr; i++) {
-            weights[i] = 1;
-        }
-        spec.form = PIN_TABLE_DRAWN;
-        spec.mode = PIN_ANSWERS_SUBSET;
-        spec.is_whole = true;
-        spec.n_pick_max = set->n_rr;
-        spec.rr_bytes = set->type == PIN_TYPE_A ? PIN_RR_A_BYTES : PIN_RR_AAAA_BYTES;
-        spec.weights = weights;
-        spec.slots = pin_index_slots(s->run.catalog->live.index);
-    }
-    return pin_compile_table(&s->run, &spec, pin_compile_old(&s->run, owner, set->type));
+    return pin_compile_plain(&s->run, owner,
+        &(struct pin_plain_set){.wire = set->wire,
+            .wire_bytes = set->wire_bytes,
+            .n_rr = set->n_rr,
+            .type = set->type,
+            .extras = extras,
+            .n_extras = n_extras});
 }
 
 /* The addresses that the file has for a name; NULL for none. */

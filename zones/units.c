@@ -534,6 +534,9 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
     case PIN_KIND_TLS_ROUTE:
         attach_route(catalog, cluster_id, object);
         return;
+    case PIN_KIND_DNS_ENDPOINT:
+        pin_records_attach(catalog, cluster_id, object);
+        return;
     case PIN_KIND_REFERENCE_GRANT:
         pin_grants_attach(catalog, cluster_id, object, old);
         return;
@@ -585,6 +588,9 @@ void pin_unit_detach(
             pin_unit_touch_route(catalog, route);
         }
         return;
+    case PIN_KIND_DNS_ENDPOINT:
+        pin_records_detach(catalog, cluster_id, object);
+        return;
     case PIN_KIND_REFERENCE_GRANT:
         pin_grants_detach(catalog, cluster_id, object);
         return;
@@ -626,6 +632,7 @@ void pin_unit_free_all(struct pin_catalog *catalog)
 {
     pin_policy_free_all(catalog);
     pin_map_done(&catalog->assigned, NULL);
+    pin_records_free_all(catalog);
     pin_host_free_all(catalog);
     pin_map_done(&catalog->routes, free_route_value);
     pin_map_done(&catalog->gateways, free_gateway_value);

@@ -149,6 +149,8 @@ struct pin_catalog {
     struct pin_map routes;              /**< "cluster/kind/namespace/name" -> pin_route_unit. */
     struct pin_map guards;              /**< "cluster/kind/namespace/name" -> struct pin_guards. */
     struct pin_map assigned;            /**< Wire name -> struct pin_route_unit. */
+    struct pin_map records;             /**< "cluster/kind/namespace/name" -> the same, for
+                                           DNSEndpoints: zones/records.c. */
     struct pin_map hosts;               /**< Wire name -> struct pin_host_unit. */
     struct pin_service_unit *dirty_services;
     struct pin_route_unit *dirty_routes;
@@ -212,6 +214,17 @@ void pin_grants_release(struct pin_catalog *catalog, struct pin_grants_unit *uni
 
 /** Frees all of them. */
 void pin_grants_free_all(struct pin_catalog *catalog);
+
+/** Makes a DNSEndpoint claim the names it has now. */
+void pin_records_attach(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object);
+
+/** Makes a DNSEndpoint that goes give up its names. */
+void pin_records_detach(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object);
+
+/** Frees all of them. */
+void pin_records_free_all(struct pin_catalog *catalog);
 
 /** Makes the zone one that a file will fill. */
 enum pin_err pin_static_add(

@@ -656,3 +656,40 @@ out:
     *ret_zonefile = parser.zonefile;
     return PIN_OK;
 }
+
+/* --- single records ------------------------------------------------------------------------ */
+
+/* Whether a text is one line that holds nothing but its data. */
+static bool is_plain(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pin_zonefile_rdata(struct pin_arena *arena, const char *path, const char *type,
+    const char *text, struct pin_zonefile_rr *ret, struct pin_text *fault_text)
+{
+    struct pin_zonefile zonefile = {.arena = arena};
+    struct parser parser = {.zonefile = &zonefile, .faults = {.text = fault_text}};
+    struct frame frame = {.parser = &parser, .path = path};
+    struct pin_name root;
+    unsigned number = (unsigned)ldns_get_rr_type_by_name(type);
+    bool is_ok = false;
+    pin_name_root(&root);
+    if (is_meta_type(number) || number > UINT16_MAX || !is_plain(type)) {
+        (void)fault(&frame, "\"%.40s\" is no record type", type);
+    } else if (!is_plain(text)) {
+        (void)fault(&frame, "a control character in the data");
+    } else if (set_origin(&frame, &root)) {
+        ret->type = (uint16_t)number;
+        is_ok = read_known(&frame, type, text, ret) && check_target(&frame, ret)
+                && check_address(&frame, ret);
+    }
+    frame_done(&frame);
+    pin_text_done(&parser.line);
+    return is_ok;
+}

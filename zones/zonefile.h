@@ -81,6 +81,18 @@ void pin_zonefile_warn(struct pin_zonefile_faults *faults, const char *path, uin
 enum pin_err pin_zonefile_group(struct pin_zonefile *zonefile, struct pin_zonefile_rr *rrs,
     size_t n_rrs, const char *path, struct pin_zonefile_faults *faults);
 
+/**
+ * Reads the data of one record, names in it absolute whether or not a dot ends them.
+ *
+ * @param arena  Receives the RDATA.
+ * @param type   "A", "TYPE65280", ...
+ * @param text   Presentation format.
+ * @param ret    Gets type, rdata and rdata_bytes.
+ * @param fault  Gets "PATH: message" when false.
+ */
+bool pin_zonefile_rdata(struct pin_arena *arena, const char *path, const char *type,
+    const char *text, struct pin_zonefile_rr *ret, struct pin_text *fault);
+
 /** The file's name, or NULL. */
 const struct pin_static_name *pin_zonefile_find(
     const struct pin_zonefile *zonefile, const uint8_t *wire, size_t bytes);

@@ -35,6 +35,10 @@ static const char manifests[] =
     "addressType: IPv4\nports: [{port: 80}]\nendpoints: [{addresses: [10.1.0.11]}]\n"
     "---\n" ROUTE "spec: {hostnames: [example.com, '*.example.com', www.corp.example], "
     "rules: [{backendRefs: [{name: web}, {name: other, namespace: stock}]}]}\n"
+    "---\napiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\n"
+    "metadata: {namespace: default, name: mail}\n"
+    "spec: {endpoints: [{dnsName: mail.corp.example, recordType: MX, targets: [10 "
+    "mx.example.net]}]}\n"
     "---\n" GRPC_ROUTE "spec: {hostnames: [example.com], rules: [{backendRefs: [{name: web}]}]}\n";
 
 struct row {
@@ -55,7 +59,7 @@ static const struct row rows[] = {
         PIN_TYPE_A,
         {"\"object\":\"c1/HTTPRoute/default/inventory\"",
             "at the zone's apex, so it shows the addresses of inventory-default-1951cbe339d38e1f",
-            "\"reason\":\"claims the hostname too, but an older route has it\"",
+            "\"reason\":\"claims the hostname too, but an older object has it\"",
             "\"address\":\"10.1.0.11\""}},
     {"a name that a wildcard answers is an alias with addresses", "any.example.com", PIN_TYPE_A,
         {"\"status\":\"answer\"", "an alias to inventory-default-1951cbe339d38e1f.pintle.internal",
@@ -69,6 +73,9 @@ static const struct row rows[] = {
     {"a hostname that a zone file has says who would like it", "www.corp.example", PIN_TYPE_A,
         {"\"object\":\"corp.zone:5\"", "\"name\":\"inventory\"",
             "\"reason\":\"claims the hostname too, but the zone's file has it\""}},
+    {"a name that a DNSEndpoint has says so", "mail.corp.example", PIN_TYPE_MX,
+        {"\"status\":\"answer\"", "\"object\":\"c1/DNSEndpoint/default/mail\"",
+            "a DNSEndpoint says it", "\"reason\":\"has the hostname\""}},
     {"a delegated name is others'", "x.sub.corp.example", PIN_TYPE_A,
         {"\"status\":\"referral: the name is delegated to other name servers\""}},
     {"a name below a DNAME is another one", "x.old.corp.example", PIN_TYPE_A,

@@ -126,6 +126,20 @@ static inline void show_import(struct pin_text *out, const struct pin_import_bod
     pin_text_puts(out, body->client_ip_affinity ? " clientIP" : "");
 }
 
+static inline void show_records(struct pin_text *out, const struct pin_records_body *body)
+{
+    for (size_t i = 0; i < body->n_records; i++) {
+        const struct pin_record *record = &body->records[i];
+        pin_text_putf(out, " %s %s", record->name, record->type);
+        if (record->ttl_s != PIN_TTL_UNSET) {
+            pin_text_putf(out, " %u", record->ttl_s);
+        }
+        for (size_t t = 0; t < record->n_targets; t++) {
+            pin_text_putf(out, " %s", record->targets[t]);
+        }
+    }
+}
+
 static inline void show_grant(struct pin_text *out, const struct pin_grant_body *body)
 {
     static const char *const kinds[] = {"service", "import", "aws", "other"};
@@ -199,6 +213,9 @@ static inline void show_body(struct pin_text *out, const struct pin_object *obje
     case PIN_KIND_TCP_ROUTE:
     case PIN_KIND_TLS_ROUTE:
         show_route(out, &object->as.route);
+        break;
+    case PIN_KIND_DNS_ENDPOINT:
+        show_records(out, &object->as.records);
         break;
     case PIN_KIND_REFERENCE_GRANT:
         show_grant(out, &object->as.grant);

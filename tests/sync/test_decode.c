@@ -281,6 +281,19 @@ static struct decode_case {
         "[{group: '', kind: Service}, {group: '', kind: Secret}, {group: multicluster.x-k8s.io, "
         "kind: ServiceImport, name: cart}]}}",
         "ReferenceGrant shop/g from=TLSRoute:web to=service to=import:cart", PIN_OK, NULL},
+    {"a DNSEndpoint has names, types and targets; what lacks one is left out",
+        "{apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: {name: e, "
+        "namespace: shop}, spec: {endpoints: [{dnsName: a.example.com, recordType: A, recordTTL: "
+        "60, targets: [192.0.2.1, 192.0.2.2], labels: {x: y}}, {dnsName: b.example.com, targets: "
+        "[x]}, {dnsName: c.example.com, recordType: TXT, targets: [hello]}]}}",
+        "DNSEndpoint shop/e a.example.com A 60 192.0.2.1 192.0.2.2 c.example.com TXT hello", PIN_OK,
+        NULL},
+    {"a TTL that is none names its record",
+        "{apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: {name: e, "
+        "namespace: shop}, spec: {endpoints: [{dnsName: a, recordType: A, recordTTL: -1}]}}",
+        "1:158: DNSEndpoint shop/e: spec.endpoints[0].recordTTL: '-1' is out of range, use 0 to "
+        "2147483647",
+        PIN_EINVAL, NULL},
     {"weight 0 and the largest weight are fine",
         ROUTE("  rules:\n  - backendRefs: [{name: a, weight: 0}, {name: b, weight: 1000000}]\n"),
         "HTTPRoute default/inventory {service default/a:0 w=0 service default/b:0 w=1000000}",

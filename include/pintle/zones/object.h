@@ -35,6 +35,7 @@ enum pin_kind {
     PIN_KIND_AWS_SERVICE_IMPORT, /**< application-networking.k8s.aws; feeds routes only. */
     PIN_KIND_IAM_AUTH_POLICY,    /**< application-networking.k8s.aws */
     PIN_KIND_RESOLVE_POLICY,     /**< pintle.dev */
+    PIN_KIND_DNS_ENDPOINT,       /**< externaldns.k8s.io: records below custom zones. */
     PIN_KIND_MAX,
 };
 
@@ -244,6 +245,21 @@ struct pin_grant_body {
     size_t n_to;
 };
 
+/** Records of one name and type in a DNSEndpoint, as written. */
+struct pin_record {
+    const char *name;
+    const char *type; /**< "A", "CNAME", ... */
+    const char *const *targets;
+    size_t n_targets;
+    uint32_t ttl_s; /**< PIN_TTL_UNSET: not said. */
+};
+
+/** Body of a DNSEndpoint: what has a name and a type. */
+struct pin_records_body {
+    const struct pin_record *records;
+    size_t n_records;
+};
+
 /** Body of an MCS ServiceExport: its presence is what counts. */
 struct pin_export_body {
     bool is_conflicted; /**< Reserved by the API's status; not read yet. */
@@ -338,6 +354,7 @@ struct pin_object {
         struct pin_gateway_body gateway;
         struct pin_route_body route;
         struct pin_grant_body grant;
+        struct pin_records_body records;
         struct pin_export_body export_;
         struct pin_import_body import;
         struct pin_aws_export_body aws_export;
