@@ -530,8 +530,7 @@ enum pin_err pin_index_join_zones(struct pin_index *index)
             err = add_ancestors(index, outer, apex);
             err = err == PIN_OK ? announce(index, apex->wire, apex->bytes) : err;
             const uint8_t *wire = pin_name_parent(apex->wire);
-            struct pin_node *parent =
-                find(index, wire, apex->bytes - (size_t)(wire - apex->wire));
+            struct pin_node *parent = find(index, wire, apex->bytes - (size_t)(wire - apex->wire));
             parent->n_children += parent != NULL && err == PIN_OK;
         }
     }

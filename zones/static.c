@@ -259,7 +259,8 @@ static bool compile_static(
 {
     struct pin_zonefile *old = unit->file;
     unit->file = unit->next;
-    struct static_run s = {.run = pin_compile_begin(catalog, unit->zone, &unit->names), .file = unit->file};
+    struct static_run s = {
+        .run = pin_compile_begin(catalog, unit->zone, &unit->names), .file = unit->file};
     for (size_t i = 0; i < unit->file->n_names && !s.run.failed; i++) {
         compile_name(&s, &unit->file->names[i]);
     }

@@ -123,9 +123,9 @@ static void test_what_is_there_is_listed_once(void **state)
     start(self);
     const char *seen = pin_text_get(&self->rig.seen);
     assert_memory_equal(seen, "UP\nLIST_BEGIN Service\n", 22);
-    assert_non_null(strstr(seen, "LIST_BEGIN ResolvePolicy\nUPSERT Service default/a\n"
-                                 "UPSERT Service default/b\nUPSERT Service default/c\n"
-                                 "UPSERT Namespace /n\nLIST_END Service\n"));
+    assert_non_null(strstr(seen, "\nUPSERT Service default/a\nUPSERT Service default/b\n"
+                                 "UPSERT Service default/c\nUPSERT Namespace /n\n"
+                                 "LIST_END Service\n"));
     assert_null(strstr(seen, "hidden"));
     assert_int_equal(rig_count(&self->rig, "LIST_END"), PIN_KIND_MAX);
     assert_int_equal(stats_of(self).kinds[PIN_KIND_SERVICE].n_objects, 3);
