@@ -25,6 +25,7 @@
 
 #define CONNECT_TIMEOUT_MS   10000L
 #define BUFFER_BYTES         65536L
+#define PROBE_BUFFER_BYTES   2048L
 #define ERROR_BODY_BYTES_MAX 4096
 #define MESSAGE_BYTES        512
 /* A connection whose peer has gone without a word is found dead after some 50 s. */
@@ -54,6 +55,7 @@ struct pin_http_transfer {
     void (*on_done)(void *arg, const struct pin_http_result *result);
     void *arg;
     struct pin_text error_body; /* Start of an answer that is no 2xx. */
+    bool is_probe;              /* Only the status counts. */
     bool is_cancelled;
     bool is_paused; /* Our wish. */
     bool is_held;   /* libcurl holds bytes back. */
@@ -149,10 +151,13 @@ static void finish(struct pin_http_transfer *self, CURLcode code)
     (void)curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     bool has_etag = curl_easy_header(self->easy, "ETag", 0, CURLH_HEADER, -1, &etag) == CURLHE_OK;
+    if (self->is_probe && code == CURLE_WRITE_ERROR && status != 0) {
+        code = CURLE_OK; /* we hung up ourselves */
+    }
     if (code != CURLE_OK) {
         (void)snprintf(message, sizeof(message), "%s",
             self->error[0] != '\0' ? self->error : curl_easy_strerror(code));
-    } else if (status >= 300) {
+    } else if (status >= 300 && !self->is_probe) {
         read_error_body(&self->error_body, message);
     }
     struct pin_http_result result = {
@@ -275,7 +280,7 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
     struct pin_http_transfer *self = arg;
     size_t bytes = size * n;
     long status = 0;
-    if (self->is_cancelled) {
+    if (self->is_cancelled || self->is_probe) {
         return bytes + 1; /* any other number than `bytes` ends the transfer */
     }
     if (self->is_paused) {
@@ -352,6 +357,9 @@ static CURLcode set_headers(struct pin_http_transfer *self, const struct pin_htt
     add_header(self, &all, "Accept", request->accept ? request->accept : "application/json");
     if (request->etag != NULL) {
         add_header(self, &all, "If-None-Match", request->etag);
+    }
+    if (request->host != NULL) {
+        add_header(self, &all, "Host", request->host);
     }
     if (target->token != NULL) {
         char *value = NULL;
@@ -494,6 +502,24 @@ static CURLcode set_transfer(struct pin_http_transfer *self, const struct pin_ht
     return all;
 }
 
+/* What makes a probe: over what set_transfer() and set_url() said. */
+static CURLcode set_probe(CURL *easy, const struct pin_http_request *request)
+{
+    CURLcode all = CURLE_OK;
+    long version = !request->is_http2                   ? (long)CURL_HTTP_VERSION_1_1
+                   : pin_target_is_tls(request->target) ? (long)CURL_HTTP_VERSION_2TLS
+                                                        : (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, PROBE_BUFFER_BYTES));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_PROXY, ""));
+    /* nothing is verified, so the system's certificates need not be read each time */
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_CAINFO, NULL));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_CAPATH, NULL));
+    return all;
+}
+
 static CURLcode set_up(struct pin_http_transfer *self, const struct pin_http_request *request)
 {
     struct url_parts parts = {0};
@@ -508,6 +534,9 @@ static CURLcode set_up(struct pin_http_transfer *self, const struct pin_http_req
     if (all == CURLE_OK) {
         all = set_tls(self->easy, request->target);
     }
+    if (all == CURLE_OK && request->is_probe) {
+        all = set_probe(self->easy, request);
+    }
     return all == CURLE_OK ? set_headers(self, request) : all;
 }
 
@@ -519,6 +548,7 @@ enum pin_err pin_http_get(struct pin_http *http, const struct pin_http_request *
         return pin_why_set(why, PIN_ENOMEM, "no memory for a request");
     }
     self->http = http;
+    self->is_probe = request->is_probe;
     self->on_body = request->on_body;
     self->on_done = request->on_done;
     self->arg = request->arg;

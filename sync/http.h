@@ -3,10 +3,11 @@
 
 /**
  * @file
- * HTTP: GET requests to API servers on the event loop; the one door to libcurl.
+ * HTTP: GET requests to API servers, and probes, on the event loop; the one door to libcurl.
  *
- * HTTP/1.1 only: a watch that is paused holds up its own connection and nothing else. Connections
- * are kept alive and used again for the same target. Nothing here blocks, retries or logs.
+ * HTTP/1.1, but for probes that ask for HTTP/2: a watch that is paused holds up its own connection
+ * and nothing else. Connections are kept alive and used again for the same target, those of probes
+ * are not. Nothing here blocks, retries or logs.
  * Threads: the loop's.
  */
 
@@ -53,6 +54,9 @@ struct pin_http_request {
     const char *etag;   /**< For If-None-Match, or NULL. */
     int64_t timeout_ms; /**< For all of it; 0: none. */
     int64_t stall_ms;   /**< Without a byte; 0: none. Pauses do not count. */
+    const char *host;   /**< Host header; NULL: what the URL names. */
+    bool is_probe;      /**< A connection of its own, no proxy, done when the status is known. */
+    bool is_http2;      /**< Speaks HTTP/2, also without TLS (prior knowledge). */
     /** Bytes of a 2xx answer. May call pin_http_pause() and pin_http_cancel(), not pin_http_get().
      */
     void (*on_body)(void *arg, const char *data, size_t bytes);
