@@ -135,15 +135,59 @@ static const char *format_percent(
     return cell;
 }
 
+/* "unhealthy since 2026-11-21T03:04:05.678Z (TCP 8080): connection refused", or "". */
+static const char *format_health(const struct pin_tree *address, char *cell, size_t cell_bytes)
+{
+    const struct pin_tree *health = pin_tree_map(address, "health");
+    struct pin_text text = {0};
+    if (health == NULL) {
+        return "";
+    }
+    pin_text_puts(&text, pin_tree_string(health, "state", ""));
+    if (pin_tree_find(health, "endpoints") != NULL) {
+        pin_text_putf(&text, " (%lld of %lld endpoints)",
+            pin_tree_int(health, "endpointsHealthy", 0), pin_tree_int(health, "endpoints", 0));
+    }
+    if (pin_tree_find(health, "since") != NULL) {
+        pin_text_putf(&text, " since %s", pin_tree_string(health, "since", ""));
+    }
+    if (pin_tree_find(health, "check") != NULL) {
+        pin_text_putf(&text, " (%s %lld)", pin_tree_string(health, "check", ""),
+            pin_tree_int(health, "port", 0));
+    }
+    if (pin_tree_find(health, "error") != NULL) {
+        pin_text_putf(&text, ": %s", pin_tree_string(health, "error", ""));
+    }
+    (void)snprintf(cell, cell_bytes, "%s%s", pin_text_get(&text),
+        pin_tree_bool(address, "shown", true) ? "" : " [left out]");
+    pin_text_done(&text);
+    return cell;
+}
+
+static bool has_health(const struct pin_tree *addresses)
+{
+    PIN_TREE_EACH(address, addresses)
+    {
+        if (pin_tree_map(address, "health") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool print_addresses(const struct pin_ctl *ctl, const struct pin_tree *addresses)
 {
     static const struct pin_column columns[] = {{"ADDRESS", false}, {"CLUSTER", false},
-        {"BACKEND", true}, {"WEIGHT", true}, {"FIRST", true}, {"IN ANSWER", true}, {"VIA", false}};
+        {"BACKEND", true}, {"WEIGHT", true}, {"FIRST", true}, {"IN ANSWER", true}, {"VIA", false},
+        {"HEALTH", false}};
     char cell[CELL_BYTES];
+    char health[600];
     if (addresses == NULL || addresses->n_children == 0) {
         return true;
     }
-    struct pin_columns *table = pin_columns_new(ctl, columns, N_ELEMS(columns));
+    bool is_checked = has_health(addresses);
+    struct pin_columns *table =
+        pin_columns_new(ctl, columns, N_ELEMS(columns) - (is_checked ? 0 : 1));
     PIN_TREE_EACH(address, addresses)
     {
         pin_columns_row(table);
@@ -154,6 +198,11 @@ static bool print_addresses(const struct pin_ctl *ctl, const struct pin_tree *ad
         pin_columns_cell(table, format_percent(address, "first", cell), PIN_COLOR_NONE);
         pin_columns_cell(table, format_percent(address, "inAnswer", cell), PIN_COLOR_NONE);
         pin_columns_cell(table, pin_tree_string(address, "via", ""), PIN_COLOR_NONE);
+        if (is_checked) {
+            bool is_shown = pin_tree_bool(address, "shown", true);
+            pin_columns_cell(table, format_health(address, health, sizeof(health)),
+                is_shown ? PIN_COLOR_NONE : PIN_COLOR_BAD);
+        }
     }
     (void)putchar('\n');
     return pin_columns_print(table);

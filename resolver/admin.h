@@ -39,6 +39,7 @@ struct pin_admin_hooks {
     void (*source)(void *arg, size_t cluster_id, struct pin_admin_source *ret_source);
     void (*sources_json)(void *arg, struct pin_jsonout *out); /**< One array. */
     void (*zonefile)(void *arg, size_t i, struct pin_zonefile_status *ret_status);
+    void (*health)(void *arg, struct pin_health_stats *ret_stats); /**< Or NULL. */
     void *arg;
 };
 

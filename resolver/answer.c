@@ -331,8 +331,8 @@ static bool add_wanted(struct answer *a)
     const struct pin_table *table = a->data;
     if (pin_likely(table != NULL)) {
         size_t table_at = add_data(a, table);
-        if (pin_unlikely(table->nodata != 0) && a->response.used_bytes == table_at
-            && !a->response.is_truncated) {
+        if (pin_unlikely(table->nodata != 0 || table->checked != NULL)
+            && a->response.used_bytes == table_at && !a->response.is_truncated) {
             a->response.ede = PIN_EDE_NONE; /* this answer holds nobody's data */
             return false;
         }
@@ -557,6 +557,7 @@ static void begin(struct answer *a, struct pin_worker *worker, const struct pin_
         return;
     }
     pin_response_init(&a->response, packet, &a->query, client->transport != PIN_TRANSPORT_UDP);
+    a->response.verdicts = worker->live->verdicts;
     a->is_settled = check_opcode(a) || check_form(a) || check_version(a) || check_signature(a)
                     || check_class(a) || check_transfer(a) || check_root_ns(a);
 }

@@ -17,6 +17,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/rcu.h"
+#include "pintle/sync/prober.h"
 #include "pintle/sync/sync.h"
 #include "pintle/version.h"
 
@@ -42,6 +43,7 @@ struct app {
     struct pin_admin *admin;
     struct pin_sync *sync;
     struct pin_zonefiles *zonefiles;
+    struct pin_prober *prober;
     struct pin_admin_listen *listens; /* the config's arena */
     struct pin_signal *signals[3];
     struct pin_timer *lameduck;
@@ -280,6 +282,45 @@ static struct pin_zonefile **take_zonefiles(const struct app *app)
     return zonefiles;
 }
 
+/* --- Probes --------------------------------------------------------------------------------- */
+
+static void on_probes(void *arg)
+{
+    struct app *app = arg;
+    if (app->prober != NULL) {
+        pin_prober_take_orders(app->prober);
+    }
+}
+
+static void on_flip(void *arg)
+{
+    struct app *app = arg;
+    pin_builder_wake(app->builder);
+}
+
+static enum pin_err start_prober(struct app *app, struct pin_why *why)
+{
+    const struct pin_config *config = app->config;
+    struct pin_prober_command *commands =
+        pin_arena_alloc(config->arena, (config->n_commands + 1) * sizeof(*commands));
+    if (commands == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "%zu commands", config->n_commands);
+    }
+    for (size_t i = 0; i < config->n_commands; i++) {
+        commands[i] = (struct pin_prober_command){.name = config->commands[i].name,
+            .argv = config->commands[i].argv,
+            .n_argv = config->commands[i].n_argv};
+    }
+    struct pin_prober_config prober = {.loop = app->loop,
+        .health = pin_builder_live(app->builder)->health,
+        .max_per_second = config->probes_per_second,
+        .commands = commands,
+        .n_commands = config->n_commands,
+        .on_flip = on_flip,
+        .arg = app};
+    return pin_prober_new(&prober, &app->prober, why);
+}
+
 /* --- Workers -------------------------------------------------------------------------------- */
 
 static size_t count_processors(void)
@@ -361,6 +402,12 @@ static void on_sources_json(void *arg, struct pin_jsonout *out)
     }
 }
 
+static void on_health(void *arg, struct pin_health_stats *ret_stats)
+{
+    const struct app *app = arg;
+    *ret_stats = pin_prober_stats(app->prober);
+}
+
 static enum pin_err start_admin(struct app *app, struct pin_why *why)
 {
     struct pin_admin_config config = {.address = app->config->admin,
@@ -373,6 +420,7 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
         .hooks = {.source = on_source,
             .sources_json = on_sources_json,
             .zonefile = on_zonefile_status,
+            .health = on_health,
             .arg = app}};
     return pin_admin_start(&config, &app->admin, why);
 }
@@ -524,8 +572,12 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
 {
     sigset_t all;
     sigset_t before;
-    struct pin_builder_config config = {
-        .settings = &app->settings, .loop = app->loop, .on_room = on_room, .on_room_arg = app};
+    struct pin_builder_config config = {.settings = &app->settings,
+        .loop = app->loop,
+        .on_room = on_room,
+        .on_room_arg = app,
+        .on_probes = on_probes,
+        .on_probes_arg = app};
     config.zonefiles = take_zonefiles(app);
     config.n_zonefiles = config.zonefiles != NULL ? pin_zonefiles_count(app->zonefiles) : 0;
 
@@ -560,6 +612,9 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
     }
     err = start_threads(app, why);
     if (err == PIN_OK) {
+        err = start_prober(app, why);
+    }
+    if (err == PIN_OK) {
         err = start_signals(app, why);
     }
     if (err == PIN_OK) {
@@ -578,6 +633,7 @@ static void app_stop(struct app *app)
 {
     pin_sync_free(app->sync);
     pin_zonefiles_free(app->zonefiles);
+    pin_prober_free(app->prober);
     pin_workers_stop(app->workers);
     pin_builder_stop(app->builder);
     pin_admin_stop(app->admin);

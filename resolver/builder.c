@@ -198,6 +198,16 @@ static enum pin_err take_zonefiles(
     return err;
 }
 
+/* The prober lives on control's thread. */
+static void on_orders(void *arg)
+{
+    struct pin_builder *builder = arg;
+    if (!pin_loop_post(
+            builder->config.loop, builder->config.on_probes, builder->config.on_probes_arg)) {
+        pin_log_error("builder: out of memory, probes stay as they are until the next change");
+    }
+}
+
 static void *builder_main(void *arg)
 {
     struct pin_builder *builder = arg;
@@ -213,6 +223,9 @@ static void *builder_main(void *arg)
     }
     (void)pthread_mutex_lock(&builder->lock);
     builder->live = err == PIN_OK ? pin_catalog_live(catalog) : NULL;
+    if (err == PIN_OK && builder->config.on_probes != NULL) {
+        pin_health_on_orders(builder->live->health, on_orders, builder);
+    }
     builder->err = err;
     builder->why = why;
     builder->is_started = true;
@@ -322,6 +335,11 @@ const struct pin_live *pin_builder_live(const struct pin_builder *builder)
 bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta)
 {
     return pin_queue_push(builder->queue, delta);
+}
+
+void pin_builder_wake(struct pin_builder *builder)
+{
+    pin_queue_wake(builder->queue);
 }
 
 const struct pin_builder_stats *pin_builder_stats(const struct pin_builder *builder)

@@ -32,6 +32,8 @@ struct pin_builder_config {
     void *on_room_arg;
     struct pin_zonefile *const *zonefiles; /**< Of static zones; taken, read by start only. */
     size_t n_zonefiles;
+    pin_loop_fn *on_probes; /**< The health table has orders; runs on the loop. */
+    void *on_probes_arg;
     size_t queue_deltas; /**< Deltas that may wait; 0 takes 8192. */
 };
 
@@ -73,6 +75,9 @@ const struct pin_live *pin_builder_live(const struct pin_builder *builder);
 /** Hands a delta over; false when there is no room, and the delta stays the caller's. Never blocks.
  */
 bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta);
+
+/** Has the builder look whether something is due: verdicts changed. Any thread. */
+void pin_builder_wake(struct pin_builder *builder);
 
 /** Runs on the builder's thread between two rounds. Must not block. */
 typedef void pin_builder_fn(struct pin_catalog *catalog, void *arg);

@@ -474,6 +474,27 @@ static void check_zones(const struct pin_config *config, struct pin_findings *fi
     }
 }
 
+static void check_commands(const struct pin_config *config, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < config->n_commands; i++) {
+        const struct pin_config_command *command = &config->commands[i];
+        if (command->name == NULL) {
+            pin_findings_add(findings, config->file, command->at, "a command needs a name");
+        } else if (command->n_argv == 0 || command->argv[0][0] != '/') {
+            pin_findings_add(findings, config->file, command->at,
+                "command \"%s\": run must begin with the absolute path of a program",
+                command->name);
+        }
+        for (size_t j = 0; j < i && command->name != NULL; j++) {
+            if (config->commands[j].name != NULL
+                && strcmp(config->commands[j].name, command->name) == 0) {
+                pin_findings_add(findings, config->file, command->at,
+                    "there are two commands \"%s\"", command->name);
+            }
+        }
+    }
+}
+
 void pin_config_check(const struct pin_config *config, struct pin_findings *findings)
 {
     if (config->n_clusters > PIN_CLUSTERS_MAX) {
@@ -486,6 +507,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     check_networks(config, findings);
     check_listens(config, findings);
     check_zones(config, findings);
+    check_commands(config, findings);
     if (config->default_cluster != NULL && !has_cluster(config, config->default_cluster)) {
         pin_findings_add(findings, config->file, no_place,
             "defaultCluster: there is no cluster \"%s\"", config->default_cluster);

@@ -120,6 +120,14 @@ struct pin_config_cluster {
     enum pin_config_source source; /**< Follows from the keys above. */
 };
 
+/** One program that health checks may name. */
+struct pin_config_command {
+    struct pin_at at;
+    const char *name;
+    const char *const *argv; /**< argv[0] is an absolute path. */
+    size_t n_argv;
+};
+
 /** All of it. Strings and arrays live in `arena`. */
 struct pin_config {
     struct pin_arena *arena;
@@ -151,6 +159,8 @@ struct pin_config {
 
     uint32_t ttl_s;
     uint32_t max_answers;
+    unsigned all_down;       /**< enum pin_all_down. */
+    uint32_t up_percent;     /**< steering.upThreshold */
     unsigned answers;        /**< enum pin_answers_mode. */
     unsigned address;        /**< enum pin_address_mode. */
     unsigned empty_backend;  /**< 0 renormalise, 1 nodata. */
@@ -163,6 +173,10 @@ struct pin_config {
 
     unsigned policy_mode;   /**< 0 enforce, 1 audit. */
     unsigned policy_denied; /**< enum pin_policy_denied. */
+
+    uint32_t probes_per_second; /**< health.maxPerSecond */
+    struct pin_config_command *commands;
+    size_t n_commands;
 
     uint32_t n_workers; /**< 0: one per processor. */
     uint32_t ready_min_clusters;

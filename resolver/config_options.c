@@ -12,6 +12,7 @@
 #define IN_NETWORK(field)  offsetof(struct pin_config_network, field)
 #define IN_CLUSTER(field)  offsetof(struct pin_config_cluster, field)
 #define IN_ZONEFILE(field) offsetof(struct pin_config_zonefile, field)
+#define IN_COMMAND(field)  offsetof(struct pin_config_command, field)
 
 #define LATER(name, is_default, text)                                                              \
     {                                                                                              \
@@ -195,6 +196,37 @@ static const struct pin_option zone_options[] = {
     {.key = NULL},
 };
 
+static const struct pin_option command_options[] = {
+    {.key = "name",
+        .kind = PIN_OPTION_LABEL,
+        .offset = IN_COMMAND(name),
+        .doc = "Name that health checks of protocol COMMAND use."},
+    {.key = "run",
+        .kind = PIN_OPTION_STRINGS,
+        .offset = IN_COMMAND(argv),
+        .count_offset = IN_COMMAND(n_argv),
+        .doc = "Program and arguments; {address} and {port} stand for what is checked."},
+    {.key = NULL},
+};
+
+static const struct pin_option health_options[] = {
+    {.key = "maxPerSecond",
+        .kind = PIN_OPTION_UINT,
+        .offset = IN_CONFIG(probes_per_second),
+        .min = 1,
+        .max = 10000,
+        .fallback = "200",
+        .doc = "Most health probes begun in a second, of all together."},
+    {.key = "commands",
+        .kind = PIN_OPTION_ITEMS,
+        .offset = IN_CONFIG(commands),
+        .count_offset = IN_CONFIG(n_commands),
+        .children = command_options,
+        .item_bytes = sizeof(struct pin_config_command),
+        .doc = "Programs that health checks may name."},
+    {.key = NULL},
+};
+
 static const struct pin_option steering_options[] = {
     {.key = "ttl",
         .kind = PIN_OPTION_SECONDS,
@@ -229,7 +261,19 @@ static const struct pin_option steering_options[] = {
         .words = "renormalise|nodata",
         .fallback = "renormalise",
         .doc = "Who gets the share of a backend without endpoints."},
-    LATER("allDown", "all", "What is answered when every probe fails."),
+    {.key = "allDown",
+        .kind = PIN_OPTION_WORD,
+        .offset = IN_CONFIG(all_down),
+        .words = "all|none|lastGood",
+        .min = PIN_ALL_DOWN_ALL,
+        .fallback = "all",
+        .doc = "What is answered when every probed address of a name is down."},
+    {.key = "upThreshold",
+        .kind = PIN_OPTION_UINT,
+        .offset = IN_CONFIG(up_percent),
+        .max = 100,
+        .fallback = "0",
+        .doc = "Percentage of a name's addresses below which all count as down."},
     {.key = NULL},
 };
 
@@ -407,6 +451,7 @@ const struct pin_option pin_options[] = {
         .kind = PIN_OPTION_MAP,
         .children = steering_options,
         .doc = "How addresses are chosen."},
+    {.key = "health", .kind = PIN_OPTION_MAP, .children = health_options, .doc = "Health probes."},
     LATER("forward", "[]", "Resolvers for all other names."),
     LATER("allowRecursion", "[]", "Who may ask for all other names."),
     {.key = "cache",

@@ -19,6 +19,7 @@ enum pin_option_kind {
     PIN_OPTION_LABEL,     /**< const char *, an RFC 1123 label. */
     PIN_OPTION_NAME,      /**< const char *, a DNS name, lower case, no trailing dot. */
     PIN_OPTION_NAMES,     /**< A list of them: const char *const *, size_t. */
+    PIN_OPTION_STRINGS,   /**< A list of texts: const char *const *, size_t. */
     PIN_OPTION_PATH,      /**< const char *, made relative to the file's directory. */
     PIN_OPTION_BOOL,      /**< bool. */
     PIN_OPTION_UINT,      /**< uint32_t, `min` to `max`. */

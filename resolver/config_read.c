@@ -440,6 +440,8 @@ static bool read_value(
         return read_list(r, option, node, base, option->item_bytes, read_items);
     case PIN_OPTION_NAMES:
         return read_list(r, option, node, base, sizeof(char *), read_name);
+    case PIN_OPTION_STRINGS:
+        return read_list(r, option, node, base, sizeof(char *), read_string);
     case PIN_OPTION_IPS:
         return read_list(r, option, node, base, sizeof(struct pin_ip), read_ip);
     case PIN_OPTION_PREFIXES:

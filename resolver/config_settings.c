@@ -95,6 +95,8 @@ enum pin_err pin_config_settings(
         .max_answers = config->max_answers,
         .answers = (enum pin_answers_mode)config->answers,
         .address = (enum pin_address_mode)config->address,
+        .all_down = (enum pin_all_down)config->all_down,
+        .up_percent = config->up_percent,
         .stale = (enum pin_stale)config->stale,
         .stale_after_ms = config->stale_after_ms,
         .is_empty_backend_nodata = config->empty_backend == 1,

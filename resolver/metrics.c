@@ -181,6 +181,50 @@ static void put_sources(struct pin_page *page)
     }
 }
 
+/* --- Health -------------------------------------------------------------------------------- */
+
+static void put_probes(struct pin_text *text, const struct pin_health_stats *stats)
+{
+    static const char *const results[PIN_PROBE_RESULT_MAX] = {
+        [PIN_PROBE_OK] = "ok", [PIN_PROBE_FAILED] = "failed"};
+    family(text, "pintle_health_probes_total", "counter", "Health probes that ended.");
+    for (int p = 0; p <= PIN_CHECK_COMMAND; p++) {
+        for (int r = 0; r < PIN_PROBE_RESULT_MAX; r++) {
+            pin_text_putf(text, "pintle_health_probes_total{protocol=\"%s\",result=\"%s\"} %llu\n",
+                pin_check_protocol_text((enum pin_check_protocol)p), results[r],
+                (unsigned long long)stats->n_probes[p][r]);
+        }
+    }
+}
+
+static void put_health(struct pin_page *page)
+{
+    static const char *const states[] = {[PIN_VERDICT_DOWN] = "unhealthy",
+        [PIN_VERDICT_UNJUDGED] = "unjudged",
+        [PIN_VERDICT_ASSUMED] = "assumed",
+        [PIN_VERDICT_UP] = "healthy"};
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_text *text = &page->body;
+    struct pin_health_stats stats = {0};
+    if (hooks->health == NULL) {
+        return;
+    }
+    hooks->health(hooks->arg, &stats);
+    put_probes(text, &stats);
+    family(text, "pintle_health_addresses", "gauge",
+        "Addresses probed, each check counted; assumed: shown before the first verdict.");
+    for (int v = 0; v <= PIN_VERDICT_UP; v++) {
+        pin_text_putf(text, "pintle_health_addresses{state=\"%s\"} %llu\n", states[v],
+            (unsigned long long)stats.n_addresses[v]);
+    }
+    single(text, "pintle_health_changes_total", "counter", "Verdicts that changed.", stats.n_flips);
+    single(text, "pintle_health_probes_running", "gauge", "Health probes that wait for an end.",
+        stats.n_running);
+    family(text, "pintle_health_late_seconds", "gauge",
+        "How long the probe that waits longest is overdue (health.maxPerSecond).");
+    pin_text_putf(text, "pintle_health_late_seconds %.3f\n", (double)stats.late_ms / 1000.0);
+}
+
 /* --- Builder ------------------------------------------------------------------------------- */
 
 static void put_lag(
@@ -320,6 +364,7 @@ void pin_metrics_render(struct pin_page *page)
     put_cluster_states(page);
     put_sources(page);
     put_zonefiles(page);
+    put_health(page);
     put_names(text, &page->facts.counts);
     if (config->builder != NULL) {
         put_builder(text, config->builder);

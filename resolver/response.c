@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
 #define OPT_BYTES         11u
@@ -184,10 +185,113 @@ static void patch_owners(struct pin_response *response, size_t at, size_t owner_
     }
 }
 
-size_t pin_response_add_table(struct pin_response *response, enum pin_section section,
-    const struct pin_table *table, struct pin_draws *draws, size_t owner_at)
+/* --- tables whose addresses are probed ------------------------------------------------------ */
+
+/* Copies an RR behind the others; false when there is no room. */
+static bool copy_one(
+    struct pin_response *response, enum pin_section section, const uint8_t *rr, size_t rr_bytes)
 {
-    size_t at = response->used_bytes;
+    if (rr_bytes > room_bytes(response)) {
+        truncate_at(response, section);
+        return false;
+    }
+    memcpy(response->wire + response->used_bytes, rr, rr_bytes);
+    response->n_rr[section]++;
+    response->used_bytes += rr_bytes;
+    return true;
+}
+
+/* Adds what is shown of a choice by shares. */
+static void add_drawn_checked(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws, const struct pin_sight *sight)
+{
+    uint16_t rr_i[PIN_PICK_MAX];
+    uint16_t n_room = fitting(response, table->rr_bytes, PIN_PICK_MAX);
+    if (n_room == 0) {
+        truncate_at(response, section);
+        return;
+    }
+    uint64_t turn = pin_draws_next(draws, table->slot);
+    uint16_t n_picked = pin_checked_draw(table, sight, turn, n_room, rr_i);
+    for (uint16_t i = 0; i < n_picked; i++) {
+        (void)copy_one(
+            response, section, table->wire + (size_t)rr_i[i] * table->rr_bytes, table->rr_bytes);
+    }
+}
+
+/* Adds all that are shown of the whole RRset, beginning somewhere else each time. */
+static void add_rotated_checked(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws, const struct pin_sight *sight)
+{
+    const struct pin_checked *checked = table->checked;
+    uint32_t first =
+        (uint32_t)((pin_draws_next(draws, table->slot) >> 32) * checked->n_items >> 32);
+    for (uint32_t i = 0; i < checked->n_items; i++) {
+        uint32_t item_i = (first + i) % checked->n_items;
+        const uint8_t *rr = table->wire + (size_t)checked->items[item_i].rr_i * table->rr_bytes;
+        if (pin_checked_shows(checked, sight, item_i)
+            && !copy_one(response, section, rr, table->rr_bytes)) {
+            return;
+        }
+    }
+}
+
+/* Adds what is shown in the order it stands; items and RRs are parallel. */
+static void add_fixed_checked(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, const struct pin_sight *sight)
+{
+    const uint8_t *rr = table->wire;
+    for (uint16_t i = 0; i < table->n_rr; i++) {
+        size_t rr_bytes = rr_length(rr);
+        if (pin_checked_shows(table->checked, sight, i)
+            && !copy_one(response, section, rr, rr_bytes)) {
+            return;
+        }
+        rr += rr_bytes;
+    }
+}
+
+/* An answer that the next result of a probe can change is not kept longer than until then. */
+static void shorten_ttls(struct pin_response *response, size_t at, uint32_t next_s)
+{
+    uint32_t now_s = (uint32_t)(pin_clock_mono_ms() / 1000) & PIN_HEALTH_NEXT_MASK;
+    uint32_t left_s = next_s > now_s ? next_s - now_s : 1;
+    while (at < response->used_bytes) {
+        uint8_t *rr = response->wire + at;
+        if (get_u32(rr + RR_TTL_AT) > left_s) {
+            put_u16(rr + RR_TTL_AT, left_s >> 16);
+            put_u16(rr + RR_TTL_AT + 2, left_s & 0xFFFFu);
+        }
+        at += rr_length(rr);
+    }
+}
+
+/* False: every address is shown as always, which is left to the caller. */
+static bool add_checked(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws, uint32_t *ret_next_s)
+{
+    struct pin_sight sight; /* not cleared: most of it is used for few answers */
+    pin_checked_look(table->checked, response->verdicts, &sight);
+    *ret_next_s = sight.next_s;
+    if (sight.is_plain) {
+        return false;
+    }
+    if (sight.is_nothing) {
+        return true;
+    }
+    if (table->form == PIN_TABLE_FIXED) {
+        add_fixed_checked(response, section, table, &sight);
+    } else if (table->is_whole) {
+        add_rotated_checked(response, section, table, draws, &sight);
+    } else {
+        add_drawn_checked(response, section, table, draws, &sight);
+    }
+    return true;
+}
+
+static void add_table(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws)
+{
     if (table->form == PIN_TABLE_FIXED) {
         add_fixed(response, section, table);
     } else if (table->is_whole) {
@@ -195,8 +299,23 @@ size_t pin_response_add_table(struct pin_response *response, enum pin_section se
     } else {
         add_drawn(response, section, table, draws);
     }
+}
+
+size_t pin_response_add_table(struct pin_response *response, enum pin_section section,
+    const struct pin_table *table, struct pin_draws *draws, size_t owner_at)
+{
+    size_t at = response->used_bytes;
+    uint32_t next_s = PIN_SIGHT_CALM;
+    bool is_plain = pin_likely(table->checked == NULL)
+                    || !add_checked(response, section, table, draws, &next_s);
+    if (is_plain) {
+        add_table(response, section, table, draws);
+    }
     if (owner_at != PIN_HEADER_BYTES) {
         patch_owners(response, at, owner_at);
+    }
+    if (pin_unlikely(next_s != PIN_SIGHT_CALM)) {
+        shorten_ttls(response, at, next_s);
     }
     return at;
 }
@@ -206,6 +325,9 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
 {
     if (response->is_truncated) {
         return; /* the client asks again over TCP */
+    }
+    if (table->checked != NULL && response->used_bytes - table_at != table->wire_bytes) {
+        return; /* RRs were left out, the others moved: the client asks for addresses itself */
     }
     uint16_t n_extras = PIN_MIN(table->n_extras, PIN_EXTRAS_MAX);
     size_t targets_end = PIN_MIN(response->used_bytes, POINTER_END);

@@ -72,7 +72,8 @@ struct pin_response {
     uint16_t ede; /**< PIN_EDE_*. */
     bool is_authoritative;
     bool is_truncated;
-    bool is_stream;    /**< Never sets TC. */
+    bool is_stream;                   /**< Never sets TC. */
+    const _Atomic uint64_t *verdicts; /**< Of the health table, for tables that are checked. */
     uint8_t ecs_scope; /**< Source prefix length when the answer depends on it, else 0. */
 };
 

@@ -58,6 +58,9 @@ static const struct pin_kind_row rows[] = {
         "resolvepolicies." PINTLE_GROUP, "ResolvePolicy", pin__decode_resolve_policy, NULL},
     {PIN_KIND_DNS_ENDPOINT, true, EXTERNAL_GROUP, {"v1alpha1"}, "dnsendpoints",
         "dnsendpoints." EXTERNAL_GROUP, "DNSEndpoint", pin__decode_dns_endpoint, NULL},
+    {PIN_KIND_TARGET_GROUP_POLICY, true, AWS_GROUP, {"v1alpha1"}, "targetgrouppolicies",
+        "targetgrouppolicies." AWS_GROUP, "TargetGroupPolicy", pin__decode_target_group_policy,
+        NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
 

@@ -45,6 +45,11 @@ static const struct word stale_words[WORDS_MAX] = {
     {"keep", PIN_STALE_KEEP},
     {"drop", PIN_STALE_DROP},
 };
+static const struct word all_down_words[WORDS_MAX] = {
+    {"all", PIN_ALL_DOWN_ALL},
+    {"none", PIN_ALL_DOWN_NONE},
+    {"lastGood", PIN_ALL_DOWN_LAST_GOOD},
+};
 static const struct word bool_words[WORDS_MAX] = {
     {"false", false},
     {"true", true},
@@ -59,7 +64,7 @@ static const char *const affinity_keys[] = {
 /* The annotations of one object; absent ones are NULL. */
 struct annotations {
     const char *address, *answers, *ttl, *weight, *affinity, *threshold;
-    const char *stale, *stale_after;
+    const char *stale, *stale_after, *all_down, *up_threshold, *check;
     const char *global[2], *shared[2], *cilium_affinity[2];
 };
 
@@ -149,9 +154,9 @@ static void note_own(const struct pin_decoder *self, const char *key, const char
         }
     }
     pin__decoder_warn_annotation(self, key, value,
-        "address, answers, ttl, weight, affinity, affinity-threshold, stale or stale-after, this "
-        "one is not available "
-        "in this version");
+        "address, answers, ttl, weight, affinity, affinity-threshold, stale, stale-after, "
+        "all-down, "
+        "up-threshold or health-check, this one is not available in this version");
 }
 
 static void take_own(
@@ -169,6 +174,9 @@ static void take_own(
         {"affinity-threshold", &all->threshold},
         {"stale", &all->stale},
         {"stale-after", &all->stale_after},
+        {"all-down", &all->all_down},
+        {"up-threshold", &all->up_threshold},
+        {"health-check", &all->check},
     };
     for (size_t i = 0; i < N_ELEMS(known); i++) {
         if (strcmp(key + strlen(OWN_PREFIX), known[i].name) == 0) {
@@ -210,6 +218,30 @@ static void read_stale(const struct pin_decoder *self, const struct annotations 
     } else {
         pin__decoder_warn_annotation(self, OWN_PREFIX "stale-after", all->stale_after,
             "1 second or more: seconds, or a number with s, m or h");
+    }
+}
+
+static void read_health(struct pin_decoder *self, const struct annotations *all)
+{
+    struct pin_steering *to = &self->object->steering;
+    unsigned value = 0;
+    if (all->all_down != NULL
+        && read_word(self, OWN_PREFIX "all-down", all->all_down, all_down_words, &value)) {
+        to->all_down = (enum pin_all_down)value;
+    }
+    if (all->up_threshold != NULL) {
+        size_t bytes = strlen(all->up_threshold);
+        uint32_t percent = 0;
+        if (bytes > 1 && all->up_threshold[bytes - 1] == '%'
+            && read_number(all->up_threshold, bytes - 1, 100, &percent)) {
+            to->up_percent = (uint8_t)percent;
+        } else {
+            pin__decoder_warn_annotation(self, OWN_PREFIX "up-threshold", all->up_threshold,
+                "a share of the addresses as in 50%");
+        }
+    }
+    if (all->check != NULL) {
+        to->check = pin__decode_check(self, OWN_PREFIX "health-check", all->check);
     }
 }
 
@@ -325,5 +357,6 @@ void pin__decode_steering(struct pin_decoder *self)
     self->object->steering.is_unshared = is_shared == 0;
     read_own(self, &all);
     read_stale(self, &all);
+    read_health(self, &all);
     read_affinity(self, &all);
 }

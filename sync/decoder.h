@@ -124,6 +124,11 @@ const char *pin__decoder_take_label(struct pin_decoder *self, const char *key);
 void pin__decoder_warn_annotation(
     const struct pin_decoder *self, const char *key, const char *value, const char *allowed);
 
+/** decode_check.c: the check that an annotation describes, in the object's memory; NULL, told, when
+ * it cannot be read. */
+const struct pin_check *pin__decode_check(
+    struct pin_decoder *self, const char *key, const char *text);
+
 /** decode_steering.c: what annotations say, into the object's steering. */
 void pin__decode_steering(struct pin_decoder *self);
 
@@ -141,3 +146,4 @@ void pin__decode_aws_export(struct pin_decoder *self);
 void pin__decode_aws_import(struct pin_decoder *self);
 void pin__decode_iam_policy(struct pin_decoder *self);
 void pin__decode_resolve_policy(struct pin_decoder *self);
+void pin__decode_target_group_policy(struct pin_decoder *self);

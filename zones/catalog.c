@@ -206,11 +206,13 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     catalog->zone_of_cluster = calloc(settings->n_clusters + 1, sizeof(*catalog->zone_of_cluster));
     catalog->scratch = pin_arena_new("compile", SCRATCH_MAX_BYTES);
     catalog->live.index = pin_index_new();
+    catalog->live.health = pin_health_new();
     if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
-        || catalog->live.index == NULL) {
+        || catalog->live.index == NULL || catalog->live.health == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
+    catalog->live.verdicts = pin_health_words(catalog->live.health);
     catalog->live.scene = pin_scene_make(catalog);
     if (catalog->live.scene == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "scene");
@@ -247,6 +249,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
     free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
     pin_index_free(catalog->live.index);
+    pin_health_free(catalog->live.health);
     pin_scene_free(catalog->live.scene);
     free(catalog);
 }
@@ -459,6 +462,31 @@ static bool publish_scene(struct pin_catalog *catalog)
     return true;
 }
 
+/* Verdicts change answers by themselves; compiled anew is only what counts how many are up. */
+static void settle_flips(struct pin_catalog *catalog)
+{
+    struct pin_health *health = catalog->live.health;
+    size_t cursor = 0;
+    void *value = NULL;
+    if (!pin_health_has_flips(health)) {
+        return;
+    }
+    pin_health_take_flips(health);
+    while (pin_map_next(&catalog->services, &cursor, NULL, NULL, &value)) {
+        struct pin_service_unit *unit = value;
+        if (unit->holds.counts && pin_holds_have_flip(health, &unit->holds)) {
+            pin_unit_touch_service(catalog, unit);
+        }
+    }
+    cursor = 0;
+    while (pin_map_next(&catalog->routes, &cursor, NULL, NULL, &value)) {
+        struct pin_route_unit *route = value;
+        if (route->holds.counts && pin_holds_have_flip(health, &route->holds)) {
+            pin_unit_touch_route(catalog, route);
+        }
+    }
+}
+
 struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms)
 {
     struct pin_published published = {0};
@@ -472,9 +500,11 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
     }
     pin_stale_settle(catalog, now_ms);
     pin_static_publish(catalog, &published); /* first: a file's names go before routes' */
+    settle_flips(catalog);
     publish_services(catalog, &published);
     publish_routes(catalog, &published);
     pin_index_bump_changed(catalog->live.index);
+    pin_health_flush(catalog->live.health);
     /* Last: a scene that says "ready" must not be seen before the names it speaks of. */
     if (catalog->is_scene_dirty) {
         published.has_new_scene = publish_scene(catalog);
@@ -488,7 +518,8 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
            || catalog->dirty_hosts != NULL || catalog->is_scene_dirty || catalog->has_dirty_static
-           || is_grace_ending(catalog, now_ms) || pin_stale_is_due(catalog, now_ms);
+           || is_grace_ending(catalog, now_ms) || pin_stale_is_due(catalog, now_ms)
+           || pin_health_has_flips(catalog->live.health);
 }
 
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)

@@ -11,6 +11,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "zones/checks.h"
 #include "zones/steer_address.h"
 
 /* --- tables --------------------------------------------------------------------------------------
@@ -174,6 +175,7 @@ static const struct pin_table *plan_table(
         .clusters = clusters,
         .n_clusters = plan_clusters(plan, clusters),
         .nodata = plan->nodata_weight,
+        .checked = pin_checks_compile(&run->steer, plan, n, &run->checks),
         .slots = is_fixed ? NULL : pin_index_slots(run->catalog->live.index),
     };
     return pin_compile_table(
@@ -325,8 +327,8 @@ static bool note_name(struct pin_compile *run, const struct pin_name *name)
 /* Whether something that this run was made of is missing, whoever noticed. */
 static bool has_failed(struct pin_compile *run)
 {
-    run->failed =
-        run->failed || run->catalog->is_out_of_memory || pin_arena_has_failed(run->steer.arena);
+    run->failed = run->failed || run->holding.failed || run->catalog->is_out_of_memory
+                  || pin_arena_has_failed(run->steer.arena);
     return run->failed;
 }
 
@@ -431,7 +433,19 @@ struct pin_compile pin_compile_begin(
         .names_bytes = names->bytes,
         .ttl_s = catalog->settings->ttl_s,
         .answers = catalog->settings->answers,
+        .checks = {.all_down = catalog->settings->all_down,
+            .up_percent = (uint8_t)catalog->settings->up_percent,
+            .n_limit = (uint16_t)catalog->settings->max_answers},
     };
+}
+
+/* From now on the run takes slots for what is probed. */
+static void begin_holding(struct pin_compile *run, const struct pin_holds *old)
+{
+    struct pin_catalog *catalog = run->catalog;
+    run->holding = pin_holding_begin(
+        catalog->live.health, old, catalog->stamp, !catalog->live.scene->is_ready);
+    run->steer.holding = &run->holding;
 }
 
 void pin_compile_take_annotations(struct pin_compile *run, const struct pin_object *object)
@@ -441,6 +455,12 @@ void pin_compile_take_annotations(struct pin_compile *run, const struct pin_obje
     }
     if (object != NULL && object->steering.answers != PIN_ANSWERS_UNSET) {
         run->answers = object->steering.answers;
+    }
+    if (object != NULL && object->steering.all_down != PIN_ALL_DOWN_UNSET) {
+        run->checks.all_down = object->steering.all_down;
+    }
+    if (object != NULL && object->steering.up_percent != 0) {
+        run->checks.up_percent = object->steering.up_percent;
     }
 }
 
@@ -630,6 +650,7 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
     const struct pin_facts *facts = pin_merge_facts(catalog->settings, unit, catalog->scratch);
     bool *takes_part = cluster_flags(&run);
     run.failed = run.failed || facts == NULL;
+    begin_holding(&run, &unit->holds);
     if (!run.failed && facts->exists && service_name(catalog, unit, &name)) {
         mark_members(unit, takes_part);
         for (size_t i = N_ELEMS(facts->annotated); i > 0; i--) {
@@ -646,6 +667,7 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
         pin_compile_cluster_zones(&run, facts);
     }
     unit->is_dirty = !pin_compile_finish(&run);
+    pin_holding_end(&run.holding, &unit->holds, unit->is_dirty);
     if (!unit->is_dirty) {
         count_published(catalog, unit, facts, is_published);
     }
@@ -731,6 +753,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     struct pin_compile run = pin_compile_begin(catalog, catalog->zone_assigned, &route->names);
     struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
     bool *takes_part = cluster_flags(&run);
+    begin_holding(&run, &route->holds);
     if (!run.failed && !route->is_gone) {
         pin_compile_take_annotations(&run, route->object);
         plan_route(&run, route, takes_part);
@@ -747,6 +770,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
         pin_unit_forget_depends(catalog, route);
     }
     route->is_dirty = !pin_compile_finish(&run);
+    pin_holding_end(&run.holding, &route->holds, route->is_dirty);
     pin_policy_unref(run.policy);
     return run.n_names;
 }

@@ -9,6 +9,7 @@
 #include "pintle/base/buf.h"
 #include "pintle/base/macros.h"
 
+#include "zones/checks.h"
 #include "zones/compile.h"
 #include "zones/steer_address.h"
 
@@ -26,6 +27,7 @@ struct row {
     uint64_t share;
     const struct pin_name *target;
     const struct pin_table *tables[PIN_FAMILY_MAX];
+    uint32_t slot; /* of the one address behind the target, or PIN_SLOT_NONE */
 };
 
 /* The rows of one class and one RRset. */
@@ -35,6 +37,7 @@ struct rows {
     size_t first;       /* of the port being added */
     uint16_t *clusters; /* of the data, ascending */
     uint16_t n_clusters;
+    uint32_t window_s; /* of the checks */
 };
 
 /* What the SRV RRsets of one service are made from. */
@@ -123,6 +126,19 @@ static struct pin_name class_target(
     return name;
 }
 
+/* What verdicts mean for the rows; NULL when nothing. */
+static const struct pin_checked *rows_checked(const struct srv *srv, const struct rows *rows)
+{
+    const struct pin_steer *steer = &srv->run->steer;
+    uint32_t *slots = pin_arena_alloc(steer->arena, rows->n * sizeof(*slots));
+    for (size_t i = 0; slots != NULL && i < rows->n; i++) {
+        slots[i] = rows->row[i].slot;
+    }
+    return slots != NULL
+               ? pin_checks_compile_rows(steer, slots, rows->n, rows->window_s, &srv->run->checks)
+               : NULL;
+}
+
 static const struct pin_table *rows_table(struct srv *srv, const struct rows *rows,
     const struct pin_class *class, const struct pin_rrset *old)
 {
@@ -161,6 +177,7 @@ static const struct pin_table *rows_table(struct srv *srv, const struct rows *ro
             .n_clusters = rows->n_clusters,
             .extras = extras.extra,
             .n_extras = extras.n,
+            .checked = rows_checked(srv, rows),
         },
         old);
 }
@@ -227,6 +244,7 @@ static void add_share(struct srv *srv, size_t class_i, const struct pin_share *s
     enum pin_family_i family_i = share->ip.family == 4 ? PIN_FAMILY_V4 : PIN_FAMILY_V6;
     struct row row = {.port = port,
         .share = share->weight,
+        .slot = PIN_SLOT_NONE,
         .target = srv->name,
         .tables = {class->tables[0], class->tables[1]}};
     if (!is_common) {
@@ -235,6 +253,8 @@ static void add_share(struct srv *srv, size_t class_i, const struct pin_share *s
             return;
         }
         row.target = &target->name;
+        row.slot = share->slot;
+        rows->window_s = PIN_MAX(rows->window_s, class->plans[family_i].window_s);
         row.tables[0] = NULL;
         row.tables[1] = NULL;
         row.tables[family_i] = target->tables[family_i][class_i];
@@ -281,6 +301,20 @@ static void add_port(
 /* --- headless services
  * ------------------------------------------------------------------------------ */
 
+/* The slot of the endpoint behind a pod's name. */
+static uint32_t target_slot(
+    const struct srv *srv, const struct pin_target *target, struct rows *rows)
+{
+    const struct pin_contribution *c = target->contribution;
+    enum pin_family_i f = target->ready->endpoint->ip.family == 4 ? PIN_FAMILY_V4 : PIN_FAMILY_V6;
+    struct pin_plan plan = {.family_i = f};
+    uint32_t slot = srv->run->is_cluster_zone ? PIN_SLOT_NONE
+                                              : pin_checks_endpoint(&srv->run->steer, &plan, c, f,
+                                                  (uint32_t)(target->ready - c->ready[f]));
+    rows->window_s = PIN_MAX(rows->window_s, plan.window_s);
+    return slot;
+}
+
 static void add_headless_port(
     struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
 {
@@ -307,6 +341,7 @@ static void add_headless_port(
             rows->clusters, rows->n_clusters, target->contribution->cluster_id);
         add_row(rows, &(struct row){.port = number,
                           .share = 1,
+                          .slot = is_near ? target_slot(srv, target, rows) : PIN_SLOT_NONE,
                           .target = &target->name,
                           .tables = {target->tables[0][class_i], target->tables[1][class_i]}});
     }

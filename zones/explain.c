@@ -177,6 +177,50 @@ static void put_row(const struct explanation *e, const struct pin_backend_row *r
     pin_jsonout_end(e->out);
 }
 
+/* Whether verdicts leave the i-th address in answers now. */
+static bool is_shown(const struct explanation *e, const struct pin_plan *plan, size_t share_i)
+{
+    const struct pin_checked *checked = e->table != NULL ? e->table->checked : NULL;
+    struct pin_sight sight;
+    if (checked == NULL) {
+        return true;
+    }
+    pin_checked_look(checked, e->catalog->live.verdicts, &sight);
+    for (uint32_t i = 0; i < checked->n_items && !sight.is_plain && !sight.is_nothing; i++) {
+        if (checked->items[i].rr_i == share_i && share_i < plan->n_shares
+            && pin_checked_shows(checked, &sight, i)) {
+            return true;
+        }
+    }
+    return sight.is_plain;
+}
+
+/* What probes say about an address, or about those behind it. */
+static void put_health(
+    const struct explanation *e, const struct pin_plan *plan, const struct pin_share *share)
+{
+    struct pin_health *health = e->catalog->live.health;
+    const struct pin_weight_group *group = &plan->groups[share->group_i];
+    if (share->slot == PIN_SLOT_NONE && group->n_members == 0) {
+        return;
+    }
+    pin_jsonout_key_bool(e->out, "shown", is_shown(e, plan, (size_t)(share - plan->shares)));
+    pin_jsonout_key(e->out, "health");
+    pin_jsonout_object(e->out);
+    if (share->slot != PIN_SLOT_NONE) {
+        pin_health_json(health, share->slot, e->out);
+    } else {
+        uint32_t n_up = 0;
+        for (uint32_t i = 0; i < group->n_members; i++) {
+            n_up += pin_health_is_up(health, group->members[i]);
+        }
+        pin_jsonout_key_string(e->out, "state", n_up > 0 ? "healthy" : "unhealthy");
+        pin_jsonout_key_uint(e->out, "endpoints", group->n_members);
+        pin_jsonout_key_uint(e->out, "endpointsHealthy", n_up);
+    }
+    pin_jsonout_end(e->out);
+}
+
 static void put_share(const struct explanation *e, const struct pin_plan *plan,
     const struct pin_share *share, uint64_t sum)
 {
@@ -196,6 +240,7 @@ static void put_share(const struct explanation *e, const struct pin_plan *plan,
     pin_jsonout_key_double(e->out, "inAnswer", in_answer);
     pin_jsonout_key_double(e->out, "first", first);
     pin_jsonout_key_string(e->out, "via", pin_via_text(share->via));
+    put_health(e, plan, share);
     pin_jsonout_end(e->out);
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zones/checks.h"
+
 /* --- endpoints -----------------------------------------------------------------------------------
  */
 
@@ -395,7 +397,7 @@ static int compare_contribution(const void *a, const void *b)
                                             : strcmp(x->source, y->source);
 }
 
-const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
+struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
     const struct pin_service_unit *unit, struct pin_arena *arena)
 {
     struct pin_facts *facts = pin_arena_alloc(arena, sizeof(*facts));
@@ -417,7 +419,9 @@ const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
     }
     qsort(facts->contributions, facts->n_contributions, sizeof(*facts->contributions),
         compare_contribution);
-    return settle_conflicts(settings, facts, arena) ? facts : NULL;
+    return pin_checks_settle(settings, facts, arena) && settle_conflicts(settings, facts, arena)
+               ? facts
+               : NULL;
 }
 
 const struct pin_contribution *pin_facts_own(const struct pin_facts *facts, uint16_t cluster_id)

@@ -27,6 +27,12 @@ struct pin_ready {
     const struct pin_object *slice;
 };
 
+/** Slots of a contribution's endpoints by family, parallel to `ready`; NULL until asked for. */
+struct pin_contribution_slots {
+    uint32_t *slots[PIN_FAMILY_MAX];
+    bool has_any[PIN_FAMILY_MAX]; /**< Not all of them are PIN_SLOT_NONE. */
+};
+
 /** One cluster's endpoints for the name. */
 struct pin_contribution {
     uint16_t cluster_id; /**< Where the data comes from; imported: the importing cluster. */
@@ -38,6 +44,8 @@ struct pin_contribution {
     bool is_exported; /**< By an MCS ServiceExport. */
     bool is_global;   /**< By Cilium's annotation. */
     bool is_unshared;
+    const struct pin_check *check;                 /**< How its addresses are checked, or NULL. */
+    struct pin_contribution_slots *slots;          /**< checks.c's: found once for all viewers. */
     const struct pin_ready *ready[PIN_FAMILY_MAX]; /**< Ascending address, each once. */
     uint32_t n_ready[PIN_FAMILY_MAX];
     bool is_backend;            /**< Of a route: pin_steer_narrow(). */
@@ -81,7 +89,7 @@ bool pin_contribution_is_before(const struct pin_contribution *a, const struct p
 
 /** Collects the facts of a unit in `arena`. NULL when memory is out. Cost: a sort of its endpoints.
  */
-const struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
+struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
     const struct pin_service_unit *unit, struct pin_arena *arena);
 
 /** The contribution of a cluster's own Service, or NULL. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zones/checks.h"
 #include "zones/prefer.h"
 #include "zones/steer_address.h"
 
@@ -113,6 +114,7 @@ struct backend {
     struct pin_preference preference;
     struct pin_part *parts;  /* by contribution */
     uint32_t n_ready;        /* endpoints of all parts that are visible and not drained */
+    uint32_t n_up;           /* of these, those that no probe says are down */
     bool has_weightless;     /* a part that is visible has weight 0 */
     bool is_standby;         /* no part with a weight is left: those of weight 0 count */
     bool has_cluster_weight; /* some contribution has one: the others count 1 */
@@ -135,8 +137,14 @@ static uint32_t cluster_weight(
     return steer->settings->clusters[c->cluster_id].weight;
 }
 
+/* Whether who is shown depends on how many endpoints are up. */
+static bool needs_count(const struct pin_steer *steer, const struct backend *b)
+{
+    return b->preference.affinity > PIN_AFFINITY_NONE || steer->settings->is_zero_weight_standby;
+}
+
 /* What affinity has to know of each contribution. False when memory is out. */
-static bool make_parts(const struct pin_steer *steer, struct backend *b)
+static bool make_parts(const struct pin_steer *steer, struct pin_plan *plan, struct backend *b)
 {
     b->parts = pin_arena_alloc(steer->arena, (b->facts->n_contributions + 1) * sizeof(*b->parts));
     for (size_t i = 0; b->parts != NULL && i < b->facts->n_contributions; i++) {
@@ -156,6 +164,10 @@ static bool make_parts(const struct pin_steer *steer, struct backend *b)
             part->n_known = pin_contribution_known(c);
         }
         b->n_ready += part->n_ready;
+        if (part->n_ready > 0 && needs_count(steer, b)) {
+            part->n_ready = pin_checks_count(steer, plan, c);
+        }
+        b->n_up += part->n_ready;
     }
     return b->parts != NULL;
 }
@@ -191,7 +203,8 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         row.reason = "no ready endpoint";
     }
     if (row.reason == NULL) {
-        plan->has_ready = true;
+        plan->has_ready = plan->has_ready || !steer->settings->is_zero_weight_standby
+                          || pin_checks_count(steer, plan, c) > 0;
         struct pin_address_want want = {
             .backend_i = b->backend_i,
             .weight = !b->has_cluster_weight                     ? 0
@@ -250,6 +263,25 @@ static bool add_import_ips(
     return true;
 }
 
+/* Parts of weight 0 count when no other has an endpoint that is up, but one of theirs is. */
+static bool settle_standby(const struct pin_steer *steer, struct pin_plan *plan, struct backend *b)
+{
+    if (b->n_up > 0 || !b->has_weightless || !steer->settings->is_zero_weight_standby) {
+        return true;
+    }
+    struct backend standby = *b;
+    standby.is_standby = true;
+    standby.n_ready = 0;
+    standby.n_up = 0;
+    if (!make_parts(steer, plan, &standby)) {
+        return false;
+    }
+    if (b->n_ready == 0 || standby.n_up > 0) {
+        *b = standby;
+    }
+    return true;
+}
+
 static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan, struct backend *b)
 {
     b->own = b->viewer.cluster_id != PIN_CLUSTER_NONE
@@ -259,15 +291,8 @@ static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan
         b->preference = pin_preference_find(b->facts, b->viewer);
     }
     b->preference.viewer_id = b->viewer.cluster_id;
-    if (!make_parts(steer, b)) {
+    if (!make_parts(steer, plan, b) || !settle_standby(steer, plan, b)) {
         plan->is_out_of_memory = true;
-        return;
-    }
-    if (b->n_ready == 0 && b->has_weightless && steer->settings->is_zero_weight_standby) {
-        b->is_standby = true;
-        plan->is_out_of_memory = plan->is_out_of_memory || !make_parts(steer, b);
-    }
-    if (b->parts == NULL) {
         return;
     }
     pin_prefer(steer, b->facts->unit, &b->preference, b->parts, b->facts->n_contributions);
@@ -289,7 +314,7 @@ struct pin_plan pin_steer_service(const struct pin_steer *steer, const struct pi
     plan.rule = facts->is_mcs ? "exported to the clusterset (ServiceExport or ServiceImport)"
                               : "global service (service.cilium.io/global)";
     plan_clusterset(steer, &plan, &b);
-    pin_steer_finish(&plan, &weight);
+    pin_steer_finish(steer, &plan, &weight, 1);
     return plan;
 }
 
@@ -303,7 +328,7 @@ struct pin_plan pin_steer_cluster_zone(
     if (want.is_used) {
         note_shown(steer, &plan, c);
     }
-    pin_steer_finish(&plan, &weight);
+    pin_steer_finish(steer, &plan, &weight, 1);
     return plan;
 }
 
@@ -321,7 +346,7 @@ const struct pin_route_rule *pin_route_rule(const struct pin_object *route)
 }
 
 /* The facts of a service a route draws on; the route depends on it from now on. */
-static const struct pin_facts *facts_for_route(const struct pin_steer *steer,
+static struct pin_facts *facts_for_route(const struct pin_steer *steer,
     struct pin_route_unit *route, const char *namespace_name, const char *name)
 {
     struct pin_service_unit *unit = pin_unit_service(steer->catalog, namespace_name, name);
@@ -386,7 +411,7 @@ static bool is_admitted(const struct pin_settings *settings,
 /* One cluster's AWS export of a name that a route draws on. */
 struct aws_part {
     const struct pin_object *export_;
-    const struct pin_facts *facts;
+    struct pin_facts *facts;
     const struct pin_contribution *contribution; /* NULL: there is no such Service */
 };
 
@@ -401,6 +426,7 @@ static struct aws_part find_aws_part(
         steer, route, part.export_->namespace_name, service != NULL ? service : part.export_->name);
     if (part.facts != NULL) {
         pin_steer_narrow(part.facts, body->ports, body->n_ports, true);
+        pin_checks_lend(part.facts, exporter);
         part.contribution = pin_facts_own(part.facts, exporter->cluster_id);
     }
     return part;
@@ -556,7 +582,13 @@ static void plan_weightless(const struct pin_steer *steer, struct pin_plan *plan
     struct pin_route_unit *route, const struct pin_route_rule *rule, struct pin_viewer viewer)
 {
     if (steer->settings->is_zero_weight_standby && !plan->has_ready) {
+        struct pin_plan before = *plan;
         plan_weighted(steer, plan, route, rule, viewer, true);
+        if (before.n_shares > 0 && !plan->has_ready) { /* they are down, too: all as without them */
+            plan->n_shares = before.n_shares;
+            plan->n_groups = before.n_groups;
+            plan->n_shown = before.n_shown;
+        }
         return;
     }
     for (size_t i = 0; i < rule->n_backends; i++) {
@@ -612,7 +644,7 @@ struct pin_plan pin_steer_route(const struct pin_steer *steer, struct pin_route_
     if (rule == NULL) {
         uint32_t weight = 1;
         plan_gateways(steer, &plan, route);
-        pin_steer_finish(&plan, &weight);
+        pin_steer_finish(steer, &plan, &weight, 1);
         return plan;
     }
     uint32_t *weights = pin_arena_alloc(steer->arena, (rule->n_backends + 1) * sizeof(*weights));
@@ -624,7 +656,9 @@ struct pin_plan pin_steer_route(const struct pin_steer *steer, struct pin_route_
         uint32_t weight = rule->backends[i].weight;
         weights[i] = weight != 0 ? weight : 1; /* 0 is planned in standby only */
     }
-    plan_backends(steer, &plan, route, rule, viewer);
-    pin_steer_finish(&plan, weights);
+    struct pin_steer own = *steer;
+    own.check = route->object->steering.check;
+    plan_backends(&own, &plan, route, rule, viewer);
+    pin_steer_finish(steer, &plan, weights, rule->n_backends);
     return plan;
 }

@@ -11,6 +11,7 @@
  */
 
 #include "zones/merge.h"
+#include "zones/slots.h"
 #include "zones/weight.h"
 
 /** Whose answers are planned. */
@@ -39,6 +40,17 @@ struct pin_share {
         *contribution; /**< NULL for import IPs and an L7 route's gateways. Of several that share an
                           address the first. */
     const struct pin_ready *ready; /**< PIN_VIA_ENDPOINT only. */
+    uint32_t slot;                 /**< Of its health, or PIN_SLOT_NONE. */
+    uint32_t place;                /**< steer_address.c's. */
+};
+
+/** One address as part of one group, before those that stand twice are folded. */
+struct pin_plan_item {
+    struct pin_ip ip;
+    uint32_t group_i;
+    uint32_t slot; /**< Or PIN_SLOT_NONE. */
+    uint32_t rr_i; /**< Position in `shares`. */
+    bool is_again; /**< An item before it has the same address. */
 };
 
 /** One line of the explanation: a backend's part in one cluster. */
@@ -70,6 +82,12 @@ struct pin_plan {
     size_t n_rows;
     const struct pin_port **ports; /**< Routes only: what SRV may show, each once. */
     size_t n_ports;
+    struct pin_plan_item *items; /**< By group and address; only when something is checked. */
+    size_t n_items;
+    uint32_t *backends; /**< Their weights, by backend_i; only when something is checked. */
+    size_t n_backends;
+    uint32_t window_s; /**< How long one outage takes to be seen at every address. */
+    bool has_checks;   /**< Some address is checked. */
     uint64_t
         nodata_weight; /**< Beside the shares' weights: so much of the questions gets NODATA. */
     const char *rule;  /**< Which rule made it, for people. */
@@ -90,6 +108,16 @@ struct pin_steer {
     struct pin_catalog *catalog;
     const struct pin_settings *settings;
     struct pin_arena *arena;
+    struct pin_holding *holding;   /**< Takes slots for addresses to check; NULL: only looks. */
+    const struct pin_check *check; /**< A route's own, which goes over its backends'; or NULL. */
+};
+
+/** What a name asks for beside its plan, as far as verdicts matter. */
+struct pin_check_want {
+    enum pin_all_down all_down;
+    uint8_t
+        up_percent;   /**< Below this share of addresses that are up, all count as down; 0: off. */
+    uint16_t n_limit; /**< Most RRs of an answer. */
 };
 
 /** The viewer behind a view id. */
@@ -143,6 +171,9 @@ void pin_steer_add_import_ports(const struct pin_steer *steer, struct pin_plan *
 /** Adds the ports of a Gateway's listeners, or of the one with that name (NULL: all). */
 void pin_steer_add_listeners(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_gateway_body *gateway, const char *section);
+
+/** Whether the plan leads to that port of the contribution's Service. */
+bool pin_steer_reaches(const struct pin_contribution *c, const struct pin_port *port);
 
 /** "endpoint", "clusterIP", "importIP", "loadBalancer", "gateway". */
 const char *pin_via_text(enum pin_via via);

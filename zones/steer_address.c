@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zones/checks.h"
+
 void *pin_steer_grow(
     const struct pin_steer *steer, void *items, size_t n, size_t *cap, size_t item_bytes)
 {
@@ -26,7 +28,7 @@ void *pin_steer_grow(
  * ---------------------------------------------------------------------------- */
 
 static bool add_group(
-    const struct pin_steer *steer, struct pin_plan *plan, uint32_t backend_i, uint64_t weight)
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_address_want *want)
 {
     struct pin_weight_group *groups = pin_steer_grow(
         steer, plan->groups, plan->n_groups, &plan->cap_groups, sizeof(*plan->groups));
@@ -35,7 +37,8 @@ static bool add_group(
         return false;
     }
     plan->groups = groups;
-    groups[plan->n_groups++] = (struct pin_weight_group){.backend_i = backend_i, .weight = weight};
+    groups[plan->n_groups++] = (struct pin_weight_group){
+        .backend_i = want->backend_i, .weight = want->weight, .is_counted = want->is_counted};
     return true;
 }
 
@@ -57,7 +60,7 @@ static void add_share(
 
 void pin_steer_add_empty(const struct pin_steer *steer, struct pin_plan *plan, uint32_t backend_i)
 {
-    if (add_group(steer, plan, backend_i, 1)) {
+    if (add_group(steer, plan, &(struct pin_address_want){.backend_i = backend_i, .weight = 1})) {
         plan->groups[plan->n_groups - 1].n_items = 1;
         plan->groups[plan->n_groups - 1].is_empty = true;
     }
@@ -77,11 +80,14 @@ uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
         if (ips[i].family != family(plan)) {
             continue;
         }
-        if (n_added == 0 && !add_group(steer, plan, want->backend_i, want->weight)) {
+        if (n_added == 0 && !add_group(steer, plan, want)) {
             return 0;
         }
         struct pin_share share = *like;
         share.ip = ips[i];
+        share.slot = want->is_probed
+                         ? pin_checks_outside(steer, plan, like->contribution, &share.ip)
+                         : PIN_SLOT_NONE;
         add_share(steer, plan, &share);
         n_added++;
     }
@@ -167,21 +173,36 @@ static bool are_ports_equal(const struct pin_plan *plan, const struct pin_contri
     return true;
 }
 
+/* Takes the number of endpoints where no weight was given. */
+static void count_weight(struct pin_address_want *want, uint32_t n_ready)
+{
+    if (want->weight == 0) {
+        want->weight = n_ready;
+        want->is_counted = true;
+    }
+}
+
 static void add_endpoints(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_contribution *c, struct pin_address_want *want)
 {
     uint32_t n_ready = c->n_ready[plan->family_i];
-    if (n_ready == 0
-        || !add_group(steer, plan, want->backend_i, want->weight != 0 ? want->weight : n_ready)) {
+    if (n_ready == 0) {
+        return;
+    }
+    count_weight(want, n_ready);
+    if (!add_group(steer, plan, want)) {
         return;
     }
     for (uint32_t i = 0; i < n_ready; i++) {
+        const struct pin_ready *ready = &c->ready[plan->family_i][i];
         add_share(steer, plan,
-            &(struct pin_share){.ip = c->ready[plan->family_i][i].endpoint->ip,
+            &(struct pin_share){.ip = ready->endpoint->ip,
                 .via = PIN_VIA_ENDPOINT,
                 .cluster_id = c->cluster_id,
                 .contribution = c,
-                .ready = &c->ready[plan->family_i][i]});
+                .ready = ready,
+                .slot = want->is_blind ? PIN_SLOT_NONE
+                                       : pin_checks_endpoint(steer, plan, c, plan->family_i, i)});
     }
     want->is_used = true;
 }
@@ -201,10 +222,12 @@ static void add_fixed(const struct pin_steer *steer, struct pin_plan *plan,
         n_ips = service != NULL ? service->n_balancer_ips : 0;
     }
     struct pin_share like = {.via = via, .cluster_id = c->cluster_id, .contribution = c};
-    if (want->weight == 0) {
-        want->weight = pin_contribution_ready(c);
+    count_weight(want, pin_contribution_ready(c));
+    want->is_probed = via != PIN_VIA_CLUSTER_IP && !want->is_blind;
+    if (pin_steer_add_ips(steer, plan, ips, n_ips, &like, want) > 0 && via == PIN_VIA_CLUSTER_IP
+        && !want->is_blind) {
+        pin_checks_members(steer, plan, c);
     }
-    (void)pin_steer_add_ips(steer, plan, ips, n_ips, &like, want);
 }
 
 static const char *add_far(const struct pin_steer *steer, struct pin_plan *plan,
@@ -280,6 +303,7 @@ void pin_steer_own_addresses(const struct pin_steer *steer, struct pin_plan *pla
     const struct pin_contribution *c, struct pin_address_want *want)
 {
     want->weight = 1;
+    want->is_blind = true;
     if (c->service->as.service.n_cluster_ips > 0) {
         add_fixed(steer, plan, c, PIN_VIA_CLUSTER_IP, want);
     } else {
@@ -342,18 +366,73 @@ static int compare_place(const void *a, const void *b)
     return order != 0 ? order : pin_ip_cmp(&x->ip, &y->ip);
 }
 
-void pin_steer_finish(struct pin_plan *plan, const uint32_t *backend_weights)
+/* Keeps what stood there before the shares are folded: verdicts are about each part. */
+static bool note_items(const struct pin_steer *steer, struct pin_plan *plan,
+    const uint32_t *backend_weights, size_t n_backends)
 {
-    size_t n_kept = 0;
+    plan->items = pin_arena_alloc(steer->arena, plan->n_shares * sizeof(*plan->items));
+    plan->backends = pin_arena_alloc(steer->arena, (n_backends + 1) * sizeof(*plan->backends));
+    if (plan->items == NULL || plan->backends == NULL) {
+        plan->is_out_of_memory = true;
+        return false;
+    }
+    plan->n_items = plan->n_shares;
+    plan->n_backends = n_backends;
+    memcpy(plan->backends, backend_weights, n_backends * sizeof(*plan->backends));
+    return true;
+}
+
+static int compare_item(const void *a, const void *b)
+{
+    const struct pin_plan_item *x = a;
+    const struct pin_plan_item *y = b;
+    int order = (x->group_i > y->group_i) - (x->group_i < y->group_i);
+    return order != 0 ? order : pin_ip_cmp(&x->ip, &y->ip);
+}
+
+/* Tells each item where its address stands in the end. `rr_i` of the items is the share's place. */
+static void settle_items(const struct pin_steer *steer, struct pin_plan *plan)
+{
+    uint32_t *rr_of_place = pin_arena_alloc(steer->arena, plan->n_items * sizeof(*rr_of_place));
+    bool *is_seen = pin_arena_alloc(steer->arena, plan->n_items * sizeof(*is_seen));
+    if (rr_of_place == NULL || is_seen == NULL) {
+        plan->is_out_of_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < plan->n_shares; i++) {
+        rr_of_place[plan->shares[i].place] = (uint32_t)i;
+    }
+    qsort(plan->items, plan->n_items, sizeof(*plan->items), compare_item);
+    for (size_t i = 0; i < plan->n_items; i++) {
+        struct pin_plan_item *item = &plan->items[i];
+        item->rr_i = rr_of_place[item->rr_i];
+        item->is_again = is_seen[item->rr_i];
+        is_seen[item->rr_i] = true;
+    }
+}
+
+void pin_steer_finish(const struct pin_steer *steer, struct pin_plan *plan,
+    const uint32_t *backend_weights, size_t n_backends)
+{
+    uint32_t n_kept = 0;
     if (plan->n_shares == 0) {
         return;
     }
+    bool has_items = plan->has_checks && note_items(steer, plan, backend_weights, n_backends);
     pin_weight_spread(backend_weights, plan->groups, plan->n_groups);
     qsort(plan->shares, plan->n_shares, sizeof(*plan->shares), compare_ip);
     for (size_t i = 0; i < plan->n_shares; i++) {
         struct pin_share *share = &plan->shares[i];
         share->weight = plan->groups[share->group_i].item_weight;
-        if (n_kept > 0 && pin_ip_equal(&plan->shares[n_kept - 1].ip, &share->ip)) {
+        bool is_again = n_kept > 0 && pin_ip_equal(&plan->shares[n_kept - 1].ip, &share->ip);
+        share->place = is_again ? n_kept - 1 : n_kept;
+        if (has_items) {
+            plan->items[i] = (struct pin_plan_item){.ip = share->ip,
+                .group_i = share->group_i,
+                .slot = share->slot,
+                .rr_i = share->place};
+        }
+        if (is_again) {
             plan->shares[n_kept - 1].weight += share->weight;
         } else {
             plan->shares[n_kept++] = *share;
@@ -364,4 +443,7 @@ void pin_steer_finish(struct pin_plan *plan, const uint32_t *backend_weights)
         plan->nodata_weight += plan->groups[i].is_empty ? plan->groups[i].item_weight : 0;
     }
     qsort(plan->shares, n_kept, sizeof(*plan->shares), compare_place);
+    if (has_items) {
+        settle_items(steer, plan);
+    }
 }

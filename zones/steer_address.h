@@ -10,6 +10,9 @@
 struct pin_address_want {
     uint32_t backend_i;
     uint64_t weight; /**< Of the group; 0: the number of ready endpoints behind it. */
+    bool is_counted; /**< The weight is that number. */
+    bool is_probed;  /**< Addresses from outside: they are checked themselves. */
+    bool is_blind;   /**< Verdicts do not matter. */
     bool is_used;    /**< Result: an address was added. */
 };
 
@@ -40,5 +43,9 @@ void *pin_steer_grow(
 /** Adds a backend's share that gets no address: its part of the questions gets NODATA. */
 void pin_steer_add_empty(const struct pin_steer *steer, struct pin_plan *plan, uint32_t backend_i);
 
-/** Turns groups into weights, sorts the shares and folds addresses that stand twice. */
-void pin_steer_finish(struct pin_plan *plan, const uint32_t *backend_weights);
+/**
+ * Turns groups into weights, sorts the shares and folds addresses that stand twice.
+ * `backend_weights` has one weight for each of the n_backends backends.
+ */
+void pin_steer_finish(const struct pin_steer *steer, struct pin_plan *plan,
+    const uint32_t *backend_weights, size_t n_backends);

@@ -45,7 +45,7 @@ void pin_steer_narrow(
     }
 }
 
-static bool is_reached(const struct pin_contribution *c, const struct pin_port *port)
+bool pin_steer_reaches(const struct pin_contribution *c, const struct pin_port *port)
 {
     return c->only_ports == NULL || has_number(c->only_ports, c->n_only_ports, port->port);
 }
@@ -59,7 +59,7 @@ const struct pin_port *pin_steer_backend_port(
     size_t n_reached = 0;
     for (size_t i = 0; i < service->n_ports; i++) {
         const struct pin_port *own = &service->ports[i];
-        if (!is_reached(c, own)) {
+        if (!pin_steer_reaches(c, own)) {
             continue;
         }
         if (own->protocol == port->protocol && is_same_text(own->name, port->name)) {
@@ -130,7 +130,7 @@ void pin_steer_add_backend_ports(
     }
     const struct pin_service_body *service = &c->service->as.service;
     for (size_t i = 0; i < service->n_ports; i++) {
-        if (is_reached(c, &service->ports[i])) {
+        if (pin_steer_reaches(c, &service->ports[i])) {
             pin_steer_add_port(steer, plan, &service->ports[i]);
         }
     }

@@ -14,21 +14,80 @@
 struct layout {
     size_t extras_at;
     size_t cumulative_at;
+    size_t checked_at;
     size_t clusters_at;
     size_t wire_at;
     size_t bytes;
 };
 
-static struct layout lay_out(
-    size_t n_extras, size_t n_cumulative, size_t n_clusters, size_t wire_bytes)
+/* How many of each part there are. */
+struct counts {
+    size_t n_extras;
+    size_t n_cumulative;
+    size_t n_clusters;
+    size_t wire_bytes;
+    const struct pin_checked *checked; /* or NULL */
+};
+
+/* Bytes of a struct pin_checked with what it points at, which lies behind it. */
+static size_t checked_bytes(const struct pin_checked *checked)
+{
+    return checked == NULL ? 0
+                           : sizeof(*checked) + checked->n_groups * sizeof(*checked->groups)
+                                 + checked->n_items * sizeof(*checked->items)
+                                 + checked->n_members * sizeof(*checked->members)
+                                 + checked->n_backends * sizeof(*checked->backends);
+}
+
+static struct layout lay_out(const struct counts *counts)
 {
     struct layout layout;
     layout.extras_at = sizeof(struct pin_table);
-    layout.cumulative_at = layout.extras_at + n_extras * sizeof(struct pin_extra);
-    layout.clusters_at = layout.cumulative_at + n_cumulative * sizeof(uint64_t);
-    layout.wire_at = layout.clusters_at + n_clusters * sizeof(uint16_t);
-    layout.bytes = layout.wire_at + wire_bytes;
+    layout.cumulative_at = layout.extras_at + counts->n_extras * sizeof(struct pin_extra);
+    layout.checked_at = layout.cumulative_at + counts->n_cumulative * sizeof(uint64_t);
+    layout.clusters_at = layout.checked_at + checked_bytes(counts->checked);
+    layout.wire_at = layout.clusters_at + counts->n_clusters * sizeof(uint16_t);
+    layout.bytes = layout.wire_at + counts->wire_bytes;
     return layout;
+}
+
+/* Copies n elements to where *at stands, moves on and returns the copy. */
+static const void *put_array(char **at, const void *from, size_t n, size_t element_bytes)
+{
+    void *to = *at;
+    if (n > 0) {
+        memcpy(to, from, n * element_bytes);
+    }
+    *at += n * element_bytes;
+    return to;
+}
+
+/* Copies it with all it points at; all of its parts have an alignment of 4. */
+static const struct pin_checked *put_checked(char *at, const struct pin_checked *from)
+{
+    struct pin_checked *to = (struct pin_checked *)(void *)at;
+    *to = *from;
+    at += sizeof(*to);
+    to->groups = put_array(&at, from->groups, from->n_groups, sizeof(*from->groups));
+    to->items = put_array(&at, from->items, from->n_items, sizeof(*from->items));
+    to->members = put_array(&at, from->members, from->n_members, sizeof(*from->members));
+    to->backends = put_array(&at, from->backends, from->n_backends, sizeof(*from->backends));
+    return to;
+}
+
+static bool are_checked_equal(const struct pin_checked *a, const struct pin_checked *b)
+{
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return a->all_down == b->all_down && a->up_percent == b->up_percent
+           && a->keeps_nodata == b->keeps_nodata && a->n_limit == b->n_limit
+           && a->window_s == b->window_s && a->n_backends == b->n_backends
+           && a->n_groups == b->n_groups && a->n_items == b->n_items && a->n_members == b->n_members
+           && memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)) == 0
+           && memcmp(a->items, b->items, a->n_items * sizeof(*a->items)) == 0
+           && memcmp(a->members, b->members, a->n_members * sizeof(*a->members)) == 0
+           && memcmp(a->backends, b->backends, a->n_backends * sizeof(*a->backends)) == 0;
 }
 
 static bool are_equal_weights(const uint64_t *weights, uint16_t n)
@@ -65,6 +124,9 @@ static void fill(struct pin_table *table, const struct layout *layout,
         table->cumulative = cumulative;
         table->total = sum;
     }
+    if (spec->checked != NULL) {
+        table->checked = put_checked(base + layout->checked_at, spec->checked);
+    }
     if (spec->n_clusters > 0) {
         memcpy(base + layout->clusters_at, spec->clusters, spec->n_clusters * sizeof(uint16_t));
     }
@@ -79,8 +141,11 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
         spec->form == PIN_TABLE_DRAWN
         && (!are_equal_weights(spec->weights, spec->n_rr)
             || (spec->nodata != 0 && spec->weights[0] != 1)); /* they share a unit */
-    struct layout layout = lay_out(
-        spec->n_extras, has_cumulative ? spec->n_rr : 0, spec->n_clusters, spec->wire_bytes);
+    struct layout layout = lay_out(&(struct counts){.n_extras = spec->n_extras,
+        .n_cumulative = has_cumulative ? spec->n_rr : 0,
+        .n_clusters = spec->n_clusters,
+        .wire_bytes = spec->wire_bytes,
+        .checked = spec->checked});
     struct pin_table *table = malloc(layout.bytes);
     if (table == NULL) {
         return NULL;
@@ -132,13 +197,16 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
     }
     return memcmp(a->wire, b->wire, a->wire_bytes) == 0
            && memcmp(a->clusters, b->clusters, a->n_clusters * sizeof(uint16_t)) == 0
-           && are_extras_equal(a, b);
+           && are_extras_equal(a, b) && are_checked_equal(a->checked, b->checked);
 }
 
 size_t pin_table_bytes(const struct pin_table *table)
 {
-    return lay_out(table->n_extras, table->cumulative != NULL ? table->n_rr : 0, table->n_clusters,
-        table->wire_bytes)
+    return lay_out(&(struct counts){.n_extras = table->n_extras,
+                       .n_cumulative = table->cumulative != NULL ? table->n_rr : 0,
+                       .n_clusters = table->n_clusters,
+                       .wire_bytes = table->wire_bytes,
+                       .checked = table->checked})
         .bytes;
 }
 

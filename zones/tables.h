@@ -35,7 +35,8 @@ struct pin_table_spec {
     uint16_t n_clusters;
     const struct pin_extra *extras; /**< Their tables get a reference each. */
     uint16_t n_extras;
-    struct pin_slots *slots; /**< DRAWN: where the table takes its slot. */
+    const struct pin_checked *checked; /**< Or NULL. */
+    struct pin_slots *slots;           /**< DRAWN: where the table takes its slot. */
 };
 
 /** Makes a table; NULL when memory is out. */

@@ -12,6 +12,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/assigned.h"
+#include "zones/checks.h"
 #include "zones/policy.h"
 
 /* "cluster/namespace/name"; the caller frees it. */
@@ -104,6 +105,7 @@ static void free_service_unit(struct pin_service_unit *unit)
     free(unit->subject.routes);
     free(unit->names.wire);
     free(unit->left);
+    free(unit->holds.slots);
     free(unit->key);
     free(unit);
 }
@@ -153,7 +155,8 @@ static struct pin_member *make_member(struct pin_service_unit *unit, uint16_t cl
 static void drop_member_if_empty(struct pin_service_unit *unit, struct pin_member *member)
 {
     if (member->service != NULL || member->export_ != NULL || member->import != NULL
-        || member->aws_export != NULL || member->aws_import != NULL || member->n_slices > 0) {
+        || member->aws_export != NULL || member->aws_import != NULL || member->target_group != NULL
+        || member->n_slices > 0) {
         return;
     }
     free(member->slices);
@@ -470,6 +473,27 @@ static void detach_member(
     pin_unit_touch_service(catalog, unit);
 }
 
+/* A TargetGroupPolicy came, changed or went: which one counts for its target now. */
+static void settle_target_group(
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+{
+    const char *namespace_name = object->namespace_name;
+    const char *name = object->as.target_group.target;
+    const struct pin_object *policy =
+        pin_checks_find_policy(catalog, cluster_id, namespace_name, name);
+    struct pin_service_unit *unit = policy != NULL
+                                        ? pin_unit_service(catalog, namespace_name, name)
+                                        : pin_unit_find_service(catalog, namespace_name, name);
+    struct pin_member *member = unit == NULL     ? NULL
+                                : policy != NULL ? make_member(unit, cluster_id)
+                                                 : pin_unit_member(unit, cluster_id);
+    if (member != NULL) {
+        member->target_group = policy;
+        drop_member_if_empty(unit, member);
+        pin_unit_touch_service(catalog, unit);
+    }
+}
+
 /* A namespace's annotation sets the address mode of all its Services in that cluster. */
 static void touch_namespace(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
@@ -547,6 +571,12 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
             pin_policy_detach(catalog, cluster_id, old);
         }
         return;
+    case PIN_KIND_TARGET_GROUP_POLICY:
+        settle_target_group(catalog, cluster_id, object);
+        if (old != NULL) {
+            settle_target_group(catalog, cluster_id, old);
+        }
+        return;
     default:
         attach_member(catalog, cluster_id, object);
     }
@@ -598,6 +628,9 @@ void pin_unit_detach(
     case PIN_KIND_RESOLVE_POLICY:
         pin_policy_detach(catalog, cluster_id, object);
         return;
+    case PIN_KIND_TARGET_GROUP_POLICY:
+        settle_target_group(catalog, cluster_id, object);
+        return;
     default:
         detach_member(catalog, cluster_id, object);
     }
@@ -617,6 +650,7 @@ static void free_route_value(void *value)
     free(route->depends_on);
     free(route->hosts);
     free(route->names.wire);
+    free(route->holds.slots);
     free(route->key);
     free(route);
 }

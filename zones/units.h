@@ -17,6 +17,8 @@
 #include "pintle/base/hash.h"
 #include "pintle/zones/catalog.h"
 
+#include "zones/slots.h"
+
 struct pin_route_unit;
 struct pin_service_unit;
 struct pin_static_name;
@@ -45,7 +47,8 @@ struct pin_member {
     const struct pin_object *import;
     const struct pin_object *aws_export;
     const struct pin_object *aws_import;
-    const struct pin_object **slices; /**< Of the Service itself and imported ones. */
+    const struct pin_object *target_group; /**< The TargetGroupPolicy that counts. */
+    const struct pin_object **slices;      /**< Of the Service itself and imported ones. */
     size_t n_slices;
     size_t cap_slices;
 };
@@ -59,7 +62,8 @@ struct pin_service_unit {
     size_t n_members;
     struct pin_subject subject;
     struct pin_names names;
-    uint64_t *left; /**< Preferred sides below their threshold; prefer.c's. */
+    struct pin_holds holds; /**< Slots of what is probed for it. */
+    uint64_t *left;         /**< Preferred sides below their threshold; prefer.c's. */
     size_t n_left;
     struct pin_service_unit *next_dirty;
     bool is_dirty;
@@ -115,6 +119,7 @@ struct pin_route_unit {
     struct pin_host_unit **hosts; /**< Its hostnames below custom zones, each once. */
     size_t n_hosts;
     struct pin_names names;
+    struct pin_holds holds; /**< Slots of what is probed for it. */
     struct pin_route_unit *next_dirty;
     bool is_dirty;
     bool misses_depend; /**< Memory was out when a dependency was to be noted. */

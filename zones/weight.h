@@ -14,6 +14,9 @@ struct pin_weight_group {
     uint64_t weight; /**< Its part of the backend, beside the backend's other groups; 1 or more. */
     uint64_t item_weight; /**< Result: the weight of each of its addresses; 1 or more. */
     bool is_empty;        /**< Nobody's: a share of the questions that gets no address. */
+    bool is_counted;      /**< Its weight is the number of endpoints behind it. */
+    uint32_t n_members;   /**< Slots of the endpoints behind its addresses; checks.c's. */
+    const uint32_t *members;
 };
 
 /**

@@ -7,6 +7,7 @@ programs (default: build/). Every wait is a poll with an end.
 """
 
 import collections
+import http.server
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -452,6 +454,111 @@ def never_listed(checks, dir):
         daemon.stop(signal.SIGKILL)
 
 
+# --- Probes ---------------------------------------------------------------------------------------
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """Answers /live, 200 or what the server was told."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.send_response(self.server.status if self.path == "/live" else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def serve(address, port):
+    http.server.ThreadingHTTPServer.allow_reuse_address = True
+    server = http.server.ThreadingHTTPServer((address, port), Page)
+    server.status = 200
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def hang_up(server):
+    server.shutdown()
+    server.server_close()
+
+
+HEALTH_SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: shop
+  annotations:
+    service.cilium.io/global: "true"
+    pintle.dev/health-check: |
+      {{path: /live, port: {port}, intervalSeconds: 1, timeoutSeconds: 1, unhealthyThresholdCount: 2,
+       healthyThresholdCount: 1}}
+spec: {{clusterIP: 10.96.7.7, ports: [{{name: http, port: 80}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: web-1, namespace: shop, labels: {{kubernetes.io/service-name: web}}}}
+addressType: IPv4
+ports: [{{name: http, port: 80}}]
+endpoints: [{{addresses: [10.99.0.1]}}]
+"""
+
+
+def health(checks, dir):
+    """Two gateways that stand for a cluster in another network are asked over HTTP by Pintle itself."""
+    gateways = ["127.0.0.2", "127.0.0.3"]
+    name = "web.shop.svc.clusterset.local"
+    folder = dir / "health"
+    (folder / "c2").mkdir(parents=True)
+    first = serve(gateways[0], 0)
+    second = serve(gateways[1], first.server_address[1])
+    config = folder / "pintle.yaml"
+    config.write_text("networks: [{name: far, gateways: [127.0.0.2, 127.0.0.3]}]\n"
+                      "clusters: [{name: c2, directory: c2, network: far}]\n"
+                      "health: {maxPerSecond: 50}\n")
+    (folder / "c2" / "web.yaml").write_text(HEALTH_SERVICE.format(port=first.server_address[1]))
+    daemon = Daemon(dir, "health", "--config", config)
+
+    def answers():
+        return sorted(daemon.dig(name).data)
+
+    try:
+        checks.becomes("both gateways are answered", answers, lambda data: data == gateways)
+        checks.becomes("both are found healthy", lambda: daemon.get("/metrics")[1],
+                       lambda text: 'pintle_health_addresses{state="healthy"} 2' in text)
+        hang_up(second)
+        took = checks.becomes("a server that is gone leaves the answer", answers,
+                              lambda data: data == gateways[:1])
+        checks.check("soon after two probes", took < 10, took)
+        code, text, err = daemon.ctl("explain", name)
+        checks.check("explain says since when and why", code == 0 and "unhealthy since 20" in text
+                     and "[left out]" in text and "healthy since" in text, text + err)
+        second = serve(gateways[1], first.server_address[1])
+        checks.becomes("and comes back when it is back", answers, lambda data: data == gateways)
+        first.status = 503
+        checks.becomes("a status that is not wanted is a failure, too", answers,
+                       lambda data: data == gateways[1:])
+        hang_up(second)
+        checks.becomes("when all are down all are answered", answers, lambda data: data == gateways)
+        replace(folder / "c2" / "web.yaml", "  annotations:\n", "  annotations:\n    pintle.dev/all-down: none\n")
+        checks.becomes("or none, as an annotation wants it", lambda: daemon.dig(name),
+                       lambda answer: answer.status == "NOERROR" and not answer.answer and answer.has_soa)
+        first.status = 200
+        checks.becomes("until one is back", answers, lambda data: data == gateways[:1])
+        text = daemon.get("/metrics")[1]
+        checks.check("probes are counted", re.search(
+            r'pintle_health_probes_total\{protocol="HTTP",result="failed"\} [1-9]', text), text)
+        replace(folder / "c2" / "web.yaml", "      {path", "      {enabled: false, path")
+        checks.becomes("a check that is switched off ends", lambda: daemon.get("/metrics")[1],
+                       lambda text: 'pintle_health_addresses{state="healthy"} 0' in text
+                       and 'pintle_health_addresses{state="unhealthy"} 0' in text)
+        checks.equal("SIGINT: exit code 0", daemon.stop(signal.SIGINT), 0)
+    finally:
+        daemon.stop(signal.SIGKILL)
+        first.server_close()
+        second.server_close()
+
+
 # --- When the system gives no more ----------------------------------------------------------------
 
 
@@ -558,7 +665,7 @@ def main():
             print(f"{program} is not built (./x build)")
             return 1
     with tempfile.TemporaryDirectory(prefix="pintle-e2e-") as temporary:
-        for part in (errors, dev_mode, directories, never_listed, few_descriptors):
+        for part in (errors, dev_mode, directories, health, never_listed, few_descriptors):
             try:
                 part(checks, pathlib.Path(temporary))
             except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:

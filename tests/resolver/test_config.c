@@ -143,8 +143,21 @@ static struct wrong_case {
         "clusters: [{name: c1, context: c1, stale: {policy: drop, after: 0}}]\n",
         "p.yaml:1:65: clusters[0].stale.after: 0 is out of range, 1 to 31536000 seconds are "
         "allowed\n"},
-    {"steering that is not built is refused", "steering: {allDown: none}\n",
-        "p.yaml:1:21: steering.allDown: not available in this version\n"},
+    {"an unknown allDown lists the allowed ones", "steering: {allDown: some}\n",
+        "p.yaml:1:21: steering.allDown: \"some\" is not one of all|none|lastGood\n"},
+    {"an upThreshold is a percentage", "steering: {upThreshold: 101}\n",
+        "p.yaml:1:25: steering.upThreshold: 101 is out of range, 0 to 100 are allowed\n"},
+    {"probes need a second's allowance", "health: {maxPerSecond: 0}\n",
+        "p.yaml:1:24: health.maxPerSecond: 0 is out of range, 1 to 10000 are allowed\n"},
+    {"a command has an absolute path", "health: {commands: [{name: pg, run: [pg_isready]}]}\n",
+        "p.yaml:1:21: command \"pg\": run must begin with the absolute path of a program\n"},
+    {"a command has a program", "health: {commands: [{name: pg}]}\n",
+        "p.yaml:1:21: command \"pg\": run must begin with the absolute path of a program\n"},
+    {"a command has a name", "health: {commands: [{run: [/bin/true]}]}\n",
+        "p.yaml:1:21: a command needs a name\n"},
+    {"a command is there once",
+        "health: {commands: [{name: a, run: [/bin/true]}, {name: a, run: [/bin/false]}]}\n",
+        "p.yaml:1:50: there are two commands \"a\"\n"},
     {"compatibility that is not built is refused", "compat: {lighthouse: true}\n",
         "p.yaml:1:22: compat.lighthouse: not available in this version\n"},
     {"a compatibility word lists the allowed ones", "compat: {zeroWeight: always}\n",
@@ -182,6 +195,10 @@ static struct right_case {
                     "compat: {lighthouse: false, ptr: true, metrics: []}\nzones: {custom: []}\n"
                     "steering: {emptyBackend: renormalise, allDown: all}\nstateDir: null\n"
                     "cache: {size: 64Mi, prefetch: true}\ngeo: {database: \"\", map: []}\n"},
+    {"health probes and what they do to answers can be said", ONE_CLUSTER
+        "steering: {allDown: lastGood, upThreshold: 50}\n"
+        "health: {maxPerSecond: 50, commands: [{name: pg, run: [/usr/bin/pg_isready, -h, "
+        "'{address}']}]}\n"},
     {"what empty and weightless backends do can be said", ONE_CLUSTER
         "steering: {emptyBackend: nodata}\n"
         "compat: {zeroWeight: standby, emptyService: nxdomain, headlessEmpty: nodata}\n"},

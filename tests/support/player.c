@@ -12,6 +12,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 
+#include "support/addresses.h"
 #include "sync/decode.h"
 
 #define TEXTS_MAX_BYTES ((size_t)16 << 20)
@@ -179,7 +180,15 @@ static void set_custom(struct pin_player *player, const struct command *c)
     player->stage.zones_custom[settings->n_zones_custom++] = c->words[1];
 }
 
-/* steering [ttl N] [answers MODE] [maxAnswers N] [address MODE] */
+static enum pin_all_down all_down(const char *text)
+{
+    return strcmp(text, "all") == 0        ? PIN_ALL_DOWN_ALL
+           : strcmp(text, "none") == 0     ? PIN_ALL_DOWN_NONE
+           : strcmp(text, "lastGood") == 0 ? PIN_ALL_DOWN_LAST_GOOD
+                                           : PIN_ALL_DOWN_UNSET;
+}
+
+/* steering [ttl N] [answers MODE] [maxAnswers N] [address MODE] [allDown MODE] [upThreshold N] */
 static void set_steering(struct pin_player *player, const struct command *c)
 {
     struct pin_settings *settings = &player->stage.settings;
@@ -192,6 +201,10 @@ static void set_steering(struct pin_player *player, const struct command *c)
             settings->max_answers = (uint32_t)strtoul(value, NULL, 10);
         } else if (strcmp(key, "answers") == 0 && answers_mode(value) != PIN_ANSWERS_UNSET) {
             settings->answers = answers_mode(value);
+        } else if (strcmp(key, "upThreshold") == 0) {
+            settings->up_percent = (uint32_t)strtoul(value, NULL, 10);
+        } else if (strcmp(key, "allDown") == 0 && all_down(value) != PIN_ALL_DOWN_UNSET) {
+            settings->all_down = all_down(value);
         } else if (strcmp(key, "address") == 0 && address_mode(value) != PIN_ADDRESS_UNSET) {
             settings->address = address_mode(value);
         } else {
@@ -455,6 +468,56 @@ static void publish(struct pin_player *player)
     player->n_names += player->stage.published.n_names;
 }
 
+/* verdict ADDRESS... up|down|failing|rising|new [SECONDS until the next result] */
+static void play_verdict(struct pin_player *player, const struct command *c)
+{
+    static const struct {
+        const char *text;
+        enum pin_verdict verdict;
+        bool is_turning;
+    } words[] = {{"up", PIN_VERDICT_UP, false}, {"down", PIN_VERDICT_DOWN, false},
+        {"failing", PIN_VERDICT_UP, true}, {"rising", PIN_VERDICT_DOWN, true},
+        {"new", PIN_VERDICT_UNJUDGED, true}};
+    struct pin_addresses ips = {0};
+    size_t at = 1;
+    publish(player); /* orders come from what was said before */
+    while (at < c->n_words && pin_addresses_add_word(&ips, c->words[at])) {
+        at++;
+    }
+    size_t word_i = 0;
+    while (at < c->n_words && word_i < N_ELEMS(words)
+           && strcmp(words[word_i].text, c->words[at]) != 0) {
+        word_i++;
+    }
+    if (ips.n == 0 || at == c->n_words || word_i == N_ELEMS(words)) {
+        pin_player_break(
+            player, c->line, "expected: verdict ADDRESS... up|down|failing|rising|new");
+        return;
+    }
+    uint32_t now_s = (uint32_t)(player->stage.now_ms / 1000);
+    uint32_t left_s = at + 1 < c->n_words ? (uint32_t)strtoul(c->words[at + 1], NULL, 10) : 0;
+    struct pin_health_state state = {.verdict = words[word_i].verdict,
+        .is_turning = words[word_i].is_turning,
+        .since_s = now_s,
+        .next_s = now_s + left_s};
+    for (size_t i = 0; i < ips.n; i++) {
+        if (!pin_stage_judge(&player->stage, &ips.ip[i], &state)) {
+            pin_player_fail(player, c->line, "address %zu is not probed", i + 1);
+        }
+    }
+}
+
+/* probes N: how many addresses are probed, each check counted. */
+static void play_probes(struct pin_player *player, const struct command *c)
+{
+    unsigned long wanted = c->n_words == 2 ? strtoul(c->words[1], NULL, 10) : 0;
+    publish(player);
+    size_t n = pin_stage_probes(&player->stage);
+    if (n != wanted) {
+        pin_player_fail(player, c->line, "wanted %lu probes, got %zu", wanted, n);
+    }
+}
+
 /* changes N: how many names have been put or removed since the last such line. */
 static void play_changes(struct pin_player *player, const struct command *c)
 {
@@ -640,6 +703,8 @@ static void play_event(struct pin_player *player, struct command *c)
         {"cluster", play_mark},
         {"at", play_time},
         {"changes", play_changes},
+        {"verdict", play_verdict},
+        {"probes", play_probes},
         {"ask", play_ask},
     };
     open_stage(player, c);

@@ -45,8 +45,28 @@ static void annotate(struct options *o, const char *key, const char *value)
         &o->annotations, "%s\"%s\": \"%s\"", o->annotations.len > 0 ? ", " : "", key, value);
 }
 
+/* check=TCP,port=80,intervalSeconds=10: the map of pintle.dev/health-check. */
+static void annotate_check(struct options *o, const char *value)
+{
+    struct pin_text text = {0};
+    pin_text_puts(&text, "{protocol: ");
+    for (const char *at = value; *at != '\0'; at++) {
+        pin_text_puts(&text, *at == ',' ? ", " : *at == '=' ? ": " : "");
+        if (*at != ',' && *at != '=') {
+            pin_text_putc(&text, *at);
+        }
+    }
+    pin_text_putc(&text, '}');
+    annotate(o, "pintle.dev/health-check", pin_text_get(&text));
+    pin_text_done(&text);
+}
+
 static bool take_annotation(struct options *o, const char *key, const char *value)
 {
+    if (strcmp(key, "check") == 0) {
+        annotate_check(o, value);
+        return true;
+    }
     for (size_t i = 0; i < N_ELEMS(annotation_words); i++) {
         if (strcmp(key, annotation_words[i].word) == 0) {
             annotate(o, annotation_words[i].annotation, value);

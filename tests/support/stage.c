@@ -5,14 +5,17 @@
 #include "support/stage.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/rcu.h"
 #include "pintle/base/yaml.h"
 #include "pintle/zones/view.h"
 
 #include "support/defaults.h"
 #include "sync/decode.h"
+#include "zones/slots.h"
 
 #define SCRATCH_MAX_BYTES ((size_t)64 << 20)
 
@@ -149,7 +152,9 @@ size_t pin_stage_ask(struct pin_stage *stage, const struct pin_stage_asker *aske
     };
     struct pin_packet packet = {
         .wire = stage->wire, .bytes = bytes, .cap_bytes = sizeof(stage->wire)};
+    pin_clock_set_fake((int64_t)stage->now_ms, 0); /* what remains until a probe is told in TTLs */
     size_t answer_bytes = pin_answer(&stage->worker, &client, &packet);
+    pin_clock_set_real();
     pin_rcu_quiescent();
     return answer_bytes;
 }
@@ -169,4 +174,34 @@ const struct pin_table *pin_stage_table(const struct pin_stage *stage,
     const struct pin_node *node = pin_index_find(live->index, wire.wire, wire.bytes);
     const struct pin_rrset *rrset = node != NULL ? pin_node_rrset(node, type) : NULL;
     return rrset != NULL ? pin_rrset_table(rrset, view_id) : NULL;
+}
+
+/* --- health
+ * --------------------------------------------------------------------------------------- */
+
+bool pin_stage_judge(
+    struct pin_stage *stage, const struct pin_ip *ip, const struct pin_health_state *state)
+{
+    struct pin_health *health = pin_catalog_live(stage->catalog)->health;
+    uint32_t slot = pin_health_next(health, ip, 0);
+    bool is_probed = slot != PIN_SLOT_NONE;
+    while (slot != PIN_SLOT_NONE) {
+        (void)pin_health_store(health, slot, *state);
+        slot = pin_health_next(health, ip, slot + 1);
+    }
+    return is_probed;
+}
+
+size_t pin_stage_probes(struct pin_stage *stage)
+{
+    struct pin_health_order *orders = NULL;
+    size_t n = pin_health_take_orders(pin_catalog_live(stage->catalog)->health, &orders);
+    for (size_t i = 0; i < n; i++) {
+        stage->n_probes += orders[i].spec != NULL ? 1 : SIZE_MAX;
+        free(orders[i].spec);
+    }
+    if (n > 0) {
+        free(orders);
+    }
+    return stage->n_probes;
 }

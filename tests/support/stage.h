@@ -43,6 +43,7 @@ struct pin_stage {
     uint64_t now_ms;
     struct pin_catalog *catalog; /**< NULL until open. */
     struct pin_worker worker;
+    size_t n_probes;                /**< Orders to begin less those to stop. */
     struct pin_published published; /**< Of the latest publication. */
     struct pin_arena *scratch;
     uint8_t wire[STAGE_WIRE_BYTES]; /**< The latest question, then its answer. */
@@ -85,3 +86,10 @@ size_t pin_stage_ask(struct pin_stage *stage, const struct pin_stage_asker *aske
 /** What the index shows that asker for a name (text) and type; NULL = nothing. */
 const struct pin_table *pin_stage_table(const struct pin_stage *stage,
     const struct pin_stage_asker *asker, const char *name, uint16_t type);
+
+/** Stores a verdict about an address under each of its checks; false when it is not probed. */
+bool pin_stage_judge(
+    struct pin_stage *stage, const struct pin_ip *ip, const struct pin_health_state *state);
+
+/** How many addresses and checks are probed now: begun and not stopped. Takes the orders. */
+size_t pin_stage_probes(struct pin_stage *stage);

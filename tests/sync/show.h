@@ -140,6 +140,22 @@ static inline void show_records(struct pin_text *out, const struct pin_records_b
     }
 }
 
+static inline void show_check(struct pin_text *out, const struct pin_check *check)
+{
+    if (check == NULL) {
+        return;
+    }
+    pin_text_putf(out, " check=%s%s:%u%s every=%u/%u rise=%u fall=%u%s",
+        pin_check_protocol_text(check->protocol), check->is_http2 ? "2" : "", check->port,
+        check->path, check->interval_s, check->timeout_s, check->rise, check->fall,
+        check->is_enabled ? "" : " off");
+    for (uint8_t i = 0; i < check->n_status; i++) {
+        pin_text_putf(out, " %u-%u", check->status[i].low, check->status[i].high);
+    }
+    show_text(out, "host", check->host);
+    show_text(out, "command", check->command);
+}
+
 static inline void show_grant(struct pin_text *out, const struct pin_grant_body *body)
 {
     static const char *const kinds[] = {"service", "import", "aws", "other"};
@@ -183,6 +199,15 @@ static inline void show_steering(struct pin_text *out, const struct pin_steering
     if (s->stale_after_ms != 0) {
         pin_text_putf(out, " stale-after=%llu", (unsigned long long)s->stale_after_ms);
     }
+    static const char *const all_downs[] = {[PIN_ALL_DOWN_UNSET] = NULL,
+        [PIN_ALL_DOWN_ALL] = "all",
+        [PIN_ALL_DOWN_NONE] = "none",
+        [PIN_ALL_DOWN_LAST_GOOD] = "lastGood"};
+    show_text(out, "all-down", all_downs[s->all_down]);
+    if (s->up_percent != 0) {
+        pin_text_putf(out, " up=%u%%", s->up_percent);
+    }
+    show_check(out, s->check);
     if (s->ttl_s != PIN_TTL_UNSET) {
         pin_text_putf(out, " ttl=%u", s->ttl_s);
     }
@@ -230,6 +255,14 @@ static inline void show_body(struct pin_text *out, const struct pin_object *obje
         show_text(out, "export", object->as.aws_import.export_name);
         show_text(out, "cluster", object->as.aws_import.cluster);
         show_text(out, "network", object->as.aws_import.network);
+        break;
+    case PIN_KIND_TARGET_GROUP_POLICY:
+        pin_text_putf(out, " of=%s:%s",
+            object->as.target_group.is_service  ? "service"
+            : object->as.target_group.is_export ? "export"
+                                                : "other",
+            object->as.target_group.target);
+        show_check(out, object->as.target_group.check);
         break;
     default:
         break;

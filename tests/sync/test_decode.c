@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/clock.h"
 #include "pintle/base/json.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
@@ -144,8 +145,75 @@ static struct decode_case {
     {"a share above the whole is told", ANNOTATED("pintle.dev/affinity-threshold: '101%'"),
         "Service shop/web", PIN_OK,
         "'101%' cannot be used, use a number of endpoints as in 2 or a share as in 50%"},
-    {"a later version's annotation is told", ANNOTATED("pintle.dev/health-check: '{}'"),
-        "Service shop/web", PIN_OK, "annotation pintle.dev/health-check: '{}' cannot be used"},
+    {"a later version's annotation is told", ANNOTATED("pintle.dev/geo: eu"), "Service shop/web",
+        PIN_OK, "annotation pintle.dev/geo: 'eu' cannot be used"},
+    {"a health check has the defaults of the AWS controller",
+        ANNOTATED("pintle.dev/health-check: '{}'"),
+        "Service shop/web check=HTTP:0/ every=30/5 rise=5 fall=2 200-200", PIN_OK, NULL},
+    {"a health check that is no YAML is told",
+        ANNOTATED("pintle.dev/health-check: 'enabled: true, intervalSeconds: 10'"),
+        "Service shop/web", PIN_OK, "annotation pintle.dev/health-check: "},
+    {"a health check may be JSON",
+        ANNOTATED("pintle.dev/health-check: '{\"enabled\":true,\"intervalSeconds\":10,"
+                  "\"timeoutSeconds\":2,\"healthyThresholdCount\":3,"
+                  "\"unhealthyThresholdCount\":4,\"statusMatch\":\"200-299,304\","
+                  "\"path\":\"/live\",\"port\":8080,\"protocol\":\"HTTPS\","
+                  "\"protocolVersion\":\"HTTP2\",\"host\":\"shop.example\"}'"),
+        "Service shop/web check=HTTPS2:8080/live every=10/2 rise=3 fall=4 200-299 304-304 "
+        "host=shop.example",
+        PIN_OK, NULL},
+    {"a health check may be YAML over several lines",
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: shop\n  annotations:\n"
+        "    pintle.dev/health-check: |\n      protocol: TCP\n      enabled: false\n",
+        "Service shop/web check=TCP:0/ every=30/5 rise=5 fall=2 off 200-200", PIN_OK, NULL},
+    {"a check by a command names one",
+        ANNOTATED("pintle.dev/health-check: '{protocol: COMMAND, command: pg}'"),
+        "Service shop/web check=COMMAND:0/ every=30/5 rise=5 fall=2 200-200 command=pg", PIN_OK,
+        NULL},
+    {"a command needs its protocol", ANNOTATED("pintle.dev/health-check: '{command: pg}'"),
+        "Service shop/web", PIN_OK, "command: goes with protocol COMMAND"},
+    {"an unknown key of a health check is told",
+        ANNOTATED("pintle.dev/health-check: '{intervall: 3}'"), "Service shop/web", PIN_OK,
+        "intervall: is not known"},
+    {"a blank in a path is told", ANNOTATED("pintle.dev/health-check: '{path: /a b}'"),
+        "Service shop/web", PIN_OK, "path: must be up to 255 visible ASCII characters"},
+    {"a path begins with a slash", ANNOTATED("pintle.dev/health-check: '{path: live}'"),
+        "Service shop/web", PIN_OK, "path: must begin with /"},
+    {"an unknown protocol of a health check is told",
+        ANNOTATED("pintle.dev/health-check: '{protocol: ICMP}'"), "Service shop/web", PIN_OK,
+        "protocol: is \"ICMP\", use HTTP, HTTPS, TCP or COMMAND"},
+    {"a status of four digits is told",
+        ANNOTATED("pintle.dev/health-check: '{statusMatch: \"2000\"}'"), "Service shop/web", PIN_OK,
+        "statusMatch: is \"2000\", use codes and ranges"},
+    {"an interval of nothing is told", ANNOTATED("pintle.dev/health-check: '{intervalSeconds: 0}'"),
+        "Service shop/web", PIN_OK, "intervalSeconds"},
+    {"a health check is a map", ANNOTATED("pintle.dev/health-check: '[TCP]'"), "Service shop/web",
+        PIN_OK, "it must be a map"},
+    {"what becomes of names that are down is read",
+        ANNOTATED("pintle.dev/all-down: lastGood, pintle.dev/up-threshold: 50%"),
+        "Service shop/web all-down=lastGood up=50%", PIN_OK, NULL},
+    {"an unknown all-down is told", ANNOTATED("pintle.dev/all-down: some"), "Service shop/web",
+        PIN_OK, "'some' cannot be used, use all, none or lastGood"},
+    {"an up-threshold is a share", ANNOTATED("pintle.dev/up-threshold: '2'"), "Service shop/web",
+        PIN_OK, "'2' cannot be used, use a share of the addresses as in 50%"},
+    {"a TargetGroupPolicy has a health check",
+        "{apiVersion: application-networking.k8s.aws/v1alpha1, kind: TargetGroupPolicy, metadata: "
+        "{name: p, namespace: shop}, spec: {protocol: HTTP, targetRef: {group: "
+        "application-networking.k8s.aws, kind: ServiceExport, name: web}, healthCheck: {enabled: "
+        "true, intervalSeconds: 5, unhealthyThresholdCount: 2, path: /healthcheck, more: 1}}}",
+        "TargetGroupPolicy shop/p of=export:web check=HTTP:0/healthcheck every=5/5 rise=5 fall=2 "
+        "200-200",
+        PIN_OK, NULL},
+    {"a TargetGroupPolicy may say nothing about health",
+        "{apiVersion: application-networking.k8s.aws/v1alpha1, kind: TargetGroupPolicy, metadata: "
+        "{name: p, namespace: shop}, spec: {targetRef: {group: '', kind: Service, name: web}}}",
+        "TargetGroupPolicy shop/p of=service:web", PIN_OK, NULL},
+    {"a TargetGroupPolicy with a wrong port is an error",
+        "{apiVersion: application-networking.k8s.aws/v1alpha1, kind: TargetGroupPolicy, metadata: "
+        "{name: p, namespace: shop}, spec: {targetRef: {kind: Service, name: web}, healthCheck: "
+        "{port: 70000}}}",
+        "1:184: TargetGroupPolicy shop/p: port: '70000' is out of range, use 1 to 65535",
+        PIN_EINVAL, NULL},
     {"what becomes of stale data is read",
         ANNOTATED("pintle.dev/stale: drop, pintle.dev/stale-after: 5m"),
         "Service shop/web stale=drop stale-after=300000", PIN_OK, NULL},
@@ -382,9 +450,12 @@ static void test_case(void **state)
     struct pin_why why = {0};
     struct pin_arena *arena = pin_arena_new("test", ARENA_BYTES);
     assert_int_equal(pin_yaml_parse(c->text, strlen(c->text), arena, &docs, &why), PIN_OK);
+    static int64_t now_ms;
+    pin_clock_set_fake(now_ms += 60000, 0); /* no warning is held back because of those before */
     pin_log_set_sink(keep_log, NULL);
     enum pin_err err = pin_decode_as(NULL, "cluster c1", docs->first, &object, &why);
     pin_log_set_sink(NULL, NULL);
+    pin_clock_set_real();
     pin_arena_free(arena); /* the object stands alone */
     check_result(c, err, object, &why);
     if (c->want_log == NULL) {

@@ -14,6 +14,10 @@
 #include "zones/weight.h"
 
 #define GROUPS_MAX 4
+#define GROUP(backend, items, total)                                                               \
+    {                                                                                              \
+        .backend_i = (backend), .n_items = (items), .weight = (total)                              \
+    }
 
 static struct weight_case {
     const char *name; /* reads as a sentence in the test report */
@@ -22,23 +26,17 @@ static struct weight_case {
     size_t n_groups;
     uint64_t want[GROUPS_MAX];
 } cases[] = {
-    {"one backend counts its endpoints", {1, 0}, {{0, 3, 3, 0, false}, {0, 5, 5, 0, false}}, 2,
-        {1, 1}},
-    {"a ClusterIP weighs what stands behind it", {1, 0}, {{0, 1, 9, 0, false}, {0, 3, 3, 0, false}},
-        2, {9, 1}},
-    {"10/90 over ten endpoints each", {10, 90}, {{0, 10, 10, 0, false}, {1, 10, 10, 0, false}}, 2,
-        {1, 9}},
-    {"10/90 over three and four endpoints", {10, 90}, {{0, 3, 3, 0, false}, {1, 4, 4, 0, false}}, 2,
-        {4, 27}},
-    {"a backend alone takes all, whatever its weight", {7, 0}, {{0, 2, 2, 0, false}}, 1, {1}},
-    {"two gateways share what is behind them", {1, 0}, {{0, 2, 4, 0, false}, {0, 1, 1, 0, false}},
-        2, {2, 1}},
-    {"cluster weights replace the count", {1, 0}, {{0, 3, 1, 0, false}, {0, 1, 3, 0, false}}, 2,
-        {1, 9}},
-    {"a million to one is exact", {1, 1000000}, {{0, 1, 1, 0, false}, {1, 1, 1, 0, false}}, 2,
-        {1, 1000000}},
-    {"two clusters inside one backend", {1, 1},
-        {{0, 2, 2, 0, false}, {0, 2, 2, 0, false}, {1, 1, 1, 0, false}}, 3, {1, 1, 4}},
+    {"one backend counts its endpoints", {1, 0}, {GROUP(0, 3, 3), GROUP(0, 5, 5)}, 2, {1, 1}},
+    {"a ClusterIP weighs what stands behind it", {1, 0}, {GROUP(0, 1, 9), GROUP(0, 3, 3)}, 2,
+        {9, 1}},
+    {"10/90 over ten endpoints each", {10, 90}, {GROUP(0, 10, 10), GROUP(1, 10, 10)}, 2, {1, 9}},
+    {"10/90 over three and four endpoints", {10, 90}, {GROUP(0, 3, 3), GROUP(1, 4, 4)}, 2, {4, 27}},
+    {"a backend alone takes all, whatever its weight", {7, 0}, {GROUP(0, 2, 2)}, 1, {1}},
+    {"two gateways share what is behind them", {1, 0}, {GROUP(0, 2, 4), GROUP(0, 1, 1)}, 2, {2, 1}},
+    {"cluster weights replace the count", {1, 0}, {GROUP(0, 3, 1), GROUP(0, 1, 3)}, 2, {1, 9}},
+    {"a million to one is exact", {1, 1000000}, {GROUP(0, 1, 1), GROUP(1, 1, 1)}, 2, {1, 1000000}},
+    {"two clusters inside one backend", {1, 1}, {GROUP(0, 2, 2), GROUP(0, 2, 2), GROUP(1, 1, 1)}, 3,
+        {1, 1, 4}},
 };
 
 static void test_spread(void **state)
@@ -64,7 +62,7 @@ static void test_rounds_beyond_exact(void **state)
     (void)state;
     for (size_t i = 0; i < N_ELEMS(primes); i++) {
         backend[i] = 1000000;
-        groups[i] = (struct pin_weight_group){(uint32_t)i, primes[i], primes[i], 0, false};
+        groups[i] = (struct pin_weight_group)GROUP((uint32_t)i, primes[i], primes[i]);
     }
     pin_weight_spread(backend, groups, N_ELEMS(primes));
     for (size_t i = 0; i < N_ELEMS(primes); i++) {

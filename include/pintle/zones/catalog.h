@@ -16,6 +16,7 @@
 #include "pintle/base/error.h"
 #include "pintle/base/jsonout.h"
 #include "pintle/zones/delta.h"
+#include "pintle/zones/health.h"
 #include "pintle/zones/index.h"
 #include "pintle/zones/settings.h"
 #include "pintle/zones/view.h"
@@ -26,6 +27,8 @@ struct pin_catalog;
 /** What workers read. Filled by the catalog; `scene` is read with pin_rcu_deref(). */
 struct pin_live {
     struct pin_index *index;
+    const _Atomic uint64_t *verdicts; /**< The words of `health`. */
+    struct pin_health *health;
     struct pin_scene *scene;
 };
 
@@ -60,8 +63,8 @@ struct pin_published {
 };
 
 /**
- * Compiles every dirty unit and publishes it; a new scene too when one is needed. What there was no
- * memory for stays dirty: call again, a while later.
+ * Compiles every dirty unit and publishes it; a new scene too when one is needed. Gives the orders
+ * that probing needs. What there was no memory for stays dirty: call again, a while later.
  * @param now_ms  Monotonic; ready.grace counts from the first call's value.
  */
 struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms);

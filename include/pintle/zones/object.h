@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "pintle/base/ip.h"
+#include "pintle/zones/check.h"
 
 /** The kinds Pintle reads. One row of sync/decode.c's table per kind and served version. */
 enum pin_kind {
@@ -29,13 +30,14 @@ enum pin_kind {
     PIN_KIND_TCP_ROUTE,
     PIN_KIND_TLS_ROUTE, /**< The last of them. */
     PIN_KIND_REFERENCE_GRANT,
-    PIN_KIND_SERVICE_EXPORT,     /**< multicluster.x-k8s.io (KEP-1645). */
-    PIN_KIND_SERVICE_IMPORT,     /**< multicluster.x-k8s.io (KEP-1645). */
-    PIN_KIND_AWS_SERVICE_EXPORT, /**< application-networking.k8s.aws; feeds routes only. */
-    PIN_KIND_AWS_SERVICE_IMPORT, /**< application-networking.k8s.aws; feeds routes only. */
-    PIN_KIND_IAM_AUTH_POLICY,    /**< application-networking.k8s.aws */
-    PIN_KIND_RESOLVE_POLICY,     /**< pintle.dev */
-    PIN_KIND_DNS_ENDPOINT,       /**< externaldns.k8s.io: records below custom zones. */
+    PIN_KIND_SERVICE_EXPORT,      /**< multicluster.x-k8s.io (KEP-1645). */
+    PIN_KIND_SERVICE_IMPORT,      /**< multicluster.x-k8s.io (KEP-1645). */
+    PIN_KIND_AWS_SERVICE_EXPORT,  /**< application-networking.k8s.aws; feeds routes only. */
+    PIN_KIND_AWS_SERVICE_IMPORT,  /**< application-networking.k8s.aws; feeds routes only. */
+    PIN_KIND_IAM_AUTH_POLICY,     /**< application-networking.k8s.aws */
+    PIN_KIND_RESOLVE_POLICY,      /**< pintle.dev */
+    PIN_KIND_DNS_ENDPOINT,        /**< externaldns.k8s.io: records below custom zones. */
+    PIN_KIND_TARGET_GROUP_POLICY, /**< application-networking.k8s.aws; its health check only. */
     PIN_KIND_MAX,
 };
 
@@ -83,6 +85,14 @@ enum pin_stale {
     PIN_STALE_DROP, /**< Contributes nothing once it was out of reach for so long. */
 };
 
+/** What is answered when every address of a name that is probed is down. */
+enum pin_all_down {
+    PIN_ALL_DOWN_UNSET,
+    PIN_ALL_DOWN_ALL,       /**< All of them, as if nothing was known. */
+    PIN_ALL_DOWN_NONE,      /**< NODATA. */
+    PIN_ALL_DOWN_LAST_GOOD, /**< Those that went down last: within one outage's time. */
+};
+
 /** No weight was given. */
 #define PIN_WEIGHT_UNSET UINT32_MAX
 /** Largest weight accepted anywhere (Gateway API's bound). */
@@ -100,6 +110,9 @@ struct pin_steering {
     bool is_threshold_share;       /**< It is a percentage of the endpoints, not a count. */
     enum pin_stale stale;          /**< pintle.dev/stale */
     uint64_t stale_after_ms;       /**< pintle.dev/stale-after; 0: not given */
+    enum pin_all_down all_down;    /**< pintle.dev/all-down */
+    uint8_t up_percent;            /**< pintle.dev/up-threshold, 1 to 100; 0: not given */
+    const struct pin_check *check; /**< pintle.dev/health-check, or NULL */
     uint32_t ttl_s;                /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
     uint32_t weight;               /**< pintle.dev/weight: that cluster's whole contribution */
     bool is_global;                /**< service.cilium.io/global: "true" */
@@ -337,6 +350,14 @@ struct pin_policy_body {
     bool is_unreadable; /**< Its rules could not be understood: nobody is let through. */
 };
 
+/** Body of a TargetGroupPolicy. */
+struct pin_target_group_body {
+    const char *target; /**< Name, in the policy's namespace. */
+    bool is_service;    /**< It targets a Service, */
+    bool is_export;     /**< or a ServiceExport; neither: another kind, which has no addresses. */
+    const struct pin_check *check; /**< NULL: it says nothing about health. */
+};
+
 /** One object of one cluster. */
 struct pin_object {
     enum pin_kind kind;
@@ -359,6 +380,7 @@ struct pin_object {
         struct pin_import_body import;
         struct pin_aws_export_body aws_export;
         struct pin_aws_import_body aws_import;
+        struct pin_target_group_body target_group;
         struct pin_policy_body policy;
     } as;
     struct pin_object_chunk *chunks; /**< Memory the pointers above lead into; zones/object.c's. */

@@ -70,6 +70,8 @@ struct pin_settings {
     enum pin_address_mode address;
     enum pin_stale stale;           /**< UNSET is keep. */
     uint64_t stale_after_ms;        /**< How long a cluster must be out of reach for drop. */
+    enum pin_all_down all_down;     /**< UNSET is all. */
+    uint32_t up_percent;            /**< Fewer addresses up, and all count as down; 0: off. */
     bool is_empty_backend_nodata;   /**< emptyBackend: nodata, else renormalise */
     bool is_zero_weight_standby;    /**< compat.zeroWeight: standby, else never */
     bool is_empty_service_nxdomain; /**< compat.emptyService: nxdomain, else keep */

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "pintle/base/rcu.h"
+#include "pintle/zones/checked.h"
 #include "pintle/zones/name.h"
 #include "pintle/zones/object.h"
 
@@ -85,8 +86,9 @@ struct pin_table {
     const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner. */
     const uint16_t *clusters;   /**< n_clusters cluster ids, ascending. */
     const struct pin_extra *extras;
-    uint32_t n_refs;         /**< Builder only. */
-    struct pin_slots *slots; /**< Builder only: where the slot goes back to. */
+    const struct pin_checked *checked; /**< NULL: no probe's verdict can change the answer. */
+    uint32_t n_refs;                   /**< Builder only. */
+    struct pin_slots *slots;           /**< Builder only: where the slot goes back to. */
     struct pin_rcu_head rcu;
 };
 
