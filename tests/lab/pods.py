@@ -19,8 +19,8 @@ def pintle_address(cluster):
 
 
 def forwarder(cluster):
-    """The address that a cluster's CoreDNS asks from: one of the cluster's pods."""
-    return f"10.{cluster.number * 10}.250.53"
+    """The address that a cluster's CoreDNS asks from: one of a node's pods."""
+    return f"10.{cluster.number * 10}.1.253"
 
 
 def daemon_for_pods(stage, name, contexts, config):
@@ -123,6 +123,11 @@ def story_pods(stage):
                  plain.rcode == "NOERROR" and not [rr for rr in plain.additional], plain)
     stage.end(near_dns)
     stage.end(far_dns)
+    plain_dns = dns_of(stage, "c2", block=PLAIN)
+    checks.becomes(
+        "c2's CoreDNS that only forwards: its own address makes it c2's, whoever asks it",
+        far_ver1 | far_ver2, lambda: {plain_dns.dig(parking, name).first for _ in range(60)})
+    stage.end(plain_dns)
     stage.end(daemon)
 
 
@@ -136,15 +141,16 @@ def story_pods_untrusted(stage, daemon, name, ver1, far):
                        collections.Counter(firsts))
 
 
-# -- case 102: shares behind a cache that shuffles
-
-CACHED = f"""pintle.internal {{
+PLAIN = f"""pintle.internal {{
     errors
-    cache 30
-    loadbalance
     forward . {coredns.EXAMPLE}
 }}
 """
+
+
+# -- case 102: shares behind a cache that shuffles
+
+CACHED = PLAIN.replace("    errors\n", "    errors\n    cache 30\n    loadbalance\n")
 
 
 def story_cache(stage):

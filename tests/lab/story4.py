@@ -4,14 +4,17 @@
 The record in an outside DNS server is asserted where such records are written.
 """
 
+import lab
 import pintle
 from pods import DNS_PORT, daemon_for_pods, dns_of, make_pods, pintle_address
-from stage import assigned_name
+from stage import START_SECONDS, assigned_name
 
 HOST = "demo-cluster1.example.com"
 ROUTE = ("eks-cluster1", "HTTPRoute", "apps", "demo-cluster1")
 CLUSTERS = {"eks-cluster1": "c1", "eks-cluster2": "c2"}
 GATEWAYS = {"eks-cluster1": "192.0.2.10", "eks-cluster2": "192.0.2.20"}
+# Pintle looks every 10 s for kinds that a cluster did not have.
+NEW_KIND_SECONDS = 10 + 5
 REFUSED = ("REFUSED", (18,), ())
 
 
@@ -62,6 +65,7 @@ def story_4(stage):
     checks = stage.checks
     stage.apply("story4")
     stage.endpoints("c1", "apps", "demo-cluster1", 2)
+    stage.kubectl("c1", "delete", "crd", "resolvepolicies.pintle.dev")
     play = Story(stage)
     for name in (HOST, play.assigned):
         play.becomes(f"case 115: {name} is answered", "eks-cluster2", "apps",
@@ -78,8 +82,8 @@ def story_4(stage):
                  alias.answer[:1] == [[HOST + ".", "300", "IN", "CNAME", play.assigned + "."]],
                  alias)
     direct = pintle.dig(pintle_address(stage.lab.cluster("c2")), DNS_PORT, HOST, "A",
-                        "-b", play.pods["eks-cluster2", "apps"], "+ednsopt=65518:61707073")
-    checks.check("a pod that goes straight to Pintle and claims a namespace is refused",
+                        "-b", play.pods["eks-cluster2", "shop"], "+ednsopt=65518:61707073")
+    checks.check("a pod that goes straight to Pintle and claims another namespace is refused",
                  (direct.rcode, direct.ede) == ("REFUSED", (18,)), direct)
     story_4_policies(stage, play)
     stage.kubectl("c1", "-n", "apps", "delete", "httproute", "demo-cluster1")
@@ -90,12 +94,24 @@ def story_4(stage):
     stage.end(play.daemon)
 
 
+def define_our_kind(stage):
+    """What README.md says to do before the first ResolvePolicy."""
+    stage.kubectl("c1", "apply", "-f", str(lab.ROOT / "deploy" / "crd" / "resolvepolicies.yaml"))
+    path = "/apis/pintle.dev/v1alpha1/resolvepolicies"
+    lab.wait_until("ResolvePolicy served", START_SECONDS,
+                   lambda: stage.lab.cluster("c1").request("GET", path)[0] == 200)
+
+
 def story_4_policies(stage, play):
     both = [("eks-cluster1", "apps"), ("eks-cluster2", "apps")]
     stage.kubectl("c1", "-n", "apps", "delete", "iamauthpolicy", "demo-cluster1")
     for cluster, namespace in both:
         play.becomes("policy deleted: answered", cluster, namespace, play.answer(cluster))
     only_one = [{"clusters": ["eks-cluster1"], "namespaces": ["apps"]}]
+    define_our_kind(stage)
+    stage.apply_objects("c1", [resolve_policy(("Gateway", "demo"), allow=only_one)])
+    stage.checks.becomes("a kind that a cluster learns while Pintle runs is obeyed", REFUSED,
+                         lambda: play.ask(*both[1]), NEW_KIND_SECONDS)
     for target in (("HTTPRoute", "demo-cluster1"), ("Gateway", "demo")):
         stage.apply_objects("c1", [resolve_policy(target, allow=only_one)])
         what = f"ResolvePolicy on the {target[0]}"
