@@ -27,20 +27,25 @@ def _run(*command):
         raise lab.LabError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
+def _first_that_works(*commands):
+    for command in commands:
+        try:
+            _run(*command, "true")
+            return command
+        except lab.LabError as err:
+            why = err
+    raise lab.LabError(f"{why}\nthe stories need a network of their own: root, or "
+                       "sysctl kernel.unprivileged_userns_clone=1")
+
+
 def enter():
     """Comes back inside; the program starts anew for that. Needs root or user namespaces."""
     if not is_entered():
         for program in ("unshare", "ip"):
             if shutil.which(program) is None:
                 raise lab.LabError(f"{program} is missing: ./x setup lab")
-        space = ["unshare", "--net"]
-        if os.geteuid() != 0:
-            space += ["--user", "--map-root-user"]
-        try:
-            _run(*space, "true")
-        except lab.LabError as err:
-            raise lab.LabError(f"{err}\nthe stories need a network of their own: root, or "
-                               "sysctl kernel.unprivileged_userns_clone=1") from None
+        space = _first_that_works(["unshare", "--net"],
+                                  ["unshare", "--net", "--user", "--map-root-user"])
         os.environ[MARK] = "1"
         os.execvp(space[0], [*space, sys.executable, *sys.argv])
     _run("ip", "link", "set", "lo", "up")
