@@ -14,9 +14,9 @@ from pods import DNS_PORT, daemon_for_pods, pintle_address
 from stage import assigned_name
 
 N_ROUNDS = 5
-# bench/ shows single milliseconds, and so should this. Three clusters run beside it: one time may be
-# theirs.
-MEDIAN_MS = 10
+# bench/ shows single milliseconds, and so does this on an idle machine. Three clusters run beside it,
+# and a change makes work for each of their controllers: the limits only tell "at once" from "later".
+MEDIAN_MS = 50
 LONGEST_MS = 1000
 GIVE_UP_S = 10
 NAMESPACE = "latency"
@@ -169,6 +169,7 @@ def paths():
         "iam": f"/apis/application-networking.k8s.aws/v1alpha1{spaced}/iamauthpolicies",
         "aws-exports": f"/apis/application-networking.k8s.aws/v1alpha1{spaced}/serviceexports",
         "aws-imports": f"/apis/application-networking.k8s.aws/v1alpha1{spaced}/serviceimports",
+        "records": f"/apis/externaldns.k8s.io/v1alpha1{spaced}/dnsendpoints",
         "exports": f"/apis/multicluster.x-k8s.io/v1beta1{spaced}/serviceexports",
         "imports": f"/apis/multicluster.x-k8s.io/v1beta1{spaced}/serviceimports",
     }
@@ -204,6 +205,11 @@ def changes_of_routes(at, old, new):
         Change.patched("gateway status", assigned("paths"), f"{at['gateways']}/edge/status",
                        (gateway("192.0.2.81"), {"192.0.2.81"}),
                        (gateway("192.0.2.80"), {"192.0.2.80"})),
+        Change.made("DNSEndpoint", "latency.example.com", at["records"], {
+            "apiVersion": "externaldns.k8s.io/v1alpha1", "kind": "DNSEndpoint",
+            "metadata": meta("records"), "spec": {"endpoints": [
+                {"dnsName": "latency.example.com", "recordType": "A", "recordTTL": 5,
+                 "targets": ["192.0.2.90"]}]}}, {"192.0.2.90"}, NXDOMAIN),
     ]
 
 
@@ -276,6 +282,7 @@ def story_latency(stage):
         {"status": {"addresses": [{"type": "IPAddress", "value": "192.0.2.80"}]}},
         content_type=MERGE)
     daemon = daemon_for_pods(stage, "live", ("c1",), {
+        "zones": {"custom": ["example.com"]},
         "clusters": [stage.cluster(c, c) for c in ("c1", "c2", "c3")]})
     asker, stranger = (Asker(source, pintle_address(stage.lab.cluster("c1")))
                        for source in (ASKER, STRANGER))
