@@ -337,6 +337,10 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
         if (target_at >= targets_end) {
             return; /* the RR that names it was cut, or cannot be pointed at */
         }
+        if (response->wire[target_at] == 0) {
+            target_at =
+                get_u16(response->wire + table_at) & (POINTER_END - 1u); /* "." is the owner */
+        }
         if (extra->a != NULL) {
             (void)pin_response_add_table(
                 response, PIN_SECTION_ADDITIONAL, extra->a, draws, target_at);

@@ -719,9 +719,8 @@ static void plan_route(struct pin_compile *run, struct pin_route_unit *route, bo
     }
 }
 
-/* SRV at the assigned name and its ports'. False when no class shows anything. */
-static bool route_srv(
-    struct pin_compile *run, const struct pin_name *name, struct pin_rrset *ret_rrset)
+/* All ports that some class is shown. */
+static struct pin_plan route_ports(struct pin_compile *run)
 {
     struct pin_plan all = {0};
     for (size_t i = 0; i < run->n_classes; i++) {
@@ -733,8 +732,17 @@ static bool route_srv(
         }
     }
     run->failed = run->failed || all.is_out_of_memory;
+    return all;
+}
+
+/* SRV, SVCB and HTTPS at the assigned name, and their names below it; returns how many RRsets. */
+static size_t route_services(
+    struct pin_compile *run, const struct pin_route_unit *route, struct pin_rrset *ret_rrsets)
+{
+    struct pin_plan all = route_ports(run);
     struct pin_facts facts = {.ports = all.ports, .n_ports = all.n_ports};
-    return pin_compile_srv(run, &facts, name, ret_rrset);
+    size_t n = pin_compile_srv(run, &facts, &route->assigned, ret_rrsets);
+    return n + (run->failed ? 0 : pin_compile_svcb(run, route, &all, ret_rrsets + n));
 }
 
 static void warn_route(const struct pin_compile *run, struct pin_route_unit *route)
@@ -751,7 +759,7 @@ static void warn_route(const struct pin_compile *run, struct pin_route_unit *rou
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route)
 {
     struct pin_compile run = pin_compile_begin(catalog, catalog->zone_assigned, &route->names);
-    struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
+    struct pin_rrset rrsets[PIN_FAMILY_MAX + 3];
     bool *takes_part = cluster_flags(&run);
     begin_holding(&run, &route->holds);
     if (!run.failed && !route->is_gone) {
@@ -762,7 +770,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     }
     if (!run.failed && !route->is_gone) {
         size_t n = pin_compile_address_rrsets(&run, &route->assigned, rrsets);
-        n += route_srv(&run, &route->assigned, &rrsets[n]);
+        n += route_services(&run, route, &rrsets[n]);
         pin_compile_put(&run, &route->assigned, rrsets, n);
         warn_route(&run, route);
     }

@@ -140,6 +140,13 @@ uint16_t pin_compile_add_cluster(uint16_t *clusters, uint16_t n, uint16_t cluste
 bool pin_compile_srv(struct pin_compile *run, const struct pin_facts *facts,
     const struct pin_name *name, struct pin_rrset *ret_bare);
 
+/**
+ * SVCB and HTTPS of a route (into `ret_rrsets`, 0 to 2) and at _port._https names below it.
+ * @param ports  Its `ports` are what the route's name may show.
+ */
+size_t pin_compile_svcb(struct pin_compile *run, const struct pin_route_unit *route,
+    const struct pin_plan *ports, struct pin_rrset *ret_rrsets);
+
 /** A target of SRV records: a name with addresses per class. */
 struct pin_target {
     struct pin_name name;

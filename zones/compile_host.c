@@ -6,6 +6,7 @@
 
 #include "pintle/base/buf.h"
 #include "pintle/base/log.h"
+#include "pintle/base/macros.h"
 
 #include "zones/compile.h"
 
@@ -48,14 +49,15 @@ static void put_flat(
 {
     const struct pin_node *apex =
         pin_index_find(run->catalog->live.index, host->name.wire, host->name.bytes);
-    struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
+    static const uint16_t types[] = {PIN_TYPE_A, PIN_TYPE_AAAA, PIN_TYPE_SVCB, PIN_TYPE_HTTPS};
+    struct pin_rrset rrsets[N_ELEMS(types) + 1];
     size_t n = 0;
     const struct pin_rrset *ns = apex != NULL ? pin_node_rrset(apex, PIN_TYPE_NS) : NULL;
     if (ns != NULL) {
         rrsets[n++] = *ns;
     }
-    for (enum pin_family_i f = PIN_FAMILY_V4; assigned != NULL && f < PIN_FAMILY_MAX; f++) {
-        const struct pin_rrset *rrset = pin_node_rrset(assigned, pin_family_type(f));
+    for (size_t i = 0; assigned != NULL && i < N_ELEMS(types); i++) {
+        const struct pin_rrset *rrset = pin_node_rrset(assigned, types[i]);
         if (rrset != NULL) {
             rrsets[n++] = *rrset;
         }

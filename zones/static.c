@@ -130,8 +130,8 @@ static size_t rdata_bytes(const uint8_t *rr)
 }
 
 /* Collects the addresses of the hosts that a set names. `extras` has room for EXTRAS_MAX. */
-static uint16_t find_extras(
-    struct static_run *s, const struct pin_static_set *set, struct pin_extra *extras)
+static uint16_t find_extras(struct static_run *s, const struct pin_name *owner,
+    const struct pin_static_set *set, struct pin_extra *extras)
 {
     size_t target_at = pin_zonefile_target_at(set->type);
     uint16_t n = 0;
@@ -144,6 +144,10 @@ static uint16_t find_extras(
         const uint8_t *target = set->wire + at + RR_HEAD + target_at;
         struct pin_name name = {.bytes = (uint8_t)pin_name_wire_bytes(target)};
         pin_name_lower(name.wire, target, name.bytes);
+        if (name.bytes == 1 && set->type != PIN_TYPE_NS && set->type != PIN_TYPE_MX
+            && set->type != PIN_TYPE_SRV) {
+            name = *owner; /* "." of SVCB and HTTPS */
+        }
         struct pin_extra extra = {.target_offset = (uint32_t)(target - set->wire),
             .a = address_table(s, &name, PIN_TYPE_A),
             .aaaa = address_table(s, &name, PIN_TYPE_AAAA)};
@@ -183,7 +187,7 @@ static void compile_name(struct static_run *s, const struct pin_static_name *nam
         const struct pin_static_set *set = &name->sets[i];
         struct pin_extra extras[EXTRAS_MAX];
         if (set->type != PIN_TYPE_SOA) { /* the zone itself has it */
-            uint16_t n_extras = find_extras(s, set, extras);
+            uint16_t n_extras = find_extras(s, &owner, set, extras);
             rrsets[n++] = (struct pin_rrset){
                 .type = set->type, .base = make_table(s, &owner, set, extras, n_extras)};
         }

@@ -162,6 +162,9 @@ void pin_steer_add_listeners(const struct pin_steer *steer, struct pin_plan *pla
             continue;
         }
         *port = (struct pin_port){.name = listener->name,
+            .app_protocol = is_same_text(listener->protocol, "HTTPS") ? "https"
+                            : is_same_text(listener->protocol, "TLS") ? "tls"
+                                                                      : NULL,
             .port = listener->port,
             .target_port = listener->port,
             .protocol =

@@ -374,6 +374,52 @@ static void check_number(
     }
 }
 
+/* "1 . alpn=h2 port=8443" of an SVCB or HTTPS RR whose parameters are these two at most. */
+static void put_binding(const struct message *m, const struct message_rr *rr, char out[1200])
+{
+    char target[1024];
+    const uint8_t *at = m->wire + rr->rdata_at;
+    const uint8_t *end = at + rr->rdata_bytes;
+    int n =
+        snprintf(out, 1200, "%u %s", at[0] << 8 | at[1], message_name(m, rr->rdata_at + 2, target));
+    for (at += 2; *at != 0; at += *at + 1) {
+    }
+    for (at++; at + 4 <= end; at += 4 + (at[2] << 8 | at[3])) {
+        if (at[1] == 1) {
+            n += snprintf(out + n, 1200 - (size_t)n, " alpn=%.*s", at[4], (const char *)at + 5);
+        } else {
+            n += snprintf(out + n, 1200 - (size_t)n, " key%u=%u", at[1], at[4] << 8 | at[5]);
+        }
+    }
+}
+
+/* svcb|https PRIORITY TARGET [alpn=ID] [port=N]: such an RR stands in the answer. */
+static void check_binding(
+    struct expect *e, const struct pin_script_line *line, char **words, size_t n_words)
+{
+    uint16_t type = strcmp(words[0], "svcb") == 0 ? PIN_TYPE_SVCB : PIN_TYPE_HTTPS;
+    char wanted[1200];
+    int n = snprintf(wanted, sizeof(wanted), "%s %s%s", n_words > 2 ? words[1] : "",
+        n_words > 2 ? words[2] : "", n_words > 2 && strcmp(words[2], ".") != 0 ? "." : "");
+    for (size_t i = 3; i < n_words; i++) {
+        bool is_port = strncmp(words[i], "port=", 5) == 0;
+        n += snprintf(wanted + n, sizeof(wanted) - (size_t)n, " %s%s", is_port ? "key3=" : "",
+            words[i] + (is_port ? 5 : 0));
+    }
+    for (size_t i = 0; i < e->m->n_records; i++) {
+        char got[1200];
+        const struct message_rr *rr = &e->m->records[i];
+        if (rr->section == 1 && rr->type == type) {
+            put_binding(e->m, rr, got);
+            if (strcmp(got, wanted) == 0) {
+                return;
+            }
+            pin_player_fail(e->player, line, "%s\n    got %s", e->player->question.text, got);
+        }
+    }
+    fail_whole(e, line->text);
+}
+
 static void check_txt(
     struct expect *e, const struct pin_script_line *line, char **words, size_t n_words)
 {
@@ -480,6 +526,8 @@ static void check_line(
         {"count", check_number},
         {"size", check_number},
         {"txt", check_txt},
+        {"svcb", check_binding},
+        {"https", check_binding},
         {"soa", check_soa},
         {"cname", check_cname},
         {"round", check_round},

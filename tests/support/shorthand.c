@@ -168,12 +168,13 @@ static void put_list(struct pin_text *yaml, const char *list, const char *before
     }
 }
 
-/* One of "name:port>target/PROTO". */
+/* One of "name:port>target/PROTO=APP", APP being an appProtocol. */
 struct port {
     char name[64];
     char port[16];
     char target[64];
     char protocol[8];
+    char app[64];
 };
 
 static const char *read_port(const char *list, struct port *ret)
@@ -181,6 +182,11 @@ static const char *read_port(const char *list, struct port *ret)
     size_t bytes = strcspn(list, ",");
     char text[160];
     (void)snprintf(text, sizeof(text), "%.*s", (int)bytes, list);
+    char *equals = strchr(text, '=');
+    (void)snprintf(ret->app, sizeof(ret->app), "%.63s", equals != NULL ? equals + 1 : "");
+    if (equals != NULL) {
+        *equals = '\0';
+    }
     char *slash = strchr(text, '/');
     (void)snprintf(ret->protocol, sizeof(ret->protocol), "%s", slash != NULL ? slash + 1 : "TCP");
     if (slash != NULL) {
@@ -210,6 +216,9 @@ static void put_ports(struct pin_text *yaml, const char *list, bool has_target)
         pin_text_putf(yaml, "{port: %s, protocol: %s", port.port, port.protocol);
         if (port.name[0] != '\0') {
             pin_text_putf(yaml, ", name: \"%s\"", port.name);
+        }
+        if (port.app[0] != '\0') {
+            pin_text_putf(yaml, ", appProtocol: \"%s\"", port.app);
         }
         if (has_target) {
             pin_text_putf(yaml, ", targetPort: %s", port.target);

@@ -63,8 +63,9 @@ struct pin_table;
 
 /** Addresses of a target named inside a table's RRs, for the additional section. */
 struct pin_extra {
-    uint32_t target_offset;       /**< Where in the table's wire the target name starts. */
-    const struct pin_table *a;    /**< NULL = none. Owner pointer is to be patched. */
+    uint32_t target_offset;    /**< Where in the table's wire the target name starts. The root name
+                                    stands for the owner (RFC 9460, section 2.5.2). */
+    const struct pin_table *a; /**< NULL = none. Owner pointer is to be patched. */
     const struct pin_table *aaaa; /**< NULL = none. */
 };
 
