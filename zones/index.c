@@ -526,12 +526,13 @@ enum pin_err pin_index_join_zones(struct pin_index *index)
     for (size_t i = 0; err == PIN_OK && i < index->n_zones; i++) {
         const struct pin_name *apex = &index->zones[i]->apex;
         struct pin_zone *outer = around(index, index->zones[i]);
-        if (outer != NULL) {
-            err = add_ancestors(index, outer, apex);
-            err = err == PIN_OK ? announce(index, apex->wire, apex->bytes) : err;
+        if (outer == NULL) {
+            continue;
+        }
+        err = add_ancestors(index, outer, apex);
+        if (err == PIN_OK) {
             const uint8_t *wire = pin_name_parent(apex->wire);
-            struct pin_node *parent = find(index, wire, apex->bytes - (size_t)(wire - apex->wire));
-            parent->n_children += parent != NULL && err == PIN_OK;
+            find(index, wire, apex->bytes - (size_t)(wire - apex->wire))->n_children++;
         }
     }
     return err;
