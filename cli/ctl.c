@@ -62,8 +62,8 @@ const struct pin_ctl_command pin_ctl_commands[] = {
     {"status", "[--wait] [--wait-duration 5m]", "the daemon, its clusters and what is wrong", 0, 0,
         pin_ctl_status},
     {"names list", "", "assigned names and the routes they belong to", 0, 0, pin_ctl_names},
-    {"explain", "NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]]", "who gets which address, and why", 1,
-        2, pin_ctl_explain},
+    {"explain", "NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS]",
+        "who gets which address, and why", 1, 2, pin_ctl_explain},
     {"version", "", "versions of pintlectl and of the daemon", 0, 0, run_version},
     {"help", "", "this text", 0, 0, run_help},
 };
@@ -193,6 +193,7 @@ enum valued {
     PIN_FLAG_COLOR,
     PIN_FLAG_WAIT_DURATION,
     PIN_FLAG_FROM,
+    PIN_FLAG_NAMESPACE,
     PIN_FLAG_MAX,
 };
 
@@ -200,7 +201,7 @@ enum valued {
 static enum valued find_valued(const char *word, size_t *ret_len)
 {
     static const char *const names[PIN_FLAG_MAX] = {
-        "--admin", "--output", "-o", "--color", "--wait-duration", "--from"};
+        "--admin", "--output", "-o", "--color", "--wait-duration", "--from", "--namespace"};
     for (int i = 0; i < PIN_FLAG_MAX; i++) {
         size_t len = strlen(names[i]);
         if (strncmp(word, names[i], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
@@ -224,6 +225,9 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
         return set_color(ctl, value, is_terminal, why);
     case PIN_FLAG_WAIT_DURATION:
         return set_wait(ctl, value, why);
+    case PIN_FLAG_NAMESPACE:
+        ctl->namespace_name = value;
+        return true;
     default:
         ctl->from = value;
         return true;
@@ -289,6 +293,9 @@ static enum pin_err choose_command(struct pin_ctl *ctl, struct pin_why *why)
     if (ctl->from != NULL && ctl->command->run != pin_ctl_explain) {
         return pin_why_set(why, PIN_EINVAL, "--from goes with explain");
     }
+    if (ctl->namespace_name != NULL && ctl->command->run != pin_ctl_explain) {
+        return pin_why_set(why, PIN_EINVAL, "--namespace goes with explain");
+    }
     return PIN_OK;
 }
 
@@ -325,6 +332,7 @@ enum pin_err pin_ctl_parse(
         ctl.n_words = 1;
         ctl.wait = false;
         ctl.from = NULL;
+        ctl.namespace_name = NULL;
     }
     enum pin_err err = choose_command(&ctl, why);
     if (err == PIN_OK) {

@@ -47,6 +47,7 @@ struct pin_ctl {
     const struct pin_ctl_command *command;
     char admin[PIN_CTL_ADMIN_MAX]; /**< ADDR:PORT or HOST:PORT, checked. */
     const char *from;              /**< explain: NULL when absent. */
+    const char *namespace_name;    /**< explain: NULL when absent. */
     enum pin_ctl_output output;
     bool no_headers;
     bool has_color;

@@ -37,6 +37,13 @@ static void put_view(struct pin_text *text, const struct pin_tree *view)
         && pin_tree_string(view, "identity", NULL) == NULL) {
         pin_text_puts(text, " (the default; the asker itself is in no known cluster)");
     }
+    const char *namespace_name = pin_tree_string(view, "namespace", NULL);
+    const char *from = pin_tree_string(view, "namespaceFrom", NULL);
+    if (from != NULL) {
+        bool is_known = namespace_name != NULL && namespace_name[0] != '\0';
+        pin_text_putf(text, ", namespace %s%s(%s)", is_known ? namespace_name : "",
+            is_known ? " " : "", from);
+    }
 }
 
 static void put_answer(struct pin_text *text, const struct pin_tree *tree)
@@ -258,6 +265,10 @@ enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl)
     if (ctl->from != NULL) {
         pin_text_puts(&path, "&from=");
         pin_api_put_escaped(&path, ctl->from);
+    }
+    if (ctl->namespace_name != NULL) {
+        pin_text_puts(&path, "&namespace=");
+        pin_api_put_escaped(&path, ctl->namespace_name);
     }
     enum pin_ctl_exit exit_code = pin_api_fetch(ctl, pin_text_get(&path), &reply);
     if (exit_code == PIN_CTL_OK && !pin_emit_reply(ctl, &reply)

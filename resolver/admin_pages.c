@@ -323,7 +323,7 @@ static bool parse_type(const char *text, uint16_t *ret_type)
     return true;
 }
 
-/* "10.0.0.1", "c1" or "c1/namespace"; the namespace counts for no rule yet. */
+/* "10.0.0.1", "c1" or "c1/namespace". */
 static bool parse_from(struct pin_page *page, const char *from)
 {
     const struct pin_settings *settings = settings_of(page);
@@ -337,6 +337,7 @@ static bool parse_from(struct pin_page *page, const char *from)
         memcpy(cluster, from, len);
         cluster[len] = '\0';
         page->question.from_cluster = pin_settings_cluster(settings, cluster);
+        page->question.namespace_name = from[len] == '/' ? from + len + 1 : NULL;
     }
     if (page->question.from_cluster == PIN_CLUSTER_NONE) {
         pin_page_error(
@@ -363,7 +364,18 @@ static bool check_explain(struct pin_page *page)
         pin_page_error(page, 400, "type: \"%s\" is no RR type", page->arg_type);
         return false;
     }
-    return page->arg_from == NULL || page->arg_from[0] == '\0' || parse_from(page, page->arg_from);
+    if (page->arg_from != NULL && page->arg_from[0] != '\0' && !parse_from(page, page->arg_from)) {
+        return false;
+    }
+    if (page->arg_namespace != NULL && page->arg_namespace[0] != '\0') {
+        page->question.namespace_name = page->arg_namespace;
+    }
+    if (page->question.namespace_name != NULL
+        && strlen(page->question.namespace_name) > PIN_LABEL_MAX_BYTES) {
+        pin_page_error(page, 400, "namespace: longer than %u letters", PIN_LABEL_MAX_BYTES);
+        return false;
+    }
+    return true;
 }
 
 /* Builder's thread, which is a registered reader. */
@@ -373,7 +385,8 @@ static void collect_explain(struct pin_catalog *catalog, void *arg)
     const struct pin_admin_question *question = &page->question;
     const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
     struct pin_explain_asker asker = {
-        .asker = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE}};
+        .asker = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE},
+        .namespace_name = question->namespace_name};
     struct pin_jsonout json = pin_jsonout_init(&page->body);
 
     if (question->from_ip.family != 0) {
@@ -392,14 +405,15 @@ static void collect_explain(struct pin_catalog *catalog, void *arg)
 static void render_index(struct pin_page *page)
 {
     page->content_type = TEXT_TYPE;
-    pin_text_puts(&page->body, "pintled " PIN_VERSION "\n\n"
-                               "/livez                the process turns\n"
-                               "/readyz?verbose       clusters were listed, sockets are open\n"
-                               "/metrics              for Prometheus\n"
-                               "/api/v1/status        everything at a glance\n"
-                               "/api/v1/clusters      sources and their kinds\n"
-                               "/api/v1/names         assigned names and their routes\n"
-                               "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER\n");
+    pin_text_puts(&page->body,
+        "pintled " PIN_VERSION "\n\n"
+        "/livez                the process turns\n"
+        "/readyz?verbose       clusters were listed, sockets are open\n"
+        "/metrics              for Prometheus\n"
+        "/api/v1/status        everything at a glance\n"
+        "/api/v1/clusters      sources and their kinds\n"
+        "/api/v1/names         assigned names and their routes\n"
+        "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
 }
 
 static const struct pin_page_kind kinds[] = {

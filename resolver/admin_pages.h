@@ -30,8 +30,9 @@ struct pin_admin_facts {
 struct pin_admin_question {
     struct pin_name name;
     uint16_t type;
-    struct pin_ip from_ip; /**< family 0: not by address. */
-    uint16_t from_cluster; /**< Or PIN_CLUSTER_NONE. */
+    struct pin_ip from_ip;      /**< family 0: not by address. */
+    uint16_t from_cluster;      /**< Or PIN_CLUSTER_NONE. */
+    const char *namespace_name; /**< Into an argument; NULL: not said. */
 };
 
 /** One request and its page under construction. */
@@ -43,6 +44,7 @@ struct pin_page {
     const char *arg_name; /**< Query arguments; NULL when absent. */
     const char *arg_type;
     const char *arg_from;
+    const char *arg_namespace;
     struct pin_admin_question question;
     struct pin_admin_facts facts;
     struct pin_text body;

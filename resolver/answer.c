@@ -9,6 +9,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/zones/catalog.h"
 #include "pintle/zones/index.h"
+#include "pintle/zones/pods.h"
 #include "pintle/zones/policy.h"
 #include "pintle/zones/view.h"
 
@@ -235,6 +236,19 @@ static const struct pin_table *shown(struct answer *a, uint16_t type)
 
 /* --- step: who may ---------------------------------------------------------------------------- */
 
+/* A Pod that has the address knows its namespace better than any forwarder. */
+static void find_namespace(const struct pin_pods *pods, struct pin_policy_asker *asker)
+{
+    if (!pin_prefix_is_one(&asker->address)) {
+        return;
+    }
+    struct pin_pods_found found = pin_pods_find(pods, &asker->address.ip, asker->cluster_id);
+    if (found.is_known) {
+        asker->namespace_bytes = found.namespace_bytes;
+        asker->namespace_name = found.namespace_name;
+    }
+}
+
 /* Who asks, for a policy: a lent view gives no identity. */
 static struct pin_policy_asker identify(const struct answer *a)
 {
@@ -251,6 +265,7 @@ static struct pin_policy_asker identify(const struct answer *a)
     if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
         asker.cluster_id = a->client->listen_cluster_id;
     }
+    find_namespace(a->worker->live->pods, &asker);
     return asker;
 }
 

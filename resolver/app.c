@@ -172,6 +172,15 @@ static void on_room(void *arg)
     }
 }
 
+/* Policies began or ceased to ask for namespaces. */
+static void on_wants_pods(void *arg)
+{
+    struct app *app = arg;
+    if (app->sync != NULL) {
+        pin_sync_want_pods(app->sync, pin_builder_wants_pods(app->builder));
+    }
+}
+
 /* The embedded manifests of a cluster, in the config's arena. */
 static const struct pin_embedded_file *embedded_files(
     const struct app *app, const char *cluster, size_t *ret_n)
@@ -577,7 +586,9 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
         .on_room = on_room,
         .on_room_arg = app,
         .on_probes = on_probes,
-        .on_probes_arg = app};
+        .on_probes_arg = app,
+        .on_wants_pods = on_wants_pods,
+        .on_wants_pods_arg = app};
     config.zonefiles = take_zonefiles(app);
     config.n_zonefiles = config.zonefiles != NULL ? pin_zonefiles_count(app->zonefiles) : 0;
 

@@ -5,6 +5,7 @@
 #include "resolver/builder.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "pintle/base/clock.h"
@@ -33,6 +34,7 @@ struct call {
 struct pin_builder {
     struct pin_builder_stats stats; /* first: it is aligned */
     struct pin_builder_config config;
+    atomic_bool wants_pods;
     struct pin_queue *queue;
     struct pin_catalog *catalog; /* the builder thread's alone, between start and stop */
     const struct pin_live *live;
@@ -163,6 +165,21 @@ static void do_round(struct pin_builder *builder, size_t n_deltas)
     }
 }
 
+/* Has control told whether Pods are to be reported; without memory the next round does. */
+static void tell_wants(struct pin_builder *builder)
+{
+    const struct pin_builder_config *config = &builder->config;
+    bool wants = pin_catalog_wants_pods(builder->catalog);
+    if (config->on_wants_pods == NULL
+        || wants == atomic_load_explicit(&builder->wants_pods, memory_order_relaxed)) {
+        return;
+    }
+    atomic_store(&builder->wants_pods, wants);
+    if (!pin_loop_post(config->loop, config->on_wants_pods, config->on_wants_pods_arg)) {
+        atomic_store(&builder->wants_pods, !wants);
+    }
+}
+
 static void run_rounds(struct pin_builder *builder)
 {
     builder->grace_ends_ms =
@@ -174,6 +191,7 @@ static void run_rounds(struct pin_builder *builder)
             pin_queue_pop_all(builder->queue, (void **)builder->round, ROUND_DELTAS, timeout_ms);
         pin_rcu_online();
         do_round(builder, n_deltas);
+        tell_wants(builder);
         pin_rcu_quiescent();
     }
 }
@@ -330,6 +348,11 @@ void pin_builder_stop(struct pin_builder *builder)
 const struct pin_live *pin_builder_live(const struct pin_builder *builder)
 {
     return builder->live;
+}
+
+bool pin_builder_wants_pods(const struct pin_builder *builder)
+{
+    return atomic_load(&builder->wants_pods);
 }
 
 bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta)

@@ -34,6 +34,8 @@ struct pin_builder_config {
     size_t n_zonefiles;
     pin_loop_fn *on_probes; /**< The health table has orders; runs on the loop. */
     void *on_probes_arg;
+    pin_loop_fn *on_wants_pods; /**< pin_builder_wants_pods() has changed; NULL: nobody cares. */
+    void *on_wants_pods_arg;
     size_t queue_deltas; /**< Deltas that may wait; 0 takes 8192. */
 };
 
@@ -71,6 +73,11 @@ void pin_builder_stop(struct pin_builder *builder);
 
 /** What workers read. */
 const struct pin_live *pin_builder_live(const struct pin_builder *builder);
+
+/** Whether sources are to report Pods (pin_catalog_wants_pods()) since the latest round. Any
+ * thread.
+ */
+bool pin_builder_wants_pods(const struct pin_builder *builder);
 
 /** Hands a delta over; false when there is no room, and the delta stays the caller's. Never blocks.
  */

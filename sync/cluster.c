@@ -149,7 +149,7 @@ static bool is_listed(const struct cluster *self, enum pin_kind kind)
 static void check_synced(struct cluster *self)
 {
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
-        if (!self->kinds[kind].is_settled) {
+        if (!self->kinds[kind].is_settled && kind != PIN_KIND_POD) {
             return;
         }
     }
@@ -162,8 +162,9 @@ static void start_watch(struct cluster *self, enum pin_kind kind, int64_t delay_
 {
     struct kind_state *state = &self->kinds[kind];
     const struct pin_kind_row *row = pin_decode_row(kind);
-    if (self->target != NULL && state->version >= 0 && state->version < PIN_KIND_VERSIONS_MAX
-        && row->versions[state->version] != NULL) {
+    bool is_wanted = kind != PIN_KIND_POD || self->source.wants_pods;
+    if (is_wanted && self->target != NULL && state->version >= 0
+        && state->version < PIN_KIND_VERSIONS_MAX && row->versions[state->version] != NULL) {
         self->source.stats.kinds[kind].is_served = true;
         pin_watch_start(state->watch, row->versions[state->version], delay_ms);
     }
@@ -179,10 +180,8 @@ static void set_absent(struct cluster *self, enum pin_kind kind)
     state->is_settled = true;
     stats->is_served = false;
     stats->is_forbidden = false;
-    stats->n_objects = 0;
     if (!was_told) {
-        pin_source_mark(&self->source, PIN_DELTA_LIST_BEGIN, kind);
-        pin_source_mark(&self->source, PIN_DELTA_LIST_END, kind);
+        pin_source_set_empty(&self->source, kind);
         pin_log_debug("%s: has no %s", self->source.where, pin_decode_row(kind)->resource);
     }
     check_synced(self);
@@ -642,6 +641,31 @@ static void cluster_resume(struct pin_source *source)
     }
 }
 
+/* A watch that goes on would miss what was dropped: the next one begins with a list. */
+static void cluster_want_pods(struct pin_source *source)
+{
+    struct cluster *self = from_source(source);
+    struct kind_state *state = &self->kinds[PIN_KIND_POD];
+    struct pin_watch *fresh = pin_watch_new(&self->host, pin_decode_row(PIN_KIND_POD));
+    if (fresh == NULL) {
+        pin_log_error("%s: out of memory, Pods are %s", source->where,
+            source->wants_pods ? "not read" : "read on");
+        return;
+    }
+    pin_watch_free(state->watch);
+    *state = (struct kind_state){.watch = fresh};
+    if (source->wants_pods) {
+        pin_log_info("%s: reading Pods, a policy asks for namespaces", source->where);
+        if (source->stats.is_up) {
+            start_watch(self, PIN_KIND_POD, 0);
+        }
+        return;
+    }
+    source->stats.kinds[PIN_KIND_POD] = (struct pin_sync_kind_stats){0};
+    source->kinds[PIN_KIND_POD] = (struct pin_trouble){0};
+    pin_source_set_empty(source, PIN_KIND_POD);
+}
+
 static void cluster_free(struct pin_source *source)
 {
     struct cluster *self = from_source(source);
@@ -664,6 +688,7 @@ static const struct pin_source_ops cluster_ops = {
     .start = cluster_start,
     .stop = cluster_stop,
     .resume = cluster_resume,
+    .want_pods = cluster_want_pods,
     .free = cluster_free,
 };
 

@@ -61,6 +61,7 @@ static const struct pin_kind_row rows[] = {
     {PIN_KIND_TARGET_GROUP_POLICY, true, AWS_GROUP, {"v1alpha1"}, "targetgrouppolicies",
         "targetgrouppolicies." AWS_GROUP, "TargetGroupPolicy", pin__decode_target_group_policy,
         NULL},
+    {PIN_KIND_POD, true, "", {"v1"}, "pods", "pods", "Pod", pin__decode_pod, NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
 

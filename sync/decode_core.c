@@ -320,3 +320,45 @@ void pin__decode_node(struct pin_decoder *self)
     body->zone = pin__decoder_take_label(self, ZONE_LABEL);
     body->region = pin__decoder_take_label(self, REGION_LABEL);
 }
+
+/* --- Pod ------------------------------------------------------------------------------------ */
+
+/* Adds an address unless it is none, or there already. */
+static void add_pod_ip(const char *text, struct pin_ip *ips, size_t *n_ips)
+{
+    struct pin_ip ip;
+    if (text == NULL || !pin_ip_parse(text, &ip)) {
+        return;
+    }
+    for (size_t i = 0; i < *n_ips; i++) {
+        if (pin_ip_equal(&ips[i], &ip)) {
+            return;
+        }
+    }
+    ips[(*n_ips)++] = ip;
+}
+
+/* Pods come by the thousand and are none of ours: whatever else is in them fails nothing. One that
+ * has ended keeps its address, which another may have by now. */
+void pin__decode_pod(struct pin_decoder *self)
+{
+    struct pin_pod_body *body = &self->object->as.pod;
+    const struct pin_tree *status = pin_tree_find(self->root, "status");
+    const struct pin_tree *list = pin_tree_list(status, "podIPs");
+    const char *phase = pin_tree_string(status, "phase", "");
+    body->is_host_network = pin_tree_bool(self->spec, "hostNetwork", false);
+    if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0) {
+        return;
+    }
+    struct pin_ip *ips =
+        pin__decoder_array(self, 1 + (list == NULL ? 0 : list->n_children), sizeof(*ips));
+    if (ips == NULL) {
+        return;
+    }
+    body->ips = ips;
+    add_pod_ip(pin_tree_string(status, "podIP", NULL), ips, &body->n_ips);
+    PIN_TREE_EACH(item, list)
+    {
+        add_pod_ip(pin_tree_string(item, "ip", NULL), ips, &body->n_ips);
+    }
+}

@@ -137,6 +137,7 @@ void pin__decode_service(struct pin_decoder *self);
 void pin__decode_slice(struct pin_decoder *self);
 size_t pin__decode_slice_size(const struct pin_tree *object);
 void pin__decode_node(struct pin_decoder *self);
+void pin__decode_pod(struct pin_decoder *self);
 void pin__decode_gateway(struct pin_decoder *self);
 void pin__decode_route(struct pin_decoder *self);
 void pin__decode_reference_grant(struct pin_decoder *self);

@@ -199,6 +199,10 @@ static void note_rivalry(struct pin_fileset *set, struct file *winner, struct fi
 static void claim(struct pin_fileset *set, struct file *file, struct pin_map *claims,
     struct pin_object *object, uint64_t received_ns)
 {
+    if (object->kind == PIN_KIND_POD && !set->source->wants_pods) {
+        pin_object_free(object);
+        return;
+    }
     struct key key = make_key(object->kind, object->namespace_name, object->name);
     struct file *owner = pin_map_find(&set->owners, key.bytes, key.n);
     if (has_claim(claims, &key)) {

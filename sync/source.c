@@ -134,6 +134,13 @@ void pin_source_delete(struct pin_source *self, enum pin_kind kind, const char *
     push(self, pin_delta_delete(self->cluster_id, kind, namespace_name, name), received_ns);
 }
 
+void pin_source_set_empty(struct pin_source *self, enum pin_kind kind)
+{
+    self->stats.kinds[kind].n_objects = 0;
+    pin_source_mark(self, PIN_DELTA_LIST_BEGIN, kind);
+    pin_source_mark(self, PIN_DELTA_LIST_END, kind);
+}
+
 void pin_source_set_up(struct pin_source *self, bool is_up)
 {
     if (self->is_told && self->stats.is_up == is_up) {

@@ -51,8 +51,9 @@ struct pin_source;
 /** What a kind of source can do. */
 struct pin_source_ops {
     void (*start)(struct pin_source *source);
-    void (*stop)(struct pin_source *source);   /**< Also when never started. */
-    void (*resume)(struct pin_source *source); /**< The outbox is empty again. */
+    void (*stop)(struct pin_source *source);      /**< Also when never started. */
+    void (*resume)(struct pin_source *source);    /**< The outbox is empty again. */
+    void (*want_pods)(struct pin_source *source); /**< `wants_pods` has changed. */
     void (*free)(struct pin_source *source);
 };
 
@@ -68,7 +69,8 @@ struct pin_source {
     struct pin_sync_cluster_stats stats; /**< Its texts are filled in when it is asked for. */
     struct pin_trouble trouble;
     struct pin_trouble kinds[PIN_KIND_MAX];
-    bool is_told; /**< UP or DOWN was sent once. */
+    bool is_told;    /**< UP or DOWN was sent once. */
+    bool wants_pods; /**< Pods are to be reported. */
 };
 
 /** Fills in the common part; `origin` is taken. False when out of memory. */
@@ -88,6 +90,9 @@ void pin_source_upsert(struct pin_source *self, struct pin_object *object, uint6
 /** Sends a delete and counts the event. */
 void pin_source_delete(struct pin_source *self, enum pin_kind kind, const char *namespace_name,
     const char *name, uint64_t received_ns);
+
+/** Says that the cluster has no object of that kind. */
+void pin_source_set_empty(struct pin_source *self, enum pin_kind kind);
 
 /** Sends UP or DOWN when that is news. */
 void pin_source_set_up(struct pin_source *self, bool is_up);

@@ -496,6 +496,15 @@ static void dir_resume(struct pin_source *source)
     read_pending(from_source(source));
 }
 
+/* Files are read again: that finds the Pods, or lets go of them. */
+static void dir_want_pods(struct pin_source *source)
+{
+    struct dir *self = from_source(source);
+    if (self->inotify_fd >= 0 && scan(self)) {
+        read_pending(self);
+    }
+}
+
 static void dir_free(struct pin_source *source)
 {
     struct dir *self = from_source(source);
@@ -515,6 +524,7 @@ static const struct pin_source_ops dir_ops = {
     .start = dir_start,
     .stop = dir_stop,
     .resume = dir_resume,
+    .want_pods = dir_want_pods,
     .free = dir_free,
 };
 

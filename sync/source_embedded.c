@@ -101,6 +101,16 @@ static void embedded_resume(struct pin_source *source)
     read_on(from_source(source));
 }
 
+/* The texts are read again: that finds the Pods, or lets go of them. */
+static void embedded_want_pods(struct pin_source *source)
+{
+    struct embedded *self = from_source(source);
+    if (self->is_started) {
+        self->next = 0;
+        read_on(self);
+    }
+}
+
 static void embedded_free(struct pin_source *source)
 {
     struct embedded *self = from_source(source);
@@ -113,6 +123,7 @@ static const struct pin_source_ops embedded_ops = {
     .start = embedded_start,
     .stop = embedded_stop,
     .resume = embedded_resume,
+    .want_pods = embedded_want_pods,
     .free = embedded_free,
 };
 

@@ -132,6 +132,17 @@ void pin_sync_resume(struct pin_sync *sync)
     }
 }
 
+void pin_sync_want_pods(struct pin_sync *sync, bool is_wanted)
+{
+    for (size_t i = 0; i < sync->n_sources; i++) {
+        struct pin_source *source = sync->sources[i];
+        if (source->wants_pods != is_wanted) {
+            source->wants_pods = is_wanted;
+            source->ops->want_pods(source);
+        }
+    }
+}
+
 /* --- Status --------------------------------------------------------------------------------- */
 
 size_t pin_sync_n_clusters(const struct pin_sync *sync)

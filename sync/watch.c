@@ -518,11 +518,19 @@ static void put_escaped(struct pin_text *text, const char *value)
     }
 }
 
+/* Pods that have ended are many and tell nothing. */
+static const char *field_selector(const struct pin_kind_row *row)
+{
+    return row->kind == PIN_KIND_POD
+               ? "fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed&"
+               : "";
+}
+
 static void put_path(const struct pin_watch *self, struct pin_text *path, int64_t timeout_s)
 {
     const char *group = self->row->group;
-    pin_text_putf(path, "%s%s/%s/%s?", group[0] == '\0' ? "/api" : "/apis/", group, self->version,
-        self->row->plural);
+    pin_text_putf(path, "%s%s/%s/%s?%s", group[0] == '\0' ? "/api" : "/apis/", group, self->version,
+        self->row->plural, field_selector(self->row));
     if (self->step == PIN_STEP_WATCH) {
         pin_text_putf(path, "watch=1&allowWatchBookmarks=true&timeoutSeconds=%lld&resourceVersion=",
             (long long)timeout_s);

@@ -12,6 +12,7 @@
 #include "pintle/base/log.h"
 
 #include "zones/compile.h"
+#include "zones/pods.h"
 #include "zones/scene.h"
 #include "zones/stale.h"
 #include "zones/units.h"
@@ -207,8 +208,10 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     catalog->scratch = pin_arena_new("compile", SCRATCH_MAX_BYTES);
     catalog->live.index = pin_index_new();
     catalog->live.health = pin_health_new();
+    catalog->live.pods = pin_pods_new();
     if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
-        || catalog->live.index == NULL || catalog->live.health == NULL) {
+        || catalog->live.index == NULL || catalog->live.health == NULL
+        || catalog->live.pods == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
@@ -244,6 +247,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
         for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
             pin_map_done(&catalog->clusters[i].objects[kind], free_object);
         }
+        pin_map_done(&catalog->clusters[i].pods, free);
     }
     free(catalog->clusters);
     free(catalog->zone_of_cluster);
@@ -251,6 +255,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
     pin_index_free(catalog->live.index);
     pin_health_free(catalog->live.health);
     pin_scene_free(catalog->live.scene);
+    pin_pods_free(catalog->live.pods);
     free(catalog);
 }
 
@@ -275,6 +280,11 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
     char key[512];
     void *old = NULL;
     size_t bytes = object_key(object->namespace_name, object->name, key);
+    if (object->kind == PIN_KIND_POD && bytes > 0) {
+        pin_pods_upsert(catalog, cluster_id, object, key, bytes);
+        pin_object_free(object);
+        return;
+    }
     if (bytes == 0 || !pin_map_put(&cluster->objects[object->kind], key, bytes, object, &old)) {
         pin_log_error("catalog: %s %s/%s of cluster %s could not be kept (%s)",
             pin_kind_text(object->kind), object->namespace_name, object->name,
@@ -295,6 +305,10 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
 static void remove_object(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind,
     const char *key, size_t bytes)
 {
+    if (kind == PIN_KIND_POD) {
+        pin_pods_remove(catalog, cluster_id, key, bytes);
+        return;
+    }
     struct pin_object *object =
         pin_map_remove(&catalog->clusters[cluster_id].objects[kind], key, bytes);
     if (object != NULL) {
@@ -311,6 +325,9 @@ static void end_list(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_
     const char *key = NULL;
     size_t bytes = 0;
     void *value = NULL;
+    if (kind == PIN_KIND_POD) {
+        pin_pods_end_list(catalog, cluster_id);
+    }
     while (pin_map_next(&cluster->objects[kind], &cursor, &key, &bytes, &value)) {
         const struct pin_object *object = value;
         if (object->list_round != cluster->list_round[kind]) {
@@ -530,6 +547,11 @@ uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)
 /* --- what others ask
  * -------------------------------------------------------------------------------- */
 
+bool pin_catalog_wants_pods(const struct pin_catalog *catalog)
+{
+    return catalog->n_namespace_policies > 0;
+}
+
 struct pin_cluster_status pin_catalog_cluster(
     const struct pin_catalog *catalog, uint16_t cluster_id)
 {
@@ -544,6 +566,7 @@ struct pin_cluster_status pin_catalog_cluster(
     for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
         status.n_objects[kind] = (uint32_t)pin_map_count(&cluster->objects[kind]);
     }
+    status.n_objects[PIN_KIND_POD] = (uint32_t)pin_map_count(&cluster->pods);
     return status;
 }
 

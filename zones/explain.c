@@ -17,7 +17,8 @@ struct explanation {
     const struct pin_name *name;
     uint16_t type;
     struct pin_asker asker;
-    struct pin_prefix address;     /* of the asker, or none */
+    struct pin_policy_asker who;   /* the asker, for policies */
+    const char *namespace_from;    /* how its namespace is known, or NULL */
     const struct pin_node *node;   /* NULL when the name does not exist */
     const struct pin_table *table; /* NULL when there is no such data in the asker's view */
     const char *others;            /* why others answer for the name, or NULL */
@@ -78,11 +79,33 @@ static const char *answers_text(const struct pin_table *table)
     return texts[table->mode];
 }
 
-/* What the node's policy says to the asker, whose namespace is not known here. */
+/* Who asks, as far as policies can know. */
+static void identify(struct explanation *e, const struct pin_explain_asker *asker)
+{
+    e->who =
+        (struct pin_policy_asker){.cluster_id = asker->asker.cluster_id, .address = asker->address};
+    if (asker->namespace_name != NULL) {
+        e->who.namespace_name = asker->namespace_name;
+        e->who.namespace_bytes = (uint8_t)strnlen(asker->namespace_name, PIN_LABEL_MAX_BYTES);
+        e->namespace_from = "as asked";
+    }
+    if (pin_prefix_is_one(&asker->address)) {
+        struct pin_pods_found found =
+            pin_pods_find(e->catalog->live.pods, &asker->address.ip, asker->asker.cluster_id);
+        if (found.is_known) {
+            e->who.namespace_name = found.namespace_name;
+            e->who.namespace_bytes = found.namespace_bytes;
+            e->namespace_from = found.namespace_bytes > 0
+                                    ? "a Pod has the address"
+                                    : "unknown: several Pods have the address, or it is a host's";
+        }
+    }
+}
+
+/* What the node's policy says to the asker. */
 static enum pin_policy_verdict judge(const struct explanation *e)
 {
-    struct pin_policy_asker asker = {.cluster_id = e->asker.cluster_id, .address = e->address};
-    return e->node != NULL && e->node->policy != NULL ? pin_policy_judge(e->node->policy, &asker)
+    return e->node != NULL && e->node->policy != NULL ? pin_policy_judge(e->node->policy, &e->who)
                                                       : PIN_POLICY_ALLOWED;
 }
 
@@ -123,6 +146,14 @@ static void put_view(const struct explanation *e)
     pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, viewer.cluster_id));
     pin_jsonout_key_string(e->out, "network", settings->networks[viewer.network].name);
     pin_jsonout_key_string(e->out, "identity", cluster_name(e->catalog, e->asker.cluster_id));
+    if (e->namespace_from != NULL) {
+        char text[PIN_LABEL_MAX_BYTES + 1] = {0};
+        if (e->who.namespace_bytes > 0) {
+            memcpy(text, e->who.namespace_name, e->who.namespace_bytes);
+        }
+        pin_jsonout_key_string(e->out, "namespace", text);
+        pin_jsonout_key_string(e->out, "namespaceFrom", e->namespace_from);
+    }
     pin_jsonout_end(e->out);
 }
 
@@ -323,7 +354,6 @@ static void put_policies(const struct explanation *e, const struct pin_route_uni
         [PIN_POLICY_WOULD_DENY] = "allowed (audit: would be denied)",
         [PIN_POLICY_NXDOMAIN] = "denied (NXDOMAIN)",
         [PIN_POLICY_REFUSED] = "denied (REFUSED, EDE 18)"};
-    struct pin_policy_asker asker = {.cluster_id = e->asker.cluster_id, .address = e->address};
     const struct pin_object **objects = NULL;
     size_t n = pin_policy_of_route(e->catalog, route, e->catalog->scratch, &objects);
     if (n == 0 || n == SIZE_MAX) {
@@ -334,7 +364,7 @@ static void put_policies(const struct explanation *e, const struct pin_route_uni
     for (size_t i = 0; i < n; i++) {
         struct pin_policy *policy = pin_policy_new(e->catalog->settings, &objects[i], 1);
         enum pin_policy_verdict verdict =
-            policy != NULL ? pin_policy_judge(policy, &asker) : PIN_POLICY_REFUSED;
+            policy != NULL ? pin_policy_judge(policy, &e->who) : PIN_POLICY_REFUSED;
         pin_policy_unref(policy);
         pin_jsonout_object(e->out);
         pin_jsonout_key_string(e->out, "kind", pin_kind_text(objects[i]->kind));
@@ -579,15 +609,12 @@ static const struct pin_zone *look_up(
 void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
     uint16_t type, const struct pin_explain_asker *asker, struct pin_jsonout *out)
 {
-    struct explanation e = {.catalog = catalog,
-        .out = out,
-        .name = name,
-        .type = type,
-        .asker = asker->asker,
-        .address = asker->address};
+    struct explanation e = {
+        .catalog = catalog, .out = out, .name = name, .type = type, .asker = asker->asker};
     const struct pin_zone *zone = pin_index_zone(catalog->live.index, name);
     char text[PIN_NAME_TEXT_MAX];
     char buffer[16];
+    identify(&e, asker);
     pin_jsonout_object(out);
     format_name(name->wire, text);
     pin_jsonout_key_string(out, "name", text);

@@ -41,6 +41,7 @@ static const char *const kind_texts[] = {
     [PIN_KIND_IAM_AUTH_POLICY] = "IAMAuthPolicy",
     [PIN_KIND_RESOLVE_POLICY] = "ResolvePolicy",
     [PIN_KIND_TARGET_GROUP_POLICY] = "TargetGroupPolicy",
+    [PIN_KIND_POD] = "Pod",
 };
 _Static_assert(N_ELEMS(kind_texts) == PIN_KIND_MAX, "every kind has a text");
 

@@ -108,15 +108,32 @@ static void each_target(struct pin_catalog *catalog, uint16_t cluster_id,
     }
 }
 
+/* Whether its verdict may hang on the asker's namespace. */
+static bool asks_namespaces(const struct pin_object *object)
+{
+    const struct pin_policy_body *body = &object->as.policy;
+    for (size_t i = 0; i < body->n_statements && !body->is_unreadable; i++) {
+        const struct pin_policy_statement *statement = &body->statements[i];
+        for (size_t c = 0; c < statement->n_conditions; c++) {
+            if (statement->conditions[c].about == PIN_POLICY_ABOUT_NAMESPACE) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void pin_policy_attach(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
+    catalog->n_namespace_policies += asks_namespaces(object) ? 1 : 0;
     each_target(catalog, cluster_id, object, attach_at);
 }
 
 void pin_policy_detach(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
+    catalog->n_namespace_policies -= asks_namespaces(object) ? 1 : 0;
     each_target(catalog, cluster_id, object, detach_at);
 }
 

@@ -130,6 +130,7 @@ struct pin_route_unit {
 /** One cluster's objects and state. */
 struct pin_cluster_state {
     struct pin_map objects[PIN_KIND_MAX]; /**< "namespace/name" -> struct pin_object. */
+    struct pin_map pods;                  /**< "namespace/name" -> what pods.c keeps of a Pod. */
     uint32_t list_round[PIN_KIND_MAX];
     bool is_up;
     bool is_synced;
@@ -171,8 +172,9 @@ struct pin_catalog {
     struct pin_name svc_cluster_set;   /**< "svc" below the clusterset zone. */
     struct pin_arena *scratch;         /**< For one compile run. */
     struct pin_catalog_counts counts;
-    uint32_t stamp;        /**< Of the latest compile run. */
-    bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */
+    uint32_t stamp;              /**< Of the latest compile run. */
+    bool is_out_of_memory;       /**< Since a compile run began: what it made is not whole. */
+    size_t n_namespace_policies; /**< Policies that ask for namespaces. */
     bool is_scene_dirty;
     bool is_stale_dirty;    /**< A cluster came or went, or changed while out of reach. */
     bool has_dropped;       /**< Some member is dropped. */

@@ -39,7 +39,7 @@ static struct wrong_case {
     {"two words that are no command are named", {"names", "show"},
         "unknown command \"names show\""},
     {"a missing argument shows the use", {"explain"},
-        "use: pintlectl explain NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]]"},
+        "use: pintlectl explain NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS]"},
     {"an argument too many shows the use", {"status", "c1"},
         "use: pintlectl status [--wait] [--wait-duration 5m]"},
     {"an unknown option is named", {"status", "--wiat"}, "unknown option --wiat"},

@@ -530,6 +530,19 @@ static void play_changes(struct pin_player *player, const struct command *c)
     player->n_names = 0;
 }
 
+/* wants pods yes|no: whether sources are to report Pods. */
+static void play_wants(struct pin_player *player, const struct command *c)
+{
+    publish(player);
+    bool is_wanted = c->n_words == 3 && strcmp(c->words[2], "yes") == 0;
+    if (c->n_words != 3 || strcmp(c->words[1], "pods") != 0) {
+        pin_player_break(player, c->line, "expected: wants pods yes|no");
+    } else if (pin_catalog_wants_pods(player->stage.catalog) != is_wanted) {
+        pin_player_fail(
+            player, c->line, "Pods are %s", is_wanted ? "not wanted" : "wanted all the same");
+    }
+}
+
 /* at N ms|s|min */
 static void play_time(struct pin_player *player, const struct command *c)
 {
@@ -673,6 +686,26 @@ static void play_ask(struct pin_player *player, const struct command *c)
     }
 }
 
+/* Asks the catalog what it says: explain ASKER NAME TYPE [namespace NAME] */
+static void play_explain(struct pin_player *player, const struct command *c)
+{
+    struct pin_tell tell = {0};
+    size_t n = read_asker(player, c, &tell.asker);
+    bool has_namespace = n + 5 == c->n_words && strcmp(c->words[n + 3], "namespace") == 0;
+    if (n == 0 || (n + 3 != c->n_words && !has_namespace)
+        || pin_player_type(c->words[n + 2]) == 0) {
+        pin_player_break(player, c->line,
+            "expected: explain nobody|cluster NAME|from ADDRESS NAME TYPE [namespace NAME]");
+        return;
+    }
+    tell.name = c->words[n + 1];
+    tell.type = pin_player_type(c->words[n + 2]);
+    tell.namespace_name = has_namespace ? c->words[n + 4] : NULL;
+    publish(player);
+    player->n_questions++;
+    pin_player_tell(player, &tell, c->line, c->below, c->n_below);
+}
+
 /* --- a case --------------------------------------------------------------------------------------
  */
 
@@ -705,7 +738,9 @@ static void play_event(struct pin_player *player, struct command *c)
         {"changes", play_changes},
         {"verdict", play_verdict},
         {"probes", play_probes},
+        {"wants", play_wants},
         {"ask", play_ask},
+        {"explain", play_explain},
     };
     open_stage(player, c);
     for (size_t i = 0; i < N_ELEMS(verbs) && !player->is_broken; i++) {
@@ -728,7 +763,8 @@ static void play_command(struct pin_player *player, struct command *c)
     }
     c->n_words = pin_script_words(text, c->words);
     bool takes_lines = strcmp(c->words[0], "apply") == 0 || strcmp(c->words[0], "ask") == 0
-                       || strcmp(c->words[0], "zonefile") == 0;
+                       || strcmp(c->words[0], "zonefile") == 0
+                       || strcmp(c->words[0], "explain") == 0;
     if (c->line->indent > 0 || (takes_lines != (c->n_below > 0))) {
         pin_player_break(player, c->line, "expected: %s",
             takes_lines ? "indented lines below" : "no indented line here");

@@ -66,5 +66,17 @@ void pin_player_break(struct pin_player *player, const struct pin_script_line *l
 void pin_player_ask(struct pin_player *player, const struct pin_script_line *line,
     const struct pin_script_line *wants, size_t n_wants);
 
+/** What is to be explained to whom. */
+struct pin_tell {
+    struct pin_stage_asker asker;
+    const char *name;
+    const char *namespace_name; /**< NULL: not said. */
+    uint16_t type;
+};
+
+/** Compares what explain says with the lines: each is a part of it, or, behind "not ", none. */
+void pin_player_tell(struct pin_player *player, const struct pin_tell *tell,
+    const struct pin_script_line *line, const struct pin_script_line *lines, size_t n_lines);
+
 /** The number of a record type's name, 0 when unknown. */
 uint16_t pin_player_type(const char *text);

@@ -218,6 +218,15 @@ static inline void show_steering(struct pin_text *out, const struct pin_steering
     pin_text_puts(out, s->is_unshared ? " unshared" : "");
 }
 
+static inline void show_pod(struct pin_text *out, const struct pin_pod_body *pod)
+{
+    for (size_t i = 0; i < pod->n_ips; i++) {
+        char ip[PIN_IP_TEXT_MAX];
+        pin_text_putf(out, " %s", pin_ip_format(&pod->ips[i], ip));
+    }
+    pin_text_puts(out, pod->is_host_network ? " host" : "");
+}
+
 static inline void show_body(struct pin_text *out, const struct pin_object *object)
 {
     switch (object->kind) {
@@ -226,6 +235,9 @@ static inline void show_body(struct pin_text *out, const struct pin_object *obje
         break;
     case PIN_KIND_ENDPOINT_SLICE:
         show_slice(out, &object->as.slice);
+        break;
+    case PIN_KIND_POD:
+        show_pod(out, &object->as.pod);
         break;
     case PIN_KIND_NODE:
         show_node(out, &object->as.node);

@@ -75,6 +75,48 @@ static void test_a_cluster_that_denies_services_is_not_an_empty_one(void **state
     assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 0);
 }
 
+/* --- Pods ----------------------------------------------------------------------------------- */
+
+#define POD(name, ip)                                                                              \
+    "{\"do\":\"put\",\"path\":\"/api/v1/pods\",\"object\":{\"metadata\":{\"name\":\"" name         \
+    "\",\"namespace\":\"d\"},\"status\":{\"podIP\":\"" ip "\"}}}"
+
+static void test_pods_are_read_while_they_are_wanted(void **state)
+{
+    struct box *self = *state;
+    order(self, "{\"do\":\"serve\",\"path\":\"/api/v1/pods\",\"is\":true}");
+    order(self, POD("a", "10.1.0.1"));
+    start(self);
+    rig_run(&self->rig, 200);
+    assert_int_equal(rig_count(&self->rig, "Pod"), 0);
+    pin_sync_want_pods(self->rig.sync, true);
+    want(self, "LIST_BEGIN Pod\nUPSERT Pod d/a\nLIST_END Pod\n");
+    order(self, POD("b", "10.1.0.2"));
+    want(self, "UPSERT Pod d/b");
+    rig_forget(&self->rig);
+    pin_sync_want_pods(self->rig.sync, false);
+    assert_string_equal(pin_text_get(&self->rig.seen), "LIST_BEGIN Pod\nLIST_END Pod\n");
+    order(self, POD("c", "10.1.0.3"));
+    rig_run(&self->rig, 200);
+    assert_int_equal(rig_count(&self->rig, "UPSERT"), 0);
+    assert_int_equal(stats_of(self).kinds[PIN_KIND_POD].n_objects, 0);
+    pin_sync_want_pods(self->rig.sync, true);
+    want(self, "UPSERT Pod d/c");
+    assert_int_equal(rig_count(&self->rig, "UPSERT Pod"), 3);
+    assert_int_equal(rig_count(&self->rig, "SYNCED"), 0);
+}
+
+static void test_pods_that_are_denied_are_told_until_nobody_wants_them(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT("/api/v1/pods?", "\"status\":403,\"times\":99"));
+    start(self);
+    pin_sync_want_pods(self->rig.sync, true);
+    want_log(self, "bind a ClusterRole with the verbs list and watch on pods to this user");
+    pin_sync_want_pods(self->rig.sync, false);
+    assert_string_equal(stats_of(self).error, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +125,8 @@ int main(void)
         A_TEST(test_without_discovery_each_version_is_tried),
         A_TEST(test_a_kind_that_is_denied_keeps_nobody_else_back),
         A_TEST(test_a_cluster_that_denies_services_is_not_an_empty_one),
+        A_TEST(test_pods_are_read_while_they_are_wanted),
+        A_TEST(test_pods_that_are_denied_are_told_until_nobody_wants_them),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests_name("cluster_kinds", tests, NULL, NULL);

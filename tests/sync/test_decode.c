@@ -285,6 +285,18 @@ static struct decode_case {
     {"a pod range that is none is an error",
         "{apiVersion: v1, kind: Node, metadata: {name: n1}, spec: {podCIDRs: [10.10.1.0/64]}}",
         "1:70: Node n1: spec.podCIDRs: '10.10.1.0/64' is no address range", PIN_EINVAL, NULL},
+    {"a Pod has its addresses, each once",
+        "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: n}, status: {phase: Running, "
+        "podIP: 10.1.0.1, podIPs: [{ip: 10.1.0.1}, {ip: 'fd00::1'}, {ip: x}]}}",
+        "Pod n/p 10.1.0.1 fd00::1", PIN_OK, NULL},
+    {"a Pod on the host's network says so",
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {hostNetwork: true}, status: "
+        "{podIP: 192.0.2.1}}",
+        "Pod default/p 192.0.2.1 host", PIN_OK, NULL},
+    {"a Pod that has ended has no address any more",
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, status: {phase: Failed, podIP: "
+        "10.1.0.1}}",
+        "Pod default/p", PIN_OK, NULL},
     {"a Namespace is its name", "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}",
         "Namespace /shop", PIN_OK, NULL},
     /* Gateway */

@@ -132,6 +132,26 @@ static void test_what_is_there_is_listed_once(void **state)
     assert_true(stats_of(self).is_up);
 }
 
+static void test_pods_are_read_while_they_are_wanted(void **state)
+{
+    struct box *self = *state;
+    put(self, "a.yaml",
+        SERVICE("a") "---\n{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: n}, "
+                     "status: {podIPs: [{ip: 10.1.0.1}, {ip: 'fd00::1'}]}}");
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Pod"), 0);
+    pin_sync_want_pods(self->rig.sync, true);
+    want(self, "UPSERT Pod n/p");
+    put(self, "b.yaml",
+        "{apiVersion: v1, kind: Pod, metadata: {name: h}, "
+        "spec: {hostNetwork: true}, status: {podIP: 10.1.255.1}}");
+    want(self, "UPSERT Pod default/h");
+    pin_sync_want_pods(self->rig.sync, false);
+    want(self, "DELETE Pod n/p");
+    want(self, "DELETE Pod default/h");
+    assert_int_equal(stats_of(self).kinds[PIN_KIND_POD].n_objects, 0);
+}
+
 static void test_a_written_file_is_read_at_once(void **state)
 {
     struct box *self = *state;
@@ -448,6 +468,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_there_is_listed_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_pods_are_read_while_they_are_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_written_file_is_read_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_file_moved_in_counts_and_one_moved_out_does_not, set_up, tear_down),

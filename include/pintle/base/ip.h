@@ -33,6 +33,12 @@ struct pin_prefix {
     uint8_t bits; /**< 0 to 32 or 0 to 128. */
 };
 
+/** Whether it is one address; a prefix without a family is none. */
+static inline bool pin_prefix_is_one(const struct pin_prefix *prefix)
+{
+    return prefix->ip.family != 0 && prefix->bits == (prefix->ip.family == 4 ? 32 : 128);
+}
+
 /** Where a socket listens or connects. */
 struct pin_addrport {
     struct pin_ip ip;

@@ -112,6 +112,12 @@ struct pin_sync_cluster_stats {
     struct pin_sync_kind_stats kinds[PIN_KIND_MAX];
 };
 
+/**
+ * Whether Pods are to be reported: off until somebody wants them, for there are many. Once not
+ * wanted any more, an empty list of them is reported. SYNCED never waits for Pods.
+ */
+void pin_sync_want_pods(struct pin_sync *sync, bool is_wanted);
+
 /** Number of clusters, in the order of the specs. */
 size_t pin_sync_n_clusters(const struct pin_sync *sync);
 

@@ -18,6 +18,7 @@
 #include "pintle/zones/delta.h"
 #include "pintle/zones/health.h"
 #include "pintle/zones/index.h"
+#include "pintle/zones/pods.h"
 #include "pintle/zones/settings.h"
 #include "pintle/zones/view.h"
 #include "pintle/zones/zonefile.h"
@@ -30,6 +31,7 @@ struct pin_live {
     const _Atomic uint64_t *verdicts; /**< The words of `health`. */
     struct pin_health *health;
     struct pin_scene *scene;
+    struct pin_pods *pods;
 };
 
 /**
@@ -78,6 +80,9 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms);
  */
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog);
 
+/** Whether some policy asks for the asker's namespace: sources are to report Pods. */
+bool pin_catalog_wants_pods(const struct pin_catalog *catalog);
+
 /** How one cluster stands. Strings are borrowed from the settings. */
 struct pin_cluster_status {
     const char *name;
@@ -110,7 +115,9 @@ void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonou
 /** Who asks, for an explanation. */
 struct pin_explain_asker {
     struct pin_asker asker;
-    struct pin_prefix address; /**< For policies; no address: unknown. */
+    struct pin_prefix address;  /**< For policies; no address: unknown. */
+    const char *namespace_name; /**< As a forwarder would say it; NULL: unknown. A Pod that has the
+                                   address goes before it. */
 };
 
 /**

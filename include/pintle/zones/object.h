@@ -38,6 +38,7 @@ enum pin_kind {
     PIN_KIND_RESOLVE_POLICY,      /**< pintle.dev */
     PIN_KIND_DNS_ENDPOINT,        /**< externaldns.k8s.io: records below custom zones. */
     PIN_KIND_TARGET_GROUP_POLICY, /**< application-networking.k8s.aws; its health check only. */
+    PIN_KIND_POD,                 /**< Only while a policy asks for namespaces. */
     PIN_KIND_MAX,
 };
 
@@ -358,6 +359,13 @@ struct pin_target_group_body {
     const struct pin_check *check; /**< NULL: it says nothing about health. */
 };
 
+/** Body of a Pod. */
+struct pin_pod_body {
+    const struct pin_ip *ips; /**< status.podIPs; none once it has ended. */
+    size_t n_ips;
+    bool is_host_network; /**< They are the node's. */
+};
+
 /** One object of one cluster. */
 struct pin_object {
     enum pin_kind kind;
@@ -382,6 +390,7 @@ struct pin_object {
         struct pin_aws_import_body aws_import;
         struct pin_target_group_body target_group;
         struct pin_policy_body policy;
+        struct pin_pod_body pod;
     } as;
     struct pin_object_chunk *chunks; /**< Memory the pointers above lead into; zones/object.c's. */
 };

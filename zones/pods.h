@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/** @file Pods on the builder's side: what each Pod object had, so that it can be taken back. */
+
+#include "pintle/zones/pods.h"
+
+#include "zones/units.h"
+
+/** Makes an empty table; NULL when memory is out. */
+struct pin_pods *pin_pods_new(void);
+
+/** Frees it. No reader may be left. NULL is fine. */
+void pin_pods_free(struct pin_pods *pods);
+
+/** Takes a Pod object's addresses in place of those it had; the object stays the caller's. */
+void pin_pods_upsert(struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, const char *key, size_t bytes);
+
+/** Forgets a Pod. Unknown ones are fine. */
+void pin_pods_remove(
+    struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes);
+
+/** Forgets the Pods that the list which ends now did not name. */
+void pin_pods_end_list(struct pin_catalog *catalog, uint16_t cluster_id);
