@@ -10,7 +10,7 @@
 #include "pintle/zones/select.h"
 
 #define GROUPS_MAX    32u
-#define POSITIONS_MAX (UINT64_C(1) << 24)
+#define POSITIONS_MAX (UINT64_C(1) << 25)
 
 struct group {
     struct pin_addresses set;
