@@ -19,6 +19,7 @@
 #define ADMIN_PORT      9153
 #define HOST_MAX_BYTES  253
 #define ADMIN_DEFAULT   "127.0.0.1:9153"
+#define ASKS_MAX        10000000
 #define WAIT_DEFAULT_MS ((uint64_t)5 * 60 * 1000)
 
 static enum pin_ctl_exit run_help(const struct pin_ctl *ctl)
@@ -64,6 +65,10 @@ const struct pin_ctl_command pin_ctl_commands[] = {
     {"names list", "", "assigned names and the routes they belong to", 0, 0, pin_ctl_names},
     {"explain", "NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS]",
         "who gets which address, and why", 1, 2, pin_ctl_explain},
+    {"services list", "[--affinity] [--from IP|CLUSTER]",
+        "what services have in which cluster, and what of it is shown", 0, 0, pin_ctl_services},
+    {"query", "NAME [TYPE] [-n 1000] [--server ADDR[:PORT]] [--from SUBNET]",
+        "ask, and compare the split with the wanted one", 1, 2, pin_ctl_query},
     {"version", "", "versions of pintlectl and of the daemon", 0, 0, run_version},
     {"help", "", "this text", 0, 0, run_help},
 };
@@ -185,6 +190,18 @@ static bool set_wait(struct pin_ctl *ctl, const char *value, struct pin_why *why
     return true;
 }
 
+static bool set_n_asks(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+{
+    char *end = NULL;
+    unsigned long long n = strtoull(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || n == 0 || n > ASKS_MAX) {
+        (void)pin_why_set(why, PIN_EINVAL, "-n: \"%s\" is no number from 1 to %d", value, ASKS_MAX);
+        return false;
+    }
+    ctl->n_asks = n;
+    return true;
+}
+
 /* Flags that have a value. */
 enum valued {
     PIN_FLAG_ADMIN,
@@ -194,14 +211,16 @@ enum valued {
     PIN_FLAG_WAIT_DURATION,
     PIN_FLAG_FROM,
     PIN_FLAG_NAMESPACE,
+    PIN_FLAG_N,
+    PIN_FLAG_SERVER,
     PIN_FLAG_MAX,
 };
 
 /* Which one a word is, and how long its name; PIN_FLAG_MAX: none. */
 static enum valued find_valued(const char *word, size_t *ret_len)
 {
-    static const char *const names[PIN_FLAG_MAX] = {
-        "--admin", "--output", "-o", "--color", "--wait-duration", "--from", "--namespace"};
+    static const char *const names[PIN_FLAG_MAX] = {"--admin", "--output", "-o", "--color",
+        "--wait-duration", "--from", "--namespace", "-n", "--server"};
     for (int i = 0; i < PIN_FLAG_MAX; i++) {
         size_t len = strlen(names[i]);
         if (strncmp(word, names[i], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
@@ -228,6 +247,11 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
     case PIN_FLAG_NAMESPACE:
         ctl->namespace_name = value;
         return true;
+    case PIN_FLAG_N:
+        return set_n_asks(ctl, value, why);
+    case PIN_FLAG_SERVER:
+        ctl->server = value;
+        return true;
     default:
         ctl->from = value;
         return true;
@@ -239,6 +263,8 @@ static bool read_switch(struct pin_ctl *ctl, const char *word, bool *ret_help)
 {
     if (strcmp(word, "--wait") == 0) {
         ctl->wait = true;
+    } else if (strcmp(word, "--affinity") == 0) {
+        ctl->affinity = true;
     } else if (strcmp(word, "--no-headers") == 0) {
         ctl->no_headers = true;
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
@@ -272,6 +298,32 @@ static const struct pin_ctl_command *take_command(struct pin_ctl *ctl)
     return NULL;
 }
 
+/* A flag that the command would not look at is an error. */
+static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
+{
+    enum pin_ctl_exit (*run)(const struct pin_ctl *) = ctl->command->run;
+    bool is_query = run == pin_ctl_query;
+    const struct {
+        const char *flag;
+        const char *commands;
+        bool is_wrong;
+    } rows[] = {
+        {"--wait", "status", ctl->wait && run != pin_ctl_status},
+        {"--from", "explain, services list and query",
+            ctl->from != NULL && run != pin_ctl_explain && run != pin_ctl_services && !is_query},
+        {"--namespace", "explain", ctl->namespace_name != NULL && run != pin_ctl_explain},
+        {"--affinity", "services list", ctl->affinity && run != pin_ctl_services},
+        {"-n", "query", ctl->n_asks != 0 && !is_query},
+        {"--server", "query", ctl->server != NULL && !is_query},
+    };
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        if (rows[i].is_wrong) {
+            return pin_why_set(why, PIN_EINVAL, "%s goes with %s", rows[i].flag, rows[i].commands);
+        }
+    }
+    return PIN_OK;
+}
+
 static enum pin_err choose_command(struct pin_ctl *ctl, struct pin_why *why)
 {
     if (ctl->n_words == 0) {
@@ -286,17 +338,7 @@ static enum pin_err choose_command(struct pin_ctl *ctl, struct pin_why *why)
         return pin_why_set(
             why, PIN_EINVAL, "use: pintlectl %s %s", ctl->command->name, ctl->command->arguments);
     }
-    bool is_status = ctl->command->run == pin_ctl_status;
-    if (ctl->wait && !is_status) {
-        return pin_why_set(why, PIN_EINVAL, "--wait goes with status");
-    }
-    if (ctl->from != NULL && ctl->command->run != pin_ctl_explain) {
-        return pin_why_set(why, PIN_EINVAL, "--from goes with explain");
-    }
-    if (ctl->namespace_name != NULL && ctl->command->run != pin_ctl_explain) {
-        return pin_why_set(why, PIN_EINVAL, "--namespace goes with explain");
-    }
-    return PIN_OK;
+    return check_flags(ctl, why);
 }
 
 enum pin_err pin_ctl_parse(
@@ -328,11 +370,7 @@ enum pin_err pin_ctl_parse(
         }
     }
     if (wants_help) {
-        ctl.words[0] = "help";
-        ctl.n_words = 1;
-        ctl.wait = false;
-        ctl.from = NULL;
-        ctl.namespace_name = NULL;
+        ctl = (struct pin_ctl){.words = {"help"}, .n_words = 1};
     }
     enum pin_err err = choose_command(&ctl, why);
     if (err == PIN_OK) {

@@ -46,8 +46,11 @@ struct pin_ctl_command;
 struct pin_ctl {
     const struct pin_ctl_command *command;
     char admin[PIN_CTL_ADMIN_MAX]; /**< ADDR:PORT or HOST:PORT, checked. */
-    const char *from;              /**< explain: NULL when absent. */
+    const char *from;              /**< explain, services, query: NULL when absent. */
     const char *namespace_name;    /**< explain: NULL when absent. */
+    const char *server;            /**< query: ADDR[:PORT], NULL when absent. */
+    uint64_t n_asks;               /**< query: how many questions; 0 when absent. */
+    bool affinity;                 /**< services list */
     enum pin_ctl_output output;
     bool no_headers;
     bool has_color;
@@ -87,3 +90,5 @@ void pin_ctl_help(struct pin_text *text);
 enum pin_ctl_exit pin_ctl_status(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_names(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_services(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_query(const struct pin_ctl *ctl);

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/json.h"
+
+#define ARENA_MAX_BYTES ((size_t)1 << 30)
+
 /* A plain scalar needs no quotes; JSON's quoting is right in YAML everywhere else. */
 static bool is_plain(const char *text, size_t bytes)
 {
@@ -89,6 +93,64 @@ static void put_node(struct pin_text *text, const struct pin_tree *node, int ind
 void pin_emit_yaml(struct pin_text *text, const struct pin_tree *tree)
 {
     put_node(text, tree, 0, false);
+}
+
+/* The depth is the parser's limit. */
+void pin_emit_json(struct pin_jsonout *json, const struct pin_tree *tree)
+{
+    switch (tree->kind) {
+    case PIN_TREE_NULL:
+        pin_jsonout_null(json);
+        return;
+    case PIN_TREE_BOOL:
+        pin_jsonout_bool(json, tree->boolean);
+        return;
+    case PIN_TREE_INT:
+        pin_jsonout_int(json, tree->integer);
+        return;
+    case PIN_TREE_FLOAT:
+        pin_jsonout_double(json, tree->number);
+        return;
+    case PIN_TREE_STRING:
+        pin_jsonout_string(json, tree->text);
+        return;
+    case PIN_TREE_LIST:
+        pin_jsonout_array(json);
+        break;
+    case PIN_TREE_MAP:
+        pin_jsonout_object(json);
+        break;
+    }
+    PIN_TREE_EACH(child, tree)
+    {
+        if (tree->kind == PIN_TREE_MAP) {
+            pin_jsonout_key(json, child->key);
+        }
+        pin_emit_json(json, child);
+    }
+    pin_jsonout_end(json);
+}
+
+bool pin_emit_made(const struct pin_ctl *ctl, const struct pin_text *json)
+{
+    struct pin_why why = {0};
+    struct pin_text text = {0};
+    struct pin_tree *tree = NULL;
+    if (ctl->output != PIN_CTL_YAML || json->failed) {
+        (void)puts(pin_text_get(json));
+        return !json->failed;
+    }
+    struct pin_arena *arena = pin_arena_new("made", ARENA_MAX_BYTES);
+    bool is_good = arena != NULL
+                   && pin_json_parse(pin_text_get(json), json->len, arena, &tree, &why) == PIN_OK;
+    if (is_good) {
+        pin_emit_yaml(&text, tree);
+        (void)fputs(pin_text_get(&text), stdout);
+        is_good = !text.failed;
+    }
+    pin_text_done(&text);
+    pin_arena_free(arena);
+    return is_good;
 }
 
 /* Foreign texts must not move the cursor. The depth is the parser's limit. */

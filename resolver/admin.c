@@ -338,6 +338,7 @@ static void read_args(struct request *request, const struct evhttp_uri *uri)
     request->page.arg_name = evhttp_find_header(&request->args, "name");
     request->page.arg_type = evhttp_find_header(&request->args, "type");
     request->page.arg_from = evhttp_find_header(&request->args, "from");
+    request->page.arg_after = evhttp_find_header(&request->args, "after");
     request->page.arg_namespace = evhttp_find_header(&request->args, "namespace");
 }
 

@@ -17,8 +17,9 @@
 
 #include "resolver/config_findings.h"
 
-#define JSON_TYPE "application/json"
-#define TEXT_TYPE "text/plain; charset=utf-8"
+#define JSON_TYPE    "application/json"
+#define SERVICES_MAX 500 /* of one page */
+#define TEXT_TYPE    "text/plain; charset=utf-8"
 
 static const struct pin_settings *settings_of(const struct pin_page *page)
 {
@@ -378,17 +379,13 @@ static bool check_explain(struct pin_page *page)
     return true;
 }
 
-/* Builder's thread, which is a registered reader. */
-static void collect_explain(struct pin_catalog *catalog, void *arg)
+/* Whom the question says. */
+static struct pin_explain_asker asker_of(
+    const struct pin_admin_question *question, const struct pin_scene *scene)
 {
-    struct pin_page *page = arg;
-    const struct pin_admin_question *question = &page->question;
-    const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
     struct pin_explain_asker asker = {
         .asker = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE},
         .namespace_name = question->namespace_name};
-    struct pin_jsonout json = pin_jsonout_init(&page->body);
-
     if (question->from_ip.family != 0) {
         asker.asker = pin_scene_asker(scene, &question->from_ip);
         asker.address = pin_prefix_of(&question->from_ip, 128);
@@ -396,7 +393,39 @@ static void collect_explain(struct pin_catalog *catalog, void *arg)
         asker.asker.cluster_id = question->from_cluster;
         asker.asker.view_id = pin_view_of_cluster(question->from_cluster);
     }
+    return asker;
+}
+
+/* Builder's thread, which is a registered reader. */
+static void collect_explain(struct pin_catalog *catalog, void *arg)
+{
+    struct pin_page *page = arg;
+    const struct pin_admin_question *question = &page->question;
+    const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
+    struct pin_explain_asker asker = asker_of(question, scene);
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
     pin_catalog_explain_json(catalog, &question->name, question->type, &asker, &json);
+    pin_text_putc(&page->body, '\n');
+}
+
+/* --- Services ------------------------------------------------------------------------------ */
+
+static bool check_services(struct pin_page *page)
+{
+    page->question.from_cluster = PIN_CLUSTER_NONE;
+    return page->arg_from == NULL || page->arg_from[0] == '\0' || parse_from(page, page->arg_from);
+}
+
+/* Builder's thread. A part at a time: it keeps changes waiting. */
+static void collect_services(struct pin_catalog *catalog, void *arg)
+{
+    struct pin_page *page = arg;
+    const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
+    struct pin_explain_asker asker = asker_of(&page->question, scene);
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
+    pin_jsonout_object(&json);
+    pin_catalog_services_json(catalog, asker.asker.view_id, page->arg_after, SERVICES_MAX, &json);
+    pin_jsonout_end(&json);
     pin_text_putc(&page->body, '\n');
 }
 
@@ -413,6 +442,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/status        everything at a glance\n"
         "/api/v1/clusters      sources and their kinds\n"
         "/api/v1/names         assigned names and their routes\n"
+        "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
 }
 
@@ -427,6 +457,7 @@ static const struct pin_page_kind kinds[] = {
     {"/api/v1/status", NULL, collect_facts, render_status},
     {"/api/v1/clusters", NULL, NULL, render_clusters},
     {"/api/v1/names", NULL, collect_names, NULL},
+    {"/api/v1/services", check_services, collect_services, NULL},
     {"/api/v1/explain", check_explain, collect_explain, NULL},
 };
 

@@ -45,6 +45,7 @@ struct pin_page {
     const char *arg_type;
     const char *arg_from;
     const char *arg_namespace;
+    const char *arg_after;
     struct pin_admin_question question;
     struct pin_admin_facts facts;
     struct pin_text body;

@@ -112,6 +112,16 @@ struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog);
  */
 void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonout *out);
 
+/**
+ * Writes two members of an object: "items", what each service with a name in the clusterset zone
+ * has in every cluster and how much of that the view is shown, and "next" when there are more.
+ *
+ * @param after  "namespace/name": those behind it, in that order; NULL: from the first.
+ * @param n_max  Services looked at, 1 or more. Cost: these, and a sort of all names.
+ */
+void pin_catalog_services_json(struct pin_catalog *catalog, uint16_t view_id, const char *after,
+    size_t n_max, struct pin_jsonout *out);
+
 /** Who asks, for an explanation. */
 struct pin_explain_asker {
     struct pin_asker asker;
