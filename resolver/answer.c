@@ -269,18 +269,44 @@ static struct pin_policy_asker identify(const struct answer *a)
     return asker;
 }
 
+/* Leaves word for the log, if there is room. */
+static void sample(struct answer *a, const struct pin_policy_asker *asker, uint16_t slot)
+{
+    struct pin_audit_sample *sample = pin_audit_begin(&a->worker->audit);
+    if (sample == NULL) {
+        return;
+    }
+    sample->slot = slot;
+    sample->cluster_id = asker->cluster_id;
+    sample->qtype = a->query.qtype;
+    sample->address = asker->address;
+    sample->namespace_bytes = asker->namespace_bytes;
+    for (size_t i = 0; i < asker->namespace_bytes; i++) {
+        sample->namespace_name[i] = asker->namespace_name[i];
+    }
+    sample->qname_bytes = a->query.qname_bytes;
+    for (size_t i = 0; i < a->query.qname_bytes; i++) {
+        sample->qname[i] = a->query.qname[i];
+    }
+    pin_audit_commit(&a->worker->audit);
+}
+
 /* Whether the node's policy keeps the asker out. */
 static enum pin_policy_verdict judge(struct answer *a)
 {
     struct pin_policy_asker asker = identify(a);
-    enum pin_policy_verdict verdict = pin_policy_judge(a->node->policy, &asker);
+    uint16_t slot = 0;
+    enum pin_policy_verdict verdict = pin_policy_judge(a->node->policy, &asker, &slot);
     if (a->is_vouched) {
         a->response.ecs_scope = a->query.ecs_copy[PIN_ECS_SOURCE_AT];
     }
     if (verdict == PIN_POLICY_WOULD_DENY) {
         pin_stat_add(&a->worker->stats.n_would_deny, 1);
+        pin_stat_add(&a->worker->stats.would_deny_by[slot], 1);
+        sample(a, &asker, slot);
     } else if (verdict != PIN_POLICY_ALLOWED) {
         pin_stat_add(&a->worker->stats.n_denied, 1);
+        pin_stat_add(&a->worker->stats.denied_by[slot], 1);
     }
     return verdict;
 }

@@ -22,6 +22,7 @@
 #include "pintle/version.h"
 
 #include "resolver/admin.h"
+#include "resolver/audit.h"
 #include "resolver/builder.h"
 #include "resolver/dev.h"
 #include "resolver/worker.h"
@@ -41,6 +42,7 @@ struct app {
     struct pin_builder *builder;
     struct pin_workers *workers;
     struct pin_admin *admin;
+    struct pin_auditor *auditor;
     struct pin_sync *sync;
     struct pin_zonefiles *zonefiles;
     struct pin_prober *prober;
@@ -602,6 +604,16 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
     return err;
 }
 
+static enum pin_err start_auditor(struct app *app, struct pin_why *why)
+{
+    struct pin_audit_config config = {.loop = app->loop,
+        .workers = app->workers,
+        .settings = &app->settings,
+        .labels = pin_builder_live(app->builder)->policies};
+    app->auditor = pin_auditor_new(&config);
+    return app->auditor != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "the audit");
+}
+
 static enum pin_err app_start(struct app *app, struct pin_why *why)
 {
     app->started_ms = pin_clock_mono_ms();
@@ -629,6 +641,9 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
         err = start_signals(app, why);
     }
     if (err == PIN_OK) {
+        err = start_auditor(app, why);
+    }
+    if (err == PIN_OK) {
         err = start_admin(app, why);
     }
     if (err == PIN_OK) {
@@ -645,6 +660,7 @@ static void app_stop(struct app *app)
     pin_sync_free(app->sync);
     pin_zonefiles_free(app->zonefiles);
     pin_prober_free(app->prober);
+    pin_auditor_free(app->auditor);
     pin_workers_stop(app->workers);
     pin_builder_stop(app->builder);
     pin_admin_stop(app->admin);

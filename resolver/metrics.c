@@ -68,6 +68,29 @@ static void put_dns(struct pin_text *text, const struct pin_stats_sum *sum)
     single(text, "pintle_dns_streams_open", "gauge", "DNS connections open now.", sum->n_open);
 }
 
+static void put_policy(
+    struct pin_text *text, const struct pin_policy_label *label, const char *mode, uint64_t n)
+{
+    pin_text_putf(text,
+        "pintle_policy_denied_total{cluster=\"%s\",kind=\"%s\",namespace=\"%s\",name=\"%s\",mode="
+        "\"%s\"} %llu\n",
+        label->cluster, label->kind, label->namespace_name, label->name, mode,
+        (unsigned long long)n);
+}
+
+/* Policies beyond the slots count as "other". */
+static void put_policies(
+    struct pin_text *text, const struct pin_policy_labels *labels, const struct pin_stats_sum *sum)
+{
+    uint32_t n = atomic_load_explicit(&labels->n, memory_order_acquire);
+    family(text, "pintle_policy_denied_total", "counter",
+        "Answers that a policy kept from the asker, or, where it audits, would have.");
+    for (uint32_t i = n < PIN_POLICY_SLOTS ? 1 : 0; i < n; i++) {
+        put_policy(text, &labels->labels[i], "enforce", sum->denied_by[i]);
+        put_policy(text, &labels->labels[i], "audit", sum->would_deny_by[i]);
+    }
+}
+
 /* --- Clusters ------------------------------------------------------------------------------ */
 
 /* As a label value: kinds of two API groups share a name. */
@@ -361,6 +384,9 @@ void pin_metrics_render(struct pin_page *page)
         pin_workers_stats(config->workers, &sum);
     }
     put_dns(text, &sum);
+    if (config->builder != NULL) {
+        put_policies(text, pin_builder_live(config->builder)->policies, &sum);
+    }
     put_cluster_states(page);
     put_sources(page);
     put_zonefiles(page);

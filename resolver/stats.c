@@ -57,6 +57,10 @@ void pin_stats_add_to(
 #define X(name, text) sum->name += pin_stat_read(&stats->name);
     PIN_STAT_EVENT_MAP(X)
 #undef X
+    for (size_t i = 0; i < PIN_POLICY_SLOTS; i++) {
+        sum->denied_by[i] += pin_stat_read(&stats->denied_by[i]);
+        sum->would_deny_by[i] += pin_stat_read(&stats->would_deny_by[i]);
+    }
     sum->n_open += pin_stat_read(&stats->n_open);
 }
 

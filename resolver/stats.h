@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "pintle/base/stat.h"
+#include "pintle/zones/policy.h"
 
 /** How a query came. */
 enum pin_transport {
@@ -88,7 +89,9 @@ struct pin_stats {
 #define X(name, text) struct pin_stat name;
     PIN_STAT_EVENT_MAP(X)
 #undef X
-    struct pin_stat n_open; /**< Gauge: stream connections open now. */
+    struct pin_stat denied_by[PIN_POLICY_SLOTS];     /**< By policy: answers kept back. */
+    struct pin_stat would_deny_by[PIN_POLICY_SLOTS]; /**< The same, by policies that audit. */
+    struct pin_stat n_open;                          /**< Gauge: stream connections open now. */
 };
 
 /** The sum over threads. */
@@ -97,6 +100,8 @@ struct pin_stats_sum {
 #define X(name, text) uint64_t name;
     PIN_STAT_EVENT_MAP(X)
 #undef X
+    uint64_t denied_by[PIN_POLICY_SLOTS];
+    uint64_t would_deny_by[PIN_POLICY_SLOTS];
     uint64_t n_open; /**< Gauge: stream connections open now. */
 };
 

@@ -541,3 +541,8 @@ const struct pin_stats *pin_tcp_stats(const struct pin_tcp *tcp)
 {
     return &tcp->worker.stats;
 }
+
+struct pin_audit_ring *pin_tcp_audit(struct pin_tcp *tcp)
+{
+    return &tcp->worker.audit;
+}

@@ -52,3 +52,6 @@ void pin_tcp_stop(struct pin_tcp *tcp);
 
 /** The thread's counters; any thread may read them until stop. */
 const struct pin_stats *pin_tcp_stats(const struct pin_tcp *tcp);
+
+/** Where the thread leaves samples for the audit; control takes them until stop. */
+struct pin_audit_ring *pin_tcp_audit(struct pin_tcp *tcp);

@@ -239,3 +239,8 @@ const struct pin_stats *pin_udp_stats(const struct pin_udp *udp)
 {
     return &udp->worker.stats;
 }
+
+struct pin_audit_ring *pin_udp_audit(struct pin_udp *udp)
+{
+    return &udp->worker.audit;
+}

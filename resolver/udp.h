@@ -38,3 +38,6 @@ void pin_udp_stop(struct pin_udp *udp);
 
 /** The thread's counters; any thread may read them until stop. */
 const struct pin_stats *pin_udp_stats(const struct pin_udp *udp);
+
+/** Where the thread leaves samples for the audit; control takes them until stop. */
+struct pin_audit_ring *pin_udp_audit(struct pin_udp *udp);

@@ -201,6 +201,21 @@ void pin_workers_address(
     *ret_address = workers->listens[listen_i].address;
 }
 
+bool pin_workers_take_audit(struct pin_workers *workers, struct pin_audit_sample *ret_sample)
+{
+    for (size_t i = 0; i < workers->n_sets; i++) {
+        for (size_t l = 0; l < workers->n_listens; l++) {
+            if (pin_audit_take(pin_udp_audit(workers->sets[i].udp[l]), ret_sample)) {
+                return true;
+            }
+        }
+        if (pin_audit_take(pin_tcp_audit(workers->sets[i].tcp), ret_sample)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *ret_sum)
 {
     memset(ret_sum, 0, sizeof(*ret_sum));

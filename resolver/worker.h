@@ -21,6 +21,7 @@
 #include "pintle/zones/catalog.h"
 #include "pintle/zones/select.h"
 
+#include "audit.h"
 #include "stats.h"
 
 /** Most worker sets; the sequences of their threads start at distinct places. */
@@ -36,6 +37,7 @@ struct pin_worker {
     struct pin_draws draws;
     enum pin_transport transport;
     struct pin_stats stats;
+    struct pin_audit_ring audit;
 };
 
 /** Prepares a thread context; `thread_i` must differ between threads. PIN_ENOMEM. */
@@ -88,6 +90,9 @@ void pin_workers_stop(struct pin_workers *workers);
 /** The address a listener really has, with its port. */
 void pin_workers_address(
     const struct pin_workers *workers, size_t listen_i, struct pin_addrport *ret_address);
+
+/** Takes a sample of some thread's audit; false when there is none. Control. */
+bool pin_workers_take_audit(struct pin_workers *workers, struct pin_audit_sample *ret_sample);
 
 /** Sums the counters of all threads. Any thread, until stop. */
 void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *ret_sum);

@@ -13,6 +13,7 @@
 
 #include "zones/compile.h"
 #include "zones/pods.h"
+#include "zones/policy.h"
 #include "zones/scene.h"
 #include "zones/stale.h"
 #include "zones/units.h"
@@ -209,9 +210,10 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     catalog->live.index = pin_index_new();
     catalog->live.health = pin_health_new();
     catalog->live.pods = pin_pods_new();
+    catalog->live.policies = pin_policy_labels_new();
     if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
         || catalog->live.index == NULL || catalog->live.health == NULL
-        || catalog->live.pods == NULL) {
+        || catalog->live.pods == NULL || catalog->live.policies == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
@@ -256,6 +258,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
     pin_health_free(catalog->live.health);
     pin_scene_free(catalog->live.scene);
     pin_pods_free(catalog->live.pods);
+    pin_policy_labels_free(catalog->live.policies);
     free(catalog);
 }
 
@@ -294,6 +297,10 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
         return;
     }
     object->list_round = cluster->list_round[object->kind];
+    if (object->kind == PIN_KIND_IAM_AUTH_POLICY || object->kind == PIN_KIND_RESOLVE_POLICY) {
+        object->as.policy.slot = pin_policy_slot(
+            catalog->live.policies, catalog->settings->clusters[cluster_id].name, object);
+    }
     catalog->is_stale_dirty = catalog->is_stale_dirty || cluster->is_out;
     pin_unit_attach(catalog, cluster_id, object, old);
     if (old != NULL && object->kind == PIN_KIND_ENDPOINT_SLICE) {

@@ -105,8 +105,10 @@ static void identify(struct explanation *e, const struct pin_explain_asker *aske
 /* What the node's policy says to the asker. */
 static enum pin_policy_verdict judge(const struct explanation *e)
 {
-    return e->node != NULL && e->node->policy != NULL ? pin_policy_judge(e->node->policy, &e->who)
-                                                      : PIN_POLICY_ALLOWED;
+    uint16_t slot = 0;
+    return e->node != NULL && e->node->policy != NULL
+               ? pin_policy_judge(e->node->policy, &e->who, &slot)
+               : PIN_POLICY_ALLOWED;
 }
 
 static void put_status(const struct explanation *e, const struct pin_zone *zone)
@@ -362,9 +364,10 @@ static void put_policies(const struct explanation *e, const struct pin_route_uni
     pin_jsonout_key(e->out, "policies");
     pin_jsonout_array(e->out);
     for (size_t i = 0; i < n; i++) {
+        uint16_t slot = 0;
         struct pin_policy *policy = pin_policy_new(e->catalog->settings, &objects[i], 1);
         enum pin_policy_verdict verdict =
-            policy != NULL ? pin_policy_judge(policy, &e->who) : PIN_POLICY_REFUSED;
+            policy != NULL ? pin_policy_judge(policy, &e->who, &slot) : PIN_POLICY_REFUSED;
         pin_policy_unref(policy);
         pin_jsonout_object(e->out);
         pin_jsonout_key_string(e->out, "kind", pin_kind_text(objects[i]->kind));

@@ -3,7 +3,7 @@
 /*
  * Policies as programs: a run of bytes that is compared as a whole and walked once per question.
  *
- *     guard      flags(1) statements(2)
+ *     guard      flags(1) slot(2) statements(2)
  *     statement  is_deny(1) conditions(1)
  *     condition  about(1) values(2)
  *     value      cluster id(2) | pattern? length(1) text | family(1) bits(1) address(16)
@@ -22,7 +22,7 @@
 #define FLAG_AUDIT        0x01u
 #define FLAG_NXDOMAIN     0x02u
 #define FLAG_UNREADABLE   0x04u
-#define GUARD_BYTES       3u
+#define GUARD_BYTES       5u
 #define ADDRESS_BYTES     16u
 
 /* --- text patterns ------------------------------------------------------------------------------
@@ -142,6 +142,7 @@ static bool put_guard(
 {
     size_t n_statements = body->is_unreadable ? 0 : body->n_statements;
     pin_buf_put_u8(w, guard_flags(settings, body));
+    pin_buf_put_u16(w, body->slot);
     pin_buf_put_u16(w, (uint16_t)n_statements);
     for (size_t i = 0; i < n_statements; i++) {
         const struct pin_policy_statement *statement = &body->statements[i];
@@ -242,9 +243,10 @@ static bool judge_condition(
 
 /* Reads one guard whole. */
 static enum pin_policy_verdict judge_guard(
-    struct pin_reader *r, const struct pin_policy_asker *asker)
+    struct pin_reader *r, const struct pin_policy_asker *asker, uint16_t *ret_slot)
 {
     uint8_t flags = pin_reader_get_u8(r);
+    *ret_slot = pin_reader_get_u16(r);
     uint16_t n_statements = pin_reader_get_u16(r);
     bool is_allowed = false;
     bool is_denied = false;
@@ -267,13 +269,18 @@ static enum pin_policy_verdict judge_guard(
 }
 
 enum pin_policy_verdict pin_policy_judge(
-    const struct pin_policy *policy, const struct pin_policy_asker *asker)
+    const struct pin_policy *policy, const struct pin_policy_asker *asker, uint16_t *ret_slot)
 {
     struct pin_reader r = pin_reader_init(policy->program, policy->bytes);
     enum pin_policy_verdict worst = PIN_POLICY_ALLOWED;
+    *ret_slot = 0;
     while (pin_reader_left(&r) > 0) {
-        enum pin_policy_verdict verdict = judge_guard(&r, asker);
-        worst = PIN_MAX(worst, verdict);
+        uint16_t slot = 0;
+        enum pin_policy_verdict verdict = judge_guard(&r, asker, &slot);
+        if (verdict > worst) {
+            worst = verdict;
+            *ret_slot = slot;
+        }
     }
     return worst;
 }

@@ -24,6 +24,16 @@ struct pin_guards {
 struct pin_policy *pin_policy_new(
     const struct pin_settings *settings, const struct pin_object *const *objects, size_t n);
 
+/** Makes labels with slot 0 alone; NULL when memory is out. */
+struct pin_policy_labels *pin_policy_labels_new(void);
+
+/** Frees them. No reader may be left. NULL is fine. */
+void pin_policy_labels_free(struct pin_policy_labels *labels);
+
+/** The slot of a policy object, from now on its own; 0 when there is none left. Builder. */
+uint16_t pin_policy_slot(
+    struct pin_policy_labels *labels, const char *cluster, const struct pin_object *object);
+
 /** Whether two policies say the same; NULL is "no policy". */
 bool pin_policy_equal(const struct pin_policy *a, const struct pin_policy *b);
 

@@ -8,6 +8,7 @@ Same form of report as run.py, whose tools it uses.
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -91,6 +92,29 @@ def namespaces(checks, cluster, daemon):
     checks.becomes("the policy has gone, and the Pods with it",
                    lambda: (ask("127.0.0.8"), 'kind="Pod"} 0' in daemon.get("/metrics")[1]),
                    lambda s: s == (served, True))
+
+
+def audit(checks, cluster, daemon):
+    def metric(mode):
+        found = re.search(r'pintle_policy_denied_total\{cluster="c2",kind="ResolvePolicy",namespace="apps",'
+                          rf'name="only-apps",mode="{mode}"\}} (\d+)', daemon.get("/metrics")[1])
+        return int(found.group(1)) if found else None
+
+    denied = metric("enforce")
+    checks.check("refusals are counted by policy", denied is not None and denied > 0, denied)
+    (cluster / "policy.yaml").write_text(POLICY.format(mode="Audit"))
+    checks.becomes("a policy that audits lets everybody pass, and counts",
+                   lambda: (daemon.dig(WEB, "A", "-b", "127.0.0.8").status, metric("audit")),
+                   lambda s: s[0] == "NOERROR" and (s[1] or 0) > 0)
+    line = f"audit: would deny {WEB}. A to 127.0.0.8 (cluster c2, namespace unknown): ResolvePolicy c2/apps/only-apps"
+    checks.becomes("the log says who would be denied", daemon.log_text, lambda s: line in s)
+    for _ in range(60):
+        daemon.dig(WEB, "A", "-b", "127.0.0.8")
+    checks.becomes("many of them take few lines, and the rest is a number", daemon.log_text,
+                   lambda s: re.search(r"audit: and \d+ more like these", s) is not None)
+    checks.check("... few lines", daemon.log_text().count("audit: would deny") < 25, daemon.log_text().count("audit:"))
+    checks.equal("refusals are not counted by a policy that audits", metric("enforce"), denied)
+    (cluster / "policy.yaml").unlink()
 
 
 GLOBAL = """\
@@ -209,7 +233,7 @@ def main():
             return 1
     with tempfile.TemporaryDirectory(prefix="pintle-people-") as temporary:
         cluster, daemon = start(pathlib.Path(temporary))
-        for part in (namespaces, services, query):
+        for part in (namespaces, audit, services, query):
             try:
                 part(checks, cluster, daemon)
             except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:

@@ -19,6 +19,7 @@
 #include "pintle/zones/health.h"
 #include "pintle/zones/index.h"
 #include "pintle/zones/pods.h"
+#include "pintle/zones/policy.h"
 #include "pintle/zones/settings.h"
 #include "pintle/zones/view.h"
 #include "pintle/zones/zonefile.h"
@@ -32,6 +33,7 @@ struct pin_live {
     struct pin_health *health;
     struct pin_scene *scene;
     struct pin_pods *pods;
+    struct pin_policy_labels *policies;
 };
 
 /**

@@ -348,6 +348,7 @@ struct pin_policy_body {
     size_t n_statements; /**< At most 65535. */
     enum pin_policy_denied denied;
     bool is_audit;
+    uint16_t slot;      /**< Whose denials are counted: pin_policy_slot(); the catalog's. */
     bool is_unreadable; /**< Its rules could not be understood: nobody is let through. */
 };
 

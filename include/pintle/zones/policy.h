@@ -10,6 +10,7 @@
  * refuses; one that cannot be read refuses everybody. All guards must let the asker through.
  */
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,25 @@ enum pin_policy_verdict {
     PIN_POLICY_REFUSED,    /**< Denied. */
 };
 
+/** Policy objects that are counted one by one; those beyond share slot 0. */
+#define PIN_POLICY_SLOTS 256u
+
+/** Which policy object has a slot. Texts are never NULL and live as long as the catalog. */
+struct pin_policy_label {
+    const char *cluster;
+    const char *kind; /**< "other" for slot 0. */
+    const char *namespace_name;
+    const char *name;
+    char *owned; /**< Private. */
+};
+
+/** All of them, by slot; an object that was deleted keeps its own, should it come back. Any thread
+ * may read the first `n`, which only grows. */
+struct pin_policy_labels {
+    _Atomic uint32_t n;
+    struct pin_policy_label labels[PIN_POLICY_SLOTS];
+};
+
 /** A compiled policy. Immutable; shared by the nodes of its route's names. */
 struct pin_policy {
     struct pin_rcu_head rcu;
@@ -40,9 +60,13 @@ struct pin_policy {
     uint8_t program[];
 };
 
-/** Whether the asker may resolve. Cost: linear in the program; no allocation. */
+/**
+ * Whether the asker may resolve. Cost: linear in the program; no allocation.
+ *
+ * @param ret_slot  Of the first policy object that says the worst; 0 when all allow.
+ */
 enum pin_policy_verdict pin_policy_judge(
-    const struct pin_policy *policy, const struct pin_policy_asker *asker);
+    const struct pin_policy *policy, const struct pin_policy_asker *asker, uint16_t *ret_slot);
 
 /** Takes one more reference (builder). NULL is fine. */
 void pin_policy_ref(const struct pin_policy *policy);
