@@ -450,6 +450,7 @@ static void put_host(
     plan.rule = rule;
     add_claims(steer, host, owner, &plan);
     pin_jsonout_key_string(e->out, "object", owner->key);
+    put_policies(e, owner);
     put_plan(e, &plan);
 }
 

@@ -157,6 +157,15 @@ static void exclude_others(
     }
 }
 
+/* Notes why those on the side count, and why the others do. */
+static void note(const struct side *side, const char *there, const char *elsewhere,
+    struct pin_part *parts, size_t n_parts)
+{
+    for (size_t i = 0; i < n_parts; i++) {
+        parts[i].note = is_on_side(side, &parts[i]) ? there : elsewhere;
+    }
+}
+
 /* The cluster at the front of the list, which moves on; PIN_CLUSTER_NONE for one that is unknown.
  */
 static uint16_t next_cluster(const struct pin_settings *settings, const char **list)
@@ -178,7 +187,8 @@ static void prefer_list(const struct pin_steer *steer, struct pin_service_unit *
     const struct pin_preference *preference, struct pin_part *parts, size_t n_parts)
 {
     const char *list = preference->list;
-    struct side first = {.cluster_id = PIN_CLUSTER_NONE};
+    struct side first = {.affinity = PIN_AFFINITY_LIST, .cluster_id = PIN_CLUSTER_NONE};
+    bool is_later = false;
     while (list != NULL && *list != '\0') {
         struct side side = {
             .affinity = PIN_AFFINITY_LIST, .cluster_id = next_cluster(steer->settings, &list)};
@@ -187,10 +197,16 @@ static void prefer_list(const struct pin_steer *steer, struct pin_service_unit *
             && first.cluster_id == PIN_CLUSTER_NONE) {
             first = side;
         }
+        is_later = is_later || first.cluster_id == PIN_CLUSTER_NONE;
     }
     if (first.cluster_id != PIN_CLUSTER_NONE) {
         exclude_others(&first, "affinity list: another cluster goes first and has enough ready",
             parts, n_parts);
+        note(&first, is_later ? "affinity list: those before it have too few ready" : NULL, NULL,
+            parts, n_parts);
+    } else {
+        note(&first, NULL, "affinity list: no cluster of it has enough ready, so all count", parts,
+            n_parts);
     }
 }
 
@@ -209,12 +225,19 @@ void pin_prefer(const struct pin_steer *steer, const struct pin_service_unit *un
                 "affinity local: the asker's own cluster has enough ready "
                 "endpoints",
                 parts, n_parts);
+        } else {
+            note(&side, "affinity local, but too few endpoints are ready here, so all count",
+                "affinity local, but the asker's own cluster has too few ready endpoints", parts,
+                n_parts);
         }
         return;
     case PIN_AFFINITY_REMOTE:
         if (has_enough(steer, own, preference, &side, parts, n_parts)) {
             exclude_others(&side, "affinity remote: other clusters have enough ready endpoints",
                 parts, n_parts);
+        } else {
+            note(&side, "affinity remote, but too few endpoints are ready elsewhere, so all count",
+                "affinity remote, but other clusters have too few ready endpoints", parts, n_parts);
         }
         return;
     case PIN_AFFINITY_LIST:

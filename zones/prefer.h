@@ -30,6 +30,7 @@ struct pin_part {
     uint32_t n_ready;     /**< 0 where it is not visible or drained. */
     uint32_t n_known;     /**< Ready or not, without those that are going. */
     const char *excluded; /**< Why it does not count; set here for those not preferred. */
+    const char *note;     /**< Why it counts although it would not, or NULL; set here. */
 };
 
 /** What one object asks for; affinity PIN_AFFINITY_UNSET when it asks for nothing. */

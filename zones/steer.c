@@ -172,10 +172,29 @@ static bool make_parts(const struct pin_steer *steer, struct pin_plan *plan, str
     return b->parts != NULL;
 }
 
+/* Two reasons as one; either may be NULL. */
+static const char *join(const struct pin_steer *steer, const char *a, const char *b)
+{
+    if (a == NULL || b == NULL) {
+        return a != NULL ? a : b;
+    }
+    size_t a_bytes = strlen(a);
+    size_t b_bytes = strlen(b);
+    char *text = pin_arena_alloc(steer->arena, a_bytes + b_bytes + 3);
+    if (text == NULL) {
+        return a;
+    }
+    memcpy(text, a, a_bytes);
+    memcpy(text + a_bytes, "; ", 2);
+    memcpy(text + a_bytes + 2, b, b_bytes + 1);
+    return text;
+}
+
 /* Adds the addresses of one contribution as a group, and its line of explanation. */
 static void add_contribution(const struct pin_steer *steer, struct pin_plan *plan,
-    const struct backend *b, const struct pin_contribution *c, const char *excluded)
+    const struct backend *b, const struct pin_contribution *c, const struct pin_part *part)
 {
+    const char *excluded = part != NULL ? part->excluded : NULL;
     uint32_t weight = cluster_weight(steer, b, c);
     struct pin_backend_row row = {
         .kind = b->kind,
@@ -218,6 +237,7 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         }
     }
     if (row.is_used) {
+        row.reason = join(steer, row.reason, part != NULL ? part->note : NULL);
         note_shown(steer, plan, c);
     }
     if (c->is_backend && excluded == NULL) {
@@ -300,7 +320,7 @@ static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan
         return;
     }
     for (size_t i = 0; i < b->facts->n_contributions; i++) {
-        add_contribution(steer, plan, b, &b->facts->contributions[i], b->parts[i].excluded);
+        add_contribution(steer, plan, b, &b->facts->contributions[i], &b->parts[i]);
     }
 }
 
