@@ -42,6 +42,7 @@
 #define START_SPREAD_MS      100
 #define ABSENT_TRIES         2 /* 404s before a kind that had objects counts as gone. */
 #define ABSENT_AGAIN_MS      5000
+#define DOUBT_EVERY_MS       1000 /* Discovery, while a kind that was listed answers 404. */
 
 /* Codes of struct pin_trouble: one per state that is told once. */
 enum {
@@ -187,6 +188,14 @@ static void set_absent(struct cluster *self, enum pin_kind kind)
     check_synced(self);
 }
 
+/* Discovery's next answer is to be looked at even if nothing has changed. */
+static void look_again(struct cluster *self, int64_t delay_ms)
+{
+    free(self->etag);
+    self->etag = NULL;
+    pin_timer_start(self->discovery_timer, delay_ms, false);
+}
+
 /* 404: perhaps another version, perhaps gone for good, perhaps the server has just started. */
 static void on_absent(struct cluster *self, enum pin_kind kind)
 {
@@ -200,12 +209,10 @@ static void on_absent(struct cluster *self, enum pin_kind kind)
         start_watch(self, kind, 0);
     } else if (is_listed(self, kind) && state->n_absent < ABSENT_TRIES) {
         start_watch(self, kind, ABSENT_AGAIN_MS);
+        look_again(self, 0);
     } else {
         set_absent(self, kind);
-        int64_t next_ms = self->etag != NULL ? DISCOVERY_CHEAP_MS : DISCOVERY_EVERY_MS;
-        free(self->etag); /* the next answer is to be looked at even if nothing has changed */
-        self->etag = NULL;
-        pin_timer_start(self->discovery_timer, next_ms, false);
+        look_again(self, self->etag != NULL ? DISCOVERY_CHEAP_MS : DISCOVERY_EVERY_MS);
     }
 }
 
@@ -297,6 +304,23 @@ static bool misses_kinds(const struct cluster *self)
     return false;
 }
 
+/* A kind that was listed, whose version the server does not know any more. */
+static bool is_in_doubt(const struct cluster *self, enum pin_kind kind)
+{
+    return self->kinds[kind].version >= 0 && self->kinds[kind].n_absent > 0
+           && is_listed(self, kind);
+}
+
+static bool doubts_kinds(const struct cluster *self)
+{
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        if (is_in_doubt(self, (enum pin_kind)kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Without an answer every kind is tried in its versions, one after the other. */
 static void guess_kinds(struct cluster *self)
 {
@@ -307,7 +331,7 @@ static void guess_kinds(struct cluster *self)
     self->is_discovered = true;
 }
 
-/* What an answer says of one kind whose watch does not run. */
+/* What an answer says of one kind whose watch does not run, or asks for a version that has gone. */
 static void apply_kind(struct cluster *self, enum pin_kind kind, int version)
 {
     struct kind_state *state = &self->kinds[kind];
@@ -320,6 +344,7 @@ static void apply_kind(struct cluster *self, enum pin_kind kind, int version)
     if (state->version < 0 && self->is_discovered) {
         pin_log_info("%s: now has %s", self->source.where, pin_decode_row(kind)->resource);
     }
+    pin_watch_stop(state->watch);
     state->version = version;
     state->n_absent = 0;
     start_watch(self, kind, 0);
@@ -328,9 +353,12 @@ static void apply_kind(struct cluster *self, enum pin_kind kind, int version)
 static void apply_discovery(struct cluster *self, const struct pin_discovery *found)
 {
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
-        /* if a kind that is watched has gone, a 404 will tell */
-        if (!pin_watch_is_running(self->kinds[kind].watch)) {
-            apply_kind(self, (enum pin_kind)kind, found->version[kind]);
+        /* if a kind that is watched has gone, a 404 will tell; if its version has, it moves now */
+        int version = found->version[kind];
+        bool moves = is_in_doubt(self, (enum pin_kind)kind) && version >= 0
+                     && version != self->kinds[kind].version;
+        if (moves || !pin_watch_is_running(self->kinds[kind].watch)) {
+            apply_kind(self, (enum pin_kind)kind, version);
         }
     }
     self->is_discovered = true;
@@ -378,7 +406,9 @@ static void on_discovery_done(void *arg, const struct pin_http_result *result)
         probe_soon(self);
     }
     pin_text_done(&self->discovery_text);
-    if (misses_kinds(self) || !self->is_discovered) {
+    if (doubts_kinds(self)) {
+        pin_timer_start(self->discovery_timer, DOUBT_EVERY_MS, false);
+    } else if (misses_kinds(self) || !self->is_discovered) {
         pin_timer_start(self->discovery_timer, next_ms, false);
     }
 }

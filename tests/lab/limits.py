@@ -2,7 +2,9 @@
 """Limits that story 1 meets elsewhere: other routes than HTTP, several exports of one Service,
 ports, imports that are narrowed, backends in other namespaces."""
 
+import collections
 import json
+import time
 
 import lab
 from stage import LIVE_SECONDS, START_SECONDS, assigned_name, share
@@ -15,6 +17,9 @@ GRANT = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ReferenceGrant",
                   "to": [{"group": "", "kind": "Service"}]}}
 # Kinds of which older Gateway APIs serve an alpha version alone.
 OLD_VERSIONS = (("tcproutes", "TCPRoute", "v1alpha2"), ("tlsroutes", "TLSRoute", "v1alpha3"))
+
+# A version that has gone is told by the second 404, 5 s after the first.
+RENEWAL_SECONDS = 8
 
 
 def name_of(kind, name, cluster="c1"):
@@ -66,10 +71,26 @@ def story_limits(stage):
     for _, kind, version in OLD_VERSIONS:
         shows(f"{kind} of a cluster that serves {version} alone", name_of(kind, "old", "c3"), three)
     several_exports(stage, daemon, two, three)
+    newer_definitions(stage, daemon, three)
     granted_backends(stage, daemon, shows, cart)
     stage.end(daemon)
+
+
+def newer_definitions(stage, daemon, three):
+    """A cluster's Gateway API is renewed: the version that is watched goes, v1 comes."""
+    names = [name_of(kind, "old", "c3") for _, kind, _ in OLD_VERSIONS]
     for plural, *_ in OLD_VERSIONS:
         serve_version(stage, "c3", plural, "v1")
+    seen = collections.Counter()
+    began = time.monotonic()
+    while time.monotonic() - began < RENEWAL_SECONDS:
+        seen.update(frozenset(daemon.dig(name, "A", "c1").addresses) for name in names)
+    stage.checks.check("v1 instead of an alpha version: the names are answered all the while",
+                       set(seen) == {frozenset(three)}, seen)
+    for (plural, kind, _), name in zip(OLD_VERSIONS, names):
+        stage.kubectl("c3", "delete", f"{plural}.gateway.networking.k8s.io", "old")
+        stage.checks.becomes(f"{kind} deleted at v1: its name is gone", "NXDOMAIN",
+                             lambda: daemon.dig(name, "A", "c1").rcode)
 
 
 def narrowed_imports(stage, shows, two, three):

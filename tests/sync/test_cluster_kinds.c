@@ -36,6 +36,29 @@ static void test_a_kind_that_goes_is_an_empty_list(void **state)
     assert_true(rig_wait(&self->rig, "LIST_BEGIN Gateway\nLIST_END Gateway\n", 15000));
 }
 
+static void test_a_kind_moves_to_another_version_without_a_gap(void **state)
+{
+    struct box *self = *state;
+    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
+                "\"is\":true}");
+    order(self, "{\"do\":\"put\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
+                "\"object\":{\"metadata\":{\"name\":\"gw\",\"namespace\":\"d\"}}}");
+    start(self);
+    rig_run(&self->rig, 100);
+    order(self, "{\"do\":\"put\",\"path\":\"/apis/gateway.networking.k8s.io/v1beta1/gateways\","
+                "\"object\":{\"metadata\":{\"name\":\"gw\",\"namespace\":\"d\"}}}");
+    rig_forget(&self->rig);
+    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
+                "\"is\":false}");
+    order(self, "{\"do\":\"drop\"}");
+    rig_run(&self->rig, 300); /* discovery is asked before the server tells of the other version */
+    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1beta1/gateways\","
+                "\"is\":true}");
+    assert_true(rig_wait(&self->rig, "UPSERT Gateway d/gw", 15000));
+    want(self, "LIST_END Gateway\n");
+    assert_int_equal(rig_count(&self->rig, "LIST_BEGIN Gateway\nLIST_END Gateway\n"), 0);
+}
+
 static void test_without_discovery_each_version_is_tried(void **state)
 {
     struct box *self = *state;
@@ -122,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         A_TEST(test_a_kind_that_appears_is_found),
         A_TEST(test_a_kind_that_goes_is_an_empty_list),
+        A_TEST(test_a_kind_moves_to_another_version_without_a_gap),
         A_TEST(test_without_discovery_each_version_is_tried),
         A_TEST(test_a_kind_that_is_denied_keeps_nobody_else_back),
         A_TEST(test_a_cluster_that_denies_services_is_not_an_empty_one),
