@@ -21,6 +21,7 @@ import traceback
 
 import coredns
 import ground
+import health
 import lab
 import latency
 import limits
@@ -328,7 +329,7 @@ def story_bad_access(stage):
 
 
 # These ask from pods' addresses, which only the lab's own network has.
-FROM_PODS = ("4", "block", "pods", "cache", "mcs", "latency")
+FROM_PODS = ("3-health", "4", "block", "pods", "cache", "mcs", "latency")
 
 STORIES = {
     "1-flags": story_1_by_flags,
@@ -336,6 +337,7 @@ STORIES = {
     "1-limits": limits.story_limits,
     "2": story_2,
     "3": story3.story_3,
+    "3-health": health.story_health,
     "4": story4.story_4,
     "5": story_5,
     "block": pods.story_stub_block,
