@@ -474,6 +474,33 @@ static void check_zones(const struct pin_config *config, struct pin_findings *fi
     }
 }
 
+static bool has_network(const struct pin_config *config, const char *name)
+{
+    bool is_there = strcmp(name, "default") == 0;
+    for (size_t i = 0; i < config->n_networks; i++) {
+        const char *other = config->networks[i].name;
+        is_there = is_there || (other != NULL && strcmp(other, name) == 0);
+    }
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        const struct pin_config_cluster *cluster = &config->clusters[i];
+        /* a directory's cluster.yaml, which is read later, may name it */
+        is_there = is_there
+                   || (cluster->network != NULL ? strcmp(cluster->network, name) == 0
+                                                : cluster->directory != NULL);
+    }
+    return is_there;
+}
+
+static void check_probed_networks(const struct pin_config *config, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < config->n_probed_networks; i++) {
+        if (!has_network(config, config->probed_networks[i])) {
+            pin_findings_add(findings, config->file, no_place,
+                "health.networks: there is no network \"%s\"", config->probed_networks[i]);
+        }
+    }
+}
+
 static void check_commands(const struct pin_config *config, struct pin_findings *findings)
 {
     for (size_t i = 0; i < config->n_commands; i++) {
@@ -508,6 +535,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     check_listens(config, findings);
     check_zones(config, findings);
     check_commands(config, findings);
+    check_probed_networks(config, findings);
     if (config->default_cluster != NULL && !has_cluster(config, config->default_cluster)) {
         pin_findings_add(findings, config->file, no_place,
             "defaultCluster: there is no cluster \"%s\"", config->default_cluster);

@@ -175,6 +175,8 @@ struct pin_config {
     unsigned policy_denied; /**< enum pin_policy_denied. */
 
     uint32_t probes_per_second; /**< health.maxPerSecond */
+    const char *const *probed_networks; /**< health.networks; none: those without gateways. */
+    size_t n_probed_networks;
     struct pin_config_command *commands;
     size_t n_commands;
 

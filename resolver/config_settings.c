@@ -36,6 +36,19 @@ static size_t make_networks(const struct pin_config *config, struct pin_network 
     return n;
 }
 
+/* Probes reach endpoints where no gateway is needed, or where the configuration says so. */
+static void mark_unprobed(
+    const struct pin_config *config, struct pin_network *networks, size_t n_networks)
+{
+    for (size_t i = 0; i < n_networks; i++) {
+        bool is_probed = config->n_probed_networks == 0 && networks[i].n_gateways == 0;
+        for (size_t j = 0; j < config->n_probed_networks; j++) {
+            is_probed = is_probed || strcmp(config->probed_networks[j], networks[i].name) == 0;
+        }
+        networks[i].is_unprobed = !is_probed;
+    }
+}
+
 static void make_clusters(const struct pin_config *config, struct pin_network *networks,
     size_t *n_networks, struct pin_cluster_settings *clusters)
 {
@@ -68,6 +81,7 @@ enum pin_err pin_config_settings(
     }
     n_networks = make_networks(config, networks);
     make_clusters(config, networks, &n_networks, clusters);
+    mark_unprobed(config, networks, n_networks);
     for (size_t i = 0; i < config->n_zonefiles; i++) {
         zones_static[i] = config->zonefiles[i].zone;
     }

@@ -171,7 +171,9 @@ static const uint32_t *slots_of(const struct pin_steer *steer, struct pin_plan *
     const struct pin_contribution *c, enum pin_family_i f)
 {
     const struct pin_check *check = check_of(steer, c);
-    if (check == NULL) {
+    const struct pin_settings *settings = steer->settings;
+    if (check == NULL
+        || settings->networks[settings->clusters[c->cluster_id].network].is_unprobed) {
         return NULL;
     }
     if (c->slots->slots[f] == NULL) {

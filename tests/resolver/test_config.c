@@ -149,6 +149,8 @@ static struct wrong_case {
         "p.yaml:1:25: steering.upThreshold: 101 is out of range, 0 to 100 are allowed\n"},
     {"probes need a second's allowance", "health: {maxPerSecond: 0}\n",
         "p.yaml:1:24: health.maxPerSecond: 0 is out of range, 1 to 10000 are allowed\n"},
+    {"probed networks are there", "health: {networks: [default, nowhere]}\n",
+        "p.yaml: health.networks: there is no network \"nowhere\"\n"},
     {"a command has an absolute path", "health: {commands: [{name: pg, run: [pg_isready]}]}\n",
         "p.yaml:1:21: command \"pg\": run must begin with the absolute path of a program\n"},
     {"a command has a program", "health: {commands: [{name: pg}]}\n",

@@ -99,7 +99,7 @@ static enum pin_stale stale_policy(const char *text)
                                        : PIN_STALE_UNSET;
 }
 
-/* network NAME [routable] [gateways ADDRESS...] */
+/* network NAME [routable] [unprobed] [gateways ADDRESS...] */
 static void set_network(struct pin_player *player, const struct command *c)
 {
     struct pin_network *network =
@@ -113,6 +113,8 @@ static void set_network(struct pin_player *player, const struct command *c)
     for (size_t i = 2; i < c->n_words; i++) {
         if (strcmp(c->words[i], "routable") == 0) {
             network->cluster_ips_routable = true;
+        } else if (strcmp(c->words[i], "unprobed") == 0) {
+            network->is_unprobed = true;
         } else if (strcmp(c->words[i], "gateways") != 0
                    && (network->n_gateways == STAGE_LIST_MAX
                        || !pin_ip_parse(

@@ -27,6 +27,7 @@ struct pin_network {
     const struct pin_ip *gateways; /**< East-west gateways, both families mixed. */
     size_t n_gateways;
     bool cluster_ips_routable; /**< clusterIPs: routable */
+    bool is_unprobed;          /**< Probes do not reach its endpoints. */
 };
 
 /** One cluster, as the catalog sees it; its position in the list is its id. */
