@@ -65,7 +65,7 @@ static const struct pin_option network_options[] = {
     {.key = NULL},
 };
 
-#define STALE_WORDS        "keep|drop"
+#define STALE_WORDS        "keep|drop|probe"
 #define STALE_AFTER_MAX_MS (UINT64_C(365) * 24 * 3600 * 1000)
 
 static const struct pin_option stale_options[] = {
@@ -82,7 +82,7 @@ static const struct pin_option stale_options[] = {
         .min = 1000,
         .max = STALE_AFTER_MAX_MS,
         .fallback = "24h",
-        .doc = "When drop takes effect."},
+        .doc = "When drop and probe take effect."},
     {.key = NULL},
 };
 
@@ -98,7 +98,7 @@ static const struct pin_option cluster_stale_options[] = {
         .offset = IN_CLUSTER(stale_after_ms),
         .min = 1000,
         .max = STALE_AFTER_MAX_MS,
-        .doc = "When drop takes effect; as `stale.after` says when not said."},
+        .doc = "When drop and probe take effect; as `stale.after` says when not said."},
     {.key = NULL},
 };
 

@@ -44,6 +44,7 @@ static const struct word affinity_words[WORDS_MAX] = {
 static const struct word stale_words[WORDS_MAX] = {
     {"keep", PIN_STALE_KEEP},
     {"drop", PIN_STALE_DROP},
+    {"probe", PIN_STALE_PROBE},
 };
 static const struct word all_down_words[WORDS_MAX] = {
     {"all", PIN_ALL_DOWN_ALL},

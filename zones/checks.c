@@ -84,7 +84,10 @@ bool pin_checks_settle(
     struct pin_contribution_slots *slots =
         pin_arena_alloc(arena, (facts->n_contributions + 1) * sizeof(*slots));
     for (size_t c = 0; slots != NULL && c < facts->n_contributions; c++) {
+        const struct pin_member *member =
+            pin_unit_member(facts->unit, facts->contributions[c].cluster_id);
         facts->contributions[c].slots = &slots[c];
+        facts->contributions[c].is_probing = member != NULL && member->is_probing;
         if (facts->contributions[c].check == NULL) {
             facts->contributions[c].check = common;
         }
@@ -106,12 +109,24 @@ void pin_checks_lend(struct pin_facts *facts, const struct pin_member *exporter)
     }
 }
 
+/* How endpoints of a cluster out of reach are asked when nothing else is said. */
+static const struct pin_check stale_check = {.protocol = PIN_CHECK_TCP,
+    .is_enabled = true,
+    .rise = 2,
+    .fall = 3,
+    .interval_s = 10,
+    .timeout_s = 5,
+    .path = "/"};
+
 /* The check in force; NULL for none. A route's own goes first. */
 static const struct pin_check *check_of(
     const struct pin_steer *steer, const struct pin_contribution *c)
 {
     const struct pin_check *check = steer->check != NULL ? steer->check : c->check;
-    return check != NULL && check->is_enabled ? check : NULL;
+    if (check != NULL && check->is_enabled) {
+        return check;
+    }
+    return c->is_probing ? &stale_check : NULL;
 }
 
 /* --- which port ----------------------------------------------------------------------------------
@@ -251,6 +266,28 @@ uint32_t pin_checks_count(
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->n_ready[f]; i++) {
         n += pin_health_is_up(steer->catalog->live.health, slots[i]);
+    }
+    if (steer->holding != NULL) {
+        steer->holding->holds.counts = true;
+    }
+    return n;
+}
+
+bool pin_checks_is_alive(const struct pin_steer *steer, uint32_t slot)
+{
+    const struct pin_live *live = &steer->catalog->live;
+    return slot == PIN_SLOT_NONE
+           || pin_health_unpack(pin_health_word(live->verdicts, slot)).verdict != PIN_VERDICT_DOWN;
+}
+
+uint32_t pin_checks_alive(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_contribution *c)
+{
+    enum pin_family_i f = larger_family(c);
+    const uint32_t *slots = slots_of(steer, plan, c, f);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n_ready[f]; i++) {
+        n += slots == NULL || pin_checks_is_alive(steer, slots[i]);
     }
     if (steer->holding != NULL) {
         steer->holding->holds.counts = true;

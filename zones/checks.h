@@ -43,6 +43,14 @@ void pin_checks_members(
 uint32_t pin_checks_count(
     const struct pin_steer *steer, struct pin_plan *plan, const struct pin_contribution *c);
 
+/** Endpoints that are ready and that no probe says are down, of a contribution whose cluster is out
+ * of reach (stale: probe). What is planned depends on verdicts from now on. */
+uint32_t pin_checks_alive(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_contribution *c);
+
+/** Whether such a contribution shows the endpoint with that slot. */
+bool pin_checks_is_alive(const struct pin_steer *steer, uint32_t slot);
+
 /** Makes what an answer needs to know about verdicts; NULL when nothing in it can change one.
  * `n_rr` RRs are shown of the plan, in its order. */
 const struct pin_checked *pin_checks_compile(const struct pin_steer *steer,

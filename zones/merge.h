@@ -40,6 +40,7 @@ struct pin_contribution {
     const struct pin_object *service; /**< NULL when imported. */
     const struct pin_object *since; /**< Export, import or Service whose age counts in conflicts. */
     bool is_dropped; /**< Its cluster is out of reach for too long: it has no endpoint. */
+    bool is_probing; /**< ... and has those endpoints alone that no probe says are down. */
     bool is_imported;
     bool is_exported; /**< By an MCS ServiceExport. */
     bool is_global;   /**< By Cilium's annotation. */

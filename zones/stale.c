@@ -6,9 +6,10 @@
 
 #include "pintle/base/macros.h"
 
-/* When the member's data is dropped; UINT64_MAX for never. Its own objects go over the cluster's
- * settings, those over everybody's. */
-static uint64_t due_ms(const struct pin_catalog *catalog, const struct pin_member *member)
+/* When the member's data is dropped or probed; UINT64_MAX for never. Its own objects go over the
+ * cluster's settings, those over everybody's. */
+static uint64_t due_ms(
+    const struct pin_catalog *catalog, const struct pin_member *member, enum pin_stale *ret_stale)
 {
     const struct pin_settings *settings = catalog->settings;
     const struct pin_cluster_settings *cluster = &settings->clusters[member->cluster_id];
@@ -24,8 +25,10 @@ static uint64_t due_ms(const struct pin_catalog *catalog, const struct pin_membe
             after_ms = objects[i]->steering.stale_after_ms;
         }
     }
-    return stale == PIN_STALE_DROP ? catalog->clusters[member->cluster_id].out_since_ms + after_ms
-                                   : UINT64_MAX;
+    *ret_stale = stale;
+    return stale == PIN_STALE_DROP || stale == PIN_STALE_PROBE
+               ? catalog->clusters[member->cluster_id].out_since_ms + after_ms
+               : UINT64_MAX;
 }
 
 /* Takes note of who is out of reach now; false when nobody is. */
@@ -50,12 +53,17 @@ static void settle_unit(struct pin_catalog *catalog, struct pin_service_unit *un
     for (size_t i = 0; i < unit->n_members; i++) {
         struct pin_member *member = &unit->members[i];
         bool is_out = catalog->clusters[member->cluster_id].is_out;
-        uint64_t due = is_out ? due_ms(catalog, member) : UINT64_MAX;
-        bool is_dropped = due <= now_ms;
-        is_changed = is_changed || member->is_dropped != is_dropped;
+        enum pin_stale stale = PIN_STALE_KEEP;
+        uint64_t due = is_out ? due_ms(catalog, member, &stale) : UINT64_MAX;
+        bool is_due = due <= now_ms;
+        bool is_dropped = is_due && stale == PIN_STALE_DROP;
+        bool is_probing = is_due && stale == PIN_STALE_PROBE;
+        is_changed =
+            is_changed || member->is_dropped != is_dropped || member->is_probing != is_probing;
         member->is_dropped = is_dropped;
-        catalog->has_dropped = catalog->has_dropped || is_dropped;
-        if (!is_dropped) {
+        member->is_probing = is_probing;
+        catalog->has_dropped = catalog->has_dropped || is_due;
+        if (!is_due) {
             catalog->next_stale_ms = PIN_MIN(catalog->next_stale_ms, due);
         }
     }

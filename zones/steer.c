@@ -137,6 +137,13 @@ static uint32_t cluster_weight(
     return steer->settings->clusters[c->cluster_id].weight;
 }
 
+/* Endpoints that count: the ready ones; of a cluster that probes decide about, those alive. */
+static uint32_t ready_of(
+    const struct pin_steer *steer, struct pin_plan *plan, const struct pin_contribution *c)
+{
+    return c->is_probing ? pin_checks_alive(steer, plan, c) : pin_contribution_ready(c);
+}
+
 /* Whether who is shown depends on how many endpoints are up. */
 static bool needs_count(const struct pin_steer *steer, const struct backend *b)
 {
@@ -160,7 +167,7 @@ static bool make_parts(const struct pin_steer *steer, struct pin_plan *plan, str
         b->has_cluster_weight = b->has_cluster_weight || weight != PIN_WEIGHT_UNSET;
         b->has_weightless = b->has_weightless || weight == 0;
         if ((weight != 0) != b->is_standby) { /* 0: drained */
-            part->n_ready = pin_contribution_ready(c);
+            part->n_ready = ready_of(steer, plan, c);
             part->n_known = pin_contribution_known(c);
         }
         b->n_ready += part->n_ready;
@@ -190,6 +197,25 @@ static const char *join(const struct pin_steer *steer, const char *a, const char
     return text;
 }
 
+/* NULL when a contribution that counts has addresses to show, else why not. */
+static const char *why_unused(
+    const struct backend *b, const struct pin_contribution *c, uint32_t weight, uint32_t n_ready)
+{
+    if (c->is_dropped) {
+        return DROPPED;
+    }
+    if (weight == 0 && !b->is_standby) {
+        return "cluster weight 0";
+    }
+    if (weight != 0 && b->is_standby) {
+        return "no ready endpoint";
+    }
+    if (n_ready == 0 && pin_contribution_ready(c) > 0) {
+        return "its cluster is out of reach and no endpoint answers probes (stale: probe)";
+    }
+    return n_ready == 0 ? "no ready endpoint" : NULL;
+}
+
 /* Adds the addresses of one contribution as a group, and its line of explanation. */
 static void add_contribution(const struct pin_steer *steer, struct pin_plan *plan,
     const struct backend *b, const struct pin_contribution *c, const struct pin_part *part)
@@ -205,21 +231,13 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         .cluster_weight = weight,
         .affinity = b->preference.affinity,
         .affinity_list = b->preference.list,
-        .n_ready = pin_contribution_ready(c),
+        .n_ready = ready_of(steer, plan, c),
         .n_total = c->n_total,
-        .reason = excluded != NULL ? excluded
-                  : c->is_dropped  ? DROPPED
-                                   : NULL,
+        .reason = excluded,
     };
     bool is_standby = weight == 0 && b->is_standby;
-    if (row.reason == NULL && weight == 0 && !is_standby) {
-        row.reason = "cluster weight 0";
-    }
-    if (row.reason == NULL && weight != 0 && b->is_standby) {
-        row.reason = "no ready endpoint";
-    }
-    if (row.reason == NULL && row.n_ready == 0) {
-        row.reason = "no ready endpoint";
+    if (row.reason == NULL) {
+        row.reason = why_unused(b, c, weight, row.n_ready);
     }
     if (row.reason == NULL) {
         plan->has_ready = plan->has_ready || !steer->settings->is_zero_weight_standby

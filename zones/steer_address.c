@@ -189,20 +189,30 @@ static void add_endpoints(const struct pin_steer *steer, struct pin_plan *plan,
     if (n_ready == 0) {
         return;
     }
-    count_weight(want, n_ready);
+    bool is_probing = c->is_probing && !want->is_blind;
+    count_weight(want, is_probing ? pin_checks_alive(steer, plan, c) : n_ready);
+    size_t n_before = plan->n_shares;
     if (!add_group(steer, plan, want)) {
         return;
     }
     for (uint32_t i = 0; i < n_ready; i++) {
         const struct pin_ready *ready = &c->ready[plan->family_i][i];
+        uint32_t slot =
+            want->is_blind ? PIN_SLOT_NONE : pin_checks_endpoint(steer, plan, c, plan->family_i, i);
+        if (is_probing && !pin_checks_is_alive(steer, slot)) {
+            continue;
+        }
         add_share(steer, plan,
             &(struct pin_share){.ip = ready->endpoint->ip,
                 .via = PIN_VIA_ENDPOINT,
                 .cluster_id = c->cluster_id,
                 .contribution = c,
                 .ready = ready,
-                .slot = want->is_blind ? PIN_SLOT_NONE
-                                       : pin_checks_endpoint(steer, plan, c, plan->family_i, i)});
+                .slot = slot});
+    }
+    if (plan->n_shares == n_before) {
+        plan->n_groups--; /* nothing of this family answers */
+        return;
     }
     want->is_used = true;
 }
@@ -222,7 +232,8 @@ static void add_fixed(const struct pin_steer *steer, struct pin_plan *plan,
         n_ips = service != NULL ? service->n_balancer_ips : 0;
     }
     struct pin_share like = {.via = via, .cluster_id = c->cluster_id, .contribution = c};
-    count_weight(want, pin_contribution_ready(c));
+    count_weight(want, c->is_probing && !want->is_blind ? pin_checks_alive(steer, plan, c)
+                                                        : pin_contribution_ready(c));
     want->is_probed = via != PIN_VIA_CLUSTER_IP && !want->is_blind;
     if (pin_steer_add_ips(steer, plan, ips, n_ips, &like, want) > 0 && via == PIN_VIA_CLUSTER_IP
         && !want->is_blind) {

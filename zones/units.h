@@ -42,6 +42,7 @@ struct pin_names {
 struct pin_member {
     uint16_t cluster_id;
     bool is_dropped; /**< Out of reach for too long: it says nothing; stale.c's. */
+    bool is_probing; /**< Out of reach for so long that probes decide; stale.c's. */
     const struct pin_object *service;
     const struct pin_object *export_;
     const struct pin_object *import;
@@ -177,7 +178,7 @@ struct pin_catalog {
     size_t n_namespace_policies; /**< Policies that ask for namespaces. */
     bool is_scene_dirty;
     bool is_stale_dirty;    /**< A cluster came or went, or changed while out of reach. */
-    bool has_dropped;       /**< Some member is dropped. */
+    bool has_dropped;       /**< Some member is dropped or probing. */
     uint64_t next_stale_ms; /**< When the next member is due; UINT64_MAX: none. */
     bool is_grace_over;
     bool has_grace_start;

@@ -137,8 +137,8 @@ static struct wrong_case {
     {"an etcd source is known and not built",
         "clusters: [{name: c1, context: c1, etcd: {prefix: /p}}]\n",
         "p.yaml:1:42: clusters[0].etcd: not available in this version\n"},
-    {"a stale policy by probes is not built", "stale: {policy: probe, after: 24h}\n",
-        "p.yaml:1:17: stale.policy: \"probe\" is not one of keep|drop\n"},
+    {"an unknown stale policy lists the known ones", "stale: {policy: ask, after: 24h}\n",
+        "p.yaml:1:17: stale.policy: \"ask\" is not one of keep|drop|probe\n"},
     {"stale answers are not dropped at once",
         "clusters: [{name: c1, context: c1, stale: {policy: drop, after: 0}}]\n",
         "p.yaml:1:65: clusters[0].stale.after: 0 is out of range, 1 to 31536000 seconds are "

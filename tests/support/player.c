@@ -94,9 +94,10 @@ static enum pin_answers_mode answers_mode(const char *text)
 
 static enum pin_stale stale_policy(const char *text)
 {
-    return strcmp(text, "drop") == 0   ? PIN_STALE_DROP
-           : strcmp(text, "keep") == 0 ? PIN_STALE_KEEP
-                                       : PIN_STALE_UNSET;
+    return strcmp(text, "drop") == 0    ? PIN_STALE_DROP
+           : strcmp(text, "keep") == 0  ? PIN_STALE_KEEP
+           : strcmp(text, "probe") == 0 ? PIN_STALE_PROBE
+                                        : PIN_STALE_UNSET;
 }
 
 /* network NAME [routable] [unprobed] [gateways ADDRESS...] */
@@ -222,7 +223,7 @@ static void set_stale(struct pin_player *player, const struct command *c)
     settings->stale = c->n_words > 1 ? stale_policy(c->words[1]) : PIN_STALE_UNSET;
     settings->stale_after_ms = c->n_words > 2 ? strtoul(c->words[2], NULL, 10) * 1000 : 0;
     if (settings->stale == PIN_STALE_UNSET) {
-        pin_player_break(player, c->line, "expected: stale keep|drop [SECONDS]");
+        pin_player_break(player, c->line, "expected: stale keep|drop|probe [SECONDS]");
     }
 }
 

@@ -193,9 +193,10 @@ static inline void show_steering(struct pin_text *out, const struct pin_steering
         pin_text_putf(out, " threshold=%u%s", s->threshold, s->is_threshold_share ? "%" : "");
     }
     show_text(out, "stale",
-        s->stale == PIN_STALE_DROP   ? "drop"
-        : s->stale == PIN_STALE_KEEP ? "keep"
-                                     : NULL);
+        s->stale == PIN_STALE_DROP    ? "drop"
+        : s->stale == PIN_STALE_KEEP  ? "keep"
+        : s->stale == PIN_STALE_PROBE ? "probe"
+                                      : NULL);
     if (s->stale_after_ms != 0) {
         pin_text_putf(out, " stale-after=%llu", (unsigned long long)s->stale_after_ms);
     }

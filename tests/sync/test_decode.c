@@ -219,8 +219,11 @@ static struct decode_case {
         "Service shop/web stale=drop stale-after=300000", PIN_OK, NULL},
     {"keeping stale data is read", ANNOTATED("pintle.dev/stale: keep"),
         "Service shop/web stale=keep", PIN_OK, NULL},
-    {"a later version's word is told", ANNOTATED("pintle.dev/stale: probe"), "Service shop/web",
-        PIN_OK, "annotation pintle.dev/stale: 'probe' cannot be used, use keep or drop"},
+    {"probing stale data is read", ANNOTATED("pintle.dev/stale: probe"),
+        "Service shop/web stale=probe", PIN_OK, NULL},
+    {"an unknown word about stale data is told", ANNOTATED("pintle.dev/stale: ask"),
+        "Service shop/web", PIN_OK,
+        "annotation pintle.dev/stale: 'ask' cannot be used, use keep, drop or probe"},
     {"a stale-after of nothing is told", ANNOTATED("pintle.dev/stale-after: '0'"),
         "Service shop/web", PIN_OK, "pintle.dev/stale-after: '0' cannot be used"},
     /* EndpointSlice */

@@ -83,7 +83,8 @@ enum pin_affinity {
 enum pin_stale {
     PIN_STALE_UNSET,
     PIN_STALE_KEEP,
-    PIN_STALE_DROP, /**< Contributes nothing once it was out of reach for so long. */
+    PIN_STALE_DROP,  /**< Contributes nothing once it was out of reach for so long. */
+    PIN_STALE_PROBE, /**< Contributes from then on what answers probes. */
 };
 
 /** What is answered when every address of a name that is probed is down. */
