@@ -139,11 +139,15 @@ static void add_target(
     } else {
         pin_text_puts(&text, target);
     }
-    if (c->n_rrs < RRS_MAX
-        && pin_zonefile_rdata(
-            c->run->steer.arena, key, record->type, pin_text_get(&text), &rr, &c->faults)) {
+    enum pin_err err = PIN_EPARSE;
+    if (c->n_rrs < RRS_MAX && !text.failed) {
+        err = pin_zonefile_rdata(
+            c->run->steer.arena, key, record->type, pin_text_get(&text), &rr, &c->faults);
+    }
+    if (err == PIN_OK) {
         c->rrs[c->n_rrs++] = rr;
     }
+    c->run->failed = c->run->failed || text.failed || err == PIN_ENOMEM;
     pin_text_done(&text);
 }
 

@@ -115,13 +115,43 @@ static const struct pin_table *make_table(struct static_run *s, const struct pin
             .n_extras = n_extras});
 }
 
-/* The addresses that the file has for a name; NULL for none. */
+/* The addresses that the file has for a name; NULL for none. Those of glue stand in no node of
+ * their own, so an old table that is alike is looked for among what went along with the old RRset.
+ */
 static const struct pin_table *address_table(
-    struct static_run *s, const struct pin_name *name, uint16_t type)
+    struct static_run *s, const struct pin_name *name, uint16_t type, const struct pin_rrset *glue)
 {
     const struct pin_static_name *target = pin_zonefile_find(s->file, name->wire, name->bytes);
     const struct pin_static_set *set = target != NULL ? pin_static_find(target, type) : NULL;
-    return set != NULL ? make_table(s, name, set, NULL, 0) : NULL;
+    if (set == NULL) {
+        return NULL;
+    }
+    const struct pin_table *table = make_table(s, name, set, NULL, 0);
+    for (uint16_t i = 0; table != NULL && target->is_hidden && i < glue->n_variants; i++) {
+        if (pin_table_equal(glue->variants[i].table, table)) {
+            return glue->variants[i].table; /* the old node holds it until the new one does */
+        }
+    }
+    return table;
+}
+
+/* The address tables that go along with an RRset as it is now. `variants` has room for two for each
+ * extra. */
+static struct pin_rrset old_glue(const struct static_run *s, const struct pin_name *owner,
+    uint16_t type, struct pin_variant *variants)
+{
+    const struct pin_rrset *old = pin_compile_old(&s->run, owner, type);
+    const struct pin_table *table = old != NULL ? old->base : NULL;
+    struct pin_rrset glue = {.variants = variants};
+    for (uint16_t i = 0; table != NULL && i < table->n_extras && i < EXTRAS_MAX; i++) {
+        const struct pin_table *both[] = {table->extras[i].a, table->extras[i].aaaa};
+        for (size_t f = 0; f < N_ELEMS(both); f++) {
+            if (both[f] != NULL) {
+                variants[glue.n_variants++] = (struct pin_variant){.table = both[f]};
+            }
+        }
+    }
+    return glue;
 }
 
 static size_t rdata_bytes(const uint8_t *rr)
@@ -133,6 +163,7 @@ static size_t rdata_bytes(const uint8_t *rr)
 static uint16_t find_extras(struct static_run *s, const struct pin_name *owner,
     const struct pin_static_set *set, struct pin_extra *extras)
 {
+    struct pin_variant variants[2 * EXTRAS_MAX];
     size_t target_at = pin_zonefile_target_at(set->type);
     uint16_t n = 0;
     size_t at = 0;
@@ -140,6 +171,7 @@ static uint16_t find_extras(struct static_run *s, const struct pin_name *owner,
         || set->type == PIN_TYPE_PTR) {
         return 0;
     }
+    struct pin_rrset glue = old_glue(s, owner, set->type, variants);
     for (uint16_t i = 0; i < set->n_rr && n < EXTRAS_MAX; i++) {
         const uint8_t *target = set->wire + at + RR_HEAD + target_at;
         struct pin_name name = {.bytes = (uint8_t)pin_name_wire_bytes(target)};
@@ -149,8 +181,8 @@ static uint16_t find_extras(struct static_run *s, const struct pin_name *owner,
             name = *owner; /* "." of SVCB and HTTPS */
         }
         struct pin_extra extra = {.target_offset = (uint32_t)(target - set->wire),
-            .a = address_table(s, &name, PIN_TYPE_A),
-            .aaaa = address_table(s, &name, PIN_TYPE_AAAA)};
+            .a = address_table(s, &name, PIN_TYPE_A, &glue),
+            .aaaa = address_table(s, &name, PIN_TYPE_AAAA, &glue)};
         if (extra.a != NULL || extra.aaaa != NULL) {
             extras[n++] = extra;
         }
@@ -212,34 +244,58 @@ static void set_soa(struct static_run *s)
 
 /* --- hostnames beside the file --------------------------------------------------------------- */
 
-/* A hostname that the file has from now on: the file's node takes the place of its own. */
-static void yield(struct pin_host_unit *host)
+/* Whether the file has a hostname from now on. */
+static bool is_taken(const struct static_run *s, const struct pin_host_unit *host)
+{
+    const struct pin_static_name *found =
+        pin_zonefile_find(s->file, host->name.wire, host->name.bytes);
+    return found != NULL && !found->is_hidden;
+}
+
+/* Names that go back to an object that claims them stay until its hostname is compiled. */
+static void keep_claimed(const struct static_run *s)
+{
+    const struct pin_catalog *catalog = s->run.catalog;
+    size_t cursor = 0;
+    void *value = NULL;
+    while (pin_map_next(&catalog->hosts, &cursor, NULL, NULL, &value)) {
+        const struct pin_host_unit *host = value;
+        if (host->zone == s->run.zone && host->n_claims > 0 && !is_taken(s, host)) {
+            (void)pin_index_stamp(catalog->live.index, &host->name, catalog->stamp);
+        }
+    }
+}
+
+/* Hands the node of a hostname over: to the file, or to who claims it. */
+static void change_hands(struct pin_catalog *catalog, struct pin_host_unit *host, bool is_static)
 {
     free(host->names.wire);
     host->names = (struct pin_names){0};
+    if (!is_static && host->n_claims > 0) {
+        host->names.wire = malloc(host->name.bytes);
+        if (host->names.wire != NULL) { /* else it is noted when it is put */
+            memcpy(host->names.wire, host->name.wire, host->name.bytes);
+            host->names.bytes = host->name.bytes;
+        }
+    }
+    host->is_static = is_static;
+    pin_host_touch(catalog, host);
 }
 
-/* Decides again which hostnames the file has. Names that go back to a route stay until its unit is
- * compiled: `stamp` keeps them. */
-static void sort_out_hosts(struct static_run *s)
+/* Decides again which hostnames the file has. After a run that failed half-way, nodes of the others
+ * may show what the file said then. */
+static void sort_out_hosts(struct static_run *s, bool has_failed)
 {
     struct pin_catalog *catalog = s->run.catalog;
     size_t cursor = 0;
     void *value = NULL;
     while (pin_map_next(&catalog->hosts, &cursor, NULL, NULL, &value)) {
         struct pin_host_unit *host = value;
-        bool was_static = host->is_static;
-        if (host->zone != s->run.zone) {
-            continue;
-        }
-        host->is_static = pin_static_name_of(catalog, host->zone, &host->name) != NULL;
-        if (host->is_static != was_static) {
+        bool is_static = is_taken(s, host);
+        if (host->zone == s->run.zone && host->is_static != is_static) {
+            change_hands(catalog, host, is_static);
+        } else if (host->zone == s->run.zone && has_failed) {
             pin_host_touch(catalog, host);
-        }
-        if (host->is_static && !was_static) {
-            yield(host);
-        } else if (was_static && !host->is_static && pin_host_owner(host) != NULL) {
-            (void)pin_index_stamp(catalog->live.index, &host->name, catalog->stamp);
         }
     }
 }
@@ -271,16 +327,17 @@ static bool compile_static(
     if (!s.run.failed) {
         set_soa(&s);
     }
-    if (!s.run.failed) {
-        sort_out_hosts(&s);
-    }
+    keep_claimed(&s);
     bool is_done = pin_compile_finish(&s.run);
     published->n_units++;
     published->n_names += s.run.n_names;
     if (!is_done) {
         unit->file = old;
+        unit->has_failed = true;
         return false;
     }
+    sort_out_hosts(&s, unit->has_failed);
+    unit->has_failed = false;
     report(&s, unit);
     unit->next = NULL;
     pin_zonefile_free(old);

@@ -145,6 +145,7 @@ struct pin_static_unit {
     struct pin_zonefile *file; /**< What it shows, NULL before the first. */
     struct pin_zonefile *next; /**< What it is to show, NULL: no change. */
     struct pin_names names;
+    bool has_failed; /**< Memory was out on the way to `next`: some names may show it already. */
 };
 
 struct pin_catalog {

@@ -670,7 +670,7 @@ static bool is_plain(const char *text)
     return true;
 }
 
-bool pin_zonefile_rdata(struct pin_arena *arena, const char *path, const char *type,
+enum pin_err pin_zonefile_rdata(struct pin_arena *arena, const char *path, const char *type,
     const char *text, struct pin_zonefile_rr *ret, struct pin_text *fault_text)
 {
     struct pin_zonefile zonefile = {.arena = arena};
@@ -691,5 +691,5 @@ bool pin_zonefile_rdata(struct pin_arena *arena, const char *path, const char *t
     }
     frame_done(&frame);
     pin_text_done(&parser.line);
-    return is_ok;
+    return is_ok ? PIN_OK : parser.is_out_of_memory ? PIN_ENOMEM : PIN_EPARSE;
 }

@@ -88,9 +88,10 @@ enum pin_err pin_zonefile_group(struct pin_zonefile *zonefile, struct pin_zonefi
  * @param type   "A", "TYPE65280", ...
  * @param text   Presentation format.
  * @param ret    Gets type, rdata and rdata_bytes.
- * @param fault  Gets "PATH: message" when false.
+ * @param fault  Gets "PATH: message" on PIN_EPARSE.
+ * @return PIN_OK, PIN_EPARSE, PIN_ENOMEM.
  */
-bool pin_zonefile_rdata(struct pin_arena *arena, const char *path, const char *type,
+enum pin_err pin_zonefile_rdata(struct pin_arena *arena, const char *path, const char *type,
     const char *text, struct pin_zonefile_rr *ret, struct pin_text *fault);
 
 /** The file's name, or NULL. */

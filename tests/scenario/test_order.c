@@ -94,8 +94,9 @@ static const struct story stories[] = {
         "delete alpha EndpointSlice shop/passing-v4"}},
     {{"route beta shop/passing Service/passing", "delete beta HTTPRoute shop/passing"}},
     {{"yaml beta {apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, "
-      "metadata: {namespace: shop, name: mix}, spec: {hostnames: [shop.example, '*.shop.example'], "
-      "rules: [{backendRefs: [{name: web, namespace: far}, {name: both}]}]}}"}},
+      "metadata: {namespace: shop, name: mix}, spec: {hostnames: [shop.example, '*.shop.example', "
+      "a.files.example, b.files.example], rules: [{backendRefs: [{name: web, namespace: far}, "
+      "{name: both}]}]}}"}},
     {{"yaml gamma {apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, "
       "metadata: {namespace: shop, name: mix}, spec: {hostnames: [shop.example, a.shop.example], "
       "rules: [{backendRefs: [{name: cart}]}]}}",
@@ -109,6 +110,27 @@ static const struct story stories[] = {
       "metadata: {namespace: shop, name: gone}, spec: {from: [{group: gateway.networking.k8s.io, "
       "kind: GRPCRoute, namespace: far}], to: [{group: '', kind: Service}]}}",
         "delete beta ReferenceGrant shop/gone"}},
+    {{"service alpha shop/safe ip=10.96.1.7 ports=https:443>8443=https,grpc:50051=https",
+        "service alpha shop/safe ip=10.96.1.7 ports=https:443=https,grpc:50051=https"}},
+    {{"pods alpha shop/safe ports=https:8443,grpc:50051 10.1.7.1 10.1.7.2"}},
+    {{"route beta shop/safe ServiceImport/safe", "route alpha shop/safe Service/safe"}},
+    {{"yaml beta {apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: "
+      "{namespace: shop, name: e, creationTimestamp: '2026-01-02T00:00:00Z'}, spec: {endpoints: "
+      "[{dnsName: a.shop.example, recordType: A, targets: [192.0.2.1, 192.0.2.2]}, {dnsName: "
+      "shop.example, recordType: MX, targets: [1 a.shop.example]}, {dnsName: c.files.example, "
+      "recordType: TXT, targets: [x, y]}, {dnsName: b.files.example, recordType: A, targets: "
+      "[192.0.2.9]}]}}",
+        NULL,
+        "yaml beta {apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: "
+        "{namespace: shop, name: e, creationTimestamp: '2026-01-02T00:00:00Z'}, spec: {endpoints: "
+        "[{dnsName: a.shop.example, recordType: CNAME, targets: [b.shop.example]}, {dnsName: "
+        "c.files.example, recordType: TXT, targets: [x]}]}}"}},
+    {{"yaml gamma {apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: "
+      "{namespace: shop, name: gone}, spec: {endpoints: [{dnsName: d.files.example, recordType: A, "
+      "targets: [192.0.2.1]}]}}",
+        "delete gamma DNSEndpoint shop/gone"}},
+    {{"zonefile a A 192.0.2.1\nc A 192.0.2.2\n*.w TXT x\n", NULL,
+        "zonefile b A 192.0.2.3\nb A 192.0.2.4\nm MX 1 b\nsub NS ns.sub\nns.sub A 192.0.2.5\n"}},
 };
 #define N_STORIES N_ELEMS(stories)
 
@@ -151,6 +173,8 @@ static void open_stage(struct pin_stage *stage, const unsigned order[N_CLUSTERS]
         pin_stage_add_cluster(stage, name)->network = strcmp(name, "alpha") == 0 ? 0 : 1;
     }
     stage->zones_custom[stage->settings.n_zones_custom++] = "shop.example";
+    stage->zones_custom[stage->settings.n_zones_custom++] = "files.example";
+    stage->zones_static[stage->settings.n_zones_static++] = "files.example";
     assert_int_equal(pin_stage_open(stage, &why), PIN_OK);
     for (uint16_t i = 0; i < N_CLUSTERS; i++) {
         pin_stage_mark(stage, i, PIN_DELTA_UP, PIN_KIND_SERVICE);
@@ -164,10 +188,27 @@ static void tell_delete(struct pin_stage *stage, uint16_t cluster_id, char **wor
                          : strcmp(words[2], "EndpointSlice") == 0  ? PIN_KIND_ENDPOINT_SLICE
                          : strcmp(words[2], "HTTPRoute") == 0      ? PIN_KIND_HTTP_ROUTE
                          : strcmp(words[2], "ReferenceGrant") == 0 ? PIN_KIND_REFERENCE_GRANT
+                         : strcmp(words[2], "DNSEndpoint") == 0    ? PIN_KIND_DNS_ENDPOINT
                                                                    : PIN_KIND_SERVICE_IMPORT;
     char *slash = strchr(words[3], '/');
     *slash = '\0';
     pin_stage_delete(stage, cluster_id, kind, words[3], slash + 1);
+}
+
+/* What the file of files.example says from now on, beside SOA and NS. */
+static void tell_zonefile(struct pin_stage *stage, const char *records)
+{
+    struct pin_text text = {0};
+    struct pin_text faults = {0};
+    struct pin_zonefile *zonefile = NULL;
+    struct pin_why why = {0};
+    pin_text_putf(&text, "$TTL 60\n@ SOA ns h 7 1 2 3 4\n@ NS ns\n%s", records);
+    struct pin_zonefile_input input = {.zone = "files.example",
+        .text = {.path = "f", .text = pin_text_get(&text), .bytes = text.len}};
+    assert_int_equal(pin_zonefile_parse(&input, &zonefile, &faults), PIN_OK);
+    assert_int_equal(pin_catalog_set_zonefile(stage->catalog, zonefile, &why), PIN_OK);
+    pin_text_done(&text);
+    pin_text_done(&faults);
 }
 
 static void tell(struct pin_stage *stage, const char *line)
@@ -178,6 +219,10 @@ static void tell(struct pin_stage *stage, const char *line)
     char text[1024];
     char *words[SCRIPT_WORDS_MAX];
     if (line == NULL) {
+        return;
+    }
+    if (strncmp(line, "zonefile ", 9) == 0) {
+        tell_zonefile(stage, line + 9);
         return;
     }
     (void)snprintf(text, sizeof(text), "%s", line);
@@ -315,10 +360,24 @@ static void dump_node(
     }
 }
 
-/* Calls `visit` for the node of every name that units have put. */
-static void each_name(const struct pin_stage *stage,
-    void (*visit)(const struct pin_stage *stage, const struct pin_node *node, struct lines *lines),
+typedef void visit_fn(
+    const struct pin_stage *stage, const struct pin_node *node, struct lines *lines);
+
+static void each_of(const struct pin_stage *stage, const struct pin_names *names, visit_fn *visit,
     struct lines *lines)
+{
+    for (size_t at = 0; at < names->bytes;) {
+        size_t bytes = pin_name_wire_bytes(names->wire + at);
+        const struct pin_node *node =
+            pin_index_find(stage->catalog->live.index, names->wire + at, bytes);
+        assert_non_null(node);
+        visit(stage, node, lines);
+        at += bytes;
+    }
+}
+
+/* Calls `visit` for the node of every name that units have put. */
+static void each_name(const struct pin_stage *stage, visit_fn *visit, struct lines *lines)
 {
     const struct pin_catalog *catalog = stage->catalog;
     const struct pin_map *maps[] = {&catalog->services, &catalog->routes, &catalog->hosts};
@@ -332,15 +391,11 @@ static void each_name(const struct pin_stage *stage,
             const struct pin_names *names = m == 0   ? &service->names
                                             : m == 1 ? &route->names
                                                      : &host->names;
-            for (size_t at = 0; at < names->bytes;) {
-                size_t bytes = pin_name_wire_bytes(names->wire + at);
-                const struct pin_node *node =
-                    pin_index_find(catalog->live.index, names->wire + at, bytes);
-                assert_non_null(node);
-                visit(stage, node, lines);
-                at += bytes;
-            }
+            each_of(stage, names, visit, lines);
         }
+    }
+    for (size_t i = 0; i < catalog->n_statics; i++) {
+        each_of(stage, &catalog->statics[i].names, visit, lines);
     }
 }
 
@@ -486,6 +541,7 @@ static void test_nothing_new(void **state)
 /* Lists without items: nothing is left of any cluster. */
 static void forget_all(struct pin_stage *stage)
 {
+    tell_zonefile(stage, "");
     for (uint16_t cluster_id = 0; cluster_id < N_CLUSTERS; cluster_id++) {
         for (unsigned kind = 0; kind < PIN_KIND_MAX; kind++) {
             pin_stage_mark(stage, cluster_id, PIN_DELTA_LIST_BEGIN, (enum pin_kind)kind);
@@ -502,6 +558,7 @@ static void assert_empty(const struct pin_stage *stage, uint64_t n_nodes)
     assert_int_equal(pin_map_count(&stage->catalog->routes), 0);
     assert_int_equal(pin_map_count(&stage->catalog->gateways), 0);
     assert_int_equal(pin_map_count(&stage->catalog->hosts), 0);
+    assert_int_equal(pin_map_count(&stage->catalog->records), 0);
     assert_int_equal(pin_map_count(&stage->catalog->grants), 0);
     assert_int_equal(counts.n_services, 0);
     assert_int_equal(counts.n_global_services, 0);
