@@ -174,7 +174,7 @@ struct pin_config {
     unsigned policy_mode;   /**< 0 enforce, 1 audit. */
     unsigned policy_denied; /**< enum pin_policy_denied. */
 
-    uint32_t probes_per_second; /**< health.maxPerSecond */
+    uint32_t probes_per_second;         /**< health.maxPerSecond */
     const char *const *probed_networks; /**< health.networks; none: those without gateways. */
     size_t n_probed_networks;
     struct pin_config_command *commands;

@@ -212,8 +212,8 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     catalog->live.pods = pin_pods_new();
     catalog->live.policies = pin_policy_labels_new();
     if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
-        || catalog->live.index == NULL || catalog->live.health == NULL
-        || catalog->live.pods == NULL || catalog->live.policies == NULL) {
+        || catalog->live.index == NULL || catalog->live.health == NULL || catalog->live.pods == NULL
+        || catalog->live.policies == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
