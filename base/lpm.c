@@ -233,7 +233,7 @@ void pin_lpm_free(struct pin_lpm *lpm)
 }
 
 /* Both searches keep `base` on a start <= the address; the first start is 0, so there is one. */
-static uint32_t find4(const struct pin_lpm *lpm, uint32_t address)
+static size_t search4(const struct pin_lpm *lpm, uint32_t address)
 {
     size_t base = 0;
     for (size_t n = lpm->n4; n > 1;) {
@@ -241,10 +241,10 @@ static uint32_t find4(const struct pin_lpm *lpm, uint32_t address)
         base = lpm->start4[base + half] <= address ? base + half : base;
         n -= half;
     }
-    return lpm->value4[base];
+    return base;
 }
 
-static uint32_t find6(const struct pin_lpm *lpm, struct number address)
+static size_t search6(const struct pin_lpm *lpm, struct number address)
 {
     size_t base = 0;
     for (size_t n = lpm->n6; n > 1;) {
@@ -252,7 +252,7 @@ static uint32_t find6(const struct pin_lpm *lpm, struct number address)
         base = number_cmp(lpm->start6[base + half], address) <= 0 ? base + half : base;
         n -= half;
     }
-    return lpm->value6[base];
+    return base;
 }
 
 uint32_t pin_lpm_find(const struct pin_lpm *lpm, const struct pin_ip *ip)
@@ -261,5 +261,48 @@ uint32_t pin_lpm_find(const struct pin_lpm *lpm, const struct pin_ip *ip)
         return PIN_LPM_NONE;
     }
     struct number address = number_of(ip);
-    return ip->family == 4 ? find4(lpm, (uint32_t)address.low) : find6(lpm, address);
+    return ip->family == 4 ? lpm->value4[search4(lpm, (uint32_t)address.low)]
+                           : lpm->value6[search6(lpm, address)];
+}
+
+/* Bits that keep `address` apart from `other`: 1 more than they have in common. */
+static unsigned bits_apart(struct number address, struct number other, uint8_t family)
+{
+    uint64_t high = address.high ^ other.high;
+    uint64_t low = address.low ^ other.low;
+    if (family == 4) {
+        return low == 0 ? 32 : (unsigned)__builtin_clzll(low) - 31;
+    }
+    return high != 0  ? (unsigned)__builtin_clzll(high) + 1
+           : low != 0 ? (unsigned)__builtin_clzll(low) + 65
+                      : 128;
+}
+
+static struct number number_before(struct number a)
+{
+    a.high -= a.low == 0;
+    a.low--;
+    return a;
+}
+
+uint8_t pin_lpm_scope(const struct pin_lpm *lpm, const struct pin_ip *ip)
+{
+    if (lpm == NULL || ip->family == 0) {
+        return 0;
+    }
+    bool is_v4 = ip->family == 4;
+    struct number address = number_of(ip);
+    size_t at = is_v4 ? search4(lpm, (uint32_t)address.low) : search6(lpm, address);
+    size_t n = is_v4 ? lpm->n4 : lpm->n6;
+    unsigned bits = 0;
+    if (at > 0) {
+        struct number start = is_v4 ? (struct number){.low = lpm->start4[at]} : lpm->start6[at];
+        bits = bits_apart(address, number_before(start), ip->family);
+    }
+    if (at + 1 < n) {
+        struct number end =
+            is_v4 ? (struct number){.low = lpm->start4[at + 1]} : lpm->start6[at + 1];
+        bits = PIN_MAX(bits, bits_apart(address, end, ip->family));
+    }
+    return (uint8_t)bits;
 }

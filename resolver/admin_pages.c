@@ -384,14 +384,13 @@ static struct pin_explain_asker asker_of(
     const struct pin_admin_question *question, const struct pin_scene *scene)
 {
     struct pin_explain_asker asker = {
-        .asker = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE},
-        .namespace_name = question->namespace_name};
+        .asker = pin_scene_nobody(scene), .namespace_name = question->namespace_name};
     if (question->from_ip.family != 0) {
         asker.asker = pin_scene_asker(scene, &question->from_ip);
         asker.address = pin_prefix_of(&question->from_ip, 128);
     } else if (question->from_cluster != PIN_CLUSTER_NONE) {
-        asker.asker.cluster_id = question->from_cluster;
-        asker.asker.view_id = pin_view_of_cluster(question->from_cluster);
+        asker.asker = pin_scene_viewed(
+            scene, pin_view_of_cluster(question->from_cluster), question->from_cluster);
     }
     return asker;
 }

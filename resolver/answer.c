@@ -53,8 +53,9 @@ struct answer {
     const struct pin_table
         *data; /* what the node shows this asker for the question's type, or NULL */
     struct pin_response response;
-    uint16_t asker_view_id; /* whose answers the client gets */
+    struct pin_asker asker; /* whose answers the client gets */
     uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
+    uint16_t parent_id;     /* what counts for names that say nothing about that view */
     bool is_settled;
     bool is_vouched;                 /* a trusted forwarder says who asks: `vouched` is filled */
     bool is_view_by_ecs;             /* ... and the view comes from there */
@@ -138,21 +139,20 @@ static void find_view(struct answer *a)
     if (pin_unlikely(a->query.ecs.bytes > 0)) {
         find_vouched(a);
     }
+    struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
     if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
-        a->asker_view_id = pin_view_of_cluster(a->client->listen_cluster_id);
+        /* The zone, at most: */
+        a->is_view_by_ecs = a->is_vouched && a->scene->n_views > a->scene->n_clusters + 1;
+        a->asker = pin_scene_member(a->scene, a->client->listen_cluster_id,
+            a->is_vouched && a->vouched.prefix.bits > 0 ? &a->vouched.prefix.ip : &source);
         return;
     }
     if (pin_unlikely(a->is_vouched)) {
         a->is_view_by_ecs = true;
-        a->asker_view_id = pin_vouched_asker(a->scene, &a->vouched).view_id;
+        a->asker = pin_vouched_asker(a->scene, &a->vouched);
         return;
     }
-    if (a->scene->ranges == NULL) {
-        a->asker_view_id = a->scene->default_view;
-        return;
-    }
-    struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
-    a->asker_view_id = pin_scene_asker(a->scene, &source).view_id;
+    a->asker = pin_scene_asker(a->scene, &source);
 }
 
 /* Finds the wildcard that stands for a missing name (RFC 4592, section 3.3). NULL: there is none.
@@ -174,7 +174,8 @@ static const struct pin_node *find_wildcard(
 static void widen_scope(struct answer *a)
 {
     if (pin_unlikely(a->is_view_by_ecs)) {
-        a->response.ecs_scope = a->query.ecs_copy[PIN_ECS_SOURCE_AT];
+        uint8_t scope = pin_vouched_scope(a->scene, &a->vouched, &a->query);
+        a->response.ecs_scope = PIN_MAX(a->response.ecs_scope, scope);
     }
 }
 
@@ -185,11 +186,12 @@ static void look_up_own(struct answer *a)
     struct pin_name name;
     widen_scope(a);
     const struct pin_zone *zone =
-        pin_zone_for_asker(a->zone, a->asker_view_id, a->subject.name, a->subject.bytes, &name);
+        pin_zone_for_asker(a->zone, a->asker.parent_id, a->subject.name, a->subject.bytes, &name);
     a->node = NULL;
     if (zone != NULL) {
         a->node = pin_index_find(a->worker->live->index, name.wire, name.bytes);
         a->view_id = PIN_VIEW_OWN;
+        a->parent_id = PIN_VIEW_OWN;
     }
 }
 
@@ -197,7 +199,8 @@ static void look_up_own(struct answer *a)
 static bool look_up(struct answer *a)
 {
     const struct pin_index *index = a->worker->live->index;
-    a->view_id = a->asker_view_id;
+    a->view_id = a->asker.view_id;
+    a->parent_id = a->asker.parent_id;
     a->encloser = pin_index_enclose(index, a->subject.name, a->subject.bytes, &a->encloser_at);
     a->node = a->encloser;
     if (a->node == NULL) {
@@ -231,7 +234,7 @@ static const struct pin_table *shown(struct answer *a, uint16_t type)
     if (rrset != NULL && rrset->n_variants > 0) {
         widen_scope(a);
     }
-    return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
+    return rrset != NULL ? pin_rrset_table(rrset, a->view_id, a->parent_id) : NULL;
 }
 
 /* --- step: who may ---------------------------------------------------------------------------- */
@@ -298,7 +301,8 @@ static enum pin_policy_verdict judge(struct answer *a)
     uint16_t slot = 0;
     enum pin_policy_verdict verdict = pin_policy_judge(a->node->policy, &asker, &slot);
     if (a->is_vouched) {
-        a->response.ecs_scope = a->query.ecs_copy[PIN_ECS_SOURCE_AT];
+        a->response.ecs_scope =
+            PIN_MAX(a->response.ecs_scope, a->query.ecs_copy[PIN_ECS_SOURCE_AT]);
     }
     if (verdict == PIN_POLICY_WOULD_DENY) {
         pin_stat_add(&a->worker->stats.n_would_deny, 1);
@@ -437,7 +441,7 @@ static bool deny(struct answer *a)
 static const struct pin_table *enclosing(const struct answer *a, uint16_t type)
 {
     const struct pin_rrset *rrset = pin_node_rrset(a->encloser, type);
-    return rrset != NULL ? pin_rrset_table(rrset, a->view_id) : NULL;
+    return rrset != NULL ? pin_rrset_table(rrset, a->view_id, a->parent_id) : NULL;
 }
 
 /* The name servers that the subject is delegated to, or NULL. A DS is the parent's (RFC 4035,

@@ -86,7 +86,10 @@ static enum pin_err read_cluster_file(
     if (!cluster->has_clients) {
         cluster->clients = file.clients;
         cluster->n_clients = file.n_clients;
+        cluster->client_zones = file.client_zones;
     }
+    cluster->zone = cluster->zone == NULL ? file.zone : cluster->zone;
+    cluster->region = cluster->region == NULL ? file.region : cluster->region;
     return PIN_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ECS_HEAD_BYTES 4u /* family, source prefix length, scope prefix length */
+#define ECS_FAMILY_AT  1u
 #define ECS_FAMILY_V6  2u
 #define MAPPED_BITS    96u
 
@@ -52,9 +53,9 @@ static struct pin_ip last_address(const struct pin_prefix *prefix)
 
 struct pin_asker pin_vouched_asker(const struct pin_scene *scene, const struct pin_vouched *vouched)
 {
-    struct pin_asker unknown = {.view_id = scene->default_view, .cluster_id = PIN_CLUSTER_NONE};
     if (vouched->prefix.bits == 0) {
-        return unknown; /* the asker wants to stay unknown (RFC 7871, section 7.1.2) */
+        return pin_scene_nobody(
+            scene); /* the asker wants to stay unknown (RFC 7871, section 7.1.2) */
     }
     struct pin_asker asker = pin_scene_asker(scene, &vouched->prefix.ip);
     struct pin_ip last = last_address(&vouched->prefix);
@@ -62,4 +63,16 @@ struct pin_asker pin_vouched_asker(const struct pin_scene *scene, const struct p
         asker.cluster_id = PIN_CLUSTER_NONE;
     }
     return asker;
+}
+
+uint8_t pin_vouched_scope(
+    const struct pin_scene *scene, const struct pin_vouched *vouched, const struct pin_query *query)
+{
+    if (vouched->prefix.bits == 0) {
+        return 0; /* nothing was told (RFC 7871, section 7.1.2) */
+    }
+    bool is_mapped =
+        query->ecs_copy[ECS_FAMILY_AT] == ECS_FAMILY_V6 && vouched->prefix.ip.family == 4;
+    uint8_t bits = pin_scene_scope(scene, &vouched->prefix.ip);
+    return is_mapped ? (uint8_t)(bits + MAPPED_BITS) : bits;
 }

@@ -35,3 +35,10 @@ bool pin_vouched_read(const struct pin_scene *scene, const struct pin_ip *sender
  */
 struct pin_asker pin_vouched_asker(
     const struct pin_scene *scene, const struct pin_vouched *vouched);
+
+/**
+ * The scope of an answer that depends on the asker's view: as many bits of the option's address as
+ * tell it, which may be more than were sent (RFC 7871, section 7.2.1).
+ */
+uint8_t pin_vouched_scope(const struct pin_scene *scene, const struct pin_vouched *vouched,
+    const struct pin_query *query);

@@ -112,12 +112,15 @@ struct pin_config_cluster {
     const char *network; /**< NULL: cluster.yaml's, else "default". */
     const struct pin_prefix *clients;
     size_t n_clients;
-    bool has_clients;              /**< Said here, so cluster.yaml's do not count. */
-    uint32_t weight;               /**< Or PIN_WEIGHT_UNSET. */
-    unsigned address;              /**< enum pin_address_mode. */
-    unsigned stale;                /**< enum pin_stale. */
-    uint64_t stale_after_ms;       /**< 0: not said. */
-    enum pin_config_source source; /**< Follows from the keys above. */
+    const char *const *client_zones; /**< By range; NULL where none was written. */
+    bool has_clients;                /**< Said here, so cluster.yaml's do not count. */
+    const char *zone;                /**< NULL: cluster.yaml's. */
+    const char *region;              /**< NULL: cluster.yaml's. */
+    uint32_t weight;                 /**< Or PIN_WEIGHT_UNSET. */
+    unsigned address;                /**< enum pin_address_mode. */
+    unsigned stale;                  /**< enum pin_stale. */
+    uint64_t stale_after_ms;         /**< 0: not said. */
+    enum pin_config_source source;   /**< Follows from the keys above. */
 };
 
 /** One program that health checks may name. */

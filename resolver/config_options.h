@@ -29,6 +29,7 @@ enum pin_option_kind {
     PIN_OPTION_ADDRPORT,  /**< struct pin_addrport; `max` is the port when none is written. */
     PIN_OPTION_IPS,       /**< A list of addresses: struct pin_ip *, size_t. */
     PIN_OPTION_PREFIXES,  /**< A list of ranges: struct pin_prefix *, size_t. */
+    PIN_OPTION_CLIENTS,   /**< The same, or maps {net, zone}; zones: const char ** at `min`. */
     PIN_OPTION_LATER,     /**< Known, but not built: only `fallback` (and null) is accepted. */
     PIN_OPTION_LATER_MAP, /**< The same for a map: its `children` are checked. */
 };

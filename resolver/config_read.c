@@ -339,6 +339,59 @@ static bool read_prefix(
     return true;
 }
 
+/* One range of CLIENTS: a prefix, or {net: PREFIX, zone: NAME}. */
+static bool read_client(struct reader *r, const struct pin_option *option,
+    const struct pin_tree *node, struct pin_prefix *target, const char **ret_zone)
+{
+    const struct pin_tree *net = node;
+    bool is_good = true;
+    if (node->kind == PIN_TREE_MAP) {
+        net = NULL;
+        PIN_TREE_EACH(child, node)
+        {
+            size_t len = push_path(r, ".%s", child->key);
+            if (strcmp(child->key, "net") == 0) {
+                net = child;
+            } else if (strcmp(child->key, "zone") == 0) {
+                is_good = read_string(r, option, child, (uint8_t *)ret_zone) && is_good;
+            } else {
+                is_good = finding(r, child, "unknown key, net and zone are known");
+            }
+            pop_path(r, len);
+        }
+    }
+    if (net == NULL) {
+        return finding(r, node, "net is missing, write {net: 10.10.1.0/24, zone: eu-1a}");
+    }
+    return read_prefix(r, option, net, (uint8_t *)target) && is_good;
+}
+
+static bool read_clients(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *base)
+{
+    bool is_good = want_kind(r, node, PIN_TREE_LIST, "a list");
+    if (!is_good) {
+        return false;
+    }
+    struct pin_prefix *prefixes = pin_arena_alloc(r->arena, node->n_children * sizeof(*prefixes));
+    const char **zones = pin_arena_alloc(r->arena, node->n_children * sizeof(char *));
+    if (prefixes == NULL || zones == NULL) {
+        return finding(r, node, "out of memory");
+    }
+    size_t n = 0;
+    PIN_TREE_EACH(child, node)
+    {
+        size_t len = push_path(r, "[%zu]", n);
+        is_good = read_client(r, option, child, &prefixes[n], &zones[n]) && is_good;
+        pop_path(r, len);
+        n++;
+    }
+    put_pointer(base + option->offset, prefixes);
+    put_pointer(base + option->min, zones);
+    memcpy(base + option->count_offset, &n, sizeof(n));
+    return is_good;
+}
+
 /* Reads each child with `read_item` into an array of items of that size. */
 static bool read_list(struct reader *r, const struct pin_option *option,
     const struct pin_tree *node, uint8_t *base, size_t item_bytes, read_fn *read_item)
@@ -446,6 +499,8 @@ static bool read_value(
         return read_list(r, option, node, base, sizeof(struct pin_ip), read_ip);
     case PIN_OPTION_PREFIXES:
         return read_list(r, option, node, base, sizeof(struct pin_prefix), read_prefix);
+    case PIN_OPTION_CLIENTS:
+        return read_clients(r, option, node, base);
     case PIN_OPTION_FIXED:
         return read_fixed(r, option, node);
     case PIN_OPTION_LATER:

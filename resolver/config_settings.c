@@ -59,6 +59,8 @@ static void make_clusters(const struct pin_config *config, struct pin_network *n
             .network = network_of(networks, n_networks, network),
             .clients = from->clients,
             .n_clients = from->n_clients,
+            .client_zones = from->client_zones,
+            .zone = from->zone,
             .weight = from->weight,
             .address = (enum pin_address_mode)from->address,
             .stale = (enum pin_stale)from->stale,

@@ -65,6 +65,29 @@ static enum pin_err read_text(const char *name, const struct pin_tree *node,
     return *ret == NULL ? pin_why_set(why, PIN_ENOMEM, "%s: no memory", name) : PIN_OK;
 }
 
+/* One range: a prefix, or {net: PREFIX, zone: NAME}. */
+static enum pin_err read_client(const char *name, const struct pin_tree *item,
+    struct pin_arena *arena, struct pin_prefix *ret_prefix, const char **ret_zone,
+    struct pin_why *why)
+{
+    const struct pin_tree *net = item;
+    const struct pin_tree *zone = NULL;
+    if (item->kind == PIN_TREE_MAP) {
+        net = pin_tree_find(item, "net");
+        zone = pin_tree_find(item, "zone");
+    }
+    size_t n_known = (size_t)(net != NULL) + (size_t)(zone != NULL);
+    const char *text = net == NULL ? "" : pin_tree_text(net, "");
+    if (!pin_prefix_parse(text, ret_prefix)
+        || (item->kind == PIN_TREE_MAP && item->n_children != n_known)) {
+        return pin__why_at(why, PIN_EINVAL, name, item,
+            "'%s' is no address range, write one like 10.10.0.0/16 or {net: 10.10.1.0/24, zone: "
+            "eu-1a}",
+            text);
+    }
+    return zone == NULL ? PIN_OK : read_text(name, zone, arena, ret_zone, why);
+}
+
 static enum pin_err read_clients(const char *name, const struct pin_tree *node,
     struct pin_arena *arena, struct pin_cluster_file *file, struct pin_why *why)
 {
@@ -78,18 +101,20 @@ static enum pin_err read_clients(const char *name, const struct pin_tree *node,
     size_t n = 0;
     struct pin_prefix *clients =
         pin_arena_alloc(arena, node->n_children * sizeof(struct pin_prefix));
-    if (clients == NULL) {
+    const char **zones = pin_arena_alloc(arena, node->n_children * sizeof(char *));
+    if (clients == NULL || zones == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "%s: no memory", name);
     }
     PIN_TREE_EACH(item, node)
     {
-        const char *text = pin_tree_text(item, "");
-        if (!pin_prefix_parse(text, &clients[n++])) {
-            return pin__why_at(why, PIN_EINVAL, name, item,
-                "'%s' is no address range, write one like 10.10.0.0/16", text);
+        enum pin_err err = read_client(name, item, arena, &clients[n], &zones[n], why);
+        if (err != PIN_OK) {
+            return err;
         }
+        n++;
     }
     file->clients = clients;
+    file->client_zones = zones;
     file->n_clients = n;
     return PIN_OK;
 }

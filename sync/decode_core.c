@@ -4,12 +4,15 @@
 
 #include <string.h>
 
+#include "pintle/base/macros.h"
+
 #include "decoder.h"
 
 #define TOLERATE_UNREADY "service.alpha.kubernetes.io/tolerate-unready-endpoints"
 #define ZONE_LABEL       "topology.kubernetes.io/zone"
 #define REGION_LABEL     "topology.kubernetes.io/region"
 #define LABEL_BYTES_MAX  63
+#define HINTS_BYTES_MAX  512 /* 8 zones at most (API server's rule) */
 
 static bool is_text(const char *text, const char *want)
 {
@@ -72,6 +75,14 @@ static bool read_ingress(struct pin_decoder *self, const struct pin_tree *item, 
     return text != NULL && text[0] != '\0' && pin__decoder_ip(self, ip, "ip", element);
 }
 
+/* PreferSameNode falls back to the zone; nodes are no places that an asker is known to be at. */
+bool pin__decode_prefers_zone(struct pin_decoder *self)
+{
+    const char *text = pin__decoder_peek(self, self->spec, "trafficDistribution");
+    return is_text(text, "PreferClose") || is_text(text, "PreferSameZone")
+           || is_text(text, "PreferSameNode");
+}
+
 void pin__decode_service(struct pin_decoder *self)
 {
     struct pin_service_body *body = &self->object->as.service;
@@ -95,6 +106,7 @@ void pin__decode_service(struct pin_decoder *self)
                               || is_text(pin__decoder_annotation(self, TOLERATE_UNREADY), "true");
     body->client_ip_affinity =
         is_text(pin__decoder_peek(self, self->spec, "sessionAffinity"), "ClientIP");
+    body->prefers_zone = pin__decode_prefers_zone(self);
 }
 
 /* --- EndpointSlice -------------------------------------------------------------------------- */
@@ -177,15 +189,68 @@ static const char *read_zone(struct pin_decoder *self, const struct pin_tree *en
     return zone == NULL ? NULL : pin__decoder_text(self, endpoint, "zone");
 }
 
+/* The zones that an endpoint's hints name, "a,b"; NULL for none. Its zone and the row before
+ * may have the text already. */
+static const char *read_hints(
+    struct pin_decoder *self, const struct pin_tree *endpoint, const char *zone, const char *before)
+{
+    const struct pin_tree *list = pin_tree_list(endpoint, "hints.forZones");
+    char zones[HINTS_BYTES_MAX] = "";
+    size_t n = 0;
+    PIN_TREE_EACH(item, list)
+    {
+        const char *name = pin_tree_string(item, "name", "");
+        size_t bytes = strlen(name);
+        if (bytes > 0 && n + bytes + 2 <= sizeof(zones)) {
+            memcpy(zones + n, name, bytes);
+            n += bytes;
+            zones[n++] = ',';
+        }
+    }
+    if (n == 0) {
+        return NULL;
+    }
+    zones[n - 1] = '\0';
+    const char *known[] = {zone, before};
+    for (size_t i = 0; i < N_ELEMS(known); i++) {
+        if (known[i] != NULL && strcmp(known[i], zones) == 0) {
+            return known[i];
+        }
+    }
+    return pin_object_text(self->object, zones, n - 1);
+}
+
+static bool has_hints(const struct pin_tree *endpoints)
+{
+    PIN_TREE_EACH(endpoint, endpoints)
+    {
+        const struct pin_tree *list = pin_tree_list(endpoint, "hints.forZones");
+        if (list != NULL && list->n_children > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rows of a slice while they are filled. */
+struct rows {
+    struct pin_endpoint *endpoints;
+    const char **hints; /* NULL: none has any */
+};
+
 /* Appends one row per address of `endpoint`. */
 static void read_endpoint(struct pin_decoder *self, const struct pin_tree *endpoint,
-    struct pin_slice_body *body, struct pin_endpoint *rows)
+    struct pin_slice_body *body, const struct rows *rows)
 {
     const struct pin_tree *addresses = pin__decoder_list(self, endpoint, "addresses");
     struct pin_endpoint row = {.flags = read_conditions(self, endpoint)};
     row.hostname = read_hostname(self, endpoint);
     row.pod = read_pod(self, endpoint);
-    row.zone = read_zone(self, endpoint, rows, body->n_endpoints);
+    row.zone = read_zone(self, endpoint, rows->endpoints, body->n_endpoints);
+    size_t n = body->n_endpoints;
+    const char *hints = rows->hints == NULL ? NULL
+                                            : read_hints(self, endpoint, row.zone,
+                                                n > 0 ? rows->hints[n - 1] : NULL);
     PIN_TREE_EACH(address, addresses)
     {
         if (!pin__decoder_ip(self, address, "addresses", &row.ip)) {
@@ -196,7 +261,10 @@ static void read_endpoint(struct pin_decoder *self, const struct pin_tree *endpo
                 address->text, body->family);
             return;
         }
-        rows[body->n_endpoints++] = row;
+        if (rows->hints != NULL) {
+            rows->hints[body->n_endpoints] = hints;
+        }
+        rows->endpoints[body->n_endpoints++] = row;
     }
 }
 
@@ -214,18 +282,23 @@ static size_t count_addresses(const struct pin_tree *endpoints)
 static void read_endpoints(struct pin_decoder *self, struct pin_slice_body *body)
 {
     const struct pin_tree *endpoints = pin__decoder_list(self, self->root, "endpoints");
-    struct pin_endpoint *rows = pin__decoder_array(self, count_addresses(endpoints), sizeof(*rows));
-    if (rows == NULL) {
+    size_t n_rows = count_addresses(endpoints);
+    struct rows rows = {.endpoints = pin__decoder_array(self, n_rows, sizeof(*rows.endpoints))};
+    if (rows.endpoints == NULL) {
         return;
+    }
+    if (has_hints(endpoints)) {
+        rows.hints = pin__decoder_array(self, n_rows, sizeof(*rows.hints));
     }
     pin__decoder_enter(self, "endpoints");
     PIN_TREE_EACH(endpoint, endpoints)
     {
-        read_endpoint(self, endpoint, body, rows);
+        read_endpoint(self, endpoint, body, &rows);
         pin__decoder_next(self);
     }
     pin__decoder_leave(self);
-    body->endpoints = rows;
+    body->endpoints = rows.endpoints;
+    body->hints = rows.hints;
 }
 
 void pin__decode_slice(struct pin_decoder *self)

@@ -18,4 +18,5 @@ void pin__decode_import(struct pin_decoder *self)
         sizeof(*body->ports), pin__decoder_needed_port, &body->n_ports);
     body->is_headless = type != NULL && strcmp(type, "Headless") == 0;
     body->client_ip_affinity = affinity != NULL && strcmp(affinity, "ClientIP") == 0;
+    body->prefers_zone = pin__decode_prefers_zone(self);
 }

@@ -17,6 +17,7 @@
 #include "zones/scene.h"
 #include "zones/stale.h"
 #include "zones/units.h"
+#include "zones/views.h"
 
 #define SCRATCH_MAX_BYTES ((size_t)1 << 30)
 #define DNS_VERSION_TTL_S 28800u
@@ -218,6 +219,11 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
         goto out;
     }
     catalog->live.verdicts = pin_health_words(catalog->live.health);
+    if (!pin_views_init(catalog)
+        || (settings->n_geo_rules > 0 && !pin_scene_set_places(catalog, NULL, 0))) {
+        err = pin_why_set(why, PIN_ENOMEM, "views");
+        goto out;
+    }
     catalog->live.scene = pin_scene_make(catalog);
     if (catalog->live.scene == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "scene");
@@ -259,6 +265,8 @@ void pin_catalog_free(struct pin_catalog *catalog)
     pin_scene_free(catalog->live.scene);
     pin_pods_free(catalog->live.pods);
     pin_policy_labels_free(catalog->live.policies);
+    pin_scene_free_places(catalog);
+    pin_views_done(catalog);
     free(catalog);
 }
 
@@ -472,18 +480,34 @@ static bool is_grace_ending(const struct pin_catalog *catalog, uint64_t now_ms)
            && now_ms - catalog->grace_start_ms >= catalog->settings->ready_grace_ms;
 }
 
-static bool publish_scene(struct pin_catalog *catalog)
+/* The next scene, if one is due. It may know of new views, which names are compiled for then. */
+static struct pin_scene *make_scene(struct pin_catalog *catalog)
 {
+    if (!catalog->is_scene_dirty) {
+        return NULL;
+    }
     struct pin_scene *scene = pin_scene_make(catalog);
-    struct pin_scene *old = catalog->live.scene;
     if (scene == NULL) {
         pin_log_error("catalog: out of memory, the view of clusters stays as it was");
-        return false;
+        return NULL;
     }
+    pin_views_touch(catalog);
+    return scene;
+}
+
+static void publish_scene(struct pin_catalog *catalog, struct pin_scene *scene)
+{
+    struct pin_scene *old = catalog->live.scene;
     pin_rcu_assign(catalog->live.scene, scene);
     pin_scene_retire(old);
+    pin_scene_retire_places(catalog);
     catalog->is_scene_dirty = false;
-    return true;
+}
+
+bool pin_catalog_set_places(
+    struct pin_catalog *catalog, const struct pin_lpm_entry *entries, size_t n_entries)
+{
+    return pin_scene_set_places(catalog, entries, n_entries);
 }
 
 /* Verdicts change answers by themselves; compiled anew is only what counts how many are up. */
@@ -525,13 +549,15 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
     pin_stale_settle(catalog, now_ms);
     pin_static_publish(catalog, &published); /* first: a file's names go before routes' */
     settle_flips(catalog);
+    struct pin_scene *scene = make_scene(catalog);
     publish_services(catalog, &published);
     publish_routes(catalog, &published);
     pin_index_bump_changed(catalog->live.index);
     pin_health_flush(catalog->live.health);
     /* Last: a scene that says "ready" must not be seen before the names it speaks of. */
-    if (catalog->is_scene_dirty) {
-        published.has_new_scene = publish_scene(catalog);
+    if (scene != NULL) {
+        publish_scene(catalog, scene);
+        published.has_new_scene = true;
     }
     catalog->counts.n_routes = pin_map_count(&catalog->routes);
     catalog->counts.generation += published.n_names > 0 || published.has_new_scene;

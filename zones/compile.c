@@ -12,6 +12,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/checks.h"
+#include "zones/prefer_zone.h"
 #include "zones/steer_address.h"
 
 /* --- tables --------------------------------------------------------------------------------------
@@ -42,8 +43,8 @@ static const struct pin_table *find_alike(
     if (rrset->base != NULL && pin_table_equal(rrset->base, table)) {
         return rrset->base;
     }
-    for (uint16_t i = 0; i < rrset->n_variants; i++) {
-        const struct pin_table *other = rrset->variants[i].table;
+    for (uint16_t i = 0; i < rrset->n_tables; i++) {
+        const struct pin_table *other = rrset->tables[i];
         if (other != NULL && pin_table_equal(other, table)) {
             return other;
         }
@@ -252,35 +253,6 @@ const struct pin_rrset *pin_compile_old(
     return node != NULL ? pin_node_rrset(node, type) : NULL;
 }
 
-bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
-    const struct pin_table *const *tables, struct pin_rrset *ret_rrset)
-{
-    const struct pin_table *base = tables[run->class_of_view[0]];
-    bool has_any = base != NULL;
-    uint16_t n_variants = 0;
-    for (size_t view = 1; view < run->n_views; view++) {
-        n_variants = (uint16_t)(n_variants + (tables[run->class_of_view[view]] != base));
-        has_any = has_any || tables[run->class_of_view[view]] != NULL;
-    }
-    struct pin_variant *variants =
-        pin_arena_alloc(run->steer.arena, (n_variants + 1u) * sizeof(*variants));
-    if (variants == NULL) {
-        run->failed = true;
-        return false;
-    }
-    uint16_t n = 0;
-    for (size_t view = 1; view < run->n_views; view++) {
-        const struct pin_table *table = tables[run->class_of_view[view]];
-        if (table != base) {
-            uint16_t view_id = run->is_cluster_zone ? PIN_VIEW_OWN : (uint16_t)view;
-            variants[n++] = (struct pin_variant){.view_id = view_id, .table = table};
-        }
-    }
-    *ret_rrset = (struct pin_rrset){
-        .type = type, .base = base, .n_variants = n_variants, .variants = variants};
-    return has_any;
-}
-
 static bool are_same_rrsets(
     const struct pin_node *node, const struct pin_rrset *rrsets, size_t n_rrsets)
 {
@@ -295,7 +267,7 @@ static bool are_same_rrsets(
         }
         for (uint16_t v = 0; v < a->n_variants; v++) {
             if (a->variants[v].view_id != b->variants[v].view_id
-                || a->variants[v].table != b->variants[v].table) {
+                || a->tables[a->variants[v].table_i] != b->tables[b->variants[v].table_i]) {
                 return false;
             }
         }
@@ -360,11 +332,18 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
 /* --- classes
  * -------------------------------------------------------------------------------------- */
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 static uint16_t class_for(struct pin_compile *run, struct pin_viewer viewer, size_t from)
 {
     for (size_t i = from; i < run->n_classes; i++) {
-        if (run->classes[i].viewer.cluster_id == viewer.cluster_id
-            && run->classes[i].viewer.network == viewer.network) {
+        const struct pin_viewer *other = &run->classes[i].viewer;
+        if (other->cluster_id == viewer.cluster_id && other->network == viewer.network
+            && is_same_text(other->zone, viewer.zone)
+            && is_same_text(other->prefers, viewer.prefers)) {
             return (uint16_t)i;
         }
     }
@@ -375,8 +354,7 @@ static uint16_t class_for(struct pin_compile *run, struct pin_viewer viewer, siz
 /* Sorts all views into classes. `takes_part` has a bool per cluster. */
 static bool make_classes(struct pin_compile *run, const bool *takes_part)
 {
-    const struct pin_settings *settings = run->catalog->settings;
-    run->n_views = settings->n_clusters + 1;
+    run->n_views = run->catalog->n_views;
     run->classes = pin_arena_alloc(run->steer.arena, run->n_views * sizeof(*run->classes));
     run->class_of_view =
         pin_arena_alloc(run->steer.arena, run->n_views * sizeof(*run->class_of_view));
@@ -384,9 +362,12 @@ static bool make_classes(struct pin_compile *run, const bool *takes_part)
         return false;
     }
     for (size_t view = 0; view < run->n_views; view++) {
-        struct pin_viewer viewer = pin_viewer_of(settings, (uint16_t)view);
-        if (view > 0 && !takes_part[view - 1]) {
+        struct pin_viewer viewer = pin_viewer_of(run->catalog, (uint16_t)view);
+        if (viewer.cluster_id != PIN_CLUSTER_NONE && !takes_part[viewer.cluster_id]) {
             viewer.cluster_id = PIN_CLUSTER_NONE;
+        }
+        if (viewer.zone != NULL && !pin_zone_matters(run->zonal, run->n_zonal, viewer.zone)) {
+            viewer.zone = NULL;
         }
         run->class_of_view[view] = class_for(run, viewer, 0);
     }
@@ -549,6 +530,22 @@ static void mark_members(const struct pin_service_unit *unit, bool *takes_part)
     }
 }
 
+/* Notes a unit of the data whose zones matter. `run->zonal` has room. */
+static void note_zonal(struct pin_compile *run, const struct pin_service_unit *unit)
+{
+    if (pin_unit_prefers_zone(unit)) {
+        run->zonal[run->n_zonal++] = unit;
+    }
+}
+
+static bool make_zonal(struct pin_compile *run, size_t n_units)
+{
+    run->zonal =
+        pin_arena_alloc(run->steer.arena, (n_units + 1) * sizeof(struct pin_service_unit *));
+    run->failed = run->failed || run->zonal == NULL;
+    return run->zonal != NULL;
+}
+
 /* --- services
  * ------------------------------------------------------------------------------------- */
 
@@ -657,7 +654,10 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
             pin_compile_take_annotations(&run, facts->annotated[i - 1]);
         }
         run.is_whole = facts->is_headless;
-        run.failed = !make_classes(&run, takes_part);
+        if (make_zonal(&run, 1)) {
+            note_zonal(&run, unit);
+        }
+        run.failed = run.failed || !make_classes(&run, takes_part);
         if (!run.failed) {
             compile_names(&run, facts, unit, &name);
         }
@@ -700,11 +700,14 @@ static void plan_route(struct pin_compile *run, struct pin_route_unit *route, bo
 {
     pin_unit_forget_depends(run->catalog, route);
     /* What a route draws on does not depend on who asks: one dry plan tells whom to ask for. */
-    (void)pin_steer_route(
-        &run->steer, route, pin_viewer_of(run->catalog->settings, 0), PIN_FAMILY_V4);
+    (void)pin_steer_route(&run->steer, route, pin_viewer_of(run->catalog, 0), PIN_FAMILY_V4);
+    if (!make_zonal(run, route->n_depends_on)) {
+        return;
+    }
     for (size_t i = 0; i < route->n_depends_on; i++) {
         if (route->depends_on[i]->service != NULL) {
             mark_members(route->depends_on[i]->service, takes_part);
+            note_zonal(run, route->depends_on[i]->service);
         }
     }
     if (!make_classes(run, takes_part)) {

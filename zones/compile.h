@@ -6,8 +6,9 @@
  * Compile: one dirty unit -> names, RRsets, tables in the index.
  *
  * Views that must agree are planned once: a *class* is either one cluster that takes part in the
- * unit, or all other askers of one network. Tables that answer alike are the same table, across
- * classes and across generations, so a unit whose answers did not change replaces no node.
+ * unit, or all other askers of one network; with a zone or a place where that matters. Tables that
+ * answer alike are the same table, across classes and across generations, so a unit whose answers
+ * did not change replaces no node.
  */
 
 #include "zones/policy.h"
@@ -31,8 +32,10 @@ struct pin_compile {
     struct pin_class *classes;
     size_t n_classes;
     uint16_t *class_of_view; /**< By position among the views that count: n_views entries. */
-    size_t n_views;          /**< n_clusters + 1; in cluster zones 2: any view and PIN_VIEW_OWN. */
+    size_t n_views;          /**< The catalog's; in cluster zones 2: any view and PIN_VIEW_OWN. */
     bool is_cluster_zone;
+    const struct pin_service_unit **zonal; /**< Those of the data that prefer the asker's zone. */
+    size_t n_zonal;
     uint32_t ttl_s;
     enum pin_answers_mode answers;
     struct pin_check_want checks;

@@ -11,8 +11,7 @@
 /* Two classes: asked by the cluster's zone, and by the common name. */
 static bool make_classes(struct pin_compile *run, uint16_t cluster_id)
 {
-    struct pin_viewer viewer =
-        pin_viewer_of(run->catalog->settings, pin_view_of_cluster(cluster_id));
+    struct pin_viewer viewer = pin_viewer_of(run->catalog, pin_view_of_cluster(cluster_id));
     run->n_views = 2;
     run->n_classes = 2;
     run->classes = pin_arena_alloc(run->steer.arena, 2 * sizeof(*run->classes));

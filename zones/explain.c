@@ -142,11 +142,17 @@ static void put_status(const struct explanation *e, const struct pin_zone *zone)
 static void put_view(const struct explanation *e)
 {
     const struct pin_settings *settings = e->catalog->settings;
-    struct pin_viewer viewer = pin_viewer_of(settings, e->asker.view_id);
+    struct pin_viewer viewer = pin_viewer_of(e->catalog, e->asker.view_id);
     pin_jsonout_key(e->out, "view");
     pin_jsonout_object(e->out);
     pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, viewer.cluster_id));
     pin_jsonout_key_string(e->out, "network", settings->networks[viewer.network].name);
+    if (viewer.zone != NULL) {
+        pin_jsonout_key_string(e->out, "zone", viewer.zone);
+    }
+    if (viewer.prefers != NULL) {
+        pin_jsonout_key_string(e->out, "prefers", viewer.prefers);
+    }
     pin_jsonout_key_string(e->out, "identity", cluster_name(e->catalog, e->asker.cluster_id));
     if (e->namespace_from != NULL) {
         char text[PIN_LABEL_MAX_BYTES + 1] = {0};
@@ -383,8 +389,8 @@ static void put_policies(const struct explanation *e, const struct pin_route_uni
 static void put_route(
     const struct explanation *e, const struct pin_steer *steer, struct pin_route_unit *route)
 {
-    struct pin_plan plan = pin_steer_route(
-        steer, route, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
+    struct pin_plan plan =
+        pin_steer_route(steer, route, pin_viewer_of(e->catalog, e->asker.view_id), family_of(e));
     pin_jsonout_key_string(e->out, "object", route->key);
     put_policies(e, route);
     put_plan(e, &plan);
@@ -440,8 +446,8 @@ static void put_host(
         put_records(e, steer, host, owner);
         return;
     }
-    struct pin_plan plan = pin_steer_route(
-        steer, owner, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
+    struct pin_plan plan =
+        pin_steer_route(steer, owner, pin_viewer_of(e->catalog, e->asker.view_id), family_of(e));
     pin_name_format(owner->assigned.wire, assigned);
     assigned[strlen(assigned) - 1] = '\0'; /* a name to paste anywhere */
     (void)snprintf(rule, sizeof(rule), "a hostname of the route: %s %s; %s",
@@ -476,8 +482,8 @@ static void put_service(
             "global (service.cilium.io/global: \"true\")");
         return;
     }
-    struct pin_plan plan = pin_steer_service(
-        steer, facts, pin_viewer_of(steer->settings, e->asker.view_id), family_of(e));
+    struct pin_plan plan =
+        pin_steer_service(steer, facts, pin_viewer_of(e->catalog, e->asker.view_id), family_of(e));
     put_plan(e, &plan);
 }
 
@@ -566,7 +572,7 @@ static void follow_host(struct explanation *e, const struct pin_name *name)
     const struct pin_name *assigned = &owner->assigned;
     e->node = pin_index_find(e->catalog->live.index, assigned->wire, assigned->bytes);
     const struct pin_rrset *rrset = e->node != NULL ? pin_node_rrset(e->node, e->type) : NULL;
-    e->table = rrset != NULL ? pin_rrset_table(rrset, e->asker.view_id) : NULL;
+    e->table = rrset != NULL ? pin_rrset_table(rrset, e->asker.view_id, e->asker.parent_id) : NULL;
 }
 
 /* Notes when the name is delegated, or stands below a DNAME. */
@@ -591,22 +597,24 @@ static const struct pin_zone *look_up(
 {
     const struct pin_index *index = e->catalog->live.index;
     uint16_t view_id = e->asker.view_id;
+    uint16_t parent_id = e->asker.parent_id;
     e->node = pin_index_find(index, name->wire, name->bytes);
     if (e->node == NULL && zone->zone_of_cluster != NULL) {
         struct pin_name own;
         const struct pin_zone *there =
-            pin_zone_for_asker(zone, view_id, name->wire, name->bytes, &own);
+            pin_zone_for_asker(zone, parent_id, name->wire, name->bytes, &own);
         if (there != NULL) {
             zone = there;
             *name = own;
             e->node = pin_index_find(index, own.wire, own.bytes);
             view_id = PIN_VIEW_OWN;
+            parent_id = PIN_VIEW_OWN;
         }
     } else if (e->node == NULL) {
         look_up_wildcard(e, name);
     }
     const struct pin_rrset *rrset = e->node != NULL ? pin_node_rrset(e->node, e->type) : NULL;
-    e->table = rrset != NULL ? pin_rrset_table(rrset, view_id) : NULL;
+    e->table = rrset != NULL ? pin_rrset_table(rrset, view_id, parent_id) : NULL;
     return zone;
 }
 

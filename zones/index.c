@@ -123,6 +123,7 @@ static size_t node_bytes(const struct pin_rrset *rrsets, size_t n_rrsets, size_t
     size_t bytes = sizeof(struct pin_node) + n_rrsets * sizeof(struct pin_rrset) + name_bytes;
     for (size_t i = 0; i < n_rrsets; i++) {
         bytes += rrsets[i].n_variants * sizeof(struct pin_variant);
+        bytes += rrsets[i].n_tables * sizeof(struct pin_table *);
     }
     return bytes;
 }
@@ -130,16 +131,22 @@ static size_t node_bytes(const struct pin_rrset *rrsets, size_t n_rrsets, size_t
 /* Copies RRsets with their variants into a fresh node and takes a reference per table. */
 static void copy_rrsets(struct pin_node *node, const struct pin_rrset *rrsets, size_t n_rrsets)
 {
-    struct pin_variant *variants = (struct pin_variant *)(void *)(node->rrsets + n_rrsets);
+    const struct pin_table **tables = (const struct pin_table **)(void *)(node->rrsets + n_rrsets);
     for (size_t i = 0; i < n_rrsets; i++) {
         node->rrsets[i] = rrsets[i];
-        node->rrsets[i].variants = variants;
+        node->rrsets[i].tables = tables;
         pin_table_ref(rrsets[i].base);
-        for (uint16_t v = 0; v < rrsets[i].n_variants; v++) {
-            variants[v] = rrsets[i].variants[v];
-            pin_table_ref(variants[v].table);
+        for (uint16_t t = 0; t < rrsets[i].n_tables; t++) {
+            *tables++ = rrsets[i].tables[t];
+            pin_table_ref(rrsets[i].tables[t]);
         }
-        variants += rrsets[i].n_variants;
+    }
+    struct pin_variant *variants = (struct pin_variant *)(void *)tables;
+    for (size_t i = 0; i < n_rrsets; i++) {
+        node->rrsets[i].variants = variants;
+        for (uint16_t v = 0; v < rrsets[i].n_variants; v++) {
+            *variants++ = rrsets[i].variants[v];
+        }
     }
     node->name = (const uint8_t *)variants;
 }
@@ -184,8 +191,8 @@ static void unref_data(const struct pin_node *node)
     pin_policy_unref(node->policy);
     for (uint16_t i = 0; i < node->n_rrsets; i++) {
         pin_table_unref(node->rrsets[i].base);
-        for (uint16_t v = 0; v < node->rrsets[i].n_variants; v++) {
-            pin_table_unref(node->rrsets[i].variants[v].table);
+        for (uint16_t t = 0; t < node->rrsets[i].n_tables; t++) {
+            pin_table_unref(node->rrsets[i].tables[t]);
         }
     }
 }

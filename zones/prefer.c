@@ -33,6 +33,25 @@ struct pin_preference pin_preference_of(const struct pin_object *object, uint64_
     };
 }
 
+/* What geo says of an asker in no cluster; a threshold is the name's. */
+static struct pin_preference stranger_preference(
+    const struct pin_facts *facts, struct pin_viewer viewer)
+{
+    struct pin_preference preference = pin_preference_of(NULL, 0);
+    if (viewer.prefers == NULL) {
+        return preference;
+    }
+    for (size_t i = N_ELEMS(facts->annotated); i > 0; i--) {
+        struct pin_preference p = pin_preference_of(facts->annotated[i - 1], 0);
+        if (p.threshold != PIN_THRESHOLD_UNSET) {
+            preference = p;
+        }
+    }
+    preference.affinity = PIN_AFFINITY_LIST;
+    preference.list = viewer.prefers;
+    return preference;
+}
+
 struct pin_preference pin_preference_find(const struct pin_facts *facts, struct pin_viewer viewer)
 {
     const struct pin_member *member = viewer.cluster_id != PIN_CLUSTER_NONE
@@ -52,7 +71,7 @@ struct pin_preference pin_preference_find(const struct pin_facts *facts, struct 
             return p; /* an order of clusters is the same for everybody */
         }
     }
-    return pin_preference_of(NULL, 0);
+    return stranger_preference(facts, viewer);
 }
 
 /* --- what was left --------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "zones/views.h"
+
 /* Conflicts told by name; what is wrong with a whole plan of addresses shows in a few. */
 #define CONFLICTS_MAX 8
 
@@ -29,7 +31,7 @@ struct ranges {
     uint64_t fingerprint; /* of all conflicts; 0 = none */
 };
 
-static void add_range(struct ranges *ranges, const struct pin_prefix *prefix, uint16_t cluster_id)
+static void add_range(struct ranges *ranges, const struct pin_prefix *prefix, uint32_t value)
 {
     if (ranges->n == ranges->cap) {
         size_t cap = ranges->cap == 0 ? 64 : 2 * ranges->cap;
@@ -41,35 +43,35 @@ static void add_range(struct ranges *ranges, const struct pin_prefix *prefix, ui
         ranges->entries = grown;
         ranges->cap = cap;
     }
-    ranges->entries[ranges->n++] = (struct pin_lpm_entry){.prefix = *prefix, .value = cluster_id};
+    ranges->entries[ranges->n++] = (struct pin_lpm_entry){.prefix = *prefix, .value = value};
 }
 
-static void add_node(struct ranges *ranges, const struct pin_node_body *node, uint16_t cluster_id)
+static void add_node(struct ranges *ranges, const struct pin_node_body *node, uint16_t view_id)
 {
     for (size_t i = 0; i < node->n_pod_ranges; i++) {
-        add_range(ranges, &node->pod_ranges[i], cluster_id);
+        add_range(ranges, &node->pod_ranges[i], view_id);
     }
     for (size_t i = 0; i < node->n_addresses; i++) {
         struct pin_prefix one = pin_prefix_of(&node->addresses[i], 128);
         if (!pin_ip_is_loopback(&node->addresses[i])) { /* everybody's own: it tells nothing */
-            add_range(ranges, &one, cluster_id);
+            add_range(ranges, &one, view_id);
         }
     }
 }
 
-static void add_cluster(
-    const struct pin_catalog *catalog, uint16_t cluster_id, struct ranges *ranges)
+static void add_cluster(struct pin_catalog *catalog, uint16_t cluster_id, struct ranges *ranges)
 {
     const struct pin_cluster_settings *settings = &catalog->settings->clusters[cluster_id];
     for (size_t i = 0; i < settings->n_clients; i++) {
-        add_range(ranges, &settings->clients[i], cluster_id);
+        const char *zone = settings->client_zones != NULL ? settings->client_zones[i] : NULL;
+        add_range(ranges, &settings->clients[i], pin_views_zone(catalog, cluster_id, zone));
     }
     size_t cursor = 0;
     void *value = NULL;
     while (pin_map_next(
         &catalog->clusters[cluster_id].objects[PIN_KIND_NODE], &cursor, NULL, NULL, &value)) {
         const struct pin_object *node = value;
-        add_node(ranges, &node->as.node, cluster_id);
+        add_node(ranges, &node->as.node, pin_views_zone(catalog, cluster_id, node->as.node.zone));
     }
 }
 
@@ -128,13 +130,13 @@ static void report_conflicts(struct pin_catalog *catalog, const struct ranges *r
  */
 static void mark_conflicts(const struct pin_catalog *catalog, struct ranges *ranges)
 {
-    const uint32_t nobody = (uint32_t)catalog->settings->n_clusters;
+    const uint32_t nobody = PIN_CLUSTER_NONE;
     size_t stack[130];
-    uint32_t owner[130];
+    uint32_t owner[130]; /* clusters */
     size_t depth = 0;
     for (size_t i = 0; i < ranges->n; i++) {
         struct pin_lpm_entry *entry = &ranges->entries[i];
-        uint32_t cluster = entry->value;
+        uint32_t cluster = catalog->views[entry->value].cluster_id;
         while (depth > 0
                && !pin_prefix_has(&ranges->entries[stack[depth - 1]].prefix, &entry->prefix.ip)) {
             depth--;
@@ -144,13 +146,14 @@ static void mark_conflicts(const struct pin_catalog *catalog, struct ranges *ran
             if (around != nobody) {
                 note_conflict(ranges, i, around, cluster);
             }
-            entry->value = nobody;
+            entry->value = (uint32_t)catalog->n_views;
+            cluster = nobody;
         }
         bool is_same =
             depth > 0 && ranges->entries[stack[depth - 1]].prefix.bits == entry->prefix.bits;
         depth -= is_same;
         stack[depth] = i;
-        owner[depth++] = entry->value;
+        owner[depth++] = cluster;
     }
 }
 
@@ -207,7 +210,10 @@ struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
     scene->is_ready = scene->is_ready || catalog->is_grace_over;
     scene->ranges = make_ranges(catalog, &is_ok);
     scene->forwarders = make_forwarders(catalog->settings, &is_ok);
-    if (!is_ok) {
+    scene->places = catalog->places;
+    scene->views = pin_views_list(catalog); /* behind the ranges, which make new ones */
+    scene->n_views = (uint16_t)catalog->n_views;
+    if (!is_ok || scene->views == NULL) {
         pin_scene_free(scene);
         return NULL;
     }
@@ -219,9 +225,89 @@ void pin_scene_free(struct pin_scene *scene)
     if (scene != NULL) {
         pin_lpm_free(scene->ranges);
         pin_lpm_free(scene->forwarders);
+        free(scene->views);
         free(scene);
     }
 }
+
+/* --- places ---------------------------------------------------------------------------------- */
+
+static void free_places(struct pin_rcu_head *head)
+{
+    struct pin_places *places = container_of(head, struct pin_places, rcu);
+    pin_lpm_free(places->nets);
+    pin_lpm_free(places->database);
+    free(places);
+}
+
+static struct pin_places *make_places(
+    const struct pin_catalog *catalog, const struct pin_lpm_entry *entries, size_t n_entries)
+{
+    const struct pin_settings *settings = catalog->settings;
+    struct ranges nets = {0};
+    struct ranges database = {0};
+    struct pin_places *places = calloc(1, sizeof(*places));
+    for (size_t i = 0; i < settings->n_geo_rules; i++) {
+        for (size_t n = 0; n < settings->geo_rules[i].n_nets; n++) {
+            add_range(&nets, &settings->geo_rules[i].nets[n], catalog->geo_views[i]);
+        }
+    }
+    for (size_t i = 0; i < n_entries; i++) {
+        if (entries[i].value < settings->n_geo_rules) {
+            add_range(&database, &entries[i].prefix, catalog->geo_views[entries[i].value]);
+        }
+    }
+    if (places != NULL) {
+        places->nets = nets.n > 0 ? pin_lpm_new(nets.entries, nets.n) : NULL;
+        places->database = database.n > 0 ? pin_lpm_new(database.entries, database.n) : NULL;
+    }
+    bool is_ok = places != NULL && !nets.failed && !database.failed
+                 && (nets.n == 0 || places->nets != NULL)
+                 && (database.n == 0 || places->database != NULL);
+    free(nets.entries);
+    free(database.entries);
+    if (!is_ok && places != NULL) {
+        free_places(&places->rcu);
+    }
+    return is_ok ? places : NULL;
+}
+
+bool pin_scene_set_places(
+    struct pin_catalog *catalog, const struct pin_lpm_entry *entries, size_t n_entries)
+{
+    struct pin_places *places = make_places(catalog, entries, n_entries);
+    if (places == NULL) {
+        return false;
+    }
+    if (catalog->places != NULL && catalog->old_places == NULL) {
+        catalog->old_places = catalog->places; /* workers may be reading it */
+    } else if (catalog->places != NULL) {
+        free_places(&catalog->places->rcu); /* no scene has named it yet */
+    }
+    catalog->places = places;
+    catalog->is_scene_dirty = true;
+    return true;
+}
+
+void pin_scene_retire_places(struct pin_catalog *catalog)
+{
+    if (catalog->old_places != NULL) {
+        pin_rcu_defer(&catalog->old_places->rcu, free_places);
+        catalog->old_places = NULL;
+    }
+}
+
+void pin_scene_free_places(struct pin_catalog *catalog)
+{
+    struct pin_places *all[] = {catalog->places, catalog->old_places};
+    for (size_t i = 0; i < N_ELEMS(all); i++) {
+        if (all[i] != NULL) {
+            free_places(&all[i]->rcu);
+        }
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
 
 static void free_scene(struct pin_rcu_head *head)
 {

@@ -10,6 +10,19 @@
  * is out. Cost: a sort of all ranges. */
 struct pin_scene *pin_scene_make(struct pin_catalog *catalog);
 
+/**
+ * Takes what the geo database says: prefixes with positions in settings->geo_rules; and the rules'
+ * own nets, which go first. The next scene has it. False when memory is out: nothing is changed.
+ */
+bool pin_scene_set_places(
+    struct pin_catalog *catalog, const struct pin_lpm_entry *entries, size_t n_entries);
+
+/** Frees the places of earlier scenes once no reader can hold them. After publishing a scene. */
+void pin_scene_retire_places(struct pin_catalog *catalog);
+
+/** Frees all of them. No reader may be left. */
+void pin_scene_free_places(struct pin_catalog *catalog);
+
 /** Frees a scene no reader can hold. NULL is fine. */
 void pin_scene_free(struct pin_scene *scene);
 

@@ -246,7 +246,7 @@ static void put_unit(struct pin_catalog *catalog, const struct pin_service_unit 
     if (v.facts == NULL || !v.facts->exists) {
         return;
     }
-    v.viewer = pin_viewer_of(catalog->settings, view_id);
+    v.viewer = pin_viewer_of(catalog, view_id);
     struct pin_preference preference = pin_preference_find(v.facts, v.viewer);
     v.affinity = preference.affinity;
     v.affinity_list = preference.list;

@@ -127,27 +127,27 @@ static const struct pin_table *address_table(
         return NULL;
     }
     const struct pin_table *table = make_table(s, name, set, NULL, 0);
-    for (uint16_t i = 0; table != NULL && target->is_hidden && i < glue->n_variants; i++) {
-        if (pin_table_equal(glue->variants[i].table, table)) {
-            return glue->variants[i].table; /* the old node holds it until the new one does */
+    for (uint16_t i = 0; table != NULL && target->is_hidden && i < glue->n_tables; i++) {
+        if (pin_table_equal(glue->tables[i], table)) {
+            return glue->tables[i]; /* the old node holds it until the new one does */
         }
     }
     return table;
 }
 
-/* The address tables that go along with an RRset as it is now. `variants` has room for two for each
+/* The address tables that go along with an RRset as it is now. `tables` has room for two for each
  * extra. */
 static struct pin_rrset old_glue(const struct static_run *s, const struct pin_name *owner,
-    uint16_t type, struct pin_variant *variants)
+    uint16_t type, const struct pin_table **tables)
 {
     const struct pin_rrset *old = pin_compile_old(&s->run, owner, type);
     const struct pin_table *table = old != NULL ? old->base : NULL;
-    struct pin_rrset glue = {.variants = variants};
+    struct pin_rrset glue = {.tables = tables};
     for (uint16_t i = 0; table != NULL && i < table->n_extras && i < EXTRAS_MAX; i++) {
         const struct pin_table *both[] = {table->extras[i].a, table->extras[i].aaaa};
         for (size_t f = 0; f < N_ELEMS(both); f++) {
             if (both[f] != NULL) {
-                variants[glue.n_variants++] = (struct pin_variant){.table = both[f]};
+                tables[glue.n_tables++] = both[f];
             }
         }
     }
@@ -163,7 +163,7 @@ static size_t rdata_bytes(const uint8_t *rr)
 static uint16_t find_extras(struct static_run *s, const struct pin_name *owner,
     const struct pin_static_set *set, struct pin_extra *extras)
 {
-    struct pin_variant variants[2 * EXTRAS_MAX];
+    const struct pin_table *tables[2 * EXTRAS_MAX];
     size_t target_at = pin_zonefile_target_at(set->type);
     uint16_t n = 0;
     size_t at = 0;
@@ -171,7 +171,7 @@ static uint16_t find_extras(struct static_run *s, const struct pin_name *owner,
         || set->type == PIN_TYPE_PTR) {
         return 0;
     }
-    struct pin_rrset glue = old_glue(s, owner, set->type, variants);
+    struct pin_rrset glue = old_glue(s, owner, set->type, tables);
     for (uint16_t i = 0; i < set->n_rr && n < EXTRAS_MAX; i++) {
         const uint8_t *target = set->wire + at + RR_HEAD + target_at;
         struct pin_name name = {.bytes = (uint8_t)pin_name_wire_bytes(target)};

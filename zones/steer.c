@@ -9,16 +9,19 @@
 
 #include "zones/checks.h"
 #include "zones/prefer.h"
+#include "zones/prefer_zone.h"
 #include "zones/steer_address.h"
 
-struct pin_viewer pin_viewer_of(const struct pin_settings *settings, uint16_t view_id)
+struct pin_viewer pin_viewer_of(const struct pin_catalog *catalog, uint16_t view_id)
 {
-    if (view_id == 0) {
-        return (struct pin_viewer){.cluster_id = PIN_CLUSTER_NONE, .network = 0};
+    const struct pin_view *view = &catalog->views[view_id];
+    struct pin_viewer viewer = {.cluster_id = view->cluster_id, .prefers = view->prefers};
+    if (view->cluster_id != PIN_CLUSTER_NONE) {
+        const struct pin_cluster_settings *cluster = &catalog->settings->clusters[view->cluster_id];
+        viewer.network = cluster->network;
+        viewer.zone = view->zone != NULL ? view->zone : cluster->zone;
     }
-    uint16_t cluster_id = (uint16_t)(view_id - 1);
-    return (struct pin_viewer){
-        .cluster_id = cluster_id, .network = settings->clusters[cluster_id].network};
+    return viewer;
 }
 
 const char *pin_via_text(enum pin_via via)
@@ -113,6 +116,7 @@ struct backend {
     uint32_t backend_i;
     struct pin_preference preference;
     struct pin_part *parts;  /* by contribution */
+    bool is_narrowed;        /* to the asker's zone */
     uint32_t n_ready;        /* endpoints of all parts that are visible and not drained */
     uint32_t n_up;           /* of these, those that no probe says are down */
     bool has_weightless;     /* a part that is visible has weight 0 */
@@ -216,6 +220,26 @@ static const char *why_unused(
     return n_ready == 0 ? "no ready endpoint" : NULL;
 }
 
+/* Adds the addresses of a contribution that counts. Tells in `row` how that went. */
+static void add_used(const struct pin_steer *steer, struct pin_plan *plan, const struct backend *b,
+    const struct pin_contribution *c, struct pin_backend_row *row)
+{
+    bool is_standby = row->cluster_weight == 0 && b->is_standby;
+    struct pin_address_want want = {.backend_i = b->backend_i};
+    if (b->has_cluster_weight) {
+        bool is_one = row->cluster_weight == PIN_WEIGHT_UNSET || is_standby;
+        want.weight = is_one ? 1 : row->cluster_weight;
+    }
+    row->reason = pin_steer_addresses(steer, plan, c, b->viewer, &want);
+    row->is_used = want.is_used;
+    if (b->is_narrowed && row->reason == NULL) {
+        row->reason = "trafficDistribution: its endpoints in the asker's zone";
+    }
+    if ((is_standby || b->weight == 0) && want.is_used) {
+        row->reason = "weight 0, in standby: nothing with a weight has a ready endpoint";
+    }
+}
+
 /* Adds the addresses of one contribution as a group, and its line of explanation. */
 static void add_contribution(const struct pin_steer *steer, struct pin_plan *plan,
     const struct backend *b, const struct pin_contribution *c, const struct pin_part *part)
@@ -235,24 +259,13 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         .n_total = c->n_total,
         .reason = excluded,
     };
-    bool is_standby = weight == 0 && b->is_standby;
     if (row.reason == NULL) {
         row.reason = why_unused(b, c, weight, row.n_ready);
     }
     if (row.reason == NULL) {
         plan->has_ready = plan->has_ready || !steer->settings->is_zero_weight_standby
                           || pin_checks_count(steer, plan, c) > 0;
-        struct pin_address_want want = {
-            .backend_i = b->backend_i,
-            .weight = !b->has_cluster_weight                     ? 0
-                      : weight == PIN_WEIGHT_UNSET || is_standby ? 1
-                                                                 : weight,
-        };
-        row.reason = pin_steer_addresses(steer, plan, c, b->viewer, &want);
-        row.is_used = want.is_used;
-        if ((is_standby || b->weight == 0) && want.is_used) {
-            row.reason = "weight 0, in standby: nothing with a weight has a ready endpoint";
-        }
+        add_used(steer, plan, b, c, &row);
     }
     if (row.is_used) {
         row.reason = join(steer, row.reason, part != NULL ? part->note : NULL);
@@ -262,6 +275,46 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         pin_steer_add_backend_ports(steer, plan, c);
     }
     (void)add_row(steer, plan, &row);
+}
+
+#define OTHER_ZONE "trafficDistribution: other clusters have endpoints in the asker's zone"
+
+/* Narrows parts to the asker's zone, unless probes say that all there are down. NULL: all count. */
+static const struct pin_contribution *narrow_parts(const struct pin_steer *steer,
+    struct pin_plan *plan, const struct pin_contribution *const *parts, size_t n, struct backend *b)
+{
+    const struct pin_contribution *narrowed =
+        pin_zone_narrow(steer->arena, parts, n, b->viewer.zone);
+    uint32_t n_up = 0;
+    for (size_t i = 0; narrowed != NULL && i < n; i++) {
+        n_up += parts[i] != NULL ? pin_checks_count(steer, plan, &narrowed[i]) : 0;
+    }
+    b->is_narrowed = n_up > 0;
+    return b->is_narrowed ? narrowed : NULL;
+}
+
+/* Narrows what affinity left to the asker's zone. NULL: all of it counts. */
+static const struct pin_contribution *narrow(
+    const struct pin_steer *steer, struct pin_plan *plan, struct backend *b)
+{
+    size_t n = b->facts->n_contributions;
+    if (b->viewer.zone == NULL || !pin_zone_is_preferred(b->facts)) {
+        return NULL;
+    }
+    const struct pin_contribution **parts =
+        pin_arena_alloc(steer->arena, (n + 1) * sizeof(struct pin_contribution *));
+    for (size_t i = 0; parts != NULL && i < n; i++) {
+        bool counts = b->parts[i].excluded == NULL && b->parts[i].n_ready > 0;
+        parts[i] = counts ? &b->facts->contributions[i] : NULL;
+    }
+    const struct pin_contribution *narrowed =
+        parts != NULL ? narrow_parts(steer, plan, parts, n, b) : NULL;
+    for (size_t i = 0; narrowed != NULL && i < n; i++) {
+        if (parts[i] != NULL && pin_contribution_ready(&narrowed[i]) == 0) {
+            b->parts[i].excluded = OTHER_ZONE;
+        }
+    }
+    return narrowed;
 }
 
 /* An import's own addresses stand for all its endpoints (KEP-1645: spec.ips). */
@@ -337,8 +390,12 @@ static void plan_clusterset(const struct pin_steer *steer, struct pin_plan *plan
     if (add_import_ips(steer, plan, b)) {
         return;
     }
+    const struct pin_contribution *narrowed = narrow(steer, plan, b);
     for (size_t i = 0; i < b->facts->n_contributions; i++) {
-        add_contribution(steer, plan, b, &b->facts->contributions[i], &b->parts[i]);
+        bool is_whole =
+            narrowed == NULL || narrowed[i].since == NULL || b->parts[i].excluded != NULL;
+        add_contribution(
+            steer, plan, b, is_whole ? &b->facts->contributions[i] : &narrowed[i], &b->parts[i]);
     }
 }
 
@@ -432,7 +489,10 @@ static void plan_service_ref(const struct pin_steer *steer, struct pin_plan *pla
         add_missing(steer, plan, ref, route->cluster_id, "Service not found");
         return;
     }
-    add_contribution(steer, plan, b, c, NULL);
+    bool prefers_zone = b->viewer.zone != NULL && c->service->as.service.prefers_zone;
+    const struct pin_contribution *narrowed =
+        prefers_zone ? narrow_parts(steer, plan, &c, 1, b) : NULL;
+    add_contribution(steer, plan, b, b->is_narrowed ? narrowed : c, NULL);
 }
 
 /* Whether an AWS import admits exports of that cluster (annotations aws-eks-cluster-name and
@@ -470,6 +530,24 @@ static struct aws_part find_aws_part(
     return part;
 }
 
+/* Narrows the parts to the asker's zone where one of the Services asks for that. */
+static const struct pin_contribution *narrow_aws_parts(const struct pin_steer *steer,
+    struct pin_plan *plan, const struct aws_part *parts, size_t n, struct backend *b)
+{
+    bool is_preferred = false;
+    const struct pin_contribution **all =
+        pin_arena_alloc(steer->arena, (n + 1) * sizeof(struct pin_contribution *));
+    for (size_t i = 0; all != NULL && i < n; i++) {
+        all[i] = parts[i].contribution;
+        is_preferred = is_preferred || (all[i] != NULL && all[i]->service->as.service.prefers_zone);
+    }
+    b->is_narrowed = false;
+    if (all == NULL || b->viewer.zone == NULL || !is_preferred) {
+        return NULL;
+    }
+    return narrow_parts(steer, plan, all, n, b);
+}
+
 /* Adds every admitted cluster's part. A weight on one of them makes the others count 1. */
 static size_t plan_aws_exports(const struct pin_steer *steer, struct pin_plan *plan,
     struct pin_route_unit *route, const struct pin_service_unit *unit,
@@ -492,11 +570,17 @@ static size_t plan_aws_exports(const struct pin_steer *steer, struct pin_plan *p
                 && cluster_weight(steer, b, parts[n].contribution) != PIN_WEIGHT_UNSET);
         n++;
     }
+    const struct pin_part elsewhere = {.excluded = OTHER_ZONE};
+    const struct pin_contribution *narrowed = narrow_aws_parts(steer, plan, parts, n, b);
     for (size_t i = 0; i < n; i++) {
+        const struct pin_contribution *c = parts[i].contribution;
+        bool is_elsewhere = narrowed != NULL && c != NULL && pin_contribution_ready(c) > 0
+                            && pin_contribution_ready(&narrowed[i]) == 0;
         b->facts = parts[i].facts;
         b->aws_export = parts[i].export_;
-        if (parts[i].contribution != NULL) {
-            add_contribution(steer, plan, b, parts[i].contribution, NULL);
+        if (c != NULL) {
+            add_contribution(steer, plan, b, narrowed != NULL && !is_elsewhere ? &narrowed[i] : c,
+                is_elsewhere ? &elsewhere : NULL);
         }
     }
     return n;

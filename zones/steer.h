@@ -18,6 +18,8 @@
 struct pin_viewer {
     uint16_t cluster_id; /**< PIN_CLUSTER_NONE for an asker in no cluster. */
     uint16_t network;    /**< Position in pin_settings.networks. */
+    const char *zone;    /**< The asker's, or NULL; a borrowed text. */
+    const char *prefers; /**< A stranger's preferred clusters, "c2,c1", or NULL; borrowed. */
 };
 
 /** What kind of address it is. */
@@ -121,7 +123,7 @@ struct pin_check_want {
 };
 
 /** The viewer behind a view id. */
-struct pin_viewer pin_viewer_of(const struct pin_settings *settings, uint16_t view_id);
+struct pin_viewer pin_viewer_of(const struct pin_catalog *catalog, uint16_t view_id);
 
 /** Plans a service's name in the clusterset zone. */
 struct pin_plan pin_steer_service(const struct pin_steer *steer, const struct pin_facts *facts,

@@ -130,6 +130,18 @@ struct pin_member *pin_unit_member(const struct pin_service_unit *unit, uint16_t
     return NULL;
 }
 
+bool pin_unit_prefers_zone(const struct pin_service_unit *unit)
+{
+    for (size_t i = 0; i < unit->n_members; i++) {
+        const struct pin_member *member = &unit->members[i];
+        if ((member->service != NULL && member->service->as.service.prefers_zone)
+            || (member->import != NULL && member->import->as.import.prefers_zone)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct pin_member *make_member(struct pin_service_unit *unit, uint16_t cluster_id)
 {
     struct pin_member *member = pin_unit_member(unit, cluster_id);
@@ -509,11 +521,18 @@ static void touch_namespace(
     }
 }
 
+static bool are_same_zones(const struct pin_node_body *a, const struct pin_node_body *b)
+{
+    return a->zone == b->zone
+           || (a->zone != NULL && b->zone != NULL && strcmp(a->zone, b->zone) == 0);
+}
+
 static bool are_same_ranges(const struct pin_object *a, const struct pin_object *b)
 {
     const struct pin_node_body *x = &a->as.node;
     const struct pin_node_body *y = &b->as.node;
-    if (x->n_pod_ranges != y->n_pod_ranges || x->n_addresses != y->n_addresses) {
+    if (!are_same_zones(x, y) || x->n_pod_ranges != y->n_pod_ranges
+        || x->n_addresses != y->n_addresses) {
         return false;
     }
     for (size_t i = 0; i < x->n_pod_ranges; i++) {

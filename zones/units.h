@@ -148,6 +148,14 @@ struct pin_static_unit {
     bool has_failed; /**< Memory was out on the way to `next`: some names may show it already. */
 };
 
+/** Whose eyes an answer is made for (pintle/zones/view.h). */
+struct pin_view {
+    uint16_t parent_id;  /**< Its own id when it has none. */
+    uint16_t cluster_id; /**< PIN_CLUSTER_NONE for strangers. */
+    char *zone;          /**< Owned; NULL where it is the cluster's or unknown. */
+    const char *prefers; /**< A stranger's preferred clusters, "c2,c1"; the settings'. */
+};
+
 struct pin_catalog {
     const struct pin_settings *settings;
     struct pin_cluster_state *clusters; /**< settings->n_clusters. */
@@ -167,6 +175,14 @@ struct pin_catalog {
     size_t n_statics;
     bool has_dirty_static;
     struct pin_live live;
+    struct pin_view *views; /**< By view id; zones/views.c's. */
+    size_t n_views;
+    size_t cap_views;
+    uint16_t *geo_views;           /**< By position in settings->geo_rules. */
+    struct pin_places *places;     /**< Of the scene, or of the next one. */
+    struct pin_places *old_places; /**< Of the scene, when there will be others. */
+    bool has_new_views;
+    bool has_warned_views; /**< It was logged that there are too many. */
     struct pin_zone *zone_cluster_set;
     struct pin_zone *zone_assigned;
     struct pin_zone *zone_own;         /**< "cluster.local": the asker's own cluster. */
@@ -292,6 +308,9 @@ void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject);
 
 /** Forgets what the route depends on, and frees units that nothing else keeps. */
 void pin_unit_forget_depends(struct pin_catalog *catalog, struct pin_route_unit *route);
+
+/** Whether some cluster asks that endpoints in the asker's zone go first (trafficDistribution). */
+bool pin_unit_prefers_zone(const struct pin_service_unit *unit);
 
 /** Frees the service unit when nothing is left of it. */
 void pin_unit_release_service(struct pin_catalog *catalog, struct pin_service_unit *unit);

@@ -46,6 +46,43 @@ static struct lpm_case {
     {"families are apart", {"0.0.0.0/0"}, "::1", NONE},
 };
 
+static struct scope_case {
+    const char *name;
+    const char *prefixes[4];
+    const char *address;
+    unsigned want;
+} scopes[] = {
+    {"nothing is told apart without prefixes", {NULL}, "10.0.0.1", 0},
+    {"inside a prefix its length", {"10.1.0.0/16"}, "10.1.2.3", 16},
+    {"outside as far as nothing differs", {"10.1.0.0/16"}, "192.0.2.1", 1},
+    {"beside a prefix up to its bits", {"10.1.0.0/16"}, "10.0.2.3", 16},
+    {"around a longer one more bits", {"10.0.0.0/8", "10.1.0.0/16"}, "10.2.0.0", 15},
+    {"neighbours of different value", {"10.0.0.0/9", "10.128.0.0/9"}, "10.130.0.0", 9},
+    {"one address", {"10.0.0.7/32"}, "10.0.0.7", 32},
+    {"its neighbour", {"10.0.0.7/32"}, "10.0.0.6", 32},
+    {"everything is one prefix", {"0.0.0.0/0"}, "10.0.0.6", 0},
+    {"the first half", {"0.0.0.0/1"}, "10.0.0.6", 1},
+    {"IPv6 in its first half", {"2001:db8::/32"}, "2001:db8::1", 32},
+    {"IPv6 in its second half", {"2001:db8::/32", "2001:db8::7/128"}, "2001:db8::7", 128},
+    {"of another family nothing is told", {"10.0.0.0/8"}, "2001:db8::1", 0},
+};
+
+static void test_scope(void **state)
+{
+    const struct scope_case *c = *state;
+    struct pin_lpm_entry entries[4];
+    struct pin_ip ip;
+    size_t n = 0;
+    for (; n < 4 && c->prefixes[n] != NULL; n++) {
+        assert_true(pin_prefix_parse(c->prefixes[n], &entries[n].prefix));
+        entries[n].value = (uint32_t)n;
+    }
+    struct pin_lpm *lpm = pin_lpm_new(entries, n);
+    assert_true(pin_ip_parse(c->address, &ip));
+    assert_int_equal(pin_lpm_scope(lpm, &ip), c->want);
+    pin_lpm_free(lpm);
+}
+
 static void test_find(void **state)
 {
     const struct lpm_case *c = *state;
@@ -105,7 +142,12 @@ static void test_agrees_with_a_slow_search(void **state)
         assert_non_null(lpm);
         for (int i = 0; i < 200; i++) {
             struct pin_ip ip = random_ip();
+            struct pin_ip other = random_ip();
             assert_int_equal(pin_lpm_find(lpm, &ip), find_slowly(entries, n, &ip));
+            struct pin_prefix scope = pin_prefix_of(&ip, pin_lpm_scope(lpm, &ip));
+            if (pin_prefix_has(&scope, &other)) {
+                assert_int_equal(pin_lpm_find(lpm, &other), pin_lpm_find(lpm, &ip));
+            }
         }
         pin_lpm_free(lpm);
     }
@@ -144,7 +186,7 @@ static void test_nothing(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(scopes) + 3] = {
         cmocka_unit_test(test_agrees_with_a_slow_search),
         cmocka_unit_test(test_nested_as_deep_as_it_gets),
         cmocka_unit_test(test_nothing),
@@ -152,6 +194,10 @@ int main(void)
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
         tests[3 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_find, .initial_state = &cases[i]};
+    }
+    for (size_t i = 0; i < N_ELEMS(scopes); i++) {
+        tests[3 + N_ELEMS(cases) + i] = (struct CMUnitTest){
+            .name = scopes[i].name, .test_func = test_scope, .initial_state = &scopes[i]};
     }
     return cmocka_run_group_tests_name("lpm", tests, NULL, NULL);
 }

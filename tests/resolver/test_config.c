@@ -77,6 +77,13 @@ static struct wrong_case {
         "clusters: [{name: c1, context: c1, clients: [10.0.0.0/8, here]}]\n",
         "p.yaml:1:58: clusters[0].clients[1]: \"here\" is no address range such as "
         "10.10.0.0/16\n"},
+    {"a range with a zone needs the range",
+        "clusters: [{name: c1, context: c1, clients: [{zone: a}]}]\n",
+        "p.yaml:1:46: clusters[0].clients[0]: net is missing, write {net: 10.10.1.0/24, zone: "
+        "eu-1a}\n"},
+    {"a range with a zone says nothing else",
+        "clusters: [{name: c1, context: c1, clients: [{net: 10.0.0.0/8, node: a}]}]\n",
+        "p.yaml:1:70: clusters[0].clients[0].node: unknown key, net and zone are known\n"},
     {"a gateway by host name is not available",
         ONE_CLUSTER "networks: [{name: n, gateways: [gw.example]}]\n",
         "p.yaml:2:33: networks[0].gateways[0]: \"gw.example\" is no IP address; host names are "
@@ -258,7 +265,8 @@ static void test_values(void **state)
         "listen: [{address: 127.0.0.1}, {address: \"[::1]:53\", cluster: c1}]\n"
         "networks: [{name: b, gateways: [192.0.2.20, \"2001:db8::1\"], clusterIPs: routable}]\n"
         "clusters:\n"
-        "  - {name: c1, context: c1, network: a, clients: [10.10.0.0/16], weight: 7}\n"
+        "  - {name: c1, context: c1, network: a, weight: 7, region: eu,\n"
+        "     clients: [10.10.0.0/16, {net: 10.10.1.0/24, zone: eu-1a}], zone: eu-1b}\n"
         "  - {name: lab, directory: lab, network: b, address: endpoints}\n"
         "  - {name: me, inCluster: true}\n"
         "zones: {assigned: Pintle.Example., custom: [Example.com, b.example]}\n"
@@ -291,7 +299,11 @@ static void test_values(void **state)
     assert_string_equal(settings.networks[2].name, "a");
     assert_int_equal(settings.clusters[0].network, 2);
     assert_int_equal(settings.clusters[0].weight, 7);
-    assert_int_equal(settings.clusters[0].n_clients, 1);
+    assert_int_equal(settings.clusters[0].n_clients, 2);
+    assert_int_equal(settings.clusters[0].clients[1].bits, 24);
+    assert_null(settings.clusters[0].client_zones[0]);
+    assert_string_equal(settings.clusters[0].client_zones[1], "eu-1a");
+    assert_string_equal(settings.clusters[0].zone, "eu-1b");
     assert_int_equal(settings.clusters[1].network, 1);
     assert_int_equal(settings.clusters[1].weight, PIN_WEIGHT_UNSET);
     assert_int_equal(settings.clusters[1].address, PIN_ADDRESS_ENDPOINTS);

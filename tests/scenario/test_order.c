@@ -348,7 +348,7 @@ static void dump_node(
     add_line(lines, &text);
     for (uint16_t r = 0; r < node->n_rrsets; r++) {
         for (uint16_t view = 0; view <= N_CLUSTERS; view++) {
-            const struct pin_table *table = pin_rrset_table(&node->rrsets[r], view);
+            const struct pin_table *table = pin_rrset_table(&node->rrsets[r], view, view);
             char head[PIN_NAME_TEXT_MAX + 128];
             (void)snprintf(head, sizeof(head), "%s %s type %u", name,
                 view == 0 ? "nobody" : stage->settings.clusters[view - 1].name,

@@ -125,7 +125,41 @@ static void set_network(struct pin_player *player, const struct command *c)
     }
 }
 
-/* cluster NAME [network N] [clients PREFIX] [weight N] [address MODE] */
+/* PREFIX[@ZONE] */
+static bool add_clients(struct pin_stage *stage, struct pin_cluster_settings *cluster, char *value)
+{
+    size_t id = (size_t)(cluster - stage->clusters);
+    char *zone = strchr(value, '@');
+    if (zone != NULL) {
+        *zone++ = '\0';
+    }
+    if (cluster->n_clients == STAGE_LIST_MAX
+        || !pin_prefix_parse(value, &stage->clients[id][cluster->n_clients])) {
+        return false;
+    }
+    stage->client_zones[id][cluster->n_clients++] = zone;
+    return true;
+}
+
+/* geo CLUSTER,CLUSTER... [PREFIX...] */
+static void set_geo(struct pin_player *player, const struct command *c)
+{
+    struct pin_stage *stage = &player->stage;
+    struct pin_geo_rule *rule = &stage->geo_rules[stage->settings.n_geo_rules];
+    size_t n_nets = rule > stage->geo_rules ? (size_t)(rule[-1].nets - stage->geo_nets) : 0;
+    n_nets += rule > stage->geo_rules ? rule[-1].n_nets : 0;
+    bool is_ok = c->n_words > 1 && ++stage->settings.n_geo_rules < STAGE_LIST_MAX;
+    *rule = (struct pin_geo_rule){.clusters = c->words[1], .nets = &stage->geo_nets[n_nets]};
+    for (size_t i = 2; i < c->n_words && is_ok; i++) {
+        is_ok = n_nets + rule->n_nets < STAGE_LIST_MAX
+                && pin_prefix_parse(c->words[i], &stage->geo_nets[n_nets + rule->n_nets++]);
+    }
+    if (!is_ok) {
+        pin_player_break(player, c->line, "expected: geo CLUSTER,... [PREFIX...], a few times");
+    }
+}
+
+/* cluster NAME [network N] [clients PREFIX[@ZONE]] [zone Z] [weight N] [address MODE] */
 static void set_cluster(struct pin_player *player, const struct command *c)
 {
     struct pin_cluster_settings *cluster = pin_stage_add_cluster(&player->stage, c->words[1]);
@@ -133,10 +167,9 @@ static void set_cluster(struct pin_player *player, const struct command *c)
         pin_player_break(player, c->line, "too many clusters");
         return;
     }
-    size_t id = (size_t)(cluster - player->stage.clusters);
     for (size_t i = 2; i + 1 < c->n_words; i += 2) {
         const char *key = c->words[i];
-        const char *value = c->words[i + 1];
+        char *value = c->words[i + 1];
         struct pin_network *network = NULL;
         bool is_ok = true;
         if (strcmp(key, "network") == 0) {
@@ -144,8 +177,9 @@ static void set_cluster(struct pin_player *player, const struct command *c)
             is_ok = network != NULL;
             cluster->network = is_ok ? (uint16_t)(network - player->stage.networks) : 0;
         } else if (strcmp(key, "clients") == 0) {
-            is_ok = cluster->n_clients < STAGE_LIST_MAX
-                    && pin_prefix_parse(value, &player->stage.clients[id][cluster->n_clients++]);
+            is_ok = add_clients(&player->stage, cluster, value);
+        } else if (strcmp(key, "zone") == 0) {
+            cluster->zone = value;
         } else if (strcmp(key, "stale") == 0) {
             cluster->stale = stale_policy(value);
             is_ok = cluster->stale != PIN_STALE_UNSET;
@@ -298,6 +332,8 @@ static bool play_setting(struct pin_player *player, const struct command *c)
         set_forwarders(player, c);
     } else if (strcmp(verb, "clusterSet") == 0) {
         player->stage.settings.cluster_set = value;
+    } else if (strcmp(verb, "geo") == 0) {
+        set_geo(player, c);
     } else if (strcmp(verb, "custom") == 0) {
         set_custom(player, c);
     } else if (strcmp(verb, "static") == 0) {

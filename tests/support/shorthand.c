@@ -20,7 +20,7 @@ struct options {
     const char *name;
     char **rest; /* words that are no option: addresses or backends */
     size_t n_rest;
-    const char *ip, *ports, *lb, *created, *slice, *from;
+    const char *ip, *ports, *lb, *created, *slice, *from, *traffic, *session;
     bool is_headless, is_external, shows_unready;
     struct pin_text annotations; /* "key": "value", ... */
 };
@@ -104,7 +104,8 @@ static bool take_option(struct options *o, char *word)
         const char *key;
         const char **value;
     } keys[] = {{"ip", &o->ip}, {"ports", &o->ports}, {"lb", &o->lb}, {"created", &o->created},
-        {"slice", &o->slice}, {"from", &o->from}};
+        {"slice", &o->slice}, {"from", &o->from}, {"trafficDistribution", &o->traffic},
+        {"sessionAffinity", &o->session}};
     char *equals = strchr(word, '=');
     if (equals == NULL) {
         return take_flag(o, word);
@@ -268,10 +269,22 @@ static const char *known_ports(const struct options *o)
     return NULL;
 }
 
+/* Fields that Services and imports have in common. */
+static void put_spec(struct pin_text *yaml, const struct options *o)
+{
+    if (o->traffic != NULL) {
+        pin_text_putf(yaml, "trafficDistribution: %s, ", o->traffic);
+    }
+    if (o->session != NULL) {
+        pin_text_putf(yaml, "sessionAffinity: %s, ", o->session);
+    }
+}
+
 static void write_service(struct pin_text *yaml, const struct options *o)
 {
     put_head(yaml, o, "v1", "Service", "", "");
     pin_text_puts(yaml, ", spec: {");
+    put_spec(yaml, o);
     if (o->is_external) {
         pin_text_puts(yaml, "type: ExternalName, externalName: elsewhere.test, ");
     } else if (o->is_headless) {
@@ -289,21 +302,28 @@ static void write_service(struct pin_text *yaml, const struct options *o)
     remember_ports(o);
 }
 
-/* One of "ADDRESS[@hostname][!notready|!terminating|!gone]"; a range is several endpoints. */
+/* Cuts what stands behind `mark` off a text; NULL when it is not there. */
+static char *cut(char *text, char mark)
+{
+    char *at = strchr(text, mark);
+    if (at != NULL) {
+        *at++ = '\0';
+    }
+    return at;
+}
+
+/* "ADDRESS[@hostname][%zone][^hint,hint][!notready|!terminating|!gone]"; a range is several
+ * endpoints. */
 static bool put_endpoints(struct pin_text *yaml, const char *word, uint8_t family)
 {
     static struct pin_addresses set;
     char text[160];
     char ip[PIN_IP_TEXT_MAX];
     (void)snprintf(text, sizeof(text), "%s", word);
-    char *state = strchr(text, '!');
-    if (state != NULL) {
-        *state++ = '\0';
-    }
-    char *hostname = strchr(text, '@');
-    if (hostname != NULL) {
-        *hostname++ = '\0';
-    }
+    const char *state = cut(text, '!');
+    const char *hints = cut(text, '^');
+    const char *zone = cut(text, '%');
+    const char *hostname = cut(text, '@');
     set.n = 0;
     if (!pin_addresses_add_word(&set, text)) {
         return false;
@@ -319,6 +339,14 @@ static bool put_endpoints(struct pin_text *yaml, const char *word, uint8_t famil
             pin_ip_format(&set.ip[i], ip), conditions);
         if (hostname != NULL) {
             pin_text_putf(yaml, ", hostname: \"%s\"", hostname);
+        }
+        if (zone != NULL) {
+            pin_text_putf(yaml, ", zone: \"%s\"", zone);
+        }
+        if (hints != NULL) {
+            pin_text_puts(yaml, ", hints: {forZones: [");
+            put_list(yaml, hints, "{name: ", "}");
+            pin_text_puts(yaml, "]}");
         }
         pin_text_puts(yaml, "},");
     }
@@ -350,7 +378,8 @@ static enum pin_err write_slices(
         for (size_t i = 0; i < o->n_rest; i++) {
             if (strcmp(o->rest[i], "none") != 0 && !put_endpoints(yaml, o->rest[i], family)) {
                 return pin_why_set(why, PIN_EPARSE,
-                    "\"%s\" is no ADDRESS[@hostname][!notready|!terminating|!gone]", o->rest[i]);
+                    "\"%s\" is no ADDRESS[@hostname][%%zone][^hint][!notready|!terminating|!gone]",
+                    o->rest[i]);
             }
         }
         pin_text_puts(yaml, "]}\n");
@@ -370,6 +399,7 @@ static void write_import(struct pin_text *yaml, const struct options *o)
     pin_text_putf(yaml, ", spec: {type: %s, ips: [", o->is_headless ? "Headless" : "ClusterSetIP");
     put_list(yaml, o->ip, "", "");
     pin_text_puts(yaml, "], ");
+    put_spec(yaml, o);
     put_ports(yaml, o->ports, false);
     pin_text_puts(yaml, "}}\n");
 }

@@ -26,6 +26,7 @@ void pin_stage_init(struct pin_stage *stage)
     stage->settings = pin_test_settings(stage->networks, 1, stage->clusters, 0);
     stage->settings.zones_custom = stage->zones_custom;
     stage->settings.zones_static = stage->zones_static;
+    stage->settings.geo_rules = stage->geo_rules;
 }
 
 struct pin_network *pin_stage_network(struct pin_stage *stage, const char *name)
@@ -51,8 +52,10 @@ struct pin_cluster_settings *pin_stage_add_cluster(struct pin_stage *stage, cons
         return NULL;
     }
     stage->settings.n_clusters++;
-    stage->clusters[n] = (struct pin_cluster_settings){
-        .name = name, .clients = stage->clients[n], .weight = PIN_WEIGHT_UNSET};
+    stage->clusters[n] = (struct pin_cluster_settings){.name = name,
+        .clients = stage->clients[n],
+        .client_zones = stage->client_zones[n],
+        .weight = PIN_WEIGHT_UNSET};
     return &stage->clusters[n];
 }
 
@@ -164,16 +167,16 @@ const struct pin_table *pin_stage_table(const struct pin_stage *stage,
 {
     const struct pin_live *live = pin_catalog_live(stage->catalog);
     const struct pin_scene *scene = pin_rcu_deref(live->scene);
-    uint16_t view_id = asker->listen_cluster_id != PIN_CLUSTER_NONE
-                           ? pin_view_of_cluster(asker->listen_cluster_id)
-                           : pin_scene_asker(scene, &asker->source).view_id;
+    struct pin_asker who = asker->listen_cluster_id != PIN_CLUSTER_NONE
+                               ? pin_scene_member(scene, asker->listen_cluster_id, &asker->source)
+                               : pin_scene_asker(scene, &asker->source);
     struct pin_name wire;
     if (pin_name_parse(name, &wire) != PIN_OK) {
         return NULL;
     }
     const struct pin_node *node = pin_index_find(live->index, wire.wire, wire.bytes);
     const struct pin_rrset *rrset = node != NULL ? pin_node_rrset(node, type) : NULL;
-    return rrset != NULL ? pin_rrset_table(rrset, view_id) : NULL;
+    return rrset != NULL ? pin_rrset_table(rrset, who.view_id, who.parent_id) : NULL;
 }
 
 /* --- health

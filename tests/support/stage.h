@@ -37,6 +37,9 @@ struct pin_stage {
     struct pin_ip gateways[STAGE_NETWORKS_MAX][STAGE_LIST_MAX];
     struct pin_cluster_settings clusters[STAGE_CLUSTERS_MAX];
     struct pin_prefix clients[STAGE_CLUSTERS_MAX][STAGE_LIST_MAX];
+    const char *client_zones[STAGE_CLUSTERS_MAX][STAGE_LIST_MAX];
+    struct pin_geo_rule geo_rules[STAGE_LIST_MAX];
+    struct pin_prefix geo_nets[STAGE_LIST_MAX];
     const char *zones_custom[STAGE_LIST_MAX];
     struct pin_prefix forwarders[STAGE_LIST_MAX];
     const char *zones_static[STAGE_LIST_MAX];

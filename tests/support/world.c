@@ -105,7 +105,7 @@ static void put_rrsets(
     for (size_t i = 0; i < n_rrsets; i++) {
         pin_table_unref(rrsets[i].base);
         for (uint16_t v = 0; v < rrsets[i].n_variants; v++) {
-            pin_table_unref(rrsets[i].variants[v].table);
+            pin_table_unref(rrsets[i].tables[rrsets[i].variants[v].table_i]);
         }
     }
 }
@@ -186,12 +186,12 @@ static void put_srv(struct world *world, const char *name, uint16_t n)
 
 static void put_local(struct world *world)
 {
-    struct pin_variant variants[] = {
-        {.view_id = 1, .table = addresses(world, PIN_TYPE_A, 0, 1, 1, NULL)},
-        {.view_id = 2, .table = NULL},
-    };
+    const struct pin_table *tables[] = {addresses(world, PIN_TYPE_A, 0, 1, 1, NULL), NULL};
+    struct pin_variant variants[] = {{.view_id = 1, .table_i = 0}, {.view_id = 2, .table_i = 1}};
     struct pin_rrset rrset = {.type = PIN_TYPE_A,
         .base = addresses(world, PIN_TYPE_A, 9, 1, 1, NULL),
+        .tables = tables,
+        .n_tables = 2,
         .variants = variants,
         .n_variants = 2};
     put_rrsets(world, "local.t.example", &rrset, 1);
@@ -223,7 +223,13 @@ static struct pin_scene *new_scene(bool is_ready, bool has_unseen, uint8_t down)
     struct pin_lpm_entry ranges[WORLD_CLUSTERS] = {{.value = 0}};
     for (uint8_t i = 0; i < WORLD_CLUSTERS; i++) {
         struct pin_ip ip = {.bytes = {10, i}, .family = 4};
-        ranges[i] = (struct pin_lpm_entry){.prefix = pin_prefix_of(&ip, 16), .value = i};
+        ranges[i] = (struct pin_lpm_entry){.prefix = pin_prefix_of(&ip, 16), .value = i + 1u};
+    }
+    scene->n_views = WORLD_CLUSTERS + 1;
+    scene->views = calloc(scene->n_views, sizeof(*scene->views));
+    for (uint16_t i = 0; i <= WORLD_CLUSTERS; i++) {
+        uint16_t cluster_id = i == 0 ? PIN_CLUSTER_NONE : (uint16_t)(i - 1);
+        scene->views[i] = (struct pin_scene_view){.parent_id = i, .cluster_id = cluster_id};
     }
     scene->ranges = pin_lpm_new(ranges, WORLD_CLUSTERS);
     scene->n_clusters = WORLD_CLUSTERS;
@@ -238,6 +244,7 @@ static void free_scene(struct pin_scene *scene)
 {
     if (scene != NULL) {
         pin_lpm_free(scene->ranges);
+        free(scene->views);
         free(scene);
     }
 }

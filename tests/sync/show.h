@@ -51,6 +51,7 @@ static inline void show_service(struct pin_text *out, const struct pin_service_b
     pin_text_puts(out, body->is_headless ? " headless" : "");
     pin_text_puts(out, body->publish_not_ready ? " publishNotReady" : "");
     pin_text_puts(out, body->client_ip_affinity ? " clientIP" : "");
+    pin_text_puts(out, body->prefers_zone ? " ownZone" : "");
 }
 
 static inline void show_slice(struct pin_text *out, const struct pin_slice_body *body)
@@ -69,6 +70,7 @@ static inline void show_slice(struct pin_text *out, const struct pin_slice_body 
         show_text(out, "host", row->hostname);
         show_text(out, "pod", row->pod);
         show_text(out, "zone", row->zone);
+        show_text(out, "hints", body->hints != NULL ? body->hints[i] : NULL);
         pin_text_putc(out, ']');
     }
     show_ports(out, body->ports, body->n_ports);
@@ -124,6 +126,7 @@ static inline void show_import(struct pin_text *out, const struct pin_import_bod
     show_ports(out, body->ports, body->n_ports);
     pin_text_puts(out, body->is_headless ? " headless" : "");
     pin_text_puts(out, body->client_ip_affinity ? " clientIP" : "");
+    pin_text_puts(out, body->prefers_zone ? " ownZone" : "");
 }
 
 static inline void show_records(struct pin_text *out, const struct pin_records_body *body)

@@ -242,6 +242,13 @@ static struct decode_case {
         "zone=eu-a] [10.1.0.2 ready serving host=redis-0 pod=redis-0 zone=eu-a] [10.1.0.3 ready "
         "serving zone=eu-a]",
         PIN_OK, NULL},
+    {"hints stay with their addresses",
+        SLICE("endpoints:\n- addresses: [127.0.0.1, 10.1.0.1]\n  zone: eu-a\n  hints: {forZones: "
+              "[{name: eu-a}]}\n- addresses: [10.1.0.2]\n- addresses: [10.1.0.3]\n  hints: "
+              "{forZones: [{name: eu-b}, {name: eu-c}]}\n"),
+        "EndpointSlice shop/web-x of=web IPv4 [10.1.0.1 ready serving zone=eu-a hints=eu-a] "
+        "[10.1.0.2 ready serving] [10.1.0.3 ready serving hints=eu-b,eu-c]",
+        PIN_OK, "address 127.0.0.1 is left out"},
     {"an imported slice names its service and cluster",
         "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv6, metadata: "
         "{name: "
@@ -401,8 +408,8 @@ static struct decode_case {
     {"an import has addresses, ports and a type",
         "{apiVersion: multicluster.x-k8s.io/v1beta1, kind: ServiceImport, metadata: {name: a}, "
         "spec: {type: ClusterSetIP, ips: [10.42.0.1], ports: [{name: http, port: 80}], "
-        "sessionAffinity: ClientIP}}",
-        "ServiceImport default/a ip=10.42.0.1 port=http:80/TCP clientIP", PIN_OK, NULL},
+        "sessionAffinity: ClientIP, trafficDistribution: PreferSameZone}}",
+        "ServiceImport default/a ip=10.42.0.1 port=http:80/TCP clientIP ownZone", PIN_OK, NULL},
     {"an import can be headless",
         "{apiVersion: multicluster.x-k8s.io/v1alpha1, kind: ServiceImport, metadata: {name: a}, "
         "spec: {type: Headless, ports: []}}",

@@ -111,8 +111,14 @@ static struct settings_case {
         "cluster.yaml:2:1: unknown key \"client\", did you mean \"clients\"?"},
     {"another unknown key too", "netwrok: a\n",
         "cluster.yaml:1:1: unknown key \"netwrok\", did you mean \"network\"?"},
+    {"a range may say its zone", "clients: [{net: 10.10.1.0/24, zone: eu-1a}, 10.10.0.0/16]\n",
+        " clients=10.10.1.0/24 zone=eu-1a clients=10.10.0.0/16"},
+    {"a range says nothing else", "clients: [{net: 10.10.1.0/24, node: a}]\n",
+        "cluster.yaml:1:11: '10.10.1.0/24' is no address range, write one like 10.10.0.0/16 or "
+        "{net: 10.10.1.0/24, zone: eu-1a}"},
     {"a range that is none is told", "clients: [10.10.0.0/16, 10.x]\n",
-        "cluster.yaml:1:25: '10.x' is no address range, write one like 10.10.0.0/16"},
+        "cluster.yaml:1:25: '10.x' is no address range, write one like 10.10.0.0/16 or "
+        "{net: 10.10.1.0/24, zone: eu-1a}"},
     {"clients must be a list", "clients: 10.10.0.0/16\n",
         "cluster.yaml:1:10: 'clients' must be a list of address ranges like [10.10.0.0/16]"},
     {"a network must be a string", "network: [a]\n",
@@ -138,6 +144,7 @@ static void test_settings(void **state)
     show_text(&shown, "zone", file.zone);
     for (size_t i = 0; i < file.n_clients; i++) {
         show_text(&shown, "clients", pin_prefix_format(&file.clients[i], prefix));
+        show_text(&shown, "zone", file.client_zones[i]);
     }
     pin_text_puts(&shown, err == PIN_OK ? "" : why.text);
     assert_string_equal(pin_text_get(&shown), c->want);

@@ -134,3 +134,9 @@ void pin_lpm_free(struct pin_lpm *lpm);
  * Cost: one binary search over at most twice as many ranges as entries; no allocation.
  */
 uint32_t pin_lpm_find(const struct pin_lpm *lpm, const struct pin_ip *ip);
+
+/**
+ * Bits of the shortest prefix that holds `ip` and for all of whose addresses pin_lpm_find() says
+ * the same. 0 for an empty one or no address. Cost as of pin_lpm_find().
+ */
+uint8_t pin_lpm_scope(const struct pin_lpm *lpm, const struct pin_ip *ip);

@@ -149,6 +149,7 @@ struct pin_cluster_file {
     const char *network;
     const struct pin_prefix *clients;
     size_t n_clients;
+    const char *const *client_zones; /**< By range; NULL where none is written. */
     const char *region;
     const char *zone;
 };

@@ -85,6 +85,14 @@ uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog);
 /** Whether some policy asks for the asker's namespace: sources are to report Pods. */
 bool pin_catalog_wants_pods(const struct pin_catalog *catalog);
 
+/**
+ * Takes what a geo database says of strangers' places: prefixes with positions in
+ * settings->geo_rules as values, copied. They replace earlier ones with the next publication. False
+ * when memory is out: the earlier ones stay.
+ */
+bool pin_catalog_set_places(
+    struct pin_catalog *catalog, const struct pin_lpm_entry *entries, size_t n_entries);
+
 /** How one cluster stands. Strings are borrowed from the settings. */
 struct pin_cluster_status {
     const char *name;

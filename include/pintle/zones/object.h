@@ -143,6 +143,7 @@ struct pin_service_body {
     bool is_headless;          /**< clusterIP: None */
     bool publish_not_ready;    /**< publishNotReadyAddresses */
     bool client_ip_affinity;   /**< sessionAffinity: ClientIP */
+    bool prefers_zone; /**< trafficDistribution: PreferClose, PreferSameZone, PreferSameNode */
 };
 
 #define PIN_ENDPOINT_READY       0x01u /**< conditions.ready, absent = true */
@@ -168,7 +169,9 @@ struct pin_slice_body {
     size_t n_ports;
     const struct pin_endpoint *endpoints; /**< One row per address. */
     size_t n_endpoints;
-    uint8_t family; /**< 4 or 6 (addressType); FQDN slices are not decoded. */
+    const char *const *hints; /**< By row: hints.forZones as "a,b", NULL where there are none; the
+                                 array is NULL when no row has any. */
+    uint8_t family;           /**< 4 or 6 (addressType); FQDN slices are not decoded. */
 };
 
 /** Body of a Node. */
@@ -288,6 +291,7 @@ struct pin_import_body {
     size_t n_ports;
     bool is_headless; /**< spec.type: Headless */
     bool client_ip_affinity;
+    bool prefers_zone; /**< As in a Service. */
 };
 
 /** Body of an AWS ServiceExport. */

@@ -30,16 +30,29 @@ struct pin_network {
     bool is_unprobed;          /**< Probes do not reach its endpoints. */
 };
 
+/** Askers in no known cluster who prefer some clusters (design, section 4: `geo`). */
+struct pin_geo_rule {
+    const struct pin_prefix *nets;
+    size_t n_nets;
+    const char *const *countries; /**< ISO 3166-1 codes, upper case; by the geo database. */
+    size_t n_countries;
+    const char *const *continents; /**< Two letters, upper case; by the geo database. */
+    size_t n_continents;
+    const char *clusters; /**< "c2,c1": the first with a ready endpoint counts alone. */
+};
+
 /** One cluster, as the catalog sees it; its position in the list is its id. */
 struct pin_cluster_settings {
     const char *name; /**< RFC 1123 label. */
     uint16_t network; /**< Position in pin_settings.networks. */
     const struct pin_prefix *clients;
     size_t n_clients;
-    uint32_t weight;               /**< That cluster's whole contribution, or PIN_WEIGHT_UNSET. */
-    enum pin_address_mode address; /**< Or PIN_ADDRESS_UNSET. */
-    enum pin_stale stale;          /**< Or PIN_STALE_UNSET. */
-    uint64_t stale_after_ms;       /**< 0: as pin_settings says. */
+    const char *const *client_zones; /**< By range: its zone, or NULL; NULL when none has one. */
+    const char *zone;                /**< Of askers whose zone nothing else tells, or NULL. */
+    uint32_t weight;                 /**< That cluster's whole contribution, or PIN_WEIGHT_UNSET. */
+    enum pin_address_mode address;   /**< Or PIN_ADDRESS_UNSET. */
+    enum pin_stale stale;            /**< Or PIN_STALE_UNSET. */
+    uint64_t stale_after_ms;         /**< 0: as pin_settings says. */
 };
 
 /** All of it. */
@@ -51,6 +64,8 @@ struct pin_settings {
     size_t n_clusters;
     const struct pin_prefix *forwarders; /**< trustedForwarders */
     size_t n_forwarders;
+    const struct pin_geo_rule *geo_rules; /**< geo.map */
+    size_t n_geo_rules;
     uint16_t default_cluster; /**< Whose view unknown askers get, or PIN_CLUSTER_NONE. */
 
     const char *zone_cluster_set;    /**< "clusterset.local" */

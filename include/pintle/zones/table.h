@@ -8,8 +8,8 @@
  *     node (owner name) --> zone (apex, SOA)
  *       rrsets[] by type
  *         base table            what every view shows that has no variant
- *         variants[] by view    tables of the views that differ
- *           table               RRs in wire format, shares, extras for the additional section
+ *         variants[] by view    which of the tables the views show that differ
+ *         tables[]              RRs in wire format, shares, extras for the additional section
  *
  * The builder makes them and replaces whole nodes in the index; nobody edits one afterwards. A
  * worker may hold a pointer to any of them between two quiescent points (base/rcu.h). A response is
@@ -93,18 +93,20 @@ struct pin_table {
     struct pin_rcu_head rcu;
 };
 
-/** A view that shows another table than the base; NULL table = NODATA in that view. */
+/** A view that shows another table than its parent does, or, having none, than the base. */
 struct pin_variant {
     uint16_t view_id;
-    const struct pin_table *table;
+    uint16_t table_i; /**< Into pin_rrset.tables. */
 };
 
 /** All tables of one owner name and type. */
 struct pin_rrset {
     uint16_t type; /**< Host byte order. */
     uint16_t n_variants;
-    const struct pin_table *base;       /**< NULL = NODATA in views without a variant. */
-    const struct pin_variant *variants; /**< Ascending view_id. */
+    uint16_t n_tables;
+    const struct pin_table *base;          /**< NULL = NODATA in views without a variant. */
+    const struct pin_table *const *tables; /**< Of the variants, each once; NULL = NODATA. */
+    const struct pin_variant *variants;    /**< Ascending view_id. */
 };
 
 /** The SOA of a zone at one serial; replaced whole when the serial moves. */
@@ -169,14 +171,29 @@ static inline const struct pin_rrset *pin_node_rrset(const struct pin_node *node
     return NULL;
 }
 
-/** What the RRset shows in that view; NULL = NODATA. */
-static inline const struct pin_table *pin_rrset_table(
+/** The variant of a view, or NULL. Cost: a binary search. */
+static inline const struct pin_variant *pin_rrset_variant(
     const struct pin_rrset *rrset, uint16_t view_id)
 {
-    for (uint16_t i = 0; i < rrset->n_variants; i++) {
-        if (rrset->variants[i].view_id >= view_id) {
-            return rrset->variants[i].view_id == view_id ? rrset->variants[i].table : rrset->base;
-        }
+    const struct pin_variant *at = rrset->variants;
+    for (size_t n = rrset->n_variants; n > 1;) {
+        size_t half = n / 2;
+        at = at[half].view_id <= view_id ? at + half : at;
+        n -= half;
     }
-    return rrset->base;
+    return rrset->n_variants > 0 && at->view_id == view_id ? at : NULL;
+}
+
+/**
+ * What the RRset shows in a view; NULL = NODATA. A view without a variant shows what its parent
+ * does (pin_scene_parent(); its own id when it has none), and that the base.
+ */
+static inline const struct pin_table *pin_rrset_table(
+    const struct pin_rrset *rrset, uint16_t view_id, uint16_t parent_id)
+{
+    const struct pin_variant *variant = pin_rrset_variant(rrset, view_id);
+    if (variant == NULL && parent_id != view_id) {
+        variant = pin_rrset_variant(rrset, parent_id);
+    }
+    return variant != NULL ? rrset->tables[variant->table_i] : rrset->base;
 }
