@@ -336,12 +336,26 @@ static void add_negative(struct answer *a, const struct pin_zone *zone, uint16_t
     pin_response_add_soa(&a->response, PIN_SECTION_AUTHORITY, soa, apex_at, soa->negative_ttl_s);
 }
 
+/* Has the asker's address choose. */
+static void stick(struct answer *a)
+{
+    struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
+    a->response.asker_key = pin_asker_key(&source, a->is_vouched ? &a->vouched : NULL);
+    if (a->is_vouched) {
+        uint8_t scope = pin_asker_key_scope(&a->vouched, &a->query);
+        a->response.ecs_scope = PIN_MAX(a->response.ecs_scope, scope);
+    }
+}
+
 /* Adds a table to the answer; returns where its RRs start. */
 static size_t add_data(struct answer *a, const struct pin_table *table)
 {
     if (pin_unlikely(a->scene->has_down)
         && pin_scene_any_down(a->scene, table->clusters, table->n_clusters)) {
         a->response.ede = PIN_EDE_STALE_ANSWER;
+    }
+    if (pin_unlikely(table->is_sticky)) {
+        stick(a);
     }
     return pin_response_add_table(
         &a->response, PIN_SECTION_ANSWER, table, &a->worker->draws, a->subject.at);

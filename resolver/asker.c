@@ -65,6 +65,26 @@ struct pin_asker pin_vouched_asker(const struct pin_scene *scene, const struct p
     return asker;
 }
 
+#define KEY_V6_BITS 64u
+
+uint64_t pin_asker_key(const struct pin_ip *sender, const struct pin_vouched *vouched)
+{
+    bool is_told = vouched != NULL && vouched->prefix.bits > 0;
+    const struct pin_ip *ip = is_told ? &vouched->prefix.ip : sender;
+    /* No seeded hash: every Pintle, and this one when it is started again, says the same. */
+    uint64_t key = ip->family;
+    for (size_t i = 0; i < (ip->family == 4 ? 4 : KEY_V6_BITS / 8); i++) {
+        key = (key ^ ip->bytes[i]) * UINT64_C(0x100000001B3); /* FNV-1a */
+    }
+    return key;
+}
+
+uint8_t pin_asker_key_scope(const struct pin_vouched *vouched, const struct pin_query *query)
+{
+    uint8_t sent = query->ecs_copy[PIN_ECS_SOURCE_AT];
+    return vouched->prefix.ip.family == 6 && sent > KEY_V6_BITS ? (uint8_t)KEY_V6_BITS : sent;
+}
+
 uint8_t pin_vouched_scope(
     const struct pin_scene *scene, const struct pin_vouched *vouched, const struct pin_query *query)
 {

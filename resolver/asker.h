@@ -37,6 +37,15 @@ struct pin_asker pin_vouched_asker(
     const struct pin_scene *scene, const struct pin_vouched *vouched);
 
 /**
+ * What stands for the asker where its address chooses: a vouched prefix, else the sender. Of IPv6
+ * addresses the first 64 bits count: the rest may change by the hour. `vouched` may be NULL.
+ */
+uint64_t pin_asker_key(const struct pin_ip *sender, const struct pin_vouched *vouched);
+
+/** Bits of the option's address that pin_asker_key() looks at. */
+uint8_t pin_asker_key_scope(const struct pin_vouched *vouched, const struct pin_query *query);
+
+/**
  * The scope of an answer that depends on the asker's view: as many bits of the option's address as
  * tell it, which may be more than were sent (RFC 7871, section 7.2.1).
  */

@@ -121,7 +121,9 @@ static void add_drawn(struct pin_response *response, enum pin_section section,
         truncate_at(response, section);
         return;
     }
-    uint16_t n_picked = pin_select_draw(table, draws, n_room, rr_i);
+    uint16_t n_picked = pin_unlikely(table->is_sticky)
+                            ? pin_select_sticky(table, response->asker_key, NULL, rr_i)
+                            : pin_select_draw(table, draws, n_room, rr_i);
     uint8_t *to = response->wire + response->used_bytes;
     for (uint16_t i = 0; i < n_picked; i++) {
         copy_rr(to, table->wire + (size_t)rr_i[i] * table->rr_bytes, table->rr_bytes);
@@ -201,6 +203,31 @@ static bool copy_one(
     return true;
 }
 
+/* Chooses among what is shown. */
+static uint16_t pick_checked(const struct pin_response *response, const struct pin_table *table,
+    struct pin_draws *draws, const struct pin_sight *sight, uint16_t n_room, uint16_t *ret_rr_i)
+{
+    uint64_t shown[PIN_CHECKED_MAX / 64] = {0};
+    bool is_plain = !table->is_sticky && table->n_groups == 0;
+    uint64_t turn = table->is_sticky ? 0 : pin_draws_next(draws, table->slot);
+    for (uint32_t i = 0; i < table->checked->n_items && !is_plain; i++) {
+        uint16_t rr_i = table->checked->items[i].rr_i;
+        if (pin_checked_shows(table->checked, sight, i)) {
+            shown[rr_i / 64u] |= UINT64_C(1) << rr_i % 64u;
+        }
+    }
+    if (table->is_sticky) {
+        return pin_select_sticky(table, response->asker_key, shown, ret_rr_i);
+    }
+    uint16_t n_first = table->n_groups > 0 ? 1 : n_room;
+    uint16_t n = pin_checked_draw(table, sight, turn, n_first, ret_rr_i);
+    if (n == 0 || table->n_groups == 0) {
+        return n;
+    }
+    uint16_t n_pick = PIN_MIN(n_room, table->n_pick_max);
+    return pin_select_mates(table, turn, n_pick, shown, ret_rr_i);
+}
+
 /* Adds what is shown of a choice by shares. */
 static void add_drawn_checked(struct pin_response *response, enum pin_section section,
     const struct pin_table *table, struct pin_draws *draws, const struct pin_sight *sight)
@@ -211,8 +238,7 @@ static void add_drawn_checked(struct pin_response *response, enum pin_section se
         truncate_at(response, section);
         return;
     }
-    uint64_t turn = pin_draws_next(draws, table->slot);
-    uint16_t n_picked = pin_checked_draw(table, sight, turn, n_room, rr_i);
+    uint16_t n_picked = pick_checked(response, table, draws, sight, n_room, rr_i);
     for (uint16_t i = 0; i < n_picked; i++) {
         (void)copy_one(
             response, section, table->wire + (size_t)rr_i[i] * table->rr_bytes, table->rr_bytes);

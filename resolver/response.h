@@ -74,7 +74,8 @@ struct pin_response {
     bool is_truncated;
     bool is_stream;                   /**< Never sets TC. */
     const _Atomic uint64_t *verdicts; /**< Of the health table, for tables that are checked. */
-    uint8_t ecs_scope; /**< Source prefix length when the answer depends on it, else 0. */
+    uint64_t asker_key; /**< Stands for the asker in sticky tables; set before one is added. */
+    uint8_t ecs_scope;  /**< Source prefix length when the answer depends on it, else 0. */
 };
 
 /** Starts an answer that holds the question alone. `query` as pin_query_parse() filled it. */

@@ -35,6 +35,7 @@ static const struct word answers_words[WORDS_MAX] = {
     {"subset", PIN_ANSWERS_SUBSET},
     {"single", PIN_ANSWERS_SINGLE},
     {"all", PIN_ANSWERS_ALL},
+    {"group", PIN_ANSWERS_GROUP},
 };
 static const struct word affinity_words[WORDS_MAX] = {
     {"local", PIN_AFFINITY_LOCAL},

@@ -100,10 +100,10 @@ static uint16_t pick_max(const struct pin_compile *run, const struct pin_plan *p
     if (run->is_whole) {
         return (uint16_t)n;
     }
-    if (run->answers == PIN_ANSWERS_SINGLE) {
+    if (run->answers == PIN_ANSWERS_SINGLE || run->is_sticky) {
         return 1;
     }
-    if (run->answers == PIN_ANSWERS_ALL) {
+    if (run->answers == PIN_ANSWERS_ALL || run->answers == PIN_ANSWERS_GROUP) {
         return (uint16_t)limit;
     }
     return (uint16_t)PIN_MAX(1, PIN_MIN(limit, sum / largest));
@@ -138,6 +138,21 @@ static uint16_t plan_clusters(const struct pin_plan *plan, uint16_t *ret_cluster
     return n;
 }
 
+/* Numbers the clusters of the first n shares, in the order they come. Returns how many there are.
+ */
+static uint16_t make_groups(const struct pin_plan *plan, size_t n, uint16_t *group_of)
+{
+    uint16_t n_groups = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t same = 0;
+        while (plan->shares[same].cluster_id != plan->shares[i].cluster_id) {
+            same++;
+        }
+        group_of[i] = same < i ? group_of[same] : n_groups++;
+    }
+    return n_groups;
+}
+
 /* More addresses than fit any message are of no use; 64 KiB of A records are 4000. */
 #define SHARES_MAX 4000
 
@@ -158,6 +173,12 @@ static const struct pin_table *plan_table(
         return NULL;
     }
     bool is_fixed = n == 1 && plan->nodata_weight == 0;
+    bool is_grouped = run->answers == PIN_ANSWERS_GROUP && !run->is_whole && !run->is_sticky;
+    uint16_t *group_of = pin_arena_alloc(run->steer.arena, n * sizeof(*group_of));
+    uint16_t n_groups = 0;
+    if (group_of != NULL && is_grouped && !is_fixed) {
+        n_groups = make_groups(plan, n, group_of);
+    }
     struct pin_buf w = pin_buf_init(wire, n * rr_bytes);
     for (size_t i = 0; i < n; i++) {
         put_address(&w, &plan->shares[i].ip, run->ttl_s);
@@ -167,8 +188,11 @@ static const struct pin_table *plan_table(
         .form = is_fixed ? PIN_TABLE_FIXED : PIN_TABLE_DRAWN,
         .mode = run->answers,
         .is_whole = run->is_whole,
+        .is_sticky = run->is_sticky && !is_fixed,
         .n_rr = (uint16_t)n,
-        .n_pick_max = pick_max(run, plan, n),
+        .n_pick_max = pick_max(run, plan, n_groups > 0 ? n_groups : n),
+        .group_of = group_of,
+        .n_groups = n_groups,
         .rr_bytes = rr_bytes,
         .wire = wire,
         .wire_bytes = (uint32_t)(n * rr_bytes),
@@ -629,6 +653,17 @@ static void compile_names(struct pin_compile *run, const struct pin_facts *facts
     warn_service(run, unit);
 }
 
+/* Whether one of the objects that decide about the name wants each client to keep its address. */
+static bool is_sticky(const struct pin_facts *facts)
+{
+    const struct pin_object *service = facts->annotated[0];
+    const struct pin_object *import = facts->annotated[2];
+    return !facts->is_headless
+           && ((service != NULL && service->kind == PIN_KIND_SERVICE
+                   && service->as.service.client_ip_affinity)
+               || (import != NULL && import->as.import.client_ip_affinity));
+}
+
 static void count_published(struct pin_catalog *catalog, struct pin_service_unit *unit,
     const struct pin_facts *facts, bool is_published)
 {
@@ -654,6 +689,7 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
             pin_compile_take_annotations(&run, facts->annotated[i - 1]);
         }
         run.is_whole = facts->is_headless;
+        run.is_sticky = is_sticky(facts);
         if (make_zonal(&run, 1)) {
             note_zonal(&run, unit);
         }

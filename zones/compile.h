@@ -40,6 +40,7 @@ struct pin_compile {
     enum pin_answers_mode answers;
     struct pin_check_want checks;
     struct pin_holding holding;    /**< Slots of what is probed; of services and routes. */
+    bool is_sticky;                /**< sessionAffinity: ClientIP. */
     bool is_whole;                 /**< Headless: every address belongs into the answer. */
     const struct pin_table **held; /**< References to drop at the end. */
     size_t n_held;

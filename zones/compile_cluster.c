@@ -106,6 +106,7 @@ void pin_compile_cluster_zones(struct pin_compile *run, const struct pin_facts *
 {
     const struct pin_service_unit *unit = facts->unit;
     run->is_cluster_zone = true;
+    run->is_sticky = false; /* the ClusterIP's business */
     for (size_t i = 0; i < unit->n_members && !run->failed; i++) {
         const struct pin_member *member = &unit->members[i];
         struct pin_name name;

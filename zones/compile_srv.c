@@ -139,6 +139,19 @@ static const struct pin_checked *rows_checked(const struct srv *srv, const struc
                : NULL;
 }
 
+static bool has_sticky(const struct extras *extras)
+{
+    for (uint16_t i = 0; i < extras->n; i++) {
+        const struct pin_table *tables[] = {extras->extra[i].a, extras->extra[i].aaaa};
+        for (size_t f = 0; f < N_ELEMS(tables); f++) {
+            if (tables[f] != NULL && tables[f]->is_sticky) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static const struct pin_table *rows_table(struct srv *srv, const struct rows *rows,
     const struct pin_class *class, const struct pin_rrset *old)
 {
@@ -175,6 +188,7 @@ static const struct pin_table *rows_table(struct srv *srv, const struct rows *ro
             .wire_bytes = (uint32_t)pin_buf_used(&w),
             .clusters = rows->clusters,
             .n_clusters = rows->n_clusters,
+            .is_sticky = has_sticky(&extras),
             .extras = extras.extra,
             .n_extras = extras.n,
             .checked = rows_checked(srv, rows),

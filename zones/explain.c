@@ -75,7 +75,11 @@ static const char *answers_text(const struct pin_table *table)
     static const char *const texts[] = {[PIN_ANSWERS_UNSET] = "subset",
         [PIN_ANSWERS_SUBSET] = "subset",
         [PIN_ANSWERS_SINGLE] = "single",
-        [PIN_ANSWERS_ALL] = "all"};
+        [PIN_ANSWERS_ALL] = "all",
+        [PIN_ANSWERS_GROUP] = "group"};
+    if (table->is_sticky) {
+        return "one, by the asker's address (sessionAffinity: ClientIP)";
+    }
     return texts[table->mode];
 }
 
@@ -260,23 +264,38 @@ static void put_health(
     pin_jsonout_end(e->out);
 }
 
+/* How often an address is in an answer. */
+static double in_answer(const struct explanation *e, const struct pin_plan *plan,
+    const struct pin_share *share, uint64_t sum)
+{
+    double all = (double)(sum + plan->nodata_weight);
+    const struct pin_table *table = e->table;
+    if (table == NULL) {
+        return 0;
+    }
+    if (table->n_groups > 0) {
+        uint64_t group = 0;
+        for (size_t i = 0; i < plan->n_shares; i++) {
+            bool is_same = plan->shares[i].cluster_id == share->cluster_id;
+            group += is_same ? plan->shares[i].weight : 0;
+        }
+        return (double)share->weight / (double)group * (double)sum / all;
+    }
+    uint16_t n_picks = table->form == PIN_TABLE_FIXED ? table->n_rr : table->n_pick_max;
+    return n_picks >= table->n_rr ? (double)sum / all : (double)share->weight / all * n_picks;
+}
+
 static void put_share(const struct explanation *e, const struct pin_plan *plan,
     const struct pin_share *share, uint64_t sum)
 {
     char ip[PIN_IP_TEXT_MAX];
-    double all = (double)(sum + plan->nodata_weight);
-    double first = (double)share->weight / all;
-    double n_picks = e->table == NULL                    ? 0
-                     : e->table->form == PIN_TABLE_FIXED ? e->table->n_rr
-                                                         : e->table->n_pick_max;
-    double in_answer =
-        e->table != NULL && n_picks >= e->table->n_rr ? (double)sum / all : first * n_picks;
+    double first = (double)share->weight / (double)(sum + plan->nodata_weight);
     pin_jsonout_object(e->out);
     pin_jsonout_key_string(e->out, "address", pin_ip_format(&share->ip, ip));
     pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, share->cluster_id));
     pin_jsonout_key_uint(e->out, "backend", plan->groups[share->group_i].backend_i);
     pin_jsonout_key_uint(e->out, "weight", share->weight);
-    pin_jsonout_key_double(e->out, "inAnswer", in_answer);
+    pin_jsonout_key_double(e->out, "inAnswer", in_answer(e, plan, share, sum));
     pin_jsonout_key_double(e->out, "first", first);
     pin_jsonout_key_string(e->out, "via", pin_via_text(share->via));
     put_health(e, plan, share);

@@ -16,6 +16,7 @@ struct layout {
     size_t cumulative_at;
     size_t checked_at;
     size_t clusters_at;
+    size_t groups_at;
     size_t wire_at;
     size_t bytes;
 };
@@ -25,6 +26,7 @@ struct counts {
     size_t n_extras;
     size_t n_cumulative;
     size_t n_clusters;
+    size_t n_grouped; /* RRs that have a group */
     size_t wire_bytes;
     const struct pin_checked *checked; /* or NULL */
 };
@@ -46,7 +48,8 @@ static struct layout lay_out(const struct counts *counts)
     layout.cumulative_at = layout.extras_at + counts->n_extras * sizeof(struct pin_extra);
     layout.checked_at = layout.cumulative_at + counts->n_cumulative * sizeof(uint64_t);
     layout.clusters_at = layout.checked_at + checked_bytes(counts->checked);
-    layout.wire_at = layout.clusters_at + counts->n_clusters * sizeof(uint16_t);
+    layout.groups_at = layout.clusters_at + counts->n_clusters * sizeof(uint16_t);
+    layout.wire_at = layout.groups_at + counts->n_grouped * sizeof(uint16_t);
     layout.bytes = layout.wire_at + counts->wire_bytes;
     return layout;
 }
@@ -130,7 +133,11 @@ static void fill(struct pin_table *table, const struct layout *layout,
     if (spec->n_clusters > 0) {
         memcpy(base + layout->clusters_at, spec->clusters, spec->n_clusters * sizeof(uint16_t));
     }
+    if (spec->n_groups > 0) {
+        memcpy(base + layout->groups_at, spec->group_of, spec->n_rr * sizeof(uint16_t));
+    }
     table->clusters = (const uint16_t *)(const void *)(base + layout->clusters_at);
+    table->group_of = (const uint16_t *)(const void *)(base + layout->groups_at);
     memcpy(base + layout->wire_at, spec->wire, spec->wire_bytes);
     table->wire = (const uint8_t *)base + layout->wire_at;
 }
@@ -144,6 +151,7 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
     struct layout layout = lay_out(&(struct counts){.n_extras = spec->n_extras,
         .n_cumulative = has_cumulative ? spec->n_rr : 0,
         .n_clusters = spec->n_clusters,
+        .n_grouped = spec->n_groups > 0 ? spec->n_rr : 0,
         .wire_bytes = spec->wire_bytes,
         .checked = spec->checked});
     struct pin_table *table = malloc(layout.bytes);
@@ -154,11 +162,13 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
         .form = spec->form,
         .mode = spec->mode,
         .is_whole = spec->is_whole,
+        .is_sticky = spec->is_sticky,
         .n_rr = spec->n_rr,
         .n_pick_max = spec->n_pick_max,
         .rr_bytes = spec->rr_bytes,
         .n_clusters = spec->n_clusters,
         .n_extras = spec->n_extras,
+        .n_groups = spec->n_groups,
         .wire_bytes = spec->wire_bytes,
         .n_refs = 1,
         .nodata = spec->nodata,
@@ -188,6 +198,7 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
         || a->n_pick_max != b->n_pick_max || a->rr_bytes != b->rr_bytes
         || a->n_clusters != b->n_clusters || a->n_extras != b->n_extras
         || a->wire_bytes != b->wire_bytes || a->total != b->total || a->nodata != b->nodata
+        || a->is_sticky != b->is_sticky || a->n_groups != b->n_groups
         || (a->cumulative == NULL) != (b->cumulative == NULL)) {
         return false;
     }
@@ -197,6 +208,8 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
     }
     return memcmp(a->wire, b->wire, a->wire_bytes) == 0
            && memcmp(a->clusters, b->clusters, a->n_clusters * sizeof(uint16_t)) == 0
+           && (a->n_groups == 0
+               || memcmp(a->group_of, b->group_of, a->n_rr * sizeof(uint16_t)) == 0)
            && are_extras_equal(a, b) && are_checked_equal(a->checked, b->checked);
 }
 
@@ -205,6 +218,7 @@ size_t pin_table_bytes(const struct pin_table *table)
     return lay_out(&(struct counts){.n_extras = table->n_extras,
                        .n_cumulative = table->cumulative != NULL ? table->n_rr : 0,
                        .n_clusters = table->n_clusters,
+                       .n_grouped = table->n_groups > 0 ? table->n_rr : 0,
                        .wire_bytes = table->wire_bytes,
                        .checked = table->checked})
         .bytes;

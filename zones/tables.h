@@ -24,6 +24,7 @@ struct pin_table_spec {
     enum pin_table_form form;
     enum pin_answers_mode mode; /**< DRAWN. */
     bool is_whole;
+    bool is_sticky;
     uint16_t n_rr;
     uint16_t n_pick_max;
     uint16_t rr_bytes; /**< DRAWN. */
@@ -33,6 +34,8 @@ struct pin_table_spec {
     uint64_t nodata;         /**< DRAWN: beside the weights, what gets no RR. */
     const uint16_t *clusters;
     uint16_t n_clusters;
+    const uint16_t *group_of; /**< Mode group: n_rr entries. */
+    uint16_t n_groups;
     const struct pin_extra *extras; /**< Their tables get a reference each. */
     uint16_t n_extras;
     const struct pin_checked *checked; /**< Or NULL. */

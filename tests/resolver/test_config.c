@@ -66,7 +66,7 @@ static struct wrong_case {
     {"a ratio beyond the range names the range", "steering: {maxAnswers: 65}\n",
         "p.yaml:1:24: steering.maxAnswers: 65 is out of range, 1 to 64 are allowed\n"},
     {"a word that is none of the allowed ones lists them", "steering: {answers: some}\n",
-        "p.yaml:1:21: steering.answers: \"some\" is not one of subset|single|all\n"},
+        "p.yaml:1:21: steering.answers: \"some\" is not one of subset|single|all|group\n"},
     {"a duration with an unknown unit is refused", "ready: {grace: 5d}\n",
         "p.yaml:1:16: ready.grace: \"5d\" is no duration: seconds, or a number with s, m or h\n"},
     {"a duration beyond its range is refused", "steering: {ttl: 2h}\n",

@@ -89,6 +89,7 @@ static enum pin_answers_mode answers_mode(const char *text)
     return strcmp(text, "subset") == 0   ? PIN_ANSWERS_SUBSET
            : strcmp(text, "single") == 0 ? PIN_ANSWERS_SINGLE
            : strcmp(text, "all") == 0    ? PIN_ANSWERS_ALL
+           : strcmp(text, "group") == 0  ? PIN_ANSWERS_GROUP
                                          : PIN_ANSWERS_UNSET;
 }
 

@@ -103,7 +103,8 @@ bool pin_shares_count_round(struct pin_shares *shares, const struct pin_table *t
         return count_fixed(shares, table);
     }
     /* A weighted order begins as a single draw does. */
-    uint16_t n_pick = table->mode == PIN_ANSWERS_ALL && !all ? 1 : table->n_pick_max;
+    bool is_ordered = table->mode == PIN_ANSWERS_ALL || table->mode == PIN_ANSWERS_GROUP;
+    uint16_t n_pick = is_ordered && !all ? 1 : table->n_pick_max;
     uint16_t *picked = calloc(n_pick, sizeof(*picked));
     uint64_t circle = n_pick * (table->total + table->nodata);
     bool is_short = picked != NULL && circle <= POSITIONS_MAX;

@@ -65,7 +65,10 @@ static const struct pin_table *fixed(const struct rrs *rrs)
         .form = PIN_TABLE_FIXED, .n_rr = rrs->n, .wire = rrs->wire, .wire_bytes = rrs->bytes});
 }
 
-/* A table of n addresses 10.net.0.0... from which n_pick are drawn; all of them when 0. */
+#define STICKY UINT16_MAX
+
+/* A table of n addresses 10.net.0.0... from which n_pick are drawn; all of them when 0, one by the
+ * asker's address when STICKY. */
 static const struct pin_table *addresses(struct world *world, uint16_t type, uint8_t net,
     uint16_t n, uint16_t n_pick, const uint64_t *weights)
 {
@@ -80,8 +83,11 @@ static const struct pin_table *addresses(struct world *world, uint16_t type, uin
         .form = PIN_TABLE_DRAWN,
         .mode = PIN_ANSWERS_SUBSET,
         .is_whole = n_pick == 0,
+        .is_sticky = n_pick == STICKY,
         .n_rr = n,
-        .n_pick_max = n_pick != 0 && n_pick < n ? n_pick : n,
+        .n_pick_max = n_pick == STICKY            ? 1
+                      : n_pick != 0 && n_pick < n ? n_pick
+                                                  : n,
         .rr_bytes = type == PIN_TYPE_A ? PIN_RR_A_BYTES : PIN_RR_AAAA_BYTES,
         .wire = rrs->wire,
         .wire_bytes = rrs->bytes,
@@ -184,6 +190,20 @@ static void put_srv(struct world *world, const char *name, uint16_t n)
     free(rrs);
 }
 
+static void put_sticky(struct world *world)
+{
+    static uint64_t weights[RRS_MAX];
+    for (unsigned i = 0; i < RRS_MAX; i++) {
+        weights[i] = 1 + i % 9;
+    }
+    put_table(
+        world, "stuck.t.example", PIN_TYPE_A, addresses(world, PIN_TYPE_A, 8, 10, STICKY, NULL));
+    put_table(world, "stuck-1000.t.example", PIN_TYPE_A,
+        addresses(world, PIN_TYPE_A, 8, RRS_MAX, STICKY, NULL));
+    put_table(world, "stuck-weights.t.example", PIN_TYPE_A,
+        addresses(world, PIN_TYPE_A, 8, RRS_MAX, STICKY, weights));
+}
+
 static void put_local(struct world *world)
 {
     const struct pin_table *tables[] = {addresses(world, PIN_TYPE_A, 0, 1, 1, NULL), NULL};
@@ -274,6 +294,7 @@ struct world *world_new(void)
     put_table(world, "many.t.example", PIN_TYPE_A, addresses(world, PIN_TYPE_A, 4, 40, 16, NULL));
     put_both_families(world, "whole.t.example", 100, 30, 0);
     put_local(world);
+    put_sticky(world);
     put_srv(world, "srv.t.example", 2);
     put_srv(world, "srvs.t.example", RRS_MAX);
     put_alias(world, "alias.t.example", "WWW.t.example");

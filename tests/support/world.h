@@ -36,6 +36,8 @@ struct world {
  *       many                   A, 16 of 40 equal addresses at a time
  *       whole                  A, 100 addresses that all belong in; AAAA likewise, 30
  *       local                  A 10.0.0.1 for cluster 0, nothing for cluster 1, 10.9.9.9 for others
+ *       stuck                  A, sticky: 10 equal addresses; stuck-1000 has 1000, stuck-weights
+ *                              1000 with weights 1 to 9
  *       srv                    SRV, 2 targets with addresses for the additional section
  *       srvs                   SRV, 1000 targets with addresses
  *       alias                  CNAME to WWW.t.example

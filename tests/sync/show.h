@@ -186,7 +186,7 @@ static inline void show_steering(struct pin_text *out, const struct pin_steering
 {
     static const char *const addresses[] = {
         NULL, "auto", "endpoints", "clusterIP", "loadBalancer", "gateway"};
-    static const char *const answers[] = {NULL, "subset", "single", "all"};
+    static const char *const answers[] = {NULL, "subset", "single", "all", "group"};
     static const char *const affinities[] = {NULL, "none", "local", "remote", "list"};
     show_text(out, "address", addresses[s->address]);
     show_text(out, "answers", answers[s->answers]);

@@ -105,6 +105,105 @@ static void test_thirty_in_a_row(void **state)
     pin_table_unref(table);
 }
 
+/* A sticky table, of equal addresses but for their last byte. */
+static struct pin_table *make_sticky(const uint64_t *weight, uint16_t n_rr, uint64_t nodata)
+{
+    static uint8_t wire[RR_MAX * PIN_RR_A_BYTES];
+    for (size_t i = 0; i < n_rr; i++) {
+        wire[i * PIN_RR_A_BYTES + PIN_RR_A_BYTES - 1] = (uint8_t)i;
+    }
+    return pin_table_new(&(struct pin_table_spec){
+        .form = PIN_TABLE_DRAWN,
+        .mode = PIN_ANSWERS_SINGLE,
+        .is_sticky = true,
+        .n_rr = n_rr,
+        .n_pick_max = 1,
+        .rr_bytes = PIN_RR_A_BYTES,
+        .wire = wire,
+        .wire_bytes = (uint32_t)n_rr * PIN_RR_A_BYTES,
+        .weights = weight,
+        .nodata = nodata,
+    });
+}
+
+static struct sticky_case {
+    const char *name;
+    uint64_t weight[RR_MAX];
+    uint16_t n_rr;
+    uint64_t nodata;
+} sticky_cases[] = {
+    {"sticky: equal weights", {1, 1, 1, 1}, 4, 0},
+    {"sticky: uneven weights", {1, 2, 3, 4, 10}, 5, 0},
+    {"sticky: one address has nearly all", {1, 999}, 2, 0},
+    {"sticky: a share of NODATA beside equal weights", {1, 1}, 2, 2},
+    {"sticky: a share of NODATA beside uneven weights", {3, 1}, 2, 4},
+};
+
+static void test_sticky_shares(void **state)
+{
+    const struct sticky_case *c = *state;
+    const double n_keys = 40000;
+    struct pin_table *table = make_sticky(c->weight, c->n_rr, c->nodata);
+    double sum = (double)c->nodata;
+    unsigned count[RR_MAX] = {0};
+    for (uint64_t key = 0; key < (uint64_t)n_keys; key++) {
+        uint16_t rr_i = 0;
+        uint16_t again = 0;
+        uint16_t n = pin_select_sticky(table, key, NULL, &rr_i);
+        assert_int_equal(pin_select_sticky(table, key, NULL, &again), n);
+        assert_int_equal(rr_i, again);
+        count[rr_i] += n;
+    }
+    for (uint16_t i = 0; i < c->n_rr; i++) {
+        sum += (double)c->weight[i];
+    }
+    for (uint16_t i = 0; i < c->n_rr; i++) {
+        double share = (double)c->weight[i] / sum;
+        double off = count[i] - n_keys * share;
+        assert_true(off * off <= 16 * n_keys * share * (1 - share)); /* 4 deviations */
+    }
+    pin_table_unref(table);
+}
+
+static void test_groups(void **state)
+{
+    const uint64_t weight[] = {1, 1, 3, 2, 3};
+    static const uint16_t group_of[] = {0, 0, 1, 2, 2};
+    static const uint8_t wire[5 * PIN_RR_A_BYTES];
+    unsigned first[5] = {0};
+    struct pin_draws draws;
+    (void)state;
+    struct pin_table *table = pin_table_new(&(struct pin_table_spec){
+        .form = PIN_TABLE_DRAWN,
+        .mode = PIN_ANSWERS_GROUP,
+        .n_rr = 5,
+        .n_pick_max = 3,
+        .rr_bytes = PIN_RR_A_BYTES,
+        .wire = wire,
+        .wire_bytes = sizeof(wire),
+        .weights = weight,
+        .group_of = group_of,
+        .n_groups = 3,
+    });
+    assert_int_equal(pin_draws_init(&draws, 16, 0), PIN_OK);
+    for (size_t i = 0; i < 1000; i++) {
+        uint16_t rr_i[PIN_PICK_MAX];
+        unsigned groups = 0;
+        assert_int_equal(pin_select_draw(table, &draws, 16, rr_i), 3);
+        for (size_t j = 0; j < 3; j++) {
+            groups |= 1u << group_of[rr_i[j]];
+        }
+        assert_int_equal(groups, 7);
+        first[rr_i[0]]++;
+        assert_int_equal(pin_select_draw(table, &draws, 1, rr_i), 1);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        assert_in_range(first[i], 100 * weight[i] - 3, 100 * weight[i] + 3);
+    }
+    pin_draws_done(&draws);
+    pin_table_unref(table);
+}
+
 static void test_workers_start_apart(void **state)
 {
     struct pin_draws a;
@@ -164,12 +263,18 @@ static int end_rcu(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {{0}};
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(sticky_cases) + 5] = {{0}};
     size_t n = 0;
     for (; n < N_ELEMS(cases); n++) {
         tests[n] = (struct CMUnitTest){
             .name = cases[n].name, .test_func = test_full_round, .initial_state = &cases[n]};
     }
+    for (size_t i = 0; i < N_ELEMS(sticky_cases); i++) {
+        tests[n++] = (struct CMUnitTest){.name = sticky_cases[i].name,
+            .test_func = test_sticky_shares,
+            .initial_state = &sticky_cases[i]};
+    }
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_groups);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_thirty_in_a_row);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_workers_start_apart);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_room);

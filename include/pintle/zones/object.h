@@ -65,6 +65,7 @@ enum pin_answers_mode {
     PIN_ANSWERS_SUBSET,
     PIN_ANSWERS_SINGLE,
     PIN_ANSWERS_ALL,
+    PIN_ANSWERS_GROUP, /**< One of each cluster. */
 };
 
 /** Which clusters an asker prefers, seen from its own. */

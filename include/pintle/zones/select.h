@@ -13,6 +13,10 @@
  *     k = 2   |---- a ----|-- b --|---- c ----|      circumference 2*S
  *                  ^turn             ^turn + S        answer: a, c
  *
+ * A *sticky* table asks the asker instead of a turn: each RR throws a die of its own for each
+ * asker, and the best throw wins (weighted rendezvous hashing: Schindelhauer and Schomaker, 2005).
+ * An RR that goes moves only those who had it.
+ *
  * Turns follow the golden ratio (a Kronecker sequence), one sequence per table and worker, so that
  * any 30 answers in a row come close to the shares.
  */
@@ -62,10 +66,35 @@ void pin_select_at(
     const struct pin_table *table, uint64_t position, uint16_t n_pick, uint16_t *ret_rr_i);
 
 /**
+ * The one RR of a sticky table that an asker gets.
+ *
+ * @param key    Stands for the asker; keys of different askers differ anywhere.
+ * @param shown  One bit by RR: those that count; NULL for all.
+ * @return How many RRs it gets: 1, or 0 where the table holds a share of NODATA or nothing counts.
+ * Cost: some nanoseconds for each RR. No allocation.
+ */
+uint16_t pin_select_sticky(
+    const struct pin_table *table, uint64_t key, const uint64_t *shown, uint16_t *ret_rr_i);
+
+/**
+ * Adds one RR of each other group to the first RR of an answer of mode group, by their shares in
+ * their groups.
+ *
+ * @param turn      Of the first one.
+ * @param n_pick    RRs that may be shown, the first one counted: 1 to PIN_PICK_MAX.
+ * @param shown     As above: a group without any adds none.
+ * @param ret_rr_i  Room for n_pick; its first is given.
+ * @return How many there are now. Cost: a look at each RR.
+ */
+uint16_t pin_select_mates(const struct pin_table *table, uint64_t turn, uint16_t n_pick,
+    const uint64_t *shown, uint16_t *ret_rr_i);
+
+/**
  * Draws for one answer: takes the table's next turn and picks at most `n_room` RRs (1 or more).
  * Returns how many; `ret_rr_i` needs room for PIN_PICK_MAX. Whole tables (is_whole) are not drawn
- * but rotated by the caller with pin_draws_next(). Mode all gives a weighted random order. Hot
- * path.
+ * but rotated by the caller with pin_draws_next(). Mode all gives a weighted random order, mode
+ * group one RR of each group: the first by its share, the others by their shares in their groups.
+ * Not for sticky tables. Hot path.
  */
 uint16_t pin_select_draw(const struct pin_table *table, struct pin_draws *draws, uint16_t n_room,
     uint16_t ret_rr_i[PIN_PICK_MAX]);

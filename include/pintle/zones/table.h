@@ -72,13 +72,15 @@ struct pin_extra {
 /** What one RRset shows in one or more views. */
 struct pin_table {
     enum pin_table_form form;
-    enum pin_answers_mode mode; /**< DRAWN: subset, single or all. */
+    enum pin_answers_mode mode; /**< DRAWN: subset, single, all or group. */
     bool is_whole;       /**< DRAWN, but every RR belongs in (headless): TC if they do not fit. */
+    bool is_sticky;      /**< DRAWN: the asker's address chooses. FIXED: an extra's does. */
     uint16_t n_rr;       /**< 1 or more. */
     uint16_t n_pick_max; /**< DRAWN: RRs of an unconstrained answer, 1 to n_rr. */
     uint16_t rr_bytes;   /**< DRAWN: PIN_RR_A_BYTES or PIN_RR_AAAA_BYTES. */
     uint16_t n_clusters; /**< Clusters whose data this is; for EDE 3. */
     uint16_t n_extras;
+    uint16_t n_groups; /**< Mode group: clusters that have RRs here, 1 or more; else 0. */
     uint32_t wire_bytes;
     uint32_t slot;   /**< DRAWN: which counter of pin_draws belongs to it. */
     uint64_t total;  /**< DRAWN: sum S of the weights, below 2^48. */
@@ -86,6 +88,7 @@ struct pin_table {
     const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
     const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner. */
     const uint16_t *clusters;   /**< n_clusters cluster ids, ascending. */
+    const uint16_t *group_of;   /**< Mode group, by RR: its cluster's number, below n_groups. */
     const struct pin_extra *extras;
     const struct pin_checked *checked; /**< NULL: no probe's verdict can change the answer. */
     uint32_t n_refs;                   /**< Builder only. */
