@@ -25,6 +25,7 @@
 #include "resolver/audit.h"
 #include "resolver/builder.h"
 #include "resolver/dev.h"
+#include "resolver/geo.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 
@@ -48,6 +49,7 @@ struct app {
     struct pin_prober *prober;
     struct pin_admin_listen *listens; /* the config's arena */
     struct pin_signal *signals[3];
+    struct pin_geo *geo;
     struct pin_timer *lameduck;
     struct pin_timer *banner;
     int64_t started_ms; /* monotonic */
@@ -103,6 +105,9 @@ static struct pin_config *load_config(const struct pin_args *args, struct pin_fi
             pin_findings_add(findings, NULL, (struct pin_at){0}, "%s", why.text);
         }
     }
+    if (config != NULL) {
+        pin_config_check_geo(config, findings);
+    }
     if (config == NULL) {
         pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
     } else if (config->n_clusters == 0 && findings->n == 0 && config->file != NULL) {
@@ -141,6 +146,20 @@ static enum pin_exit no_clusters(void)
     return PIN_EXIT_USAGE;
 }
 
+/* A database that is not there yet does not keep pintled from starting, but is worth telling. */
+static void check_geo(const struct pin_config *config, struct pin_findings *findings)
+{
+    static const struct pin_geo_rule rule; /* asks for nothing */
+    const struct pin_settings nobody = {.geo_rules = &rule, .n_geo_rules = 1};
+    struct pin_geo_places places = {0};
+    struct pin_why why = {0};
+    if (config->geo_database != NULL
+        && pin_geo_read(config->geo_database, &nobody, &places, &why) != PIN_OK) {
+        pin_findings_add(findings, config->file, (struct pin_at){0}, "geo.database: %s", why.text);
+    }
+    free(places.entries);
+}
+
 enum pin_exit pin_app_check(const struct pin_args *args)
 {
     struct pin_findings findings = {0};
@@ -148,6 +167,9 @@ enum pin_exit pin_app_check(const struct pin_args *args)
     struct pin_zonefiles *zonefiles = load_zonefiles(config, &findings);
     enum pin_exit exit_code = PIN_EXIT_OK;
 
+    if (findings.n == 0) {
+        check_geo(config, &findings);
+    }
     if (findings.n > 0) {
         exit_code = complain(&findings);
     } else if (config->n_clusters == 0) {
@@ -333,6 +355,54 @@ static enum pin_err start_prober(struct app *app, struct pin_why *why)
         .on_flip = on_flip,
         .arg = app};
     return pin_prober_new(&prober, &app->prober, why);
+}
+
+/* --- Geo ------------------------------------------------------------------------------------ */
+
+/* Places on their way to the builder's thread and back. */
+struct delivery {
+    struct pin_geo_places places;
+};
+
+/* Builder's thread. */
+static void take_places(struct pin_catalog *catalog, void *arg)
+{
+    const struct delivery *delivery = arg;
+    if (!pin_catalog_set_places(catalog, delivery->places.entries, delivery->places.n)) {
+        pin_log_error("geo: out of memory, strangers' places stay as they were");
+    }
+    (void)pin_catalog_publish(catalog, (uint64_t)pin_clock_mono_ms());
+}
+
+static void on_places_taken(void *arg)
+{
+    struct delivery *delivery = arg;
+    free(delivery->places.entries);
+    free(delivery);
+}
+
+static void on_places(void *arg, struct pin_geo_places *places)
+{
+    struct app *app = arg;
+    struct delivery *delivery = malloc(sizeof(*delivery));
+    if (delivery != NULL) {
+        delivery->places = *places;
+    }
+    if (delivery == NULL
+        || !pin_builder_call(app->builder, take_places, on_places_taken, delivery)) {
+        pin_log_error("geo: strangers' places stay as they were until the file changes again");
+        free(places->entries);
+        free(delivery);
+    }
+}
+
+static enum pin_err start_geo(struct app *app, struct pin_why *why)
+{
+    if (app->config->geo_database == NULL) {
+        return PIN_OK;
+    }
+    app->geo = pin_geo_start(app->loop, app->config->geo_database, &app->settings, on_places, app);
+    return app->geo != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "geo");
 }
 
 /* --- Workers -------------------------------------------------------------------------------- */
@@ -650,6 +720,9 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
         err = start_admin(app, why);
     }
     if (err == PIN_OK) {
+        err = start_geo(app, why);
+    }
+    if (err == PIN_OK) {
         err = start_sync(app, why);
     }
     if (err == PIN_OK) {
@@ -664,6 +737,7 @@ static void app_stop(struct app *app)
     pin_zonefiles_free(app->zonefiles);
     pin_prober_free(app->prober);
     pin_auditor_free(app->auditor);
+    pin_geo_stop(app->geo);
     pin_workers_stop(app->workers);
     pin_builder_stop(app->builder);
     pin_admin_stop(app->admin);

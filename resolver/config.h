@@ -131,6 +131,19 @@ struct pin_config_command {
     size_t n_argv;
 };
 
+/** One entry of `geo.map`. */
+struct pin_config_geo {
+    struct pin_at at;
+    const struct pin_prefix *nets;
+    size_t n_nets;
+    const char *const *countries; /**< Lower case. */
+    size_t n_countries;
+    const char *const *continents;
+    size_t n_continents;
+    const char *const *clusters; /**< Names of clusters, or of regions, which stand for theirs. */
+    size_t n_clusters;
+};
+
 /** All of it. Strings and arrays live in `arena`. */
 struct pin_config {
     struct pin_arena *arena;
@@ -173,6 +186,10 @@ struct pin_config {
 
     unsigned stale;          /**< enum pin_stale. */
     uint64_t stale_after_ms; /**< When drop takes effect. */
+
+    const char *geo_database; /**< NULL: none. */
+    struct pin_config_geo *geo_map;
+    size_t n_geo_map;
 
     unsigned policy_mode;   /**< 0 enforce, 1 audit. */
     unsigned policy_denied; /**< enum pin_policy_denied. */
@@ -219,6 +236,9 @@ void pin_config_read(struct pin_config *config, const char *file, const char *te
 
 /** What must hold between options: names that exist, nothing twice. */
 void pin_config_check(const struct pin_config *config, struct pin_findings *findings);
+
+/** What must hold once cluster.yaml files were read: regions that geo.map names. */
+void pin_config_check_geo(const struct pin_config *config, struct pin_findings *findings);
 
 /** The catalog's settings, made in the config's arena; they live as long as the config. */
 enum pin_err pin_config_settings(

@@ -13,6 +13,7 @@
 #define IN_CLUSTER(field)  offsetof(struct pin_config_cluster, field)
 #define IN_ZONEFILE(field) offsetof(struct pin_config_zonefile, field)
 #define IN_COMMAND(field)  offsetof(struct pin_config_command, field)
+#define IN_GEO(field)      offsetof(struct pin_config_geo, field)
 
 #define LATER(name, is_default, text)                                                              \
     {                                                                                              \
@@ -381,9 +382,43 @@ static const struct pin_option compat_options[] = {
     {.key = NULL},
 };
 
+static const struct pin_option geo_map_options[] = {
+    {.key = "nets",
+        .kind = PIN_OPTION_PREFIXES,
+        .offset = IN_GEO(nets),
+        .count_offset = IN_GEO(n_nets),
+        .doc = "Ranges of the askers; these go before what the database says."},
+    {.key = "countries",
+        .kind = PIN_OPTION_NAMES,
+        .offset = IN_GEO(countries),
+        .count_offset = IN_GEO(n_countries),
+        .doc = "Their countries, as ISO 3166-1 codes of two letters."},
+    {.key = "continents",
+        .kind = PIN_OPTION_NAMES,
+        .offset = IN_GEO(continents),
+        .count_offset = IN_GEO(n_continents),
+        .doc = "Their continents: AF, AN, AS, EU, NA, OC, SA."},
+    {.key = "clusters",
+        .kind = PIN_OPTION_NAMES,
+        .offset = IN_GEO(clusters),
+        .count_offset = IN_GEO(n_clusters),
+        .doc = "Clusters or regions in the order of preference; a region stands for its clusters."},
+    {.key = NULL},
+};
+
 static const struct pin_option geo_options[] = {
-    LATER("database", "", "MaxMind database."),
-    LATER("map", "[]", "Networks and their preferred clusters."),
+    {.key = "database",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_CONFIG(geo_database),
+        .max = 1, /* may be empty */
+        .doc = "MaxMind database that tells countries and continents; read again when it changes."},
+    {.key = "map",
+        .kind = PIN_OPTION_ITEMS,
+        .offset = IN_CONFIG(geo_map),
+        .count_offset = IN_CONFIG(n_geo_map),
+        .children = geo_map_options,
+        .item_bytes = sizeof(struct pin_config_geo),
+        .doc = "Clusters that askers in no known cluster prefer, by place."},
     {.key = NULL},
 };
 
@@ -497,10 +532,7 @@ const struct pin_option pin_options[] = {
         .kind = PIN_OPTION_MAP,
         .children = compat_options,
         .doc = "Behaviour of other servers."},
-    {.key = "geo",
-        .kind = PIN_OPTION_LATER_MAP,
-        .children = geo_options,
-        .doc = "Answers by place."},
+    {.key = "geo", .kind = PIN_OPTION_MAP, .children = geo_options, .doc = "Answers by place."},
     {.key = "shutdown", .kind = PIN_OPTION_MAP, .children = shutdown_options, .doc = "The end."},
     {.key = "log", .kind = PIN_OPTION_MAP, .children = log_options, .doc = "The log."},
     LATER("records", "[]", "Record sets kept in other people's DNS servers."),

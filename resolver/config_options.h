@@ -20,7 +20,7 @@ enum pin_option_kind {
     PIN_OPTION_NAME,      /**< const char *, a DNS name, lower case, no trailing dot. */
     PIN_OPTION_NAMES,     /**< A list of them: const char *const *, size_t. */
     PIN_OPTION_STRINGS,   /**< A list of texts: const char *const *, size_t. */
-    PIN_OPTION_PATH,      /**< const char *, made relative to the file's directory. */
+    PIN_OPTION_PATH,      /**< const char *, relative to the file's directory; `max` 1: or "". */
     PIN_OPTION_BOOL,      /**< bool. */
     PIN_OPTION_UINT,      /**< uint32_t, `min` to `max`. */
     PIN_OPTION_SECONDS,   /**< A duration: uint32_t seconds, `min` to `max`. */

@@ -189,6 +189,9 @@ static bool read_name(
 static bool read_path(
     struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
 {
+    if (option->max == 1 && node->text != NULL && node->text[0] == '\0') {
+        return true; /* said to be absent */
+    }
     if (!read_string(r, option, node, target)) {
         return false;
     }

@@ -3,6 +3,9 @@
 /* What the catalog needs to know, made from the configuration. */
 
 #include <string.h>
+#include <strings.h>
+
+#include "pintle/base/text.h"
 
 #include "resolver/config.h"
 
@@ -68,6 +71,131 @@ static void make_clusters(const struct pin_config *config, struct pin_network *n
     }
 }
 
+/* --- geo ---------------------------------------------------------------------------------------
+ */
+
+static bool is_in_region(const struct pin_config_cluster *cluster, const char *region)
+{
+    return cluster->region != NULL && strcasecmp(cluster->region, region) == 0;
+}
+
+/* Whether the cluster is what an entry of `clusters:` names. A cluster's name goes before a
+ * region's. */
+static bool is_named(const struct pin_config *config, size_t cluster_i, const char *name)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        if (strcmp(config->clusters[i].name, name) == 0) {
+            return i == cluster_i;
+        }
+    }
+    return is_in_region(&config->clusters[cluster_i], name);
+}
+
+/* "c2,c1": what affinity lists look like. NULL when memory is out. */
+static const char *join_clusters(const struct pin_config *config, const struct pin_config_geo *from)
+{
+    struct pin_text text = {0};
+    for (size_t i = 0; i < from->n_clusters; i++) {
+        for (size_t c = 0; c < config->n_clusters; c++) {
+            if (is_named(config, c, from->clusters[i])) {
+                pin_text_putf(&text, "%s%s", text.len > 0 ? "," : "", config->clusters[c].name);
+            }
+        }
+    }
+    const char *joined = pin_arena_strdup(config->arena, pin_text_get(&text));
+    pin_text_done(&text);
+    return joined;
+}
+
+static const char *upper_case(const struct pin_config *config, const char *text)
+{
+    char *copy = pin_arena_strdup(config->arena, text);
+    for (char *c = copy; c != NULL && *c != '\0'; c++) {
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    }
+    return copy;
+}
+
+/* Upper case, as databases write codes. NULL when memory is out. */
+static const char *const *copy_codes(
+    const struct pin_config *config, const char *const *from, size_t n)
+{
+    const char **codes = pin_arena_alloc(config->arena, (n + 1) * sizeof(char *));
+    for (size_t i = 0; codes != NULL && i < n; i++) {
+        codes[i] = upper_case(config, from[i]);
+        if (codes[i] == NULL) {
+            return NULL;
+        }
+    }
+    return codes;
+}
+
+static struct pin_geo_rule *make_geo_rules(const struct pin_config *config)
+{
+    struct pin_geo_rule *rules =
+        pin_arena_alloc(config->arena, (config->n_geo_map + 1) * sizeof(*rules));
+    for (size_t i = 0; rules != NULL && i < config->n_geo_map; i++) {
+        const struct pin_config_geo *from = &config->geo_map[i];
+        rules[i] = (struct pin_geo_rule){.nets = from->nets,
+            .n_nets = from->n_nets,
+            .countries = copy_codes(config, from->countries, from->n_countries),
+            .n_countries = from->n_countries,
+            .continents = copy_codes(config, from->continents, from->n_continents),
+            .n_continents = from->n_continents,
+            .clusters = join_clusters(config, from)};
+        if (rules[i].countries == NULL || rules[i].continents == NULL
+            || rules[i].clusters == NULL) {
+            return NULL;
+        }
+    }
+    return rules;
+}
+
+static bool is_known(const struct pin_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        if (is_named(config, i, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_codes(const struct pin_config *config, const char *const *codes, size_t n,
+    const char *what, struct pin_at at, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(codes[i]) != 2) {
+            pin_findings_add(findings, config->file, at,
+                "geo.map: %s \"%s\" is no code of two letters", what, codes[i]);
+        }
+    }
+}
+
+void pin_config_check_geo(const struct pin_config *config, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < config->n_geo_map; i++) {
+        const struct pin_config_geo *geo = &config->geo_map[i];
+        check_codes(config, geo->countries, geo->n_countries, "country", geo->at, findings);
+        check_codes(config, geo->continents, geo->n_continents, "continent", geo->at, findings);
+        for (size_t c = 0; c < geo->n_clusters; c++) {
+            if (!is_known(config, geo->clusters[c])) {
+                pin_findings_add(findings, config->file, geo->at,
+                    "geo.map: there is no cluster or region \"%s\"", geo->clusters[c]);
+            }
+        }
+        if (geo->n_clusters == 0) {
+            pin_findings_add(findings, config->file, geo->at, "geo.map: an entry without clusters");
+        }
+        if (geo->n_nets == 0 && config->geo_database == NULL) {
+            pin_findings_add(findings, config->file, geo->at,
+                "geo.map: an entry without nets needs geo.database");
+        }
+    }
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
 enum pin_err pin_config_settings(
     struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why)
 {
@@ -88,6 +216,11 @@ enum pin_err pin_config_settings(
         zones_static[i] = config->zonefiles[i].zone;
     }
 
+    struct pin_geo_rule *rules = make_geo_rules(config);
+    if (rules == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "settings of geo.map");
+    }
+
     *ret_settings = (struct pin_settings){.cluster_set = config->cluster_set,
         .networks = networks,
         .n_networks = n_networks,
@@ -96,6 +229,8 @@ enum pin_err pin_config_settings(
         .default_cluster = PIN_CLUSTER_NONE,
         .forwarders = config->forwarders,
         .n_forwarders = config->n_forwarders,
+        .geo_rules = rules,
+        .n_geo_rules = config->n_geo_map,
         .zone_cluster_set = config->zone_cluster_set,
         .zone_assigned = config->zone_assigned,
         .zone_cluster = config->zone_cluster,

@@ -46,6 +46,7 @@ urcu include/pintle/base/rcu\.h
 cjson/ base/json\.c
 yaml\.h base/yaml\.c
 xxhash\.h base/hash\.c|include/pintle/base/hash\.h
+maxminddb\.h resolver/geo\.c
 nghttp2/ resolver/doh\.c
 libsmartcols/ cli/table\.c
 curl/ sync/http\.c|cli/api\.c

@@ -24,6 +24,8 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import mmdb  # noqa: E402: pylint: disable=wrong-import-position
 PINTLED = os.environ.get("PINTLED", str(ROOT / "build" / "pintled"))
 PINTLECTL = os.environ.get("PINTLECTL", str(ROOT / "build" / "pintlectl"))
 
@@ -559,6 +561,55 @@ def health(checks, dir):
         second.server_close()
 
 
+# --- Where strangers come from --------------------------------------------------------------------
+
+
+def write_place(path, place):
+    """A geo database, put in its place as its maker's tools do."""
+    fresh = path.with_suffix(".new")
+    mmdb.write(fresh, {"203.0.112.0/23": place, "2001:db8::/32": ("NA", "US")})
+    fresh.rename(path)
+
+
+def places(checks, dir):
+    demo, database, config = dir / "places", dir / "geo.mmdb", dir / "places.yaml"
+    run(PINTLED, "--dev", "--export", demo)
+    config.write_text("apiVersion: pintle.dev/v1alpha1\nkind: PintleConfig\nsteering: {address: endpoints}\n"
+                      "trustedForwarders: [127.0.0.1]\nclusters:\n"
+                      "  - {name: c1, directory: places/c1, clients: [10.1.0.0/16]}\n"
+                      "  - {name: c2, directory: places/c2, clients: [10.2.0.0/16]}\n"
+                      "geo:\n  database: geo.mmdb\n  map:\n"
+                      "  - {countries: [DE], clusters: [c1]}\n  - {continents: [EU], clusters: [c2, c1]}\n")
+    code, _, err = run(PINTLED, "--config", config, "--check")
+    checks.check("--check tells of a geo database that is not there", code == 1 and "geo.mmdb" in err, err)
+    daemon = Daemon(dir, "places", "--config", config)
+
+    def ask():
+        answer = daemon.dig(GLOBAL, "A", "+subnet=203.0.113.7/32")
+        scope = re.search(r"CLIENT-SUBNET: \S+/\d+/(\d+)", answer.text)
+        return sorted(answer.data), int(scope.group(1)) if scope else None
+
+    try:
+        daemon.ctl("status", "--wait")
+        own = {name: sorted(daemon.dig(GLOBAL, "A", f"+subnet={net}").data)
+               for name, net in (("c1", "10.1.9.9/32"), ("c2", "10.2.9.9/32"), ("all", "198.51.100.1/32"))}
+        checks.check("without the database strangers see everything", ask()[0] == own["all"], (ask(), own))
+        wanted = {}
+        for cluster, place in (("c1", ("EU", "DE")), ("c2", ("EU", "FR"))):
+            write_place(database, place)
+            checks.becomes(f"a geo database that appears or changes takes effect: {cluster}", ask,
+                           lambda seen: seen[0] and seen[0] not in (own["all"], wanted.get("c1")) and seen[1] == 23)
+            wanted[cluster] = ask()[0]
+        checks.equal("both clusters together are what everybody sees",
+                     sorted(wanted["c1"] + wanted["c2"]), own["all"])
+        code, text, err = daemon.ctl("explain", GLOBAL, "--from", "203.0.113.7", "-o", "json")
+        checks.check("explain tells the stranger's preference",
+                     code == 0 and json.loads(text)["view"].get("prefers") == "c2,c1", text + err)
+        checks.equal("--check is content with the database", run(PINTLED, "--config", config, "--check")[0], 0)
+    finally:
+        daemon.stop()
+
+
 # --- When the system gives no more ----------------------------------------------------------------
 
 
@@ -665,7 +716,7 @@ def main():
             print(f"{program} is not built (./x build)")
             return 1
     with tempfile.TemporaryDirectory(prefix="pintle-e2e-") as temporary:
-        for part in (errors, dev_mode, directories, health, never_listed, few_descriptors):
+        for part in (errors, dev_mode, directories, health, never_listed, places, few_descriptors):
             try:
                 part(checks, pathlib.Path(temporary))
             except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:

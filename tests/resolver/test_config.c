@@ -322,6 +322,56 @@ static void test_values(void **state)
     pin_config_free(config);
 }
 
+static const char geo_text[] = "clusters:\n"
+                               "  - {name: c1, context: c1, region: eu}\n"
+                               "  - {name: c2, context: c2, region: us}\n"
+                               "  - {name: c3, context: c3, region: eu}\n"
+                               "geo:\n"
+                               "  database: geo.mmdb\n"
+                               "  map:\n"
+                               "  - {nets: [198.51.100.0/24], clusters: [c2, c1]}\n"
+                               "  - {countries: [DE, fr], continents: [EU], clusters: [EU, c2]}\n";
+
+static void test_geo_values(void **state)
+{
+    struct pin_findings findings = {0};
+    struct pin_settings settings;
+    struct pin_why why = {0};
+    (void)state;
+    struct pin_config *config = read_text(geo_text, &findings);
+    pin_config_check_geo(config, &findings);
+    assert_string_equal(pin_findings_text(&findings), "");
+    assert_string_equal(config->geo_database, "./geo.mmdb");
+    assert_int_equal(pin_config_settings(config, &settings, &why), PIN_OK);
+    assert_int_equal(settings.n_geo_rules, 2);
+    assert_int_equal(settings.geo_rules[0].nets[0].bits, 24);
+    assert_string_equal(settings.geo_rules[0].clusters, "c2,c1");
+    assert_string_equal(settings.geo_rules[1].countries[1], "FR");
+    assert_string_equal(settings.geo_rules[1].continents[0], "EU");
+    assert_string_equal(settings.geo_rules[1].clusters, "c1,c3,c2"); /* of region eu, then c2 */
+    pin_config_free(config);
+    pin_findings_done(&findings);
+}
+
+static void test_geo_findings(void **state)
+{
+    struct pin_findings findings = {0};
+    (void)state;
+    struct pin_config *config = read_text(ONE_CLUSTER "geo:\n  database: \"\"\n  map:\n"
+                                                      "  - {nets: [10.0.0.0/8], clusters: [c9]}\n"
+                                                      "  - {nets: [10.0.0.0/8]}\n"
+                                                      "  - {countries: [GER], clusters: [c1]}\n",
+        &findings);
+    pin_config_check_geo(config, &findings);
+    assert_string_equal(pin_findings_text(&findings),
+        "p.yaml:5:5: geo.map: there is no cluster or region \"c9\"\n"
+        "p.yaml:6:5: geo.map: an entry without clusters\n"
+        "p.yaml:7:5: geo.map: country \"ger\" is no code of two letters\n"
+        "p.yaml:7:5: geo.map: an entry without nets needs geo.database\n");
+    pin_config_free(config);
+    pin_findings_done(&findings);
+}
+
 static struct duration_case {
     const char *name;
     const char *text;
@@ -477,6 +527,8 @@ int main(void)
     const struct CMUnitTest singles[] = {
         {"defaults are those of the contract", test_defaults, NULL, NULL, NULL},
         {"every value reaches the settings", test_values, NULL, NULL, NULL},
+        {"places reach the settings", test_geo_values, NULL, NULL, NULL},
+        {"places that make no sense are told", test_geo_findings, NULL, NULL, NULL},
         {"sub-directories are clusters", test_directories, NULL, NULL, NULL},
         {"the embedded configuration is valid", test_dev, NULL, NULL, NULL},
     };
