@@ -14,13 +14,14 @@ import tempfile
 
 import api
 import change
+import views
 from ask import Asker
 from data import Routes, Services
 from servers import CoreDns, Failed, Floor, Gdnsd, Missing, Pintle, spawn
 
 BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(BENCH)
-ROWS = ("a-udp", "weighted", "change", "api")
+ROWS = ("a-udp", "weighted", "change", "views", "api")
 N_CHECKED = 200        # names asked before a server is measured
 N_SHARE = 1000         # questions that the 10/90 check asks of one name
 LOST_MAX = 0.01        # more than this share lost: the round does not count
@@ -258,7 +259,7 @@ def row_api(bench):
 def parse_args():
     """The command line; --quick is what CI can afford."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", default=",".join(ROWS[:3]),
+    parser.add_argument("--rows", default=",".join(ROWS[:4]),
                         help=f"comma list of {', '.join(ROWS)} (default: all but api)")
     parser.add_argument("--quick", action="store_true",
                         help="short rounds and fewer changes: shows that it works, not the figures")
@@ -296,7 +297,7 @@ def main():
         for row in args.rows:
             try:
                 {"a-udp": row_a_udp, "weighted": row_weighted, "change": row_change,
-                 "api": row_api}[row](bench)
+                 "views": views.run, "api": row_api}[row](bench)
             except (Failed, Missing, subprocess.TimeoutExpired) as why:
                 bench.complain(f"{row}: {why}")
         if args.json:
