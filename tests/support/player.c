@@ -126,34 +126,12 @@ static void set_network(struct pin_player *player, const struct command *c)
     }
 }
 
-/* PREFIX[@ZONE] */
-static bool add_clients(struct pin_stage *stage, struct pin_cluster_settings *cluster, char *value)
-{
-    size_t id = (size_t)(cluster - stage->clusters);
-    char *zone = strchr(value, '@');
-    if (zone != NULL) {
-        *zone++ = '\0';
-    }
-    if (cluster->n_clients == STAGE_LIST_MAX
-        || !pin_prefix_parse(value, &stage->clients[id][cluster->n_clients])) {
-        return false;
-    }
-    stage->client_zones[id][cluster->n_clients++] = zone;
-    return true;
-}
-
 /* geo CLUSTER,CLUSTER... [PREFIX...] */
 static void set_geo(struct pin_player *player, const struct command *c)
 {
-    struct pin_stage *stage = &player->stage;
-    struct pin_geo_rule *rule = &stage->geo_rules[stage->settings.n_geo_rules];
-    size_t n_nets = rule > stage->geo_rules ? (size_t)(rule[-1].nets - stage->geo_nets) : 0;
-    n_nets += rule > stage->geo_rules ? rule[-1].n_nets : 0;
-    bool is_ok = c->n_words > 1 && ++stage->settings.n_geo_rules < STAGE_LIST_MAX;
-    *rule = (struct pin_geo_rule){.clusters = c->words[1], .nets = &stage->geo_nets[n_nets]};
+    bool is_ok = c->n_words > 1 && pin_stage_add_geo(&player->stage, c->words[1]);
     for (size_t i = 2; i < c->n_words && is_ok; i++) {
-        is_ok = n_nets + rule->n_nets < STAGE_LIST_MAX
-                && pin_prefix_parse(c->words[i], &stage->geo_nets[n_nets + rule->n_nets++]);
+        is_ok = pin_stage_add_geo_net(&player->stage, c->words[i]);
     }
     if (!is_ok) {
         pin_player_break(player, c->line, "expected: geo CLUSTER,... [PREFIX...], a few times");
@@ -178,7 +156,7 @@ static void set_cluster(struct pin_player *player, const struct command *c)
             is_ok = network != NULL;
             cluster->network = is_ok ? (uint16_t)(network - player->stage.networks) : 0;
         } else if (strcmp(key, "clients") == 0) {
-            is_ok = add_clients(&player->stage, cluster, value);
+            is_ok = pin_stage_add_clients(&player->stage, cluster, value);
         } else if (strcmp(key, "zone") == 0) {
             cluster->zone = value;
         } else if (strcmp(key, "stale") == 0) {

@@ -59,6 +59,45 @@ struct pin_cluster_settings *pin_stage_add_cluster(struct pin_stage *stage, cons
     return &stage->clusters[n];
 }
 
+bool pin_stage_add_clients(
+    struct pin_stage *stage, struct pin_cluster_settings *cluster, char *text)
+{
+    size_t id = (size_t)(cluster - stage->clusters);
+    char *zone = strchr(text, '@');
+    if (zone != NULL) {
+        *zone++ = '\0';
+    }
+    if (cluster->n_clients == STAGE_LIST_MAX
+        || !pin_prefix_parse(text, &stage->clients[id][cluster->n_clients])) {
+        return false;
+    }
+    stage->client_zones[id][cluster->n_clients++] = zone;
+    return true;
+}
+
+bool pin_stage_add_geo(struct pin_stage *stage, const char *clusters)
+{
+    size_t n = stage->settings.n_geo_rules;
+    if (n == STAGE_LIST_MAX) {
+        return false;
+    }
+    stage->settings.n_geo_rules++;
+    stage->geo_rules[n] =
+        (struct pin_geo_rule){.clusters = clusters, .nets = &stage->geo_nets[stage->n_geo_nets]};
+    return true;
+}
+
+bool pin_stage_add_geo_net(struct pin_stage *stage, const char *text)
+{
+    if (stage->n_geo_nets == STAGE_LIST_MAX
+        || !pin_prefix_parse(text, &stage->geo_nets[stage->n_geo_nets])) {
+        return false;
+    }
+    stage->n_geo_nets++;
+    stage->geo_rules[stage->settings.n_geo_rules - 1].n_nets++;
+    return true;
+}
+
 enum pin_err pin_stage_open(struct pin_stage *stage, struct pin_why *why)
 {
     stage->scratch = pin_arena_new("stage", SCRATCH_MAX_BYTES);

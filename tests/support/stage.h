@@ -40,6 +40,7 @@ struct pin_stage {
     const char *client_zones[STAGE_CLUSTERS_MAX][STAGE_LIST_MAX];
     struct pin_geo_rule geo_rules[STAGE_LIST_MAX];
     struct pin_prefix geo_nets[STAGE_LIST_MAX];
+    size_t n_geo_nets;
     const char *zones_custom[STAGE_LIST_MAX];
     struct pin_prefix forwarders[STAGE_LIST_MAX];
     const char *zones_static[STAGE_LIST_MAX];
@@ -60,6 +61,17 @@ struct pin_network *pin_stage_network(struct pin_stage *stage, const char *name)
 
 /** Adds a cluster in network "default"; NULL when there are too many. */
 struct pin_cluster_settings *pin_stage_add_cluster(struct pin_stage *stage, const char *name);
+
+/** Adds "PREFIX" or "PREFIX@ZONE", which is cut in two, to the cluster's clients. False: it is
+ * none, or there are too many. */
+bool pin_stage_add_clients(
+    struct pin_stage *stage, struct pin_cluster_settings *cluster, char *text);
+
+/** Adds an entry of geo.map that prefers these clusters; false when there are too many. */
+bool pin_stage_add_geo(struct pin_stage *stage, const char *clusters);
+
+/** Adds a net to the latest entry of geo.map. False: it is none, or there are too many. */
+bool pin_stage_add_geo_net(struct pin_stage *stage, const char *text);
 
 /** Makes the catalog and the worker. The calling thread is an online RCU reader. */
 enum pin_err pin_stage_open(struct pin_stage *stage, struct pin_why *why);
