@@ -13,6 +13,7 @@
 #include "pintle/base/rcu.h"
 
 #include "support/addresses.h"
+#include "support/words.h"
 #include "sync/decode.h"
 
 #define TEXTS_MAX_BYTES ((size_t)16 << 20)
@@ -67,38 +68,6 @@ static uint16_t cluster_of(struct pin_player *player, const struct command *c, c
         pin_player_break(player, c->line, "no cluster \"%s\"", name != NULL ? name : "");
     }
     return id;
-}
-
-static enum pin_address_mode address_mode(const char *text)
-{
-    static const char *const modes[] = {[PIN_ADDRESS_AUTO] = "auto",
-        [PIN_ADDRESS_ENDPOINTS] = "endpoints",
-        [PIN_ADDRESS_CLUSTER_IP] = "clusterIP",
-        [PIN_ADDRESS_LOAD_BALANCER] = "loadBalancer",
-        [PIN_ADDRESS_GATEWAY] = "gateway"};
-    for (size_t i = 1; i < N_ELEMS(modes); i++) {
-        if (strcmp(text, modes[i]) == 0) {
-            return (enum pin_address_mode)i;
-        }
-    }
-    return PIN_ADDRESS_UNSET;
-}
-
-static enum pin_answers_mode answers_mode(const char *text)
-{
-    return strcmp(text, "subset") == 0   ? PIN_ANSWERS_SUBSET
-           : strcmp(text, "single") == 0 ? PIN_ANSWERS_SINGLE
-           : strcmp(text, "all") == 0    ? PIN_ANSWERS_ALL
-           : strcmp(text, "group") == 0  ? PIN_ANSWERS_GROUP
-                                         : PIN_ANSWERS_UNSET;
-}
-
-static enum pin_stale stale_policy(const char *text)
-{
-    return strcmp(text, "drop") == 0    ? PIN_STALE_DROP
-           : strcmp(text, "keep") == 0  ? PIN_STALE_KEEP
-           : strcmp(text, "probe") == 0 ? PIN_STALE_PROBE
-                                        : PIN_STALE_UNSET;
 }
 
 /* network NAME [routable] [unprobed] [gateways ADDRESS...] */
@@ -160,12 +129,12 @@ static void set_cluster(struct pin_player *player, const struct command *c)
         } else if (strcmp(key, "zone") == 0) {
             cluster->zone = value;
         } else if (strcmp(key, "stale") == 0) {
-            cluster->stale = stale_policy(value);
+            cluster->stale = pin_word_stale(value);
             is_ok = cluster->stale != PIN_STALE_UNSET;
         } else if (strcmp(key, "weight") == 0) {
             cluster->weight = (uint32_t)strtoul(value, NULL, 10);
         } else {
-            cluster->address = address_mode(value);
+            cluster->address = pin_word_address(value);
             is_ok = strcmp(key, "address") == 0 && cluster->address != PIN_ADDRESS_UNSET;
         }
         if (!is_ok) {
@@ -196,14 +165,6 @@ static void set_custom(struct pin_player *player, const struct command *c)
     player->stage.zones_custom[settings->n_zones_custom++] = c->words[1];
 }
 
-static enum pin_all_down all_down(const char *text)
-{
-    return strcmp(text, "all") == 0        ? PIN_ALL_DOWN_ALL
-           : strcmp(text, "none") == 0     ? PIN_ALL_DOWN_NONE
-           : strcmp(text, "lastGood") == 0 ? PIN_ALL_DOWN_LAST_GOOD
-                                           : PIN_ALL_DOWN_UNSET;
-}
-
 /* steering [ttl N] [answers MODE] [maxAnswers N] [address MODE] [allDown MODE] [upThreshold N] */
 static void set_steering(struct pin_player *player, const struct command *c)
 {
@@ -215,14 +176,14 @@ static void set_steering(struct pin_player *player, const struct command *c)
             settings->ttl_s = (uint32_t)strtoul(value, NULL, 10);
         } else if (strcmp(key, "maxAnswers") == 0) {
             settings->max_answers = (uint32_t)strtoul(value, NULL, 10);
-        } else if (strcmp(key, "answers") == 0 && answers_mode(value) != PIN_ANSWERS_UNSET) {
-            settings->answers = answers_mode(value);
+        } else if (strcmp(key, "answers") == 0 && pin_word_answers(value) != PIN_ANSWERS_UNSET) {
+            settings->answers = pin_word_answers(value);
         } else if (strcmp(key, "upThreshold") == 0) {
             settings->up_percent = (uint32_t)strtoul(value, NULL, 10);
-        } else if (strcmp(key, "allDown") == 0 && all_down(value) != PIN_ALL_DOWN_UNSET) {
-            settings->all_down = all_down(value);
-        } else if (strcmp(key, "address") == 0 && address_mode(value) != PIN_ADDRESS_UNSET) {
-            settings->address = address_mode(value);
+        } else if (strcmp(key, "allDown") == 0 && pin_word_all_down(value) != PIN_ALL_DOWN_UNSET) {
+            settings->all_down = pin_word_all_down(value);
+        } else if (strcmp(key, "address") == 0 && pin_word_address(value) != PIN_ADDRESS_UNSET) {
+            settings->address = pin_word_address(value);
         } else {
             pin_player_break(player, c->line, "cannot use \"%s %s\"", key, value);
         }
@@ -233,7 +194,7 @@ static void set_steering(struct pin_player *player, const struct command *c)
 static void set_stale(struct pin_player *player, const struct command *c)
 {
     struct pin_settings *settings = &player->stage.settings;
-    settings->stale = c->n_words > 1 ? stale_policy(c->words[1]) : PIN_STALE_UNSET;
+    settings->stale = c->n_words > 1 ? pin_word_stale(c->words[1]) : PIN_STALE_UNSET;
     settings->stale_after_ms = c->n_words > 2 ? strtoul(c->words[2], NULL, 10) * 1000 : 0;
     if (settings->stale == PIN_STALE_UNSET) {
         pin_player_break(player, c->line, "expected: stale keep|drop|probe [SECONDS]");
