@@ -20,7 +20,7 @@
 #define NEGATIVE_TTL_MAX_S 5u
 
 static const char *const rcodes[] = {
-    "noerror", "formerr", "servfail", "nxdomain", "notimp", "refused"};
+    "noerror", "formerr", "servfail", "nxdomain", "notimp", "refused", "yxdomain"};
 
 /* A question, its answer, and what is wanted of the answer as a whole. */
 struct expect {
@@ -187,7 +187,7 @@ static void check_subnet(struct expect *e)
 static void check_header(struct expect *e)
 {
     const struct message *m = e->m;
-    bool is_authoritative = (e->rcode == 0 && !e->is_referral) || e->rcode == 3;
+    bool is_authoritative = (e->rcode == 0 && !e->is_referral) || e->rcode == 3 || e->rcode == 6;
     uint16_t flags =
         (uint16_t)(FLAG_QR | (is_authoritative ? FLAG_AA : 0) | (e->is_truncated ? FLAG_TC : 0));
     size_t question_bytes =
