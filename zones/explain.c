@@ -302,6 +302,27 @@ static void put_share(const struct explanation *e, const struct pin_plan *plan,
     pin_jsonout_end(e->out);
 }
 
+static void put_notes(const struct explanation *e, const struct pin_plan *plan)
+{
+    bool is_binding = e->type == PIN_TYPE_SVCB || e->type == PIN_TYPE_HTTPS;
+    bool lacks_tls = is_binding && e->table == NULL && plan->n_shares > 0;
+    if (!plan->has_port_mismatch && !lacks_tls) {
+        return;
+    }
+    pin_jsonout_key(e->out, "notes");
+    pin_jsonout_array(e->out);
+    if (plan->has_port_mismatch) {
+        pin_jsonout_string(e->out, "some addresses are endpoints whose ports differ from the "
+                                   "Service's: connect to the target port, or ask SRV");
+    }
+    if (lacks_tls) {
+        pin_jsonout_string(e->out, "only a route with a port that speaks TLS has such records: its "
+                                   "Gateway's listener, or the appProtocol of every backend's "
+                                   "port, has to say so");
+    }
+    pin_jsonout_end(e->out);
+}
+
 static void put_plan(const struct explanation *e, const struct pin_plan *plan)
 {
     uint64_t sum = 0;
@@ -321,13 +342,7 @@ static void put_plan(const struct explanation *e, const struct pin_plan *plan)
         put_share(e, plan, &plan->shares[i], sum);
     }
     pin_jsonout_end(e->out);
-    if (plan->has_port_mismatch) {
-        pin_jsonout_key(e->out, "notes");
-        pin_jsonout_array(e->out);
-        pin_jsonout_string(e->out, "some addresses are endpoints whose ports differ from the "
-                                   "Service's: connect to the target port, or ask SRV");
-        pin_jsonout_end(e->out);
-    }
+    put_notes(e, plan);
 }
 
 /* --- which unit a name belongs to
