@@ -300,6 +300,10 @@ static const struct {
     {"SOA", PIN_TYPE_SOA},
     {"SVCB", PIN_TYPE_SVCB},
     {"HTTPS", PIN_TYPE_HTTPS},
+    {"MX", PIN_TYPE_MX},
+    {"DNAME", PIN_TYPE_DNAME},
+    {"DS", PIN_TYPE_DS},
+    {"CAA", PIN_TYPE_CAA},
     {"ANY", PIN_TYPE_ANY},
 };
 

@@ -41,7 +41,8 @@ static const char *type_text(uint16_t type, char buffer[16])
         const char *text;
     } names[] = {{PIN_TYPE_A, "A"}, {PIN_TYPE_AAAA, "AAAA"}, {PIN_TYPE_SRV, "SRV"},
         {PIN_TYPE_TXT, "TXT"}, {PIN_TYPE_NS, "NS"}, {PIN_TYPE_SOA, "SOA"}, {PIN_TYPE_PTR, "PTR"},
-        {PIN_TYPE_CNAME, "CNAME"}, {PIN_TYPE_SVCB, "SVCB"}, {PIN_TYPE_HTTPS, "HTTPS"}};
+        {PIN_TYPE_CNAME, "CNAME"}, {PIN_TYPE_SVCB, "SVCB"}, {PIN_TYPE_HTTPS, "HTTPS"},
+        {PIN_TYPE_MX, "MX"}, {PIN_TYPE_DNAME, "DNAME"}, {PIN_TYPE_DS, "DS"}, {PIN_TYPE_CAA, "CAA"}};
     for (size_t i = 0; i < N_ELEMS(names); i++) {
         if (names[i].type == type) {
             return names[i].text;

@@ -242,6 +242,14 @@ shutdown: {lameduck: 0}
     return dir / "zones" / "corp.zone"
 
 
+def explain(checks, daemon):
+    """explain tells where in the file a name stands."""
+    code, out, _ = daemon.ctl("explain", "corp.example", "MX")
+    checks.check("explain names file and line", code == 0 and re.search(r"corp\.zone:\d+", out), out)
+    code, out, _ = daemon.ctl("explain", "x.sub.corp.example", "A")
+    checks.check("explain knows a delegation", code == 0 and "referral" in out, out)
+
+
 def reload_zone(checks, daemon, zone):
     """Editors rename, people append, parts change, links are swapped; a fault changes nothing."""
     def a(name):
@@ -308,6 +316,7 @@ def all_parts(checks, dir):
                 knot.stop()
         else:
             checks.check("knotd is installed (./x setup test)", False, "no knotd in PATH or /usr/sbin")
+        explain(checks, daemon)
         reload_zone(checks, daemon, zone)
     finally:
         checks.equal("the daemon ends well", daemon.stop(), 0)

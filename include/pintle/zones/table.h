@@ -40,6 +40,7 @@
 #define PIN_TYPE_SVCB  64u
 #define PIN_TYPE_HTTPS 65u
 #define PIN_TYPE_ANY   255u
+#define PIN_TYPE_CAA   257u
 #define PIN_CLASS_IN   1u
 #define PIN_CLASS_CH   3u
 #define PIN_CLASS_ANY  255u
