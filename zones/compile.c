@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
@@ -18,10 +19,23 @@
 /* --- tables --------------------------------------------------------------------------------------
  */
 
-/* Keeps a reference until the run ends; nodes take their own. */
-static const struct pin_table *hold(struct pin_compile *run, const struct pin_table *table)
+#define ALIKE_BUCKETS 256u
+
+/* The first of the tables that are held whose wire has this hash. */
+static uint32_t *alike_bucket(struct pin_compile *run, const struct pin_table *table)
 {
-    const struct pin_table **held =
+    if (run->alike == NULL) {
+        run->alike = pin_arena_alloc(run->steer.arena, ALIKE_BUCKETS * sizeof(*run->alike));
+    }
+    uint64_t hash = pin_hash64(table->wire, table->wire_bytes);
+    return run->alike == NULL ? NULL : &run->alike[hash % ALIKE_BUCKETS];
+}
+
+/* Keeps a reference until the run ends; nodes take their own. */
+static const struct pin_table *hold(
+    struct pin_compile *run, const struct pin_table *table, uint32_t *bucket)
+{
+    struct pin_held *held =
         pin_steer_grow(&run->steer, run->held, run->n_held, &run->cap_held, sizeof(*run->held));
     if (held == NULL) {
         run->failed = true;
@@ -29,12 +43,13 @@ static const struct pin_table *hold(struct pin_compile *run, const struct pin_ta
         return NULL;
     }
     run->held = held;
-    held[run->n_held++] = table;
+    held[run->n_held++] = (struct pin_held){.table = table, .next = *bucket};
+    *bucket = (uint32_t)run->n_held;
     return table;
 }
 
 /* A table among those of an RRset that answers like `table`, or NULL. */
-static const struct pin_table *find_alike(
+static const struct pin_table *find_old(
     const struct pin_rrset *rrset, const struct pin_table *table)
 {
     if (rrset == NULL) {
@@ -52,27 +67,50 @@ static const struct pin_table *find_alike(
     return NULL;
 }
 
-/* How far back a run looks for a table of its own that is alike: the classes of one RRset. */
-#define LOOK_BACK 64
+/* How many tables of one hash a run looks at; and how far back it looks for a drawn table that is
+ * alike: the classes of one RRset. */
+#define LOOK_AT 64
 
+/* A table that the run holds and that answers like `table`, or NULL. */
+static const struct pin_table *find_held(
+    const struct pin_compile *run, const struct pin_table *table, uint32_t first)
+{
+    size_t n = 0;
+    for (uint32_t at = first; at != 0 && n < LOOK_AT; at = run->held[at - 1].next, n++) {
+        bool is_near = table->form == PIN_TABLE_FIXED || run->n_held - at < LOOK_AT;
+        if (is_near && pin_table_equal(run->held[at - 1].table, table)) {
+            return run->held[at - 1].table;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * What a run already shows under another name comes first, so that names of one unit share; but a
+ * drawn table, whose draws are counted, is first of all its own name's.
+ */
 const struct pin_table *pin_compile_table(
     struct pin_compile *run, const struct pin_table_spec *spec, const struct pin_rrset *old)
 {
     struct pin_table *table = pin_table_new(spec);
-    if (table == NULL) {
+    uint32_t *bucket = table == NULL ? NULL : alike_bucket(run, table);
+    if (bucket == NULL) {
         run->failed = true;
+        pin_table_unref(table);
         return NULL;
     }
-    const struct pin_table *alike = find_alike(old, table);
-    for (size_t i = run->n_held; alike == NULL && i > 0 && run->n_held - i < LOOK_BACK; i--) {
-        alike = pin_table_equal(run->held[i - 1], table) ? run->held[i - 1] : NULL;
-    }
-    if (alike != NULL) {
+    const struct pin_table *own = find_old(old, table);
+    const struct pin_table *held = find_held(run, table, *bucket);
+    if (held != NULL && (own == NULL || table->form == PIN_TABLE_FIXED)) {
         pin_table_unref(table);
-        pin_table_ref(alike);
-        return hold(run, alike);
+        return held;
     }
-    return hold(run, table);
+    if (own != NULL) {
+        pin_table_unref(table);
+        pin_table_ref(own);
+        return hold(run, own, bucket);
+    }
+    return hold(run, table, bucket);
 }
 
 uint16_t pin_compile_add_cluster(uint16_t *clusters, uint16_t n, uint16_t cluster_id)
@@ -155,27 +193,6 @@ static bool are_same_rrsets(
     return true;
 }
 
-/* Remembers a name that this run wants, before it is put: whatever happens, it can be taken back.
- */
-static bool note_name(struct pin_compile *run, const struct pin_name *name)
-{
-    if (run->names == NULL || run->names_bytes + name->bytes > run->names_cap) {
-        size_t cap = PIN_MAX(2 * run->names_cap, run->names_bytes + name->bytes);
-        uint8_t *grown = realloc(run->names, cap);
-        if (grown == NULL) {
-            return false;
-        }
-        if (run->names == NULL && run->before->bytes > 0) {
-            memcpy(grown, run->before->wire, run->before->bytes);
-        }
-        run->names = grown;
-        run->names_cap = cap;
-    }
-    memcpy(run->names + run->names_bytes, name->wire, name->bytes);
-    run->names_bytes += name->bytes;
-    return true;
-}
-
 /* Whether something that this run was made of is missing, whoever noticed. */
 static bool has_failed(struct pin_compile *run)
 {
@@ -192,7 +209,8 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
     if (has_failed(run)) {
         return;
     }
-    if (!note_name(run, name)) {
+    /* Before it is put: whatever happens, it can be taken back. */
+    if (!pin_names_add(&run->names, name)) {
         run->failed = true;
         return;
     }
@@ -268,7 +286,7 @@ struct pin_compile pin_compile_begin(
         .steer = {.catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch},
         .zone = zone,
         .before = names,
-        .names_bytes = names->bytes,
+        .names = {.before = names},
         .ttl_s = catalog->settings->ttl_s,
         .answers = catalog->settings->answers,
         .checks = {.all_down = catalog->settings->all_down,
@@ -302,47 +320,31 @@ void pin_compile_take_annotations(struct pin_compile *run, const struct pin_obje
     }
 }
 
-static struct pin_name name_at(const uint8_t *wire)
-{
-    struct pin_name name = {.bytes = (uint8_t)pin_name_wire_bytes(wire)};
-    memcpy(name.wire, wire, name.bytes);
-    return name;
-}
-
 /* Takes back the names that the run did not want any more. */
 static void remove_unwanted(struct pin_compile *run)
 {
     struct pin_index *index = run->catalog->live.index;
-    for (size_t at = 0; !run->failed && at < run->before->bytes;) {
-        struct pin_name name = name_at(run->before->wire + at);
-        const struct pin_node *node = pin_index_find(index, name.wire, name.bytes);
-        at += name.bytes;
+    struct pin_names_walk walk = {0};
+    while (!run->failed && pin_names_next(run->before, &walk)) {
+        const struct pin_name *name = &walk.name;
+        const struct pin_node *node = pin_index_find(index, name->wire, name->bytes);
         if (node != NULL && node->stamp != run->catalog->stamp) {
-            struct pin_zone *node_zone = node->zone; /* the node goes */
-            run->failed = pin_index_remove(index, &name) != PIN_OK;
-            node_zone->is_changed = node_zone->is_changed || !run->failed;
+            struct pin_zone *zone = node->zone; /* the node goes */
+            run->failed = pin_index_remove(index, name) != PIN_OK;
+            zone->is_changed = zone->is_changed || !run->failed;
             run->n_names += run->failed ? 0 : 1;
         }
     }
 }
 
-/* After a failure the unit may have names of before and of this run: all that exist, each once. */
-static void keep_existing(struct pin_compile *run)
+/* Whether the name exists and was not met since the stamp moved. */
+static bool is_new_here(void *arg, const struct pin_name *name)
 {
-    struct pin_index *index = run->catalog->live.index;
-    uint32_t stamp = ++run->catalog->stamp;
-    size_t kept = 0;
-    for (size_t at = 0; at < run->names_bytes;) {
-        struct pin_name name = name_at(run->names + at);
-        const struct pin_node *node = pin_index_find(index, name.wire, name.bytes);
-        at += name.bytes;
-        if (node != NULL && node->stamp != stamp) {
-            (void)pin_index_stamp(index, &name, stamp);
-            memcpy(run->names + kept, name.wire, name.bytes);
-            kept += name.bytes;
-        }
-    }
-    run->names_bytes = kept;
+    struct pin_catalog *catalog = arg;
+    const struct pin_node *node = pin_index_find(catalog->live.index, name->wire, name->bytes);
+    bool is_new = node != NULL && node->stamp != catalog->stamp;
+    (void)pin_index_stamp(catalog->live.index, name, catalog->stamp);
+    return is_new;
 }
 
 bool pin_compile_finish(struct pin_compile *run)
@@ -352,24 +354,25 @@ bool pin_compile_finish(struct pin_compile *run)
         remove_unwanted(run);
     }
     for (size_t i = 0; i < run->n_held; i++) {
-        pin_table_unref(run->held[i]);
+        pin_table_unref(run->held[i].table);
     }
     if (run->failed) {
         pin_log_error("compile: out of memory, a name stays as it was until there is some");
     }
-    if (run->failed && run->names == NULL) {
+    if (run->failed && run->names.names.packed == NULL) {
         return false; /* nothing was put: all that there is stands in the unit's list */
     }
-    if (run->failed) {
-        keep_existing(run);
-    } else if (run->names != NULL) {
-        run->names_bytes -= names->bytes;
-        memmove(run->names, run->names + names->bytes, run->names_bytes);
+    if (run->failed) { /* there may be names of before and of this run */
+        run->catalog->stamp++;
+        pin_names_filter(&run->names, is_new_here, run->catalog);
+        free(names->packed);
+        *names = run->names.names;
+        return false;
     }
-    free(names->wire);
-    *names =
-        (struct pin_names){.wire = run->names, .bytes = run->names == NULL ? 0 : run->names_bytes};
-    return !run->failed;
+    struct pin_names new_names = pin_names_take_new(&run->names);
+    free(names->packed);
+    *names = new_names;
+    return true;
 }
 
 static bool *cluster_flags(struct pin_compile *run)
@@ -530,7 +533,7 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
         if (!run.failed) {
             compile_names(&run, facts, unit, &name);
         }
-        is_published = run.names_bytes > unit->names.bytes;
+        is_published = run.names.names.bytes > unit->names.bytes;
     }
     if (!run.failed) {
         pin_compile_cluster_zones(&run, facts);

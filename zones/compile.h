@@ -23,6 +23,12 @@ struct pin_class {
     const struct pin_table *tables[PIN_FAMILY_MAX]; /**< Of the unit's main name; NULL = NODATA. */
 };
 
+/** A table that a run holds a reference on. */
+struct pin_held {
+    const struct pin_table *table;
+    uint32_t next; /**< Of the same hash: position + 1, 0 = none. */
+};
+
 /** One compile run. Arena memory, but for tables, which it holds references on. */
 struct pin_compile {
     struct pin_catalog *catalog;
@@ -39,18 +45,17 @@ struct pin_compile {
     uint32_t ttl_s;
     enum pin_answers_mode answers;
     struct pin_check_want checks;
-    struct pin_holding holding;    /**< Slots of what is probed; of services and routes. */
-    bool is_sticky;                /**< sessionAffinity: ClientIP. */
-    bool is_whole;                 /**< Headless: every address belongs into the answer. */
-    const struct pin_table **held; /**< References to drop at the end. */
+    struct pin_holding holding; /**< Slots of what is probed; of services and routes. */
+    bool is_sticky;             /**< sessionAffinity: ClientIP. */
+    bool is_whole;              /**< Headless: every address belongs into the answer. */
+    struct pin_held *held;      /**< References to drop at the end. */
     size_t n_held;
     size_t cap_held;
-    struct pin_names *before; /**< The unit's: what it has put up to now. */
-    uint8_t *names;           /**< A copy of that, then the names put so far. */
-    size_t names_bytes;
-    size_t names_cap;
-    uint32_t n_names; /**< Names that changed. */
-    bool failed;      /**< Memory was out: what is published stays as it is. */
+    uint32_t *alike;              /**< By hash of the wire: position in `held` + 1, 0 = none. */
+    struct pin_names *before;     /**< The unit's: what it has put up to now. */
+    struct pin_names_draft names; /**< That, then the names put so far. */
+    uint32_t n_names;             /**< Names that changed. */
+    bool failed;                  /**< Memory was out: what is published stays as it is. */
 };
 
 /**

@@ -87,7 +87,7 @@ static void free_host(void *value)
 {
     struct pin_host_unit *host = value;
     free(host->claims);
-    free(host->names.wire);
+    free(host->names.packed);
     free(host);
 }
 

@@ -60,7 +60,7 @@ void pin_static_free_all(struct pin_catalog *catalog)
     for (size_t i = 0; i < catalog->n_statics; i++) {
         pin_zonefile_free(catalog->statics[i].file);
         pin_zonefile_free(catalog->statics[i].next);
-        free(catalog->statics[i].names.wire);
+        free(catalog->statics[i].names.packed);
     }
     free(catalog->statics);
     catalog->statics = NULL;
@@ -269,14 +269,12 @@ static void keep_claimed(const struct static_run *s)
 /* Hands the node of a hostname over: to the file, or to who claims it. */
 static void change_hands(struct pin_catalog *catalog, struct pin_host_unit *host, bool is_static)
 {
-    free(host->names.wire);
+    const struct pin_names none = {0};
+    struct pin_names_draft draft = {.before = &none};
+    free(host->names.packed);
     host->names = (struct pin_names){0};
-    if (!is_static && host->n_claims > 0) {
-        host->names.wire = malloc(host->name.bytes);
-        if (host->names.wire != NULL) { /* else it is noted when it is put */
-            memcpy(host->names.wire, host->name.wire, host->name.bytes);
-            host->names.bytes = host->name.bytes;
-        }
+    if (!is_static && host->n_claims > 0 && pin_names_add(&draft, &host->name)) {
+        host->names = pin_names_take_new(&draft); /* else it is noted when it is put */
     }
     host->is_static = is_static;
     pin_host_touch(catalog, host);

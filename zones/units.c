@@ -103,7 +103,7 @@ static void free_service_unit(struct pin_service_unit *unit)
     }
     free(unit->members);
     free(unit->subject.routes);
-    free(unit->names.wire);
+    free(unit->names.packed);
     free(unit->left);
     free(unit->holds.slots);
     free(unit->key);
@@ -668,7 +668,7 @@ static void free_route_value(void *value)
     struct pin_route_unit *route = value;
     free(route->depends_on);
     free(route->hosts);
-    free(route->names.wire);
+    free(route->names.packed);
     free(route->holds.slots);
     free(route->key);
     free(route);

@@ -17,6 +17,7 @@
 #include "pintle/base/hash.h"
 #include "pintle/zones/catalog.h"
 
+#include "zones/names.h"
 #include "zones/slots.h"
 
 struct pin_route_unit;
@@ -30,12 +31,6 @@ struct pin_subject {
     struct pin_route_unit **routes;
     size_t n_routes;
     size_t cap_routes;
-};
-
-/** Names a unit put: wire names one behind the other. */
-struct pin_names {
-    uint8_t *wire;
-    size_t bytes;
 };
 
 /** What one cluster says about a service name. Objects belong to the cluster's maps. */
@@ -62,7 +57,7 @@ struct pin_service_unit {
     struct pin_member *members; /**< Ascending cluster_id. */
     size_t n_members;
     struct pin_subject subject;
-    struct pin_names names;
+    struct pin_names names; /**< That it put. */
     struct pin_holds holds; /**< Slots of what is probed for it. */
     uint64_t *left;         /**< Preferred sides below their threshold; prefer.c's. */
     size_t n_left;
@@ -101,7 +96,7 @@ struct pin_host_unit {
     struct pin_zone *zone; /**< The custom zone that encloses it. */
     struct pin_claim *claims;
     size_t n_claims;
-    struct pin_names names;
+    struct pin_names names; /**< That it put. */
     struct pin_host_unit *next_dirty;
     bool is_dirty;
     bool is_static; /**< The zone's file has the name: no route gets it. */
@@ -119,7 +114,7 @@ struct pin_route_unit {
     size_t cap_depends_on;
     struct pin_host_unit **hosts; /**< Its hostnames below custom zones, each once. */
     size_t n_hosts;
-    struct pin_names names;
+    struct pin_names names; /**< That it put. */
     struct pin_holds holds; /**< Slots of what is probed for it. */
     struct pin_route_unit *next_dirty;
     bool is_dirty;

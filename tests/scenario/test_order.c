@@ -366,13 +366,12 @@ typedef void visit_fn(
 static void each_of(const struct pin_stage *stage, const struct pin_names *names, visit_fn *visit,
     struct lines *lines)
 {
-    for (size_t at = 0; at < names->bytes;) {
-        size_t bytes = pin_name_wire_bytes(names->wire + at);
+    struct pin_names_walk walk = {0};
+    while (pin_names_next(names, &walk)) {
         const struct pin_node *node =
-            pin_index_find(stage->catalog->live.index, names->wire + at, bytes);
+            pin_index_find(stage->catalog->live.index, walk.name.wire, walk.name.bytes);
         assert_non_null(node);
         visit(stage, node, lines);
-        at += bytes;
     }
 }
 
