@@ -9,8 +9,10 @@
 
 #include "pintle/base/rand.h"
 
-#define ENTRIES_MIN 8U
+#define ENTRIES_MIN 4U
 #define ENTRIES_MAX ((uint32_t)1 << 30)
+/* Keys are names; nobody has one as long as this. */
+#define KEY_BYTES_MAX ((size_t)1 << 30)
 
 uint8_t pin_hash_secret[PIN_HASH_SECRET_BYTES];
 
@@ -21,10 +23,10 @@ __attribute__((constructor)) static void draw_secret(void)
 }
 
 struct pin_map_entry {
-    uint64_t hash;
     char *key; /* NULL: a hole */
-    size_t key_bytes;
     void *value;
+    uint32_t hash; /* its lower half */
+    uint32_t key_bytes;
 };
 
 void pin_map_init(struct pin_map *map)
@@ -47,12 +49,17 @@ void pin_map_done(struct pin_map *map, void (*free_value)(void *value))
     pin_map_init(map);
 }
 
+static uint32_t hash_of(const void *key, size_t key_bytes)
+{
+    return (uint32_t)pin_hash64(key, key_bytes);
+}
+
 /* The slot that holds the key, or the free one where a search for it ends. n_slots > 0. */
 static uint32_t find_slot(
-    const struct pin_map *map, uint64_t hash, const void *key, size_t key_bytes)
+    const struct pin_map *map, uint32_t hash, const void *key, size_t key_bytes)
 {
     uint32_t mask = map->n_slots - 1;
-    uint32_t slot = (uint32_t)hash & mask;
+    uint32_t slot = hash & mask;
     for (; map->slots[slot] != 0; slot = (slot + 1) & mask) {
         const struct pin_map_entry *entry = &map->entries[map->slots[slot] - 1];
         if (entry->hash == hash && entry->key_bytes == key_bytes
@@ -68,7 +75,7 @@ void *pin_map_find(const struct pin_map *map, const void *key, size_t key_bytes)
     if (map->n_live == 0) {
         return NULL;
     }
-    uint32_t slot = find_slot(map, pin_hash64(key, key_bytes), key, key_bytes);
+    uint32_t slot = find_slot(map, hash_of(key, key_bytes), key, key_bytes);
     return map->slots[slot] == 0 ? NULL : map->entries[map->slots[slot] - 1].value;
 }
 
@@ -76,7 +83,7 @@ void *pin_map_find(const struct pin_map *map, const void *key, size_t key_bytes)
 static void enter(struct pin_map *map, uint32_t entry_i)
 {
     uint32_t mask = map->n_slots - 1;
-    uint32_t slot = (uint32_t)map->entries[entry_i].hash & mask;
+    uint32_t slot = map->entries[entry_i].hash & mask;
     while (map->slots[slot] != 0) {
         slot = (slot + 1) & mask;
     }
@@ -123,7 +130,7 @@ static bool rebuild(struct pin_map *map)
 bool pin_map_put(
     struct pin_map *map, const void *key, size_t key_bytes, void *value, void **ret_old)
 {
-    uint64_t hash = pin_hash64(key, key_bytes);
+    uint32_t hash = hash_of(key, key_bytes);
     void *old = NULL;
     uint32_t slot = map->n_slots == 0 ? 0 : find_slot(map, hash, key, key_bytes);
     if (map->n_slots > 0 && map->slots[slot] != 0) {
@@ -131,7 +138,7 @@ bool pin_map_put(
         old = entry->value;
         entry->value = value;
     } else {
-        char *copy = malloc(key_bytes + 1);
+        char *copy = key_bytes > KEY_BYTES_MAX ? NULL : malloc(key_bytes + 1);
         if (copy == NULL || (map->n_entries == map->cap_entries && !rebuild(map))) {
             free(copy);
             return false;
@@ -141,7 +148,7 @@ bool pin_map_put(
         }
         copy[key_bytes] = '\0';
         map->entries[map->n_entries] = (struct pin_map_entry){
-            .hash = hash, .key = copy, .key_bytes = key_bytes, .value = value};
+            .hash = hash, .key = copy, .key_bytes = (uint32_t)key_bytes, .value = value};
         enter(map, map->n_entries++);
         map->n_live++;
     }
@@ -159,7 +166,7 @@ static void close_gap(struct pin_map *map, uint32_t gap)
 {
     uint32_t mask = map->n_slots - 1;
     for (uint32_t slot = (gap + 1) & mask; map->slots[slot] != 0; slot = (slot + 1) & mask) {
-        uint32_t home = (uint32_t)map->entries[map->slots[slot] - 1].hash & mask;
+        uint32_t home = map->entries[map->slots[slot] - 1].hash & mask;
         if (((slot - home) & mask) >= ((slot - gap) & mask)) {
             map->slots[gap] = map->slots[slot];
             gap = slot;
@@ -173,7 +180,7 @@ void *pin_map_remove(struct pin_map *map, const void *key, size_t key_bytes)
     if (map->n_live == 0) {
         return NULL;
     }
-    uint32_t slot = find_slot(map, pin_hash64(key, key_bytes), key, key_bytes);
+    uint32_t slot = find_slot(map, hash_of(key, key_bytes), key, key_bytes);
     if (map->slots[slot] == 0) {
         return NULL;
     }

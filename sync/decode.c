@@ -25,7 +25,7 @@
  * order */
 static const struct pin_kind_row rows[] = {
     {PIN_KIND_SERVICE, true, "", {"v1"}, "services", "services", "Service", pin__decode_service,
-        NULL},
+        pin__decode_service_size},
     {PIN_KIND_ENDPOINT_SLICE, true, "discovery.k8s.io", {"v1"}, "endpointslices",
         "endpointslices.discovery.k8s.io", "EndpointSlice", pin__decode_slice,
         pin__decode_slice_size},

@@ -14,6 +14,10 @@
 #define LABEL_BYTES_MAX  63
 #define HINTS_BYTES_MAX  512 /* 8 zones at most (API server's rule) */
 
+/* Whose slice it is: the Service, the imported service, the cluster it was imported from. */
+static const char *const slice_labels[] = {"kubernetes.io/service-name",
+    "multicluster.kubernetes.io/service-name", "multicluster.kubernetes.io/source-cluster"};
+
 static bool is_text(const char *text, const char *want)
 {
     return text != NULL && strcmp(text, want) == 0;
@@ -109,7 +113,10 @@ void pin__decode_service(struct pin_decoder *self)
     body->prefers_zone = pin__decode_prefers_zone(self);
 }
 
-/* --- EndpointSlice -------------------------------------------------------------------------- */
+/* --- Sizes: there may be very many Services and slices, so their guesses are close ------------ */
+
+/* Room between an array and what stands before it. */
+#define ALIGN_BYTES 8u
 
 static size_t text_bytes(const struct pin_tree *map, const char *key)
 {
@@ -117,27 +124,72 @@ static size_t text_bytes(const struct pin_tree *map, const char *key)
     return node == NULL || node->text == NULL ? 0 : node->text_bytes + 1;
 }
 
-/* Zones repeat from row to row and are shared, so they are not counted per endpoint. */
-size_t pin__decode_slice_size(const struct pin_tree *object)
+static size_t count(const struct pin_tree *map, const char *key)
 {
-    const struct pin_tree *endpoints = pin_tree_list(object, "endpoints");
-    const struct pin_tree *ports = pin_tree_list(object, "ports");
-    size_t n_rows = 0;
-    size_t bytes = 128;
-    PIN_TREE_EACH(endpoint, endpoints)
-    {
-        const struct pin_tree *addresses = pin_tree_find(endpoint, "addresses");
-        n_rows += addresses == NULL ? 0 : addresses->n_children;
-        bytes += text_bytes(endpoint, "hostname");
-        bytes += text_bytes(pin_tree_find(endpoint, "targetRef"), "name");
-    }
+    const struct pin_tree *list = pin_tree_find(map, key);
+    return list == NULL ? 0 : list->n_children;
+}
+
+static size_t ports_bytes(const struct pin_tree *ports)
+{
+    size_t bytes = ALIGN_BYTES;
     PIN_TREE_EACH(port, ports)
     {
         bytes += sizeof(struct pin_port) + text_bytes(port, "name");
-        bytes += text_bytes(port, "appProtocol");
+        bytes += text_bytes(port, "appProtocol") + text_bytes(port, "targetPort");
+    }
+    return bytes;
+}
+
+size_t pin__decode_service_size(const struct pin_tree *object)
+{
+    const struct pin_tree *spec = pin_tree_find(object, "spec");
+    const struct pin_tree *status = pin_tree_find(object, "status");
+    size_t n_balancers = count(pin_tree_find(status, "loadBalancer"), "ingress");
+    size_t n_ips = PIN_MAX(count(spec, "clusterIPs"), text_bytes(spec, "clusterIP") > 0 ? 1 : 0);
+    return ports_bytes(pin_tree_list(spec, "ports")) + (n_balancers > 0 ? ALIGN_BYTES : 0)
+           + (n_balancers + n_ips) * sizeof(struct pin_ip) + ALIGN_BYTES
+           + text_bytes(spec, "externalName");
+}
+
+/* Zones that a slice has in turn; read_zone() keeps each of a few once. */
+#define ZONES_MAX 4
+
+/* Bytes of the zone of an endpoint, unless it is among those seen before. */
+static size_t zone_bytes(const struct pin_tree *endpoint, const char *seen[ZONES_MAX])
+{
+    const char *zone = pin_tree_text(pin_tree_find(endpoint, "zone"), NULL);
+    for (size_t i = 0; zone != NULL && i < ZONES_MAX; i++) {
+        if (seen[i] == NULL) {
+            seen[i] = zone;
+            break;
+        }
+        if (strcmp(seen[i], zone) == 0) {
+            return 0;
+        }
+    }
+    return zone == NULL ? 0 : strlen(zone) + 1;
+}
+
+size_t pin__decode_slice_size(const struct pin_tree *object)
+{
+    const struct pin_tree *labels = pin_tree_find(pin_tree_find(object, "metadata"), "labels");
+    const char *zones[ZONES_MAX] = {NULL};
+    size_t n_rows = 0;
+    size_t bytes = ALIGN_BYTES + ports_bytes(pin_tree_list(object, "ports"));
+    for (size_t i = 0; i < N_ELEMS(slice_labels); i++) {
+        bytes += text_bytes(labels, slice_labels[i]);
+    }
+    PIN_TREE_EACH(endpoint, pin_tree_list(object, "endpoints"))
+    {
+        n_rows += count(endpoint, "addresses");
+        bytes += text_bytes(endpoint, "hostname") + zone_bytes(endpoint, zones);
+        bytes += text_bytes(pin_tree_find(endpoint, "targetRef"), "name");
     }
     return bytes + n_rows * sizeof(struct pin_endpoint);
 }
+
+/* --- EndpointSlice -------------------------------------------------------------------------- */
 
 static uint8_t read_conditions(struct pin_decoder *self, const struct pin_tree *endpoint)
 {
@@ -319,10 +371,9 @@ void pin__decode_slice(struct pin_decoder *self)
     read_endpoints(self, body);
     body->ports = pin__decoder_elements(self, pin__decoder_list(self, self->root, "ports"), "ports",
         sizeof(*body->ports), pin__decoder_port, &body->n_ports);
-    body->service = pin__decoder_take_label(self, "kubernetes.io/service-name");
-    body->import_service = pin__decoder_take_label(self, "multicluster.kubernetes.io/service-name");
-    body->source_cluster =
-        pin__decoder_take_label(self, "multicluster.kubernetes.io/source-cluster");
+    body->service = pin__decoder_take_label(self, slice_labels[0]);
+    body->import_service = pin__decoder_take_label(self, slice_labels[1]);
+    body->source_cluster = pin__decoder_take_label(self, slice_labels[2]);
 }
 
 /* --- Node ----------------------------------------------------------------------------------- */

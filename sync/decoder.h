@@ -136,6 +136,7 @@ void pin__decode_steering(struct pin_decoder *self);
 void pin__decode_service(struct pin_decoder *self);
 bool pin__decode_prefers_zone(struct pin_decoder *self);
 void pin__decode_slice(struct pin_decoder *self);
+size_t pin__decode_service_size(const struct pin_tree *object);
 size_t pin__decode_slice_size(const struct pin_tree *object);
 void pin__decode_node(struct pin_decoder *self);
 void pin__decode_pod(struct pin_decoder *self);

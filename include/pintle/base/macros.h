@@ -18,6 +18,9 @@
 /** Makes the compiler check printf arguments: `fmt_i` and `first_i` count from 1. */
 #define PIN_PRINTF(fmt_i, first_i) __attribute__((format(printf, fmt_i, first_i)))
 
+/** Makes an enum as small as it can be, for structs of which there are very many. */
+#define PIN_ONE_BYTE __attribute__((packed))
+
 /** Branch hints for the answer path; anywhere else the compiler knows better. */
 #define pin_likely(condition)   __builtin_expect(!!(condition), 1)
 #define pin_unlikely(condition) __builtin_expect(!!(condition), 0)

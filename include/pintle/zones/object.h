@@ -16,10 +16,11 @@
 #include <stdint.h>
 
 #include "pintle/base/ip.h"
+#include "pintle/base/macros.h"
 #include "pintle/zones/check.h"
 
 /** The kinds Pintle reads. One row of sync/decode.c's table per kind and served version. */
-enum pin_kind {
+enum PIN_ONE_BYTE pin_kind {
     PIN_KIND_SERVICE,
     PIN_KIND_ENDPOINT_SLICE,
     PIN_KIND_NAMESPACE,
@@ -43,14 +44,14 @@ enum pin_kind {
 };
 
 /** Transport protocol of a port. */
-enum pin_protocol {
+enum PIN_ONE_BYTE pin_protocol {
     PIN_PROTOCOL_TCP,
     PIN_PROTOCOL_UDP,
     PIN_PROTOCOL_SCTP,
 };
 
 /** Which address an answer shows (design: "Which address an answer shows"). */
-enum pin_address_mode {
+enum PIN_ONE_BYTE pin_address_mode {
     PIN_ADDRESS_UNSET,
     PIN_ADDRESS_AUTO,
     PIN_ADDRESS_ENDPOINTS,
@@ -60,7 +61,7 @@ enum pin_address_mode {
 };
 
 /** How many addresses an answer shows. */
-enum pin_answers_mode {
+enum PIN_ONE_BYTE pin_answers_mode {
     PIN_ANSWERS_UNSET,
     PIN_ANSWERS_SUBSET,
     PIN_ANSWERS_SINGLE,
@@ -69,7 +70,7 @@ enum pin_answers_mode {
 };
 
 /** Which clusters an asker prefers, seen from its own. */
-enum pin_affinity {
+enum PIN_ONE_BYTE pin_affinity {
     PIN_AFFINITY_UNSET,
     PIN_AFFINITY_NONE,
     PIN_AFFINITY_LOCAL,
@@ -81,7 +82,7 @@ enum pin_affinity {
 #define PIN_THRESHOLD_UNSET UINT32_MAX
 
 /** What happens with data of a cluster that is out of reach. */
-enum pin_stale {
+enum PIN_ONE_BYTE pin_stale {
     PIN_STALE_UNSET,
     PIN_STALE_KEEP,
     PIN_STALE_DROP,  /**< Contributes nothing once it was out of reach for so long. */
@@ -89,7 +90,7 @@ enum pin_stale {
 };
 
 /** What is answered when every address of a name that is probed is down. */
-enum pin_all_down {
+enum PIN_ONE_BYTE pin_all_down {
     PIN_ALL_DOWN_UNSET,
     PIN_ALL_DOWN_ALL,       /**< All of them, as if nothing was known. */
     PIN_ALL_DOWN_NONE,      /**< NODATA. */
@@ -105,19 +106,19 @@ enum pin_all_down {
 
 /** What annotations say about steering; every field has an "unset" value. */
 struct pin_steering {
+    const char *affinity_list;     /**< "c2,c3" for PIN_AFFINITY_LIST, else NULL. */
+    const struct pin_check *check; /**< pintle.dev/health-check, or NULL */
+    uint64_t stale_after_ms;       /**< pintle.dev/stale-after; 0: not given */
+    uint32_t threshold;            /**< pintle.dev/affinity-threshold, or PIN_THRESHOLD_UNSET */
+    uint32_t ttl_s;                /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
+    uint32_t weight;               /**< pintle.dev/weight: that cluster's whole contribution */
     enum pin_address_mode address; /**< pintle.dev/address */
     enum pin_answers_mode answers; /**< pintle.dev/answers */
     enum pin_affinity affinity;    /**< pintle.dev/affinity, else service.cilium.io/affinity */
-    const char *affinity_list;     /**< "c2,c3" for PIN_AFFINITY_LIST, else NULL. */
-    uint32_t threshold;            /**< pintle.dev/affinity-threshold, or PIN_THRESHOLD_UNSET */
-    bool is_threshold_share;       /**< It is a percentage of the endpoints, not a count. */
     enum pin_stale stale;          /**< pintle.dev/stale */
-    uint64_t stale_after_ms;       /**< pintle.dev/stale-after; 0: not given */
     enum pin_all_down all_down;    /**< pintle.dev/all-down */
     uint8_t up_percent;            /**< pintle.dev/up-threshold, 1 to 100; 0: not given */
-    const struct pin_check *check; /**< pintle.dev/health-check, or NULL */
-    uint32_t ttl_s;                /**< pintle.dev/ttl, 0 to 3600, or PIN_TTL_UNSET */
-    uint32_t weight;               /**< pintle.dev/weight: that cluster's whole contribution */
+    bool is_threshold_share;       /**< It is a percentage of the endpoints, not a count. */
     bool is_global;                /**< service.cilium.io/global: "true" */
     bool is_unshared;              /**< service.cilium.io/shared: "false" */
 };
@@ -376,12 +377,12 @@ struct pin_pod_body {
 /** One object of one cluster. */
 struct pin_object {
     enum pin_kind kind;
+    uint32_t list_round;        /**< The catalog's: the list that last named this object. */
     const char *namespace_name; /**< "" for cluster-scoped kinds. */
     const char *name;
     int64_t created_s;       /**< creationTimestamp, Unix seconds; 0 when absent. */
     int64_t trigger_wall_ms; /**< Annotation endpoints.kubernetes.io/last-change-trigger-time; 0 =
                                 absent. */
-    uint32_t list_round;     /**< The catalog's: the list that last named this object. */
     struct pin_steering steering;
     union {
         struct pin_service_body service;

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 #include "pintle/zones/checked.h"
 #include "pintle/zones/name.h"
@@ -54,7 +55,7 @@
 #define PIN_RR_AAAA_BYTES 28u
 
 /** How a table gives its RRs. */
-enum pin_table_form {
+enum PIN_ONE_BYTE pin_table_form {
     PIN_TABLE_FIXED, /**< All of them, in the order they stand. */
     PIN_TABLE_DRAWN, /**< Some or all of them by shares; every RR has rr_bytes. */
 };
@@ -92,9 +93,13 @@ struct pin_table {
     const uint16_t *group_of;   /**< Mode group, by RR: its cluster's number, below n_groups. */
     const struct pin_extra *extras;
     const struct pin_checked *checked; /**< NULL: no probe's verdict can change the answer. */
-    uint32_t n_refs;                   /**< Builder only. */
-    struct pin_slots *slots;           /**< Builder only: where the slot goes back to. */
-    struct pin_rcu_head rcu;
+    union {
+        struct {
+            uint32_t n_refs;         /**< Builder only. */
+            struct pin_slots *slots; /**< Builder only: where the slot goes back to. */
+        };
+        struct pin_rcu_head rcu; /**< Once nobody refers to it. */
+    };
 };
 
 /** A view that shows another table than its parent does, or, having none, than the base. */
@@ -153,14 +158,18 @@ struct pin_node {
     struct pin_rcu_node link;
     struct pin_zone *zone;           /**< Never NULL. */
     const struct pin_policy *policy; /**< Who may resolve it; NULL: everybody. */
-    uint32_t n_children;             /**< Builder only: nodes directly below. */
-    uint32_t stamp;                  /**< Builder only: compile run that last wanted this name. */
+    union {
+        struct {
+            uint32_t n_children; /**< Builder only: nodes directly below. */
+            uint32_t stamp;      /**< Builder only: compile run that last wanted this name. */
+        };
+        struct pin_rcu_head rcu; /**< Once it is in the index no more. */
+    };
     uint16_t n_rrsets;
     uint8_t flags; /**< PIN_NODE_*. */
     bool is_put;   /**< Builder only: put on purpose, not only because names exist below. */
     uint8_t name_bytes;
     const uint8_t *name; /**< Lower-case wire format. */
-    struct pin_rcu_head rcu;
     struct pin_rrset rrsets[];
 };
 
