@@ -171,6 +171,31 @@ static size_t zone_bytes(const struct pin_tree *endpoint, const char *seen[ZONES
     return zone == NULL ? 0 : strlen(zone) + 1;
 }
 
+static bool has_hints(const struct pin_tree *endpoints)
+{
+    PIN_TREE_EACH(endpoint, endpoints)
+    {
+        const struct pin_tree *list = pin_tree_list(endpoint, "hints.forZones");
+        if (list != NULL && list->n_children > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Bytes of the hints of an endpoint as read_hints() writes them; its own zone is there already. */
+static size_t hints_bytes(const struct pin_tree *endpoint)
+{
+    const char *zone = pin_tree_string(endpoint, "zone", "");
+    size_t bytes = 0;
+    PIN_TREE_EACH(item, pin_tree_list(endpoint, "hints.forZones"))
+    {
+        const char *name = pin_tree_string(item, "name", "");
+        bytes += strcmp(name, zone) == 0 ? 0 : strlen(zone) + strlen(name) + 2;
+    }
+    return bytes;
+}
+
 size_t pin__decode_slice_size(const struct pin_tree *object)
 {
     const struct pin_tree *labels = pin_tree_find(pin_tree_find(object, "metadata"), "labels");
@@ -184,7 +209,11 @@ size_t pin__decode_slice_size(const struct pin_tree *object)
     {
         n_rows += count(endpoint, "addresses");
         bytes += text_bytes(endpoint, "hostname") + zone_bytes(endpoint, zones);
+        bytes += hints_bytes(endpoint);
         bytes += text_bytes(pin_tree_find(endpoint, "targetRef"), "name");
+    }
+    if (has_hints(pin_tree_list(object, "endpoints"))) {
+        bytes += ALIGN_BYTES + n_rows * sizeof(const char *);
     }
     return bytes + n_rows * sizeof(struct pin_endpoint);
 }
@@ -270,18 +299,6 @@ static const char *read_hints(
         }
     }
     return pin_object_text(self->object, zones, n - 1);
-}
-
-static bool has_hints(const struct pin_tree *endpoints)
-{
-    PIN_TREE_EACH(endpoint, endpoints)
-    {
-        const struct pin_tree *list = pin_tree_list(endpoint, "hints.forZones");
-        if (list != NULL && list->n_children > 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* The rows of a slice while they are filled. */
