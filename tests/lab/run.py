@@ -13,6 +13,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 import tempfile
@@ -173,6 +174,7 @@ def story_2(stage):
 
     both = one | two
     expect("global in both: all pods", both, both)
+    story_2_list(stage, daemon, one, two)
     story_2_annotations(stage, expect, one, two)
     story_2_replicas(stage, expect, one, two)
     story_2_redis(stage, daemon)
@@ -180,6 +182,21 @@ def story_2(stage):
                          stage.endpoints("c2", "song", "elasticsearch", 2), lambda: set(daemon.dig(
                              "elasticsearch.song.svc.clusterset.local", "A", "cluster1").addresses))
     stage.end(daemon)
+
+
+def story_2_list(stage, daemon, one, two):
+    """services list --affinity, as Cilium's: one line a backend, active and preferred marked."""
+    def backends():
+        code, text = daemon.ctl("services", "list", "--affinity", "--from", "cluster1")
+        marks = re.findall(r"=> ([0-9.]+):8080/TCP((?: \(\w+\))*)", text)
+        return code, {address: found for address, found in marks if address in one | two}
+    annotate(stage, ["c1"], "affinity", "local")
+    stage.checks.becomes(
+        "services list --affinity: all are active, cluster1's are preferred",
+        (0, {a: " (active) (preferred)" if a in one else " (active)" for a in one | two}), backends)
+    annotate(stage, ["c1"], "affinity", None)
+    stage.checks.becomes("affinity removed: none is preferred",
+                         (0, {a: " (active)" for a in one | two}), backends)
 
 
 def story_2_annotations(stage, expect, one, two):

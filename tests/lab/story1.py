@@ -69,6 +69,9 @@ def story_1(stage):
     code, text = daemon.ctl("explain", name, "A", "--from", "c1")
     checks.check("explain names both backends", code == 0 and "inventory-ver1" in text
                  and "inventory-ver2" in text, f"exit {code}\n{text}")
+    code, text = daemon.ctl("query", name, "-n", "1000", "--server", f"127.0.0.1:{daemon.ports['c1']}",
+                            "--from", "10.10.1.1/32")
+    checks.check("query counts 1000 answers and finds the wanted split", code == 0, text)
     story_1_changes(stage, daemon, name, ver1, ver2)
     story_1_other_names(stage, daemon)
     stage.end(daemon)
