@@ -4,6 +4,7 @@
 
 #include "zones/steer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,15 +190,12 @@ static const char *join(const struct pin_steer *steer, const char *a, const char
     if (a == NULL || b == NULL) {
         return a != NULL ? a : b;
     }
-    size_t a_bytes = strlen(a);
-    size_t b_bytes = strlen(b);
-    char *text = pin_arena_alloc(steer->arena, a_bytes + b_bytes + 3);
+    size_t bytes = strlen(a) + strlen(b) + sizeof("; ");
+    char *text = pin_arena_alloc(steer->arena, bytes);
     if (text == NULL) {
         return a;
     }
-    memcpy(text, a, a_bytes);
-    memcpy(text + a_bytes, "; ", 2);
-    memcpy(text + a_bytes + 2, b, b_bytes + 1);
+    (void)snprintf(text, bytes, "%s; %s", a, b);
     return text;
 }
 

@@ -542,22 +542,6 @@ static void play_time(struct pin_player *player, const struct command *c)
 /* --- questions -----------------------------------------------------------------------------------
  */
 
-uint16_t pin_player_type(const char *text)
-{
-    static const struct {
-        const char *text;
-        uint16_t type;
-    } types[] = {{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15},
-        {"TXT", 16}, {"AAAA", 28}, {"SRV", 33}, {"DNAME", 39}, {"DS", 43}, {"SVCB", 64},
-        {"HTTPS", 65}, {"ANY", 255}};
-    for (size_t i = 0; i < N_ELEMS(types); i++) {
-        if (strcmp(text, types[i].text) == 0) {
-            return types[i].type;
-        }
-    }
-    return 0;
-}
-
 /* Reads who asks; returns how many words that took, 0 when it is unclear. */
 static size_t read_asker(
     struct pin_player *player, const struct command *c, struct pin_stage_asker *ret)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What explain says, line by line: each is a part of its JSON, or, behind "not", none. */
+/* What explain says, line by line: each is a part of its JSON, or, behind "not", none. And types by
+ * name. */
 
 #include <string.h>
 
 #include "pintle/base/jsonout.h"
+#include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 #include "pintle/base/text.h"
 
@@ -53,4 +55,20 @@ void pin_player_tell(struct pin_player *player, const struct pin_tell *tell,
     pin_catalog_explain_json(player->stage.catalog, &name, tell->type, &asker, &json);
     compare(player, pin_text_get(&text), lines, n_lines);
     pin_text_done(&text);
+}
+
+uint16_t pin_player_type(const char *text)
+{
+    static const struct {
+        const char *text;
+        uint16_t type;
+    } types[] = {{"A", 1}, {"NS", 2}, {"CNAME", 5}, {"SOA", 6}, {"PTR", 12}, {"MX", 15},
+        {"TXT", 16}, {"AAAA", 28}, {"SRV", 33}, {"DNAME", 39}, {"DS", 43}, {"SVCB", 64},
+        {"HTTPS", 65}, {"ANY", 255}};
+    for (size_t i = 0; i < N_ELEMS(types); i++) {
+        if (strcmp(text, types[i].text) == 0) {
+            return types[i].type;
+        }
+    }
+    return 0;
 }
