@@ -4,6 +4,8 @@
 
 #include "pintle/zones/checked.h"
 
+#include <string.h>
+
 #include "pintle/base/macros.h"
 #include "pintle/zones/select.h"
 #include "pintle/zones/table.h"
@@ -373,12 +375,42 @@ static uint64_t count_picks(const struct draw *draw, const struct pin_table *tab
     return PIN_MAX(PIN_MIN(limit, apart), 1);
 }
 
-uint16_t pin_checked_draw(const struct pin_table *table, const struct pin_sight *sight,
-    uint64_t turn, uint16_t n_room, uint16_t *ret_rr_i)
+/* A look's verdicts with their sums. */
+static struct draw weigh_all(const struct pin_table *table, const struct pin_sight *sight)
 {
     struct draw draw = {.checked = table->checked, .sight = sight};
     draw.backends = weigh_backends(&draw);
     walk(&draw, add_up, NULL);
+    return draw;
+}
+
+static void add_odds(struct draw *draw, void *arg, uint16_t rr_i, uint64_t width)
+{
+    struct pin_odds *odds = arg;
+    uint64_t around =
+        draw->checked->keeps_nodata ? PIN_MAX(WHOLE, draw->total) : PIN_MAX(draw->total, 1);
+    odds[rr_i].first += (double)width / (double)around;
+}
+
+void pin_checked_odds(
+    const struct pin_table *table, const struct pin_sight *sight, struct pin_odds *ret_odds)
+{
+    struct draw draw = weigh_all(table, sight);
+    double n_picks = (double)count_picks(&draw, table, PIN_PICK_MAX);
+    memset(ret_odds, 0, table->n_rr * sizeof(*ret_odds));
+    walk(&draw, add_odds, ret_odds);
+    for (uint16_t i = 0; i < table->n_rr; i++) {
+        ret_odds[i].in_answer = PIN_MIN(ret_odds[i].first * n_picks, 1);
+        if (table->mode == PIN_ANSWERS_ALL && n_picks >= draw.n_shown && ret_odds[i].first > 0) {
+            ret_odds[i].in_answer = 1;
+        }
+    }
+}
+
+uint16_t pin_checked_draw(const struct pin_table *table, const struct pin_sight *sight,
+    uint64_t turn, uint16_t n_room, uint16_t *ret_rr_i)
+{
+    struct draw draw = weigh_all(table, sight);
     uint64_t n = count_picks(&draw, table, n_room);
     uint64_t around = table->checked->keeps_nodata ? PIN_MAX(WHOLE, draw.total) : draw.total;
     uint64_t circle = n * around;

@@ -286,17 +286,63 @@ static double in_answer(const struct explanation *e, const struct pin_plan *plan
     return n_picks >= table->n_rr ? (double)sum / all : (double)share->weight / all * n_picks;
 }
 
+/* All that are shown, each first alike: a table that is never drawn from. */
+static void count_whole(
+    const struct pin_table *table, const struct pin_sight *sight, struct pin_odds *odds)
+{
+    uint32_t n_shown = 0;
+    for (uint32_t i = 0; i < table->checked->n_items; i++) {
+        n_shown += pin_checked_shows(table->checked, sight, i);
+    }
+    for (uint32_t i = 0; i < table->checked->n_items; i++) {
+        if (pin_checked_shows(table->checked, sight, i)) {
+            odds[table->checked->items[i].rr_i] =
+                (struct pin_odds){.first = 1.0 / n_shown, .in_answer = 1};
+        }
+    }
+}
+
+/* What the answer path rounds to fit integers is rounded back. */
+static double rounded(double odds)
+{
+    return (double)(uint64_t)(odds * 1e9 + 0.5) / 1e9;
+}
+
+/* NULL: no verdict leaves an address out, the plan's weights tell. */
+static const struct pin_odds *find_odds(const struct explanation *e, const struct pin_plan *plan)
+{
+    const struct pin_table *table = e->table;
+    struct pin_sight sight;
+    if (table == NULL || table->checked == NULL) {
+        return NULL;
+    }
+    pin_checked_look(table->checked, e->catalog->live.verdicts, &sight);
+    size_t n = PIN_MAX(plan->n_shares, (size_t)table->n_rr);
+    struct pin_odds *odds =
+        sight.is_plain ? NULL : pin_arena_alloc(e->catalog->scratch, n * sizeof(*odds));
+    if (odds != NULL && !sight.is_nothing) {
+        bool is_drawn = table->form == PIN_TABLE_DRAWN && !table->is_whole;
+        (is_drawn ? pin_checked_odds : count_whole)(table, &sight, odds);
+    }
+    return odds;
+}
+
 static void put_share(const struct explanation *e, const struct pin_plan *plan,
-    const struct pin_share *share, uint64_t sum)
+    const struct pin_share *share, uint64_t sum, const struct pin_odds *odds)
 {
     char ip[PIN_IP_TEXT_MAX];
     double first = (double)share->weight / (double)(sum + plan->nodata_weight);
+    double included = in_answer(e, plan, share, sum);
+    if (odds != NULL) {
+        first = rounded(odds[share - plan->shares].first);
+        included = rounded(odds[share - plan->shares].in_answer);
+    }
     pin_jsonout_object(e->out);
     pin_jsonout_key_string(e->out, "address", pin_ip_format(&share->ip, ip));
     pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, share->cluster_id));
     pin_jsonout_key_uint(e->out, "backend", plan->groups[share->group_i].backend_i);
     pin_jsonout_key_uint(e->out, "weight", share->weight);
-    pin_jsonout_key_double(e->out, "inAnswer", in_answer(e, plan, share, sum));
+    pin_jsonout_key_double(e->out, "inAnswer", included);
     pin_jsonout_key_double(e->out, "first", first);
     pin_jsonout_key_string(e->out, "via", pin_via_text(share->via));
     put_health(e, plan, share);
@@ -339,8 +385,9 @@ static void put_plan(const struct explanation *e, const struct pin_plan *plan)
     for (size_t i = 0; i < plan->n_shares; i++) {
         sum += plan->shares[i].weight;
     }
+    const struct pin_odds *odds = find_odds(e, plan);
     for (size_t i = 0; i < plan->n_shares; i++) {
-        put_share(e, plan, &plan->shares[i], sum);
+        put_share(e, plan, &plan->shares[i], sum, odds);
     }
     pin_jsonout_end(e->out);
     put_notes(e, plan);

@@ -74,6 +74,20 @@ static double share_of(const struct view *v, const struct pin_contribution *c, s
                : (double)sum / (double)v->totals[family_i] / c->n_ready[family_i];
 }
 
+/* Whether Pintle's own probes say that an endpoint which is shown itself is down. */
+static bool is_unhealthy(const struct view *v, const struct pin_ip *ip)
+{
+    for (size_t f = 0; f < PIN_FAMILY_MAX; f++) {
+        for (size_t i = 0; i < v->plans[f].n_shares; i++) {
+            const struct pin_share *share = &v->plans[f].shares[i];
+            if (share->slot != PIN_SLOT_NONE && pin_ip_equal(&share->ip, ip)) {
+                return !pin_health_is_up(v->catalog->live.health, share->slot);
+            }
+        }
+    }
+    return false;
+}
+
 static const struct pin_ready *find_ready(
     const struct pin_contribution *c, size_t family_i, const struct pin_ip *ip)
 {
@@ -109,6 +123,7 @@ static void put_backend(const struct view *v, size_t contribution_i,
     const struct pin_backend_row *row = find_row(v, contribution_i);
     size_t family_i = endpoint->ip.family == 6 ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
     bool is_going = (endpoint->flags & PIN_ENDPOINT_TERMINATING) != 0;
+    bool is_sick = ready != NULL && is_unhealthy(v, &endpoint->ip);
     bool counts = ready != NULL && is_used(v, contribution_i);
     bool has_side = v->affinity == PIN_AFFINITY_LOCAL || v->affinity == PIN_AFFINITY_REMOTE
                     || v->affinity == PIN_AFFINITY_LIST;
@@ -120,9 +135,10 @@ static void put_backend(const struct view *v, size_t contribution_i,
     put_ports(v, c, &it);
     pin_jsonout_key_string(v->out, "cluster", v->catalog->settings->clusters[c->cluster_id].name);
     pin_jsonout_key_string(v->out, "state",
-        ready != NULL ? "active"
-        : is_going    ? "terminating"
-                      : "not ready");
+        is_sick         ? "unhealthy"
+        : ready != NULL ? "active"
+        : is_going      ? "terminating"
+                        : "not ready");
     pin_jsonout_key_bool(v->out, "preferred", counts && has_side);
     pin_jsonout_key_bool(v->out, "used", counts);
     if (row != NULL && row->cluster_weight != PIN_WEIGHT_UNSET) {
@@ -130,9 +146,10 @@ static void put_backend(const struct view *v, size_t contribution_i,
     }
     pin_jsonout_key_double(v->out, "share", counts ? share_of(v, c, family_i) : 0);
     pin_jsonout_key_string(v->out, "reason",
-        ready != NULL ? reason
-        : is_going    ? "the endpoint is terminating"
-                      : "the endpoint is not ready");
+        is_sick         ? "health probes say it is down"
+        : ready != NULL ? reason
+        : is_going      ? "the endpoint is terminating"
+                        : "the endpoint is not ready");
     pin_jsonout_end(v->out);
 }
 

@@ -94,3 +94,17 @@ bool pin_checked_shows(
  */
 uint16_t pin_checked_draw(const struct pin_table *table, const struct pin_sight *sight,
     uint64_t turn, uint16_t n_room, uint16_t *ret_rr_i);
+
+/** How often an RR comes over one full round of draws. */
+struct pin_odds {
+    double first;
+    double in_answer;
+};
+
+/**
+ * Tells what pin_checked_draw() does in the long run, for the same tables and sights.
+ *
+ * @param ret_odds  table->n_rr of them, by RR.
+ */
+void pin_checked_odds(
+    const struct pin_table *table, const struct pin_sight *sight, struct pin_odds *ret_odds);
