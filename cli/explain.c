@@ -240,12 +240,77 @@ static bool print_policies(const struct pin_ctl *ctl, const struct pin_tree *pol
     return pin_columns_print(table);
 }
 
+/* "Gateway c2/istio-system/eastwest", "host gw.example" or "address". */
+static const char *format_gateway(const struct pin_tree *item, char *cell, size_t cell_bytes)
+{
+    const char *kind = pin_tree_string(item, "kind", NULL);
+    const char *host = pin_tree_string(item, "host", NULL);
+    if (kind != NULL) {
+        (void)snprintf(cell, cell_bytes, "%s %s/%s/%s", kind, pin_tree_string(item, "cluster", "?"),
+            pin_tree_string(item, "namespace", "?"), pin_tree_string(item, "name", "?"));
+    } else {
+        (void)snprintf(
+            cell, cell_bytes, "%s%s", host != NULL ? "host " : "address", host != NULL ? host : "");
+    }
+    return cell;
+}
+
+static void put_gateway(
+    struct pin_columns *table, const char *network, const char *from, const struct pin_tree *item)
+{
+    struct pin_text addresses = {0};
+    char age[CELL_BYTES] = "";
+    PIN_TREE_EACH(address, pin_tree_list(item, "addresses"))
+    {
+        pin_text_putf(
+            &addresses, "%s%s", addresses.len == 0 ? "" : " ", pin_tree_text(address, ""));
+    }
+    if (pin_tree_find(item, "ageSeconds") != NULL) {
+        (void)snprintf(age, sizeof(age), "%lld s", pin_tree_int(item, "ageSeconds", 0));
+    }
+    const char *error = pin_tree_string(item, "error", "");
+    pin_columns_row(table);
+    pin_columns_cell(table, network, PIN_COLOR_NONE);
+    pin_columns_cell(table, from, PIN_COLOR_NONE);
+    pin_columns_cell(table, pin_text_get(&addresses), PIN_COLOR_NONE);
+    pin_columns_cell(table, age, PIN_COLOR_NONE);
+    pin_columns_cell(table, error, error[0] != '\0' ? PIN_COLOR_BAD : PIN_COLOR_NONE);
+    pin_text_done(&addresses);
+}
+
+/* Gateways of other networks that are followed: by host name, by the status of objects. */
+static bool print_gateways(const struct pin_ctl *ctl, const struct pin_tree *networks)
+{
+    static const struct pin_column columns[] = {{"NETWORK", false}, {"GATEWAY", false},
+        {"ADDRESSES", false}, {"AGE", true}, {"TROUBLE", false}};
+    char cell[600];
+    if (networks == NULL || networks->n_children == 0) {
+        return true;
+    }
+    struct pin_columns *table = pin_columns_new(ctl, columns, N_ELEMS(columns));
+    PIN_TREE_EACH(network, networks)
+    {
+        const char *name = pin_tree_string(network, "network", "");
+        PIN_TREE_EACH(item, pin_tree_list(network, "items"))
+        {
+            put_gateway(table, name, format_gateway(item, cell, sizeof(cell)), item);
+            PIN_TREE_EACH(host, pin_tree_list(item, "hosts"))
+            {
+                put_gateway(table, name, format_gateway(host, cell, sizeof(cell)), host);
+            }
+        }
+    }
+    (void)putchar('\n');
+    return pin_columns_print(table);
+}
+
 static bool print_explanation(const struct pin_ctl *ctl, const struct pin_tree *tree)
 {
     print_head(tree);
     bool is_good = print_backends(ctl, pin_tree_list(tree, "backends"));
     is_good = print_policies(ctl, pin_tree_list(tree, "policies")) && is_good;
     is_good = print_addresses(ctl, pin_tree_list(tree, "addresses")) && is_good;
+    is_good = print_gateways(ctl, pin_tree_list(tree, "gateways")) && is_good;
     PIN_TREE_EACH(note, pin_tree_list(tree, "notes"))
     {
         (void)printf("\nnote: %s\n", pin_tree_text(note, ""));

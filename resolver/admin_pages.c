@@ -406,6 +406,7 @@ static void collect_explain(struct pin_catalog *catalog, void *arg)
     const struct pin_admin_question *question = &page->question;
     const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
     struct pin_explain_asker asker = asker_of(question, scene);
+    asker.now_ms = (uint64_t)pin_clock_mono_ms();
     struct pin_jsonout json = pin_jsonout_init(&page->body);
     pin_catalog_explain_json(catalog, &question->name, question->type, &asker, &json);
     pin_text_putc(&page->body, '\n');

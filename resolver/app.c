@@ -17,6 +17,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/rcu.h"
+#include "pintle/sync/lookups.h"
 #include "pintle/sync/prober.h"
 #include "pintle/sync/sync.h"
 #include "pintle/version.h"
@@ -47,6 +48,7 @@ struct app {
     struct pin_sync *sync;
     struct pin_zonefiles *zonefiles;
     struct pin_prober *prober;
+    struct pin_lookups *lookups;
     struct pin_admin_listen *listens; /* the config's arena */
     struct pin_signal *signals[3];
     struct pin_geo *geo;
@@ -250,12 +252,26 @@ static struct pin_source_spec source_of(const struct app *app, size_t i)
     return spec;
 }
 
+/* Control's thread: the builder wants other host names looked up. */
+static void on_wanted(void *arg)
+{
+    const struct app *app = arg;
+    struct pin_wanted *wanted = pin_builder_take_wanted(app->builder);
+    if (wanted != NULL && app->lookups != NULL) {
+        pin_lookups_want(app->lookups, wanted);
+    }
+    free(wanted);
+}
+
 static enum pin_err start_sync(struct app *app, struct pin_why *why)
 {
     size_t n = app->config->n_clusters;
     struct pin_sync_sink sink = {.push = on_delta, .arg = app};
+    app->lookups =
+        pin_lookups_new(app->loop, app->config->resolvers, app->config->n_resolvers, &sink);
     struct pin_source_spec *specs = calloc(n, sizeof(*specs));
-    if (specs == NULL) {
+    if (specs == NULL || app->lookups == NULL) {
+        free(specs);
         return pin_why_set(why, PIN_ENOMEM, "%zu clusters", n);
     }
     for (size_t i = 0; i < n; i++) {
@@ -475,6 +491,23 @@ static void on_zonefile_status(void *arg, size_t i, struct pin_zonefile_status *
     pin_zonefiles_status(app->zonefiles, i, ret_status);
 }
 
+static bool on_lookup(void *arg, size_t i, struct pin_admin_lookup *ret_lookup)
+{
+    const struct app *app = arg;
+    struct pin_lookup_stats stats = {0};
+    if (app->lookups == NULL || i >= pin_lookups_n(app->lookups)) {
+        return false;
+    }
+    pin_lookups_stats(app->lookups, i, &stats);
+    *ret_lookup = (struct pin_admin_lookup){.host = stats.host,
+        .error = stats.error,
+        .n_ips = stats.n_ips,
+        .n_good = stats.n_good,
+        .n_failed = stats.n_failed,
+        .good_wall_ms = stats.good_wall_ms};
+    return true;
+}
+
 static void on_sources_json(void *arg, struct pin_jsonout *out)
 {
     const struct app *app = arg;
@@ -503,6 +536,7 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
         .n_listens = app->config->n_listens,
         .hooks = {.source = on_source,
             .sources_json = on_sources_json,
+            .lookup = on_lookup,
             .zonefile = on_zonefile_status,
             .health = on_health,
             .arg = app}};
@@ -663,7 +697,9 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
         .on_probes = on_probes,
         .on_probes_arg = app,
         .on_wants_pods = on_wants_pods,
-        .on_wants_pods_arg = app};
+        .on_wants_pods_arg = app,
+        .on_wanted = on_wanted,
+        .on_wanted_arg = app};
     config.zonefiles = take_zonefiles(app);
     config.n_zonefiles = config.zonefiles != NULL ? pin_zonefiles_count(app->zonefiles) : 0;
 
@@ -733,6 +769,9 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
 
 static void app_stop(struct app *app)
 {
+    struct pin_lookups *lookups = app->lookups;
+    app->lookups = NULL;
+    pin_lookups_free(lookups); /* first: it turns the loop once more */
     pin_sync_free(app->sync);
     pin_zonefiles_free(app->zonefiles);
     pin_prober_free(app->prober);

@@ -48,6 +48,7 @@ struct pin_builder {
     pthread_cond_t started;
     struct call calls[CALLS_MAX];
     size_t n_calls;
+    struct pin_wanted *wanted; /* not taken by control yet */
     bool is_started;
     bool is_stopping;
     enum pin_err err;
@@ -130,6 +131,34 @@ static int64_t wait_ms(struct pin_builder *builder, uint64_t now_ms)
     return next_ms > now_ms ? (int64_t)(next_ms - now_ms) : 0;
 }
 
+/* Leaves the host names that are wanted now for control, when they are others than before. */
+static void tell_wanted(struct pin_builder *builder)
+{
+    struct pin_wanted *wanted =
+        builder->config.on_wanted != NULL ? pin_catalog_take_wanted(builder->catalog) : NULL;
+    if (wanted == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&builder->lock);
+    struct pin_wanted *old = builder->wanted;
+    builder->wanted = wanted;
+    (void)pthread_mutex_unlock(&builder->lock);
+    free(old);
+    if (!pin_loop_post(
+            builder->config.loop, builder->config.on_wanted, builder->config.on_wanted_arg)) {
+        pin_log_error("builder: out of memory, host names of gateways wait for the next change");
+    }
+}
+
+struct pin_wanted *pin_builder_take_wanted(struct pin_builder *builder)
+{
+    (void)pthread_mutex_lock(&builder->lock);
+    struct pin_wanted *wanted = builder->wanted;
+    builder->wanted = NULL;
+    (void)pthread_mutex_unlock(&builder->lock);
+    return wanted;
+}
+
 static void publish(struct pin_builder *builder)
 {
     uint64_t now_ms = (uint64_t)pin_clock_mono_ms();
@@ -139,6 +168,7 @@ static void publish(struct pin_builder *builder)
     pin_stat_add(&builder->stats.n_units, done.n_units);
     pin_stat_add(&builder->stats.n_names, done.n_names);
     builder->is_short = pin_catalog_is_dirty(builder->catalog, now_ms);
+    tell_wanted(builder);
 }
 
 /* Applies what the round holds, publishes, and measures how long each change took to show. */
@@ -299,6 +329,7 @@ static struct pin_builder *builder_new(const struct pin_builder_config *config)
 static void builder_free(struct pin_builder *builder)
 {
     pin_queue_free(builder->queue);
+    free(builder->wanted);
     (void)pthread_cond_destroy(&builder->started);
     (void)pthread_mutex_destroy(&builder->lock);
     free(builder);

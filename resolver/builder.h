@@ -36,6 +36,8 @@ struct pin_builder_config {
     void *on_probes_arg;
     pin_loop_fn *on_wants_pods; /**< pin_builder_wants_pods() has changed; NULL: nobody cares. */
     void *on_wants_pods_arg;
+    pin_loop_fn *on_wanted; /**< Other host names are wanted: pin_builder_take_wanted(). */
+    void *on_wanted_arg;
     size_t queue_deltas; /**< Deltas that may wait; 0 takes 8192. */
 };
 
@@ -78,6 +80,9 @@ const struct pin_live *pin_builder_live(const struct pin_builder *builder);
  * thread.
  */
 bool pin_builder_wants_pods(const struct pin_builder *builder);
+/** The host names of gateways that are to be looked up from now on; NULL: as before. The caller
+ * frees them. Control's thread. */
+struct pin_wanted *pin_builder_take_wanted(struct pin_builder *builder);
 
 /** Hands a delta over; false when there is no room, and the delta stays the caller's. Never blocks.
  */

@@ -352,10 +352,27 @@ static bool has_cluster(const struct pin_config *config, const char *name)
     return false;
 }
 
+/* Objects that have a gateway's addresses are looked for in clusters that exist. */
+static void check_gateways(
+    const struct pin_config *config, size_t network_i, struct pin_findings *findings)
+{
+    const struct pin_config_network *network = &config->networks[network_i];
+    for (size_t i = 0; i < network->n_gateways; i++) {
+        const struct pin_config_gateway *gateway = &network->gateways[i];
+        const char *cluster =
+            gateway->gateway.cluster != NULL ? gateway->gateway.cluster : gateway->service.cluster;
+        if (cluster != NULL && !has_cluster(config, cluster)) {
+            pin_findings_add(findings, config->file, gateway->at,
+                "networks[%zu].gateways[%zu]: there is no cluster \"%s\"", network_i, i, cluster);
+        }
+    }
+}
+
 static void check_networks(const struct pin_config *config, struct pin_findings *findings)
 {
     for (size_t i = 0; i < config->n_networks; i++) {
         const struct pin_config_network *network = &config->networks[i];
+        check_gateways(config, i, findings);
         if (network->name == NULL) {
             pin_findings_add(findings, config->file, network->at, "networks[%zu]: no name", i);
             continue;

@@ -30,6 +30,8 @@
 /** Ports when none is written. */
 #define PIN_DNS_PORT   5300
 #define PIN_ADMIN_PORT 9153
+/** Port of other people's resolvers when none is written. */
+#define PIN_RESOLVER_PORT 53
 
 /** The values of a flag that can be repeated. Borrowed from argv. */
 struct pin_arg_list {
@@ -76,11 +78,27 @@ struct pin_config_listen {
     const char *cluster; /**< Whose view askers get here; NULL: by their address. */
 };
 
+/** An object that is named in the configuration; all NULL: none. */
+struct pin_config_object {
+    const char *cluster;
+    const char *namespace_name;
+    const char *name;
+};
+
+/** One gateway of a network: exactly one of its fields is set. */
+struct pin_config_gateway {
+    struct pin_at at;
+    struct pin_ip ip; /**< family 0: not said. */
+    const char *host;
+    struct pin_config_object gateway;
+    struct pin_config_object service;
+};
+
 /** One entry of `networks:`. */
 struct pin_config_network {
     struct pin_at at;
     const char *name;
-    const struct pin_ip *gateways;
+    const struct pin_config_gateway *gateways;
     size_t n_gateways;
     unsigned cluster_ips; /**< 0 local, 1 routable. */
 };
@@ -158,6 +176,8 @@ struct pin_config {
     size_t n_networks;
     struct pin_config_cluster *clusters;
     size_t n_clusters;
+    const struct pin_addrport *resolvers; /**< Of gateways' host names; none: resolv.conf's. */
+    size_t n_resolvers;
     const char *default_cluster; /**< NULL: none. */
     const struct pin_prefix *forwarders;
     size_t n_forwarders;

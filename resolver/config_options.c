@@ -47,16 +47,63 @@ static const struct pin_option admin_options[] = {
     {.key = NULL},
 };
 
+#define IN_GATEWAY(field) offsetof(struct pin_config_gateway, field)
+static const struct pin_option gateway_object_options[] = {
+    {.key = "cluster",
+        .kind = PIN_OPTION_LABEL,
+        .offset = IN_GATEWAY(gateway.cluster),
+        .doc = "Cluster that has it."},
+    {.key = "namespace",
+        .kind = PIN_OPTION_STRING,
+        .offset = IN_GATEWAY(gateway.namespace_name),
+        .doc = "Its namespace."},
+    {.key = "name",
+        .kind = PIN_OPTION_STRING,
+        .offset = IN_GATEWAY(gateway.name),
+        .doc = "Its name."},
+    {.key = NULL},
+};
+
+static const struct pin_option gateway_service_options[] = {
+    {.key = "cluster",
+        .kind = PIN_OPTION_LABEL,
+        .offset = IN_GATEWAY(service.cluster),
+        .doc = "Cluster that has it."},
+    {.key = "namespace",
+        .kind = PIN_OPTION_STRING,
+        .offset = IN_GATEWAY(service.namespace_name),
+        .doc = "Its namespace."},
+    {.key = "name",
+        .kind = PIN_OPTION_STRING,
+        .offset = IN_GATEWAY(service.name),
+        .doc = "Its name."},
+    {.key = NULL},
+};
+
+static const struct pin_option gateway_options[] = {
+    {.key = "gateway",
+        .kind = PIN_OPTION_MAP,
+        .children = gateway_object_options,
+        .doc = "A Gateway, whose status has the addresses."},
+    {.key = "service",
+        .kind = PIN_OPTION_MAP,
+        .children = gateway_service_options,
+        .doc = "A Service, whose load-balancer status has the addresses."},
+    {.key = NULL},
+};
+
 static const struct pin_option network_options[] = {
     {.key = "name",
         .kind = PIN_OPTION_STRING,
         .offset = IN_NETWORK(name),
         .doc = "Name that clusters use."},
     {.key = "gateways",
-        .kind = PIN_OPTION_IPS,
+        .kind = PIN_OPTION_GATEWAYS,
         .offset = IN_NETWORK(gateways),
         .count_offset = IN_NETWORK(n_gateways),
-        .doc = "Addresses of the east-west gateways that other networks go through."},
+        .children = gateway_options,
+        .doc =
+            "East-west gateways that other networks go through: addresses, host names, objects."},
     {.key = "clusterIPs",
         .kind = PIN_OPTION_WORD,
         .offset = IN_NETWORK(cluster_ips),
@@ -479,6 +526,12 @@ const struct pin_option pin_options[] = {
         .children = network_options,
         .item_bytes = sizeof(struct pin_config_network),
         .doc = "Networks that something is to be said about."},
+    {.key = "resolvers",
+        .kind = PIN_OPTION_ADDRPORTS,
+        .offset = IN_CONFIG(resolvers),
+        .count_offset = IN_CONFIG(n_resolvers),
+        .max = PIN_RESOLVER_PORT,
+        .doc = "Who is asked for host names of gateways; those of /etc/resolv.conf when not said."},
     {.key = "clusters",
         .kind = PIN_OPTION_ITEMS,
         .offset = IN_CONFIG(clusters),

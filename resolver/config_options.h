@@ -27,7 +27,8 @@ enum pin_option_kind {
     PIN_OPTION_MS,        /**< A duration: uint64_t milliseconds, `min` to `max`. */
     PIN_OPTION_WORD,      /**< One of `words`: unsigned, `min` + its position. */
     PIN_OPTION_ADDRPORT,  /**< struct pin_addrport; `max` is the port when none is written. */
-    PIN_OPTION_IPS,       /**< A list of addresses: struct pin_ip *, size_t. */
+    PIN_OPTION_ADDRPORTS, /**< A list of them: struct pin_addrport *, size_t. */
+    PIN_OPTION_GATEWAYS,  /**< A list of struct pin_config_gateway; `children` are the map's. */
     PIN_OPTION_PREFIXES,  /**< A list of ranges: struct pin_prefix *, size_t. */
     PIN_OPTION_CLIENTS,   /**< The same, or maps {net, zone}; zones: const char ** at `min`. */
     PIN_OPTION_LATER,     /**< Known, but not built: only `fallback` (and null) is accepted. */

@@ -306,26 +306,6 @@ static bool read_addrport(
 
 /* --- Lists of scalars ---------------------------------------------------------------------- */
 
-static bool read_ip(
-    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
-{
-    (void)option;
-    struct pin_ip ip;
-    if (node->text == NULL) {
-        return finding(r, node, "a gateway given as %s is not available in this version",
-            pin_tree_kind_str(node->kind));
-    }
-    if (pin_ip_parse(node->text, &ip)) {
-        memcpy(target, &ip, sizeof(ip));
-        return true;
-    }
-    if (strspn(node->text, "0123456789.:/") == strlen(node->text)) {
-        return finding(r, node, "\"%s\" is no IP address", node->text);
-    }
-    return finding(r, node, "\"%s\" is no IP address; host names are not available in this version",
-        node->text);
-}
-
 static bool read_prefix(
     struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
 {
@@ -466,6 +446,49 @@ static bool read_items(
     return true;
 }
 
+/* {gateway: {...}} or {service: {...}}: exactly one of them, and whole. */
+static bool read_gateway_object(struct reader *r, const struct pin_option *option,
+    const struct pin_tree *node, struct pin_config_gateway *gateway)
+{
+    size_t n_before = r->findings->n;
+    const struct pin_config_object *objects[] = {&gateway->gateway, &gateway->service};
+    size_t n_whole = 0;
+    size_t n_said = 0;
+    read_map(r, option->children, node, (uint8_t *)gateway);
+    for (size_t i = 0; i < N_ELEMS(objects); i++) {
+        const struct pin_config_object *o = objects[i];
+        n_said += o->cluster != NULL || o->namespace_name != NULL || o->name != NULL;
+        n_whole += o->cluster != NULL && o->namespace_name != NULL && o->name != NULL;
+    }
+    if (r->findings->n > n_before) {
+        return false;
+    }
+    return (n_whole == 1 && n_said == 1)
+           || finding(r, node,
+               "want an address, a host name, or one of gateway and service with cluster, "
+               "namespace and name");
+}
+
+/* An address, a host name, or an object that has the addresses in its status. */
+static bool read_gateway(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    struct pin_config_gateway gateway = {.at = at_of(node)};
+    bool is_good = true;
+    if (node->kind == PIN_TREE_MAP) {
+        is_good = read_gateway_object(r, option, node, &gateway);
+    } else if (node->text != NULL && pin_ip_parse(node->text, &gateway.ip)) {
+        gateway.host = NULL;
+    } else if (node->text != NULL && strspn(node->text, "0123456789.:/") == strlen(node->text)) {
+        return finding(r, node, "\"%s\" is no IP address", node->text);
+    } else {
+        gateway.host = dns_name(r, node);
+        is_good = gateway.host != NULL;
+    }
+    memcpy(target, &gateway, sizeof(gateway));
+    return is_good;
+}
+
 static const struct {
     enum pin_option_kind kind;
     read_fn *read;
@@ -498,8 +521,10 @@ static bool read_value(
         return read_list(r, option, node, base, sizeof(char *), read_name);
     case PIN_OPTION_STRINGS:
         return read_list(r, option, node, base, sizeof(char *), read_string);
-    case PIN_OPTION_IPS:
-        return read_list(r, option, node, base, sizeof(struct pin_ip), read_ip);
+    case PIN_OPTION_ADDRPORTS:
+        return read_list(r, option, node, base, sizeof(struct pin_addrport), read_addrport);
+    case PIN_OPTION_GATEWAYS:
+        return read_list(r, option, node, base, sizeof(struct pin_config_gateway), read_gateway);
     case PIN_OPTION_PREFIXES:
         return read_list(r, option, node, base, sizeof(struct pin_prefix), read_prefix);
     case PIN_OPTION_CLIENTS:

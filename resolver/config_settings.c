@@ -25,6 +25,35 @@ static uint16_t network_of(struct pin_network *networks, size_t *n_networks, con
     return (uint16_t)(*n_networks)++;
 }
 
+static struct pin_gateway gateway_of(const struct pin_config_gateway *from)
+{
+    bool is_service = from->service.name != NULL;
+    const struct pin_config_object *object = is_service ? &from->service : &from->gateway;
+    return (struct pin_gateway){
+        .kind = from->ip.family != 0 ? PIN_GATEWAY_IP
+                : from->host != NULL ? PIN_GATEWAY_HOST
+                : is_service         ? PIN_GATEWAY_SERVICE
+                                     : PIN_GATEWAY_OBJECT,
+        .ip = from->ip,
+        .host = from->host,
+        .cluster = object->cluster,
+        .namespace_name = object->namespace_name,
+        .name = object->name,
+    };
+}
+
+/* NULL when memory is out. */
+static const struct pin_gateway *make_gateways(
+    struct pin_arena *arena, const struct pin_config_network *from)
+{
+    struct pin_gateway *gateways =
+        pin_arena_alloc(arena, (from->n_gateways + 1) * sizeof(*gateways));
+    for (size_t i = 0; gateways != NULL && i < from->n_gateways; i++) {
+        gateways[i] = gateway_of(&from->gateways[i]);
+    }
+    return gateways;
+}
+
 static size_t make_networks(const struct pin_config *config, struct pin_network *networks)
 {
     size_t n = 0;
@@ -32,8 +61,8 @@ static size_t make_networks(const struct pin_config *config, struct pin_network 
     for (size_t i = 0; i < config->n_networks; i++) {
         const struct pin_config_network *from = &config->networks[i];
         struct pin_network *to = &networks[network_of(networks, &n, from->name)];
-        to->gateways = from->gateways;
-        to->n_gateways = from->n_gateways;
+        to->gateways = make_gateways(config->arena, from);
+        to->n_gateways = to->gateways != NULL ? from->n_gateways : 0;
         to->cluster_ips_routable = from->cluster_ips == 1;
     }
     return n;

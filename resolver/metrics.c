@@ -248,6 +248,65 @@ static void put_health(struct pin_page *page)
     pin_text_putf(text, "pintle_health_late_seconds %.3f\n", (double)stats.late_ms / 1000.0);
 }
 
+/* --- Gateways ------------------------------------------------------------------------------ */
+
+/* What a family shows of one looked-up host name. */
+typedef double lookup_value(const struct pin_admin_lookup *lookup);
+
+static double lookup_up(const struct pin_admin_lookup *lookup)
+{
+    return lookup->good_wall_ms > 0 && lookup->error[0] == '\0' ? 1 : 0;
+}
+
+static double lookup_addresses(const struct pin_admin_lookup *lookup)
+{
+    return (double)lookup->n_ips;
+}
+
+static double lookup_time(const struct pin_admin_lookup *lookup)
+{
+    return (double)lookup->good_wall_ms / 1000.0;
+}
+
+static double lookup_good(const struct pin_admin_lookup *lookup)
+{
+    return (double)lookup->n_good;
+}
+
+static double lookup_failed(const struct pin_admin_lookup *lookup)
+{
+    return (double)lookup->n_failed;
+}
+
+static void put_lookups(struct pin_page *page)
+{
+    static const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        lookup_value *value;
+    } families[] = {
+        {"pintle_gateway_host_up", "gauge", "1 while the gateway's host name resolves.", lookup_up},
+        {"pintle_gateway_host_addresses", "gauge", "Addresses it has.", lookup_addresses},
+        {"pintle_gateway_host_resolved_timestamp_seconds", "gauge",
+            "When it was resolved last, 0 before that.", lookup_time},
+        {"pintle_gateway_lookups_total", "counter", "Lookups with an address.", lookup_good},
+        {"pintle_gateway_lookup_failures_total", "counter", "Lookups without.", lookup_failed},
+    };
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_admin_lookup lookup = {0};
+    if (hooks->lookup == NULL || !hooks->lookup(hooks->arg, 0, &lookup)) {
+        return;
+    }
+    for (size_t f = 0; f < N_ELEMS(families); f++) {
+        family(&page->body, families[f].name, families[f].type, families[f].help);
+        for (size_t i = 0; hooks->lookup(hooks->arg, i, &lookup); i++) {
+            pin_text_putf(&page->body, "%s{host=\"%s\"} %.15g\n", families[f].name, lookup.host,
+                families[f].value(&lookup));
+        }
+    }
+}
+
 /* --- Builder ------------------------------------------------------------------------------- */
 
 static void put_lag(
@@ -391,6 +450,7 @@ void pin_metrics_render(struct pin_page *page)
     put_sources(page);
     put_zonefiles(page);
     put_health(page);
+    put_lookups(page);
     put_names(text, &page->facts.counts);
     if (config->builder != NULL) {
         put_builder(text, config->builder);

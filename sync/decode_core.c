@@ -71,7 +71,7 @@ static void read_cluster_ips(struct pin_decoder *self, struct pin_service_body *
     }
 }
 
-/* A balancer that is known by a host name has no address here. */
+/* A balancer that is known by a host name has no address here, one with an address no name. */
 static bool read_ingress(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
     const struct pin_tree *ip = pin_tree_find(item, "ip");
@@ -85,6 +85,13 @@ bool pin__decode_prefers_zone(struct pin_decoder *self)
     const char *text = pin__decoder_peek(self, self->spec, "trafficDistribution");
     return is_text(text, "PreferClose") || is_text(text, "PreferSameZone")
            || is_text(text, "PreferSameNode");
+}
+
+static bool read_ingress_host(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    const char **host = element;
+    *host = pin__decoder_text(self, item, "hostname");
+    return *host != NULL && *host[0] != '\0';
 }
 
 void pin__decode_service(struct pin_decoder *self)
@@ -103,6 +110,8 @@ void pin__decode_service(struct pin_decoder *self)
     const struct pin_tree *ingress = pin__decoder_list(self, balancer, "ingress");
     body->balancer_ips = pin__decoder_elements(self, ingress, "status.loadBalancer.ingress",
         sizeof(*body->balancer_ips), read_ingress, &body->n_balancer_ips);
+    body->balancer_hosts = pin__decoder_elements(self, ingress, "status.loadBalancer.ingress",
+        sizeof(*body->balancer_hosts), read_ingress_host, &body->n_balancer_hosts);
     if (is_external) {
         body->external_name = pin__decoder_name(self, self->spec, "externalName");
     }

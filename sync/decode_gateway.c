@@ -39,12 +39,22 @@ static bool read_address(struct pin_decoder *self, const struct pin_tree *item, 
            && pin__decoder_ip(self, pin_tree_find(item, "value"), "value", element);
 }
 
+static bool read_host(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    const char **host = element;
+    bool is_host = is_text(pin__decoder_peek(self, item, "type"), "Hostname");
+    *host = is_host ? pin__decoder_text(self, item, "value") : NULL;
+    return *host != NULL && *host[0] != '\0';
+}
+
 void pin__decode_gateway(struct pin_decoder *self)
 {
     struct pin_gateway_body *body = &self->object->as.gateway;
     const struct pin_tree *status = pin__decoder_map(self, self->root, "status");
     body->addresses = pin__decoder_elements(self, pin__decoder_list(self, status, "addresses"),
         "status.addresses", sizeof(*body->addresses), read_address, &body->n_addresses);
+    body->hosts = pin__decoder_elements(self, pin__decoder_list(self, status, "addresses"),
+        "status.addresses", sizeof(*body->hosts), read_host, &body->n_hosts);
     body->listeners = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "listeners"),
         "spec.listeners", sizeof(*body->listeners), read_listener, &body->n_listeners);
 }

@@ -41,7 +41,7 @@ while read -r header door; do
     hits=$(grep -rnE "#include <$header" $rooms include 2>/dev/null | grep -vE "^($door):" || true)
     breach "<$header...> belongs to $door" "$hits"
 done <<'DOORS'
-event2/ base/loop\.c|resolver/admin\.c
+event2/ base/loop\.c|resolver/admin\.c|sync/dns\.c
 urcu include/pintle/base/rcu\.h
 cjson/ base/json\.c
 yaml\.h base/yaml\.c

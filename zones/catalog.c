@@ -12,6 +12,7 @@
 #include "pintle/base/log.h"
 
 #include "zones/compile.h"
+#include "zones/networks.h"
 #include "zones/pods.h"
 #include "zones/policy.h"
 #include "zones/scene.h"
@@ -214,7 +215,7 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     catalog->live.policies = pin_policy_labels_new();
     if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
         || catalog->live.index == NULL || catalog->live.health == NULL || catalog->live.pods == NULL
-        || catalog->live.policies == NULL) {
+        || catalog->live.policies == NULL || !pin_networks_init(catalog)) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
@@ -257,6 +258,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
         }
         pin_map_done(&catalog->clusters[i].pods, free);
     }
+    pin_networks_done(catalog);
     free(catalog->clusters);
     free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
@@ -305,6 +307,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
         return;
     }
     object->list_round = cluster->list_round[object->kind];
+    pin_networks_note(catalog, cluster_id, object);
     if (object->kind == PIN_KIND_IAM_AUTH_POLICY || object->kind == PIN_KIND_RESOLVE_POLICY) {
         object->as.policy.slot = pin_policy_slot(
             catalog->live.policies, catalog->settings->clusters[cluster_id].name, object);
@@ -327,6 +330,7 @@ static void remove_object(struct pin_catalog *catalog, uint16_t cluster_id, enum
     struct pin_object *object =
         pin_map_remove(&catalog->clusters[cluster_id].objects[kind], key, bytes);
     if (object != NULL) {
+        pin_networks_note(catalog, cluster_id, object);
         pin_unit_detach(catalog, cluster_id, object);
         pin_object_free(object);
     }
@@ -390,6 +394,9 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
     case PIN_DELTA_DOWN:
     case PIN_DELTA_SYNCED:
         mark_cluster(catalog, cluster_id, delta->op);
+        break;
+    case PIN_DELTA_LOOKUP:
+        pin_networks_apply(catalog, delta->lookup);
         break;
     }
     pin_delta_free(delta);
@@ -547,6 +554,7 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
         catalog->is_scene_dirty = true;
     }
     pin_stale_settle(catalog, now_ms);
+    pin_networks_settle(catalog);
     pin_static_publish(catalog, &published); /* first: a file's names go before routes' */
     settle_flips(catalog);
     struct pin_scene *scene = make_scene(catalog);
@@ -568,8 +576,8 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
            || catalog->dirty_hosts != NULL || catalog->is_scene_dirty || catalog->has_dirty_static
-           || is_grace_ending(catalog, now_ms) || pin_stale_is_due(catalog, now_ms)
-           || pin_health_has_flips(catalog->live.health);
+           || catalog->is_networks_dirty || is_grace_ending(catalog, now_ms)
+           || pin_stale_is_due(catalog, now_ms) || pin_health_has_flips(catalog->live.health);
 }
 
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)

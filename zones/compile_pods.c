@@ -9,6 +9,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/compile.h"
+#include "zones/networks.h"
 #include "zones/steer_address.h"
 
 /* One endpoint address under the label it is named by. */
@@ -92,12 +93,11 @@ static const struct pin_table *const *class_tables(const struct pods *pods,
     const struct pin_contribution *c = pods->contribution;
     uint8_t family = family_i == PIN_FAMILY_V4 ? 4 : 6;
     uint16_t network = run->catalog->settings->clusters[c->cluster_id].network;
-    const struct pin_network *far = &run->catalog->settings->networks[network];
+    const struct pin_network_state *far = pin_network_get(run->catalog, network);
     const struct pin_table **tables =
         pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*tables));
     struct pin_ip *near_ips = pin_arena_alloc(run->steer.arena, (n + 1) * sizeof(*near_ips));
-    struct pin_ip *far_ips =
-        pin_arena_alloc(run->steer.arena, (far->n_gateways + 1) * sizeof(*far_ips));
+    struct pin_ip *far_ips = pin_arena_alloc(run->steer.arena, (far->n_ips + 1) * sizeof(*far_ips));
     if (tables == NULL || near_ips == NULL || far_ips == NULL) {
         run->failed = true;
         return NULL;
@@ -109,9 +109,9 @@ static const struct pin_table *const *class_tables(const struct pods *pods,
             near_ips[n_near++] = entries[i].ready->endpoint->ip;
         }
     }
-    for (size_t i = 0; i < far->n_gateways; i++) {
-        if (far->gateways[i].family == family) {
-            far_ips[n_far++] = far->gateways[i];
+    for (size_t i = 0; i < far->n_ips; i++) {
+        if (far->ips[i].family == family) {
+            far_ips[n_far++] = far->ips[i];
         }
     }
     const struct pin_table *near_table =

@@ -45,6 +45,17 @@ struct pin_delta *pin_delta_delete(
     return delta;
 }
 
+struct pin_delta *pin_delta_lookup(struct pin_lookup *lookup)
+{
+    struct pin_delta *delta = pin_delta_mark(0, PIN_DELTA_LOOKUP, PIN_KIND_SERVICE);
+    if (delta == NULL) {
+        free(lookup);
+        return NULL;
+    }
+    delta->lookup = lookup;
+    return delta;
+}
+
 void pin_delta_free(struct pin_delta *delta)
 {
     if (delta == NULL) {
@@ -53,5 +64,6 @@ void pin_delta_free(struct pin_delta *delta)
     pin_object_free(delta->object);
     free(delta->namespace_name);
     free(delta->name);
+    free(delta->lookup);
     free(delta);
 }

@@ -8,6 +8,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/compile.h"
+#include "zones/networks.h"
 #include "zones/zonefile.h"
 
 /* One explanation under way. */
@@ -17,8 +18,9 @@ struct explanation {
     const struct pin_name *name;
     uint16_t type;
     struct pin_asker asker;
-    struct pin_policy_asker who;   /* the asker, for policies */
-    const char *namespace_from;    /* how its namespace is known, or NULL */
+    struct pin_policy_asker who; /* the asker, for policies */
+    const char *namespace_from;  /* how its namespace is known, or NULL */
+    uint64_t now_ms;
     const struct pin_node *node;   /* NULL when the name does not exist */
     const struct pin_table *table; /* NULL when there is no such data in the asker's view */
     const char *others;            /* why others answer for the name, or NULL */
@@ -370,6 +372,38 @@ static void put_notes(const struct explanation *e, const struct pin_plan *plan)
     pin_jsonout_end(e->out);
 }
 
+/* Where the gateways of the plan's other networks come from, when that is not only the settings. */
+static void put_gateways(const struct explanation *e, const struct pin_plan *plan)
+{
+    const struct pin_settings *settings = e->catalog->settings;
+    uint16_t own = pin_viewer_of(settings, e->asker.view_id).network;
+    bool is_begun = false;
+    for (size_t n = 0; n < settings->n_networks; n++) {
+        bool is_meant = false;
+        for (size_t i = 0; i < plan->n_rows && n != own && !is_meant; i++) {
+            uint16_t cluster_id = plan->rows[i].cluster_id;
+            is_meant =
+                cluster_id != PIN_CLUSTER_NONE && settings->clusters[cluster_id].network == n;
+        }
+        if (!is_meant || !pin_network_is_followed(e->catalog, (uint16_t)n)) {
+            continue;
+        }
+        if (!is_begun) {
+            pin_jsonout_key(e->out, "gateways");
+            pin_jsonout_array(e->out);
+            is_begun = true;
+        }
+        pin_jsonout_object(e->out);
+        pin_jsonout_key_string(e->out, "network", settings->networks[n].name);
+        pin_jsonout_key(e->out, "items");
+        pin_network_put_json(e->catalog, (uint16_t)n, e->now_ms, e->out);
+        pin_jsonout_end(e->out);
+    }
+    if (is_begun) {
+        pin_jsonout_end(e->out);
+    }
+}
+
 static void put_plan(const struct explanation *e, const struct pin_plan *plan)
 {
     uint64_t sum = 0;
@@ -390,6 +424,7 @@ static void put_plan(const struct explanation *e, const struct pin_plan *plan)
         put_share(e, plan, &plan->shares[i], sum, odds);
     }
     pin_jsonout_end(e->out);
+    put_gateways(e, plan);
     put_notes(e, plan);
 }
 
@@ -703,8 +738,12 @@ static const struct pin_zone *look_up(
 void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
     uint16_t type, const struct pin_explain_asker *asker, struct pin_jsonout *out)
 {
-    struct explanation e = {
-        .catalog = catalog, .out = out, .name = name, .type = type, .asker = asker->asker};
+    struct explanation e = {.catalog = catalog,
+        .out = out,
+        .name = name,
+        .type = type,
+        .asker = asker->asker,
+        .now_ms = asker->now_ms};
     const struct pin_zone *zone = pin_index_zone(catalog->live.index, name);
     char text[PIN_NAME_TEXT_MAX];
     char buffer[16];

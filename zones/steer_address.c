@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "zones/checks.h"
+#include "zones/networks.h"
 
 void *pin_steer_grow(
     const struct pin_steer *steer, void *items, size_t n, size_t *cap, size_t item_bytes)
@@ -220,10 +221,10 @@ static void add_endpoints(const struct pin_steer *steer, struct pin_plan *plan,
 static void add_fixed(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_contribution *c, enum pin_via via, struct pin_address_want *want)
 {
-    const struct pin_network *network = &steer->settings->networks[network_of(steer, c)];
+    const struct pin_network_state *network = pin_network_get(steer->catalog, network_of(steer, c));
     const struct pin_service_body *service = c->service != NULL ? &c->service->as.service : NULL;
-    const struct pin_ip *ips = network->gateways;
-    size_t n_ips = network->n_gateways;
+    const struct pin_ip *ips = network->ips;
+    size_t n_ips = network->n_ips;
     if (via == PIN_VIA_CLUSTER_IP) {
         ips = service != NULL ? service->cluster_ips : NULL;
         n_ips = service != NULL ? service->n_cluster_ips : 0;

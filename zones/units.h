@@ -20,6 +20,7 @@
 #include "zones/names.h"
 #include "zones/slots.h"
 
+struct pin_network_state;
 struct pin_route_unit;
 struct pin_service_unit;
 struct pin_static_name;
@@ -163,6 +164,11 @@ struct pin_catalog {
     struct pin_map records;             /**< "cluster/kind/namespace/name" -> the same, for
                                            DNSEndpoints: zones/records.c. */
     struct pin_map hosts;               /**< Wire name -> struct pin_host_unit. */
+    struct pin_map lookups;             /**< Host names of gateways; networks.c's, as all below. */
+    struct pin_network_state *networks; /**< settings->n_networks. */
+    uint32_t lookup_stamp;
+    bool is_networks_dirty;
+    bool is_wanted_changed;
     struct pin_service_unit *dirty_services;
     struct pin_route_unit *dirty_routes;
     struct pin_host_unit *dirty_hosts;

@@ -84,10 +84,29 @@ static struct wrong_case {
     {"a range with a zone says nothing else",
         "clusters: [{name: c1, context: c1, clients: [{net: 10.0.0.0/8, node: a}]}]\n",
         "p.yaml:1:70: clusters[0].clients[0].node: unknown key, net and zone are known\n"},
-    {"a gateway by host name is not available",
-        ONE_CLUSTER "networks: [{name: n, gateways: [gw.example]}]\n",
-        "p.yaml:2:33: networks[0].gateways[0]: \"gw.example\" is no IP address; host names are "
-        "not available in this version\n"},
+    {"a gateway that looks like an address must be one",
+        ONE_CLUSTER "networks: [{name: n, gateways: [192.0.2.300]}]\n",
+        "p.yaml:2:33: networks[0].gateways[0]: \"192.0.2.300\" is no IP address\n"},
+    {"a gateway by object names it whole",
+        ONE_CLUSTER "networks: [{name: n, gateways: [{gateway: {cluster: c1, name: gw}}]}]\n",
+        "p.yaml:2:33: networks[0].gateways[0]: want an address, a host name, or one of gateway "
+        "and service with cluster, namespace and name\n"},
+    {"a gateway is a Gateway or a Service, not both",
+        ONE_CLUSTER
+        "networks: [{name: n, gateways: [{gateway: {cluster: c1, namespace: a, name: b}, "
+        "service: {cluster: c1, namespace: a, name: b}}]}]\n",
+        "p.yaml:2:33: networks[0].gateways[0]: want an address, a host name, or one of gateway "
+        "and service with cluster, namespace and name\n"},
+    {"an unknown key of a gateway is told with the nearest one",
+        ONE_CLUSTER "networks: [{name: n, gateways: [{servise: {cluster: c1}}]}]\n",
+        "p.yaml:2:34: unknown key \"networks[0].gateways[0].servise\", did you mean "
+        "\"service\"?\n"},
+    {"a gateway's object is in a cluster that exists",
+        ONE_CLUSTER
+        "networks: [{name: n, gateways: [{service: {cluster: c9, namespace: a, name: b}}]}]\n",
+        "p.yaml:2:33: networks[0].gateways[0]: there is no cluster \"c9\"\n"},
+    {"a resolver is an address", "resolvers: [dns.example]\n",
+        "p.yaml:1:13: resolvers[0]: \"dns.example\" is no ADDR[:PORT] with an IP address\n"},
     {"a cluster name must be an RFC 1123 label", "clusters: [{name: C_1, context: c1}]\n",
         "p.yaml:1:19: clusters[0].name: \"C_1\" is no RFC 1123 label (1 to 63 of a-z 0-9 -, no - "
         "at an end)\n"},
@@ -254,6 +273,37 @@ static void test_defaults(void **state)
     assert_int_equal(config->lameduck_ms, 5000);
     assert_int_equal(config->log_level, PIN_LOG_INFO);
     pin_config_free(config);
+}
+
+static void test_gateways(void **state)
+{
+    (void)state;
+    struct pin_findings findings = {0};
+    struct pin_config *config = read_text(ONE_CLUSTER
+        "networks: [{name: b, gateways: [\"2001:db8::1\", GW.Example., {gateway: {cluster: c1, "
+        "namespace: istio, name: gw}}, {service: {cluster: c1, namespace: istio, name: lb}}]}]\n"
+        "resolvers: [192.0.2.53, \"127.0.0.1:5354\"]\n",
+        &findings);
+    struct pin_settings settings;
+    struct pin_why why = {0};
+
+    assert_string_equal(pin_findings_text(&findings), "");
+    assert_int_equal(pin_config_settings(config, &settings, &why), PIN_OK);
+    const struct pin_network *network = &settings.networks[1];
+    assert_int_equal(network->n_gateways, 4);
+    assert_int_equal(network->gateways[0].kind, PIN_GATEWAY_IP);
+    assert_int_equal(network->gateways[0].ip.family, 6);
+    assert_int_equal(network->gateways[1].kind, PIN_GATEWAY_HOST);
+    assert_string_equal(network->gateways[1].host, "gw.example");
+    assert_int_equal(network->gateways[2].kind, PIN_GATEWAY_OBJECT);
+    assert_string_equal(network->gateways[2].namespace_name, "istio");
+    assert_int_equal(network->gateways[3].kind, PIN_GATEWAY_SERVICE);
+    assert_string_equal(network->gateways[3].name, "lb");
+    assert_int_equal(config->n_resolvers, 2);
+    assert_int_equal(config->resolvers[0].port, 53);
+    assert_int_equal(config->resolvers[1].port, 5354);
+    pin_config_free(config);
+    pin_findings_done(&findings);
 }
 
 static void test_values(void **state)
@@ -529,6 +579,7 @@ int main(void)
         {"every value reaches the settings", test_values, NULL, NULL, NULL},
         {"places reach the settings", test_geo_values, NULL, NULL, NULL},
         {"places that make no sense are told", test_geo_findings, NULL, NULL, NULL},
+        {"gateways of all kinds reach the settings", test_gateways, NULL, NULL, NULL},
         {"sub-directories are clusters", test_directories, NULL, NULL, NULL},
         {"the embedded configuration is valid", test_dev, NULL, NULL, NULL},
     };

@@ -167,7 +167,7 @@ static void open_stage(struct pin_stage *stage, const unsigned order[N_CLUSTERS]
     struct pin_why why = {0};
     pin_stage_init(stage);
     struct pin_network *far = pin_stage_network(stage, "far");
-    (void)pin_ip_parse("203.0.113.9", &stage->gateways[1][far->n_gateways++]);
+    (void)pin_ip_parse("203.0.113.9", &stage->gateways[1][far->n_gateways++].ip);
     for (unsigned i = 0; i < N_CLUSTERS; i++) {
         const char *name = cluster_names[order[i]];
         pin_stage_add_cluster(stage, name)->network = strcmp(name, "alpha") == 0 ? 0 : 1;

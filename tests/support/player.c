@@ -12,6 +12,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 
+#include "support/acts.h"
 #include "support/addresses.h"
 #include "support/words.h"
 #include "sync/decode.h"
@@ -70,14 +71,14 @@ static uint16_t cluster_of(struct pin_player *player, const struct command *c, c
     return id;
 }
 
-/* network NAME [routable] [unprobed] [gateways ADDRESS...] */
+/* network NAME [routable] [unprobed] [gateways GATEWAY...] */
 static void set_network(struct pin_player *player, const struct command *c)
 {
     struct pin_network *network =
         c->n_words > 1 ? pin_stage_network(&player->stage, c->words[1]) : NULL;
     if (network == NULL) {
         pin_player_break(
-            player, c->line, "expected: network NAME [routable] [gateways ADDRESS...]");
+            player, c->line, "expected: network NAME [routable] [gateways GATEWAY...]");
         return;
     }
     size_t id = (size_t)(network - player->stage.networks);
@@ -88,7 +89,7 @@ static void set_network(struct pin_player *player, const struct command *c)
             network->is_unprobed = true;
         } else if (strcmp(c->words[i], "gateways") != 0
                    && (network->n_gateways == STAGE_LIST_MAX
-                       || !pin_ip_parse(
+                       || !pin_act_read_gateway(
                            c->words[i], &player->stage.gateways[id][network->n_gateways++]))) {
             pin_player_break(player, c->line, "\"%s\" is no gateway", c->words[i]);
         }
@@ -497,6 +498,13 @@ static void play_probes(struct pin_player *player, const struct command *c)
     }
 }
 
+/* lookup HOST ADDRESS...|failed */
+static void play_lookup(struct pin_player *player, const struct command *c)
+{
+    publish(player); /* only a name that is known to be wanted is looked up */
+    pin_act_lookup(player, c->line, c->words, c->n_words);
+}
+
 /* changes N: how many names have been put or removed since the last such line. */
 static void play_changes(struct pin_player *player, const struct command *c)
 {
@@ -697,6 +705,7 @@ static void play_event(struct pin_player *player, struct command *c)
         {"delete", play_delete},
         {"list", play_list},
         {"cluster", play_mark},
+        {"lookup", play_lookup},
         {"at", play_time},
         {"changes", play_changes},
         {"verdict", play_verdict},

@@ -34,7 +34,7 @@ struct pin_stage_asker {
 struct pin_stage {
     struct pin_settings settings; /**< May be changed until open. */
     struct pin_network networks[STAGE_NETWORKS_MAX];
-    struct pin_ip gateways[STAGE_NETWORKS_MAX][STAGE_LIST_MAX];
+    struct pin_gateway gateways[STAGE_NETWORKS_MAX][STAGE_LIST_MAX];
     struct pin_cluster_settings clusters[STAGE_CLUSTERS_MAX];
     struct pin_prefix clients[STAGE_CLUSTERS_MAX][STAGE_LIST_MAX];
     const char *client_zones[STAGE_CLUSTERS_MAX][STAGE_LIST_MAX];

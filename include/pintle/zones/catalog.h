@@ -84,6 +84,11 @@ uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog);
 
 /** Whether some policy asks for the asker's namespace: sources are to report Pods. */
 bool pin_catalog_wants_pods(const struct pin_catalog *catalog);
+/**
+ * The host names that have to be looked up, when they are others than at the last call; NULL when
+ * they are the same. The caller frees them.
+ */
+struct pin_wanted *pin_catalog_take_wanted(struct pin_catalog *catalog);
 
 /**
  * Takes what a geo database says of strangers' places: prefixes with positions in
@@ -138,6 +143,7 @@ struct pin_explain_asker {
     struct pin_prefix address;  /**< For policies; no address: unknown. */
     const char *namespace_name; /**< As a forwarder would say it; NULL: unknown. A Pod that has the
                                    address goes before it. */
+    uint64_t now_ms;            /**< Monotonic, for ages. */
 };
 
 /**

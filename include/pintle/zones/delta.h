@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "pintle/zones/lookup.h"
 #include "pintle/zones/object.h"
 
 /** What a delta says. */
@@ -25,6 +26,7 @@ enum pin_delta_op {
     PIN_DELTA_UP,
     PIN_DELTA_DOWN,
     PIN_DELTA_SYNCED,
+    PIN_DELTA_LOOKUP, /**< A host name of a gateway was looked up; no cluster's. */
 };
 
 /** One change. Made by a source on the control thread, owned by whoever holds it last. */
@@ -36,6 +38,7 @@ struct pin_delta {
     struct pin_object *object; /**< UPSERT: owned by the delta. */
     char *namespace_name;      /**< DELETE: owned; "" for cluster-scoped kinds. */
     char *name;                /**< DELETE: owned. */
+    struct pin_lookup *lookup; /**< LOOKUP: owned. */
 };
 
 /** Makes an UPSERT and takes `object`; frees it and returns NULL when memory is out. */
@@ -48,5 +51,8 @@ struct pin_delta *pin_delta_delete(
 /** Makes a LIST_BEGIN, LIST_END, UP, DOWN or SYNCED (`kind` counts for LIST_* only). */
 struct pin_delta *pin_delta_mark(uint16_t cluster_id, enum pin_delta_op op, enum pin_kind kind);
 
-/** Frees a delta and the object it still owns. NULL is fine. */
+/** Makes a LOOKUP and takes `lookup`; frees it and returns NULL when memory is out. */
+struct pin_delta *pin_delta_lookup(struct pin_lookup *lookup);
+
+/** Frees a delta and what it still owns. NULL is fine. */
 void pin_delta_free(struct pin_delta *delta);

@@ -139,6 +139,8 @@ struct pin_service_body {
     size_t n_cluster_ips;
     const struct pin_ip *balancer_ips; /**< status.loadBalancer.ingress[].ip */
     size_t n_balancer_ips;
+    const char *const *balancer_hosts; /**< status.loadBalancer.ingress[].hostname */
+    size_t n_balancer_hosts;
     const struct pin_port *ports;
     size_t n_ports;
     const char *external_name; /**< Only for type ExternalName. */
@@ -200,6 +202,8 @@ struct pin_gateway_body {
     size_t n_listeners;
     const struct pin_ip *addresses; /**< status.addresses of type IPAddress */
     size_t n_addresses;
+    const char *const *hosts; /**< status.addresses of type Hostname */
+    size_t n_hosts;
 };
 
 /** What a backendRef points at. */

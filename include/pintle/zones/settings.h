@@ -21,10 +21,28 @@
 /** "No cluster": an asker that belongs to none. */
 #define PIN_CLUSTER_NONE UINT16_MAX
 
+/** How a gateway is given. */
+enum pin_gateway_kind {
+    PIN_GATEWAY_IP,
+    PIN_GATEWAY_HOST,    /**< By a name that others resolve. */
+    PIN_GATEWAY_OBJECT,  /**< By the status of a Gateway. */
+    PIN_GATEWAY_SERVICE, /**< By the load-balancer status of a Service. */
+};
+
+/** One east-west gateway of a network, as the configuration names it. */
+struct pin_gateway {
+    enum pin_gateway_kind kind;
+    struct pin_ip ip;           /**< IP */
+    const char *host;           /**< HOST: lower case, no trailing dot. */
+    const char *cluster;        /**< OBJECT, SERVICE: where the object is. */
+    const char *namespace_name; /**< OBJECT, SERVICE */
+    const char *name;           /**< OBJECT, SERVICE */
+};
+
 /** One network (design: "A cluster is a name, a network and a source"). */
 struct pin_network {
     const char *name;
-    const struct pin_ip *gateways; /**< East-west gateways, both families mixed. */
+    const struct pin_gateway *gateways; /**< East-west gateways, as written. */
     size_t n_gateways;
     bool cluster_ips_routable; /**< clusterIPs: routable */
     bool is_unprobed;          /**< Probes do not reach its endpoints. */

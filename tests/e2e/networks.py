@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Networks and operators' hands: gateways by host name and by status, with a real small name server.
+
+Prints one line per check and, last, "N passed, N failed".
+"""
+
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import nameserver  # noqa: E402
+import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
+
+# --- Gateways that are followed ---------------------------------------------------------------------
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {{namespace: shop, name: cart}}
+spec: {{clusterIP: {ip}, ports: [{{port: 80}}]}}
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceExport
+metadata: {{namespace: shop, name: cart}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{namespace: shop, name: cart-1, labels: {{kubernetes.io/service-name: cart}}}}
+addressType: IPv4
+ports: [{{port: 80}}]
+endpoints: [{endpoints}]
+"""
+EASTWEST = """\
+apiVersion: v1
+kind: Service
+metadata: {namespace: istio-system, name: eastwest}
+spec: {type: LoadBalancer, clusterIP: 10.96.2.9, ports: [{port: 15443}]}
+status: {loadBalancer: {ingress: [{hostname: LB.Example.Net}]}}
+"""
+CONFIG = """\
+networks:
+  - {{name: far, gateways: [gw.example.net]}}
+  - {{name: farther, gateways: [{{service: {{cluster: c3, namespace: istio-system, name: eastwest}}}}]}}
+resolvers: ["127.0.0.1:{port}"]
+clusters:
+  - {{name: c1, directory: c1}}
+  - {{name: c2, directory: c2, network: far}}
+  - {{name: c3, directory: c3, network: farther}}
+defaultCluster: c1
+steering: {{answers: all}}
+"""
+CART = "cart.shop.svc.clusterset.local"
+
+
+def write_clusters(folder, n_endpoints):
+    """Clusters c1, c2, ... with so many endpoints of shop/cart each: 10.C.0.1 and on."""
+    for c, n in enumerate(n_endpoints, start=1):
+        (folder / f"c{c}").mkdir(parents=True)
+        endpoints = ", ".join(f"{{addresses: [10.{c}.0.{i}]}}" for i in range(1, n + 1))
+        (folder / f"c{c}" / "cart.yaml").write_text(SERVICE.format(ip=f"10.96.{c}.1", endpoints=endpoints))
+
+
+def follow_gateway(checks, daemon, server):
+    checks.becomes("138: the gateway's host name is resolved and shown", lambda: sorted(daemon.dig(CART).data),
+                   lambda seen: seen == ["10.96.1.1", "203.0.113.9"])
+    server.names["gw.example.net"] = ["203.0.113.10", "203.0.113.11", "2001:db8::9"]
+    took = checks.becomes("138: its new addresses are shown when the TTL is over",
+                          lambda: sorted(daemon.dig(CART).data),
+                          lambda seen: seen == ["10.96.1.1", "203.0.113.10", "203.0.113.11"])
+    checks.check("... which is a second", took < 3, took)
+    checks.equal("AAAA too", daemon.dig(CART, "AAAA").data, ["2001:db8::9"])
+    items = json.loads(daemon.ctl("explain", CART, "-o", "json")[1])["addresses"]
+    checks.equal("137: two gateways share their network's weight",
+                 {item["address"]: item["first"] for item in items},
+                 {"10.96.1.1": 0.25, "203.0.113.10": 0.375, "203.0.113.11": 0.375})
+    server.rcode = nameserver.SERVFAIL
+    checks.becomes("a resolver that fails is counted", lambda: daemon.get("/metrics")[1],
+                   lambda text: 'pintle_gateway_host_up{host="gw.example.net"} 0' in text)
+    checks.equal("... and its last addresses stay", sorted(daemon.dig(CART).data),
+                 ["10.96.1.1", "203.0.113.10", "203.0.113.11"])
+    _, text, _ = daemon.ctl("explain", CART)
+    checks.check("explain tells host name, age and trouble",
+                 re.search(r"far +host gw.example.net +203\.0\.113\.10 203\.0\.113\.11 2001:db8::9 +\d+ s +"
+                           r"no usable answer from a resolver", text), text)
+    time.sleep(1.5)
+    checks.equal("the failure is logged once", daemon.log_text().count("lookups: gateway gw.example.net: "), 1)
+    server.rcode = nameserver.NOERROR
+    server.names["gw.example.net"] = ["203.0.113.12"]
+    checks.becomes("it is asked again until it answers", lambda: sorted(daemon.dig(CART).data),
+                   lambda seen: seen == ["10.96.1.1", "203.0.113.12"])
+    checks.check("nothing else was asked for", {name for name, _ in server.asked} <= {"gw.example.net"}, server.asked)
+
+
+def follow_status(checks, daemon, server, folder):
+    manifest = folder / "c3" / "eastwest.yaml"
+    server.names["lb.example.net"] = ["198.51.100.7"]
+    fresh = folder / "eastwest.new"
+    fresh.write_text(EASTWEST)
+    fresh.rename(manifest)
+    checks.becomes("a load balancer's host name in a Service's status is followed",
+                   lambda: sorted(daemon.dig(CART).data), lambda seen: "198.51.100.7" in seen)
+    e2e.replace(manifest, "hostname: LB.Example.Net", "ip: 198.51.100.8")
+    checks.becomes("... and its address, when it has one", lambda: sorted(daemon.dig(CART).data),
+                   lambda seen: seen == ["10.96.1.1", "198.51.100.8", "203.0.113.12"])
+    checks.becomes("a host name that is not needed any more is not asked for", lambda: daemon.get("/metrics")[1],
+                   lambda text: "lb.example.net" not in text)
+
+
+def gateways(checks, dir):
+    server = nameserver.NameServer()
+    server.names["gw.example.net"] = ["203.0.113.9"]
+    folder = dir / "gateways"
+    write_clusters(folder, [1, 3, 2])
+    (folder / "pintle.yaml").write_text(CONFIG.format(port=server.port))
+    daemon = e2e.Daemon(dir, "gateways", "--config", folder / "pintle.yaml")
+    try:
+        follow_gateway(checks, daemon, server)
+        follow_status(checks, daemon, server, folder)
+    finally:
+        checks.equal("it ends at once in the middle of lookups", daemon.stop(signal.SIGINT), 0)
+        server.stop()
+
+
+def main():
+    checks = e2e.Checks()
+    with tempfile.TemporaryDirectory(prefix="pintle-networks-") as temporary:
+        for part in (gateways,):
+            try:
+                part(checks, pathlib.Path(temporary))
+            except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:
+                checks.check(f"{part.__name__} runs to its end", False, repr(err))
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
