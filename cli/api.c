@@ -69,17 +69,29 @@ static enum pin_err parse_body(struct pin_api_reply *reply, struct pin_why *why)
     return err;
 }
 
-enum pin_err pin_api_get(
-    const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why)
+/* Method, body and its type; false when one is refused. `headers` must outlive the transfer. */
+static bool set_order(
+    CURL *curl, const struct pin_api_order *order, const struct curl_slist *headers)
+{
+    return curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, order->method) == CURLE_OK
+           && (order->body == NULL
+               || (curl_easy_setopt(curl, CURLOPT_POSTFIELDS, order->body) == CURLE_OK
+                   && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK));
+}
+
+static enum pin_err transfer(const char *admin, const struct pin_api_order *order,
+    struct pin_api_reply *ret_reply, struct pin_why *why)
 {
     struct pin_api_reply reply = {0};
     struct pin_text url = {0};
     enum pin_err err = PIN_ENOMEM;
     long status = 0;
 
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     CURL *curl = curl_easy_init();
-    pin_text_putf(&url, "http://%s%s", admin, path);
-    if (curl == NULL || url.failed || !set_options(curl, url.ptr, &reply.body)) {
+    pin_text_putf(&url, "http://%s%s", admin, order->path);
+    if (curl == NULL || url.failed || headers == NULL || !set_options(curl, url.ptr, &reply.body)
+        || !set_order(curl, order, headers)) {
         err = pin_why_set(why, PIN_ENOMEM, "http://%s", admin);
         goto out;
     }
@@ -99,7 +111,14 @@ out:
     pin_api_reply_done(&reply);
     pin_text_done(&url);
     curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
     return err;
+}
+
+enum pin_err pin_api_get(
+    const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why)
+{
+    return transfer(admin, &(struct pin_api_order){"GET", path, NULL}, ret_reply, why);
 }
 
 void pin_api_reply_done(struct pin_api_reply *reply)
@@ -129,8 +148,14 @@ void pin_api_put_escaped(struct pin_text *text, const char *value)
 enum pin_ctl_exit pin_api_fetch(
     const struct pin_ctl *ctl, const char *path, struct pin_api_reply *ret_reply)
 {
+    return pin_api_order(ctl, &(struct pin_api_order){"GET", path, NULL}, ret_reply);
+}
+
+enum pin_ctl_exit pin_api_order(
+    const struct pin_ctl *ctl, const struct pin_api_order *order, struct pin_api_reply *ret_reply)
+{
     struct pin_why why = {0};
-    enum pin_err err = pin_api_get(ctl->admin, path, ret_reply, &why);
+    enum pin_err err = transfer(ctl->admin, order, ret_reply, &why);
     if (err != PIN_OK) {
         (void)fprintf(stderr, "pintlectl: %s\n", why.text);
         return err == PIN_ECLOSED    ? PIN_CTL_NOT_RUNNING

@@ -29,6 +29,13 @@ struct pin_api_reply {
 enum pin_err pin_api_get(
     const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why);
 
+/** A request that changes something. */
+struct pin_api_order {
+    const char *method; /**< "POST", "DELETE" */
+    const char *path;   /**< With its query. */
+    const char *body;   /**< JSON, or NULL. */
+};
+
 /** Frees what a reply holds. */
 void pin_api_reply_done(struct pin_api_reply *reply);
 
@@ -41,3 +48,7 @@ void pin_api_put_escaped(struct pin_text *text, const char *value);
  */
 enum pin_ctl_exit pin_api_fetch(
     const struct pin_ctl *ctl, const char *path, struct pin_api_reply *ret_reply);
+
+/** The same for a request that changes something. */
+enum pin_ctl_exit pin_api_order(
+    const struct pin_ctl *ctl, const struct pin_api_order *order, struct pin_api_reply *ret_reply);

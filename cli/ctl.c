@@ -69,6 +69,10 @@ const struct pin_ctl_command pin_ctl_commands[] = {
         "what services have in which cluster, and what of it is shown", 0, 0, pin_ctl_services},
     {"query", "NAME [TYPE] [-n 1000] [--server ADDR[:PORT]] [--from SUBNET]",
         "ask, and compare the split with the wanted one", 1, 2, pin_ctl_query},
+    {"drain", "cluster|zone|service|endpoint NAME [--for 30m]", "take it out of the answers", 2, 2,
+        pin_ctl_drain},
+    {"undrain", "cluster|zone|service|endpoint NAME", "let it in again", 2, 2, pin_ctl_undrain},
+    {"drains", "", "what is drained, and until when", 0, 0, pin_ctl_drains},
     {"version", "", "versions of pintlectl and of the daemon", 0, 0, run_version},
     {"help", "", "this text", 0, 0, run_help},
 };
@@ -213,6 +217,7 @@ enum valued {
     PIN_FLAG_NAMESPACE,
     PIN_FLAG_N,
     PIN_FLAG_SERVER,
+    PIN_FLAG_FOR,
     PIN_FLAG_MAX,
 };
 
@@ -220,7 +225,7 @@ enum valued {
 static enum valued find_valued(const char *word, size_t *ret_len)
 {
     static const char *const names[PIN_FLAG_MAX] = {"--admin", "--output", "-o", "--color",
-        "--wait-duration", "--from", "--namespace", "-n", "--server"};
+        "--wait-duration", "--from", "--namespace", "-n", "--server", "--for"};
     for (int i = 0; i < PIN_FLAG_MAX; i++) {
         size_t len = strlen(names[i]);
         if (strncmp(word, names[i], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
@@ -251,6 +256,9 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
         return set_n_asks(ctl, value, why);
     case PIN_FLAG_SERVER:
         ctl->server = value;
+        return true;
+    case PIN_FLAG_FOR:
+        ctl->duration = value;
         return true;
     default:
         ctl->from = value;
@@ -311,6 +319,7 @@ static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
         {"--wait", "status", ctl->wait && run != pin_ctl_status},
         {"--from", "explain, services list and query",
             ctl->from != NULL && run != pin_ctl_explain && run != pin_ctl_services && !is_query},
+        {"--for", "drain", ctl->duration != NULL && run != pin_ctl_drain},
         {"--namespace", "explain", ctl->namespace_name != NULL && run != pin_ctl_explain},
         {"--affinity", "services list", ctl->affinity && run != pin_ctl_services},
         {"-n", "query", ctl->n_asks != 0 && !is_query},

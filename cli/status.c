@@ -32,6 +32,10 @@ static const char *state_of(const struct pin_tree *cluster, enum pin_color *ret_
     bool is_up = pin_tree_bool(cluster, "up", false);
     bool is_synced = pin_tree_bool(cluster, "synced", false);
     *ret_color = is_up && is_synced ? PIN_COLOR_GOOD : is_up ? PIN_COLOR_WARN : PIN_COLOR_BAD;
+    if (pin_tree_bool(cluster, "drained", false)) {
+        *ret_color = PIN_COLOR_WARN;
+        return is_up ? "up, drained" : "down, drained";
+    }
     if (is_up) {
         return is_synced ? "up" : "listing";
     }
@@ -69,6 +73,25 @@ static void print_head(const struct pin_tree *status)
         pin_tree_int(status, "clusters.synced", 0), pin_tree_int(status, "names.services", 0),
         pin_tree_int(status, "names.globalServices", 0), pin_tree_int(status, "names.routes", 0),
         pin_tree_int(status, "names.endpoints", 0));
+}
+
+/* What is out of the answers by hand; asked for only when there is something. */
+static void print_drains(const struct pin_ctl *ctl, const struct pin_tree *status)
+{
+    struct pin_api_reply reply = {0};
+    if (pin_tree_int(status, "drains", 0) == 0
+        || pin_api_get(ctl->admin, "/api/v1/drains", &reply, NULL) != PIN_OK) {
+        return;
+    }
+    PIN_TREE_EACH(item, pin_tree_list(reply.tree, "items"))
+    {
+        const char *until = pin_tree_string(item, "until", NULL);
+        (void)printf("drained: %s %s%s%s\n", pin_tree_string(item, "what", "?"),
+            pin_tree_string(item, "name", "?"), until == NULL ? "" : " until ",
+            until == NULL ? "" : until);
+    }
+    (void)putchar('\n');
+    pin_api_reply_done(&reply);
 }
 
 static bool print_clusters(const struct pin_ctl *ctl, const struct pin_tree *status)
@@ -158,6 +181,7 @@ enum pin_ctl_exit pin_ctl_status(const struct pin_ctl *ctl)
 
     if (has_status && !pin_emit_reply(ctl, &reply)) {
         print_head(reply.tree);
+        print_drains(ctl, reply.tree);
         if (!print_clusters(ctl, reply.tree)) {
             exit_code = PIN_CTL_FAILED;
         }

@@ -22,6 +22,7 @@
 
 #include "resolver/admin_pages.h"
 
+#define JSON_TYPE         "application/json"
 #define HEADERS_MAX_BYTES 8192
 #define BODY_MAX_BYTES    65536
 #define TIMEOUT_S         10
@@ -204,19 +205,17 @@ static void request_free(struct request *request)
     request_dispose(request);
 }
 
-static struct request *request_new(
-    struct pin_admin *admin, const struct pin_page_kind *kind, struct evhttp_request *http)
+static struct request *request_new(struct pin_admin *admin, struct evhttp_request *http)
 {
     struct request *request = calloc(1, sizeof(*request));
     if (request == NULL) {
         return NULL;
     }
     request->admin = admin;
-    request->kind = kind;
     request->http = http;
     TAILQ_INIT(&request->args);
-    request->page = (struct pin_page){
-        .state = &admin->state, .status = 200, .content_type = "application/json"};
+    request->page =
+        (struct pin_page){.state = &admin->state, .status = 200, .content_type = JSON_TYPE};
     request->next = admin->requests;
     admin->requests = request;
     return request;
@@ -234,7 +233,7 @@ static const char *reason_of(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{200, "OK"}, {400, "Bad Request"}, {404, "Not Found"},
+    } reasons[] = {{200, "OK"}, {400, "Bad Request"}, {403, "Forbidden"}, {404, "Not Found"},
         {405, "Method Not Allowed"}, {503, "Service Unavailable"}};
     for (size_t i = 0; i < N_ELEMS(reasons); i++) {
         if (reasons[i].status == status) {
@@ -340,6 +339,96 @@ static void read_args(struct request *request, const struct evhttp_uri *uri)
     request->page.arg_from = evhttp_find_header(&request->args, "from");
     request->page.arg_after = evhttp_find_header(&request->args, "after");
     request->page.arg_namespace = evhttp_find_header(&request->args, "namespace");
+    request->page.arg_what = evhttp_find_header(&request->args, "what");
+}
+
+/* Whether the request comes from this machine. */
+static bool is_local(struct evhttp_request *http)
+{
+    struct sockaddr_storage storage = {0};
+    struct sockaddr *peer = (struct sockaddr *)(void *)&storage;
+    socklen_t bytes = sizeof(storage);
+    struct evhttp_connection *evcon = evhttp_request_get_connection(http);
+    struct bufferevent *bev = evcon == NULL ? NULL : evhttp_connection_get_bufferevent(evcon);
+    if (bev == NULL || getpeername(bufferevent_getfd(bev), peer, &bytes) != 0) {
+        return false;
+    }
+    struct pin_ip ip = pin_ip_from_sockaddr(peer);
+    return pin_ip_is_loopback(&ip);
+}
+
+/*
+ * Changes are taken from this machine alone. A web page that somebody looks at there is not meant:
+ * browsers send Origin with what is no GET, and cannot send JSON elsewhere without asking first.
+ */
+static bool may_change(struct evhttp_request *http, struct pin_page *page, enum pin_page_verb verb)
+{
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
+    const char *type = evhttp_find_header(headers, "Content-Type");
+    if (!is_local(http)) {
+        pin_page_error(page, 403, "changes are taken from this machine only (127.0.0.0/8, ::1)");
+    } else if (evhttp_find_header(headers, "Origin") != NULL) {
+        pin_page_error(page, 403, "changes are not taken from web pages");
+    } else if (verb == PIN_PAGE_POST
+               && (type == NULL || strncasecmp(type, JSON_TYPE, strlen(JSON_TYPE)) != 0)) {
+        pin_page_error(page, 400, "want Content-Type: " JSON_TYPE);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* The body, in one piece; it belongs to the request. */
+static void read_input(struct evhttp_request *http, struct pin_page *page)
+{
+    struct evbuffer *input = evhttp_request_get_input_buffer(http);
+    page->input_bytes = evbuffer_get_length(input);
+    page->input = page->input_bytes > 0 ? (const char *)evbuffer_pullup(input, -1) : "";
+    page->input_bytes = page->input != NULL ? page->input_bytes : 0;
+    page->input = page->input != NULL ? page->input : "";
+}
+
+/* False when the method is none that any page knows. */
+static bool verb_of(struct evhttp_request *http, enum pin_page_verb *ret_verb)
+{
+    switch (evhttp_request_get_command(http)) {
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD:
+        *ret_verb = PIN_PAGE_GET;
+        return true;
+    case EVHTTP_REQ_POST:
+        *ret_verb = PIN_PAGE_POST;
+        return true;
+    case EVHTTP_REQ_DELETE:
+        *ret_verb = PIN_PAGE_DELETE;
+        return true;
+    default:
+        *ret_verb = PIN_PAGE_GET;
+        return false;
+    }
+}
+
+/* Looks at the request on this thread; false: the page is done, it is an error. */
+static bool check(struct request *request, struct evhttp_request *http, const char *path,
+    const struct evhttp_uri *uri)
+{
+    enum pin_page_verb verb = PIN_PAGE_GET;
+    bool is_known = verb_of(http, &verb);
+    request->kind = pin_page_find(path, verb);
+    if (pin_page_find(path, PIN_PAGE_GET) == NULL) {
+        pin_page_error(&request->page, 404, "no such page, see /");
+        return false;
+    }
+    if (!is_known || request->kind == NULL) {
+        pin_page_error(&request->page, 405, "only GET and HEAD");
+        return false;
+    }
+    if (verb != PIN_PAGE_GET && !may_change(http, &request->page, verb)) {
+        return false;
+    }
+    read_args(request, uri);
+    read_input(http, &request->page);
+    return request->kind->check == NULL || request->kind->check(&request->page);
 }
 
 static void on_request(struct evhttp_request *http, void *arg)
@@ -347,9 +436,7 @@ static void on_request(struct evhttp_request *http, void *arg)
     struct pin_admin *admin = arg;
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
     const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
-    const struct pin_page_kind *kind =
-        path == NULL ? NULL : pin_page_find(path[0] == '\0' ? "/" : path);
-    struct request *request = request_new(admin, kind, http);
+    struct request *request = request_new(admin, http);
     struct connection *connection = connection_of(admin, http);
 
     if (request == NULL) {
@@ -359,23 +446,11 @@ static void on_request(struct evhttp_request *http, void *arg)
     if (connection != NULL) {
         connection->is_busy = true;
     }
-    enum evhttp_cmd_type method = evhttp_request_get_command(http);
-    if (kind == NULL) {
-        pin_page_error(&request->page, 404, "no such page, see /");
+    if (!check(request, http, path == NULL || path[0] == '\0' ? "/" : path, uri)) {
         finish(request);
         return;
     }
-    if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
-        pin_page_error(&request->page, 405, "only GET and HEAD");
-        finish(request);
-        return;
-    }
-    read_args(request, uri);
-    if (kind->check != NULL && !kind->check(&request->page)) {
-        finish(request);
-        return;
-    }
-    if (kind->collect == NULL) {
+    if (request->kind->collect == NULL) {
         on_collected(request);
         return;
     }

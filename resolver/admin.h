@@ -3,9 +3,10 @@
 
 /**
  * @file
- * Admin: health, metrics and the API over HTTP, on the control loop. Only GET and HEAD, no secrets.
+ * Admin: health, metrics and the API over HTTP, on the control loop. Only GET and HEAD, no secrets;
+ * what changes something (drains) is taken from this machine alone, and not from web pages.
  *
- *     /livez /readyz /metrics /api/v1/{status,clusters,names,explain}
+ *     /livez /readyz /metrics /api/v1/{status,clusters,names,explain,drains}
  *
  * A page that needs the catalog is collected on the builder's thread and answered when it comes
  * back.
@@ -70,6 +71,7 @@ struct pin_admin_config {
     const struct pin_admin_listen *listens;
     size_t n_listens;
     struct pin_admin_hooks hooks;
+    const char *state_dir; /**< Where drains are kept; NULL: nowhere. */
 };
 
 struct pin_admin;

@@ -29,6 +29,7 @@ static const struct pin_settings *settings_of(const struct pin_page *page)
 void pin_page_done(struct pin_page *page)
 {
     free(page->facts.clusters);
+    pin_text_done(&page->drain.list);
     pin_text_done(&page->body);
 }
 
@@ -172,6 +173,7 @@ static void put_cluster_json(const struct pin_page *page, size_t i, struct pin_j
     pin_jsonout_key_string(json, "source", source.source);
     pin_jsonout_key_bool(json, "up", cluster->is_up);
     pin_jsonout_key_bool(json, "synced", cluster->is_synced);
+    pin_jsonout_key_bool(json, "drained", cluster->is_drained);
     pin_jsonout_key_string(json, "error", source.error);
     pin_jsonout_key_string(json, "hint", source.hint);
     pin_jsonout_key(json, "lastEventAgeSeconds");
@@ -222,6 +224,7 @@ static void put_counts_json(const struct pin_catalog_counts *counts, struct pin_
     pin_jsonout_key_uint(json, "endpoints", counts->n_endpoints);
     pin_jsonout_end(json);
     pin_jsonout_key_uint(json, "generation", counts->generation);
+    pin_jsonout_key_uint(json, "drains", counts->n_drains);
 }
 
 static void render_status(struct pin_page *page)
@@ -446,6 +449,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/status        everything at a glance\n"
         "/api/v1/clusters      sources and their kinds\n"
         "/api/v1/names         assigned names and their routes\n"
+        "/api/v1/drains        what is drained; POST drains, DELETE undrains\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
 }
@@ -465,9 +469,12 @@ static const struct pin_page_kind kinds[] = {
     {"/api/v1/explain", check_explain, collect_explain, NULL},
 };
 
-const struct pin_page_kind *pin_page_find(const char *path)
+const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb verb)
 {
-    for (size_t i = 0; i < N_ELEMS(kinds); i++) {
+    if (strcmp(path, PIN_DRAINS_PATH) == 0) {
+        return pin_page_find_drains(verb);
+    }
+    for (size_t i = 0; verb == PIN_PAGE_GET && i < N_ELEMS(kinds); i++) {
         if (strcmp(kinds[i].path, path) == 0) {
             return &kinds[i];
         }

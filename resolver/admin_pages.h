@@ -8,6 +8,7 @@
  */
 
 #include "pintle/base/text.h"
+#include "pintle/zones/drain.h"
 #include "pintle/zones/name.h"
 
 #include "resolver/admin.h"
@@ -35,6 +36,23 @@ struct pin_admin_question {
     const char *namespace_name; /**< Into an argument; NULL: not said. */
 };
 
+/** An order to drain or undrain, and what came of it. */
+struct pin_admin_drain {
+    struct pin_drain_order order;
+    char name[600]; /**< The order's. */
+    bool is_undrain;
+    enum pin_err err;
+    struct pin_why why;
+    struct pin_text list; /**< JSON array of all drains afterwards. */
+};
+
+/** What a request wants to do. */
+enum pin_page_verb {
+    PIN_PAGE_GET, /**< Also HEAD. */
+    PIN_PAGE_POST,
+    PIN_PAGE_DELETE,
+};
+
 /** One request and its page under construction. */
 struct pin_page {
     const struct pin_admin_state *state;
@@ -46,7 +64,11 @@ struct pin_page {
     const char *arg_from;
     const char *arg_namespace;
     const char *arg_after;
+    const char *arg_what;
+    const char *input; /**< Body of a POST; gone when check returns. */
+    size_t input_bytes;
     struct pin_admin_question question;
+    struct pin_admin_drain drain;
     struct pin_admin_facts facts;
     struct pin_text body;
 };
@@ -59,8 +81,14 @@ struct pin_page_kind {
     void (*render)(struct pin_page *page); /**< Control. */
 };
 
-/** The page behind a path, or NULL. */
-const struct pin_page_kind *pin_page_find(const char *path);
+/** Where drains are listed and ordered. */
+#define PIN_DRAINS_PATH "/api/v1/drains"
+
+/** The page behind a path, or NULL: also when it has no such verb. */
+const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb verb);
+
+/** The pages of drains. */
+const struct pin_page_kind *pin_page_find_drains(enum pin_page_verb verb);
 
 /** Makes the page an error of that HTTP status: {"error": "..."}. */
 void pin_page_error(struct pin_page *page, int status, const char *fmt, ...) PIN_PRINTF(3, 4);

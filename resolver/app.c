@@ -26,6 +26,7 @@
 #include "resolver/audit.h"
 #include "resolver/builder.h"
 #include "resolver/dev.h"
+#include "resolver/drain_store.h"
 #include "resolver/geo.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
@@ -534,6 +535,7 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
         .settings = &app->settings,
         .listens = app->listens,
         .n_listens = app->config->n_listens,
+        .state_dir = app->config->state_dir,
         .hooks = {.source = on_source,
             .sources_json = on_sources_json,
             .lookup = on_lookup,
@@ -757,6 +759,9 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
     }
     if (err == PIN_OK) {
         err = start_geo(app, why);
+    }
+    if (err == PIN_OK) {
+        err = pin_drain_store_restore(app->config->state_dir, app->builder, why);
     }
     if (err == PIN_OK) {
         err = start_sync(app, why);

@@ -269,7 +269,7 @@ static void apply_simple_args(
         config->log_format = (unsigned)format;
     }
     if (args->state_dir != NULL) {
-        pin_findings_add_usage(findings, "--state-dir: not available in this version");
+        config->state_dir = pin_arena_strdup(config->arena, args->state_dir);
     }
     if (args->forward.n > 0) {
         pin_findings_add_usage(findings, "--forward: not available in this version");

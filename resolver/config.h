@@ -220,7 +220,8 @@ struct pin_config {
     struct pin_config_command *commands;
     size_t n_commands;
 
-    uint32_t n_workers; /**< 0: one per processor. */
+    const char *state_dir; /**< NULL: nothing survives a restart. */
+    uint32_t n_workers;    /**< 0: one per processor. */
     uint32_t ready_min_clusters;
     uint64_t ready_grace_ms;
     uint64_t lameduck_ms;

@@ -40,7 +40,7 @@ static const struct arg {
     {"admin", 0, PIN_ARG_VALUE, offsetof(struct pin_args, admin), "ADDR:PORT",
         "metrics, health and API (default 127.0.0.1:9153)"},
     {"state-dir", 0, PIN_ARG_VALUE, offsetof(struct pin_args, state_dir), "DIR",
-        "not available in this version"},
+        "what survives a restart is kept there (default: nothing is)"},
     {"forward", 0, PIN_ARG_LIST, offsetof(struct pin_args, forward), "ADDR[:PORT]",
         "not available in this version"},
     {"workers", 0, PIN_ARG_VALUE, offsetof(struct pin_args, workers), "N",

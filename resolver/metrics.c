@@ -335,6 +335,7 @@ static void put_names(struct pin_text *text, const struct pin_catalog_counts *co
     single(text, "pintle_global_services", "gauge", "Services made global by Cilium's annotation.",
         counts->n_global_services);
     single(text, "pintle_endpoints", "gauge", "Endpoint addresses held.", counts->n_endpoints);
+    single(text, "pintle_drains", "gauge", "Things that are drained by hand.", counts->n_drains);
     single(text, "pintle_generation", "gauge", "Publications that changed something.",
         counts->generation);
 }

@@ -10,8 +10,10 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/log.h"
+#include "pintle/base/macros.h"
 
 #include "zones/compile.h"
+#include "zones/drains.h"
 #include "zones/networks.h"
 #include "zones/pods.h"
 #include "zones/policy.h"
@@ -259,6 +261,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
         pin_map_done(&catalog->clusters[i].pods, free);
     }
     pin_networks_done(catalog);
+    pin_drains_done(&catalog->drains);
     free(catalog->clusters);
     free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
@@ -555,6 +558,7 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
     }
     pin_stale_settle(catalog, now_ms);
     pin_networks_settle(catalog);
+    pin_drains_settle(catalog, now_ms);
     pin_static_publish(catalog, &published); /* first: a file's names go before routes' */
     settle_flips(catalog);
     struct pin_scene *scene = make_scene(catalog);
@@ -577,12 +581,14 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
            || catalog->dirty_hosts != NULL || catalog->is_scene_dirty || catalog->has_dirty_static
            || catalog->is_networks_dirty || is_grace_ending(catalog, now_ms)
-           || pin_stale_is_due(catalog, now_ms) || pin_health_has_flips(catalog->live.health);
+           || pin_stale_is_due(catalog, now_ms) || pin_drains_are_due(catalog, now_ms)
+           || pin_health_has_flips(catalog->live.health);
 }
 
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)
 {
-    return catalog->next_stale_ms;
+    uint64_t drain_ms = catalog->drains.n > 0 ? catalog->drains.next_ms : UINT64_MAX;
+    return PIN_MIN(catalog->next_stale_ms, drain_ms);
 }
 
 /* --- what others ask
@@ -603,6 +609,7 @@ struct pin_cluster_status pin_catalog_cluster(
         .network = catalog->settings->networks[settings->network].name,
         .is_up = cluster->is_up,
         .is_synced = cluster->is_synced,
+        .is_drained = pin_drains_cluster(&catalog->drains, cluster_id) != NULL,
     };
     for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
         status.n_objects[kind] = (uint32_t)pin_map_count(&cluster->objects[kind]);
@@ -613,7 +620,9 @@ struct pin_cluster_status pin_catalog_cluster(
 
 struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog)
 {
-    return catalog->counts;
+    struct pin_catalog_counts counts = catalog->counts;
+    counts.n_drains = catalog->drains.n;
+    return counts;
 }
 
 static void name_json(

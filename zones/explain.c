@@ -376,7 +376,7 @@ static void put_notes(const struct explanation *e, const struct pin_plan *plan)
 static void put_gateways(const struct explanation *e, const struct pin_plan *plan)
 {
     const struct pin_settings *settings = e->catalog->settings;
-    uint16_t own = pin_viewer_of(settings, e->asker.view_id).network;
+    uint16_t own = pin_viewer_of(e->catalog, e->asker.view_id).network;
     bool is_begun = false;
     for (size_t n = 0; n < settings->n_networks; n++) {
         bool is_meant = false;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "zones/checks.h"
+#include "zones/drains.h"
 
 /* --- endpoints -----------------------------------------------------------------------------------
  */
@@ -74,8 +75,19 @@ static uint8_t family_of(enum pin_family_i family_i)
     return family_i == PIN_FAMILY_V4 ? 4 : 6;
 }
 
+/* Whether the endpoint is out by hand; the contribution takes note of it. */
+static bool is_drained(
+    struct pin_contribution *c, const struct pin_object *slice, const struct pin_endpoint *endpoint)
+{
+    const struct pin_drain *drain =
+        pin_drains_endpoint(c->unit->drains, c->cluster_id, slice->namespace_name, endpoint);
+    c->has_drained = c->has_drained || drain != NULL;
+    c->drain = c->drain == NULL ? drain : c->drain;
+    return drain != NULL;
+}
+
 /* Appends the member's endpoints of one family that are at most `worst` usable. */
-static uint32_t gather(const struct pin_member *member, const struct pin_contribution *c,
+static uint32_t gather(const struct pin_member *member, struct pin_contribution *c,
     enum pin_family_i family_i, enum usable worst, struct pin_ready *out)
 {
     uint32_t n = 0;
@@ -86,7 +98,7 @@ static uint32_t gather(const struct pin_member *member, const struct pin_contrib
         }
         for (size_t e = 0; e < slice->as.slice.n_endpoints; e++) {
             const struct pin_endpoint *endpoint = &slice->as.slice.endpoints[e];
-            if (how_usable(endpoint) <= worst) {
+            if (how_usable(endpoint) <= worst && !is_drained(c, slice, endpoint)) {
                 out[n++] = (struct pin_ready){.endpoint = endpoint, .slice = slice};
             }
         }
@@ -125,6 +137,8 @@ static bool fill_ready(
     const struct pin_member *member, struct pin_contribution *c, struct pin_arena *arena)
 {
     bool show_all = c->service != NULL && c->service->as.service.publish_not_ready;
+    c->drain = pin_drains_member(c->unit->drains, c->unit, c->cluster_id);
+    c->is_drained = c->drain != NULL;
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         size_t n_known = count_known(member, c, f);
         if (n_known == 0) {
@@ -139,7 +153,7 @@ static bool fill_ready(
             n = gather(member, c, f, PIN_USABLE_TERMINATING, ready);
         }
         c->ready[f] = ready;
-        c->n_ready[f] = sort_unique(ready, n);
+        c->n_ready[f] = c->is_drained ? 0 : sort_unique(ready, n);
         c->n_staying[f] = count_staying(member, c, f);
         c->n_total += (uint32_t)n_known;
     }
@@ -164,6 +178,7 @@ static bool add_own(const struct pin_settings *settings, const struct pin_member
     struct pin_contribution *c = &facts->contributions[facts->n_contributions++];
     *c = (struct pin_contribution){
         .cluster_id = member->cluster_id,
+        .unit = facts->unit,
         .source = settings->clusters[member->cluster_id].name,
         .service = service,
         .since = member->export_ != NULL ? member->export_ : service,
@@ -228,6 +243,7 @@ static bool add_imported(const struct pin_settings *settings, const struct pin_m
         struct pin_contribution *c = &facts->contributions[facts->n_contributions++];
         *c = (struct pin_contribution){
             .cluster_id = member->cluster_id,
+            .unit = facts->unit,
             .source = slice->source_cluster,
             .since = member->import != NULL ? member->import : member->slices[s],
             .is_imported = true,

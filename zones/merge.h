@@ -37,10 +37,14 @@ struct pin_contribution_slots {
 struct pin_contribution {
     uint16_t cluster_id; /**< Where the data comes from; imported: the importing cluster. */
     const char *source;  /**< Cluster id in names of endpoints; may have two labels. */
+    const struct pin_service_unit *unit;
     const struct pin_object *service; /**< NULL when imported. */
     const struct pin_object *since; /**< Export, import or Service whose age counts in conflicts. */
     bool is_dropped; /**< Its cluster is out of reach for too long: it has no endpoint. */
     bool is_probing; /**< ... and has those endpoints alone that no probe says are down. */
+    const struct pin_drain *drain; /**< What takes it, or first some of its endpoints, out. */
+    bool is_drained;               /**< It is out as a whole: it has no ready endpoint. */
+    bool has_drained;              /**< Some of its endpoints are out. */
     bool is_imported;
     bool is_exported; /**< By an MCS ServiceExport. */
     bool is_global;   /**< By Cilium's annotation. */

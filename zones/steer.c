@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "zones/checks.h"
+#include "zones/drains.h"
 #include "zones/prefer.h"
 #include "zones/prefer_zone.h"
 #include "zones/steer_address.h"
@@ -200,11 +201,14 @@ static const char *join(const struct pin_steer *steer, const char *a, const char
 }
 
 /* NULL when a contribution that counts has addresses to show, else why not. */
-static const char *why_unused(
-    const struct backend *b, const struct pin_contribution *c, uint32_t weight, uint32_t n_ready)
+static const char *why_unused(const struct pin_steer *steer, const struct backend *b,
+    const struct pin_contribution *c, uint32_t weight, uint32_t n_ready)
 {
     if (c->is_dropped) {
         return DROPPED;
+    }
+    if (c->drain != NULL && pin_contribution_ready(c) == 0) {
+        return pin_drain_reason(steer->arena, c->drain, NULL);
     }
     if (weight == 0 && !b->is_standby) {
         return "cluster weight 0";
@@ -255,15 +259,16 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         .affinity_list = b->preference.list,
         .n_ready = ready_of(steer, plan, c),
         .n_total = c->n_total,
-        .reason = excluded,
     };
-    if (row.reason == NULL) {
-        row.reason = why_unused(b, c, weight, row.n_ready);
-    }
+    row.reason = excluded != NULL ? excluded : why_unused(steer, b, c, weight, row.n_ready);
     if (row.reason == NULL) {
         plan->has_ready = plan->has_ready || !steer->settings->is_zero_weight_standby
                           || pin_checks_count(steer, plan, c) > 0;
         add_used(steer, plan, b, c, &row);
+    }
+    if (row.is_used && c->has_drained) {
+        row.reason =
+            pin_drain_reason(steer->arena, c->drain, row.reason != NULL ? row.reason : "used");
     }
     if (row.is_used) {
         row.reason = join(steer, row.reason, part != NULL ? part->note : NULL);
@@ -655,7 +660,9 @@ static void plan_gateways(
         pin_unit_depend(route, &gateway->subject);
         uint32_t n_added = 0;
         struct pin_address_want want = {.backend_i = 0, .weight = 1};
-        if (gateway->object != NULL) {
+        const struct pin_drain *drain =
+            pin_drains_cluster(&steer->catalog->drains, route->cluster_id);
+        if (gateway->object != NULL && drain == NULL) {
             const struct pin_gateway_body *g = &gateway->object->as.gateway;
             n_added = pin_steer_add_ips(steer, plan, g->addresses, g->n_addresses,
                 &(struct pin_share){.via = PIN_VIA_GATEWAY, .cluster_id = route->cluster_id},
@@ -672,6 +679,7 @@ static void plan_gateways(
                 .cluster_weight = PIN_WEIGHT_UNSET,
                 .is_used = n_added > 0,
                 .reason = gateway->object == NULL ? "Gateway not found"
+                          : drain != NULL         ? pin_drain_reason(steer->arena, drain, NULL)
                           : n_added == 0          ? "its status has no address of this family"
                                                   : "",
             });

@@ -86,6 +86,9 @@ struct pin_service_unit *pin_unit_service(
         return unit;
     }
     unit = new_service_unit(namespace_name, name);
+    if (unit != NULL) {
+        unit->drains = &catalog->drains;
+    }
     if (unit != NULL
         && !pin_map_put(&catalog->services, unit->key, strlen(unit->key), unit, NULL)) {
         free(unit->key);

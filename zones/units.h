@@ -20,10 +20,19 @@
 #include "zones/names.h"
 #include "zones/slots.h"
 
+struct pin_drain;
 struct pin_network_state;
 struct pin_route_unit;
 struct pin_service_unit;
 struct pin_static_name;
+
+/** What is drained: drains.c's. */
+struct pin_drains {
+    struct pin_drain *items; /**< In order of the orders. */
+    size_t n;
+    size_t n_by_endpoint; /**< Of zones and endpoints. */
+    uint64_t next_ms;     /**< When the first one ends; UINT64_MAX: none does. */
+};
 
 /** Something routes can depend on. */
 struct pin_subject {
@@ -58,6 +67,7 @@ struct pin_service_unit {
     struct pin_member *members; /**< Ascending cluster_id. */
     size_t n_members;
     struct pin_subject subject;
+    const struct pin_drains *drains; /**< The catalog's. */
     struct pin_names names; /**< That it put. */
     struct pin_holds holds; /**< Slots of what is probed for it. */
     uint64_t *left;         /**< Preferred sides below their threshold; prefer.c's. */
@@ -167,6 +177,7 @@ struct pin_catalog {
     struct pin_map lookups;             /**< Host names of gateways; networks.c's, as all below. */
     struct pin_network_state *networks; /**< settings->n_networks. */
     uint32_t lookup_stamp;
+    struct pin_drains drains;
     bool is_networks_dirty;
     bool is_wanted_changed;
     struct pin_service_unit *dirty_services;

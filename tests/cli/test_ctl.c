@@ -76,6 +76,9 @@ static struct wrong_case {
         "-n: \"0\" is no number from 1 to 10000000"},
     {"--from means nothing elsewhere", {"status", "--from", "c1"},
         "--from goes with explain, services list and query"},
+    {"--for means nothing elsewhere", {"status", "--for", "30m"}, "--for goes with drain"},
+    {"drain wants what and which", {"drain", "c1"},
+        "use: pintlectl drain cluster|zone|service|endpoint NAME [--for 30m]"},
     {"words are bounded", {"a", "b", "c", "d", "e"}, "too many arguments"},
 };
 

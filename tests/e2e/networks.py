@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Networks and operators' hands: gateways by host name and by status, with a real small name server.
+"""Networks and operators' hands: gateways by host name and by status, with a real small name
+server, and drains.
 
 Prints one line per check and, last, "N passed, N failed".
 """
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import nameserver  # noqa: E402
@@ -128,10 +131,98 @@ def gateways(checks, dir):
         server.stop()
 
 
+# --- Drains -----------------------------------------------------------------------------------------
+
+
+def order(daemon, method, path, body=None, **headers):
+    """A request that changes something, as a client other than pintlectl sends it: its status."""
+    request = urllib.request.Request(f"http://{daemon.admin}{path}", data=body, method=method,
+                                     headers={name.replace("_", "-"): value for name, value in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            return reply.status
+    except urllib.error.HTTPError as err:
+        return err.code
+
+
+def drain_and_undrain(checks, daemon):
+    both = ["10.96.1.1", "10.2.0.1"]
+    checks.becomes("both clusters are listed", lambda: sorted(daemon.dig(CART).data), lambda seen: seen == sorted(both))
+    code, text, err = daemon.ctl("drain", "cluster", "c2", "--for", "30m")
+    checks.check("drain tells what is drained, and until when",
+                 code == 0 and re.search(r"cluster c2 +20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", text), text + err)
+    checks.equal("it is out of the next answer", daemon.dig(CART).data, ["10.96.1.1"])
+    code, text, _ = daemon.ctl("explain", CART)
+    checks.check("explain says so", re.search(r"c2 .*no +drained until 20\S+Z \(cluster c2\)", text), text)
+    code, text, _ = daemon.ctl("status")
+    checks.check("status says so", re.search(r"^drained: cluster c2 until 20\S+Z$", text, re.M)
+                 and re.search(r"^c2 .*up, drained", text, re.M), text)
+    code, text, _ = daemon.ctl("drain", "endpoint", "10.1.0.1")
+    checks.equal("with everything drained there is NODATA", daemon.dig(CART).data, [])
+    code, text, _ = daemon.ctl("drains", "-o", "json")
+    checks.equal("drains lists all", [(d["what"], d["name"]) for d in json.loads(text)["items"]],
+                 [("cluster", "c2"), ("endpoint", "10.1.0.1")])
+    checks.equal("undrain", daemon.ctl("undrain", "endpoint", "10.1.0.1")[0], 0)
+    checks.equal("... and it is in the next answer", daemon.dig(CART).data, ["10.96.1.1"])
+    checks.equal("a drain that ends by itself", daemon.ctl("drain", "service", "shop/cart", "--for", "1s")[0], 0)
+    checks.equal("... is in force", daemon.dig(CART).data, [])
+    checks.becomes("... and over", lambda: daemon.dig(CART).data, lambda seen: seen == ["10.96.1.1"], 5)
+
+
+def wrong_drains(checks, daemon):
+    for words, said in ((("cluster", "c9"), 'there is no cluster "c9"; clusters: c1, c2'),
+                        (("service", "shop/crt"), 'there is no service "shop/crt"; services: shop/cart'),
+                        (("endpoint", "10.1.0.77"), "endpoints near that address: 10.1.0.1"),
+                        (("zone", "eu-1a"), "there are no zones of endpoints"),
+                        (("pod", "x"), "not one of cluster, zone, service, endpoint"),
+                        (("cluster", "c1", "--for", "soon"), "no duration")):
+        code, _, err = daemon.ctl("drain", *words)
+        checks.check(f"drain {' '.join(words)}: {said}", code in (1, 2) and said in err, err)
+    code, _, err = daemon.ctl("undrain", "cluster", "c1")
+    checks.check("undrain tells what is drained", code == 1 and "c1 is not drained; drained are: cluster c2" in err, err)
+    body = b'{"what":"cluster","name":"c1"}'
+    json_type = {"Content_Type": "application/json"}
+    checks.equal("an order from a web page is refused",
+                 order(daemon, "POST", "/api/v1/drains", body, Origin="http://x.example", **json_type), 403)
+    checks.equal("an order that a web form could send is refused",
+                 order(daemon, "POST", "/api/v1/drains", body, Content_Type="text/plain"), 400)
+    checks.equal("broken JSON is refused", order(daemon, "POST", "/api/v1/drains", b"{", **json_type), 400)
+    checks.equal("PUT is no verb of drains", order(daemon, "PUT", "/api/v1/drains", body, **json_type), 405)
+    checks.equal("nothing of that drained anything", daemon.dig(CART).data, ["10.96.1.1"])
+
+
+def drains(checks, dir):
+    folder, state = dir / "drains", dir / "state"
+    write_clusters(folder, [1, 1])
+    flags = ("--clusters-dir", folder, "--state-dir", state, "--config", folder / "pintle.yaml")
+    (folder / "pintle.yaml").write_text("defaultCluster: c1\nsteering: {answers: all}\n")
+    daemon = e2e.Daemon(dir, "drains", *flags)
+    try:
+        drain_and_undrain(checks, daemon)
+        wrong_drains(checks, daemon)
+    finally:
+        daemon.stop(signal.SIGKILL)
+    daemon = e2e.Daemon(dir, "drains-again", *flags)
+    try:
+        checks.becomes("a restart remembers", lambda: daemon.dig(CART).data, lambda seen: seen == ["10.96.1.1"])
+        checks.equal("undrain after a restart", daemon.ctl("undrain", "cluster", "c2")[0], 0)
+        checks.equal("... lets it in again", sorted(daemon.dig(CART).data), ["10.2.0.1", "10.96.1.1"])
+    finally:
+        daemon.stop(signal.SIGINT)
+    (state / "drains.json").write_text('{"version": 2, "drains": []}')
+    daemon = e2e.Daemon(dir, "drains-version", *flags)
+    try:
+        checks.check("a state file of another version is told", "drains.json: this version reads version 1"
+                     in daemon.log_text(), daemon.log_text())
+        checks.becomes("... and stops nobody", lambda: len(daemon.dig(CART).data), lambda n: n == 2)
+    finally:
+        daemon.stop(signal.SIGINT)
+
+
 def main():
     checks = e2e.Checks()
     with tempfile.TemporaryDirectory(prefix="pintle-networks-") as temporary:
-        for part in (gateways,):
+        for part in (gateways, drains):
             try:
                 part(checks, pathlib.Path(temporary))
             except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:

@@ -103,8 +103,6 @@ static struct finding_case {
         "--log-level: \"loud\" is not one of debug, info, warn, error\n"},
     {"a log format is one of two", {.log_format = "xml"},
         "--log-format: \"xml\" is not one of text, json\n"},
-    {"a state directory is not available", {.state_dir = "d"},
-        "--state-dir: not available in this version\n"},
     {"an address is listened on once", {.listen = {{"127.0.0.1:53", "127.0.0.1:53"}, 2}},
         "--listen: 127.0.0.1:53 is there twice\n"},
     {"a cluster is named once", {.contexts = "c1,c1"}, "cluster \"c1\" is named twice\n"},

@@ -190,8 +190,6 @@ static struct wrong_case {
         "p.yaml:1:22: compat.lighthouse: not available in this version\n"},
     {"a compatibility word lists the allowed ones", "compat: {zeroWeight: always}\n",
         "p.yaml:1:22: compat.zeroWeight: \"always\" is not one of never|standby\n"},
-    {"a state directory is known and not built", "stateDir: ./state\n",
-        "p.yaml:1:11: stateDir: not available in this version\n"},
     {"a key inside a group that is not built is still checked", "cache: {siez: 64Mi}\n",
         "p.yaml:1:9: unknown key \"cache.siez\", did you mean \"size\"?\n"},
 };

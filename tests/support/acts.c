@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/zones/drain.h"
+
 /* CLUSTER/NAMESPACE/NAME, cut into its parts. */
 static bool read_reference(char *text, struct pin_gateway *gateway)
 {
@@ -61,5 +63,28 @@ void pin_act_lookup(struct pin_player *player, const struct pin_script_line *lin
     struct pin_delta *delta = pin_delta_lookup(lookup);
     if (delta != NULL) {
         pin_catalog_apply(player->stage.catalog, delta);
+    }
+}
+
+void pin_act_drain(struct pin_player *player, const struct pin_script_line *line,
+    char *const *words, size_t n_words)
+{
+    enum pin_drain_what what = PIN_DRAIN_CLUSTER;
+    struct pin_why why = {0};
+    bool is_refused = n_words > 3 && strcmp(words[n_words - 1], "refused") == 0;
+    uint64_t for_ms =
+        n_words > 4 && strcmp(words[3], "for") == 0 ? strtoull(words[4], NULL, 10) * 1000 : 0;
+    if (n_words < 3 || !pin_drain_what_parse(words[1], &what)) {
+        pin_player_break(player, line, "expected: drain|undrain WHAT NAME [for N s] [refused]");
+        return;
+    }
+    struct pin_drain_order order = {.what = what,
+        .name = words[2],
+        .until_ms = for_ms > 0 ? player->stage.now_ms + for_ms : PIN_DRAIN_FOREVER};
+    enum pin_err err = words[0][0] == 'd'
+                           ? pin_catalog_drain(player->stage.catalog, &order, &why)
+                           : pin_catalog_undrain(player->stage.catalog, what, words[2], &why);
+    if ((err != PIN_OK) != is_refused) {
+        pin_player_fail(player, line, "%s", err != PIN_OK ? why.text : "was not refused");
     }
 }

@@ -14,3 +14,7 @@ bool pin_act_read_gateway(char *text, struct pin_gateway *gateway);
 /** lookup HOST ADDRESS...|failed */
 void pin_act_lookup(struct pin_player *player, const struct pin_script_line *line,
     char *const *words, size_t n_words);
+
+/** drain|undrain WHAT NAME [for N s] [refused] */
+void pin_act_drain(struct pin_player *player, const struct pin_script_line *line,
+    char *const *words, size_t n_words);

@@ -505,6 +505,13 @@ static void play_lookup(struct pin_player *player, const struct command *c)
     pin_act_lookup(player, c->line, c->words, c->n_words);
 }
 
+/* drain WHAT NAME [for N s], undrain WHAT NAME; with `refused` behind it must fail */
+static void play_drain(struct pin_player *player, const struct command *c)
+{
+    publish(player);
+    pin_act_drain(player, c->line, c->words, c->n_words);
+}
+
 /* changes N: how many names have been put or removed since the last such line. */
 static void play_changes(struct pin_player *player, const struct command *c)
 {
@@ -706,6 +713,8 @@ static void play_event(struct pin_player *player, struct command *c)
         {"list", play_list},
         {"cluster", play_mark},
         {"lookup", play_lookup},
+        {"drain", play_drain},
+        {"undrain", play_drain},
         {"at", play_time},
         {"changes", play_changes},
         {"verdict", play_verdict},

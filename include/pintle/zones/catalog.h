@@ -78,7 +78,8 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms);
 
 /**
  * When pin_catalog_is_dirty() becomes true without a delta, because a cluster is out of reach for
- * too long (stale: drop); UINT64_MAX for never. The end of the grace period is not in it.
+ * too long (stale: drop) or a drain ends; UINT64_MAX for never. The end of the grace period is not
+ * in it.
  */
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog);
 
@@ -103,7 +104,8 @@ struct pin_cluster_status {
     const char *name;
     const char *network;
     bool is_up;
-    bool is_synced; /**< At least once. */
+    bool is_synced;  /**< At least once. */
+    bool is_drained; /**< By hand, as a whole. */
     uint32_t n_objects[PIN_KIND_MAX];
 };
 
@@ -117,6 +119,7 @@ struct pin_catalog_counts {
     uint64_t n_global_services; /**< Of these, those made by service.cilium.io/global. */
     uint64_t n_routes;
     uint64_t n_endpoints; /**< Endpoint addresses held. */
+    uint64_t n_drains;    /**< Things drained by hand. */
     uint64_t generation;  /**< Publications that changed something. */
 };
 
