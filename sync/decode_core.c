@@ -154,11 +154,15 @@ size_t pin__decode_service_size(const struct pin_tree *object)
 {
     const struct pin_tree *spec = pin_tree_find(object, "spec");
     const struct pin_tree *status = pin_tree_find(object, "status");
-    size_t n_balancers = count(pin_tree_find(status, "loadBalancer"), "ingress");
+    const struct pin_tree *ingress = pin_tree_list(status, "loadBalancer.ingress");
     size_t n_ips = PIN_MAX(count(spec, "clusterIPs"), text_bytes(spec, "clusterIP") > 0 ? 1 : 0);
-    return ports_bytes(pin_tree_list(spec, "ports")) + (n_balancers > 0 ? ALIGN_BYTES : 0)
-           + (n_balancers + n_ips) * sizeof(struct pin_ip) + ALIGN_BYTES
-           + text_bytes(spec, "externalName");
+    size_t bytes = ports_bytes(pin_tree_list(spec, "ports")) + n_ips * sizeof(struct pin_ip)
+                   + ALIGN_BYTES + text_bytes(spec, "externalName");
+    PIN_TREE_EACH(item, ingress)
+    {
+        bytes += sizeof(struct pin_ip) + sizeof(const char *) + text_bytes(item, "hostname");
+    }
+    return bytes + (ingress != NULL && ingress->n_children > 0 ? 2 * ALIGN_BYTES : 0);
 }
 
 /* Zones that a slice has in turn; read_zone() keeps each of a few once. */

@@ -68,9 +68,9 @@ struct pin_service_unit {
     size_t n_members;
     struct pin_subject subject;
     const struct pin_drains *drains; /**< The catalog's. */
-    struct pin_names names; /**< That it put. */
-    struct pin_holds holds; /**< Slots of what is probed for it. */
-    uint64_t *left;         /**< Preferred sides below their threshold; prefer.c's. */
+    struct pin_names names;          /**< That it put. */
+    struct pin_holds holds;          /**< Slots of what is probed for it. */
+    uint64_t *left;                  /**< Preferred sides below their threshold; prefer.c's. */
     size_t n_left;
     struct pin_service_unit *next_dirty;
     bool is_dirty;
