@@ -18,8 +18,6 @@ NOT_YET = {  # case -> what has to be built first
     **dict.fromkeys(range(64, 71), "_zone and _cluster names"),
     **dict.fromkeys((76, 77, 78), "compat.lighthouse"),
     84: "compat.filterFamilies",
-    133: "one address from each group",
-    136: "sessionAffinity",
     138: "gateways by host name",
     139: "stale: probe",
 }

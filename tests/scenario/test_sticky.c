@@ -167,11 +167,11 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        {"136: of 10 backends one goes: its clients move, 1,000 in all, the others stay",
+        {"case 136: of 10 backends one goes: its clients move, 1,000 in all, the others stay",
             test_minimal_remap, NULL, NULL, NULL},
-        {"136: equal weights share many clients alike", test_equal_shares, NULL, NULL, NULL},
-        {"136: weights share many clients", test_weights, NULL, NULL, NULL},
-        {"136: an IPv6 client is its /64", test_ipv6_network, NULL, NULL, NULL},
+        {"case 136: equal weights share many clients alike", test_equal_shares, NULL, NULL, NULL},
+        {"case 136: weights share many clients", test_weights, NULL, NULL, NULL},
+        {"case 136: an IPv6 client is its /64", test_ipv6_network, NULL, NULL, NULL},
     };
     return cmocka_run_group_tests_name("sticky", tests, set_up, tear_down);
 }
