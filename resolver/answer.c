@@ -15,6 +15,7 @@
 
 #include "asker.h"
 #include "query.h"
+#include "synth.h"
 #include "worker.h"
 
 #define TYPE_IXFR 251u
@@ -54,8 +55,11 @@ struct answer {
         *data; /* what the node shows this asker for the question's type, or NULL */
     struct pin_response response;
     struct pin_asker asker; /* whose answers the client gets */
-    uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
-    uint16_t parent_id;     /* what counts for names that say nothing about that view */
+    enum pin_synth_from synth;
+    const uint8_t *parts; /* PIN_FROM_PARTS: the service's */
+    size_t synth_at;  /* PIN_FROM_PODS, _PARTS: where "pod" or the service starts in the subject */
+    uint16_t view_id; /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
+    uint16_t parent_id; /* what counts for names that say nothing about that view */
     bool is_settled;
     bool is_vouched;                 /* a trusted forwarder says who asks: `vouched` is filled */
     bool is_view_by_ecs;             /* ... and the view comes from there */
@@ -179,6 +183,29 @@ static void widen_scope(struct answer *a)
     }
 }
 
+/* Whether the node is the apex of its zone. */
+static bool is_apex(const struct pin_node *node)
+{
+    return node->name_bytes == node->zone->apex.bytes;
+}
+
+/* Answers what is below a service from its parts, or by another node. `encloser` is the nearest
+ * node, `bytes` of the subject's labels stand in front of it. */
+static void look_up_service(struct answer *a, const struct pin_node *encloser, size_t bytes)
+{
+    struct pin_synth_place place;
+    if (!pin_synth_find(a->worker->live, a->asker.parent_id,
+            &(struct pin_synth_below){a->subject.name, encloser, bytes}, &place)) {
+        return;
+    }
+    a->node = place.whole;
+    if (place.parts != NULL) {
+        a->synth = PIN_FROM_PARTS;
+        a->parts = place.parts;
+        a->synth_at = place.at;
+    }
+}
+
 /* Leads a name below "cluster.local" to the zone of the asker's cluster. The subject keeps its
  * name: the client asked by the common one. */
 static void look_up_own(struct answer *a)
@@ -193,6 +220,22 @@ static void look_up_own(struct answer *a)
         a->view_id = PIN_VIEW_OWN;
         a->parent_id = PIN_VIEW_OWN;
     }
+    if (zone != NULL && a->node == NULL && pin_unlikely(pin_synth_has_zone(name.wire))) {
+        size_t bytes = 0;
+        const struct pin_node *encloser =
+            pin_index_enclose(a->worker->live->index, name.wire, name.bytes, &bytes);
+        look_up_service(a, encloser, bytes);
+    }
+}
+
+/* Whether the subject lies in a reverse zone, which no node stands for. */
+static bool look_up_reverse(struct answer *a)
+{
+    struct pin_reverse_question q;
+    bool is_ours = a->worker->live->reverse != NULL && a->scene->reverse != NULL
+                   && pin_reverse_parse(a->scene->reverse, a->subject.name, a->subject.bytes, &q);
+    a->synth = is_ours ? PIN_FROM_REVERSE : PIN_FROM_NODE;
+    return is_ours;
 }
 
 /* Finds the subject's zone and node. False: no zone of ours encloses it. */
@@ -201,33 +244,45 @@ static bool look_up(struct answer *a)
     const struct pin_index *index = a->worker->live->index;
     a->view_id = a->asker.view_id;
     a->parent_id = a->asker.parent_id;
+    a->synth = PIN_FROM_NODE;
     a->encloser = pin_index_enclose(index, a->subject.name, a->subject.bytes, &a->encloser_at);
     a->node = a->encloser;
-    if (a->node == NULL) {
-        return false;
+    if (pin_unlikely(a->node == NULL)) {
+        return look_up_reverse(a);
     }
     a->zone = a->node->zone;
     if (a->encloser_at == 0) {
+        if (pin_unlikely(a->node->n_rrsets == 0)) {
+            look_up_service(a, a->node, 0);
+        }
+        return true;
+    }
+    if (pin_unlikely((a->node->flags & PIN_NODE_HAS_PODS) != 0)) {
+        a->node = NULL;
+        a->synth = PIN_FROM_PODS;
+        a->synth_at = a->encloser_at;
         return true;
     }
     if (pin_unlikely(a->zone->zone_of_cluster != NULL)) {
         look_up_own(a);
     } else {
-        a->node = find_wildcard(index, a->node);
+        a->node = find_wildcard(index, a->encloser);
+        if (a->node == NULL) {
+            look_up_service(a, a->encloser, a->encloser_at);
+        }
     }
     return true;
-}
-
-/* Whether the node is the apex of its zone. */
-static bool is_apex(const struct pin_node *node)
-{
-    return node->name_bytes == node->zone->apex.bytes;
 }
 
 /* What the subject's node shows this asker for one type, or NULL. */
 static const struct pin_table *shown(struct answer *a, uint16_t type)
 {
     if (a->node == NULL) {
+        return NULL;
+    }
+    if (pin_unlikely(a->scene->lacks != NULL) && (type == PIN_TYPE_A || type == PIN_TYPE_AAAA)
+        && pin_scene_hides(a->scene, a->asker.parent_id, type == PIN_TYPE_AAAA)) {
+        widen_scope(a);
         return NULL;
     }
     const struct pin_rrset *rrset = pin_node_rrset(a->node, type);
@@ -375,7 +430,8 @@ static bool add_any(struct answer *a)
         0xC0, 0x0C, 0, 13, 0, 1, 0, 0, 0x0E, 0x10, 0, 9, 7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
     bool has_data = is_apex(a->node);
     for (uint16_t i = 0; i < a->node->n_rrsets && !has_data; i++) {
-        has_data = shown(a, a->node->rrsets[i].type) != NULL;
+        uint16_t type = a->node->rrsets[i].type;
+        has_data = type != PIN_TYPE_PARTS && shown(a, type) != NULL;
     }
     if (has_data) {
         pin_response_add_rr(&a->response, PIN_SECTION_ANSWER, hinfo, sizeof(hinfo), a->subject.at);
@@ -557,10 +613,39 @@ static bool turn_away(struct answer *a, struct pin_name *target, bool *ret_is_se
     return true;
 }
 
+/* Answers a name that no node stands for, from tables. */
+static void settle_synth(struct answer *a)
+{
+    struct pin_synth synth = {.live = a->worker->live,
+        .scene = a->scene,
+        .from = a->synth,
+        .parts = a->parts,
+        .name = a->subject.name,
+        .bytes = a->subject.bytes,
+        .at = a->subject.at,
+        .encloser_at = a->synth_at,
+        .zone = a->zone,
+        .qtype = a->query.qtype,
+        .view_id = a->asker.parent_id,
+        .draws = &a->worker->draws,
+        .response = &a->response};
+    struct pin_synth_zone own;
+    widen_scope(a);
+    enum pin_synth_verdict verdict = pin_synth_answer(&synth, &own);
+    if (verdict != PIN_SYNTH_DATA) {
+        add_negative(a, a->synth == PIN_FROM_REVERSE ? &own.zone : a->zone,
+            verdict == PIN_SYNTH_NODATA ? PIN_RCODE_NOERROR : PIN_RCODE_NXDOMAIN);
+    }
+}
+
 /* Settles the subject when it is not an alias. False: it was one, and its target is the subject
  * now. */
 static bool settle_subject(struct answer *a, struct pin_name *target)
 {
+    if (a->node == NULL && pin_unlikely(a->synth != PIN_FROM_NODE)) {
+        settle_synth(a);
+        return true;
+    }
     bool is_settled = true;
     bool is_others = (a->encloser->flags & (PIN_NODE_IS_CUT | PIN_NODE_HAS_DNAME)) != 0;
     if (pin_unlikely(is_others) && turn_away(a, target, &is_settled)) {
@@ -627,6 +712,9 @@ static void find_name(struct answer *a)
 {
     if (a->is_settled) {
         return;
+    }
+    if (pin_unlikely(a->query.qtype == PIN_TYPE_PARTS)) {
+        a->query.qtype = PIN_TYPE_OPT; /* reserved, too, and no node has it */
     }
     a->subject = (struct subject){
         .name = a->query.qname, .bytes = a->query.qname_bytes, .at = PIN_HEADER_BYTES};

@@ -195,14 +195,20 @@ struct pin_config {
 
     uint32_t ttl_s;
     uint32_t max_answers;
-    unsigned all_down;       /**< enum pin_all_down. */
-    uint32_t up_percent;     /**< steering.upThreshold */
-    unsigned answers;        /**< enum pin_answers_mode. */
-    unsigned address;        /**< enum pin_address_mode. */
-    unsigned empty_backend;  /**< 0 renormalise, 1 nodata. */
-    unsigned zero_weight;    /**< 0 never, 1 standby. */
-    unsigned empty_service;  /**< 0 keep, 1 nxdomain. */
-    unsigned headless_empty; /**< 0 nxdomain, 1 nodata. */
+    unsigned all_down;               /**< enum pin_all_down. */
+    uint32_t up_percent;             /**< steering.upThreshold */
+    unsigned answers;                /**< enum pin_answers_mode. */
+    unsigned address;                /**< enum pin_address_mode. */
+    unsigned empty_backend;          /**< 0 renormalise, 1 nodata. */
+    unsigned zero_weight;            /**< 0 never, 1 standby. */
+    unsigned empty_service;          /**< 0 keep, 1 nxdomain. */
+    unsigned headless_empty;         /**< 0 nxdomain, 1 nodata. */
+    bool is_lighthouse;              /**< compat.lighthouse */
+    bool has_extensions;             /**< compat.extensions */
+    bool filters_families;           /**< compat.filterFamilies */
+    bool has_ptr;                    /**< compat.ptr */
+    const char *version_cluster_set; /**< "1.0.0" */
+    const char *version_cluster;     /**< "1.1.0" */
 
     unsigned stale;          /**< enum pin_stale. */
     uint64_t stale_after_ms; /**< When drop takes effect. */

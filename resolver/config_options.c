@@ -389,6 +389,20 @@ static const struct pin_option ready_options[] = {
     {.key = NULL},
 };
 
+static const struct pin_option version_options[] = {
+    {.key = "clusterSet",
+        .kind = PIN_OPTION_STRING,
+        .offset = IN_CONFIG(version_cluster_set),
+        .fallback = "1.0.0",
+        .doc = "In the zone of exported and global services."},
+    {.key = "cluster",
+        .kind = PIN_OPTION_STRING,
+        .offset = IN_CONFIG(version_cluster),
+        .fallback = "1.1.0",
+        .doc = "In cluster zones."},
+    {.key = NULL},
+};
+
 static const struct pin_option dns_options[] = {
     {.key = "ns",
         .kind = PIN_OPTION_NAMES,
@@ -399,12 +413,24 @@ static const struct pin_option dns_options[] = {
         .kind = PIN_OPTION_NAME,
         .offset = IN_CONFIG(hostmaster),
         .doc = "Mailbox in the SOA, written as a name."},
+    {.key = "versions",
+        .kind = PIN_OPTION_MAP,
+        .children = version_options,
+        .doc = "What dns-version says: which schema of names a zone follows."},
     {.key = NULL},
 };
 
 static const struct pin_option compat_options[] = {
-    LATER("lighthouse", "false", "Answer Lighthouse's names too."),
-    LATER("extensions", "true", "Answer names beyond the specification."),
+    {.key = "lighthouse",
+        .kind = PIN_OPTION_BOOL,
+        .offset = IN_CONFIG(is_lighthouse),
+        .fallback = "false",
+        .doc = "Answer Lighthouse's names too: <cluster>.<service>, SRV without underscores."},
+    {.key = "extensions",
+        .kind = PIN_OPTION_BOOL,
+        .offset = IN_CONFIG(has_extensions),
+        .fallback = "true",
+        .doc = "Answer _zone and _cluster names in the clusterset zone."},
     {.key = "emptyService",
         .kind = PIN_OPTION_WORD,
         .offset = IN_CONFIG(empty_service),
@@ -423,8 +449,16 @@ static const struct pin_option compat_options[] = {
         .words = "never|standby",
         .fallback = "never",
         .doc = "What weight 0 means."},
-    LATER("ptr", "true", "Answer PTR questions."),
-    LATER("filterFamilies", "false", "Hide families that an asker cannot reach."),
+    {.key = "ptr",
+        .kind = PIN_OPTION_BOOL,
+        .offset = IN_CONFIG(has_ptr),
+        .fallback = "true",
+        .doc = "Give the clusterset's name for addresses of imports that have no other."},
+    {.key = "filterFamilies",
+        .kind = PIN_OPTION_BOOL,
+        .offset = IN_CONFIG(filters_families),
+        .fallback = "false",
+        .doc = "Hide addresses of a family that the asker's cluster does not have."},
     LATER("metrics", "[]", "Metric names of other servers to show too."),
     {.key = NULL},
 };

@@ -559,6 +559,10 @@ static void set_defaults(struct reader *r, const struct pin_option *options, uin
         struct pin_tree node = {.kind = PIN_TREE_STRING,
             .text = option->fallback,
             .text_bytes = strlen(option->fallback)};
+        if (option->kind == PIN_OPTION_BOOL) {
+            node.kind = PIN_TREE_BOOL;
+            node.boolean = strcmp(option->fallback, "true") == 0;
+        }
         if (option->kind == PIN_OPTION_UINT) {
             uint32_t value = (uint32_t)strtoul(option->fallback, NULL, 10); /* a constant of ours */
             memcpy(base + option->offset, &value, sizeof(value));

@@ -17,7 +17,6 @@
 #define RR_TTL_AT         6u
 #define RR_RDLENGTH_AT    10u
 #define POINTER           0xC000u
-#define POINTER_END       0x4000u /* offsets from here on cannot be pointed at */
 
 #define FLAG_QR 0x80u
 #define FLAG_AA 0x04u
@@ -356,7 +355,7 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
         return; /* RRs were left out, the others moved: the client asks for addresses itself */
     }
     uint16_t n_extras = PIN_MIN(table->n_extras, PIN_EXTRAS_MAX);
-    size_t targets_end = PIN_MIN(response->used_bytes, POINTER_END);
+    size_t targets_end = PIN_MIN(response->used_bytes, PIN_POINTER_END);
     for (uint16_t i = 0; i < n_extras; i++) {
         const struct pin_extra *extra = &table->extras[i];
         size_t target_at = table_at + extra->target_offset;
@@ -365,7 +364,7 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
         }
         if (response->wire[target_at] == 0) {
             target_at =
-                get_u16(response->wire + table_at) & (POINTER_END - 1u); /* "." is the owner */
+                get_u16(response->wire + table_at) & (PIN_POINTER_END - 1u); /* "." is the owner */
         }
         if (extra->a != NULL) {
             (void)pin_response_add_table(

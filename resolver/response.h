@@ -29,6 +29,9 @@
 /** Most targets whose addresses are added to one answer; bounds the work a huge RRset makes. */
 #define PIN_EXTRAS_MAX 13u
 
+/** Offsets from here on cannot be pointed at (RFC 1035, section 4.1.4). */
+#define PIN_POINTER_END 0x4000u
+
 /** Response codes in use (IANA: DNS RCODEs). */
 #define PIN_RCODE_NOERROR  0u
 #define PIN_RCODE_FORMERR  1u

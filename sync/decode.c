@@ -62,6 +62,8 @@ static const struct pin_kind_row rows[] = {
         "targetgrouppolicies." AWS_GROUP, "TargetGroupPolicy", pin__decode_target_group_policy,
         NULL},
     {PIN_KIND_POD, true, "", {"v1"}, "pods", "pods", "Pod", pin__decode_pod, NULL},
+    {PIN_KIND_SERVICE_CIDR, false, "networking.k8s.io", {"v1", "v1beta1"}, "servicecidrs",
+        "servicecidrs.networking.k8s.io", "ServiceCIDR", pin__decode_service_cidr, NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
 

@@ -408,7 +408,7 @@ void pin__decode_slice(struct pin_decoder *self)
 
 /* --- Node ----------------------------------------------------------------------------------- */
 
-static void add_pod_range(struct pin_decoder *self, const struct pin_tree *at,
+static void add_range(struct pin_decoder *self, const struct pin_tree *at, const char *field,
     struct pin_prefix *ranges, size_t *n_ranges)
 {
     const char *text = pin_tree_text(at, NULL);
@@ -416,8 +416,7 @@ static void add_pod_range(struct pin_decoder *self, const struct pin_tree *at,
         return;
     }
     if (text == NULL || !pin_prefix_parse(text, &ranges[*n_ranges])) {
-        pin__decoder_fail(
-            self, at, "spec.podCIDRs", "'%s' is no address range", text == NULL ? "" : text);
+        pin__decoder_fail(self, at, field, "'%s' is no address range", text == NULL ? "" : text);
         return;
     }
     (*n_ranges)++;
@@ -436,12 +435,12 @@ static void read_pod_ranges(struct pin_decoder *self, struct pin_node_body *body
     }
     body->pod_ranges = ranges;
     if (list == NULL || list->n_children == 0) {
-        add_pod_range(self, single, ranges, &body->n_pod_ranges);
+        add_range(self, single, "spec.podCIDRs", ranges, &body->n_pod_ranges);
         return;
     }
     PIN_TREE_EACH(item, list)
     {
-        add_pod_range(self, item, ranges, &body->n_pod_ranges);
+        add_range(self, item, "spec.podCIDRs", ranges, &body->n_pod_ranges);
     }
 }
 
@@ -514,5 +513,23 @@ void pin__decode_pod(struct pin_decoder *self)
     PIN_TREE_EACH(item, list)
     {
         add_pod_ip(pin_tree_string(item, "ip", NULL), ips, &body->n_ips);
+    }
+}
+
+/* --- ServiceCIDR ---------------------------------------------------------------------------- */
+
+void pin__decode_service_cidr(struct pin_decoder *self)
+{
+    struct pin_service_cidr_body *body = &self->object->as.service_cidr;
+    const struct pin_tree *list = pin__decoder_list(self, self->spec, "cidrs");
+    struct pin_prefix *ranges =
+        pin__decoder_array(self, list == NULL ? 0 : list->n_children, sizeof(*ranges));
+    if (ranges == NULL) {
+        return;
+    }
+    body->ranges = ranges;
+    PIN_TREE_EACH(item, list)
+    {
+        add_range(self, item, "spec.cidrs", ranges, &body->n_ranges);
     }
 }

@@ -140,6 +140,7 @@ size_t pin__decode_service_size(const struct pin_tree *object);
 size_t pin__decode_slice_size(const struct pin_tree *object);
 void pin__decode_node(struct pin_decoder *self);
 void pin__decode_pod(struct pin_decoder *self);
+void pin__decode_service_cidr(struct pin_decoder *self);
 void pin__decode_gateway(struct pin_decoder *self);
 void pin__decode_route(struct pin_decoder *self);
 void pin__decode_reference_grant(struct pin_decoder *self);

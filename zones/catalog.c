@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/buf.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
@@ -85,15 +86,21 @@ static enum pin_err add_zone(struct pin_catalog *catalog, const char *text, uint
 }
 
 /* Puts "dns-version" with the version of the schema that the zone follows. */
-static bool put_version(struct pin_catalog *catalog, struct pin_zone *zone, const char version[6])
+static bool put_version(struct pin_catalog *catalog, struct pin_zone *zone, const char *version)
 {
-    uint8_t rr[18] = {0xC0, 0x0C, 0, PIN_TYPE_TXT, 0, PIN_CLASS_IN,
-        (uint8_t)(DNS_VERSION_TTL_S >> 24), (uint8_t)(DNS_VERSION_TTL_S >> 16),
-        (uint8_t)(DNS_VERSION_TTL_S >> 8), (uint8_t)(DNS_VERSION_TTL_S & 0xFF), 0, 6, 5};
+    uint8_t rr[12 + 1 + UINT8_MAX];
+    uint8_t bytes = (uint8_t)strnlen(version, UINT8_MAX);
     struct pin_name name;
-    memcpy(rr + 13, version, 5);
+    struct pin_buf w = pin_buf_init(rr, sizeof(rr));
+    pin_buf_put_u16(&w, PIN_OWNER_POINTER);
+    pin_buf_put_u16(&w, PIN_TYPE_TXT);
+    pin_buf_put_u16(&w, PIN_CLASS_IN);
+    pin_buf_put_u32(&w, DNS_VERSION_TTL_S);
+    pin_buf_put_u16(&w, (uint16_t)(bytes + 1));
+    pin_buf_put_u8(&w, bytes);
+    pin_buf_put_bytes(&w, version, bytes);
     struct pin_table *table = pin_table_new(&(struct pin_table_spec){
-        .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = rr, .wire_bytes = sizeof(rr)});
+        .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = rr, .wire_bytes = (uint32_t)pin_buf_used(&w)});
     struct pin_rrset rrset = {.type = PIN_TYPE_TXT, .base = table};
     bool is_ok = table != NULL && name_below("dns-version", &zone->apex, &name)
                  && pin_index_put(catalog->live.index, zone, &name, &rrset, 1) == PIN_OK;
@@ -104,7 +111,7 @@ static bool put_version(struct pin_catalog *catalog, struct pin_zone *zone, cons
 /* The names every zone of services has: "svc" and "pod", which exist without data, and its version.
  */
 static enum pin_err put_fixed_names(
-    struct pin_catalog *catalog, struct pin_zone *zone, const char version[6], struct pin_why *why)
+    struct pin_catalog *catalog, struct pin_zone *zone, const char *version, struct pin_why *why)
 {
     struct pin_name svc;
     struct pin_name pod;
@@ -116,14 +123,25 @@ static enum pin_err put_fixed_names(
     return is_ok ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "a zone's own names");
 }
 
+/* Has names below "pod" answered from the addresses of endpoints. */
+static void flag_pods(struct pin_catalog *catalog, const struct pin_zone *zone)
+{
+    struct pin_name pod;
+    if (name_below("pod", &zone->apex, &pod)) {
+        pin_index_flag(catalog->live.index, &pod, PIN_NODE_HAS_PODS);
+    }
+}
+
 /* "cluster.local" and, below it, one zone per cluster (Kubernetes DNS specification, 2.1). */
 static enum pin_err add_cluster_zones(
     struct pin_catalog *catalog, uint32_t serial, struct pin_why *why)
 {
     const struct pin_settings *settings = catalog->settings;
+    const char *version =
+        settings->version_cluster != NULL ? settings->version_cluster : CLUSTER_VERSION;
     enum pin_err err = add_zone(catalog, settings->zone_cluster, serial, &catalog->zone_own, why);
     if (err == PIN_OK) {
-        err = put_fixed_names(catalog, catalog->zone_own, CLUSTER_VERSION, why);
+        err = put_fixed_names(catalog, catalog->zone_own, version, why);
     }
     for (size_t i = 0; err == PIN_OK && i < settings->n_clusters; i++) {
         char text[PIN_NAME_TEXT_MAX];
@@ -131,11 +149,14 @@ static enum pin_err add_cluster_zones(
             text, sizeof(text), "%s.%s", settings->clusters[i].name, settings->zone_cluster);
         err = add_zone(catalog, text, serial, &catalog->zone_of_cluster[i], why);
         if (err == PIN_OK) {
-            err = put_fixed_names(catalog, catalog->zone_of_cluster[i], CLUSTER_VERSION, why);
+            err = put_fixed_names(catalog, catalog->zone_of_cluster[i], version, why);
+            catalog->zone_of_cluster[i]->cluster_id = (uint16_t)i;
+            flag_pods(catalog, catalog->zone_of_cluster[i]);
         }
     }
     if (err == PIN_OK) {
         catalog->zone_own->zone_of_cluster = catalog->zone_of_cluster;
+        flag_pods(catalog, catalog->zone_own);
     }
     return err;
 }
@@ -170,7 +191,9 @@ static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, stru
     enum pin_err err =
         add_zone(catalog, settings->zone_cluster_set, serial, &catalog->zone_cluster_set, why);
     if (err == PIN_OK) {
-        err = put_fixed_names(catalog, catalog->zone_cluster_set, CLUSTER_SET_VERSION, why);
+        const char *version = settings->version_cluster_set;
+        err = put_fixed_names(catalog, catalog->zone_cluster_set,
+            version != NULL ? version : CLUSTER_SET_VERSION, why);
     }
     if (err == PIN_OK) {
         err = add_zone(catalog, settings->zone_assigned, serial, &catalog->zone_assigned, why);
@@ -215,9 +238,11 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     catalog->live.health = pin_health_new();
     catalog->live.pods = pin_pods_new();
     catalog->live.policies = pin_policy_labels_new();
+    catalog->live.reverse = pin_reverse_new(settings, serial);
     if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
         || catalog->live.index == NULL || catalog->live.health == NULL || catalog->live.pods == NULL
-        || catalog->live.policies == NULL || !pin_networks_init(catalog)) {
+        || catalog->live.policies == NULL || catalog->live.reverse == NULL
+        || !pin_networks_init(catalog)) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
@@ -233,6 +258,9 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
         goto out;
     }
     err = add_zones(catalog, serial, why);
+    catalog->live.reverse->cluster_set = catalog->zone_cluster_set;
+    catalog->live.reverse->own = catalog->zone_own;
+    catalog->live.reverse->zone_of_cluster = catalog->zone_of_cluster;
 out:
     if (err != PIN_OK) {
         pin_catalog_free(catalog);
@@ -267,6 +295,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
     pin_arena_free(catalog->scratch);
     pin_index_free(catalog->live.index);
     pin_health_free(catalog->live.health);
+    pin_reverse_free(catalog->live.reverse);
     pin_scene_free(catalog->live.scene);
     pin_pods_free(catalog->live.pods);
     pin_policy_labels_free(catalog->live.policies);

@@ -466,7 +466,7 @@ static bool has_ready(const struct pin_facts *facts)
 static void compile_names(struct pin_compile *run, const struct pin_facts *facts,
     struct pin_service_unit *unit, const struct pin_name *name)
 {
-    struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
+    struct pin_rrset rrsets[PIN_FAMILY_MAX + 2];
     for (size_t i = 0; i < run->n_classes; i++) {
         struct pin_class *class = &run->classes[i];
         for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
@@ -485,6 +485,7 @@ static void compile_names(struct pin_compile *run, const struct pin_facts *facts
     }
     size_t n = pin_compile_address_rrsets(run, name, rrsets);
     n += pin_compile_srv(run, facts, name, &rrsets[n]);
+    n += pin_compile_parts(run, facts, name, &rrsets[n]);
     pin_compile_put(run, name, rrsets, n);
     warn_service(run, unit);
 }
@@ -537,6 +538,7 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
     }
     if (!run.failed) {
         pin_compile_cluster_zones(&run, facts);
+        pin_compile_reverse(&run, facts, unit);
     }
     unit->is_dirty = !pin_compile_finish(&run);
     pin_holding_end(&run.holding, &unit->holds, unit->is_dirty);

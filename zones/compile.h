@@ -134,6 +134,14 @@ const struct pin_table *pin_compile_addresses(struct pin_compile *run, const str
  * specification 1.1.0). */
 void pin_compile_cluster_zones(struct pin_compile *run, const struct pin_facts *facts);
 
+/** Writes the parts of a service's name (pintle/zones/parts.h); returns how many RRsets, 0 or 1. */
+size_t pin_compile_parts(struct pin_compile *run, const struct pin_facts *facts,
+    const struct pin_name *name, struct pin_rrset *ret_rrset);
+
+/** Gives the unit's addresses their names in the reverse table, and takes back those that went. */
+void pin_compile_reverse(
+    struct pin_compile *run, const struct pin_facts *facts, struct pin_service_unit *unit);
+
 /** Address RRsets of the unit's main name from the plans of all classes; returns how many (0 to 2).
  */
 size_t pin_compile_address_rrsets(

@@ -76,7 +76,7 @@ static bool own_facts(struct pin_compile *run, const struct pin_facts *all,
 static void put_service(struct pin_compile *run, const struct pin_facts *all,
     const struct pin_contribution *c, const struct pin_name *name)
 {
-    struct pin_rrset rrsets[PIN_FAMILY_MAX + 1];
+    struct pin_rrset rrsets[PIN_FAMILY_MAX + 2];
     struct pin_facts facts;
     size_t n_shares = 0;
     if (!own_facts(run, all, c, &facts) || !make_classes(run, c->cluster_id)) {
@@ -99,6 +99,7 @@ static void put_service(struct pin_compile *run, const struct pin_facts *all,
     }
     size_t n = pin_compile_address_rrsets(run, name, rrsets);
     n += pin_compile_srv(run, &facts, name, &rrsets[n]);
+    n += pin_compile_parts(run, &facts, name, &rrsets[n]);
     pin_compile_put(run, name, rrsets, n);
 }
 

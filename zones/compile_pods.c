@@ -16,6 +16,7 @@
 struct entry {
     char label[PIN_LABEL_MAX_BYTES + 1];
     const struct pin_ready *ready;
+    bool is_second; /* the pod's name, beside the address: no SRV record names it */
 };
 
 /* The endpoint's hostname, else its address with dashes. */
@@ -30,11 +31,27 @@ static void make_label(struct entry *entry, const struct pin_ready *ready)
     memcpy(entry->label, hostname, strlen(hostname) + 1);
 }
 
+/* KEP-1645 leaves open which unique name an endpoint without a hostname has: its address is one,
+ * its pod's name another. False when the endpoint has no second name. */
+static bool make_second(struct entry *entry, const struct pin_ready *ready)
+{
+    const char *pod = ready->endpoint->pod;
+    bool has_hostname = ready->endpoint->hostname != NULL && ready->endpoint->hostname[0] != '\0';
+    if (has_hostname || pod == NULL || !pin_name_is_rfc1123_label(pod)) {
+        return false;
+    }
+    entry->ready = ready;
+    entry->is_second = true;
+    memcpy(entry->label, pod, strlen(pod) + 1);
+    return true;
+}
+
 static int compare_entry(const void *a, const void *b)
 {
     const struct entry *x = a;
     const struct entry *y = b;
     int order = strcmp(x->label, y->label);
+    order = order != 0 ? order : x->is_second - y->is_second;
     return order != 0 ? order : pin_ip_cmp(&x->ready->endpoint->ip, &y->ready->endpoint->ip);
 }
 
@@ -52,7 +69,7 @@ static struct entry *sorted_entries(
 {
     size_t n = 0;
     struct entry *entries = pin_arena_alloc(
-        run->steer.arena, ((size_t)c->n_ready[0] + c->n_ready[1] + 1) * sizeof(*entries));
+        run->steer.arena, (2 * ((size_t)c->n_ready[0] + c->n_ready[1]) + 1) * sizeof(*entries));
     if (entries == NULL) {
         run->failed = true;
         return NULL;
@@ -60,6 +77,7 @@ static struct entry *sorted_entries(
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         for (uint32_t i = 0; i < c->n_ready[f]; i++) {
             make_label(&entries[n++], &c->ready[f][i]);
+            n += !run->is_cluster_zone && make_second(&entries[n], &c->ready[f][i]);
         }
     }
     qsort(entries, n, sizeof(*entries), compare_entry);
@@ -160,10 +178,13 @@ static size_t put_contribution(const struct pods *pods, struct pin_target *targe
     const struct entry *entries = sorted_entries(pods->run, pods->contribution, &n);
     for (size_t i = 0; entries != NULL && i < n;) {
         size_t same = 1;
+        size_t n_first = 1; /* a name of one endpoint is no second name of another */
         while (i + same < n && strcmp(entries[i].label, entries[i + same].label) == 0) {
+            n_first += entries[i + same].is_second == entries[i].is_second;
             same++;
         }
-        n_targets += put_pod(pods, &entries[i], same, &targets[n_targets]);
+        bool is_put = put_pod(pods, &entries[i], n_first, &targets[n_targets]);
+        n_targets += is_put && !entries[i].is_second;
         i += same;
     }
     return n_targets;

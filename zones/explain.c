@@ -8,6 +8,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/compile.h"
+#include "zones/explain_reverse.h"
 #include "zones/networks.h"
 #include "zones/zonefile.h"
 
@@ -18,12 +19,13 @@ struct explanation {
     const struct pin_name *name;
     uint16_t type;
     struct pin_asker asker;
-    struct pin_policy_asker who; /* the asker, for policies */
-    const char *namespace_from;  /* how its namespace is known, or NULL */
+    struct pin_policy_asker who;    /* the asker, for policies */
+    const char *namespace_from;     /* how its namespace is known, or NULL */
     uint64_t now_ms;
-    const struct pin_node *node;   /* NULL when the name does not exist */
-    const struct pin_table *table; /* NULL when there is no such data in the asker's view */
-    const char *others;            /* why others answer for the name, or NULL */
+    const struct pin_node *node;    /* NULL when the name does not exist */
+    const struct pin_table *table;  /* NULL when there is no such data in the asker's view */
+    const char *others;             /* why others answer for the name, or NULL */
+    struct pin_explain_synth synth; /* how it is answered without a node */
 };
 
 static const char *cluster_name(const struct pin_catalog *catalog, uint16_t cluster_id)
@@ -118,6 +120,12 @@ static enum pin_policy_verdict judge(const struct explanation *e)
                : PIN_POLICY_ALLOWED;
 }
 
+static bool is_hidden(const struct explanation *e)
+{
+    return (e->type == PIN_TYPE_A || e->type == PIN_TYPE_AAAA)
+           && pin_scene_hides(e->catalog->live.scene, e->asker.parent_id, e->type == PIN_TYPE_AAAA);
+}
+
 static void put_status(const struct explanation *e, const struct pin_zone *zone)
 {
     const char *rcode = "NOERROR";
@@ -128,13 +136,18 @@ static void put_status(const struct explanation *e, const struct pin_zone *zone)
     if (e->others != NULL) {
         rcode = "NOERROR";
         status = e->others;
+    } else if (e->synth.status != NULL) {
+        status = e->synth.status;
     } else if (e->node == NULL) {
         rcode = "NXDOMAIN";
         status = "the name does not exist";
+    } else if (is_hidden(e)) {
+        status = "NODATA: the asker's cluster has no addresses of this family "
+                 "(compat.filterFamilies)";
     } else if (e->table == NULL && !is_apex_soa) {
         status = "NODATA: the name exists, but shows nothing of this type to this asker";
     }
-    if (!e->catalog->live.scene->is_ready && e->table == NULL) {
+    if (!e->catalog->live.scene->is_ready && e->table == NULL && !e->synth.is_data) {
         rcode = "SERVFAIL";
         status = "not every cluster has been synced yet";
     }
@@ -622,6 +635,15 @@ static void put_static(
     put_plan(e, &plan);
 }
 
+/* What is answered from tables. */
+static void put_synth(const struct explanation *e)
+{
+    pin_jsonout_key_string(e->out, "rule", e->synth.rule);
+    if (e->synth.has_rows) {
+        pin_explain_rows(e->catalog, &e->synth.query, e->type, e->out);
+    }
+}
+
 static void put_unit(
     const struct explanation *e, struct pin_catalog *catalog, const struct pin_zone *zone)
 {
@@ -648,10 +670,17 @@ static void put_unit(
                                                  : NULL;
     const struct pin_facts *facts =
         service != NULL ? pin_merge_facts(catalog->settings, service, catalog->scratch) : NULL;
+    if (facts == NULL && e->synth.rule != NULL) {
+        put_synth(e);
+    }
     if (facts == NULL) {
         return;
     }
     pin_jsonout_key_string(e->out, "object", service->key);
+    if (e->synth.rule != NULL) {
+        put_synth(e);
+        return;
+    }
     for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
         if (zone == catalog->zone_of_cluster[i]) {
             put_own_service(e, &steer, facts, (uint16_t)i);
@@ -752,6 +781,10 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     format_name(name->wire, text);
     pin_jsonout_key_string(out, "name", text);
     pin_jsonout_key_string(out, "type", type_text(type, buffer));
+    if (zone == NULL && pin_explain_reverse(catalog, name, type, asker->asker.parent_id, out)) {
+        pin_jsonout_end(out);
+        return;
+    }
     if (zone == NULL) {
         pin_jsonout_key_string(out, "rcode", "REFUSED");
         pin_jsonout_key_string(out, "status", "the name lies in no zone of this server");
@@ -765,6 +798,9 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     e.name = &there;
     follow_host(&e, &there);
     look_for_others(&e, &there);
+    if (e.node == NULL || e.node->n_rrsets == 0) {
+        pin_explain_synth(catalog, &there, type, asker->asker.parent_id, &e.synth);
+    }
     put_status(&e, zone);
     put_view(&e);
     put_table(&e);

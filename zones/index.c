@@ -11,7 +11,9 @@
 #include "pintle/base/buf.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/parts.h"
 #include "pintle/zones/policy.h"
+#include "pintle/zones/settings.h"
 
 #include "zones/tables.h"
 
@@ -166,6 +168,8 @@ static uint8_t flags_of(const struct pin_node *node)
         } else if (node->rrsets[i].type == PIN_TYPE_NS
                    && node->name_bytes != node->zone->apex.bytes) {
             flags |= PIN_NODE_IS_CUT;
+        } else if (node->rrsets[i].type == PIN_TYPE_PARTS) {
+            flags |= PIN_NODE_HAS_PARTS;
         }
     }
     return flags;
@@ -254,7 +258,8 @@ static enum pin_err replace(struct pin_index *index, const struct pin_node *old,
         return PIN_ENOMEM;
     }
     node->n_children = old->n_children;
-    node->flags = (uint8_t)(node->flags | (change.flags & PIN_NODE_HAS_WILDCARD));
+    node->flags =
+        (uint8_t)(node->flags | (change.flags & (PIN_NODE_HAS_WILDCARD | PIN_NODE_HAS_PODS)));
     node->is_put = change.is_put;
     guard(node, change.policy);
     install(index, node);
@@ -411,13 +416,9 @@ enum pin_err pin_index_remove(struct pin_index *index, const struct pin_name *na
 /* --- zones -------------------------------------------------------------------------------------
  */
 
-/* Writes the SOA RR of a zone (RFC 1035, section 3.3.13) with the timers CoreDNS's users know. */
-static struct pin_soa *new_soa(const struct pin_zone_spec *spec, uint32_t serial)
+/* With the timers CoreDNS's users know. */
+void pin_soa_write(struct pin_soa *soa, const struct pin_zone_spec *spec, uint32_t serial)
 {
-    struct pin_soa *soa = calloc(1, sizeof(*soa));
-    if (soa == NULL) {
-        return NULL;
-    }
     struct pin_buf w = pin_buf_init(soa->rr, sizeof(soa->rr));
     size_t rdata_bytes = (size_t)spec->ns[0].bytes + spec->hostmaster.bytes + 20;
     pin_buf_put_u16(&w, PIN_OWNER_POINTER);
@@ -435,6 +436,14 @@ static struct pin_soa *new_soa(const struct pin_zone_spec *spec, uint32_t serial
     soa->serial = serial;
     soa->negative_ttl_s = spec->negative_ttl_s;
     soa->rr_bytes = (uint16_t)pin_buf_used(&w);
+}
+
+static struct pin_soa *new_soa(const struct pin_zone_spec *spec, uint32_t serial)
+{
+    struct pin_soa *soa = calloc(1, sizeof(*soa));
+    if (soa != NULL) {
+        pin_soa_write(soa, spec, serial);
+    }
     return soa;
 }
 
@@ -507,6 +516,7 @@ enum pin_err pin_index_add_zone(struct pin_index *index, const struct pin_zone_s
         .apex = spec->apex,
         .soa = soa,
         .is_synced_from_clusters = spec->is_synced_from_clusters,
+        .cluster_id = PIN_CLUSTER_NONE,
     };
     zones[index->n_zones++] = zone;
     *ret_zone = zone;
@@ -677,6 +687,14 @@ bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint3
     }
     node->stamp = stamp;
     return true;
+}
+
+void pin_index_flag(struct pin_index *index, const struct pin_name *name, uint8_t flags)
+{
+    struct pin_node *node = find(index, name->wire, name->bytes);
+    if (node != NULL) {
+        node->flags = (uint8_t)(node->flags | flags);
+    }
 }
 
 struct pin_slots *pin_index_slots(struct pin_index *index)

@@ -42,6 +42,7 @@ static const char *const kind_texts[] = {
     [PIN_KIND_RESOLVE_POLICY] = "ResolvePolicy",
     [PIN_KIND_TARGET_GROUP_POLICY] = "TargetGroupPolicy",
     [PIN_KIND_POD] = "Pod",
+    [PIN_KIND_SERVICE_CIDR] = "ServiceCIDR",
 };
 _Static_assert(N_ELEMS(kind_texts) == PIN_KIND_MAX, "every kind has a text");
 

@@ -187,10 +187,94 @@ static struct pin_lpm *make_forwarders(const struct pin_settings *settings, bool
     return lpm;
 }
 
+/* Ranges that say too much: nobody's clusters fill them, and their zones are others'. */
+#define REVERSE_BITS_MIN 8u
+
+static void add_reverse(struct ranges *ranges, const struct pin_prefix *prefixes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (prefixes[i].bits >= REVERSE_BITS_MIN && !pin_ip_is_loopback(&prefixes[i].ip)) {
+            add_range(ranges, &prefixes[i], prefixes[i].bits);
+        }
+    }
+}
+
+static void add_cluster_reverse(
+    const struct pin_catalog *catalog, uint16_t cluster_id, struct ranges *ranges)
+{
+    const struct pin_cluster_settings *settings = &catalog->settings->clusters[cluster_id];
+    const struct pin_map *objects = catalog->clusters[cluster_id].objects;
+    size_t cursor = 0;
+    void *value = NULL;
+    add_reverse(ranges, settings->clients, settings->n_clients);
+    while (pin_map_next(&objects[PIN_KIND_NODE], &cursor, NULL, NULL, &value)) {
+        const struct pin_object *node = value;
+        add_reverse(ranges, node->as.node.pod_ranges, node->as.node.n_pod_ranges);
+    }
+    cursor = 0;
+    while (pin_map_next(&objects[PIN_KIND_SERVICE_CIDR], &cursor, NULL, NULL, &value)) {
+        const struct pin_object *cidr = value;
+        add_reverse(ranges, cidr->as.service_cidr.ranges, cidr->as.service_cidr.n_ranges);
+    }
+}
+
+/* Of ranges in each other the widest counts: its zones hold those of the others. */
+static struct pin_lpm *make_reverse(const struct pin_catalog *catalog, bool *ret_ok)
+{
+    struct ranges ranges = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
+        add_cluster_reverse(catalog, (uint16_t)i, &ranges);
+    }
+    if (ranges.n > 0) {
+        qsort(ranges.entries, ranges.n, sizeof(*ranges.entries), compare_entry);
+    }
+    for (size_t i = 0; i < ranges.n; i++) {
+        if (n == 0
+            || !pin_prefix_has(&ranges.entries[n - 1].prefix, &ranges.entries[i].prefix.ip)) {
+            ranges.entries[n++] = ranges.entries[i];
+        }
+    }
+    struct pin_lpm *lpm = n > 0 ? pin_lpm_new(ranges.entries, n) : NULL;
+    *ret_ok = *ret_ok && !ranges.failed && (n == 0 || lpm != NULL);
+    free(ranges.entries);
+    return lpm;
+}
+
+/* Families among some ranges, as bits of PIN_LACKS_*. */
+static uint8_t families_of(const struct pin_prefix *prefixes, size_t n)
+{
+    uint8_t has = 0;
+    for (size_t i = 0; i < n; i++) {
+        has = (uint8_t)(has | (prefixes[i].ip.family == 4 ? PIN_LACKS_V4 : PIN_LACKS_V6));
+    }
+    return has;
+}
+
+/* Families that the pods of a cluster lack: by its Nodes' pod ranges, else by `clients:`. What is
+ * not known is not lacking. */
+static uint8_t lacking(const struct pin_catalog *catalog, uint16_t cluster_id)
+{
+    const struct pin_cluster_settings *settings = &catalog->settings->clusters[cluster_id];
+    uint8_t has = 0;
+    size_t cursor = 0;
+    void *value = NULL;
+    while (pin_map_next(
+        &catalog->clusters[cluster_id].objects[PIN_KIND_NODE], &cursor, NULL, NULL, &value)) {
+        const struct pin_object *node = value;
+        has = (uint8_t)(has | families_of(node->as.node.pod_ranges, node->as.node.n_pod_ranges));
+    }
+    if (has == 0) {
+        has = families_of(settings->clients, settings->n_clients);
+    }
+    return has == 0 ? 0 : (uint8_t)(~has & (PIN_LACKS_V4 | PIN_LACKS_V6));
+}
+
 struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
 {
     size_t n_clusters = catalog->settings->n_clusters;
-    struct pin_scene *scene = calloc(1, sizeof(*scene) + n_clusters / 8 + 1);
+    size_t lacks_at = n_clusters / 8 + 1;
+    struct pin_scene *scene = calloc(1, sizeof(*scene) + lacks_at + n_clusters);
     bool is_ok = true;
     if (scene == NULL) {
         return NULL;
@@ -207,9 +291,14 @@ struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
             scene->down[i / 8] = (uint8_t)(scene->down[i / 8] | 1u << i % 8);
         }
     }
+    for (size_t i = 0; catalog->settings->filters_families && i < n_clusters; i++) {
+        scene->down[lacks_at + i] = lacking(catalog, (uint16_t)i);
+        scene->lacks = scene->down + lacks_at;
+    }
     scene->is_ready = scene->is_ready || catalog->is_grace_over;
     scene->ranges = make_ranges(catalog, &is_ok);
     scene->forwarders = make_forwarders(catalog->settings, &is_ok);
+    scene->reverse = make_reverse(catalog, &is_ok);
     scene->places = catalog->places;
     scene->views = pin_views_list(catalog); /* behind the ranges, which make new ones */
     scene->n_views = (uint16_t)catalog->n_views;
@@ -226,6 +315,7 @@ void pin_scene_free(struct pin_scene *scene)
         pin_lpm_free(scene->ranges);
         pin_lpm_free(scene->forwarders);
         free(scene->views);
+        pin_lpm_free(scene->reverse);
         free(scene);
     }
 }

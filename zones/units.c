@@ -107,6 +107,7 @@ static void free_service_unit(struct pin_service_unit *unit)
     free(unit->members);
     free(unit->subject.routes);
     free(unit->names.packed);
+    free(unit->addresses);
     free(unit->left);
     free(unit->holds.slots);
     free(unit->key);
@@ -116,7 +117,7 @@ static void free_service_unit(struct pin_service_unit *unit)
 void pin_unit_release_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
 {
     if (unit->n_members > 0 || unit->subject.n_routes > 0 || unit->names.bytes > 0
-        || unit->is_dirty) {
+        || unit->n_addresses > 0 || unit->is_dirty) {
         return;
     }
     (void)pin_map_remove(&catalog->services, unit->key, strlen(unit->key));
@@ -530,19 +531,28 @@ static bool are_same_zones(const struct pin_node_body *a, const struct pin_node_
            || (a->zone != NULL && b->zone != NULL && strcmp(a->zone, b->zone) == 0);
 }
 
-static bool are_same_ranges(const struct pin_object *a, const struct pin_object *b)
+static bool are_same_prefixes(
+    const struct pin_prefix *a, size_t n_a, const struct pin_prefix *b, size_t n_b)
 {
-    const struct pin_node_body *x = &a->as.node;
-    const struct pin_node_body *y = &b->as.node;
-    if (!are_same_zones(x, y) || x->n_pod_ranges != y->n_pod_ranges
-        || x->n_addresses != y->n_addresses) {
-        return false;
-    }
-    for (size_t i = 0; i < x->n_pod_ranges; i++) {
-        if (x->pod_ranges[i].bits != y->pod_ranges[i].bits
-            || !pin_ip_equal(&x->pod_ranges[i].ip, &y->pod_ranges[i].ip)) {
+    for (size_t i = 0; n_a == n_b && i < n_a; i++) {
+        if (a[i].bits != b[i].bits || !pin_ip_equal(&a[i].ip, &b[i].ip)) {
             return false;
         }
+    }
+    return n_a == n_b;
+}
+
+static bool are_same_ranges(const struct pin_object *a, const struct pin_object *b)
+{
+    if (a->kind == PIN_KIND_SERVICE_CIDR) {
+        return are_same_prefixes(a->as.service_cidr.ranges, a->as.service_cidr.n_ranges,
+            b->as.service_cidr.ranges, b->as.service_cidr.n_ranges);
+    }
+    const struct pin_node_body *x = &a->as.node;
+    const struct pin_node_body *y = &b->as.node;
+    if (!are_same_zones(x, y) || x->n_addresses != y->n_addresses
+        || !are_same_prefixes(x->pod_ranges, x->n_pod_ranges, y->pod_ranges, y->n_pod_ranges)) {
+        return false;
     }
     for (size_t i = 0; i < x->n_addresses; i++) {
         if (!pin_ip_equal(&x->addresses[i], &y->addresses[i])) {
@@ -558,6 +568,7 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
     struct pin_gateway_unit *gateway = NULL;
     switch (object->kind) {
     case PIN_KIND_NODE:
+    case PIN_KIND_SERVICE_CIDR:
         if (old == NULL || !are_same_ranges(object, old)) {
             catalog->is_scene_dirty = true;
         }
@@ -611,6 +622,7 @@ void pin_unit_detach(
     struct pin_route_unit *route = NULL;
     switch (object->kind) {
     case PIN_KIND_NODE:
+    case PIN_KIND_SERVICE_CIDR:
         catalog->is_scene_dirty = true;
         return;
     case PIN_KIND_NAMESPACE:

@@ -186,8 +186,8 @@ static struct wrong_case {
     {"a command is there once",
         "health: {commands: [{name: a, run: [/bin/true]}, {name: a, run: [/bin/false]}]}\n",
         "p.yaml:1:50: there are two commands \"a\"\n"},
-    {"compatibility that is not built is refused", "compat: {lighthouse: true}\n",
-        "p.yaml:1:22: compat.lighthouse: not available in this version\n"},
+    {"compatibility that is not built is refused", "compat: {metrics: [x]}\n",
+        "p.yaml:1:19: compat.metrics: not available in this version\n"},
     {"a compatibility word lists the allowed ones", "compat: {zeroWeight: always}\n",
         "p.yaml:1:22: compat.zeroWeight: \"always\" is not one of never|standby\n"},
     {"a key inside a group that is not built is still checked", "cache: {siez: 64Mi}\n",
@@ -228,6 +228,10 @@ static struct right_case {
     {"what empty and weightless backends do can be said", ONE_CLUSTER
         "steering: {emptyBackend: nodata}\n"
         "compat: {zeroWeight: standby, emptyService: nxdomain, headlessEmpty: nodata}\n"},
+    {"the schema of names can be said",
+        ONE_CLUSTER "dns: {versions: {clusterSet: 1.1.0, cluster: '1.1.0'}}\n"},
+    {"names beside the specification can be said", ONE_CLUSTER
+        "compat: {filterFamilies: true, lighthouse: true, extensions: false, ptr: false}\n"},
     {"a network that no entry describes is fine",
         "clusters: [{name: c1, context: c1, network: nowhere}]\n"},
     {"a key without a value counts as not written", ONE_CLUSTER "listen:\nworkers:\n"},

@@ -39,6 +39,10 @@ static const char manifests[] =
     "metadata: {namespace: default, name: mail}\n"
     "spec: {endpoints: [{dnsName: mail.corp.example, recordType: MX, targets: [10 "
     "mx.example.net]}]}\n"
+    "---\n{apiVersion: multicluster.x-k8s.io/v1alpha1, kind: ServiceExport, metadata: {namespace: "
+    "default, name: web}}\n"
+    "---\n{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: k}, spec: "
+    "{cidrs: [10.96.0.0/16]}}\n"
     "---\n" GRPC_ROUTE "spec: {hostnames: [example.com], rules: [{backendRefs: [{name: web}]}]}\n";
 
 struct row {
@@ -66,6 +70,22 @@ static const struct row rows[] = {
             "\"reason\":\"has the hostname\"", "\"ttl\":5"}},
     {"the alias itself has its own TTL", "any.example.com", PIN_TYPE_CNAME,
         {"\"status\":\"answer\"", "\"ttl\":300"}},
+    {"an address says whose names it has", "1.1.96.10.in-addr.arpa", PIN_TYPE_PTR,
+        {"\"zone\":\"96.10.in-addr.arpa.\"", "\"rcode\":\"NOERROR\"", "names that clusters have",
+            "\"name\":\"web.default.svc.c1.cluster.local.\",\"used\":true"}},
+    {"an unknown address is told", "2.1.96.10.in-addr.arpa", PIN_TYPE_PTR,
+        {"\"rcode\":\"NXDOMAIN\"", "no Service, endpoint or import"}},
+    {"a pinned cluster's addresses are told", "c1.pin._cluster.web.default.svc.clusterset.local",
+        PIN_TYPE_A,
+        {"\"rcode\":\"NOERROR\"", "\"object\":\"default/web\"",
+            "that topology zone or cluster alone", "\"address\":\"10.1.0.11\",\"cluster\":\"c1\""}},
+    {"a cluster that is not there is told", "c9.pin._cluster.web.default.svc.clusterset.local",
+        PIN_TYPE_A, {"\"rcode\":\"NOERROR\"", "NODATA", "nobody in that topology zone"}},
+    {"a preference that nobody meets is told",
+        "c9.prefer._cluster.web.default.svc.clusterset.local", PIN_TYPE_A,
+        {"\"status\":\"answer: as the service's own name", "exported to the clusterset"}},
+    {"a pod's name is told", "10-1-0-11.default.pod.c1.cluster.local", PIN_TYPE_A,
+        {"\"rcode\":\"NOERROR\"", "\"status\":\"answer\"", "pods have names"}},
     {"an apex without data of the type is NODATA", "example.com", PIN_TYPE_AAAA,
         {"\"status\":\"NODATA"}},
     {"a route without TLS says what an HTTPS record would need",

@@ -19,6 +19,7 @@
 #include "pintle/base/text.h"
 #include "pintle/zones/index.h"
 
+#include "resolver/synth.h"
 #include "support/faults.h"
 #include "support/script.h"
 #include "support/shorthand.h"
@@ -338,6 +339,27 @@ static void dump_table(const struct pin_stage *stage, const char *head,
     }
 }
 
+/* One line for each address that an asker may pin. Places of clusters and zones are not told: they
+ * follow the order of clusters. */
+static void dump_parts(const struct pin_stage *stage, const char *head,
+    const struct pin_table *table, uint16_t view, struct lines *lines)
+{
+    struct pin_parts_query q =
+        pin_parts_open(table->wire, pin_synth_asker(pin_catalog_live(stage->catalog), view));
+    struct pin_parts_cursor cursor = {0};
+    struct pin_parts_row row;
+    struct pin_text text = {0};
+    while (pin_parts_next(&q, &cursor, &row)) {
+        pin_text_putf(&text, "%s part flags %u ttl %u ", head, q.flags, q.ttl_s);
+        put_bytes(&text, row.source, row.source[0] + 1u);
+        pin_text_putf(&text, " row %u zone %d ", row.flags, row.zone_i != 0);
+        put_bytes(&text, row.ip, row.family == 4 ? 4 : 16);
+        put_bytes(&text, row.ports, 2 * (size_t)q.n_ports);
+        put_bytes(&text, row.label, row.label[0] + 1u);
+        add_line(lines, &text);
+    }
+}
+
 static void dump_node(
     const struct pin_stage *stage, const struct pin_node *node, struct lines *lines)
 {
@@ -353,7 +375,9 @@ static void dump_node(
             (void)snprintf(head, sizeof(head), "%s %s type %u", name,
                 view == 0 ? "nobody" : stage->settings.clusters[view - 1].name,
                 node->rrsets[r].type);
-            if (table != NULL) {
+            if (table != NULL && node->rrsets[r].type == PIN_TYPE_PARTS) {
+                dump_parts(stage, head, table, view, lines);
+            } else if (table != NULL) {
                 dump_table(stage, head, table, lines);
             }
         }
@@ -398,6 +422,28 @@ static void each_name(const struct pin_stage *stage, visit_fn *visit, struct lin
     }
 }
 
+/* What is told of each address while all are gone through. */
+struct told {
+    const struct pin_stage *stage;
+    struct lines *lines;
+};
+
+static void dump_address(struct pin_rcu_node *link, void *arg)
+{
+    const struct told *told = arg;
+    const struct pin_address *address = container_of(link, struct pin_address, link);
+    struct pin_reverse_name name;
+    struct pin_text text = {0};
+    size_t at = 0;
+    while (pin_address_next(address, &at, &name)) {
+        put_bytes(&text, address->ip.bytes, sizeof(address->ip.bytes));
+        pin_text_putf(&text, " of %s kind %u ",
+            told->stage->settings.clusters[name.cluster_id].name, name.kind);
+        put_bytes(&text, name.labels, name.bytes);
+        add_line(told->lines, &text);
+    }
+}
+
 static struct lines *dump(const struct pin_stage *stage)
 {
     struct lines *lines = calloc(1, sizeof(*lines));
@@ -407,6 +453,8 @@ static struct lines *dump(const struct pin_stage *stage)
     pin_text_putf(&text, "%llu nodes",
         (unsigned long long)pin_index_size(stage->catalog->live.index).n_nodes);
     add_line(lines, &text);
+    pin_rcu_table_each(stage->catalog->live.reverse->addresses, dump_address,
+        &(struct told){.stage = stage, .lines = lines});
     qsort(lines->line, lines->n, sizeof(lines->line[0]), compare_lines);
     return lines;
 }
@@ -553,6 +601,8 @@ static void assert_empty(const struct pin_stage *stage, uint64_t n_nodes)
 {
     struct pin_catalog_counts counts = pin_catalog_counts(stage->catalog);
     assert_int_equal(pin_index_size(stage->catalog->live.index).n_nodes, n_nodes);
+    assert_int_equal(pin_rcu_table_count(stage->catalog->live.reverse->addresses), 0);
+    assert_int_equal(stage->catalog->live.reverse->bytes, 0);
     assert_int_equal(pin_map_count(&stage->catalog->services), 0);
     assert_int_equal(pin_map_count(&stage->catalog->routes), 0);
     assert_int_equal(pin_map_count(&stage->catalog->gateways), 0);

@@ -444,6 +444,38 @@ static void check_cname(
     }
 }
 
+/* ptr NAME...: exactly these, in any order. */
+static void check_ptr(
+    struct expect *e, const struct pin_script_line *line, char **words, size_t n_words)
+{
+    size_t n_met = 0;
+    char name[1024];
+    for (size_t i = 0; i < e->m->n_records; i++) {
+        const struct message_rr *rr = &e->m->records[i];
+        for (size_t w = 1; rr->section == 1 && rr->type == PIN_TYPE_PTR && w < n_words; w++) {
+            char wanted[1024];
+            (void)snprintf(wanted, sizeof(wanted), "%s.", words[w]);
+            n_met += strcmp(message_name(e->m, rr->rdata_at, name), wanted) == 0;
+        }
+    }
+    if (n_met != n_words - 1 || e->m->n_rr[1] != n_met) {
+        fail_whole(e, line->text);
+    }
+}
+
+/* authority ZONE: the SOA of a negative answer is that zone's. */
+static void check_authority(
+    struct expect *e, const struct pin_script_line *line, char **words, size_t n_words)
+{
+    const struct message_rr *soa = message_find(e->m, 2, PIN_TYPE_SOA);
+    char name[1024];
+    char wanted[1024];
+    (void)snprintf(wanted, sizeof(wanted), "%s.", n_words == 2 ? words[1] : "");
+    if (soa == NULL || strcmp(message_name(e->m, soa->owner_at, name), wanted) != 0) {
+        fail_whole(e, line->text);
+    }
+}
+
 static void check_soa(
     struct expect *e, const struct pin_script_line *line, char **words, size_t n_words)
 {
@@ -529,6 +561,8 @@ static void check_line(
         {"svcb", check_binding},
         {"https", check_binding},
         {"soa", check_soa},
+        {"ptr", check_ptr},
+        {"authority", check_authority},
         {"cname", check_cname},
         {"round", check_round},
         {"included", check_round},

@@ -14,6 +14,7 @@
 
 #include "support/acts.h"
 #include "support/addresses.h"
+#include "support/compat.h"
 #include "support/words.h"
 #include "sync/decode.h"
 
@@ -202,30 +203,11 @@ static void set_stale(struct pin_player *player, const struct command *c)
     }
 }
 
-/* compat [emptyService W] [headlessEmpty W] [zeroWeight W] [emptyBackend W] */
+/* compat KEY WORD ... */
 static void set_compat(struct pin_player *player, const struct command *c)
 {
-    struct pin_settings *settings = &player->stage.settings;
-    struct {
-        const char *key;
-        const char *word;
-        bool *field;
-    } switches[] = {
-        {"emptyService", "nxdomain", &settings->is_empty_service_nxdomain},
-        {"headlessEmpty", "nodata", &settings->is_headless_empty_nodata},
-        {"zeroWeight", "standby", &settings->is_zero_weight_standby},
-        {"emptyBackend", "nodata", &settings->is_empty_backend_nodata},
-    };
     for (size_t i = 1; i + 1 < c->n_words; i += 2) {
-        bool is_known = false;
-        for (size_t s = 0; s < N_ELEMS(switches); s++) {
-            if (strcmp(c->words[i], switches[s].key) == 0
-                && strcmp(c->words[i + 1], switches[s].word) == 0) {
-                *switches[s].field = true;
-                is_known = true;
-            }
-        }
-        if (!is_known) {
+        if (!pin_compat_set(&player->stage.settings, c->words[i], c->words[i + 1])) {
             pin_player_break(player, c->line, "cannot use \"%s %s\"", c->words[i], c->words[i + 1]);
         }
     }

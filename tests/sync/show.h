@@ -87,6 +87,14 @@ static inline void show_node(struct pin_text *out, const struct pin_node_body *b
     show_text(out, "region", body->region);
 }
 
+static inline void show_service_cidr(struct pin_text *out, const struct pin_service_cidr_body *body)
+{
+    char text[PIN_PREFIX_TEXT_MAX];
+    for (size_t i = 0; i < body->n_ranges; i++) {
+        show_text(out, "range", pin_prefix_format(&body->ranges[i], text));
+    }
+}
+
 static inline void show_gateway(struct pin_text *out, const struct pin_gateway_body *body)
 {
     show_ips(out, "ip", body->addresses, body->n_addresses);
@@ -245,6 +253,9 @@ static inline void show_body(struct pin_text *out, const struct pin_object *obje
         break;
     case PIN_KIND_NODE:
         show_node(out, &object->as.node);
+        break;
+    case PIN_KIND_SERVICE_CIDR:
+        show_service_cidr(out, &object->as.service_cidr);
         break;
     case PIN_KIND_GATEWAY:
         show_gateway(out, &object->as.gateway);

@@ -307,6 +307,14 @@ static struct decode_case {
         "{apiVersion: v1, kind: Pod, metadata: {name: p}, status: {phase: Failed, podIP: "
         "10.1.0.1}}",
         "Pod default/p", PIN_OK, NULL},
+    {"a ServiceCIDR has ranges",
+        "{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: k}, spec: {cidrs: "
+        "[10.96.0.0/12, 'fd00:96::/108']}}",
+        "ServiceCIDR /k range=10.96.0.0/12 range=fd00:96::/108", PIN_OK, NULL},
+    {"a service range that is none is an error",
+        "{apiVersion: networking.k8s.io/v1beta1, kind: ServiceCIDR, metadata: {name: k}, spec: "
+        "{cidrs: [x]}}",
+        "1:96: ServiceCIDR k: spec.cidrs: 'x' is no address range", PIN_EINVAL, NULL},
     {"a Namespace is its name", "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}",
         "Namespace /shop", PIN_OK, NULL},
     /* Gateway */

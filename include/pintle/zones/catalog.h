@@ -20,6 +20,7 @@
 #include "pintle/zones/index.h"
 #include "pintle/zones/pods.h"
 #include "pintle/zones/policy.h"
+#include "pintle/zones/reverse.h"
 #include "pintle/zones/settings.h"
 #include "pintle/zones/view.h"
 #include "pintle/zones/zonefile.h"
@@ -31,6 +32,7 @@ struct pin_live {
     struct pin_index *index;
     const _Atomic uint64_t *verdicts; /**< The words of `health`. */
     struct pin_health *health;
+    struct pin_reverse *reverse; /**< NULL in tests that make an index of their own. */
     struct pin_scene *scene;
     struct pin_pods *pods;
     struct pin_policy_labels *policies;

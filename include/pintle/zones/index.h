@@ -53,6 +53,9 @@ struct pin_zone_spec {
     bool is_synced_from_clusters;
 };
 
+/** Writes the SOA RR of a zone (RFC 1035, section 3.3.13) into `soa`. Any thread. */
+void pin_soa_write(struct pin_soa *soa, const struct pin_zone_spec *spec, uint32_t serial);
+
 /**
  * Adds a zone: a node at the apex with SOA and NS. Builder, before or while workers read.
  * The zone belongs to the index. `ns` are names in wire format; `hostmaster` too.
@@ -82,6 +85,9 @@ enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
 enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zone,
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets,
     const struct pin_policy *policy);
+
+/** Sets PIN_NODE_* flags of a name that exists. Builder, before workers read. */
+void pin_index_flag(struct pin_index *index, const struct pin_name *name, uint8_t flags);
 
 /**
  * Removes a name that was put; it stays as an empty non-terminal while names exist below it, and

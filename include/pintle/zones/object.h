@@ -40,6 +40,7 @@ enum PIN_ONE_BYTE pin_kind {
     PIN_KIND_DNS_ENDPOINT,        /**< externaldns.k8s.io: records below custom zones. */
     PIN_KIND_TARGET_GROUP_POLICY, /**< application-networking.k8s.aws; its health check only. */
     PIN_KIND_POD,                 /**< Only while a policy asks for namespaces. */
+    PIN_KIND_SERVICE_CIDR,        /**< networking.k8s.io */
     PIN_KIND_MAX,
 };
 
@@ -186,6 +187,12 @@ struct pin_node_body {
     size_t n_addresses;
     const char *zone;   /**< Label topology.kubernetes.io/zone */
     const char *region; /**< Label topology.kubernetes.io/region */
+};
+
+/** Body of a ServiceCIDR. */
+struct pin_service_cidr_body {
+    const struct pin_prefix *ranges; /**< spec.cidrs */
+    size_t n_ranges;
 };
 
 /** One listener of a Gateway. */
@@ -403,6 +410,7 @@ struct pin_object {
         struct pin_target_group_body target_group;
         struct pin_policy_body policy;
         struct pin_pod_body pod;
+        struct pin_service_cidr_body service_cidr;
     } as;
     struct pin_object_chunk *chunks; /**< Memory the pointers above lead into; zones/object.c's. */
 };

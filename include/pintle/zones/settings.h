@@ -97,6 +97,9 @@ struct pin_settings {
     size_t n_ns;
     const char *hostmaster; /**< As a name; NULL: hostmaster below each zone. */
 
+    const char *version_cluster_set; /**< What its dns-version says; NULL: "1.0.0". */
+    const char *version_cluster;     /**< The same of cluster zones; NULL: "1.1.0". */
+
     uint32_t ttl_s;          /**< Of steered answers; 5. */
     uint32_t negative_ttl_s; /**< SOA MINIMUM, at most 5. */
     uint32_t max_answers;    /**< Of subset and all, 1 to 64; 16. */
@@ -110,6 +113,10 @@ struct pin_settings {
     bool is_zero_weight_standby;    /**< compat.zeroWeight: standby, else never */
     bool is_empty_service_nxdomain; /**< compat.emptyService: nxdomain, else keep */
     bool is_headless_empty_nodata;  /**< compat.headlessEmpty: nodata, else nxdomain */
+    bool is_lighthouse;             /**< compat.lighthouse */
+    bool is_extensions_off;         /**< compat.extensions: false */
+    bool filters_families;          /**< compat.filterFamilies */
+    bool is_ptr_off;                /**< compat.ptr: false, no PTR for addresses of imports */
 
     bool policy_audits;                   /**< policy.mode: audit, all policies only count. */
     enum pin_policy_denied policy_denied; /**< policy.denied, where a policy does not say it. */

@@ -135,7 +135,8 @@ struct pin_zone {
     bool is_synced_from_clusters; /**< Negative answers wait for the first sync. */
     bool is_changed;              /**< Builder only: the serial has to move. */
     bool is_custom;               /**< Builder only: names in it are hostnames of routes. */
-    bool is_static; /**< Builder only: a zone file has it; its serial is the file's. */
+    bool is_static;      /**< Builder only: a zone file has it; its serial is the file's. */
+    uint16_t cluster_id; /**< Whose own zone it is, or PIN_CLUSTER_NONE. */
     /**
      * Of the zone that means another one to each asker ("cluster.local"): the zones of the clusters
      * by cluster id, which really hold the names. NULL for all other zones.
@@ -152,6 +153,8 @@ struct pin_zone {
 #define PIN_NODE_HAS_WILDCARD 0x01u /**< "*" exists directly below this name. */
 #define PIN_NODE_IS_CUT       0x02u /**< NS below the apex: a delegation (RFC 1034, section 4.2). */
 #define PIN_NODE_HAS_DNAME    0x04u /**< Names below it are others' (RFC 6672). */
+#define PIN_NODE_HAS_PODS     0x08u /**< "pod" of a cluster zone: names below are synthesised. */
+#define PIN_NODE_HAS_PARTS    0x10u /**< It has parts: names below may be synthesised (parts.h). */
 
 /** One owner name. An empty non-terminal has no RRsets (RFC 8499: empty non-terminals). */
 struct pin_node {

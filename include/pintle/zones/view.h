@@ -40,6 +40,9 @@ struct pin_asker {
         cluster_id; /**< Its identity; PIN_CLUSTER_NONE although defaultCluster lends a view. */
 };
 
+#define PIN_LACKS_V4 1u /**< A cluster whose pods have no IPv4. */
+#define PIN_LACKS_V6 2u
+
 /** What a worker has to know about a view. */
 struct pin_scene_view {
     uint16_t parent_id; /**< Its own id when it has none. */
@@ -61,13 +64,15 @@ struct pin_scene {
     const struct pin_places *places; /**< NULL = none. */
     struct pin_scene_view *views;    /**< Immutable, the scene's. */
     uint16_t n_views;
+    struct pin_lpm *reverse; /**< Ranges whose reverse zones are ours -> their length. */
+    const uint8_t *lacks; /**< By cluster: PIN_LACKS_*; NULL: every family is shown to everybody. */
     uint16_t default_view; /**< View of askers in no known cluster. */
     uint16_t n_clusters;
     bool is_ready;   /**< Negative answers are allowed: all synced once, or grace is over. */
     bool has_unseen; /**< Some cluster was never synced: NXDOMAIN carries EDE 14. */
     bool has_down;   /**< Some bit of `down` is set. */
     struct pin_rcu_head rcu;
-    uint8_t down[]; /**< One bit per cluster: out of reach. */
+    uint8_t down[]; /**< One bit per cluster: out of reach; behind them what `lacks` points at. */
 };
 
 /** An asker who has that view. */
@@ -135,6 +140,13 @@ static inline uint8_t pin_scene_scope(const struct pin_scene *scene, const struc
     }
     uint8_t database_bits = pin_lpm_scope(scene->places->database, source);
     return database_bits > bits ? database_bits : bits;
+}
+
+/** Whether addresses of a family are kept from the view's askers (compat.filterFamilies). */
+static inline bool pin_scene_hides(const struct pin_scene *scene, uint16_t view_id, bool is_v6)
+{
+    return scene->lacks != NULL && view_id > 0
+           && (scene->lacks[view_id - 1] & (is_v6 ? PIN_LACKS_V6 : PIN_LACKS_V4)) != 0;
 }
 
 /** Whether any of these clusters is out of reach. */
