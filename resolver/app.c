@@ -28,13 +28,11 @@
 #include "resolver/dev.h"
 #include "resolver/drain_store.h"
 #include "resolver/geo.h"
+#include "resolver/greeting.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 
 #define CLUSTER_FILE "cluster.yaml"
-/* The banner waits for the first listing this long, and looks this often. */
-#define BANNER_WAIT_MS 2000
-#define BANNER_POLL_MS 5
 
 /* The whole process. Zeroed is empty; app_stop() takes apart whatever is there. */
 struct app {
@@ -54,12 +52,9 @@ struct app {
     struct pin_signal *signals[3];
     struct pin_geo *geo;
     struct pin_timer *lameduck;
-    struct pin_timer *banner;
-    int64_t started_ms; /* monotonic */
+    struct pin_greeting *greeting; /* of --dev */
+    int64_t started_ms;            /* monotonic */
     bool is_ending;
-
-    size_t n_synced; /* what the builder said for the banner */
-    struct pin_text clusters;
 };
 
 /* --- Configuration ------------------------------------------------------------------------- */
@@ -545,71 +540,15 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
     return pin_admin_start(&config, &app->admin, why);
 }
 
-/* --- The greeting --------------------------------------------------------------------------- */
-
-/* Builder's thread; the banner's timer is stopped meanwhile, so nobody else looks at these. */
-static void collect_clusters(struct pin_catalog *catalog, void *arg)
+static void start_greeting(struct app *app)
 {
-    struct app *app = arg;
-    app->n_synced = 0;
-    pin_text_cut(&app->clusters, 0);
-    for (size_t i = 0; i < app->settings.n_clusters; i++) {
-        struct pin_cluster_status status = pin_catalog_cluster(catalog, (uint16_t)i);
-        app->n_synced += status.is_synced ? 1 : 0;
-        pin_text_putf(&app->clusters, "%s%s (%u services)", i == 0 ? "" : ", ", status.name,
-            status.n_objects[PIN_KIND_SERVICE]);
-    }
-}
-
-/* The folder part of argv[0], seen from here where it lies below: what to type before a program. */
-static const char *programs_of(const char *program, char *out, size_t out_bytes)
-{
-    char here[PATH_MAX];
-    const char *slash = strrchr(program, '/');
-    size_t here_len = getcwd(here, sizeof(here)) == NULL ? 0 : strlen(here);
-    if (slash != NULL && here_len > 1 && strncmp(program, here, here_len) == 0
-        && program[here_len] == '/') {
-        program += here_len + 1;
-    }
-    int len = slash == NULL || slash < program ? 0 : (int)(slash + 1 - program);
-    (void)snprintf(out, out_bytes, "%.*s", len, program);
-    return out;
-}
-
-static void on_clusters(void *arg)
-{
-    struct app *app = arg;
-    int64_t since_ms = pin_clock_mono_ms() - app->started_ms;
-    bool is_ready = app->n_synced == app->settings.n_clusters;
-    if (!is_ready && since_ms < BANNER_WAIT_MS) {
-        pin_timer_start(app->banner, BANNER_POLL_MS, false);
-        return;
-    }
-    char programs[PATH_MAX];
-    char dns[PIN_ADDRPORT_TEXT_MAX];
-    char ip[PIN_IP_TEXT_MAX];
-    char admin[PIN_ADDRPORT_TEXT_MAX];
-    struct pin_addrport admin_address = pin_admin_address(app->admin);
-    struct pin_text text = {0};
-    struct pin_banner banner = {.programs = programs_of(app->program, programs, sizeof(programs)),
-        .dns = pin_addrport_format(&app->listens[0].address, dns),
-        .dns_ip = pin_ip_format(&app->listens[0].address.ip, ip),
-        .dns_port = app->listens[0].address.port,
-        .admin = pin_addrport_format(&admin_address, admin),
-        .clusters = pin_text_get(&app->clusters),
-        .ready_ms = is_ready ? since_ms : -1};
-    pin_banner_put(&text, &banner);
-    (void)fputs(pin_text_get(&text), stdout);
-    (void)fflush(stdout);
-    pin_text_done(&text);
-}
-
-static void on_banner(void *arg)
-{
-    struct app *app = arg;
-    if (!pin_builder_call(app->builder, collect_clusters, on_clusters, app)) {
-        pin_timer_start(app->banner, BANNER_POLL_MS, false);
-    }
+    app->greeting = pin_greeting_start(&(struct pin_greeting_config){.program = app->program,
+        .loop = app->loop,
+        .builder = app->builder,
+        .n_clusters = app->settings.n_clusters,
+        .dns = app->listens[0].address,
+        .admin = pin_admin_address(app->admin),
+        .started_ms = app->started_ms});
 }
 
 static void log_start(const struct app *app)
@@ -740,9 +679,8 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
         return pin_why_set(why, PIN_ENOMEM, "the event loop");
     }
     app->lameduck = pin_timer_new(app->loop, on_lameduck_over, app);
-    app->banner = pin_timer_new(app->loop, on_banner, app);
-    if (app->lameduck == NULL || app->banner == NULL) {
-        return pin_why_set(why, PIN_ENOMEM, "timers");
+    if (app->lameduck == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "a timer");
     }
     err = start_threads(app, why);
     if (err == PIN_OK) {
@@ -789,9 +727,8 @@ static void app_stop(struct app *app)
         pin_signal_free(app->signals[i]);
     }
     pin_timer_free(app->lameduck);
-    pin_timer_free(app->banner);
+    pin_greeting_free(app->greeting);
     pin_loop_free(app->loop);
-    pin_text_done(&app->clusters);
     pin_config_free(app->config);
 }
 
@@ -819,7 +756,7 @@ enum pin_exit pin_app_run(const struct pin_args *args)
     if (err == PIN_OK) {
         log_start(&app);
         if (app.config->is_dev) {
-            pin_timer_start(app.banner, 0, false);
+            start_greeting(&app);
         }
         pin_loop_run(app.loop);
         pin_log_info("app: ended");

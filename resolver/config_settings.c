@@ -225,6 +225,17 @@ void pin_config_check_geo(const struct pin_config *config, struct pin_findings *
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
+static uint16_t default_cluster(const struct pin_config *config)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        if (config->default_cluster != NULL
+            && strcmp(config->default_cluster, config->clusters[i].name) == 0) {
+            return (uint16_t)i;
+        }
+    }
+    return PIN_CLUSTER_NONE;
+}
+
 enum pin_err pin_config_settings(
     struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why)
 {
@@ -255,7 +266,6 @@ enum pin_err pin_config_settings(
         .n_networks = n_networks,
         .clusters = clusters,
         .n_clusters = config->n_clusters,
-        .default_cluster = PIN_CLUSTER_NONE,
         .forwarders = config->forwarders,
         .n_forwarders = config->n_forwarders,
         .geo_rules = rules,
@@ -293,11 +303,6 @@ enum pin_err pin_config_settings(
         .policy_denied = (enum pin_policy_denied)config->policy_denied,
         .ready_min_clusters = config->ready_min_clusters,
         .ready_grace_ms = config->ready_grace_ms};
-    for (size_t i = 0; i < config->n_clusters; i++) {
-        if (config->default_cluster != NULL
-            && strcmp(config->default_cluster, config->clusters[i].name) == 0) {
-            ret_settings->default_cluster = (uint16_t)i;
-        }
-    }
+    ret_settings->default_cluster = default_cluster(config);
     return PIN_OK;
 }

@@ -2,6 +2,8 @@
 
 /* Explains an answer: the same plan that compile.c turns into tables, told to people. */
 
+#include "zones/explain.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,27 +13,6 @@
 #include "zones/explain_reverse.h"
 #include "zones/networks.h"
 #include "zones/zonefile.h"
-
-/* One explanation under way. */
-struct explanation {
-    const struct pin_catalog *catalog;
-    struct pin_jsonout *out;
-    const struct pin_name *name;
-    uint16_t type;
-    struct pin_asker asker;
-    struct pin_policy_asker who;    /* the asker, for policies */
-    const char *namespace_from;     /* how its namespace is known, or NULL */
-    uint64_t now_ms;
-    const struct pin_node *node;    /* NULL when the name does not exist */
-    const struct pin_table *table;  /* NULL when there is no such data in the asker's view */
-    const char *others;             /* why others answer for the name, or NULL */
-    struct pin_explain_synth synth; /* how it is answered without a node */
-};
-
-static const char *cluster_name(const struct pin_catalog *catalog, uint16_t cluster_id)
-{
-    return cluster_id == PIN_CLUSTER_NONE ? NULL : catalog->settings->clusters[cluster_id].name;
-}
 
 static void format_name(const uint8_t *wire, char text[PIN_NAME_TEXT_MAX])
 {
@@ -64,7 +45,7 @@ static const char *type_text(uint16_t type, char buffer[16])
     return buffer;
 }
 
-static enum pin_family_i family_of(const struct explanation *e)
+static enum pin_family_i family_of(const struct pin_explanation *e)
 {
     return e->type == PIN_TYPE_AAAA ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
 }
@@ -89,7 +70,7 @@ static const char *answers_text(const struct pin_table *table)
 }
 
 /* Who asks, as far as policies can know. */
-static void identify(struct explanation *e, const struct pin_explain_asker *asker)
+static void identify(struct pin_explanation *e, const struct pin_explain_asker *asker)
 {
     e->who =
         (struct pin_policy_asker){.cluster_id = asker->asker.cluster_id, .address = asker->address};
@@ -112,7 +93,7 @@ static void identify(struct explanation *e, const struct pin_explain_asker *aske
 }
 
 /* What the node's policy says to the asker. */
-static enum pin_policy_verdict judge(const struct explanation *e)
+static enum pin_policy_verdict judge(const struct pin_explanation *e)
 {
     uint16_t slot = 0;
     return e->node != NULL && e->node->policy != NULL
@@ -120,13 +101,13 @@ static enum pin_policy_verdict judge(const struct explanation *e)
                : PIN_POLICY_ALLOWED;
 }
 
-static bool is_hidden(const struct explanation *e)
+static bool is_hidden(const struct pin_explanation *e)
 {
     return (e->type == PIN_TYPE_A || e->type == PIN_TYPE_AAAA)
            && pin_scene_hides(e->catalog->live.scene, e->asker.parent_id, e->type == PIN_TYPE_AAAA);
 }
 
-static void put_status(const struct explanation *e, const struct pin_zone *zone)
+static void put_status(const struct pin_explanation *e, const struct pin_zone *zone)
 {
     const char *rcode = "NOERROR";
     const char *status = "answer";
@@ -159,13 +140,13 @@ static void put_status(const struct explanation *e, const struct pin_zone *zone)
     pin_jsonout_key_string(e->out, "status", status);
 }
 
-static void put_view(const struct explanation *e)
+static void put_view(const struct pin_explanation *e)
 {
     const struct pin_settings *settings = e->catalog->settings;
     struct pin_viewer viewer = pin_viewer_of(e->catalog, e->asker.view_id);
     pin_jsonout_key(e->out, "view");
     pin_jsonout_object(e->out);
-    pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, viewer.cluster_id));
+    pin_jsonout_key_string(e->out, "cluster", pin_explain_cluster(e->catalog, viewer.cluster_id));
     pin_jsonout_key_string(e->out, "network", settings->networks[viewer.network].name);
     if (viewer.zone != NULL) {
         pin_jsonout_key_string(e->out, "zone", viewer.zone);
@@ -173,7 +154,8 @@ static void put_view(const struct explanation *e)
     if (viewer.prefers != NULL) {
         pin_jsonout_key_string(e->out, "prefers", viewer.prefers);
     }
-    pin_jsonout_key_string(e->out, "identity", cluster_name(e->catalog, e->asker.cluster_id));
+    pin_jsonout_key_string(
+        e->out, "identity", pin_explain_cluster(e->catalog, e->asker.cluster_id));
     if (e->namespace_from != NULL) {
         char text[PIN_LABEL_MAX_BYTES + 1] = {0};
         if (e->who.namespace_bytes > 0) {
@@ -185,7 +167,7 @@ static void put_view(const struct explanation *e)
     pin_jsonout_end(e->out);
 }
 
-static void put_table(const struct explanation *e)
+static void put_table(const struct pin_explanation *e)
 {
     if (e->table == NULL) {
         return;
@@ -199,246 +181,6 @@ static void put_table(const struct explanation *e)
         e->out, "picks", e->table->form == PIN_TABLE_FIXED ? e->table->n_rr : e->table->n_pick_max);
     pin_jsonout_key_bool(e->out, "stale",
         pin_scene_any_down(e->catalog->live.scene, e->table->clusters, e->table->n_clusters));
-}
-
-/* --- what the plan says
- * ---------------------------------------------------------------------------- */
-
-static const char *affinity_text(enum pin_affinity affinity)
-{
-    static const char *const texts[] = {[PIN_AFFINITY_UNSET] = NULL,
-        [PIN_AFFINITY_NONE] = "none",
-        [PIN_AFFINITY_LOCAL] = "local",
-        [PIN_AFFINITY_REMOTE] = "remote",
-        [PIN_AFFINITY_LIST] = "list"};
-    return texts[affinity];
-}
-
-static void put_row(const struct explanation *e, const struct pin_backend_row *row)
-{
-    pin_jsonout_object(e->out);
-    pin_jsonout_key_string(e->out, "kind", row->kind);
-    pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, row->cluster_id));
-    pin_jsonout_key_string(e->out, "namespace", row->namespace_name);
-    pin_jsonout_key_string(e->out, "name", row->name);
-    if (row->weight != PIN_WEIGHT_UNSET) {
-        pin_jsonout_key_uint(e->out, "weight", row->weight);
-    }
-    if (row->cluster_weight != PIN_WEIGHT_UNSET) {
-        pin_jsonout_key_uint(e->out, "clusterWeight", row->cluster_weight);
-    }
-    pin_jsonout_key_string(e->out, "affinity",
-        row->affinity_list != NULL ? row->affinity_list : affinity_text(row->affinity));
-    pin_jsonout_key_uint(e->out, "ready", row->n_ready);
-    pin_jsonout_key_uint(e->out, "total", row->n_total);
-    pin_jsonout_key_bool(e->out, "used", row->is_used);
-    pin_jsonout_key_string(e->out, "reason", row->reason != NULL ? row->reason : "");
-    pin_jsonout_end(e->out);
-}
-
-/* Whether verdicts leave the i-th address in answers now. */
-static bool is_shown(const struct explanation *e, const struct pin_plan *plan, size_t share_i)
-{
-    const struct pin_checked *checked = e->table != NULL ? e->table->checked : NULL;
-    struct pin_sight sight;
-    if (checked == NULL) {
-        return true;
-    }
-    pin_checked_look(checked, e->catalog->live.verdicts, &sight);
-    for (uint32_t i = 0; i < checked->n_items && !sight.is_plain && !sight.is_nothing; i++) {
-        if (checked->items[i].rr_i == share_i && share_i < plan->n_shares
-            && pin_checked_shows(checked, &sight, i)) {
-            return true;
-        }
-    }
-    return sight.is_plain;
-}
-
-/* What probes say about an address, or about those behind it. */
-static void put_health(
-    const struct explanation *e, const struct pin_plan *plan, const struct pin_share *share)
-{
-    struct pin_health *health = e->catalog->live.health;
-    const struct pin_weight_group *group = &plan->groups[share->group_i];
-    if (share->slot == PIN_SLOT_NONE && group->n_members == 0) {
-        return;
-    }
-    pin_jsonout_key_bool(e->out, "shown", is_shown(e, plan, (size_t)(share - plan->shares)));
-    pin_jsonout_key(e->out, "health");
-    pin_jsonout_object(e->out);
-    if (share->slot != PIN_SLOT_NONE) {
-        pin_health_json(health, share->slot, e->out);
-    } else {
-        uint32_t n_up = 0;
-        for (uint32_t i = 0; i < group->n_members; i++) {
-            n_up += pin_health_is_up(health, group->members[i]);
-        }
-        pin_jsonout_key_string(e->out, "state", n_up > 0 ? "healthy" : "unhealthy");
-        pin_jsonout_key_uint(e->out, "endpoints", group->n_members);
-        pin_jsonout_key_uint(e->out, "endpointsHealthy", n_up);
-    }
-    pin_jsonout_end(e->out);
-}
-
-/* How often an address is in an answer. */
-static double in_answer(const struct explanation *e, const struct pin_plan *plan,
-    const struct pin_share *share, uint64_t sum)
-{
-    double all = (double)(sum + plan->nodata_weight);
-    const struct pin_table *table = e->table;
-    if (table == NULL) {
-        return 0;
-    }
-    if (table->n_groups > 0) {
-        uint64_t group = 0;
-        for (size_t i = 0; i < plan->n_shares; i++) {
-            bool is_same = plan->shares[i].cluster_id == share->cluster_id;
-            group += is_same ? plan->shares[i].weight : 0;
-        }
-        return (double)share->weight / (double)group * (double)sum / all;
-    }
-    uint16_t n_picks = table->form == PIN_TABLE_FIXED ? table->n_rr : table->n_pick_max;
-    return n_picks >= table->n_rr ? (double)sum / all : (double)share->weight / all * n_picks;
-}
-
-/* All that are shown, each first alike: a table that is never drawn from. */
-static void count_whole(
-    const struct pin_table *table, const struct pin_sight *sight, struct pin_odds *odds)
-{
-    uint32_t n_shown = 0;
-    for (uint32_t i = 0; i < table->checked->n_items; i++) {
-        n_shown += pin_checked_shows(table->checked, sight, i);
-    }
-    for (uint32_t i = 0; i < table->checked->n_items; i++) {
-        if (pin_checked_shows(table->checked, sight, i)) {
-            odds[table->checked->items[i].rr_i] =
-                (struct pin_odds){.first = 1.0 / n_shown, .in_answer = 1};
-        }
-    }
-}
-
-/* What the answer path rounds to fit integers is rounded back. */
-static double rounded(double odds)
-{
-    return (double)(uint64_t)(odds * 1e9 + 0.5) / 1e9;
-}
-
-/* NULL: no verdict leaves an address out, the plan's weights tell. */
-static const struct pin_odds *find_odds(const struct explanation *e, const struct pin_plan *plan)
-{
-    const struct pin_table *table = e->table;
-    struct pin_sight sight;
-    if (table == NULL || table->checked == NULL) {
-        return NULL;
-    }
-    pin_checked_look(table->checked, e->catalog->live.verdicts, &sight);
-    size_t n = PIN_MAX(plan->n_shares, (size_t)table->n_rr);
-    struct pin_odds *odds =
-        sight.is_plain ? NULL : pin_arena_alloc(e->catalog->scratch, n * sizeof(*odds));
-    if (odds != NULL && !sight.is_nothing) {
-        bool is_drawn = table->form == PIN_TABLE_DRAWN && !table->is_whole;
-        (is_drawn ? pin_checked_odds : count_whole)(table, &sight, odds);
-    }
-    return odds;
-}
-
-static void put_share(const struct explanation *e, const struct pin_plan *plan,
-    const struct pin_share *share, uint64_t sum, const struct pin_odds *odds)
-{
-    char ip[PIN_IP_TEXT_MAX];
-    double first = (double)share->weight / (double)(sum + plan->nodata_weight);
-    double included = in_answer(e, plan, share, sum);
-    if (odds != NULL) {
-        first = rounded(odds[share - plan->shares].first);
-        included = rounded(odds[share - plan->shares].in_answer);
-    }
-    pin_jsonout_object(e->out);
-    pin_jsonout_key_string(e->out, "address", pin_ip_format(&share->ip, ip));
-    pin_jsonout_key_string(e->out, "cluster", cluster_name(e->catalog, share->cluster_id));
-    pin_jsonout_key_uint(e->out, "backend", plan->groups[share->group_i].backend_i);
-    pin_jsonout_key_uint(e->out, "weight", share->weight);
-    pin_jsonout_key_double(e->out, "inAnswer", included);
-    pin_jsonout_key_double(e->out, "first", first);
-    pin_jsonout_key_string(e->out, "via", pin_via_text(share->via));
-    put_health(e, plan, share);
-    pin_jsonout_end(e->out);
-}
-
-static void put_notes(const struct explanation *e, const struct pin_plan *plan)
-{
-    bool is_binding = e->type == PIN_TYPE_SVCB || e->type == PIN_TYPE_HTTPS;
-    bool lacks_tls = is_binding && e->table == NULL && plan->n_shares > 0;
-    if (!plan->has_port_mismatch && !lacks_tls) {
-        return;
-    }
-    pin_jsonout_key(e->out, "notes");
-    pin_jsonout_array(e->out);
-    if (plan->has_port_mismatch) {
-        pin_jsonout_string(e->out, "some addresses are endpoints whose ports differ from the "
-                                   "Service's: connect to the target port, or ask SRV");
-    }
-    if (lacks_tls) {
-        pin_jsonout_string(e->out, "only a route with a port that speaks TLS has such records: its "
-                                   "Gateway's listener, or the appProtocol of every backend's "
-                                   "port, has to say so");
-    }
-    pin_jsonout_end(e->out);
-}
-
-/* Where the gateways of the plan's other networks come from, when that is not only the settings. */
-static void put_gateways(const struct explanation *e, const struct pin_plan *plan)
-{
-    const struct pin_settings *settings = e->catalog->settings;
-    uint16_t own = pin_viewer_of(e->catalog, e->asker.view_id).network;
-    bool is_begun = false;
-    for (size_t n = 0; n < settings->n_networks; n++) {
-        bool is_meant = false;
-        for (size_t i = 0; i < plan->n_rows && n != own && !is_meant; i++) {
-            uint16_t cluster_id = plan->rows[i].cluster_id;
-            is_meant =
-                cluster_id != PIN_CLUSTER_NONE && settings->clusters[cluster_id].network == n;
-        }
-        if (!is_meant || !pin_network_is_followed(e->catalog, (uint16_t)n)) {
-            continue;
-        }
-        if (!is_begun) {
-            pin_jsonout_key(e->out, "gateways");
-            pin_jsonout_array(e->out);
-            is_begun = true;
-        }
-        pin_jsonout_object(e->out);
-        pin_jsonout_key_string(e->out, "network", settings->networks[n].name);
-        pin_jsonout_key(e->out, "items");
-        pin_network_put_json(e->catalog, (uint16_t)n, e->now_ms, e->out);
-        pin_jsonout_end(e->out);
-    }
-    if (is_begun) {
-        pin_jsonout_end(e->out);
-    }
-}
-
-static void put_plan(const struct explanation *e, const struct pin_plan *plan)
-{
-    uint64_t sum = 0;
-    pin_jsonout_key_string(e->out, "rule", plan->rule);
-    pin_jsonout_key(e->out, "backends");
-    pin_jsonout_array(e->out);
-    for (size_t i = 0; i < plan->n_rows; i++) {
-        put_row(e, &plan->rows[i]);
-    }
-    pin_jsonout_end(e->out);
-    pin_jsonout_key(e->out, "addresses");
-    pin_jsonout_array(e->out);
-    for (size_t i = 0; i < plan->n_shares; i++) {
-        sum += plan->shares[i].weight;
-    }
-    const struct pin_odds *odds = find_odds(e, plan);
-    for (size_t i = 0; i < plan->n_shares; i++) {
-        put_share(e, plan, &plan->shares[i], sum, odds);
-    }
-    pin_jsonout_end(e->out);
-    put_gateways(e, plan);
-    put_notes(e, plan);
 }
 
 /* --- which unit a name belongs to
@@ -486,7 +228,7 @@ static const struct pin_host_unit *find_host(
 }
 
 /* Every policy of the route and what it says to this asker. */
-static void put_policies(const struct explanation *e, const struct pin_route_unit *route)
+static void put_policies(const struct pin_explanation *e, const struct pin_route_unit *route)
 {
     static const char *const texts[] = {[PIN_POLICY_ALLOWED] = "allowed",
         [PIN_POLICY_WOULD_DENY] = "allowed (audit: would be denied)",
@@ -517,13 +259,13 @@ static void put_policies(const struct explanation *e, const struct pin_route_uni
 }
 
 static void put_route(
-    const struct explanation *e, const struct pin_steer *steer, struct pin_route_unit *route)
+    const struct pin_explanation *e, const struct pin_steer *steer, struct pin_route_unit *route)
 {
     struct pin_plan plan =
         pin_steer_route(steer, route, pin_viewer_of(e->catalog, e->asker.view_id), family_of(e));
     pin_jsonout_key_string(e->out, "object", route->key);
     put_policies(e, route);
-    put_plan(e, &plan);
+    pin_explain_plan(e, &plan);
 }
 
 /* Every route that claims the hostname, and, when it is not the owner, why it does not have it. */
@@ -557,17 +299,17 @@ static void add_claims(const struct pin_steer *steer, const struct pin_host_unit
 }
 
 /* A name that a DNSEndpoint has. */
-static void put_records(const struct explanation *e, const struct pin_steer *steer,
+static void put_records(const struct pin_explanation *e, const struct pin_steer *steer,
     const struct pin_host_unit *host, const struct pin_route_unit *owner)
 {
     struct pin_plan plan = {.rule = "a DNSEndpoint says it"};
     add_claims(steer, host, owner, &plan);
     pin_jsonout_key_string(e->out, "object", owner->key);
-    put_plan(e, &plan);
+    pin_explain_plan(e, &plan);
 }
 
-static void put_host(
-    const struct explanation *e, const struct pin_steer *steer, const struct pin_host_unit *host)
+static void put_host(const struct pin_explanation *e, const struct pin_steer *steer,
+    const struct pin_host_unit *host)
 {
     char rule[PIN_NAME_TEXT_MAX + 128];
     char assigned[PIN_NAME_TEXT_MAX];
@@ -587,24 +329,24 @@ static void put_host(
     add_claims(steer, host, owner, &plan);
     pin_jsonout_key_string(e->out, "object", owner->key);
     put_policies(e, owner);
-    put_plan(e, &plan);
+    pin_explain_plan(e, &plan);
 }
 
 /* A name in a cluster's own zone: that cluster's Service alone. */
-static void put_own_service(const struct explanation *e, const struct pin_steer *steer,
+static void put_own_service(const struct pin_explanation *e, const struct pin_steer *steer,
     const struct pin_facts *facts, uint16_t cluster_id)
 {
     const struct pin_contribution *c = pin_facts_own(facts, cluster_id);
     if (c != NULL) {
         struct pin_plan plan = pin_steer_cluster_zone(steer, c, family_of(e));
-        put_plan(e, &plan);
+        pin_explain_plan(e, &plan);
     } else {
         pin_jsonout_key_string(e->out, "rule", "that cluster has no such Service with addresses");
     }
 }
 
 static void put_service(
-    const struct explanation *e, const struct pin_steer *steer, const struct pin_facts *facts)
+    const struct pin_explanation *e, const struct pin_steer *steer, const struct pin_facts *facts)
 {
     if (!facts->exists) {
         pin_jsonout_key_string(e->out, "rule",
@@ -614,12 +356,12 @@ static void put_service(
     }
     struct pin_plan plan =
         pin_steer_service(steer, facts, pin_viewer_of(e->catalog, e->asker.view_id), family_of(e));
-    put_plan(e, &plan);
+    pin_explain_plan(e, &plan);
 }
 
 /* A name that a zone's file has, and the routes that would like to have it. */
-static void put_static(
-    const struct explanation *e, const struct pin_steer *steer, const struct pin_static_name *found)
+static void put_static(const struct pin_explanation *e, const struct pin_steer *steer,
+    const struct pin_static_name *found)
 {
     char object[512];
     struct pin_plan plan = {.rule = "the zone's file says it"};
@@ -632,11 +374,11 @@ static void put_static(
         add_claims(steer, host, NULL, &plan);
     }
     pin_jsonout_key_string(e->out, "object", object);
-    put_plan(e, &plan);
+    pin_explain_plan(e, &plan);
 }
 
 /* What is answered from tables. */
-static void put_synth(const struct explanation *e)
+static void put_synth(const struct pin_explanation *e)
 {
     pin_jsonout_key_string(e->out, "rule", e->synth.rule);
     if (e->synth.has_rows) {
@@ -645,7 +387,7 @@ static void put_synth(const struct explanation *e)
 }
 
 static void put_unit(
-    const struct explanation *e, struct pin_catalog *catalog, const struct pin_zone *zone)
+    const struct pin_explanation *e, struct pin_catalog *catalog, const struct pin_zone *zone)
 {
     struct pin_steer steer = {
         .catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch};
@@ -691,7 +433,7 @@ static void put_unit(
 }
 
 /* Goes on to the wildcard that stands for a missing name. */
-static void look_up_wildcard(struct explanation *e, struct pin_name *name)
+static void look_up_wildcard(struct pin_explanation *e, struct pin_name *name)
 {
     const struct pin_index *index = e->catalog->live.index;
     size_t offset = 0;
@@ -707,7 +449,7 @@ static void look_up_wildcard(struct explanation *e, struct pin_name *name)
 }
 
 /* What a route's hostname shows is what the assigned name shows. */
-static void follow_host(struct explanation *e, const struct pin_name *name)
+static void follow_host(struct pin_explanation *e, const struct pin_name *name)
 {
     const struct pin_host_unit *host = find_host(e->catalog, name);
     const struct pin_route_unit *owner = host != NULL ? pin_host_owner(host) : NULL;
@@ -722,7 +464,7 @@ static void follow_host(struct explanation *e, const struct pin_name *name)
 }
 
 /* Notes when the name is delegated, or stands below a DNAME. */
-static void look_for_others(struct explanation *e, const struct pin_name *name)
+static void look_for_others(struct pin_explanation *e, const struct pin_name *name)
 {
     size_t at = 0;
     const struct pin_node *node =
@@ -739,7 +481,7 @@ static void look_for_others(struct explanation *e, const struct pin_name *name)
 
 /* Looks the name up as the answer path does. Returns the zone that really holds it. */
 static const struct pin_zone *look_up(
-    struct explanation *e, const struct pin_zone *zone, struct pin_name *name)
+    struct pin_explanation *e, const struct pin_zone *zone, struct pin_name *name)
 {
     const struct pin_index *index = e->catalog->live.index;
     uint16_t view_id = e->asker.view_id;
@@ -767,7 +509,7 @@ static const struct pin_zone *look_up(
 void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
     uint16_t type, const struct pin_explain_asker *asker, struct pin_jsonout *out)
 {
-    struct explanation e = {.catalog = catalog,
+    struct pin_explanation e = {.catalog = catalog,
         .out = out,
         .name = name,
         .type = type,

@@ -74,7 +74,7 @@ struct pin_service_unit {
     struct pin_member *members; /**< Ascending cluster_id. */
     size_t n_members;
     struct pin_subject subject;
-    const struct pin_drains *drains; /**< The catalog's. */
+    const struct pin_drains *drains;    /**< The catalog's. */
     struct pin_names names;             /**< That it put. */
     struct pin_held_address *addresses; /**< Sorted; compile_reverse.c's. */
     size_t n_addresses;
