@@ -138,8 +138,8 @@ static const struct pin_odds *find_odds(
 {
     const struct pin_table *table = e->table;
     struct pin_sight sight;
-    if (table == NULL || table->checked == NULL) {
-        return NULL;
+    if (table == NULL || table->checked == NULL || table->n_groups > 0) {
+        return NULL; /* one of each group: not modelled with verdicts */
     }
     pin_checked_look(table->checked, e->catalog->live.verdicts, &sight);
     size_t n = PIN_MAX(plan->n_shares, (size_t)table->n_rr);
