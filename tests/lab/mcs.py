@@ -249,8 +249,10 @@ def exports_come_and_go(play):
 
     one, two = play.endpoints("c1", 11, 1), play.endpoints("c2", 11, 1)
     own = {c: {play.cluster_ip(c, 11)} for c in CONTEXTS}
-    play.addresses_from_all("case 11: exported by both", hello(11),
-                            lambda c: own[c] | (two if c == "c1" else one))
+    # sessionAffinity ClientIP: each asker stays with one of them
+    play.from_all("case 11: exported by both, an asker gets one of both", (1, True), lambda c: (
+        lambda found: (len(found), found <= own[c] | (two if c == "c1" else one)))(
+            set(play.ask(c, hello(11)).addresses)))
     play.delete_export("c1", 11)
     play.addresses_from_all("case 11: one of two withdraws, the other one answers", hello(11),
                             lambda c: two if c == "c1" else own["c2"])
