@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/file.h"
 #include "pintle/base/log.h"
 #include "pintle/version.h"
@@ -120,6 +121,14 @@ static void put_cluster_states(struct pin_page *page)
     for (size_t i = 0; i < n_clusters; i++) {
         pin_text_putf(text, "pintle_cluster_synced{cluster=\"%s\"} %d\n", clusters[i].name,
             clusters[i].is_synced ? 1 : 0);
+    }
+    uint64_t now_ms = (uint64_t)pin_clock_mono_ms();
+    family(text, "pintle_cluster_stale_seconds", "gauge",
+        "Age of what a cluster out of reach said last; 0 while it can be reached.");
+    for (size_t i = 0; i < n_clusters; i++) {
+        uint64_t since_ms = clusters[i].stale_since_ms;
+        pin_text_putf(text, "pintle_cluster_stale_seconds{cluster=\"%s\"} %.3f\n", clusters[i].name,
+            since_ms == 0 || since_ms > now_ms ? 0.0 : (double)(now_ms - since_ms) / 1000.0);
     }
     family(text, "pintle_cluster_objects", "gauge", "Objects held.");
     for (size_t i = 0; i < n_clusters; i++) {

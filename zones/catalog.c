@@ -639,6 +639,7 @@ struct pin_cluster_status pin_catalog_cluster(
         .is_up = cluster->is_up,
         .is_synced = cluster->is_synced,
         .is_drained = pin_drains_cluster(&catalog->drains, cluster_id) != NULL,
+        .stale_since_ms = cluster->is_out ? cluster->out_since_ms : 0,
     };
     for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
         status.n_objects[kind] = (uint32_t)pin_map_count(&cluster->objects[kind]);

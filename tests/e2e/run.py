@@ -411,13 +411,17 @@ def directories(checks, dir):
         (demo / "c2").rename(demo / "gone")
         checks.becomes("a cluster directory that vanishes is a cluster out of reach", lambda: daemon.get("/metrics")[1],
                        lambda text: 'pintle_cluster_up{cluster="c2"} 0' in text)
+        checks.becomes("97: the age of what it said is a metric", lambda: daemon.get("/metrics")[1],
+                       lambda text: re.search(r'pintle_cluster_stale_seconds\{cluster="c2"\} (0\.[0-9]*[1-9]|[1-9])', text)
+                       and 'pintle_cluster_stale_seconds{cluster="c1"} 0.000' in text)
         stale = daemon.dig("redis-1.c2.redis.redis.svc.clusterset.local")
         checks.check("its last answers stay, with EDE 3", stale.data == ["10.20.3.11"] and stale.ede == 3, stale.text)
         checks.equal("and the daemon stays ready", daemon.get("/readyz")[0], 200)
         checks.equal("but status says that something is wrong", daemon.ctl("status")[0], 1)
         (demo / "gone").rename(demo / "c2")
         checks.becomes("it comes back", lambda: daemon.get("/metrics")[1],
-                       lambda text: 'pintle_cluster_up{cluster="c2"} 1' in text)
+                       lambda text: 'pintle_cluster_up{cluster="c2"} 1' in text
+                       and 'pintle_cluster_stale_seconds{cluster="c2"} 0.000' in text)
         fresh = daemon.dig("redis-1.c2.redis.redis.svc.clusterset.local")
         checks.becomes("and its answers are fresh again",
                        lambda: daemon.dig("redis-1.c2.redis.redis.svc.clusterset.local"),

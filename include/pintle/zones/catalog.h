@@ -108,6 +108,8 @@ struct pin_cluster_status {
     bool is_up;
     bool is_synced;  /**< At least once. */
     bool is_drained; /**< By hand, as a whole. */
+    /** Since when its data is stale, as publications told the time; 0 while it is not. */
+    uint64_t stale_since_ms;
     uint32_t n_objects[PIN_KIND_MAX];
 };
 
