@@ -54,17 +54,17 @@ struct answer {
     const struct pin_table
         *data; /* what the node shows this asker for the question's type, or NULL */
     struct pin_response response;
-    struct pin_asker asker; /* whose answers the client gets */
-    enum pin_synth_from synth;
-    const uint8_t *parts; /* PIN_FROM_PARTS: the service's */
-    size_t synth_at;  /* PIN_FROM_PODS, _PARTS: where "pod" or the service starts in the subject */
-    uint16_t view_id; /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
-    uint16_t parent_id; /* what counts for names that say nothing about that view */
-    bool is_settled;
-    bool is_vouched;                 /* a trusted forwarder says who asks: `vouched` is filled */
-    bool is_view_by_ecs;             /* ... and the view comes from there */
     const struct pin_policy *judged; /* the last policy that let the asker pass, or NULL */
+    const uint8_t *parts;            /* PIN_FROM_PARTS: the service's */
+    size_t synth_at; /* PIN_FROM_PODS, _PARTS: where "pod" or the service starts in the subject */
+    enum pin_synth_from synth;
     enum pin_query_verdict verdict;
+    struct pin_asker asker; /* whose answers the client gets */
+    uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
+    uint16_t parent_id;     /* what counts for names that say nothing about that view */
+    bool is_settled;
+    bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
+    bool is_view_by_ecs; /* ... and the view comes from there */
     struct pin_query query;
     struct pin_vouched vouched;
 };

@@ -34,25 +34,25 @@ struct call {
 struct pin_builder {
     struct pin_builder_stats stats; /* first: it is aligned */
     struct pin_builder_config config;
-    atomic_bool wants_pods;
     struct pin_queue *queue;
     struct pin_catalog *catalog; /* the builder thread's alone, between start and stop */
     const struct pin_live *live;
     uint64_t grace_ends_ms; /* Monotonic; 0 before the first publication and after the grace. */
-    bool is_short;          /* The latest publication found no memory for something. */
     struct pin_delta *round[ROUND_DELTAS];
     uint64_t received_ns[ROUND_DELTAS];
 
     pthread_t thread;
-    pthread_mutex_t lock; /* guards all below */
+    pthread_mutex_t lock; /* guards all below but the last two */
     pthread_cond_t started;
     struct call calls[CALLS_MAX];
     size_t n_calls;
     struct pin_wanted *wanted; /* not taken by control yet */
+    struct pin_why why;
+    enum pin_err err;
     bool is_started;
     bool is_stopping;
-    enum pin_err err;
-    struct pin_why why;
+    bool is_short; /* The latest publication found no memory for something. */
+    atomic_bool wants_pods;
 };
 
 static void lag_add(struct pin_lag *lag, uint64_t took_ns)

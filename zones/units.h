@@ -185,16 +185,17 @@ struct pin_catalog {
     struct pin_map hosts;               /**< Wire name -> struct pin_host_unit. */
     struct pin_map lookups;             /**< Host names of gateways; networks.c's, as all below. */
     struct pin_network_state *networks; /**< settings->n_networks. */
-    uint32_t lookup_stamp;
     struct pin_drains drains;
+    uint32_t lookup_stamp;
     bool is_networks_dirty;
     bool is_wanted_changed;
+    bool has_dirty_static;
+    bool has_new_views;
     struct pin_service_unit *dirty_services;
     struct pin_route_unit *dirty_routes;
     struct pin_host_unit *dirty_hosts;
     struct pin_static_unit *statics;
     size_t n_statics;
-    bool has_dirty_static;
     struct pin_live live;
     struct pin_view *views; /**< By view id; zones/views.c's. */
     size_t n_views;
@@ -202,8 +203,6 @@ struct pin_catalog {
     uint16_t *geo_views;           /**< By position in settings->geo_rules. */
     struct pin_places *places;     /**< Of the scene, or of the next one. */
     struct pin_places *old_places; /**< Of the scene, when there will be others. */
-    bool has_new_views;
-    bool has_warned_views; /**< It was logged that there are too many. */
     struct pin_zone *zone_cluster_set;
     struct pin_zone *zone_assigned;
     struct pin_zone *zone_own;         /**< "cluster.local": the asker's own cluster. */
@@ -211,15 +210,16 @@ struct pin_catalog {
     struct pin_name svc_cluster_set;   /**< "svc" below the clusterset zone. */
     struct pin_arena *scratch;         /**< For one compile run. */
     struct pin_catalog_counts counts;
-    uint32_t stamp;              /**< Of the latest compile run. */
-    bool is_out_of_memory;       /**< Since a compile run began: what it made is not whole. */
-    size_t n_namespace_policies; /**< Policies that ask for namespaces. */
+    uint32_t stamp;        /**< Of the latest compile run. */
+    bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */
     bool is_scene_dirty;
-    bool is_stale_dirty;    /**< A cluster came or went, or changed while out of reach. */
-    bool has_dropped;       /**< Some member is dropped or probing. */
-    uint64_t next_stale_ms; /**< When the next member is due; UINT64_MAX: none. */
+    bool is_stale_dirty;   /**< A cluster came or went, or changed while out of reach. */
+    bool has_dropped;      /**< Some member is dropped or probing. */
+    bool has_warned_views; /**< It was logged that there are too many. */
     bool is_grace_over;
     bool has_grace_start;
+    size_t n_namespace_policies; /**< Policies that ask for namespaces. */
+    uint64_t next_stale_ms;      /**< When the next member is due; UINT64_MAX: none. */
     uint64_t grace_start_ms;
     uint64_t conflicts_reported; /**< Fingerprint of the ranges two clusters claim, as last told. */
 };

@@ -62,6 +62,12 @@ void pin_player_break(
 /* --- settings ------------------------------------------------------------------------------------
  */
 
+/* What stands behind the verb, or "". */
+static const char *value_of(const struct command *c)
+{
+    return c->n_words > 1 ? c->words[1] : "";
+}
+
 static uint16_t cluster_of(struct pin_player *player, const struct command *c, const char *name)
 {
     uint16_t id =
@@ -227,47 +233,67 @@ static void set_forwarders(struct pin_player *player, const struct command *c)
     }
 }
 
+static void set_default_cluster(struct pin_player *player, const struct command *c)
+{
+    player->stage.settings.default_cluster = cluster_of(player, c, value_of(c));
+}
+
+static void set_policy(struct pin_player *player, const struct command *c)
+{
+    player->stage.settings.policy_audits = strcmp(value_of(c), "audit") == 0;
+    player->stage.settings.policy_denied = strcmp(value_of(c), "nxdomain") == 0
+                                               ? PIN_POLICY_DENIED_NXDOMAIN
+                                               : PIN_POLICY_DENIED_REFUSED;
+}
+
+static void set_cluster_set(struct pin_player *player, const struct command *c)
+{
+    player->stage.settings.cluster_set = value_of(c);
+}
+
+static void set_grace(struct pin_player *player, const struct command *c)
+{
+    player->stage.settings.ready_grace_ms = strtoul(value_of(c), NULL, 10) * 1000;
+}
+
+static void set_start(struct pin_player *player, const struct command *c)
+{
+    (void)c;
+    player->starts_unseen = true;
+}
+
+/* cluster NAME up|down|synced: an event. */
+static bool is_mark(const struct command *c)
+{
+    static const char *const marks[] = {"up", "down", "synced"};
+    bool is_it = c->n_words < 2;
+    for (size_t i = 0; i < N_ELEMS(marks) && c->n_words == 3; i++) {
+        is_it = is_it || strcmp(c->words[2], marks[i]) == 0;
+    }
+    return is_it;
+}
+
 /* Plays a line that may only stand before the first event; false when it is none. */
 static bool play_setting(struct pin_player *player, const struct command *c)
 {
+    static const struct {
+        const char *verb;
+        void (*set)(struct pin_player *player, const struct command *c);
+    } settings[] = {{"network", set_network}, {"cluster", set_cluster}, {"steering", set_steering},
+        {"stale", set_stale}, {"compat", set_compat}, {"defaultCluster", set_default_cluster},
+        {"policy", set_policy}, {"trustedForwarders", set_forwarders},
+        {"clusterSet", set_cluster_set}, {"geo", set_geo}, {"custom", set_custom},
+        {"static", set_static}, {"grace", set_grace}, {"start", set_start}};
     const char *verb = c->words[0];
-    const char *value = c->n_words > 1 ? c->words[1] : "";
-    bool is_mark = c->n_words == 3
-                   && (strcmp(c->words[2], "up") == 0 || strcmp(c->words[2], "down") == 0
-                       || strcmp(c->words[2], "synced") == 0);
-    if (strcmp(verb, "network") == 0) {
-        set_network(player, c);
-    } else if (strcmp(verb, "cluster") == 0 && !is_mark && c->n_words > 1) {
-        set_cluster(player, c);
-    } else if (strcmp(verb, "steering") == 0) {
-        set_steering(player, c);
-    } else if (strcmp(verb, "stale") == 0) {
-        set_stale(player, c);
-    } else if (strcmp(verb, "compat") == 0) {
-        set_compat(player, c);
-    } else if (strcmp(verb, "defaultCluster") == 0) {
-        player->stage.settings.default_cluster = cluster_of(player, c, value);
-    } else if (strcmp(verb, "policy") == 0) {
-        player->stage.settings.policy_audits = strcmp(value, "audit") == 0;
-        player->stage.settings.policy_denied =
-            strcmp(value, "nxdomain") == 0 ? PIN_POLICY_DENIED_NXDOMAIN : PIN_POLICY_DENIED_REFUSED;
-    } else if (strcmp(verb, "trustedForwarders") == 0) {
-        set_forwarders(player, c);
-    } else if (strcmp(verb, "clusterSet") == 0) {
-        player->stage.settings.cluster_set = value;
-    } else if (strcmp(verb, "geo") == 0) {
-        set_geo(player, c);
-    } else if (strcmp(verb, "custom") == 0) {
-        set_custom(player, c);
-    } else if (strcmp(verb, "static") == 0) {
-        set_static(player, c);
-    } else if (strcmp(verb, "grace") == 0) {
-        player->stage.settings.ready_grace_ms = strtoul(value, NULL, 10) * 1000;
-    } else if (strcmp(verb, "start") == 0 && strcmp(value, "unseen") == 0) {
-        player->starts_unseen = true;
-    } else {
+    size_t i = 0;
+    while (i < N_ELEMS(settings) && strcmp(verb, settings[i].verb) != 0) {
+        i++;
+    }
+    if (i == N_ELEMS(settings) || (strcmp(verb, "cluster") == 0 && is_mark(c))
+        || (strcmp(verb, "start") == 0 && strcmp(value_of(c), "unseen") != 0)) {
         return false;
     }
+    settings[i].set(player, c);
     if (player->stage.catalog != NULL) {
         pin_player_break(player, c->line, "settings come before the first event");
     }
