@@ -10,6 +10,8 @@
 #define ECS_FAMILY_AT  1u
 #define ECS_FAMILY_V6  2u
 #define MAPPED_BITS    96u
+/* Stretches of one answer each that a prefix may have before it counts as nobody's. */
+#define STRETCHES_MAX 256u
 
 /* The option's network; an IPv4-mapped one is IPv4, as it is in source addresses. */
 static struct pin_prefix read_prefix(const uint8_t *option, size_t bytes)
@@ -51,6 +53,39 @@ static struct pin_ip last_address(const struct pin_prefix *prefix)
     return last;
 }
 
+/* The address behind one that is not the last of its family. */
+static struct pin_ip next_address(struct pin_ip ip)
+{
+    size_t i = ip.family == 4 ? 4 : 16;
+    while (i > 0 && ++ip.bytes[i - 1] == 0) {
+        i--;
+    }
+    return ip;
+}
+
+/* Whether all of the prefix is the cluster's: between its ends there may be ranges of others. */
+static bool is_all_of(
+    const struct pin_scene *scene, const struct pin_prefix *prefix, uint16_t cluster_id)
+{
+    struct pin_ip last = last_address(prefix);
+    struct pin_prefix stretch = {.ip = prefix->ip};
+    for (unsigned i = 0; i < STRETCHES_MAX; i++) {
+        if (pin_scene_asker(scene, &stretch.ip).cluster_id != cluster_id) {
+            return false;
+        }
+        stretch.bits = pin_lpm_scope(scene->ranges, &stretch.ip);
+        if (stretch.bits <= prefix->bits) {
+            return true;
+        }
+        stretch.ip = last_address(&stretch);
+        if (pin_ip_equal(&stretch.ip, &last)) {
+            return true;
+        }
+        stretch.ip = next_address(stretch.ip);
+    }
+    return false;
+}
+
 struct pin_asker pin_vouched_asker(const struct pin_scene *scene, const struct pin_vouched *vouched)
 {
     if (vouched->prefix.bits == 0) {
@@ -58,8 +93,7 @@ struct pin_asker pin_vouched_asker(const struct pin_scene *scene, const struct p
             scene); /* the asker wants to stay unknown (RFC 7871, section 7.1.2) */
     }
     struct pin_asker asker = pin_scene_asker(scene, &vouched->prefix.ip);
-    struct pin_ip last = last_address(&vouched->prefix);
-    if (pin_scene_asker(scene, &last).cluster_id != asker.cluster_id) {
+    if (!is_all_of(scene, &vouched->prefix, asker.cluster_id)) {
         asker.cluster_id = PIN_CLUSTER_NONE;
     }
     return asker;

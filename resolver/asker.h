@@ -31,7 +31,8 @@ bool pin_vouched_read(const struct pin_scene *scene, const struct pin_ip *sender
 
 /**
  * Who asks from that prefix: the owner of its first address lends the view, but the prefix has an
- * identity only when its last address has the same owner.
+ * identity only when all of its addresses have the same owner. Cost: a few look-ups for each
+ * stretch of the prefix that clients' ranges cut it into; one for an address.
  */
 struct pin_asker pin_vouched_asker(
     const struct pin_scene *scene, const struct pin_vouched *vouched);
