@@ -133,8 +133,7 @@ static void find_vouched(struct answer *a)
     a->is_vouched = pin_vouched_read(a->scene, &sender, &a->query, a->response.wire, &a->vouched);
 }
 
-/* Whose view: what the listener says, else a trusted forwarder, else who the source address belongs
- * to. */
+/* Whose view: what the listener says, else a trusted forwarder, else whose the source is. */
 static void find_view(struct answer *a)
 {
     a->scene = pin_rcu_deref(a->worker->live->scene);
@@ -159,8 +158,7 @@ static void find_view(struct answer *a)
     a->asker = pin_scene_asker(a->scene, &source);
 }
 
-/* Finds the wildcard that stands for a missing name (RFC 4592, section 3.3). NULL: there is none.
- */
+/* The wildcard that stands for a missing name (RFC 4592, section 3.3). NULL: there is none. */
 static const struct pin_node *find_wildcard(
     const struct pin_index *index, const struct pin_node *encloser)
 {
@@ -349,12 +347,12 @@ static void sample(struct answer *a, const struct pin_policy_asker *asker, uint1
     pin_audit_commit(&a->worker->audit);
 }
 
-/* Whether the node's policy keeps the asker out. */
-static enum pin_policy_verdict judge(struct answer *a)
+/* Whether the policy keeps the asker out. */
+static enum pin_policy_verdict judge(struct answer *a, const struct pin_policy *policy)
 {
     struct pin_policy_asker asker = identify(a);
     uint16_t slot = 0;
-    enum pin_policy_verdict verdict = pin_policy_judge(a->node->policy, &asker, &slot);
+    enum pin_policy_verdict verdict = pin_policy_judge(policy, &asker, &slot);
     if (a->is_vouched) {
         a->response.ecs_scope =
             PIN_MAX(a->response.ecs_scope, a->query.ecs_copy[PIN_ECS_SOURCE_AT]);
@@ -492,7 +490,7 @@ static bool asks_for_zone(const struct answer *a)
  * False: the asker may see the node. */
 static bool deny(struct answer *a)
 {
-    switch (judge(a)) {
+    switch (judge(a, a->judged)) {
     case PIN_POLICY_NXDOMAIN:
         add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
         return true;
@@ -652,7 +650,11 @@ static bool settle_subject(struct answer *a, struct pin_name *target)
         return is_settled;
     }
     if (a->node == NULL) {
-        add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
+        bool is_port = a->subject.name[1] == '_' && !is_apex(a->encloser);
+        a->judged = is_port ? a->encloser->policy : NULL; /* nobody tells its ports from others */
+        if (a->judged == NULL || !deny(a)) {
+            add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
+        }
         return true;
     }
     if (pin_unlikely(a->node->policy != a->judged) && !asks_for_zone(a)) {

@@ -364,6 +364,29 @@ static void drop_ancestors(struct pin_index *index, const struct pin_name *name)
     }
 }
 
+/* Guards the nodes of "_tcp" and the like between a name and the one that has its ports, which
+ * would tell that there is such a name. They have no other children than names under the same
+ * policy. */
+static enum pin_err guard_above(
+    struct pin_index *index, const struct pin_name *name, const struct pin_policy *policy)
+{
+    enum pin_err err = PIN_OK;
+    const uint8_t *end = name->wire + name->bytes;
+    const uint8_t *at = pin_name_parent(name->wire);
+    while (err == PIN_OK && at[0] > 0 && at[1] == '_') {
+        const struct pin_node *node = find(index, at, (size_t)(end - at));
+        if (node->is_put) {
+            break;
+        }
+        if (node->policy != policy) {
+            struct change change = {.flags = node->flags, .policy = policy};
+            err = replace(index, node, change, node->rrsets, node->n_rrsets);
+        }
+        at = pin_name_parent(at);
+    }
+    return err;
+}
+
 enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets)
 {
@@ -377,9 +400,13 @@ enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zon
     const struct pin_node *old = find(index, name->wire, name->bytes);
     if (old != NULL) {
         struct change change = {.flags = old->flags, .is_put = true, .policy = policy};
-        return replace(index, old, change, rrsets, n_rrsets);
+        enum pin_err err = replace(index, old, change, rrsets, n_rrsets);
+        return err == PIN_OK ? guard_above(index, name, policy) : err;
     }
     enum pin_err err = add_ancestors(index, zone, name);
+    if (err == PIN_OK) {
+        err = guard_above(index, name, policy);
+    }
     if (err == PIN_OK) {
         struct pin_node *node = new_node(zone, name->wire, name->bytes, rrsets, n_rrsets);
         if (node != NULL) {
