@@ -105,7 +105,10 @@ static enum pin_synth_verdict add_addresses(const struct work *w, uint8_t family
     uint32_t from = (uint32_t)((pin_draws_next(w->s->draws, SLOT) >> 32) * n >> 32);
     uint32_t n_added = add_stretch(w, family, from, n, n_max);
     if (n_added < n_max) {
-        (void)add_stretch(w, family, 0, from, n_max - n_added);
+        n_added += add_stretch(w, family, 0, from, n_max - n_added);
+    }
+    if (n_added == 0 && !w->s->response->is_stream) {
+        w->s->response->is_truncated = true; /* aliases took all the room: there is data, though */
     }
     return PIN_SYNTH_DATA;
 }
