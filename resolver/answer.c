@@ -650,8 +650,8 @@ static bool settle_subject(struct answer *a, struct pin_name *target)
         return is_settled;
     }
     if (a->node == NULL) {
-        bool is_port = a->subject.name[1] == '_' && !is_apex(a->encloser);
-        a->judged = is_port ? a->encloser->policy : NULL; /* nobody tells its ports from others */
+        /* Below a guarded name, what is missing is not told from its ports and addresses. */
+        a->judged = is_apex(a->encloser) ? NULL : a->encloser->policy;
         if (a->judged == NULL || !deny(a)) {
             add_negative(a, a->zone, PIN_RCODE_NXDOMAIN);
         }
