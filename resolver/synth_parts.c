@@ -11,6 +11,7 @@
 
 #define RR_HEAD_BYTES  12u
 #define SRV_HEAD_BYTES 6u
+#define RR_MAX_BYTES   (RR_HEAD_BYTES + SRV_HEAD_BYTES + PIN_NAME_MAX_BYTES)
 /* Addresses of one target. */
 #define TARGET_ADDRESSES_MAX 16u
 /* Numbers of a port among addresses that share a target: as many as differ usefully. */
@@ -220,7 +221,7 @@ static bool make_target(
 static size_t add_srv(
     const struct work *w, const struct pin_parts_row *row, uint16_t weight, uint16_t number)
 {
-    uint8_t rr[RR_HEAD_BYTES + SRV_HEAD_BYTES + PIN_NAME_MAX_BYTES];
+    uint8_t rr[RR_MAX_BYTES];
     struct pin_name target;
     struct pin_response *response = w->s->response;
     if (!make_target(w, row, &target)) {
@@ -247,6 +248,7 @@ struct extras {
     struct pin_parts_row row[PIN_EXTRAS_MAX];
     size_t at[PIN_EXTRAS_MAX];
     size_t n;
+    bool is_full; /* a record did not fit: nobody walks on through all ports and addresses */
 };
 
 static bool is_at_target(const struct pin_parts_row *target, const struct pin_parts_row *row)
@@ -295,8 +297,9 @@ static void add_port(const struct work *w, size_t port_i, struct extras *extras)
     struct pin_parts_row row;
     uint32_t n = count_targets(w, port_i);
     uint16_t weight = n > 0 && 100 % n == 0 ? (uint16_t)(100 / n) : UINT16_MAX;
-    while (next_target(&t, &row) && !w->s->response->is_truncated) {
+    while (!extras->is_full && next_target(&t, &row)) {
         size_t at = add_srv(w, &row, weight, pin_parts_port(&row, port_i));
+        extras->is_full = at == 0 && !has_room(w, RR_MAX_BYTES);
         note_extra(extras, &row, at);
     }
 }
@@ -305,7 +308,7 @@ static enum pin_synth_verdict add_srvs(const struct work *w)
 {
     struct extras extras = {.n = 0};
     size_t at = w->s->response->used_bytes;
-    for (size_t i = 0; i < w->q->n_ports; i++) {
+    for (size_t i = 0; i < w->q->n_ports && !extras.is_full; i++) {
         if (w->q->port_i < 0 || (size_t)w->q->port_i == i) {
             add_port(w, i, &extras);
         }
@@ -313,7 +316,9 @@ static enum pin_synth_verdict add_srvs(const struct work *w)
     if (w->s->response->used_bytes == at && !w->s->response->is_truncated) {
         return PIN_SYNTH_NODATA;
     }
-    add_extras(w, &extras);
+    if (!extras.is_full) {
+        add_extras(w, &extras);
+    }
     return PIN_SYNTH_DATA;
 }
 
