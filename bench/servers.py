@@ -262,7 +262,8 @@ class Pintle(Server):
 
     def is_ready(self, probe):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/readyz", timeout=2):
-                return super().is_ready(probe)
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=2) as page:
+                synced = re.findall(r"^pintle_cluster_synced\{.*\} ([01])$", page.read().decode(), re.M)
+            return set(synced) == {"1"} and super().is_ready(probe)
         except (urllib.error.URLError, OSError):
             return False
