@@ -30,7 +30,8 @@
 struct subject {
     const uint8_t *name; /* lower case */
     size_t bytes;
-    size_t at; /* offset in the message, of the name as the client sees it */
+    uint64_t hash; /* pin_index_hash() of the name */
+    size_t at;     /* offset in the message, of the name as the client sees it */
 };
 
 /* Queries of a batch that are worked on side by side: enough to wait for memory together, few
@@ -158,18 +159,15 @@ static void find_view(struct answer *a)
     a->asker = pin_scene_asker(a->scene, &source);
 }
 
-/* The wildcard that stands for a missing name (RFC 4592, section 3.3). NULL: there is none. */
-static const struct pin_node *find_wildcard(
-    const struct pin_index *index, const struct pin_node *encloser)
+/* Makes a name the one that is looked up; memory begins to bring what the lookup needs. */
+static void set_subject(struct answer *a, const uint8_t *name, size_t bytes, size_t at)
 {
-    uint8_t name[PIN_NAME_MAX_BYTES + 2] = {1, '*'};
-    if ((encloser->flags & PIN_NODE_HAS_WILDCARD) == 0) {
-        return NULL;
-    }
-    for (size_t i = 0; i < encloser->name_bytes; i++) {
-        name[2 + i] = encloser->name[i];
-    }
-    return pin_index_find(index, name, (size_t)encloser->name_bytes + 2);
+    a->subject = (struct subject){
+        .name = name,
+        .bytes = bytes,
+        .hash = pin_index_hash(a->worker->live->index, name, bytes),
+        .at = at,
+    };
 }
 
 /* Notes that askers elsewhere may get another answer (RFC 7871, section 7.2.1). */
@@ -243,7 +241,8 @@ static bool look_up(struct answer *a)
     a->view_id = a->asker.view_id;
     a->parent_id = a->asker.parent_id;
     a->synth = PIN_FROM_NODE;
-    a->encloser = pin_index_enclose(index, a->subject.name, a->subject.bytes, &a->encloser_at);
+    a->encloser = pin_index_enclose_hashed(
+        index, a->subject.name, a->subject.bytes, a->subject.hash, &a->encloser_at);
     a->node = a->encloser;
     if (pin_unlikely(a->node == NULL)) {
         return look_up_reverse(a);
@@ -264,7 +263,7 @@ static bool look_up(struct answer *a)
     if (pin_unlikely(a->zone->zone_of_cluster != NULL)) {
         look_up_own(a);
     } else {
-        a->node = find_wildcard(index, a->encloser);
+        a->node = pin_index_wildcard(index, a->encloser);
         if (a->node == NULL) {
             look_up_service(a, a->encloser, a->encloser_at);
         }
@@ -292,19 +291,6 @@ static const struct pin_table *shown(struct answer *a, uint16_t type)
 
 /* --- step: who may ---------------------------------------------------------------------------- */
 
-/* A Pod that has the address knows its namespace better than any forwarder. */
-static void find_namespace(const struct pin_pods *pods, struct pin_policy_asker *asker)
-{
-    if (!pin_prefix_is_one(&asker->address)) {
-        return;
-    }
-    struct pin_pods_found found = pin_pods_find(pods, &asker->address.ip, asker->cluster_id);
-    if (found.is_known) {
-        asker->namespace_bytes = found.namespace_bytes;
-        asker->namespace_name = found.namespace_name;
-    }
-}
-
 /* Who asks, for a policy: a lent view gives no identity. */
 static struct pin_policy_asker identify(const struct answer *a)
 {
@@ -321,7 +307,7 @@ static struct pin_policy_asker identify(const struct answer *a)
     if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
         asker.cluster_id = a->client->listen_cluster_id;
     }
-    find_namespace(a->worker->live->pods, &asker);
+    pin_asker_find_namespace(a->worker->live->pods, &asker);
     return asker;
 }
 
@@ -474,8 +460,7 @@ static bool follow_alias(struct answer *a, struct pin_name *ret_target)
     size_t bytes = pin_name_wire_bytes(target);
     pin_name_lower(ret_target->wire, target, bytes);
     ret_target->bytes = (uint8_t)bytes;
-    a->subject =
-        (struct subject){.name = ret_target->wire, .bytes = bytes, .at = alias_at + RDATA_AT};
+    set_subject(a, ret_target->wire, bytes, alias_at + RDATA_AT);
     return true;
 }
 
@@ -587,8 +572,7 @@ static bool follow_dname(struct answer *a, const struct pin_table *dname, struct
     }
     target->bytes = (uint8_t)(rr_bytes - RDATA_AT);
     pin_name_lower(target->wire, rr + RDATA_AT, target->bytes);
-    a->subject =
-        (struct subject){.name = target->wire, .bytes = target->bytes, .at = rr_at + RDATA_AT};
+    set_subject(a, target->wire, target->bytes, rr_at + RDATA_AT);
     return true;
 }
 
@@ -706,6 +690,16 @@ static void begin(struct answer *a, struct pin_worker *worker, const struct pin_
     a->response.verdicts = worker->live->verdicts;
     a->is_settled = check_opcode(a) || check_form(a) || check_version(a) || check_signature(a)
                     || check_class(a) || check_transfer(a) || check_root_ns(a);
+    if (!a->is_settled) {
+        set_subject(a, a->query.qname, a->query.qname_bytes, PIN_HEADER_BYTES);
+    }
+}
+
+static void fetch_node(const struct answer *a)
+{
+    if (!a->is_settled) {
+        pin_index_fetch(a->worker->live->index, a->subject.hash);
+    }
 }
 
 /* Sees who asks, and looks the name up. The end of the page: forwarding will take its place between
@@ -718,8 +712,6 @@ static void find_name(struct answer *a)
     if (pin_unlikely(a->query.qtype == PIN_TYPE_PARTS)) {
         a->query.qtype = PIN_TYPE_OPT; /* reserved, too, and no node has it */
     }
-    a->subject = (struct subject){
-        .name = a->query.qname, .bytes = a->query.qname_bytes, .at = PIN_HEADER_BYTES};
     find_view(a);
     a->is_settled = !look_up(a) && refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
 }
@@ -779,6 +771,9 @@ static void answer_group(struct pin_worker *worker, struct pin_exchange *exchang
     struct answer group[GROUP];
     for (size_t i = 0; i < n; i++) {
         begin(&group[i], worker, &exchanges[i].client, &exchanges[i].packet);
+    }
+    for (size_t i = 0; i < n; i++) {
+        fetch_node(&group[i]);
     }
     for (size_t i = 0; i < n; i++) {
         find_name(&group[i]);

@@ -130,3 +130,15 @@ uint8_t pin_vouched_scope(
     uint8_t bits = pin_scene_scope(scene, &vouched->prefix.ip);
     return is_mapped ? (uint8_t)(bits + MAPPED_BITS) : bits;
 }
+
+void pin_asker_find_namespace(const struct pin_pods *pods, struct pin_policy_asker *asker)
+{
+    if (!pin_prefix_is_one(&asker->address)) {
+        return;
+    }
+    struct pin_pods_found found = pin_pods_find(pods, &asker->address.ip, asker->cluster_id);
+    if (found.is_known) {
+        asker->namespace_bytes = found.namespace_bytes;
+        asker->namespace_name = found.namespace_name;
+    }
+}

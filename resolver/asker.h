@@ -8,6 +8,8 @@
  * namespace of the asking pod.
  */
 
+#include "pintle/zones/pods.h"
+#include "pintle/zones/policy.h"
 #include "pintle/zones/view.h"
 
 #include "query.h"
@@ -36,6 +38,10 @@ bool pin_vouched_read(const struct pin_scene *scene, const struct pin_ip *sender
  */
 struct pin_asker pin_vouched_asker(
     const struct pin_scene *scene, const struct pin_vouched *vouched);
+
+/** Takes a Pod's word for the namespace: one with the asker's address knows better than any
+ * forwarder. */
+void pin_asker_find_namespace(const struct pin_pods *pods, struct pin_policy_asker *asker);
 
 /**
  * What stands for the asker where its address chooses: a vouched prefix, else the sender. Of IPv6

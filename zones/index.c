@@ -15,12 +15,17 @@
 #include "pintle/zones/policy.h"
 #include "pintle/zones/settings.h"
 
+#include "zones/shortcut.h"
 #include "zones/tables.h"
 
 #define INDEX_FIRST_BUCKETS 1024
+/* Nodes up to this size are fetched whole: link, name and RRsets of a service in two families. */
+#define NODE_FETCH_BYTES 192u
+#define LINE_BYTES       64u
 
 struct pin_index {
     struct pin_rcu_table *nodes;
+    struct pin_shortcut *shortcut; /* read with pin_rcu_deref() */
     struct pin_zone **zones;
     size_t n_zones;
     struct pin_slots slots;
@@ -38,19 +43,52 @@ static struct pin_node *node_of(struct pin_rcu_node *link)
     return container_of(link, struct pin_node, link);
 }
 
+static bool is_named(const struct pin_node *node, const uint8_t *wire, size_t bytes)
+{
+    return node->name_bytes == bytes && memcmp(node->name, wire, bytes) == 0;
+}
+
 static int match_name(struct pin_rcu_node *link, const void *arg)
 {
     const struct key *key = arg;
     const struct pin_node *node = node_of(link);
-    return node->name_bytes == key->bytes && memcmp(node->name, key->wire, key->bytes) == 0;
+    return is_named(node, key->wire, key->bytes);
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+static struct pin_node *find_hashed(
+    const struct pin_index *index, const uint8_t *wire, size_t bytes, uint64_t hash)
+{
+    struct pin_node *node =
+        pin_rcu_deref(*pin_shortcut_place(pin_rcu_deref(index->shortcut), hash));
+    if (node != NULL && is_named(node, wire, bytes)) {
+        return node;
+    }
+    struct key key = {.wire = wire, .bytes = bytes};
+    struct pin_rcu_node *link = pin_rcu_table_find(index->nodes, hash, match_name, &key);
+    return link != NULL ? node_of(link) : NULL;
 }
 
 static struct pin_node *find(const struct pin_index *index, const uint8_t *wire, size_t bytes)
 {
-    struct key key = {.wire = wire, .bytes = bytes};
-    struct pin_rcu_node *link =
-        pin_rcu_table_find(index->nodes, pin_hash64(wire, bytes), match_name, &key);
-    return link != NULL ? node_of(link) : NULL;
+    return find_hashed(index, wire, bytes, pin_hash64(wire, bytes));
+}
+
+uint64_t pin_index_hash(const struct pin_index *index, const uint8_t *wire_lower, size_t bytes)
+{
+    uint64_t hash = pin_hash64(wire_lower, bytes);
+    __builtin_prefetch(pin_shortcut_place(pin_rcu_deref(index->shortcut), hash));
+    return hash;
+}
+
+void pin_index_fetch(const struct pin_index *index, uint64_t hash)
+{
+    const char *node =
+        (const char *)pin_rcu_deref(*pin_shortcut_place(pin_rcu_deref(index->shortcut), hash));
+    for (size_t at = 0; node != NULL && at < NODE_FETCH_BYTES; at += LINE_BYTES) {
+        __builtin_prefetch(node + at);
+    }
 }
 
 const struct pin_node *pin_index_find(
@@ -59,12 +97,23 @@ const struct pin_node *pin_index_find(
     return find(index, wire_lower, bytes);
 }
 
-const struct pin_node *pin_index_enclose(const struct pin_index *index, const uint8_t *wire_lower,
-    size_t bytes, size_t *ret_offset_bytes)
+const struct pin_node *pin_index_wildcard(
+    const struct pin_index *index, const struct pin_node *encloser)
+{
+    uint8_t name[PIN_NAME_MAX_BYTES + 2] = {1, '*'};
+    if ((encloser->flags & PIN_NODE_HAS_WILDCARD) == 0) {
+        return NULL;
+    }
+    memcpy(name + 2, encloser->name, encloser->name_bytes);
+    return find(index, name, (size_t)encloser->name_bytes + 2);
+}
+
+const struct pin_node *pin_index_enclose_hashed(const struct pin_index *index,
+    const uint8_t *wire_lower, size_t bytes, uint64_t hash, size_t *ret_offset_bytes)
 {
     size_t at = 0;
     for (;;) {
-        const struct pin_node *node = find(index, wire_lower + at, bytes - at);
+        const struct pin_node *node = find_hashed(index, wire_lower + at, bytes - at, hash);
         if (node != NULL) {
             *ret_offset_bytes = at;
             return node;
@@ -73,11 +122,18 @@ const struct pin_node *pin_index_enclose(const struct pin_index *index, const ui
             return NULL;
         }
         at += (size_t)wire_lower[at] + 1;
+        hash = pin_hash64(wire_lower + at, bytes - at);
     }
 }
 
-/* --- tables ------------------------------------------------------------------------------------
- */
+const struct pin_node *pin_index_enclose(const struct pin_index *index, const uint8_t *wire_lower,
+    size_t bytes, size_t *ret_offset_bytes)
+{
+    return pin_index_enclose_hashed(
+        index, wire_lower, bytes, pin_hash64(wire_lower, bytes), ret_offset_bytes);
+}
+
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* References are the builder's bookkeeping; what readers see of a table never changes. */
 static struct pin_table *unfrozen(const struct pin_table *table)
@@ -117,8 +173,7 @@ void pin_table_unref(const struct pin_table *table)
     pin_rcu_defer(&unfrozen(table)->rcu, free_table);
 }
 
-/* --- nodes -------------------------------------------------------------------------------------
- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static size_t node_bytes(const struct pin_rrset *rrsets, size_t n_rrsets, size_t name_bytes)
 {
@@ -219,10 +274,13 @@ static void retire(struct pin_index *index, struct pin_node *node)
 static void install(struct pin_index *index, struct pin_node *node)
 {
     struct key key = {.wire = node->name, .bytes = node->name_bytes};
+    uint64_t hash = pin_hash64(node->name, node->name_bytes);
     index->size.bytes += node_bytes(node->rrsets, node->n_rrsets, node->name_bytes);
     index->size.n_nodes++;
-    struct pin_rcu_node *old = pin_rcu_table_replace(
-        index->nodes, pin_hash64(node->name, node->name_bytes), match_name, &key, &node->link);
+    pin_shortcut_widen(&index->shortcut, index->size.n_nodes);
+    struct pin_rcu_node *old =
+        pin_rcu_table_replace(index->nodes, hash, match_name, &key, &node->link);
+    pin_rcu_assign(*pin_shortcut_place(index->shortcut, hash), node);
     if (old != NULL) {
         retire(index, node_of(old));
     }
@@ -231,8 +289,12 @@ static void install(struct pin_index *index, struct pin_node *node)
 static void uninstall(struct pin_index *index, struct pin_node *node)
 {
     struct key key = {.wire = node->name, .bytes = node->name_bytes};
-    (void)pin_rcu_table_remove(
-        index->nodes, pin_hash64(node->name, node->name_bytes), match_name, &key);
+    uint64_t hash = pin_hash64(node->name, node->name_bytes);
+    (void)pin_rcu_table_remove(index->nodes, hash, match_name, &key);
+    struct pin_node **place = pin_shortcut_place(index->shortcut, hash);
+    if (*place == node) {
+        pin_rcu_assign(*place, NULL);
+    }
     retire(index, node);
 }
 
@@ -440,8 +502,7 @@ enum pin_err pin_index_remove(struct pin_index *index, const struct pin_name *na
     return PIN_OK;
 }
 
-/* --- zones -------------------------------------------------------------------------------------
- */
+/* --- zones ------------------------------------------------------------------------------------ */
 
 /* With the timers CoreDNS's users know. */
 void pin_soa_write(struct pin_soa *soa, const struct pin_zone_spec *spec, uint32_t serial)
@@ -667,8 +728,7 @@ void pin_index_bump_changed(struct pin_index *index)
     }
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct pin_index *pin_index_new(void)
 {
@@ -677,8 +737,9 @@ struct pin_index *pin_index_new(void)
         return NULL;
     }
     index->nodes = pin_rcu_table_new(INDEX_FIRST_BUCKETS);
-    if (index->nodes == NULL) {
-        free(index);
+    index->shortcut = pin_shortcut_new();
+    if (index->nodes == NULL || index->shortcut == NULL) {
+        pin_index_free(index);
         return NULL;
     }
     return index;
@@ -696,13 +757,16 @@ void pin_index_free(struct pin_index *index)
     if (index == NULL) {
         return;
     }
-    pin_rcu_table_free(index->nodes, free_node_now);
+    if (index->nodes != NULL) {
+        pin_rcu_table_free(index->nodes, free_node_now);
+    }
     for (size_t i = 0; i < index->n_zones; i++) {
         free(index->zones[i]->soa);
         free(index->zones[i]);
     }
     free(index->zones);
     pin_slots_done(&index->slots);
+    free(index->shortcut);
     free(index);
 }
 

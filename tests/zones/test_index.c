@@ -139,6 +139,37 @@ static void test_enclose(void **state)
     take(f, "b.z.test");
 }
 
+/* Thousands of names come, change and go: each lookup gives the newest node, or none. */
+static void test_many_names(void **state)
+{
+    struct fixture *f = *state;
+    enum { N_NAMES = 5000 };
+    char text[32];
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < N_NAMES; i++) {
+            (void)snprintf(text, sizeof(text), "n%d.z.test", i);
+            put(f, text);
+            assert_int_equal(find(f, text)->n_rrsets, 1);
+        }
+        for (int i = 0; i < N_NAMES; i++) {
+            (void)snprintf(text, sizeof(text), "n%d.z.test", i);
+            struct pin_name name = name_of(text);
+            uint64_t hash = pin_index_hash(f->index, name.wire, name.bytes);
+            pin_index_fetch(f->index, hash);
+            size_t offset = SIZE_MAX;
+            assert_ptr_equal(
+                pin_index_enclose_hashed(f->index, name.wire, name.bytes, hash, &offset),
+                find(f, text));
+            assert_int_equal(offset, 0);
+        }
+    }
+    for (int i = 0; i < N_NAMES; i++) {
+        (void)snprintf(text, sizeof(text), "n%d.z.test", i);
+        take(f, text);
+        assert_null(find(f, text));
+    }
+}
+
 static void test_wildcard_flag(void **state)
 {
     struct fixture *f = *state;
@@ -211,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_empty_non_terminals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_name_with_names_below, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_enclose, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wildcard_flag, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_serial_wraps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_random, set_up, tear_down),

@@ -26,12 +26,23 @@ const struct pin_node *pin_index_find(
     const struct pin_index *index, const uint8_t *wire_lower, size_t bytes);
 
 /**
+ * The first two strokes of a lookup, for who has many names at hand: hash all, fetch all, then find
+ * all, and the waits for memory overlap. Both only have memory bring what the next stroke looks at.
+ */
+uint64_t pin_index_hash(const struct pin_index *index, const uint8_t *wire_lower, size_t bytes);
+void pin_index_fetch(const struct pin_index *index, uint64_t hash);
+
+/**
  * The nearest ancestor-or-self of a name that is a node: the closest encloser (RFC 4592). NULL when
  * no zone of ours encloses the name. One probe per label. `ret_offset_bytes` is where in
  * `wire_lower` the encloser starts.
  */
 const struct pin_node *pin_index_enclose(const struct pin_index *index, const uint8_t *wire_lower,
     size_t bytes, size_t *ret_offset_bytes);
+
+/** The same for who has the name's pin_index_hash() already. */
+const struct pin_node *pin_index_enclose_hashed(const struct pin_index *index,
+    const uint8_t *wire_lower, size_t bytes, uint64_t hash, size_t *ret_offset_bytes);
 
 /**
  * Where a name below the zone that means another one to each asker really stands: in the zone of
@@ -40,6 +51,10 @@ const struct pin_node *pin_index_enclose(const struct pin_index *index, const ui
  */
 struct pin_zone *pin_zone_for_asker(const struct pin_zone *own, uint16_t view_id,
     const uint8_t *wire_lower, size_t bytes, struct pin_name *ret_name);
+
+/** The wildcard that stands for names missing below a node (RFC 4592, section 3.3); NULL: none. */
+const struct pin_node *pin_index_wildcard(
+    const struct pin_index *index, const struct pin_node *encloser);
 
 /** What a zone is made of. */
 struct pin_zone_spec {
