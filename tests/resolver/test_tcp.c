@@ -242,7 +242,7 @@ static void test_client_that_never_reads(void **state)
     int fd = server_connect(&server, SOCK_STREAM, NULL);
     assert_true(server_send(fd, wire, bytes));
     assert_true(server_wait(is_one_timed_out, &server));
-    assert_true(is_nobody_here(&server));
+    assert_true(server_wait(is_nobody_here, &server));
     (void)close(fd);
 }
 
