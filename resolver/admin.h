@@ -20,6 +20,7 @@
 #include "pintle/base/ip.h"
 #include "pintle/base/jsonout.h"
 #include "pintle/base/loop.h"
+#include "pintle/zones/lookup.h"
 
 #include "resolver/builder.h"
 #include "resolver/worker.h"
@@ -35,19 +36,9 @@ struct pin_admin_source {
     uint64_t n_bad[PIN_KIND_MAX];      /**< Objects that could not be read. */
 };
 
-/** One host name of gateways that is looked up. Texts are borrowed until the next call. */
-struct pin_admin_lookup {
-    const char *host;
-    const char *error; /**< Of the latest lookup; "" when it was good. */
-    size_t n_ips;
-    uint64_t n_good;
-    uint64_t n_failed;
-    int64_t good_wall_ms; /**< When the latest good one was; 0: never. */
-};
-
 /** How admin looks at the sources, which belong to a room that this one cannot see. */
 struct pin_admin_hooks {
-    bool (*lookup)(void *arg, size_t i, struct pin_admin_lookup *ret_lookup); /**< False: no i. */
+    bool (*lookup)(void *arg, size_t i, struct pin_lookup_stats *ret_lookup); /**< False: no i. */
     void (*source)(void *arg, size_t cluster_id, struct pin_admin_source *ret_source);
     void (*sources_json)(void *arg, struct pin_jsonout *out); /**< One array. */
     void (*zonefile)(void *arg, size_t i, struct pin_zonefile_status *ret_status);

@@ -487,20 +487,13 @@ static void on_zonefile_status(void *arg, size_t i, struct pin_zonefile_status *
     pin_zonefiles_status(app->zonefiles, i, ret_status);
 }
 
-static bool on_lookup(void *arg, size_t i, struct pin_admin_lookup *ret_lookup)
+static bool on_lookup(void *arg, size_t i, struct pin_lookup_stats *ret_lookup)
 {
     const struct app *app = arg;
-    struct pin_lookup_stats stats = {0};
     if (app->lookups == NULL || i >= pin_lookups_n(app->lookups)) {
         return false;
     }
-    pin_lookups_stats(app->lookups, i, &stats);
-    *ret_lookup = (struct pin_admin_lookup){.host = stats.host,
-        .error = stats.error,
-        .n_ips = stats.n_ips,
-        .n_good = stats.n_good,
-        .n_failed = stats.n_failed,
-        .good_wall_ms = stats.good_wall_ms};
+    pin_lookups_stats(app->lookups, i, ret_lookup);
     return true;
 }
 

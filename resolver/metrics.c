@@ -260,29 +260,29 @@ static void put_health(struct pin_page *page)
 /* --- Gateways ------------------------------------------------------------------------------ */
 
 /* What a family shows of one looked-up host name. */
-typedef double lookup_value(const struct pin_admin_lookup *lookup);
+typedef double lookup_value(const struct pin_lookup_stats *lookup);
 
-static double lookup_up(const struct pin_admin_lookup *lookup)
+static double lookup_up(const struct pin_lookup_stats *lookup)
 {
     return lookup->good_wall_ms > 0 && lookup->error[0] == '\0' ? 1 : 0;
 }
 
-static double lookup_addresses(const struct pin_admin_lookup *lookup)
+static double lookup_addresses(const struct pin_lookup_stats *lookup)
 {
     return (double)lookup->n_ips;
 }
 
-static double lookup_time(const struct pin_admin_lookup *lookup)
+static double lookup_time(const struct pin_lookup_stats *lookup)
 {
     return (double)lookup->good_wall_ms / 1000.0;
 }
 
-static double lookup_good(const struct pin_admin_lookup *lookup)
+static double lookup_good(const struct pin_lookup_stats *lookup)
 {
     return (double)lookup->n_good;
 }
 
-static double lookup_failed(const struct pin_admin_lookup *lookup)
+static double lookup_failed(const struct pin_lookup_stats *lookup)
 {
     return (double)lookup->n_failed;
 }
@@ -303,7 +303,7 @@ static void put_lookups(struct pin_page *page)
         {"pintle_gateway_lookup_failures_total", "counter", "Lookups without.", lookup_failed},
     };
     const struct pin_admin_hooks *hooks = &page->state->config.hooks;
-    struct pin_admin_lookup lookup = {0};
+    struct pin_lookup_stats lookup = {0};
     if (hooks->lookup == NULL || !hooks->lookup(hooks->arg, 0, &lookup)) {
         return;
     }

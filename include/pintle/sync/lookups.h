@@ -36,16 +36,6 @@ void pin_lookups_free(struct pin_lookups *lookups);
 /** From now on exactly these names are followed. */
 void pin_lookups_want(struct pin_lookups *lookups, const struct pin_wanted *wanted);
 
-/** What is known about one name. Texts are borrowed until the next call. */
-struct pin_lookup_stats {
-    const char *host;
-    const char *error; /**< Of the latest lookup; "" when it was good. */
-    size_t n_ips;
-    uint64_t n_good;
-    uint64_t n_failed;
-    int64_t good_wall_ms; /**< When the latest good one was; 0: never. */
-};
-
 /** How many names are followed. */
 size_t pin_lookups_n(const struct pin_lookups *lookups);
 

@@ -37,3 +37,13 @@ struct pin_wanted {
     size_t n;
     char hosts[][PIN_HOST_TEXT_MAX];
 };
+
+/** What is known about one name. Texts are borrowed until the next call. */
+struct pin_lookup_stats {
+    const char *host;
+    const char *error; /**< Of the latest lookup; "" when it was good. */
+    size_t n_ips;
+    uint64_t n_good;
+    uint64_t n_failed;
+    int64_t good_wall_ms; /**< When the latest good one was; 0: never. */
+};
