@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "late.h"
 #include "response.h"
 #include "stats.h"
 
@@ -20,6 +21,7 @@ struct pin_client {
     const struct sockaddr *peer; /**< AF_INET or AF_INET6; borrowed. */
     uint16_t listen_cluster_id;  /**< What the listener says, or PIN_CLUSTER_NONE: by address. */
     enum pin_transport transport;
+    const struct pin_return *back; /**< Where a late answer goes; NULL: none can be given. */
 };
 
 /**
@@ -27,7 +29,8 @@ struct pin_client {
  *
  * @param worker  The calling thread's; online (base/rcu.h). Its counters are moved on.
  * @param packet  `bytes` are the message; the answer may take `cap_bytes`.
- * @return Length of the answer, 0 to stay silent.
+ * @return Length of the answer, 0 to stay silent; PIN_ANSWER_LATER: nothing is to be sent now, and
+ *         the message is as it came.
  *
  * Cost: one hash, one node and one table for a name that exists; a probe per label for one that
  * does not. No allocation, no lock, no log, no system call. Source: RFC 1034, section 4.3.2; RFC
