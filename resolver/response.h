@@ -33,14 +33,15 @@
 #define PIN_POINTER_END 0x4000u
 
 /** Response codes in use (IANA: DNS RCODEs). */
-#define PIN_RCODE_NOERROR  0u
-#define PIN_RCODE_FORMERR  1u
-#define PIN_RCODE_SERVFAIL 2u
-#define PIN_RCODE_NXDOMAIN 3u
-#define PIN_RCODE_NOTIMP   4u
-#define PIN_RCODE_REFUSED  5u
-#define PIN_RCODE_YXDOMAIN 6u
-#define PIN_RCODE_BADVERS  16u /**< Its upper bits stand in the OPT. */
+#define PIN_RCODE_NOERROR   0u
+#define PIN_RCODE_FORMERR   1u
+#define PIN_RCODE_SERVFAIL  2u
+#define PIN_RCODE_NXDOMAIN  3u
+#define PIN_RCODE_NOTIMP    4u
+#define PIN_RCODE_REFUSED   5u
+#define PIN_RCODE_YXDOMAIN  6u
+#define PIN_RCODE_BADVERS   16u /**< Its upper bits stand in the OPT. */
+#define PIN_RCODE_BADCOOKIE 23u /**< The same. */
 
 /** Extended DNS errors in use (RFC 8914). */
 #define PIN_EDE_NONE              UINT16_MAX

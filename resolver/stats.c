@@ -35,6 +35,8 @@ static const char *const rcode_names[PIN_STAT_RCODE_MAX] = {[PIN_STAT_RCODE_OTHE
 static const char *const transport_names[PIN_TRANSPORT_MAX] = {
     [PIN_TRANSPORT_UDP] = "udp",
     [PIN_TRANSPORT_TCP] = "tcp",
+    [PIN_TRANSPORT_TLS] = "tls",
+    [PIN_TRANSPORT_HTTPS] = "https",
 };
 
 void pin_stats_count(struct pin_stats *stats, uint16_t qtype, uint16_t rcode)

@@ -17,6 +17,8 @@
 enum pin_transport {
     PIN_TRANSPORT_UDP,
     PIN_TRANSPORT_TCP,
+    PIN_TRANSPORT_TLS,   /**< DNS over TLS (RFC 7858). */
+    PIN_TRANSPORT_HTTPS, /**< DNS over HTTPS (RFC 8484). */
     PIN_TRANSPORT_MAX,
 };
 
@@ -57,7 +59,8 @@ enum pin_stat_qtype {
     X(NOTIMP, 4)                                                                                   \
     X(REFUSED, 5)                                                                                  \
     X(NOTAUTH, 9)                                                                                  \
-    X(BADVERS, 16)
+    X(BADVERS, 16)                                                                                 \
+    X(BADCOOKIE, 23)
 
 /** Position of a response code in the counters. */
 enum pin_stat_rcode {
@@ -112,7 +115,7 @@ void pin_stats_count(struct pin_stats *stats, uint16_t qtype, uint16_t rcode);
 void pin_stats_add_to(
     const struct pin_stats *stats, enum pin_transport transport, struct pin_stats_sum *sum);
 
-/** "udp" or "tcp". Static. */
+/** "udp", "tcp", "tls" or "https". Static. */
 const char *pin_transport_name(enum pin_transport transport);
 
 /** Label of a query type position, e.g. "AAAA", or "other". Static. */
