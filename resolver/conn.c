@@ -13,7 +13,7 @@
 #include "pintle/base/macros.h"
 
 #define LENGTH_BYTES 2u
-/* First allocation for half a query; grown as bytes come, never because a length says so. */
+/* First allocation for bytes that are kept; grown as bytes come, never because a length says so. */
 #define REST_MIN_BYTES 512u
 
 /* --- bytes kept with a connection --------------------------------------------------------- */
@@ -24,29 +24,43 @@ static void forget(struct pin_conn_rest *rest)
     *rest = (struct pin_conn_rest){0};
 }
 
-/* Makes room for `cap_bytes` in all. */
-static bool reserve(struct pin_conn_rest *rest, size_t cap_bytes)
+static bool resize(struct pin_conn_rest *rest, size_t cap_bytes)
 {
-    if (cap_bytes <= rest->cap_bytes) {
-        return true;
-    }
-    uint8_t *grown = realloc(rest->ptr, cap_bytes);
-    if (grown == NULL) {
+    uint8_t *resized = realloc(rest->ptr, cap_bytes);
+    if (resized == NULL) {
         return false;
     }
-    rest->ptr = grown;
+    rest->ptr = resized;
     rest->cap_bytes = (uint32_t)cap_bytes;
     return true;
 }
 
 static bool keep(struct pin_conn_rest *rest, const uint8_t *from, size_t bytes)
 {
-    if (!reserve(rest, rest->bytes + bytes)) {
+    size_t want = rest->bytes + bytes;
+    size_t grown = PIN_MAX((size_t)REST_MIN_BYTES, 2 * (size_t)rest->cap_bytes);
+    if (want > rest->cap_bytes && !resize(rest, PIN_MAX(want, grown))) {
         return false;
     }
     memcpy(rest->ptr + rest->bytes, from, bytes);
     rest->bytes += (uint32_t)bytes;
     return true;
+}
+
+/* Drops the first `bytes`, and room that is far too large for the others. */
+static void drop(struct pin_conn_rest *rest, size_t bytes)
+{
+    size_t left = rest->bytes - bytes;
+    if (left == 0) {
+        forget(rest);
+        return;
+    }
+    memmove(rest->ptr, rest->ptr + bytes, left);
+    rest->bytes = (uint32_t)left;
+    size_t fitting = PIN_MAX((size_t)REST_MIN_BYTES, 2 * left);
+    if (rest->cap_bytes > 2 * fitting) {
+        (void)resize(rest, fitting); /* a refusal leaves it as it is */
+    }
 }
 
 /* --- sending ------------------------------------------------------------------------------ */
@@ -68,41 +82,40 @@ static ssize_t send_some(int fd, const uint8_t *from, size_t bytes)
     return (ssize_t)at;
 }
 
-/* Sends the answers that have come together. What the client does not take is kept, and then the
- * connection is WRITING. */
+/* Sends the answers that have come together, behind those that the client has not taken yet. */
 static void flush(struct pin_conn *conn, struct pin_conn_buffers *buffers)
 {
     size_t bytes = buffers->out_bytes;
+    ssize_t n_sent = 0;
     buffers->out_bytes = 0;
     if (bytes == 0 || conn->state == PIN_CONN_CLOSED) {
         return;
     }
-    ssize_t n_sent = send_some(conn->fd, buffers->out, bytes);
+    if (conn->unsent.bytes == 0) {
+        n_sent = send_some(conn->fd, buffers->out, bytes);
+    }
     if (n_sent < 0
         || ((size_t)n_sent < bytes
-            && !keep(&conn->unsent, buffers->out + n_sent, bytes - (size_t)n_sent))) {
+            && !keep(&conn->unsent, buffers->out + n_sent, bytes - (size_t)n_sent))
+        || conn->unsent.bytes - conn->unsent_at > PIN_CONN_UNSENT_MAX_BYTES) {
         conn->state = PIN_CONN_CLOSED;
-    } else if ((size_t)n_sent < bytes) {
-        conn->state = PIN_CONN_WRITING;
     }
 }
 
-/* Sends kept answers. True when none is left. */
-static bool flush_unsent(struct pin_conn *conn)
+/* Sends kept answers. */
+static void flush_unsent(struct pin_conn *conn)
 {
     size_t bytes = conn->unsent.bytes - conn->unsent_at;
     ssize_t n_sent = send_some(conn->fd, conn->unsent.ptr + conn->unsent_at, bytes);
     if (n_sent < 0) {
         conn->state = PIN_CONN_CLOSED;
-        return false;
+        return;
     }
     conn->unsent_at += (uint32_t)n_sent;
-    if ((size_t)n_sent < bytes) {
-        return false;
+    if ((size_t)n_sent == bytes) {
+        forget(&conn->unsent);
+        conn->unsent_at = 0;
     }
-    forget(&conn->unsent);
-    conn->unsent_at = 0;
-    return true;
 }
 
 /* --- answering ---------------------------------------------------------------------------- */
@@ -110,6 +123,12 @@ static bool flush_unsent(struct pin_conn *conn)
 static size_t message_bytes(const uint8_t *length)
 {
     return (size_t)length[0] << 8 | length[1];
+}
+
+static void put_length(uint8_t *length, size_t bytes)
+{
+    length[0] = (uint8_t)(bytes >> 8);
+    length[1] = (uint8_t)bytes;
 }
 
 /* Answers one query into the shared buffer. Silence, too, is an answer. */
@@ -121,21 +140,29 @@ static void answer_one(struct pin_conn *conn, struct pin_worker *worker,
         .wire = length + LENGTH_BYTES, .bytes = bytes, .cap_bytes = PIN_STREAM_MAX_BYTES};
     memcpy(packet.wire, query, bytes);
     size_t answer_bytes = pin_answer(worker, &conn->client, &packet);
-    if (answer_bytes > 0) {
-        length[0] = (uint8_t)(answer_bytes >> 8);
-        length[1] = (uint8_t)answer_bytes;
+    if (pin_unlikely(answer_bytes == PIN_ANSWER_LATER)) {
+        conn->n_pending++;
+    } else if (answer_bytes > 0) {
+        put_length(length, answer_bytes);
         buffers->out_bytes += LENGTH_BYTES + answer_bytes;
     }
 }
 
-/* Answers the whole queries in `from`, as long as the client takes the answers. Returns the bytes
- * done with, and adds to *n_answered. */
+/* Whether one more query may be answered: the client takes the answers, and not too many are
+ * pending. */
+static bool may_answer(const struct pin_conn *conn)
+{
+    return conn->state != PIN_CONN_CLOSED && !conn->is_ending && conn->unsent.bytes == 0
+           && conn->n_pending < conn->n_max_pending;
+}
+
+/* Answers the whole queries in `from`, as long as it may. Returns the bytes done with, and adds to
+ * *n_answered. */
 static size_t answer_all(struct pin_conn *conn, struct pin_worker *worker,
     struct pin_conn_buffers *buffers, const uint8_t *from, size_t bytes, size_t *n_answered)
 {
     size_t at = 0;
-    while (bytes - at >= LENGTH_BYTES && conn->state != PIN_CONN_WRITING
-           && conn->state != PIN_CONN_CLOSED) {
+    while (bytes - at >= LENGTH_BYTES && may_answer(conn)) {
         size_t query_bytes = message_bytes(from + at);
         if (query_bytes < PIN_HEADER_BYTES) {
             conn->is_ending = true; /* whoever frames like this does not speak DNS */
@@ -155,103 +182,114 @@ static size_t answer_all(struct pin_conn *conn, struct pin_worker *worker,
     return at;
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
-
-/* Receives into `to`. Returns 0 when there is nothing now, or no more at all: then it is CLOSED. */
-static size_t receive(struct pin_conn *conn, uint8_t *to, size_t bytes)
-{
-    ssize_t n_received = recv(conn->fd, to, bytes, 0);
-    if (n_received > 0) {
-        return (size_t)n_received;
-    }
-    if (n_received == 0 || (errno != EAGAIN && errno != EINTR)) {
-        conn->state = PIN_CONN_CLOSED; /* all answers are sent: nothing is read before they are */
-    }
-    return 0;
-}
-
-/* Reads whatever is there; half a query at the end is kept. */
-static void read_fresh(struct pin_conn *conn, struct pin_worker *worker,
-    struct pin_conn_buffers *buffers, size_t *n_answered)
-{
-    size_t bytes = receive(conn, buffers->in, sizeof(buffers->in));
-    size_t done = answer_all(conn, worker, buffers, buffers->in, bytes, n_answered);
-    if (done < bytes && !conn->is_ending
-        && !keep(&conn->unread, buffers->in + done, bytes - done)) {
-        conn->state = PIN_CONN_CLOSED;
-    }
-}
-
-/* How many bytes a kept half query lacks; its length first, if that is cut too. */
-static size_t lacking(const struct pin_conn_rest *unread)
-{
-    size_t want =
-        unread->bytes < LENGTH_BYTES ? LENGTH_BYTES : LENGTH_BYTES + message_bytes(unread->ptr);
-    return want - unread->bytes;
-}
-
-/* Reads the rest of a half query, and nothing behind it. */
-static void read_rest(struct pin_conn *conn)
-{
-    struct pin_conn_rest *unread = &conn->unread;
-    size_t want = lacking(unread);
-    size_t grown = PIN_MAX((size_t)REST_MIN_BYTES, 2 * (size_t)unread->bytes);
-    size_t cap = PIN_MIN(unread->bytes + want, grown);
-    if (!reserve(unread, cap)) {
-        conn->state = PIN_CONN_CLOSED;
-        return;
-    }
-    want = PIN_MIN(want, (size_t)unread->cap_bytes - unread->bytes);
-    unread->bytes += (uint32_t)receive(conn, unread->ptr + unread->bytes, want);
-}
-
 /* Answers the queries that are kept; what is done with leaves. */
 static void answer_kept(struct pin_conn *conn, struct pin_worker *worker,
     struct pin_conn_buffers *buffers, size_t *n_answered)
 {
     struct pin_conn_rest *unread = &conn->unread;
     size_t done = answer_all(conn, worker, buffers, unread->ptr, unread->bytes, n_answered);
-    if (done == unread->bytes || conn->is_ending) {
-        forget(unread);
-        return;
+    drop(unread, conn->is_ending ? unread->bytes : done);
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+/* Receives into the shared buffer. Returns 0 when there is nothing now, or no more at all. */
+static size_t receive(struct pin_conn *conn, struct pin_conn_buffers *buffers)
+{
+    ssize_t n_received = recv(conn->fd, buffers->in, sizeof(buffers->in), 0);
+    if (n_received > 0) {
+        return (size_t)n_received;
     }
-    memmove(unread->ptr, unread->ptr + done, unread->bytes - done);
-    unread->bytes -= (uint32_t)done;
+    if (n_received == 0) {
+        conn->is_ending = true; /* the client may still wait for what is pending */
+    } else if (errno != EAGAIN && errno != EINTR) {
+        conn->state = PIN_CONN_CLOSED;
+    }
+    return 0;
+}
+
+/* Reads whatever is there and answers it; half a query at the end is kept. */
+static void read_and_answer(struct pin_conn *conn, struct pin_worker *worker,
+    struct pin_conn_buffers *buffers, size_t *n_answered)
+{
+    size_t bytes = receive(conn, buffers);
+    size_t done = 0;
+    if (bytes > 0 && conn->unread.bytes == 0) {
+        done = answer_all(conn, worker, buffers, buffers->in, bytes, n_answered);
+    }
+    if (done < bytes && !conn->is_ending
+        && !keep(&conn->unread, buffers->in + done, bytes - done)) {
+        conn->state = PIN_CONN_CLOSED;
+    } else if (done == 0 && bytes > 0 && conn->unread.bytes > 0) {
+        answer_kept(conn, worker, buffers, n_answered);
+    }
 }
 
 /* What the connection waits for, now that all that could be done is done. */
-static void settle(struct pin_conn *conn)
+static void choose_state(struct pin_conn *conn)
 {
-    if (conn->state == PIN_CONN_CLOSED || conn->state == PIN_CONN_WRITING) {
+    if (conn->state == PIN_CONN_CLOSED) {
         return;
     }
-    if (conn->is_ending) {
+    bool is_whole = conn->unread.bytes == 0 || conn->n_pending >= conn->n_max_pending;
+    if (conn->unsent.bytes > 0) {
+        conn->state = PIN_CONN_WRITING;
+    } else if (conn->is_ending && conn->n_pending == 0) {
         conn->state = PIN_CONN_CLOSED;
-        return;
+    } else if (!is_whole && !conn->is_ending) {
+        conn->state = PIN_CONN_READING;
+    } else {
+        conn->state = conn->n_pending > 0 ? PIN_CONN_PENDING : PIN_CONN_IDLE;
     }
-    conn->state = conn->unread.bytes > 0 ? PIN_CONN_READING : PIN_CONN_IDLE;
 }
 
 size_t pin_conn_on_event(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers)
 {
     size_t n_answered = 0;
-    if (conn->state == PIN_CONN_WRITING) {
-        if (!flush_unsent(conn)) {
-            return 0;
-        }
-        conn->state = PIN_CONN_IDLE;
-        if (conn->unread.bytes > 0) {
+    if (conn->unsent.bytes > 0) {
+        flush_unsent(conn);
+        if (conn->unread.bytes > 0 && may_answer(conn)) {
             answer_kept(conn, worker, buffers, &n_answered);
         }
-    } else if (conn->unread.bytes > 0) {
-        read_rest(conn);
-        answer_kept(conn, worker, buffers, &n_answered);
-    } else {
-        read_fresh(conn, worker, buffers, &n_answered);
+    } else if (pin_conn_is_reading(conn)) {
+        read_and_answer(conn, worker, buffers, &n_answered);
     }
-    settle(conn);
+    choose_state(conn);
     return n_answered;
+}
+
+void pin_conn_on_late(
+    struct pin_conn *conn, struct pin_conn_buffers *buffers, const struct pin_late *late)
+{
+    conn->n_pending -= conn->n_pending > 0;
+    if (late->bytes == 0 || late->bytes > PIN_STREAM_MAX_BYTES) {
+        return;
+    }
+    uint8_t *length = buffers->out + buffers->out_bytes;
+    put_length(length, late->bytes);
+    memcpy(length + LENGTH_BYTES, late->wire, late->bytes);
+    buffers->out_bytes += LENGTH_BYTES + late->bytes;
+    if (buffers->out_bytes >= PIN_CONN_UNSENT_BYTES) {
+        flush(conn, buffers);
+    }
+}
+
+size_t pin_conn_settle(
+    struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers)
+{
+    size_t n_answered = 0;
+    flush(conn, buffers);
+    if (conn->unread.bytes > 0 && may_answer(conn)) {
+        answer_kept(conn, worker, buffers, &n_answered);
+    }
+    choose_state(conn);
+    return n_answered;
+}
+
+bool pin_conn_is_reading(const struct pin_conn *conn)
+{
+    return may_answer(conn);
 }
 
 void pin_conn_done(struct pin_conn *conn)

@@ -3,9 +3,15 @@
 
 /**
  * @file
- * Connection: the bytes of one stream - framing, answers, what is cut in the middle.
+ * Connection: the bytes of one stream - framing, answers, what is cut in the middle, what is still
+ * to come.
  *
- * Knows nothing of epoll, deadlines and limits: tcp.c drives it. All calls from its TCP thread.
+ *     socket -> in -> queries -> pin_answer() -> out -> socket
+ *                                     \-- later --> pending ... mail -> out -> socket
+ *
+ * What is ready goes out at once, whatever is pending; late answers follow in the order they come
+ * (RFC 7766, section 6.2.1.1). Knows nothing of epoll, deadlines and limits in number: tcp.c drives
+ * it. All calls from its TCP thread.
  */
 
 #include <stdbool.h>
@@ -19,6 +25,8 @@
 #define PIN_CONN_READ_BYTES ((size_t)64 << 10)
 /** Answers are sent when this much has come together, and no more is read while it is unsent. */
 #define PIN_CONN_UNSENT_BYTES ((size_t)64 << 10)
+/** Late answers may pile up to this for a client that does not read; then it is closed. */
+#define PIN_CONN_UNSENT_MAX_BYTES ((size_t)1 << 20)
 
 /** Buffers that the connections of one thread share: they hold nothing between two events. */
 struct pin_conn_buffers {
@@ -39,6 +47,7 @@ enum pin_conn_state {
     PIN_CONN_IDLE,    /**< For the first byte of a query. */
     PIN_CONN_READING, /**< For the rest of a query. */
     PIN_CONN_WRITING, /**< For the client to take an answer. */
+    PIN_CONN_PENDING, /**< For late answers, and perhaps the next query. */
     PIN_CONN_CLOSED,  /**< For nothing: to be taken down. */
 };
 
@@ -46,9 +55,10 @@ enum pin_conn_state {
 struct pin_conn {
     int fd;
     enum pin_conn_state state;
-    bool is_ending; /**< To be closed when all is sent. */
-    struct pin_conn_rest
-        unread; /**< Part of a query, or queries not answered because of `unsent`. */
+    bool is_ending;     /**< Nothing more is read; to be closed when all is answered and sent. */
+    uint32_t n_pending; /**< Queries whose answer comes later. */
+    uint32_t n_max_pending;      /**< With so many, nothing more is read. */
+    struct pin_conn_rest unread; /**< Part of a query, or queries that may not be answered yet. */
     struct pin_conn_rest unsent; /**< Answers from unsent_at on. */
     uint32_t unsent_at;
     struct pin_client client;
@@ -58,6 +68,21 @@ struct pin_conn {
  */
 size_t pin_conn_on_event(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers);
+
+/**
+ * A late answer has come. It is sent with the ones that follow it, by pin_conn_settle().
+ *
+ * @param late  Borrowed.
+ */
+void pin_conn_on_late(
+    struct pin_conn *conn, struct pin_conn_buffers *buffers, const struct pin_late *late);
+
+/** Sends late answers, and goes on with queries that had to wait for them. @return as above. */
+size_t pin_conn_settle(
+    struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers);
+
+/** Whether there is anything to do when bytes come. */
+bool pin_conn_is_reading(const struct pin_conn *conn);
 
 /** Frees what the connection holds, closes its socket. */
 void pin_conn_done(struct pin_conn *conn);

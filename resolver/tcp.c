@@ -28,10 +28,15 @@
 #define ACCEPTS_MAX 64
 /* How long nothing is accepted once descriptors or memory have run out. */
 #define ACCEPT_PAUSE_MS 200
+/* Streams of one thread that may be open, and for how many there is room at first. */
+#define SLOT_BITS 24u
+#define SLOTS_MAX (UINT32_C(1) << SLOT_BITS)
+#define SLOTS_MIN 64u
 
 /* What an epoll event is about: first member of each kind. */
 enum source {
     PIN_TCP_STOP,
+    PIN_TCP_MAIL,
     PIN_TCP_LISTENER,
     PIN_TCP_STREAM,
 };
@@ -58,14 +63,24 @@ struct client {
 
 struct stream {
     enum source source;
-    bool is_waiting_to_write; /* what epoll was told */
-    struct link by_age;       /* in the list of its state, oldest first */
+    uint32_t events;    /* what epoll was told to wait for */
+    struct link by_age; /* in the list of its state, oldest first */
     struct link by_client;
     struct stream *next_dead;
     struct client *client;
-    int64_t since_ms; /* its wait began then */
+    int64_t since_ms;       /* its wait began then */
+    struct pin_return back; /* where its late answers go; stream_id is its own */
     struct pin_conn conn;
     union peer peer;
+};
+
+/* The streams by the lower bits of their id; a number above makes each id unique. */
+struct slots {
+    struct stream **streams;
+    uint32_t *unused; /* a stack */
+    uint32_t n_unused;
+    uint32_t n;
+    uint64_t n_given; /* ids so far */
 };
 
 struct listener {
@@ -82,12 +97,15 @@ struct pin_tcp {
     int epoll_fd;
     int stop_fd;
     enum source stop_source;
+    enum source mail_source;
     bool is_stopping;
     int64_t now_ms;
     int64_t accept_again_ms;            /* 0: accepting */
-    struct link waits[PIN_CONN_CLOSED]; /* by state: idle, reading, writing */
+    struct link waits[PIN_CONN_CLOSED]; /* by state */
     struct stream *dead;                /* closed in this round; freed at its end */
     struct pin_map clients;             /* address -> struct client */
+    struct slots slots;
+    struct pin_mailbox mailbox;
     pthread_t thread;
     struct pin_conn_buffers buffers;
 };
@@ -165,6 +183,56 @@ static void leave_client(struct pin_tcp *tcp, struct client *client)
     }
 }
 
+/* --- ids ---------------------------------------------------------------------------------- */
+
+/* Makes room for twice as many streams. */
+static bool grow_slots(struct slots *slots)
+{
+    uint32_t n = slots->n == 0 ? SLOTS_MIN : 2 * slots->n;
+    if (n > SLOTS_MAX) {
+        return false;
+    }
+    struct stream **streams = realloc(slots->streams, n * sizeof(struct stream *));
+    slots->streams = streams != NULL ? streams : slots->streams;
+    uint32_t *unused = realloc(slots->unused, n * sizeof(*unused));
+    slots->unused = unused != NULL ? unused : slots->unused;
+    if (streams == NULL || unused == NULL) {
+        return false;
+    }
+    while (slots->n < n) {
+        slots->unused[slots->n_unused++] = slots->n;
+        slots->streams[slots->n++] = NULL;
+    }
+    return true;
+}
+
+/* Gives a stream an id that none had before. False when memory is out. */
+static bool take_slot(struct slots *slots, struct stream *stream)
+{
+    if (slots->n_unused == 0 && !grow_slots(slots)) {
+        return false;
+    }
+    uint32_t i = slots->unused[--slots->n_unused];
+    slots->streams[i] = stream;
+    stream->back.stream_id = ++slots->n_given << SLOT_BITS | i;
+    return true;
+}
+
+static void leave_slot(struct slots *slots, const struct stream *stream)
+{
+    uint32_t i = stream->back.stream_id & (SLOTS_MAX - 1);
+    slots->streams[i] = NULL;
+    slots->unused[slots->n_unused++] = i;
+}
+
+/* The stream of that id, or NULL: it is gone. */
+static struct stream *find_stream(const struct slots *slots, uint64_t id)
+{
+    uint32_t i = id & (SLOTS_MAX - 1);
+    struct stream *stream = i < slots->n ? slots->streams[i] : NULL;
+    return stream != NULL && stream->back.stream_id == id ? stream : NULL;
+}
+
 /* --- streams ------------------------------------------------------------------------------ */
 
 /* Closes a stream now; its memory goes at the end of the round, since events may still name it. */
@@ -176,6 +244,7 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
     pin_conn_done(&stream->conn);
     link_remove(&stream->by_client);
     leave_client(tcp, stream->client);
+    leave_slot(&tcp->slots, stream);
     link_remove(&stream->by_age);
     stream->next_dead = tcp->dead;
     tcp->dead = stream;
@@ -195,45 +264,85 @@ static void bury_dead(struct pin_tcp *tcp)
 /* Tells epoll what the stream waits for, if that has changed. */
 static void watch(struct pin_tcp *tcp, struct stream *stream)
 {
-    bool is_writing = stream->conn.state == PIN_CONN_WRITING;
-    if (is_writing == stream->is_waiting_to_write) {
+    uint32_t events = stream->conn.state == PIN_CONN_WRITING ? EPOLLOUT
+                      : pin_conn_is_reading(&stream->conn)   ? EPOLLIN
+                                                             : 0;
+    if (events == stream->events) {
         return;
     }
-    stream->is_waiting_to_write = is_writing;
-    struct epoll_event event = {
-        .events = is_writing ? EPOLLOUT : EPOLLIN, .data.ptr = &stream->source};
+    stream->events = events;
+    struct epoll_event event = {.events = events, .data.ptr = &stream->source};
     if (epoll_ctl(tcp->epoll_fd, EPOLL_CTL_MOD, stream->conn.fd, &event) != 0) {
         close_stream(tcp, stream);
     }
 }
 
-static void on_stream(struct pin_tcp *tcp, struct stream *stream)
+/* Sees to a stream whose connection has moved on: its state was `before`, its deadline starts anew
+ * if there was progress. */
+static void move_on(
+    struct pin_tcp *tcp, struct stream *stream, enum pin_conn_state before, bool is_progress)
+{
+    enum pin_conn_state now = stream->conn.state;
+    if (now == PIN_CONN_CLOSED) {
+        close_stream(tcp, stream);
+        return;
+    }
+    if (is_progress || now != before) {
+        stream->since_ms = tcp->now_ms;
+        link_to_end(&stream->client->streams, &stream->by_client);
+    }
+    if (now != before) {
+        link_remove(&stream->by_age);
+        link_append(&tcp->waits[now], &stream->by_age);
+    } else if (is_progress) {
+        link_to_end(&tcp->waits[now], &stream->by_age);
+    }
+    watch(tcp, stream);
+}
+
+static void on_stream(struct pin_tcp *tcp, struct stream *stream, uint32_t events)
 {
     if (stream->conn.fd < 0) {
         return; /* closed earlier in this round */
     }
+    if (stream->events == 0 && (events & (EPOLLERR | EPOLLHUP)) != 0) {
+        close_stream(tcp, stream); /* nobody is left for what is pending */
+        return;
+    }
     enum pin_conn_state before = stream->conn.state;
     uint32_t unsent_at = stream->conn.unsent_at;
     size_t n_answered = pin_conn_on_event(&stream->conn, &tcp->worker, &tcp->buffers);
-    if (stream->conn.state == PIN_CONN_CLOSED) {
-        close_stream(tcp, stream);
-        return;
-    }
     /* A byte more of the same query is no progress: the deadline is for the message. */
-    bool is_progress = n_answered > 0 || stream->conn.state != before
-                       || (before == PIN_CONN_WRITING && stream->conn.unsent_at != unsent_at);
-    if (!is_progress) {
-        return;
+    move_on(tcp, stream, before,
+        n_answered > 0 || (before == PIN_CONN_WRITING && stream->conn.unsent_at != unsent_at));
+}
+
+/* --- late answers ------------------------------------------------------------------------- */
+
+/* Takes one late answer, and sends what has come together when the next one is another stream's. */
+static void on_late(struct pin_tcp *tcp, const struct pin_late *late)
+{
+    struct stream *stream = find_stream(&tcp->slots, late->stream_id);
+    if (stream == NULL) {
+        return; /* closed meanwhile */
     }
-    stream->since_ms = tcp->now_ms;
-    if (stream->conn.state == before) {
-        link_to_end(&tcp->waits[before], &stream->by_age);
-    } else {
-        link_remove(&stream->by_age);
-        link_append(&tcp->waits[stream->conn.state], &stream->by_age);
+    pin_conn_on_late(&stream->conn, &tcp->buffers, late);
+    if (late->next == NULL || late->next->stream_id != late->stream_id) {
+        enum pin_conn_state before = stream->conn.state;
+        size_t n_answered = pin_conn_settle(&stream->conn, &tcp->worker, &tcp->buffers);
+        move_on(tcp, stream, before, n_answered > 0 || before == PIN_CONN_PENDING);
     }
-    link_to_end(&stream->client->streams, &stream->by_client);
-    watch(tcp, stream);
+}
+
+static void on_mail(struct pin_tcp *tcp)
+{
+    struct pin_late *late = pin_mailbox_take(&tcp->mailbox);
+    while (late != NULL) {
+        struct pin_late *next = late->next;
+        on_late(tcp, late);
+        free(late);
+        late = next;
+    }
 }
 
 /* --- accepting ---------------------------------------------------------------------------- */
@@ -269,6 +378,7 @@ static void install(struct pin_tcp *tcp, struct stream *stream, struct client *c
 {
     stream->client = client;
     stream->since_ms = tcp->now_ms;
+    stream->back.mailbox = &tcp->mailbox;
     link_append(&tcp->waits[PIN_CONN_IDLE], &stream->by_age);
     link_append(&client->streams, &stream->by_client);
     atomic_fetch_add_explicit(tcp->n_open, 1, memory_order_relaxed);
@@ -291,7 +401,10 @@ static bool add_stream(
         .peer = &stream->peer.any,
         .listen_cluster_id = listener->listen.cluster_id,
         .transport = PIN_TRANSPORT_TCP,
+        .back = &stream->back,
     };
+    stream->conn.n_max_pending = tcp->limits.n_max_pending;
+    stream->events = EPOLLIN;
     struct pin_ip ip = pin_ip_from_sockaddr(&peer->any);
     struct client *client = join_client(tcp, &ip);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
@@ -299,7 +412,11 @@ static bool add_stream(
         free(stream);
         return false;
     }
-    if (!make_room(tcp, client) || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    bool has_slot = make_room(tcp, client) && take_slot(&tcp->slots, stream);
+    if (!has_slot || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        if (has_slot) {
+            leave_slot(&tcp->slots, stream);
+        }
         leave_client(tcp, client);
         free(stream);
         return false;
@@ -360,6 +477,7 @@ static int64_t timeout_ms(const struct pin_tcp *tcp, size_t state)
         [PIN_CONN_IDLE] = tcp->limits.idle_timeout_ms,
         [PIN_CONN_READING] = tcp->limits.read_timeout_ms,
         [PIN_CONN_WRITING] = tcp->limits.write_timeout_ms,
+        [PIN_CONN_PENDING] = tcp->limits.pending_timeout_ms,
     };
     return timeouts[state];
 }
@@ -396,17 +514,20 @@ static int next_due_ms(struct pin_tcp *tcp)
 }
 
 /* `source` is the first member of what it belongs to. */
-static void on_event(struct pin_tcp *tcp, void *source)
+static void on_event(struct pin_tcp *tcp, void *source, uint32_t events)
 {
     switch (*(const enum source *)source) {
     case PIN_TCP_STOP:
         tcp->is_stopping = true;
         break;
+    case PIN_TCP_MAIL:
+        on_mail(tcp);
+        break;
     case PIN_TCP_LISTENER:
         on_listener(tcp, source);
         break;
     case PIN_TCP_STREAM:
-        on_stream(tcp, source);
+        on_stream(tcp, source, events);
         break;
     }
 }
@@ -419,7 +540,7 @@ static void serve(struct pin_tcp *tcp)
     tcp->now_ms = pin_clock_mono_ms();
     pin_rcu_online();
     for (int i = 0; i < n_events; i++) {
-        on_event(tcp, events[i].data.ptr);
+        on_event(tcp, events[i].data.ptr, events[i].events);
     }
     pin_rcu_offline();
     if (tcp->accept_again_ms != 0 && tcp->now_ms >= tcp->accept_again_ms) {
@@ -465,6 +586,10 @@ static enum pin_err open_epoll(
     }
     enum pin_err err = watch_source(tcp, tcp->stop_fd,
         (struct epoll_event){.events = EPOLLIN, .data.ptr = &tcp->stop_source}, why);
+    if (err == PIN_OK) {
+        err = watch_source(tcp, tcp->mailbox.wake_fd,
+            (struct epoll_event){.events = EPOLLIN, .data.ptr = &tcp->mail_source}, why);
+    }
     for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
         tcp->listeners[i] =
             (struct listener){.source = PIN_TCP_LISTENER, .listen = config->listens[i]};
@@ -482,6 +607,9 @@ static void free_tcp(struct pin_tcp *tcp)
     }
     bury_dead(tcp);
     pin_map_done(&tcp->clients, free);
+    pin_mailbox_done(&tcp->mailbox);
+    free(tcp->slots.streams);
+    free(tcp->slots.unused);
     if (tcp->epoll_fd >= 0) {
         (void)close(tcp->epoll_fd);
     }
@@ -504,6 +632,7 @@ enum pin_err pin_tcp_start(
     tcp->epoll_fd = -1;
     tcp->stop_fd = -1;
     tcp->stop_source = PIN_TCP_STOP;
+    tcp->mail_source = PIN_TCP_MAIL;
     tcp->limits = config->limits;
     tcp->n_open = config->n_open;
     for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
@@ -512,6 +641,9 @@ enum pin_err pin_tcp_start(
     pin_map_init(&tcp->clients);
     enum pin_err err =
         pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);
+    if (err == PIN_OK) {
+        err = pin_mailbox_init(&tcp->mailbox, why);
+    }
     if (err == PIN_OK) {
         err = open_epoll(tcp, config, why);
     }

@@ -10,11 +10,13 @@
  * take yet - is kept with the connection:
  *
  *     idle --first byte--> reading --whole query--> answered --all sent--> idle
- *                                                      \--client is slow--> writing (nothing is
- * read)
+ *                                        |              \--client is slow--> writing (nothing is
+ *                                        |                                   read)
+ *                                        \--answer comes later--> pending --mail--> as answered
  *
- * Each of the three waits has a deadline. Queries of one connection are answered in the order they
- * came; whatever may answer later needs only to append to the connection's unsent bytes.
+ * Each of the four waits has a deadline. What is ready is sent at once; an answer that comes later
+ * (late.h) is appended when its mail arrives, so it holds up nobody. A client that has sent all it
+ * wants is kept until its last answer has gone out.
  */
 
 #include <stdatomic.h>

@@ -19,6 +19,8 @@
 #define STREAMS_MAX            20000u
 #define STREAMS_MAX_PER_CLIENT 1000u
 #define STREAM_TIMEOUT_MS      10000u
+#define PENDING_TIMEOUT_MS     30000u
+#define PENDING_MAX            100u
 /* Descriptors that connections leave alone: for API servers, files, listeners. */
 #define FDS_RESERVED ((rlim_t)256)
 
@@ -87,6 +89,8 @@ static struct pin_stream_limits fit_limits(const struct pin_workers_config *conf
         .idle_timeout_ms = or_default(asked->idle_timeout_ms, STREAM_TIMEOUT_MS),
         .read_timeout_ms = or_default(asked->read_timeout_ms, STREAM_TIMEOUT_MS),
         .write_timeout_ms = or_default(asked->write_timeout_ms, STREAM_TIMEOUT_MS),
+        .pending_timeout_ms = or_default(asked->pending_timeout_ms, PENDING_TIMEOUT_MS),
+        .n_max_pending = or_default(asked->n_max_pending, PENDING_MAX),
     };
     struct rlimit fds;
     if (getrlimit(RLIMIT_NOFILE, &fds) == 0 && fds.rlim_cur < limits.n_max + FDS_RESERVED) {

@@ -60,10 +60,12 @@ struct pin_listen_spec {
 /** Limits on streams. 0 takes the default that stands beside each. */
 struct pin_stream_limits {
     uint32_t n_max; /**< 20000 connections in all, and never more than descriptors allow. */
-    uint32_t n_max_per_client; /**< 1000 connections from one address. */
-    uint32_t idle_timeout_ms;  /**< 10000 without a query. */
-    uint32_t read_timeout_ms;  /**< 10000 for one message, from its first byte to its last. */
-    uint32_t write_timeout_ms; /**< 10000 in which the client reads nothing. */
+    uint32_t n_max_per_client;   /**< 1000 connections from one address. */
+    uint32_t idle_timeout_ms;    /**< 10000 without a query. */
+    uint32_t read_timeout_ms;    /**< 10000 for one message, from its first byte to its last. */
+    uint32_t write_timeout_ms;   /**< 10000 in which the client reads nothing. */
+    uint32_t pending_timeout_ms; /**< 30000 in which no late answer comes. */
+    uint32_t n_max_pending;      /**< 100 late answers of one connection; then it is not read. */
 };
 
 /** What to start. */
