@@ -31,6 +31,74 @@ void pin_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t
     }
 }
 
+/* --- HMAC over pieces ----------------------------------------------------------------------- */
+
+/* Longest block of these hashes: SHA-384's and SHA-512's. */
+#define BLOCK_MAX_BYTES 128u
+#define INNER_PAD       0x36u
+#define OUTER_PAD       0x5Cu
+
+static const EVP_MD *digest_of(enum pin_hash hash)
+{
+    switch (hash) {
+    case PIN_HASH_SHA384:
+        return EVP_sha384();
+    case PIN_HASH_SHA512:
+        return EVP_sha512();
+    default:
+        return EVP_sha256();
+    }
+}
+
+size_t pin_hash_bytes(enum pin_hash hash)
+{
+    return (size_t)EVP_MD_size(digest_of(hash));
+}
+
+/* Hashes a padded key and what follows it. */
+static bool hash_behind(EVP_MD_CTX *context, const EVP_MD *digest, const uint8_t *pad,
+    const struct pin_piece *pieces, size_t n_pieces, uint8_t *ret_mac)
+{
+    bool is_ok = EVP_DigestInit_ex(context, digest, NULL) == 1
+                 && EVP_DigestUpdate(context, pad, (size_t)EVP_MD_block_size(digest)) == 1;
+    for (size_t i = 0; is_ok && i < n_pieces; i++) {
+        is_ok = EVP_DigestUpdate(context, pieces[i].ptr, pieces[i].bytes) == 1;
+    }
+    return is_ok && EVP_DigestFinal_ex(context, ret_mac, NULL) == 1;
+}
+
+bool pin_hmac(enum pin_hash hash, const struct pin_piece *key, const struct pin_piece *pieces,
+    size_t n_pieces, uint8_t ret_mac[PIN_HASH_MAX_BYTES])
+{
+    const EVP_MD *digest = digest_of(hash);
+    size_t block_bytes = (size_t)EVP_MD_block_size(digest);
+    uint8_t block[BLOCK_MAX_BYTES] = {0};
+    uint8_t pads[2][BLOCK_MAX_BYTES];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool is_ok = context != NULL;
+    if (is_ok && key->bytes > block_bytes) {
+        is_ok = EVP_Digest(key->ptr, key->bytes, block, NULL, digest, NULL) == 1;
+    } else if (key->bytes > 0 && key->bytes <= block_bytes) {
+        memcpy(block, key->ptr, key->bytes);
+    }
+    for (size_t i = 0; i < block_bytes; i++) {
+        pads[0][i] = block[i] ^ INNER_PAD;
+        pads[1][i] = block[i] ^ OUTER_PAD;
+    }
+    struct pin_piece inner = {.ptr = ret_mac, .bytes = pin_hash_bytes(hash)};
+    is_ok = is_ok && hash_behind(context, digest, pads[0], pieces, n_pieces, ret_mac)
+            && hash_behind(context, digest, pads[1], &inner, 1, ret_mac);
+    EVP_MD_CTX_free(context);
+    OPENSSL_cleanse(block, sizeof(block));
+    OPENSSL_cleanse(pads, sizeof(pads));
+    return is_ok;
+}
+
+void pin_crypto_wipe(void *data, size_t bytes)
+{
+    OPENSSL_cleanse(data, bytes);
+}
+
 char *pin_hex_encode(const void *data, size_t bytes, char *out)
 {
     static const char hex[] = "0123456789abcdef";

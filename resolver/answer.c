@@ -15,6 +15,7 @@
 
 #include "asker.h"
 #include "query.h"
+#include "signing.h"
 #include "synth.h"
 #include "worker.h"
 
@@ -68,6 +69,7 @@ struct answer {
     bool is_view_by_ecs; /* ... and the view comes from there */
     struct pin_query query;
     struct pin_vouched vouched;
+    struct pin_tsig tsig; /* of a signed query */
 };
 
 static bool settle(struct answer *a, uint16_t rcode)
@@ -101,10 +103,11 @@ static bool check_version(struct answer *a)
     return a->query.edns_version != 0 && settle(a, PIN_RCODE_BADVERS);
 }
 
-/* No keys are configured: a signed query is never taken for an unsigned one. */
+/* A signed query is never taken for an unsigned one. */
 static bool check_signature(struct answer *a)
 {
-    return a->query.has_tsig && refuse(a, PIN_EDE_NONE);
+    return pin_unlikely(a->query.has_tsig)
+           && !pin_signing_check(a->worker->keys, &a->query, &a->response, &a->tsig);
 }
 
 static bool check_class(struct answer *a)

@@ -29,6 +29,7 @@
 #include "resolver/drain_store.h"
 #include "resolver/geo.h"
 #include "resolver/greeting.h"
+#include "resolver/tsig_keys.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 
@@ -46,6 +47,7 @@ struct app {
     struct pin_auditor *auditor;
     struct pin_sync *sync;
     struct pin_zonefiles *zonefiles;
+    struct pin_tsig_keys *keys;
     struct pin_prober *prober;
     struct pin_lookups *lookups;
     struct pin_admin_listen *listens; /* the config's arena */
@@ -126,6 +128,17 @@ static struct pin_zonefiles *load_zonefiles(
     return zonefiles;
 }
 
+/* Reads the secrets that messages are signed with; NULL after a finding. */
+static struct pin_tsig_keys *load_keys(
+    const struct pin_config *config, struct pin_findings *findings)
+{
+    struct pin_tsig_keys *keys = config != NULL ? pin_tsig_keys_load(config, findings) : NULL;
+    if (config != NULL && keys == NULL) {
+        pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
+    }
+    return keys;
+}
+
 static enum pin_exit complain(struct pin_findings *findings)
 {
     enum pin_exit exit_code = findings->n_usage > 0 ? PIN_EXIT_USAGE : PIN_EXIT_FAILED;
@@ -163,6 +176,7 @@ enum pin_exit pin_app_check(const struct pin_args *args)
     struct pin_findings findings = {0};
     struct pin_config *config = load_config(args, &findings);
     struct pin_zonefiles *zonefiles = load_zonefiles(config, &findings);
+    struct pin_tsig_keys *keys = load_keys(config, &findings);
     enum pin_exit exit_code = PIN_EXIT_OK;
 
     if (findings.n == 0) {
@@ -176,6 +190,7 @@ enum pin_exit pin_app_check(const struct pin_args *args)
         (void)printf("%s: valid, %zu clusters\n",
             config->file == NULL ? "command line" : config->file, config->n_clusters);
     }
+    pin_tsig_keys_free(keys);
     pin_zonefiles_free(zonefiles);
     pin_config_free(config);
     return exit_code;
@@ -447,6 +462,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
                               : pin_settings_cluster(&app->settings, listen->cluster)};
     }
     struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
+        .keys = app->keys,
         .listens = specs,
         .n_listens = config->n_listens,
         .n_workers = config->n_workers > 0 ? config->n_workers : count_processors()};
@@ -720,6 +736,7 @@ static void app_stop(struct app *app)
         pin_signal_free(app->signals[i]);
     }
     pin_timer_free(app->lameduck);
+    pin_tsig_keys_free(app->keys);
     pin_greeting_free(app->greeting);
     pin_loop_free(app->loop);
     pin_config_free(app->config);
@@ -733,15 +750,12 @@ enum pin_exit pin_app_run(const struct pin_args *args)
 
     app.config = load_config(args, &findings);
     app.zonefiles = load_zonefiles(app.config, &findings);
-    if (findings.n > 0) {
+    app.keys = load_keys(app.config, &findings);
+    if (findings.n > 0 || app.config->n_clusters == 0) {
+        pin_tsig_keys_free(app.keys);
         pin_zonefiles_free(app.zonefiles);
         pin_config_free(app.config);
-        return complain(&findings);
-    }
-    if (app.config->n_clusters == 0) {
-        pin_zonefiles_free(app.zonefiles);
-        pin_config_free(app.config);
-        return no_clusters();
+        return findings.n > 0 ? complain(&findings) : no_clusters();
     }
     pin_log_setup(
         (enum pin_log_level)app.config->log_level, (enum pin_log_format)app.config->log_format);

@@ -471,6 +471,23 @@ static void check_zonefile(const struct pin_config *config, size_t i, struct pin
     }
 }
 
+static void check_tsig_key(const struct pin_config *config, size_t i, struct pin_findings *findings)
+{
+    const struct pin_config_tsig_key *key = &config->tsig_keys[i];
+    if (key->name == NULL || key->secret_path == NULL) {
+        pin_findings_add(findings, config->file, key->at,
+            "tsigKeys[%zu]: want {name: NAME, secretFile: PATH}, and perhaps algorithm", i);
+        return;
+    }
+    for (size_t j = 0; j < i; j++) {
+        const char *other = config->tsig_keys[j].name;
+        if (other != NULL && strcmp(other, key->name) == 0) {
+            pin_findings_add(findings, config->file, key->at,
+                "tsigKeys[%zu]: there is a key \"%s\" already", i, key->name);
+        }
+    }
+}
+
 static void check_zones(const struct pin_config *config, struct pin_findings *findings)
 {
     for (size_t i = 0; i < config->n_zones_custom; i++) {
@@ -551,6 +568,9 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     check_networks(config, findings);
     check_listens(config, findings);
     check_zones(config, findings);
+    for (size_t i = 0; i < config->n_tsig_keys; i++) {
+        check_tsig_key(config, i, findings);
+    }
     check_commands(config, findings);
     check_probed_networks(config, findings);
     if (config->default_cluster != NULL && !has_cluster(config, config->default_cluster)) {

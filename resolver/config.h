@@ -162,6 +162,14 @@ struct pin_config_geo {
     size_t n_clusters;
 };
 
+/** One entry of `tsigKeys`. */
+struct pin_config_tsig_key {
+    struct pin_at at;
+    const char *name;
+    unsigned algorithm;      /**< enum pin_hash. */
+    const char *secret_path; /**< The secret in base64. */
+};
+
 /** All of it. Strings and arrays live in `arena`. */
 struct pin_config {
     struct pin_arena *arena;
@@ -216,6 +224,9 @@ struct pin_config {
     const char *geo_database; /**< NULL: none. */
     struct pin_config_geo *geo_map;
     size_t n_geo_map;
+
+    struct pin_config_tsig_key *tsig_keys;
+    size_t n_tsig_keys;
 
     unsigned policy_mode;   /**< 0 enforce, 1 audit. */
     unsigned policy_denied; /**< enum pin_policy_denied. */

@@ -4,6 +4,8 @@
 
 #include "resolver/config_options.h"
 
+#include "pintle/base/crypto.h"
+
 #include "resolver/config.h"
 #include "resolver/worker.h"
 
@@ -14,6 +16,7 @@
 #define IN_ZONEFILE(field) offsetof(struct pin_config_zonefile, field)
 #define IN_COMMAND(field)  offsetof(struct pin_config_command, field)
 #define IN_GEO(field)      offsetof(struct pin_config_geo, field)
+#define IN_TSIG_KEY(field) offsetof(struct pin_config_tsig_key, field)
 
 #define LATER(name, is_default, text)                                                              \
     {                                                                                              \
@@ -250,6 +253,25 @@ static const struct pin_option zone_options[] = {
         .children = zonefile_options,
         .item_bytes = sizeof(struct pin_config_zonefile),
         .doc = "Static zones, each from a file in master file format."},
+    {.key = NULL},
+};
+
+static const struct pin_option tsig_key_options[] = {
+    {.key = "name",
+        .kind = PIN_OPTION_NAME,
+        .offset = IN_TSIG_KEY(name),
+        .doc = "Name that both sides know the key by."},
+    {.key = "algorithm",
+        .kind = PIN_OPTION_WORD,
+        .offset = IN_TSIG_KEY(algorithm),
+        .words = "hmac-sha256|hmac-sha384|hmac-sha512",
+        .min = PIN_HASH_SHA256,
+        .fallback = "hmac-sha256",
+        .doc = "Algorithm of its signatures."},
+    {.key = "secretFile",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_TSIG_KEY(secret_path),
+        .doc = "File that holds the secret in base64; for its owner and group only."},
     {.key = NULL},
 };
 
@@ -583,6 +605,13 @@ const struct pin_option pin_options[] = {
         .count_offset = IN_CONFIG(n_forwarders),
         .doc = "Resolvers whose word about the asker counts."},
     {.key = "zones", .kind = PIN_OPTION_MAP, .children = zone_options, .doc = "Zones we serve."},
+    {.key = "tsigKeys",
+        .kind = PIN_OPTION_ITEMS,
+        .offset = IN_CONFIG(tsig_keys),
+        .count_offset = IN_CONFIG(n_tsig_keys),
+        .children = tsig_key_options,
+        .item_bytes = sizeof(struct pin_config_tsig_key),
+        .doc = "Secrets that queries and transfers are signed with."},
     {.key = "steering",
         .kind = PIN_OPTION_MAP,
         .children = steering_options,

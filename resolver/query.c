@@ -10,7 +10,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
 
-#define TYPE_TSIG 250u
+#include "tsig.h"
 
 #define QR_BIT         0x80u
 #define LABEL_TYPE     0xC0u
@@ -176,11 +176,12 @@ static bool read_opt(struct pin_reader *reader, struct pin_query *query, const u
     return true;
 }
 
-/* Reads one record behind the question; all but OPT and TSIG is stepped over. */
+/* Reads one record behind the question; all but OPT and TSIG is stepped over. Nothing may follow a
+ * TSIG. */
 static bool read_record(struct pin_reader *reader, struct pin_query *query, bool is_additional)
 {
     const uint8_t *owner = reader->pos;
-    if (!skip_name(reader)) {
+    if (query->has_tsig || !skip_name(reader)) {
         return false;
     }
     const uint8_t *fixed = pin_reader_get_bytes(reader, RR_FIXED_BYTES);
@@ -191,7 +192,14 @@ static bool read_record(struct pin_reader *reader, struct pin_query *query, bool
     if (type == PIN_TYPE_OPT) {
         return is_additional && owner[0] == 0 && read_opt(reader, query, fixed);
     }
-    query->has_tsig = query->has_tsig || (type == TYPE_TSIG && is_additional);
+    if (pin_unlikely(type == PIN_TYPE_TSIG)) {
+        query->has_tsig = true;
+        query->tsig_at = (uint16_t)(owner - reader->start);
+        query->message_bytes = (uint16_t)(reader->end - reader->start);
+        if (!is_additional) {
+            return false; /* RFC 8945, section 5.1 */
+        }
+    }
     return pin_reader_get_bytes(reader, u16(fixed + 8)) != NULL;
 }
 

@@ -58,6 +58,8 @@ struct pin_query {
     bool has_edns;
     bool is_do;
     bool has_tsig;
+    uint16_t tsig_at;       /**< has_tsig: offset of that record, the last one. */
+    uint16_t message_bytes; /**< has_tsig: all of it. */
     struct pin_span cookie; /**< 8 or 16 to 40 bytes. */
     struct pin_span ecs;    /**< A well-formed option: family, lengths, zero padding bits. */
     struct pin_span client_namespace;      /**< 1 to 63 bytes, not checked further. */

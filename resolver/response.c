@@ -63,10 +63,24 @@ void pin_response_init(struct pin_response *ret_response, const struct pin_packe
         .used_bytes = query->question_end,
         .limit_bytes = end_bytes - (query->has_edns ? OPT_BYTES + options_bytes : 0),
         .end_bytes = end_bytes,
+        .cap_bytes = packet->cap_bytes,
         .rcode = PIN_RCODE_NOERROR,
         .ede = PIN_EDE_NONE,
         .is_stream = is_stream,
     };
+}
+
+void pin_response_seal(struct pin_response *response, struct pin_tsig *tsig, uint64_t wall_s)
+{
+    size_t room = pin_tsig_room(tsig);
+    response->tsig = tsig;
+    response->wall_s = wall_s;
+    if (response->limit_bytes < response->used_bytes + room) {
+        response->limit_bytes = response->used_bytes; /* names near their limit, and no EDNS */
+    } else {
+        response->limit_bytes -= room;
+        response->end_bytes -= room;
+    }
 }
 
 void pin_response_clear(struct pin_response *response, const struct pin_query *query)
@@ -495,5 +509,9 @@ size_t pin_response_finish(struct pin_response *response, const struct pin_query
     put_u16(header + 6, response->n_rr[PIN_SECTION_ANSWER]);
     put_u16(header + 8, response->n_rr[PIN_SECTION_AUTHORITY]);
     put_u16(header + 10, response->n_rr[PIN_SECTION_ADDITIONAL]);
+    if (pin_unlikely(response->tsig != NULL)) {
+        return pin_tsig_sign(response->tsig, PIN_TSIG_FIRST, header, response->used_bytes,
+            response->cap_bytes, response->wall_s);
+    }
     return response->used_bytes;
 }

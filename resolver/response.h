@@ -19,6 +19,7 @@
 #include "pintle/zones/table.h"
 
 #include "query.h"
+#include "tsig.h"
 
 /** UDP payload size that we announce and never exceed (DNS flag day 2020). */
 #define PIN_UDP_MAX_BYTES 1232u
@@ -40,6 +41,7 @@
 #define PIN_RCODE_NOTIMP    4u
 #define PIN_RCODE_REFUSED   5u
 #define PIN_RCODE_YXDOMAIN  6u
+#define PIN_RCODE_NOTAUTH   9u
 #define PIN_RCODE_BADVERS   16u /**< Its upper bits stand in the OPT. */
 #define PIN_RCODE_BADCOOKIE 23u /**< The same. */
 
@@ -78,13 +80,24 @@ struct pin_response {
     bool is_truncated;
     bool is_stream;                   /**< Never sets TC. */
     const _Atomic uint64_t *verdicts; /**< Of the health table, for tables that are checked. */
-    uint64_t asker_key; /**< Stands for the asker in sticky tables; set before one is added. */
-    uint8_t ecs_scope;  /**< Source prefix length when the answer depends on it, else 0. */
+    uint64_t asker_key;    /**< Stands for the asker in sticky tables; set before one is added. */
+    uint8_t ecs_scope;     /**< Source prefix length when the answer depends on it, else 0. */
+    struct pin_tsig *tsig; /**< What the answer is signed with; NULL: it is not. Borrowed. */
+    uint64_t wall_s;       /**< With `tsig`: the time, seconds since 1970. */
+    size_t cap_bytes;      /**< Of the buffer. */
 };
 
 /** Starts an answer that holds the question alone. `query` as pin_query_parse() filled it. */
 void pin_response_init(struct pin_response *ret_response, const struct pin_packet *packet,
     const struct pin_query *query, bool is_stream);
+
+/**
+ * Has the answer signed when it is finished.
+ *
+ * @param tsig    Verified with the query (tsig.h); lives until the answer is finished.
+ * @param wall_s  Seconds since 1970.
+ */
+void pin_response_seal(struct pin_response *response, struct pin_tsig *tsig, uint64_t wall_s);
 
 /** Takes back all RRs added so far. */
 void pin_response_clear(struct pin_response *response, const struct pin_query *query);
@@ -112,5 +125,5 @@ void pin_response_add_soa(struct pin_response *response, enum pin_section sectio
 void pin_response_add_rr(struct pin_response *response, enum pin_section section, const uint8_t *rr,
     size_t rr_bytes, size_t owner_at);
 
-/** Writes header and OPT and returns the length of the message. */
+/** Writes header, OPT and TSIG and returns the length of the message; 0: it could not be signed. */
 size_t pin_response_finish(struct pin_response *response, const struct pin_query *query);

@@ -641,6 +641,7 @@ enum pin_err pin_tcp_start(
     pin_map_init(&tcp->clients);
     enum pin_err err =
         pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);
+    tcp->worker.keys = config->keys;
     if (err == PIN_OK) {
         err = pin_mailbox_init(&tcp->mailbox, why);
     }

@@ -210,6 +210,7 @@ enum pin_err pin_udp_start(
     tie(udp, config->cluster_id);
     enum pin_err err =
         pin_worker_init(&udp->worker, config->live, PIN_TRANSPORT_UDP, config->thread_i);
+    udp->worker.keys = config->keys;
     if (err == PIN_OK) {
         err = pin_worker_spawn(&udp->thread, "pintle-udp", run, udp, why);
     }

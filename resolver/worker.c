@@ -120,6 +120,7 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
     enum pin_err err = PIN_OK;
     for (size_t i = 0; i < workers->n_listens && err == PIN_OK; i++) {
         struct pin_udp_config udp = {
+            .keys = config->keys,
             .live = config->live,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
@@ -142,6 +143,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
         };
     }
     struct pin_tcp_config tcp = {
+        .keys = config->keys,
         .live = config->live,
         .listens = listens,
         .n_listens = workers->n_listens,

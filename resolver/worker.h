@@ -23,6 +23,7 @@
 
 #include "audit.h"
 #include "stats.h"
+#include "tsig.h"
 
 /** Most worker sets; the sequences of their threads start at distinct places. */
 #define PIN_WORKERS_MAX 256u
@@ -34,6 +35,7 @@
 /** What one thread needs to answer. */
 struct pin_worker {
     const struct pin_live *live;
+    const struct pin_tsig_keys *keys; /**< NULL: none is known. */
     struct pin_draws draws;
     enum pin_transport transport;
     struct pin_stats stats;
@@ -70,7 +72,8 @@ struct pin_stream_limits {
 
 /** What to start. */
 struct pin_workers_config {
-    const struct pin_live *live; /**< Outlives the workers. */
+    const struct pin_live *live;      /**< Outlives the workers. */
+    const struct pin_tsig_keys *keys; /**< Likewise; NULL: signed queries get NOTAUTH. */
     const struct pin_listen_spec *listens;
     size_t n_listens; /**< 1 to PIN_LISTENS_MAX. */
     size_t n_workers; /**< 1 to PIN_WORKERS_MAX. */

@@ -88,6 +88,49 @@ static void test_digests(void **state)
         "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+/* RFC 4231, cases 2 and 6: a key shorter and one longer than the hash's block. */
+static struct hmac_case {
+    const char *name;
+    enum pin_hash hash;
+    size_t key_bytes; /* of 0xaa; 0: "Jefe" */
+    const char *want; /* the first half */
+} hmac_cases[] = {
+    {"HMAC-SHA-256 with a short key", PIN_HASH_SHA256, 0, "5bdcc146bf60754e6a042426089575c7"},
+    {"HMAC-SHA-384 with a short key", PIN_HASH_SHA384, 0,
+        "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47"},
+    {"HMAC-SHA-512 with a short key", PIN_HASH_SHA512, 0,
+        "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"},
+    {"HMAC-SHA-256 with a long key", PIN_HASH_SHA256, 131, "60e431591ee0b67f0d8a26aacbf5b77f"},
+    {"HMAC-SHA-384 with a long key", PIN_HASH_SHA384, 131,
+        "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f"},
+    {"HMAC-SHA-512 with a long key", PIN_HASH_SHA512, 131,
+        "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352"},
+};
+
+static void test_hmac(void **state)
+{
+    const struct hmac_case *c = *state;
+    static const char what[] = "what do ya want for nothing?";
+    static const char larger[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+    const char *data = c->key_bytes == 0 ? what : larger;
+    uint8_t key_data[131];
+    uint8_t mac[PIN_HASH_MAX_BYTES];
+    char hex[2 * PIN_HASH_MAX_BYTES + 1];
+    memset(key_data, 0xaa, sizeof(key_data));
+    struct pin_piece key = {.ptr = key_data, .bytes = c->key_bytes};
+    if (c->key_bytes == 0) {
+        key = (struct pin_piece){.ptr = "Jefe", .bytes = 4};
+    }
+    for (size_t at = 0; at <= strlen(data); at++) {
+        struct pin_piece pieces[] = {
+            {data, at}, {NULL, 0}, {data + at, strlen(data) - at}}; /* cut anywhere */
+        assert_true(pin_hmac(c->hash, &key, pieces, N_ELEMS(pieces), mac));
+        (void)pin_hex_encode(mac, pin_hash_bytes(c->hash), hex);
+        assert_int_equal(strlen(hex), 2 * strlen(c->want));
+        assert_memory_equal(hex, c->want, strlen(c->want));
+    }
+}
+
 static void test_equal(void **state)
 {
     (void)state;
@@ -98,7 +141,7 @@ static void test_equal(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(hmac_cases) + 3] = {
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_equal),
@@ -106,6 +149,10 @@ int main(void)
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
         tests[3 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_base64, .initial_state = &cases[i]};
+    }
+    for (size_t i = 0; i < N_ELEMS(hmac_cases); i++) {
+        tests[3 + N_ELEMS(cases) + i] = (struct CMUnitTest){
+            .name = hmac_cases[i].name, .test_func = test_hmac, .initial_state = &hmac_cases[i]};
     }
     return cmocka_run_group_tests_name("crypto", tests, NULL, NULL);
 }

@@ -105,6 +105,15 @@ static struct wrong_case {
         ONE_CLUSTER
         "networks: [{name: n, gateways: [{service: {cluster: c9, namespace: a, name: b}}]}]\n",
         "p.yaml:2:33: networks[0].gateways[0]: there is no cluster \"c9\"\n"},
+    {"a TSIG key needs its secret", ONE_CLUSTER "tsigKeys: [{name: k}]\n",
+        "p.yaml:2:12: tsigKeys[0]: want {name: NAME, secretFile: PATH}, and perhaps algorithm\n"},
+    {"a TSIG key is named once",
+        ONE_CLUSTER "tsigKeys: [{name: k, secretFile: a}, {name: K., secretFile: b}]\n",
+        "p.yaml:2:38: tsigKeys[1]: there is a key \"k\" already\n"},
+    {"MD5 and SHA-1 sign nothing",
+        ONE_CLUSTER "tsigKeys: [{name: k, algorithm: hmac-sha1, secretFile: a}]\n",
+        "p.yaml:2:33: tsigKeys[0].algorithm: \"hmac-sha1\" is not one of "
+        "hmac-sha256|hmac-sha384|hmac-sha512\n"},
     {"a resolver is an address", "resolvers: [dns.example]\n",
         "p.yaml:1:13: resolvers[0]: \"dns.example\" is no ADDR[:PORT] with an IP address\n"},
     {"a cluster name must be an RFC 1123 label", "clusters: [{name: C_1, context: c1}]\n",

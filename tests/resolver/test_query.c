@@ -26,6 +26,7 @@
 #define WWW                   "\3www\1t\0"
 #define A_IN                  "\0\1\0\1"
 #define OPT(size, ttl, rdlen) "\0\0\x29" size ttl rdlen
+#define TSIG                  "\3key\0\0\xfa\0\xff\0\0\0\0\0\0"
 #define OPT_PLAIN             OPT("\x04\xd0", "\0\0\0\0", "\0\0")
 #define L63                   "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"
 #define L62                   "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghij"
@@ -118,6 +119,12 @@ static struct verdict_case {
     {"another record in front of the OPT",
         W(QUERY ONE NONE NONE "\0\2" WWW A_IN "\xc0\x0c\0\1\0\1\0\0\0\0\0\4\1\2\3\4" OPT_PLAIN),
         PIN_QUERY_OK},
+    {"a TSIG at the end", W(WITH_OPT WWW A_IN TSIG), PIN_QUERY_OK},
+    {"an OPT, then a TSIG", W(QUERY ONE NONE NONE "\0\2" WWW A_IN OPT_PLAIN TSIG), PIN_QUERY_OK},
+    {"an OPT behind a TSIG", W(QUERY ONE NONE NONE "\0\2" WWW A_IN TSIG OPT_PLAIN),
+        PIN_QUERY_FORMERR},
+    {"two TSIGs", W(QUERY ONE NONE NONE "\0\2" WWW A_IN TSIG TSIG), PIN_QUERY_FORMERR},
+    {"a TSIG in the answer section", W(QUERY ONE ONE NONE NONE WWW A_IN TSIG), PIN_QUERY_FORMERR},
     {"an answer record is stepped over",
         W(QUERY ONE ONE NONE NONE WWW A_IN "\xc0\x0c\0\1\0\1\0\0\0\0\0\4\1\2\3\4"), PIN_QUERY_OK},
     {"a record whose RDATA is past the end",
@@ -223,9 +230,10 @@ static void test_tsig_is_noticed(void **state)
 {
     struct pin_query query;
     (void)state;
-    assert_int_equal(
-        parse(W(WITH_OPT WWW A_IN "\3key\0\0\xfa\0\xff\0\0\0\0\0\0"), &query), PIN_QUERY_OK);
+    assert_int_equal(parse(W(WITH_OPT WWW A_IN TSIG), &query), PIN_QUERY_OK);
     assert_true(query.has_tsig);
+    assert_int_equal(query.tsig_at, 12 + 7 + 4);
+    assert_int_equal(query.message_bytes, 12 + 7 + 4 + 15);
 }
 
 /* ECS options: family, source and scope length, address. */

@@ -26,6 +26,37 @@ void pin_sha256(const void *data, size_t bytes, uint8_t ret_digest[PIN_SHA256_BY
 void pin_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes,
     uint8_t ret_digest[PIN_SHA256_BYTES]);
 
+/** Hashes that an HMAC may be made with. */
+enum pin_hash {
+    PIN_HASH_SHA256,
+    PIN_HASH_SHA384,
+    PIN_HASH_SHA512,
+};
+
+/** Bytes of the longest of them. */
+#define PIN_HASH_MAX_BYTES 64
+
+/** A piece of what is hashed. Borrowed; `ptr` may be NULL when `bytes` is 0. */
+struct pin_piece {
+    const void *ptr;
+    size_t bytes;
+};
+
+/** Bytes of that hash. */
+size_t pin_hash_bytes(enum pin_hash hash);
+
+/**
+ * HMAC (RFC 2104) over pieces in a row, as if they were one.
+ *
+ * @param ret_mac  Gets pin_hash_bytes(hash) bytes.
+ * @return False when memory is out: OpenSSL allocates a context for each call.
+ */
+bool pin_hmac(enum pin_hash hash, const struct pin_piece *key, const struct pin_piece *pieces,
+    size_t n_pieces, uint8_t ret_mac[PIN_HASH_MAX_BYTES]);
+
+/** Overwrites a secret, whatever the compiler thinks of memory that is not read again. */
+void pin_crypto_wipe(void *data, size_t bytes);
+
 /** Writes `bytes` bytes as lower-case hex; `out` holds 2 * bytes + 1. Returns `out`. */
 char *pin_hex_encode(const void *data, size_t bytes, char *out);
 
