@@ -136,8 +136,8 @@ def run(bench, find_coredns):
         lines, changed, root = [], {}, os.path.join(bench.work, "api")
         block = f"kubernetes {CLUSTER_ZONE} {{\n    kubeconfig {lab.kubeconfig} c1\n  }}"
         source = ["--kubeconfig", str(lab.kubeconfig), "--contexts", "c1"]
-        makers = [(CLUSTER_ZONE, lambda: CoreDns(root, None, find_coredns(), zone=CLUSTER_ZONE,
-                                                 block=block)),
+        makers = [(CLUSTER_ZONE, lambda: CoreDns(root, None, find_coredns(),
+                                                 block=(CLUSTER_ZONE, block))),
                   (ZONE, lambda: Pintle(root, None, bench.pintled(), source=source))]
         for seed, (zone, make) in enumerate(makers):
             try:

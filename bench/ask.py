@@ -7,6 +7,7 @@ import struct
 import time
 
 TYPE_A = 1
+TYPES = {"A": TYPE_A, "AAAA": 28, "SRV": 33}
 HEADER = struct.Struct("!HHHHHH")
 RR_FIXED = struct.Struct("!HHIH")
 
@@ -57,11 +58,11 @@ class Asker:
     def __exit__(self, *_):
         self.socket.close()
 
-    def ask_wire(self, name, tries=5):
+    def ask_wire(self, name, tries=5, qtype="A"):
         """The response's bytes, or None when none came."""
         for _ in range(tries):
             self.next_id = (self.next_id + 1) & 0xFFFF
-            query = encode_query(name, self.next_id)
+            query = encode_query(name, self.next_id, TYPES[qtype])
             try:
                 self.socket.send(query)
                 deadline = time.monotonic() + 1.0

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The load generator: keeps a fixed number of queries in flight over one UDP socket.
+ * The load generator over UDP: one socket, and one of two ways to ask.
  *
- * All queries are built in wire format at the start; a round then costs two system calls for 64
- * of them, and it never sleeps, so that the server's sends never pay for waking it. Each answer
- * must carry a pending id, the QR bit and the question that was asked.
+ * A window of queries is in flight all the time: that shows what a query costs. Or queries leave at
+ * a rate, whatever the answers do, and each one's time counts from the moment it was due: that
+ * shows latency. All queries are built in wire format at the start, and it never sleeps, so that
+ * the server's sends never pay for waking it. Each answer must carry a pending id, the QR bit, the
+ * question that was asked, and the rcode and number of RRs that the file of names wants.
  *
  * Prints one line of key=value pairs and exits 0; 1 when nothing was answered; 2 on misuse.
  */
@@ -21,143 +23,50 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "queries.h"
 #include "question.h"
+#include "spread.h"
 
 #define BATCH       64U
 #define SLOT_BYTES  1280U
 #define N_ID        65536U
 #define WINDOW_MAX  32768U            /* ids must not come round while their query is in flight */
 #define QUIET_NS    (200 * NS_PER_MS) /* in flight, and nothing heard for so long: lost */
-#define N_RCODE     16U
 #define NOT_PENDING UINT32_MAX
 
 struct load_options {
     const char *server;     /* ADDR:PORT, IPv4 */
-    const char *names_path; /* one name a line */
-    uint16_t qtype;
+    const char *names_path; /* see queries.h */
+    struct pin_queries_form form;
     unsigned long window;
     double seconds;
     unsigned long n_query; /* 0 = until the seconds are over */
-    bool with_edns;
-};
-
-/* Ready queries in wire format, one behind the other; `order` shuffles them once. */
-struct query_set {
-    uint8_t *wire;
-    uint32_t *start; /* n + 1 offsets into wire */
-    uint32_t *order; /* n indexes */
-    uint32_t n;
-};
-
-struct tally {
-    uint64_t n_sent;
-    uint64_t n_answered;
-    uint64_t n_lost;
-    uint64_t n_unasked; /* late, doubled or never asked: the id was not pending */
-    uint64_t n_wrong;   /* no QR bit, another question, or shorter than a question */
-    uint64_t n_truncated;
-    uint64_t answer_bytes;
-    uint64_t n_rcode[N_RCODE];
+    double rate;           /* queries a second; 0 = as the window allows */
+    bool wants_generation;
 };
 
 struct load {
     int fd;
-    const struct query_set *queries;
+    const struct pin_queries *queries;
     uint32_t pending[N_ID]; /* id -> index of its query, or NOT_PENDING */
+    uint64_t due_ns[N_ID];  /* with a rate: when it should have left */
     uint16_t next_id;
     uint32_t next_order;
     uint64_t n_in_flight;
+    bool wants_generation;
+    bool is_timed;
     struct mmsghdr out[BATCH];
     struct iovec out_iov[BATCH];
     uint8_t out_slot[BATCH][QUESTION_BYTES_MAX];
     struct mmsghdr in[BATCH];
     struct iovec in_iov[BATCH];
     uint8_t in_slot[BATCH][SLOT_BYTES];
-    struct tally tally;
+    struct pin_tally tally;
+    struct pin_spread spread;
 };
 
 static struct load load;
-static struct query_set all_queries; /* lives as long as the process */
-
-/* A small generator of fixed seed (xorshift64*): every run asks in the same order. */
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545F4914F6CDD1DU;
-}
-
-static void shuffle(uint32_t *order, uint32_t n)
-{
-    uint64_t state = 20260101;
-
-    for (uint32_t i = 0; i < n; i++) {
-        order[i] = i;
-    }
-    for (uint32_t i = n; i > 1; i--) {
-        uint32_t j = (uint32_t)(next_random(&state) % i);
-        uint32_t swapped = order[i - 1];
-        order[i - 1] = order[j];
-        order[j] = swapped;
-    }
-}
-
-/* Counts the lines, so that the arrays are allocated once. */
-static uint32_t count_lines(FILE *file)
-{
-    uint32_t n = 0;
-
-    for (int c; (c = getc(file)) != EOF && n < UINT32_MAX / QUESTION_BYTES_MAX;) {
-        n += c == '\n';
-    }
-    rewind(file);
-    return n;
-}
-
-static bool fill_queries(FILE *file, const struct load_options *options, struct query_set *set)
-{
-    char line[QUESTION_NAME_MAX];
-    size_t end = 0;
-
-    while (fgets(line, sizeof(line), file) != NULL) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (line[0] == '\0') {
-            continue;
-        }
-        size_t bytes =
-            pin_question_encode(line, options->qtype, options->with_edns, set->wire + end);
-        if (bytes == 0) {
-            (void)fprintf(stderr, "%s: '%s' is no domain name\n", options->names_path, line);
-            return false;
-        }
-        set->start[set->n++] = (uint32_t)end;
-        end += bytes;
-    }
-    set->start[set->n] = (uint32_t)end;
-    return set->n > 0;
-}
-
-/* Reads the names into ready queries; the arrays live until the process ends. */
-static bool read_queries(const struct load_options *options, struct query_set *set)
-{
-    FILE *file = fopen(options->names_path, "re");
-    if (file == NULL) {
-        perror(options->names_path);
-        return false;
-    }
-    size_t n = (size_t)count_lines(file) + 1; /* the last line may lack its end */
-    set->wire = malloc(n * QUESTION_BYTES_MAX);
-    set->start = calloc(n + 1, sizeof(*set->start));
-    set->order = calloc(n, sizeof(*set->order));
-    bool is_read = set->wire != NULL && set->start != NULL && set->order != NULL
-                   && fill_queries(file, options, set);
-    (void)fclose(file);
-    if (is_read) {
-        shuffle(set->order, set->n);
-    }
-    return is_read;
-}
+static struct pin_queries all_queries; /* lives as long as the process */
 
 static void arm(struct load *self)
 {
@@ -175,16 +84,16 @@ static void arm(struct load *self)
 /* Puts the next query under the next id into a slot of the batch. */
 static void put_query(struct load *self, size_t slot_i)
 {
-    const struct query_set *queries = self->queries;
+    const struct pin_queries *queries = self->queries;
     uint32_t query_i = queries->order[self->next_order];
-    uint32_t bytes = queries->start[query_i + 1] - queries->start[query_i];
+    const struct pin_asked *asked = &queries->asked[query_i];
     uint16_t id = self->next_id;
     uint8_t *slot = self->out_slot[slot_i];
 
-    (void)memcpy(slot, queries->wire + queries->start[query_i], bytes);
+    (void)memcpy(slot, queries->wire + asked->at, asked->bytes);
     slot[0] = (uint8_t)(id >> 8);
     slot[1] = (uint8_t)id;
-    self->out_iov[slot_i].iov_len = bytes;
+    self->out_iov[slot_i].iov_len = asked->bytes;
     if (self->pending[id] != NOT_PENDING) { /* a whole round of ids later: it will not come */
         self->tally.n_lost++;
         self->n_in_flight--;
@@ -213,10 +122,10 @@ static void send_batch(struct load *self, size_t n)
 }
 
 /* Checks one answer against what was asked under its id, and counts it. */
-static void take_answer(struct load *self, const uint8_t *wire, size_t bytes)
+static void take_answer(struct load *self, const uint8_t *wire, size_t bytes, uint64_t now_ns)
 {
     if (bytes < QUESTION_HEADER_BYTES) {
-        self->tally.n_wrong++;
+        self->tally.n_heard[PIN_HEARD_WRONG]++;
         return;
     }
     uint16_t id = (uint16_t)((uint16_t)(wire[0] << 8) | wire[1]);
@@ -227,14 +136,10 @@ static void take_answer(struct load *self, const uint8_t *wire, size_t bytes)
     }
     self->pending[id] = NOT_PENDING;
     self->n_in_flight--;
-    if (!pin_question_is_echoed(self->queries->wire + self->queries->start[query_i], wire, bytes)) {
-        self->tally.n_wrong++;
-        return;
+    if (self->is_timed) {
+        pin_spread_add(&self->spread, now_ns - self->due_ns[id]);
     }
-    self->tally.n_answered++;
-    self->tally.answer_bytes += bytes;
-    self->tally.n_truncated += pin_question_is_truncated(wire);
-    self->tally.n_rcode[pin_question_rcode(wire)]++;
+    pin_queries_hear(self->queries, query_i, wire, bytes, self->wants_generation, &self->tally);
 }
 
 /* Takes what has arrived; returns how many, and never waits. */
@@ -242,8 +147,9 @@ static size_t receive_batch(struct load *self)
 {
     int got = recvmmsg(self->fd, self->in, BATCH, MSG_DONTWAIT, NULL);
     size_t n = got > 0 ? (size_t)got : 0;
+    uint64_t now_ns = n > 0 && self->is_timed ? pin_question_now_ns() : 0;
     for (size_t i = 0; i < n; i++) {
-        take_answer(self, self->in_slot[i], self->in[i].msg_len);
+        take_answer(self, self->in_slot[i], self->in[i].msg_len, now_ns);
     }
     return n;
 }
@@ -280,6 +186,41 @@ static size_t room(const struct load *self, const struct load_options *options)
     return n < BATCH ? (size_t)n : BATCH;
 }
 
+/* Sends what is due at a moment; the time of each counts from when it was due, so that a server
+ * that holds the generator up pays for all that had to wait. */
+static void send_due(struct load *self, uint64_t start_ns, uint64_t now_ns, double rate)
+{
+    double ns_each = (double)(1000 * NS_PER_MS) / rate;
+    uint64_t n_due = (uint64_t)((double)(now_ns - start_ns) / ns_each) + 1;
+    uint64_t n = n_due - self->tally.n_sent;
+    uint64_t room_max = WINDOW_MAX - self->n_in_flight;
+
+    n = n < BATCH ? n : BATCH;
+    n = n < room_max ? n : room_max;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t due_ns = (uint64_t)((double)(self->tally.n_sent + i) * ns_each);
+        self->due_ns[(uint16_t)(self->next_id + i)] = start_ns + due_ns;
+    }
+    if (n > 0) {
+        send_batch(self, (size_t)n);
+    }
+}
+
+/* Asks at a rate until the time is over. Returns the nanoseconds it took. */
+static uint64_t run_timed(struct load *self, const struct load_options *options)
+{
+    uint64_t start_ns = pin_question_now_ns();
+    uint64_t end_ns = start_ns + (uint64_t)(options->seconds * (double)(1000 * NS_PER_MS));
+    uint64_t now_ns = start_ns;
+
+    for (; now_ns < end_ns; now_ns = pin_question_now_ns()) {
+        send_due(self, start_ns, now_ns, options->rate);
+        (void)receive_batch(self);
+    }
+    drain(self);
+    return now_ns - start_ns;
+}
+
 /* Asks until the time or the number of queries is over. Returns the nanoseconds it took. */
 static uint64_t run(struct load *self, const struct load_options *options)
 {
@@ -308,35 +249,58 @@ static uint64_t run(struct load *self, const struct load_options *options)
     return sending_ns;
 }
 
-static void print_tally(const struct tally *tally, uint64_t elapsed_ns)
-{
-    static const char *const rcode_names[N_RCODE] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
-        "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE", "R11", "R12",
-        "R13", "R14", "R15"};
-    double seconds = (double)elapsed_ns / (double)(1000 * NS_PER_MS);
-    uint64_t mean_bytes = tally->n_answered > 0 ? tally->answer_bytes / tally->n_answered : 0;
-
-    (void)printf("sent=%ju answered=%ju lost=%ju unasked=%ju wrong=%ju truncated=%ju",
-        (uintmax_t)tally->n_sent, (uintmax_t)tally->n_answered, (uintmax_t)tally->n_lost,
-        (uintmax_t)tally->n_unasked, (uintmax_t)tally->n_wrong, (uintmax_t)tally->n_truncated);
-    for (size_t i = 0; i < N_RCODE; i++) {
-        if (tally->n_rcode[i] > 0) {
-            (void)printf(" %s=%ju", rcode_names[i], (uintmax_t)tally->n_rcode[i]);
-        }
-    }
-    (void)printf(" answer_bytes=%ju seconds=%.3f qps=%.0f\n", (uintmax_t)mean_bytes, seconds,
-        (double)tally->n_answered / seconds);
-}
-
 static int usage(const char *program)
 {
     (void)fprintf(stderr,
         "usage: %s --server ADDR:PORT --names FILE [--type A|AAAA|SRV|TYPEn] [--window N]\n"
-        "       [--seconds S] [--queries N] [--edns]\n"
-        "Asks the names of FILE in a shuffled order, over and over, with N queries in flight\n"
-        "(64 to %u, default 256), for S seconds (default 3) or until N queries are sent.\n",
+        "       [--seconds S] [--queries N] [--rate QPS] [--edns] [--echo] [--generations]\n"
+        "Asks the names of FILE (lines NAME [TYPE [RCODE [COUNT]]]) in a shuffled order, over and\n"
+        "over, with N queries in flight (64 to %u, default 256), for S seconds (default 3) or "
+        "until\n"
+        "N queries are sent. --rate sends so many a second instead, and tells how long answers\n"
+        "take. --echo wants nothing of the answers; --generations wants the addresses of an "
+        "answer\n"
+        "to differ in their two lowest bits only.\n",
         program, WINDOW_MAX);
     return 2;
+}
+
+/* Takes one option; false when its value is none. */
+static bool parse_option(int option, const char *value, struct load_options *options)
+{
+    switch (option) {
+    case 's':
+        options->server = value;
+        return true;
+    case 'f':
+        options->names_path = value;
+        return true;
+    case 't':
+        return pin_question_parse_type(value, &options->form.qtype);
+    case 'w':
+        options->window = strtoul(value, NULL, 10);
+        return true;
+    case 'S':
+        options->seconds = strtod(value, NULL);
+        return true;
+    case 'n':
+        options->n_query = strtoul(value, NULL, 10);
+        return true;
+    case 'r':
+        options->rate = strtod(value, NULL);
+        return options->rate > 0;
+    case 'e':
+        options->form.with_edns = true;
+        return true;
+    case 'E':
+        options->form.is_echo = true;
+        return true;
+    case 'g':
+        options->wants_generation = true;
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool parse_options(int argc, char **argv, struct load_options *ret_options)
@@ -344,37 +308,15 @@ static bool parse_options(int argc, char **argv, struct load_options *ret_option
     static const struct option options[] = {{"server", required_argument, NULL, 's'},
         {"names", required_argument, NULL, 'f'}, {"type", required_argument, NULL, 't'},
         {"window", required_argument, NULL, 'w'}, {"seconds", required_argument, NULL, 'S'},
-        {"queries", required_argument, NULL, 'n'}, {"edns", no_argument, NULL, 'e'}, {0}};
-    struct load_options o = {.qtype = 1, .window = 256, .seconds = 3};
+        {"queries", required_argument, NULL, 'n'}, {"rate", required_argument, NULL, 'r'},
+        {"edns", no_argument, NULL, 'e'}, {"echo", no_argument, NULL, 'E'},
+        {"generations", no_argument, NULL, 'g'}, {0}};
+    struct load_options o = {.form.qtype = 1, .window = 256, .seconds = 3};
     bool is_good = true;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (opt) {
-        case 's':
-            o.server = optarg;
-            break;
-        case 'f':
-            o.names_path = optarg;
-            break;
-        case 't':
-            is_good = is_good && pin_question_parse_type(optarg, &o.qtype);
-            break;
-        case 'w':
-            o.window = strtoul(optarg, NULL, 10);
-            break;
-        case 'S':
-            o.seconds = strtod(optarg, NULL);
-            break;
-        case 'n':
-            o.n_query = strtoul(optarg, NULL, 10);
-            break;
-        case 'e':
-            o.with_edns = true;
-            break;
-        default:
-            is_good = false;
-        }
+        is_good = parse_option(opt, optarg, &o) && is_good;
     }
     *ret_options = o;
     return is_good && optind == argc && o.server != NULL && o.names_path != NULL
@@ -388,17 +330,23 @@ int main(int argc, char **argv)
     if (!parse_options(argc, argv, &options)) {
         return usage(argv[0]);
     }
-    if (!read_queries(&options, &all_queries)) {
+    if (!pin_queries_read(options.names_path, &options.form, &all_queries)) {
         return 2;
     }
     load.queries = &all_queries;
+    load.wants_generation = options.wants_generation;
+    load.is_timed = options.rate > 0;
     load.fd = pin_question_connect(options.server);
     if (load.fd < 0) {
         perror(options.server);
         return 2;
     }
     arm(&load);
-    uint64_t elapsed_ns = run(&load, &options);
-    print_tally(&load.tally, elapsed_ns);
+    uint64_t elapsed_ns = load.is_timed ? run_timed(&load, &options) : run(&load, &options);
+    pin_tally_print(&load.tally, elapsed_ns);
+    if (load.is_timed) {
+        pin_spread_print(&load.spread);
+    }
+    (void)putchar('\n');
     return load.tally.n_answered > 0 ? 0 : 1;
 }

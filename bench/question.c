@@ -134,43 +134,72 @@ static uint16_t read_u16(const uint8_t *at)
     return (uint16_t)((uint16_t)(at[0] << 8) | at[1]);
 }
 
-bool pin_question_has_address(const uint8_t *answer, size_t answer_bytes, const uint8_t address[4])
+uint16_t pin_question_answer_count(const uint8_t *answer)
+{
+    return read_u16(answer + 6);
+}
+
+/* Goes behind the question. */
+static bool start_walk(
+    const uint8_t *answer, size_t answer_bytes, struct pin_question_walk *ret_walk)
 {
     if (answer_bytes < QUESTION_HEADER_BYTES) {
         return false;
     }
-    uint16_t n_rr = read_u16(answer + 6);
-    size_t at = skip_name(answer, answer_bytes, QUESTION_HEADER_BYTES);
-    if (at == 0) {
+    size_t name_end = skip_name(answer, answer_bytes, QUESTION_HEADER_BYTES);
+    ret_walk->at = name_end + 4;
+    ret_walk->n_left = pin_question_answer_count(answer);
+    return name_end > 0;
+}
+
+bool pin_question_next_address(const uint8_t *answer, size_t answer_bytes,
+    struct pin_question_walk *walk, uint32_t *ret_address)
+{
+    if (walk->at == 0 && !start_walk(answer, answer_bytes, walk)) {
         return false;
     }
-    at += 4;
-    for (uint16_t i = 0; i < n_rr; i++) {
-        at = skip_name(answer, answer_bytes, at);
-        if (at == 0 || at + RR_FIXED_BYTES > answer_bytes) {
+    for (; walk->n_left > 0; walk->n_left--) {
+        size_t fixed = skip_name(answer, answer_bytes, walk->at);
+        if (fixed == 0 || fixed + RR_FIXED_BYTES > answer_bytes) {
             return false;
         }
-        uint16_t type = read_u16(answer + at);
-        uint16_t rdata_bytes = read_u16(answer + at + 8);
-        at += RR_FIXED_BYTES;
-        if (at + rdata_bytes > answer_bytes) {
+        uint16_t type = read_u16(answer + fixed);
+        uint16_t rdata_bytes = read_u16(answer + fixed + 8);
+        const uint8_t *rdata = answer + fixed + RR_FIXED_BYTES;
+        walk->at = fixed + RR_FIXED_BYTES + rdata_bytes;
+        if (walk->at > answer_bytes) {
             return false;
         }
-        if (type == TYPE_A && rdata_bytes == 4 && memcmp(answer + at, address, 4) == 0) {
+        if (type == TYPE_A && rdata_bytes == 4) {
+            *ret_address = (uint32_t)read_u16(rdata) << 16 | read_u16(rdata + 2);
+            walk->n_left--;
             return true;
         }
-        at += rdata_bytes;
     }
     return false;
 }
 
-/* Splits "ADDR:PORT" of IPv4; false when it is none. */
-static bool parse_server(const char *server, struct sockaddr_in *ret_peer)
+bool pin_question_has_address(const uint8_t *answer, size_t answer_bytes, const uint8_t address[4])
+{
+    uint32_t wanted = (uint32_t)read_u16(address) << 16 | read_u16(address + 2);
+    uint32_t found = 0;
+    struct pin_question_walk walk = {0};
+
+    while (pin_question_next_address(answer, answer_bytes, &walk, &found)) {
+        if (found == wanted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool pin_question_parse_server(const char *server, struct sockaddr_in *ret_peer)
 {
     char text[INET_ADDRSTRLEN];
     size_t address_chars = strcspn(server, ":");
     char *end = NULL;
 
+    errno = EINVAL;
     if (server[address_chars] != ':' || address_chars >= sizeof(text)) {
         return false;
     }
@@ -178,6 +207,7 @@ static bool parse_server(const char *server, struct sockaddr_in *ret_peer)
     text[address_chars] = '\0';
     unsigned long port = strtoul(server + address_chars + 1, &end, 10);
     *ret_peer = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    errno = EINVAL; /* strtoul() may have changed it */
     return *end == '\0' && port > 0 && port <= UINT16_MAX
            && inet_pton(AF_INET, text, &ret_peer->sin_addr) == 1;
 }
@@ -187,8 +217,7 @@ int pin_question_connect(const char *server)
     struct sockaddr_in peer;
     int receive_bytes = 4 << 20;
 
-    if (!parse_server(server, &peer)) {
-        errno = EINVAL;
+    if (!pin_question_parse_server(server, &peer)) {
         return -1;
     }
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

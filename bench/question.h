@@ -9,6 +9,7 @@
  * one question a message.
  */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,27 @@ uint8_t pin_question_rcode(const uint8_t *answer);
  * @param address  Network byte order.
  */
 bool pin_question_has_address(const uint8_t *answer, size_t answer_bytes, const uint8_t address[4]);
+
+/** ANCOUNT of a whole header. */
+uint16_t pin_question_answer_count(const uint8_t *answer);
+
+/** A walk through the answer section; zeroed it is at the start. */
+struct pin_question_walk {
+    size_t at;
+    uint16_t n_left;
+};
+
+/**
+ * Steps to the next IPv4 address of the answer section.
+ *
+ * @param ret_address  Host byte order; written when true is returned.
+ * @return             False when there is no further one, or the message ends in the middle.
+ */
+bool pin_question_next_address(const uint8_t *answer, size_t answer_bytes,
+    struct pin_question_walk *walk, uint32_t *ret_address);
+
+/** Splits "ADDR:PORT" of IPv4; false, with errno set, when it is none. */
+bool pin_question_parse_server(const char *server, struct sockaddr_in *ret_peer);
 
 /** A blocking UDP socket connected to "ADDR:PORT", or -1 with errno set. */
 int pin_question_connect(const char *server);

@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 
 from ask import Asker
-from data import ZONE, write
+from data import write
 
 START_LIMIT_S = 120
 STOP_LIMIT_S = 5
 PRIORITY = -10
 PR_SET_PDEATHSIG = 1  # prctl(2)
+CPU_CLOCK_OF_PROCESS = 2
 LIBC = ctypes.CDLL(None)
 
 
@@ -65,22 +66,36 @@ def spawn(command, cores=None, **more):
     return subprocess.Popen(command, start_new_session=True, preexec_fn=prepare, **more)
 
 
+def family(pid):
+    """The process and all that it started."""
+    pids = [pid]
+    for one in pids:
+        for task in os.listdir(f"/proc/{one}/task"):
+            try:
+                with open(f"/proc/{one}/task/{task}/children", encoding="ascii") as file:
+                    pids += [int(child) for child in file.read().split()]
+            except FileNotFoundError:  # a thread that has just ended
+                continue
+    return pids
+
+
 def cpu_ns(pid):
-    """User and system time of all threads of a process, nanoseconds."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        try:
-            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
-                total += int(file.read().split()[0])
-        except FileNotFoundError:  # a thread that has just ended
-            continue
-    return total
+    """
+    User and system time of a process and its children, nanoseconds.
+
+    The process's own CPU clock (clock_getcpuclockid(3)) counts threads that have ended, too: some
+    servers have one for each connection.
+    """
+    return sum(time.clock_gettime_ns(~one << 3 | CPU_CLOCK_OF_PROCESS) for one in family(pid))
 
 
 def pss_mib(pid):
-    """Proportional set size of a process, MiB."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) / 1024
+    """Proportional set size of a process and its children, MiB."""
+    total = 0
+    for one in family(pid):
+        with open(f"/proc/{one}/smaps_rollup", encoding="ascii") as file:
+            total += int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) / 1024
+    return total
 
 
 def output_of(command):
@@ -188,7 +203,7 @@ class Gdnsd(Server):
 
     name = "gdnsd"
 
-    def __init__(self, root, cores, services=None, routes=None):
+    def __init__(self, root, cores, zones=None, routes=None):
         super().__init__(root, cores)
         self.program = shutil.which("gdnsd") or shutil.which("gdnsd", path="/usr/sbin")
         if self.program is None:
@@ -197,8 +212,8 @@ class Gdnsd(Server):
         self.label = f"gdnsd {found.group(1) if found else ''}".strip()
         os.makedirs(os.path.join(self.root, "zones"))
         plugins = ""
-        if services is not None:
-            services.write_zone(os.path.join(self.root, "zones", ZONE))
+        for zone, text in (zones or {}).items():
+            write(os.path.join(self.root, "zones", zone), text)
         if routes is not None:
             plugins = routes.write_gdnsd(self.root)
         write(os.path.join(self.root, "config"), f"""options => {{
@@ -216,21 +231,32 @@ class Gdnsd(Server):
 
 
 class CoreDns(Server):
-    """CoreDNS with its file plugin, or with what `block` holds instead of it."""
+    """CoreDNS with its file plugin, or with one block of text instead of it."""
 
     name = "coredns"
 
-    def __init__(self, root, cores, program, services=None, zone=ZONE, block=None):
+    def __init__(self, root, cores, program, zones=None, block=None, tls=None):
         super().__init__(root, cores)
         self.program = program
+        self.tls = tls
         found = re.search(r"CoreDNS-(\S+)", output_of([program, "-version"]))
         self.label = f"CoreDNS {found.group(1) if found else ''}".strip()
-        if services is not None:
-            path = os.path.join(self.root, "zone")
-            services.write_zone(path)
-            block = f"file {path}"
-        write(os.path.join(self.root, "Corefile"),
-              f"{zone}:{self.port} {{\n  bind 127.0.0.1\n  {block}\n}}\n")
+        origin, text = block or (None, "")
+        for zone, master in (zones or {}).items():
+            path = os.path.join(self.root, zone)
+            write(path, master)
+            text += f"file {path} {zone}\n  "
+        heads = [f"{name}:{self.port}" for name in ([origin] if origin else zones)]
+        write(os.path.join(self.root, "Corefile"), self.server(heads, text) + "".join(
+            self.server([f"{scheme}{name}:{port}" for name in zones],
+                        f"tls {tls.certificate} {tls.key}\n  {text}")
+            for scheme, port in ((("tls://", tls.dot_port), ("https://", tls.doh_port))
+                                 if tls else ())))
+
+    @staticmethod
+    def server(heads, text):
+        """One server block."""
+        return f"{' '.join(heads)} {{\n  bind 127.0.0.1\n  {text}\n}}\n"
 
     def command(self):
         return [self.program, "-conf", os.path.join(self.root, "Corefile")]
@@ -245,25 +271,47 @@ class Pintle(Server):
     name = "pintle"
     label = "Pintle"
 
-    def __init__(self, root, cores, program, data=None, source=None):
+    def __init__(self, root, cores, program, data=None, source=None, tls=None, flags=()):
         super().__init__(root, cores)
         if not os.access(program, os.X_OK):
             raise Missing(f"{program} is not built (./x build)")
         self.program = program
+        self.tls = tls
         self.admin_port = free_port()
         self.clusters_dir = os.path.join(self.root, "clusters")
         self.source = source or ["--clusters-dir", self.clusters_dir]
+        self.flags = list(flags)
         if data is not None:
             data.write_manifests(self.clusters_dir)
+            write(os.path.join(self.clusters_dir, "pintle.yaml"), self.config(data))
+
+    def config(self, data):
+        """What no flag can say."""
+        listens = [f"{{address: 127.0.0.1:{self.port}}}"]
+        for kind, port in ((("tls", self.tls.dot_port), ("https", self.tls.doh_port))
+                           if self.tls else ()):
+            listens.append(f"{{address: 127.0.0.1:{port}, {kind}: "
+                           f"{{certificate: {self.tls.certificate}, key: {self.tls.key}}}}}")
+        return ("apiVersion: pintle.dev/v1alpha1\nkind: PintleConfig\n"
+                f"listen: [{', '.join(listens)}]\n{data.config}")
 
     def command(self):
-        return [self.program, *self.source, "--workers", "1", "--log-level", "warn",
-                "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}"]
+        listen = [] if self.tls else ["--listen", f"127.0.0.1:{self.port}"]
+        return [self.program, *self.source, "--workers", "1", "--log-level", "warn", *listen,
+                "--admin", f"127.0.0.1:{self.admin_port}", *self.flags]
+
+    def refuses(self):
+        """What this build says against its own command line; empty when it takes it."""
+        done = subprocess.run([*self.command(), "--check"], capture_output=True, text=True,
+                              timeout=60, check=False)
+        return "" if done.returncode == 0 else (done.stdout + done.stderr).strip()
 
     def is_ready(self, probe):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=2) as page:
-                synced = re.findall(r"^pintle_cluster_synced\{.*\} ([01])$", page.read().decode(), re.M)
-            return set(synced) == {"1"} and super().is_ready(probe)
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics",
+                                        timeout=2) as page:
+                synced = re.findall(r"^pintle_cluster_synced\{.*\} ([01])$",
+                                    page.read().decode(), re.M)
+            return set(synced) <= {"1"} and super().is_ready(probe)
         except (urllib.error.URLError, OSError):
             return False
