@@ -113,10 +113,11 @@ void pin_source_set_trouble_v(struct pin_source *self, struct pin_trouble *slot,
 
 struct pin_http;
 struct pin_arena;
+struct pin_dirwatch;
 
 /** The kinds of sources. NULL with a reason in `why`. `arena` is for one object at a time. */
-struct pin_source *pin_source_dir_new(struct pin_loop *loop, const struct pin_source_spec *spec,
-    const struct pin_sync_sink *sink, struct pin_why *why);
+struct pin_source *pin_source_dir_new(struct pin_loop *loop, struct pin_dirwatch *dirwatch,
+    const struct pin_source_spec *spec, const struct pin_sync_sink *sink, struct pin_why *why);
 struct pin_source *pin_source_embedded_new(struct pin_loop *loop,
     const struct pin_source_spec *spec, const struct pin_sync_sink *sink, struct pin_why *why);
 struct pin_source *pin_cluster_new(struct pin_loop *loop, struct pin_http *http,

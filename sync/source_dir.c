@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A directory of manifests, live through inotify.
+ * A directory of manifests, live through inotify (dirwatch.h).
  *
  *     events -> names to read, names that are gone -> manifest -> file set -> deltas
  *
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,21 +25,20 @@
 #include "pintle/base/loop.h"
 #include "pintle/base/macros.h"
 
+#include "dirwatch.h"
 #include "fileset.h"
 #include "manifest.h"
 #include "source.h"
 
 #define GUARD_MS      500 /* How often the directory itself is looked at. */
 #define GONE_AFTER_MS 30
-#define EVENT_BYTES   16384
 #define SETTINGS      "cluster.yaml" /* Not objects: see pin_cluster_file_read(). */
-#define EVENTS                                                                                     \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF         \
-        | IN_MOVE_SELF | IN_ONLYDIR)
+#define HINT_LOST     "make the directory again, it is looked for twice a second"
 
 enum {
     PIN_TROUBLE_NONE,
     PIN_TROUBLE_DIRECTORY,
+    PIN_TROUBLE_LIMIT, /* The system lets no more directories be watched. */
     PIN_TROUBLE_FILE,
 };
 
@@ -54,10 +52,12 @@ struct dir {
     struct pin_timer *guard_timer;
     struct pin_timer *gone_timer;
     struct pin_timer *pending_timer; /* Work that a call in progress put off. */
-    struct pin_fd *watch;
-    int inotify_fd; /* -1: the directory is not open. */
+    struct pin_dirwatch *dirwatch;   /* Shared by all directories. */
+    struct pin_watched watched;      /* Added while the directory is open. */
     dev_t device;
     ino_t inode;
+    bool is_lost;    /* Events of this batch: the directory is to be opened anew, */
+    bool must_scan;  /* or all its files are to be looked at. */
     bool is_listing; /* The first list was begun and not ended. */
     bool is_listed;
 };
@@ -147,7 +147,7 @@ static void show_trouble(struct dir *self)
 {
     const char *error = pin_fileset_error(&self->files);
     struct pin_trouble *trouble = &self->source.trouble;
-    if (self->inotify_fd < 0) {
+    if (!self->watched.is_added) {
         return;
     }
     /* Already logged when the file was read. */
@@ -294,12 +294,9 @@ static bool scan(struct dir *self)
 
 static void close_directory(struct dir *self)
 {
-    pin_fd_free(self->watch);
-    self->watch = NULL;
-    if (self->inotify_fd >= 0) {
-        (void)close(self->inotify_fd); /* nothing to lose */
-    }
-    self->inotify_fd = -1;
+    pin_dirwatch_remove(self->dirwatch, &self->watched);
+    self->is_lost = false;
+    self->must_scan = false;
     pin_map_done(&self->gone, NULL);
     pin_map_done(&self->pending, NULL);
     pin_map_done(&self->unread, NULL);
@@ -307,46 +304,41 @@ static void close_directory(struct dir *self)
     pin_timer_stop(self->pending_timer);
 }
 
-static void lose_directory(struct dir *self, const char *problem)
+static void lose_directory(struct dir *self, int code, const char *hint, const char *problem)
 {
     close_directory(self);
-    pin_source_set_trouble(&self->source, &self->source.trouble, PIN_TROUBLE_DIRECTORY,
-        "make the directory again, it is looked for twice a second",
+    pin_source_set_trouble(&self->source, &self->source.trouble, code, hint,
         "directory %s: %s; what it said before is kept", self->path, problem);
     pin_source_set_up(&self->source, false);
 }
 
-static void on_inotify(int fd, int what, void *arg);
-
 /* Opens the watch first and looks second, so that nothing is missed between. */
-static bool open_directory(struct dir *self, struct pin_why *why)
+static enum pin_err open_directory(struct dir *self, const char **ret_hint, struct pin_why *why)
 {
     struct stat st;
-    self->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (self->inotify_fd < 0) {
-        (void)pin_why_set(why, PIN_EIO, "no inotify: %s", strerror(errno)); /* NOLINT */
-        return false;
+    enum pin_err err = pin_dirwatch_add(self->dirwatch, &self->watched, self->path, ret_hint, why);
+    if (err == PIN_OK && (stat(self->path, &st) != 0 || !scan(self))) {
+        err = pin_why_errno(why, errno, "cannot be listed");
     }
-    self->watch = pin_fd_new(self->source.loop, self->inotify_fd, PIN_FD_READ, on_inotify, self);
-    if (self->watch == NULL || inotify_add_watch(self->inotify_fd, self->path, EVENTS) < 0
-        || stat(self->path, &st) != 0 || !scan(self)) {
-        (void)pin_why_errno(why, errno, "cannot be listed");
-        close_directory(self);
-        return false;
+    if (err == PIN_OK) {
+        self->device = st.st_dev;
+        self->inode = st.st_ino;
     }
-    self->device = st.st_dev;
-    self->inode = st.st_ino;
-    return true;
+    return err;
 }
 
 static void try_directory(struct dir *self)
 {
     struct pin_why why = {0};
-    if (!open_directory(self, &why)) {
-        lose_directory(self, why.text);
+    const char *hint = HINT_LOST;
+    enum pin_err err = open_directory(self, &hint, &why);
+    if (err != PIN_OK) {
+        lose_directory(
+            self, err == PIN_ELIMIT ? PIN_TROUBLE_LIMIT : PIN_TROUBLE_DIRECTORY, hint, why.text);
         return;
     }
-    if (self->source.trouble.code == PIN_TROUBLE_DIRECTORY) {
+    if (self->source.trouble.code == PIN_TROUBLE_DIRECTORY
+        || self->source.trouble.code == PIN_TROUBLE_LIMIT) {
         pin_log_info("%s: directory %s is there again", self->source.where, self->path);
     }
     show_trouble(self);
@@ -391,7 +383,7 @@ static void read_unread(struct dir *self)
 static void on_guard_timer(void *arg)
 {
     struct dir *self = arg;
-    if (self->inotify_fd < 0) {
+    if (!self->watched.is_added) {
         try_directory(self);
     } else if (!is_same_directory(self)) {
         reopen(self);
@@ -428,52 +420,42 @@ static bool is_link(const struct dir *self, const char *name)
     return is_linked;
 }
 
-/* True when the directory is to be opened anew. */
-static bool on_one_event(struct dir *self, const struct inotify_event *event)
-{
-    if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0) {
-        return true;
-    }
-    /* A lost event, or the link that Kubernetes swaps when a mounted ConfigMap changes. */
-    if ((event->mask & IN_Q_OVERFLOW) != 0
-        || (event->len > 0 && strcmp(event->name, "..data") == 0)) {
-        return !scan(self);
-    }
-    if (event->len == 0 || !is_manifest_name(event->name)) {
-        return false;
-    }
-    if ((event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0) {
-        (void)pin_map_remove(&self->pending, event->name, strlen(event->name));
-        add_name(self, &self->gone, event->name);
-        pin_timer_start(self->gone_timer, GONE_AFTER_MS, false);
-    } else if ((event->mask & IN_CREATE) == 0 || is_link(self, event->name)) {
-        (void)pin_map_remove(&self->gone, event->name, strlen(event->name));
-        add_name(self, &self->pending, event->name);
-    }
-    return false;
-}
-
-/* Takes all events that are there, then reads each file once. */
-static void on_inotify(int fd, int what, void *arg)
+static void on_event(void *arg, enum pin_seen seen, const char *name)
 {
     struct dir *self = arg;
-    _Alignas(struct inotify_event) char buffer[EVENT_BYTES];
-    bool is_lost = false;
-    ssize_t n = 0;
-    (void)what;
-    while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
-        for (ssize_t at = 0; at < n;) {
-            const struct inotify_event *event = (const void *)(buffer + at);
-            is_lost |= on_one_event(self, event);
-            at += (ssize_t)(sizeof(*event) + event->len);
-        }
+    if (seen == PIN_SEEN_LOST) {
+        self->is_lost = true;
+    } else if (seen == PIN_SEEN_MUCH || strcmp(name, "..data") == 0) {
+        self->must_scan = true; /* ..data: the link that a mounted ConfigMap's change swaps */
+    } else if (!is_manifest_name(name)) {
+        return;
+    } else if (seen == PIN_SEEN_GONE) {
+        (void)pin_map_remove(&self->pending, name, strlen(name));
+        add_name(self, &self->gone, name);
+        pin_timer_start(self->gone_timer, GONE_AFTER_MS, false);
+    } else if (seen == PIN_SEEN_WRITTEN || is_link(self, name)) {
+        (void)pin_map_remove(&self->gone, name, strlen(name));
+        add_name(self, &self->pending, name);
     }
-    if (is_lost) {
+}
+
+/* All events were told: reads each file once. */
+static void on_batch(void *arg)
+{
+    struct dir *self = arg;
+    bool must_scan = self->must_scan;
+    self->must_scan = false;
+    if (self->is_lost || (must_scan && !scan(self))) {
         reopen(self);
         return;
     }
     read_pending(self);
 }
+
+static const struct pin_dirwatch_ops watch_ops = {
+    .on_event = on_event,
+    .on_batch = on_batch,
+};
 
 /* --- Life ----------------------------------------------------------------------------------- */
 
@@ -500,7 +482,7 @@ static void dir_resume(struct pin_source *source)
 static void dir_want_pods(struct pin_source *source)
 {
     struct dir *self = from_source(source);
-    if (self->inotify_fd >= 0 && scan(self)) {
+    if (self->watched.is_added && scan(self)) {
         read_pending(self);
     }
 }
@@ -528,8 +510,8 @@ static const struct pin_source_ops dir_ops = {
     .free = dir_free,
 };
 
-struct pin_source *pin_source_dir_new(struct pin_loop *loop, const struct pin_source_spec *spec,
-    const struct pin_sync_sink *sink, struct pin_why *why)
+struct pin_source *pin_source_dir_new(struct pin_loop *loop, struct pin_dirwatch *dirwatch,
+    const struct pin_source_spec *spec, const struct pin_sync_sink *sink, struct pin_why *why)
 {
     char *origin = NULL;
     struct dir *self = calloc(1, sizeof(*self));
@@ -538,7 +520,8 @@ struct pin_source *pin_source_dir_new(struct pin_loop *loop, const struct pin_so
         (void)pin_why_set(why, PIN_ENOMEM, "no memory for cluster '%s'", spec->cluster);
         return NULL;
     }
-    self->inotify_fd = -1;
+    self->dirwatch = dirwatch;
+    self->watched = (struct pin_watched){.ops = &watch_ops, .arg = self};
     self->path = strdup(spec->directory);
     self->files.source = &self->source;
     self->files.reread = on_reread;

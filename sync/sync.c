@@ -10,6 +10,7 @@
 #include "pintle/base/clock.h"
 
 #include "decode.h"
+#include "dirwatch.h"
 #include "http.h"
 #include "source.h"
 
@@ -18,8 +19,9 @@
 
 struct pin_sync {
     struct pin_sync_sink sink;
-    struct pin_http *http;   /* Shared by all clusters with an API server. */
-    struct pin_arena *arena; /* One object at a time, whoever decodes it. */
+    struct pin_http *http;         /* Shared by all clusters with an API server. */
+    struct pin_arena *arena;       /* One object at a time, whoever decodes it. */
+    struct pin_dirwatch *dirwatch; /* Shared by all directories. */
     struct pin_source **sources;
     size_t n_sources;
     bool is_started;
@@ -41,7 +43,7 @@ static struct pin_source *make_source(struct pin_sync *self, struct pin_loop *lo
 {
     switch (spec->kind) {
     case PIN_SOURCE_DIRECTORY:
-        return pin_source_dir_new(loop, spec, &self->sink, why);
+        return pin_source_dir_new(loop, self->dirwatch, spec, &self->sink, why);
     case PIN_SOURCE_EMBEDDED:
         return pin_source_embedded_new(loop, spec, &self->sink, why);
     case PIN_SOURCE_CONTEXT:
@@ -79,10 +81,12 @@ enum pin_err pin_sync_new(struct pin_loop *loop, const struct pin_source_spec *s
     self->sink = *sink;
     self->http = pin_http_new(loop);
     self->arena = pin_arena_new("object", OBJECT_ARENA_BYTES);
+    self->dirwatch = pin_dirwatch_new(loop);
     self->sources = calloc(n_specs + 1, sizeof(struct pin_source *));
-    enum pin_err err = self->http == NULL || self->arena == NULL || self->sources == NULL
-                           ? pin_why_set(why, PIN_ENOMEM, "no memory for the sources")
-                           : make_sources(self, loop, specs, n_specs, why);
+    enum pin_err err =
+        self->http == NULL || self->arena == NULL || self->dirwatch == NULL || self->sources == NULL
+            ? pin_why_set(why, PIN_ENOMEM, "no memory for the sources")
+            : make_sources(self, loop, specs, n_specs, why);
     if (err != PIN_OK) {
         pin_sync_free(self);
         return err;
@@ -117,6 +121,7 @@ void pin_sync_free(struct pin_sync *sync)
     for (size_t i = 0; i < sync->n_sources; i++) {
         sync->sources[i]->ops->free(sync->sources[i]);
     }
+    pin_dirwatch_free(sync->dirwatch);
     pin_http_free(sync->http);
     pin_arena_free(sync->arena);
     free(sync->sources);
