@@ -50,6 +50,7 @@
 #define PIN_EDE_STALE_ANSWER      3u
 #define PIN_EDE_NOT_READY         14u
 #define PIN_EDE_PROHIBITED        18u
+#define PIN_EDE_STALE_NXDOMAIN    19u
 #define PIN_EDE_NOT_AUTHORITATIVE 20u
 
 /** A message buffer: a query goes in, its answer comes out in the same place. */
