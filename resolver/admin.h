@@ -23,6 +23,7 @@
 #include "pintle/zones/lookup.h"
 
 #include "resolver/builder.h"
+#include "resolver/certs.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 
@@ -49,7 +50,8 @@ struct pin_admin_hooks {
 /** One DNS listener as it really is. */
 struct pin_admin_listen {
     struct pin_addrport address;
-    const char *cluster; /**< Or NULL. */
+    const char *cluster;    /**< Or NULL. */
+    const char *transports; /**< E.g. "udp tcp". */
 };
 
 /** What admin shows. All of it outlives the admin. */
@@ -61,6 +63,7 @@ struct pin_admin_config {
     const struct pin_settings *settings;
     const struct pin_admin_listen *listens;
     size_t n_listens;
+    const struct pin_certs *certs; /**< Of the listeners. */
     struct pin_admin_hooks hooks;
     const char *state_dir; /**< Where drains are kept; NULL: nowhere. */
 };

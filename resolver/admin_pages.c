@@ -207,7 +207,7 @@ static void put_listeners_json(const struct pin_page *page, struct pin_jsonout *
         pin_jsonout_object(json);
         pin_jsonout_key_string(
             json, "address", pin_addrport_format(&config->listens[i].address, text));
-        pin_jsonout_key_string(json, "transports", "udp tcp");
+        pin_jsonout_key_string(json, "transports", config->listens[i].transports);
         pin_jsonout_key_string(json, "cluster", config->listens[i].cluster);
         pin_jsonout_end(json);
     }

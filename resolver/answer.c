@@ -735,7 +735,7 @@ static void fetch_data(struct answer *a)
 static void count(struct answer *a)
 {
     struct pin_stats *stats = &a->worker->stats;
-    pin_stats_count(stats, a->query.qtype, a->response.rcode);
+    pin_stats_count(stats, a->client->transport, a->query.qtype, a->response.rcode);
     if (pin_unlikely(a->response.is_truncated)) {
         pin_stat_add(&stats->n_truncated, 1);
     }

@@ -23,15 +23,14 @@
 #include "pintle/version.h"
 
 #include "resolver/admin.h"
+#include "resolver/app_files.h"
 #include "resolver/audit.h"
 #include "resolver/builder.h"
 #include "resolver/dev.h"
 #include "resolver/drain_store.h"
 #include "resolver/geo.h"
 #include "resolver/greeting.h"
-#include "resolver/tsig_keys.h"
 #include "resolver/worker.h"
-#include "resolver/zonefiles.h"
 
 #define CLUSTER_FILE "cluster.yaml"
 
@@ -46,8 +45,7 @@ struct app {
     struct pin_admin *admin;
     struct pin_auditor *auditor;
     struct pin_sync *sync;
-    struct pin_zonefiles *zonefiles;
-    struct pin_tsig_keys *keys;
+    struct pin_app_files files;
     struct pin_prober *prober;
     struct pin_lookups *lookups;
     struct pin_admin_listen *listens; /* the config's arena */
@@ -117,28 +115,6 @@ static struct pin_config *load_config(const struct pin_args *args, struct pin_fi
     return config;
 }
 
-/* Reads the files of static zones; their faults are the configuration's. */
-static struct pin_zonefiles *load_zonefiles(
-    const struct pin_config *config, struct pin_findings *findings)
-{
-    struct pin_zonefiles *zonefiles = config != NULL ? pin_zonefiles_load(config, findings) : NULL;
-    if (config != NULL && zonefiles == NULL) {
-        pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
-    }
-    return zonefiles;
-}
-
-/* Reads the secrets that messages are signed with; NULL after a finding. */
-static struct pin_tsig_keys *load_keys(
-    const struct pin_config *config, struct pin_findings *findings)
-{
-    struct pin_tsig_keys *keys = config != NULL ? pin_tsig_keys_load(config, findings) : NULL;
-    if (config != NULL && keys == NULL) {
-        pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
-    }
-    return keys;
-}
-
 static enum pin_exit complain(struct pin_findings *findings)
 {
     enum pin_exit exit_code = findings->n_usage > 0 ? PIN_EXIT_USAGE : PIN_EXIT_FAILED;
@@ -175,8 +151,8 @@ enum pin_exit pin_app_check(const struct pin_args *args)
 {
     struct pin_findings findings = {0};
     struct pin_config *config = load_config(args, &findings);
-    struct pin_zonefiles *zonefiles = load_zonefiles(config, &findings);
-    struct pin_tsig_keys *keys = load_keys(config, &findings);
+    struct pin_app_files files;
+    pin_app_files_load(config, &findings, &files);
     enum pin_exit exit_code = PIN_EXIT_OK;
 
     if (findings.n == 0) {
@@ -190,8 +166,7 @@ enum pin_exit pin_app_check(const struct pin_args *args)
         (void)printf("%s: valid, %zu clusters\n",
             config->file == NULL ? "command line" : config->file, config->n_clusters);
     }
-    pin_tsig_keys_free(keys);
-    pin_zonefiles_free(zonefiles);
+    pin_app_files_free(&files);
     pin_config_free(config);
     return exit_code;
 }
@@ -336,11 +311,11 @@ static bool on_zonefile(void *arg, struct pin_zonefile *zonefile)
 /* What was read at the start, for the builder to take. */
 static struct pin_zonefile **take_zonefiles(const struct app *app)
 {
-    size_t n = pin_zonefiles_count(app->zonefiles);
+    size_t n = pin_zonefiles_count(app->files.zonefiles);
     struct pin_zonefile **zonefiles =
         pin_arena_alloc(app->config->arena, n * sizeof(struct pin_zonefile *));
     for (size_t i = 0; zonefiles != NULL && i < n; i++) {
-        zonefiles[i] = pin_zonefiles_take(app->zonefiles, i);
+        zonefiles[i] = pin_zonefiles_take(app->files.zonefiles, i);
     }
     return zonefiles;
 }
@@ -457,12 +432,13 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
     for (size_t i = 0; i < config->n_listens; i++) {
         const struct pin_config_listen *listen = &config->listens[i];
         specs[i] = (struct pin_listen_spec){.address = listen->address,
+            .tls = pin_certs_tls(app->files.certs, i),
             .cluster_id = listen->cluster == NULL
                               ? PIN_CLUSTER_NONE
                               : pin_settings_cluster(&app->settings, listen->cluster)};
     }
     struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
-        .keys = app->keys,
+        .keys = app->files.keys,
         .listens = specs,
         .n_listens = config->n_listens,
         .n_workers = config->n_workers > 0 ? config->n_workers : count_processors()};
@@ -470,6 +446,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
     for (size_t i = 0; err == PIN_OK && i < config->n_listens; i++) {
         pin_workers_address(app->workers, i, &app->listens[i].address);
         app->listens[i].cluster = config->listens[i].cluster;
+        app->listens[i].transports = specs[i].tls != NULL ? "tls" : "udp tcp";
     }
     free(specs);
     return err;
@@ -500,7 +477,7 @@ static void on_source(void *arg, size_t cluster_id, struct pin_admin_source *ret
 static void on_zonefile_status(void *arg, size_t i, struct pin_zonefile_status *ret_status)
 {
     const struct app *app = arg;
-    pin_zonefiles_status(app->zonefiles, i, ret_status);
+    pin_zonefiles_status(app->files.zonefiles, i, ret_status);
 }
 
 static bool on_lookup(void *arg, size_t i, struct pin_lookup_stats *ret_lookup)
@@ -539,6 +516,7 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
         .settings = &app->settings,
         .listens = app->listens,
         .n_listens = app->config->n_listens,
+        .certs = app->files.certs,
         .state_dir = app->config->state_dir,
         .hooks = {.source = on_source,
             .sources_json = on_sources_json,
@@ -567,8 +545,9 @@ static void log_start(const struct app *app)
 
     for (size_t i = 0; i < app->config->n_listens; i++) {
         const struct pin_admin_listen *listen = &app->listens[i];
-        pin_log_write(NULL, PIN_LOG_INFO, "app: answering DNS on %s (udp, tcp)%s%s",
-            pin_addrport_format(&listen->address, text), listen->cluster == NULL ? "" : " cluster=",
+        pin_log_write(NULL, PIN_LOG_INFO, "app: answering DNS on %s (%s)%s%s",
+            pin_addrport_format(&listen->address, text), listen->transports,
+            listen->cluster == NULL ? "" : " cluster=",
             listen->cluster == NULL ? "" : listen->cluster);
     }
     pin_log_info("app: admin on http://%s/", pin_addrport_format(&admin, text));
@@ -589,7 +568,8 @@ static void on_signal(int signo, void *arg)
 {
     struct app *app = arg;
     if (signo == SIGHUP) {
-        pin_log_warn("app: SIGHUP: reloading is not available in this version, going on as before");
+        pin_log_info("app: SIGHUP: reading certificates again, all else goes on as before");
+        pin_certs_reload(app->files.certs);
         return;
     }
     bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0
@@ -651,7 +631,7 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
         .on_wanted = on_wanted,
         .on_wanted_arg = app};
     config.zonefiles = take_zonefiles(app);
-    config.n_zonefiles = config.zonefiles != NULL ? pin_zonefiles_count(app->zonefiles) : 0;
+    config.n_zonefiles = config.zonefiles != NULL ? pin_zonefiles_count(app->files.zonefiles) : 0;
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -714,7 +694,10 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
         err = start_sync(app, why);
     }
     if (err == PIN_OK) {
-        err = pin_zonefiles_watch(app->zonefiles, app->loop, on_zonefile, app, why);
+        err = pin_zonefiles_watch(app->files.zonefiles, app->loop, on_zonefile, app, why);
+    }
+    if (err == PIN_OK) {
+        err = pin_certs_watch(app->files.certs, app->loop, why);
     }
     return err;
 }
@@ -725,18 +708,17 @@ static void app_stop(struct app *app)
     app->lookups = NULL;
     pin_lookups_free(lookups); /* first: it turns the loop once more */
     pin_sync_free(app->sync);
-    pin_zonefiles_free(app->zonefiles);
     pin_prober_free(app->prober);
     pin_auditor_free(app->auditor);
     pin_geo_stop(app->geo);
     pin_workers_stop(app->workers);
     pin_builder_stop(app->builder);
+    pin_app_files_free(&app->files); /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->admin);
     for (size_t i = 0; i < N_ELEMS(app->signals); i++) {
         pin_signal_free(app->signals[i]);
     }
     pin_timer_free(app->lameduck);
-    pin_tsig_keys_free(app->keys);
     pin_greeting_free(app->greeting);
     pin_loop_free(app->loop);
     pin_config_free(app->config);
@@ -749,11 +731,9 @@ enum pin_exit pin_app_run(const struct pin_args *args)
     struct pin_why why = {0};
 
     app.config = load_config(args, &findings);
-    app.zonefiles = load_zonefiles(app.config, &findings);
-    app.keys = load_keys(app.config, &findings);
+    pin_app_files_load(app.config, &findings, &app.files);
     if (findings.n > 0 || app.config->n_clusters == 0) {
-        pin_tsig_keys_free(app.keys);
-        pin_zonefiles_free(app.zonefiles);
+        pin_app_files_free(&app.files);
         pin_config_free(app.config);
         return findings.n > 0 ? complain(&findings) : no_clusters();
     }

@@ -409,6 +409,10 @@ static void check_listens(const struct pin_config *config, struct pin_findings *
         if (listen->address.ip.family == 0 && findings->n == 0) {
             pin_findings_add(findings, config->file, listen->at, "listen[%zu]: no address", i);
         }
+        if (listen->has_tls && (listen->tls_certificate == NULL || listen->tls_key == NULL)) {
+            pin_findings_add(findings, config->file, listen->at,
+                "listen[%zu].tls: want {certificate: FILE, key: FILE}", i);
+        }
         if (listen->cluster != NULL && !has_cluster(config, listen->cluster)) {
             pin_findings_add(findings, config->file, listen->at,
                 "listen[%zu].cluster: there is no cluster \"%s\"", i, listen->cluster);

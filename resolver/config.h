@@ -75,7 +75,10 @@ void pin_args_ways(struct pin_text *text);
 struct pin_config_listen {
     struct pin_at at; /**< First in every list item. */
     struct pin_addrport address;
-    const char *cluster; /**< Whose view askers get here; NULL: by their address. */
+    const char *cluster;         /**< Whose view askers get here; NULL: by their address. */
+    const char *tls_certificate; /**< DoT alone; NULL: plain, over UDP and TCP. */
+    const char *tls_key;
+    bool has_tls; /**< `tls` was said. */
 };
 
 /** An object that is named in the configuration; all NULL: none. */

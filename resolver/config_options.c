@@ -25,6 +25,18 @@
 
 #define ADDRESS_WORDS "auto|endpoints|clusterIP|loadBalancer|gateway"
 
+static const struct pin_option tls_options[] = {
+    {.key = "certificate",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_LISTEN(tls_certificate),
+        .doc = "PEM file: the server's certificate, then its chain."},
+    {.key = "key",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_LISTEN(tls_key),
+        .doc = "PEM file: its key, mode 0640 or less."},
+    {.key = NULL},
+};
+
 static const struct pin_option listen_options[] = {
     {.key = "address",
         .kind = PIN_OPTION_ADDRPORT,
@@ -35,7 +47,11 @@ static const struct pin_option listen_options[] = {
         .kind = PIN_OPTION_STRING,
         .offset = IN_LISTEN(cluster),
         .doc = "Cluster that everybody who asks here belongs to."},
-    LATER("tls", NULL, "Certificate and key of a DoT listener."),
+    {.key = "tls",
+        .kind = PIN_OPTION_MAP,
+        .children = tls_options,
+        .said_offset = IN_LISTEN(has_tls),
+        .doc = "Makes it a listener for DoT, and nothing else."},
     LATER("https", NULL, "Certificate and key of a DoH listener."),
     {.key = NULL},
 };

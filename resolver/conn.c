@@ -82,22 +82,34 @@ static ssize_t send_some(int fd, const uint8_t *from, size_t bytes)
     return (ssize_t)at;
 }
 
-/* Sends the answers that have come together, behind those that the client has not taken yet. */
+/* Sends bytes behind those that the client has not taken yet; what it does not take is kept. */
+static void send_or_keep(struct pin_conn *conn, const uint8_t *from, size_t bytes)
+{
+    ssize_t n_sent = conn->unsent.bytes == 0 ? send_some(conn->fd, from, bytes) : 0;
+    if (n_sent < 0
+        || ((size_t)n_sent < bytes && !keep(&conn->unsent, from + n_sent, bytes - (size_t)n_sent))
+        || conn->unsent.bytes - conn->unsent_at > PIN_CONN_UNSENT_MAX_BYTES) {
+        conn->state = PIN_CONN_CLOSED;
+    }
+}
+
+/* Sends the answers that have come together. */
 static void flush(struct pin_conn *conn, struct pin_conn_buffers *buffers)
 {
     size_t bytes = buffers->out_bytes;
-    ssize_t n_sent = 0;
     buffers->out_bytes = 0;
     if (bytes == 0 || conn->state == PIN_CONN_CLOSED) {
         return;
     }
-    if (conn->unsent.bytes == 0) {
-        n_sent = send_some(conn->fd, buffers->out, bytes);
+    if (conn->tls == NULL) {
+        send_or_keep(conn, buffers->out, bytes);
+        return;
     }
-    if (n_sent < 0
-        || ((size_t)n_sent < bytes
-            && !keep(&conn->unsent, buffers->out + n_sent, bytes - (size_t)n_sent))
-        || conn->unsent.bytes - conn->unsent_at > PIN_CONN_UNSENT_MAX_BYTES) {
+    struct pin_tls_out sealed = {
+        .ptr = buffers->sealed_out, .cap_bytes = sizeof(buffers->sealed_out)};
+    if (pin_tls_session_seal(conn->tls, buffers->out, bytes, &sealed)) {
+        send_or_keep(conn, sealed.ptr, sealed.bytes);
+    } else {
         conn->state = PIN_CONN_CLOSED;
     }
 }
@@ -193,26 +205,51 @@ static void answer_kept(struct pin_conn *conn, struct pin_worker *worker,
 
 /* --- reading ------------------------------------------------------------------------------ */
 
-/* Receives into the shared buffer. Returns 0 when there is nothing now, or no more at all. */
-static size_t receive(struct pin_conn *conn, struct pin_conn_buffers *buffers)
+/* Receives into `to`. Returns 0 when there is nothing now, or no more at all. */
+static size_t receive(struct pin_conn *conn, uint8_t *to, size_t bytes)
 {
-    ssize_t n_received = recv(conn->fd, buffers->in, sizeof(buffers->in), 0);
+    ssize_t n_received = recv(conn->fd, to, bytes, 0);
     if (n_received > 0) {
         return (size_t)n_received;
     }
     if (n_received == 0) {
-        conn->is_ending = true; /* the client may still wait for what is pending */
+        conn->is_ended = true; /* but the client may still wait for answers */
     } else if (errno != EAGAIN && errno != EINTR) {
         conn->state = PIN_CONN_CLOSED;
     }
     return 0;
 }
 
+/* The same through the session, which may have to say something itself. */
+static size_t receive_sealed(struct pin_conn *conn, struct pin_conn_buffers *buffers)
+{
+    struct pin_tls_out out = {.ptr = buffers->sealed_out, .cap_bytes = sizeof(buffers->sealed_out)};
+    struct pin_tls_feed feed = {.in = buffers->sealed_in,
+        .in_bytes = receive(conn, buffers->sealed_in, sizeof(buffers->sealed_in)),
+        .plain = buffers->in,
+        .plain_cap_bytes = sizeof(buffers->in)};
+    if (feed.in_bytes == 0) {
+        return 0;
+    }
+    enum pin_tls_state state = pin_tls_session_feed(conn->tls, &feed, &out);
+    if (out.bytes > 0) {
+        send_or_keep(conn, out.ptr, out.bytes);
+    }
+    if (state == PIN_TLS_FAILED) {
+        conn->state = PIN_CONN_CLOSED;
+        return 0;
+    }
+    conn->is_shaking = state == PIN_TLS_SHAKING;
+    conn->is_ended = conn->is_ended || state == PIN_TLS_ENDED;
+    return feed.plain_bytes;
+}
+
 /* Reads whatever is there and answers it; half a query at the end is kept. */
 static void read_and_answer(struct pin_conn *conn, struct pin_worker *worker,
     struct pin_conn_buffers *buffers, size_t *n_answered)
 {
-    size_t bytes = receive(conn, buffers);
+    size_t bytes = conn->tls == NULL ? receive(conn, buffers->in, PIN_CONN_READ_BYTES)
+                                     : receive_sealed(conn, buffers);
     size_t done = 0;
     if (bytes > 0 && conn->unread.bytes == 0) {
         done = answer_all(conn, worker, buffers, buffers->in, bytes, n_answered);
@@ -231,12 +268,17 @@ static void choose_state(struct pin_conn *conn)
     if (conn->state == PIN_CONN_CLOSED) {
         return;
     }
+    if (conn->is_shaking) {
+        conn->state = conn->is_ended ? PIN_CONN_CLOSED : PIN_CONN_SHAKING;
+        return;
+    }
+    bool has_end = conn->is_ending || conn->is_ended;
     bool is_whole = conn->unread.bytes == 0 || conn->n_pending >= conn->n_max_pending;
     if (conn->unsent.bytes > 0) {
         conn->state = PIN_CONN_WRITING;
-    } else if (conn->is_ending && conn->n_pending == 0) {
+    } else if (has_end && conn->n_pending == 0) {
         conn->state = PIN_CONN_CLOSED;
-    } else if (!is_whole && !conn->is_ending) {
+    } else if (!is_whole && !has_end) {
         conn->state = PIN_CONN_READING;
     } else {
         conn->state = conn->n_pending > 0 ? PIN_CONN_PENDING : PIN_CONN_IDLE;
@@ -289,11 +331,27 @@ size_t pin_conn_settle(
 
 bool pin_conn_is_reading(const struct pin_conn *conn)
 {
-    return may_answer(conn);
+    return may_answer(conn) && !conn->is_ended;
+}
+
+/* Says goodbye, if that goes out at once. */
+static void end_session(struct pin_conn *conn)
+{
+    uint8_t last[2 * PIN_TLS_OVERHEAD_BYTES];
+    struct pin_tls_out out = {.ptr = last, .cap_bytes = sizeof(last)};
+    if (conn->unsent.bytes == 0) {
+        pin_tls_session_end(conn->tls, &out);
+        (void)send_some(conn->fd, out.ptr, out.bytes);
+    }
+    pin_tls_session_free(conn->tls);
+    conn->tls = NULL;
 }
 
 void pin_conn_done(struct pin_conn *conn)
 {
+    if (conn->tls != NULL) {
+        end_session(conn);
+    }
     forget(&conn->unread);
     forget(&conn->unsent);
     if (conn->fd >= 0) {

@@ -9,6 +9,8 @@
  *     socket -> in -> queries -> pin_answer() -> out -> socket
  *                                     \-- later --> pending ... mail -> out -> socket
  *
+ * Over TLS, a session stands between socket and `in`, and between `out` and socket (tls.h).
+ *
  * What is ready goes out at once, whatever is pending; late answers follow in the order they come
  * (RFC 7766, section 6.2.1.1). Knows nothing of epoll, deadlines and limits in number: tcp.c drives
  * it. All calls from its TCP thread.
@@ -19,6 +21,7 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "tls.h"
 #include "worker.h"
 
 /** Bytes read at once; what a client pipelines beyond waits in the kernel. */
@@ -28,11 +31,20 @@
 /** Late answers may pile up to this for a client that does not read; then it is closed. */
 #define PIN_CONN_UNSENT_MAX_BYTES ((size_t)1 << 20)
 
+/** Room for answers: one more is begun while fewer bytes than the first part have come together. */
+#define PIN_CONN_OUT_BYTES (PIN_CONN_UNSENT_BYTES + 2 + PIN_STREAM_MAX_BYTES)
+/** The same, sealed, behind what the session itself has to say. */
+#define PIN_CONN_SEALED_BYTES                                                                      \
+    (PIN_CONN_OUT_BYTES + PIN_TLS_HANDSHAKE_BYTES                                                  \
+        + (PIN_CONN_OUT_BYTES / PIN_TLS_RECORD_BYTES + 1) * PIN_TLS_OVERHEAD_BYTES)
+
 /** Buffers that the connections of one thread share: they hold nothing between two events. */
 struct pin_conn_buffers {
-    uint8_t in[PIN_CONN_READ_BYTES];
+    uint8_t in[PIN_CONN_READ_BYTES + PIN_TLS_RECORD_BYTES];
     size_t out_bytes;
-    uint8_t out[PIN_CONN_UNSENT_BYTES + 2 + PIN_STREAM_MAX_BYTES];
+    uint8_t out[PIN_CONN_OUT_BYTES];
+    uint8_t sealed_in[PIN_CONN_READ_BYTES];
+    uint8_t sealed_out[PIN_CONN_SEALED_BYTES];
 };
 
 /** Bytes kept with a connection. Zeroed is empty. */
@@ -48,6 +60,7 @@ enum pin_conn_state {
     PIN_CONN_READING, /**< For the rest of a query. */
     PIN_CONN_WRITING, /**< For the client to take an answer. */
     PIN_CONN_PENDING, /**< For late answers, and perhaps the next query. */
+    PIN_CONN_SHAKING, /**< For the end of the TLS handshake. */
     PIN_CONN_CLOSED,  /**< For nothing: to be taken down. */
 };
 
@@ -55,12 +68,15 @@ enum pin_conn_state {
 struct pin_conn {
     int fd;
     enum pin_conn_state state;
-    bool is_ending;     /**< Nothing more is read; to be closed when all is answered and sent. */
-    uint32_t n_pending; /**< Queries whose answer comes later. */
+    bool is_shaking;             /**< The TLS handshake is not over. */
+    bool is_ended;               /**< The client sends nothing more. */
+    bool is_ending;              /**< Nothing more is answered; to be closed when all is sent. */
+    uint32_t n_pending;          /**< Queries whose answer comes later. */
     uint32_t n_max_pending;      /**< With so many, nothing more is read. */
     struct pin_conn_rest unread; /**< Part of a query, or queries that may not be answered yet. */
     struct pin_conn_rest unsent; /**< Answers from unsent_at on. */
     uint32_t unsent_at;
+    struct pin_tls_session *tls; /**< Owned; NULL: plain. */
     struct pin_client client;
 };
 

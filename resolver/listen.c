@@ -127,21 +127,32 @@ static enum pin_err open_socket(
     return PIN_OK;
 }
 
-/* Binds the first UDP and the first TCP socket alone and learns the port. */
-static enum pin_err open_first(struct pin_listen *listen, struct pin_why *why)
+/* Binds the first socket of one kind alone and learns the port. */
+static enum pin_err open_first_of(
+    struct pin_listen *listen, int type, int *ret_fd, struct pin_why *why)
 {
     struct sockaddr_storage local = {0};
     socklen_t local_bytes = sizeof(local);
 
-    enum pin_err err = open_socket(&listen->address, SOCK_DGRAM, true, &listen->udp_fds[0], why);
+    enum pin_err err = open_socket(&listen->address, type, true, ret_fd, why);
     if (err != PIN_OK) {
         return err;
     }
-    if (getsockname(listen->udp_fds[0], (struct sockaddr *)&local, &local_bytes) != 0) {
+    if (getsockname(*ret_fd, (struct sockaddr *)&local, &local_bytes) != 0) {
         return pin_why_errno(why, errno, "getsockname");
     }
     listen->address.port = pin_addrport_from_sockaddr((const struct sockaddr *)&local).port;
-    return open_socket(&listen->address, SOCK_STREAM, true, &listen->tcp_fds[0], why);
+    return PIN_OK;
+}
+
+/* Binds the first UDP and the first TCP socket alone. */
+static enum pin_err open_first(struct pin_listen *listen, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    if (listen->has_udp) {
+        err = open_first_of(listen, SOCK_DGRAM, &listen->udp_fds[0], why);
+    }
+    return err == PIN_OK ? open_first_of(listen, SOCK_STREAM, &listen->tcp_fds[0], why) : err;
 }
 
 static void close_one(int *fd)
@@ -174,11 +185,15 @@ static enum pin_err open_others(struct pin_listen *listen, struct pin_why *why)
 {
     enum pin_err err = PIN_OK;
     if (listen->n_fds > 1) {
-        set_option(listen->udp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
+        if (listen->has_udp) {
+            set_option(listen->udp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
+        }
         set_option(listen->tcp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
     }
     for (size_t i = 1; i < listen->n_fds && err == PIN_OK; i++) {
-        err = open_socket(&listen->address, SOCK_DGRAM, false, &listen->udp_fds[i], why);
+        if (listen->has_udp) {
+            err = open_socket(&listen->address, SOCK_DGRAM, false, &listen->udp_fds[i], why);
+        }
         if (err == PIN_OK) {
             err = open_socket(&listen->address, SOCK_STREAM, false, &listen->tcp_fds[i], why);
         }
@@ -186,13 +201,14 @@ static enum pin_err open_others(struct pin_listen *listen, struct pin_why *why)
     return err;
 }
 
-enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers,
+enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers, bool has_udp,
     struct pin_listen *ret_listen, struct pin_why *why)
 {
     struct pin_listen listen = {
         .address = *address,
         .is_wildcard = is_wildcard(&address->ip),
         .n_fds = n_workers,
+        .has_udp = has_udp,
         .udp_fds = calloc(n_workers, sizeof(int)),
         .tcp_fds = calloc(n_workers, sizeof(int)),
     };

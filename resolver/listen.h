@@ -3,7 +3,7 @@
 
 /**
  * @file
- * Listening sockets: one UDP and one TCP socket per worker for each address.
+ * Listening sockets: one UDP and one TCP socket per worker for each address; for TLS, TCP alone.
  *
  * The first socket of an address is bound without SO_REUSEPORT, so that a second daemon on the same
  * port fails instead of taking half of the questions; only then is the port opened for the sockets
@@ -21,15 +21,16 @@ struct pin_listen {
     struct pin_addrport address; /**< With the port that it really has. */
     bool is_wildcard;            /**< 0.0.0.0 or ::, so answers must say where they come from. */
     size_t n_fds;                /**< Workers. */
-    int *udp_fds;                /**< Blocking. */
+    bool has_udp;                /**< Else it is for streams alone. */
+    int *udp_fds;                /**< Blocking; -1 without UDP. */
     int *tcp_fds;                /**< Non-blocking, listening. */
 };
 
 /**
- * Opens `n_workers` UDP and TCP sockets on one port; port 0 takes a free one. `why` names the
- * address, the transport and the way out. Nothing is left open after an error.
+ * Opens `n_workers` TCP sockets, and as many for UDP if asked to, on one port; port 0 takes a free
+ * one. `why` names the address, the transport and the way out. Nothing is left open after an error.
  */
-enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers,
+enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers, bool has_udp,
     struct pin_listen *ret_listen, struct pin_why *why);
 
 /** Closes all sockets. */

@@ -69,6 +69,44 @@ static void put_dns(struct pin_text *text, const struct pin_stats_sum *sum)
     single(text, "pintle_dns_streams_open", "gauge", "DNS connections open now.", sum->n_open);
 }
 
+/* One family of figures per TLS listener. */
+static void put_cert_family(
+    struct pin_page *page, const char *name, const char *type, const char *help, size_t offset)
+{
+    const struct pin_admin_config *config = &page->state->config;
+    bool is_begun = false;
+    for (size_t i = 0; config->certs != NULL && i < config->n_listens; i++) {
+        char address[PIN_ADDRPORT_TEXT_MAX];
+        struct pin_cert_status status;
+        uint64_t value = 0;
+        if (!pin_certs_status(config->certs, i, &status)) {
+            continue;
+        }
+        if (!is_begun) {
+            family(&page->body, name, type, help);
+            is_begun = true;
+        }
+        memcpy(&value, (const char *)&status + offset, sizeof(value));
+        pin_text_putf(&page->body, "%s{listen=\"%s\"} %lld\n", name,
+            pin_addrport_format(&config->listens[i].address, address), (long long)value);
+    }
+}
+
+static void put_certs(struct pin_page *page)
+{
+    put_cert_family(page, "pintle_tls_certificate_expiry_seconds", "gauge",
+        "When the certificate in use expires, Unix time.",
+        offsetof(struct pin_cert_status, expires_s));
+    put_cert_family(page, "pintle_tls_certificate_up", "gauge",
+        "1 while the files as they are now are in use, 0 while they have a fault.",
+        offsetof(struct pin_cert_status, is_up));
+    put_cert_family(page, "pintle_tls_certificate_loads_total", "counter",
+        "Times certificate and key were taken.", offsetof(struct pin_cert_status, n_loads));
+    put_cert_family(page, "pintle_tls_certificate_failures_total", "counter",
+        "Times certificate or key had a fault and were not taken.",
+        offsetof(struct pin_cert_status, n_failures));
+}
+
 static void put_policy(
     struct pin_text *text, const struct pin_policy_label *label, const char *mode, uint64_t n)
 {
@@ -453,6 +491,7 @@ void pin_metrics_render(struct pin_page *page)
         pin_workers_stats(config->workers, &sum);
     }
     put_dns(text, &sum);
+    put_certs(page);
     if (config->builder != NULL) {
         put_policies(text, pin_builder_live(config->builder)->policies, &sum);
     }

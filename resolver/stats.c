@@ -39,21 +39,23 @@ static const char *const transport_names[PIN_TRANSPORT_MAX] = {
     [PIN_TRANSPORT_HTTPS] = "https",
 };
 
-void pin_stats_count(struct pin_stats *stats, uint16_t qtype, uint16_t rcode)
+void pin_stats_count(
+    struct pin_stats *stats, enum pin_transport transport, uint16_t qtype, uint16_t rcode)
 {
     uint8_t qtype_i =
         qtype < N_ELEMS(qtype_positions) ? qtype_positions[qtype] : PIN_STAT_QTYPE_OTHER;
     uint8_t rcode_i =
         rcode < N_ELEMS(rcode_positions) ? rcode_positions[rcode] : PIN_STAT_RCODE_OTHER;
-    pin_stat_add(&stats->queries[qtype_i][rcode_i], 1);
+    pin_stat_add(&stats->queries[transport][qtype_i][rcode_i], 1);
 }
 
-void pin_stats_add_to(
-    const struct pin_stats *stats, enum pin_transport transport, struct pin_stats_sum *sum)
+void pin_stats_add_to(const struct pin_stats *stats, struct pin_stats_sum *sum)
 {
-    for (size_t q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
-        for (size_t r = 0; r < PIN_STAT_RCODE_MAX; r++) {
-            sum->queries[transport][q][r] += pin_stat_read(&stats->queries[q][r]);
+    for (size_t t = 0; t < PIN_TRANSPORT_MAX; t++) {
+        for (size_t q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
+            for (size_t r = 0; r < PIN_STAT_RCODE_MAX; r++) {
+                sum->queries[t][q][r] += pin_stat_read(&stats->queries[t][q][r]);
+            }
         }
     }
 #define X(name, text) sum->name += pin_stat_read(&stats->name);

@@ -84,11 +84,15 @@ enum pin_stat_rcode {
     X(n_accept_errors, "accept calls that failed, most often for lack of descriptors")             \
     X(n_evicted, "stream connections closed to make room within a limit")                          \
     X(n_turned_away, "stream connections closed at once because a limit was reached")              \
-    X(n_timed_out, "stream connections closed because they were idle, slow or did not read")
+    X(n_timed_out, "stream connections closed because they were idle, slow or did not read")       \
+    X(n_tls_full, "TLS handshakes that were carried out in full")                                  \
+    X(n_tls_resumed, "TLS handshakes that a session ticket made short")                            \
+    X(n_tls_failed, "TLS connections that ended before their handshake was over")
 
 /** The counters of one thread. Zeroed is empty. */
 struct pin_stats {
-    PIN_STAT_ALIGNED struct pin_stat queries[PIN_STAT_QTYPE_MAX][PIN_STAT_RCODE_MAX];
+    PIN_STAT_ALIGNED struct pin_stat queries[PIN_TRANSPORT_MAX][PIN_STAT_QTYPE_MAX]
+                                            [PIN_STAT_RCODE_MAX];
 #define X(name, text) struct pin_stat name;
     PIN_STAT_EVENT_MAP(X)
 #undef X
@@ -109,11 +113,11 @@ struct pin_stats_sum {
 };
 
 /** Counts one answered query. Type and response code in host byte order. Its thread. Hot path. */
-void pin_stats_count(struct pin_stats *stats, uint16_t qtype, uint16_t rcode);
+void pin_stats_count(
+    struct pin_stats *stats, enum pin_transport transport, uint16_t qtype, uint16_t rcode);
 
 /** Adds the counters of one thread to a sum. Any thread. */
-void pin_stats_add_to(
-    const struct pin_stats *stats, enum pin_transport transport, struct pin_stats_sum *sum);
+void pin_stats_add_to(const struct pin_stats *stats, struct pin_stats_sum *sum);
 
 /** "udp", "tcp", "tls" or "https". Static. */
 const char *pin_transport_name(enum pin_transport transport);

@@ -241,6 +241,9 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
     if (stream->conn.fd < 0) {
         return;
     }
+    if (stream->conn.is_shaking) {
+        pin_stat_add(&tcp->worker.stats.n_tls_failed, 1);
+    }
     pin_conn_done(&stream->conn);
     link_remove(&stream->by_client);
     leave_client(tcp, stream->client);
@@ -264,9 +267,9 @@ static void bury_dead(struct pin_tcp *tcp)
 /* Tells epoll what the stream waits for, if that has changed. */
 static void watch(struct pin_tcp *tcp, struct stream *stream)
 {
-    uint32_t events = stream->conn.state == PIN_CONN_WRITING ? EPOLLOUT
-                      : pin_conn_is_reading(&stream->conn)   ? EPOLLIN
-                                                             : 0;
+    uint32_t events = stream->conn.unsent.bytes > 0        ? EPOLLOUT
+                      : pin_conn_is_reading(&stream->conn) ? EPOLLIN
+                                                           : 0;
     if (events == stream->events) {
         return;
     }
@@ -277,12 +280,22 @@ static void watch(struct pin_tcp *tcp, struct stream *stream)
     }
 }
 
+static void count_handshake(struct pin_tcp *tcp, const struct pin_conn *conn)
+{
+    struct pin_stats *stats = &tcp->worker.stats;
+    pin_stat_add(
+        pin_tls_session_is_resumed(conn->tls) ? &stats->n_tls_resumed : &stats->n_tls_full, 1);
+}
+
 /* Sees to a stream whose connection has moved on: its state was `before`, its deadline starts anew
  * if there was progress. */
 static void move_on(
     struct pin_tcp *tcp, struct stream *stream, enum pin_conn_state before, bool is_progress)
 {
     enum pin_conn_state now = stream->conn.state;
+    if (before == PIN_CONN_SHAKING && !stream->conn.is_shaking) {
+        count_handshake(tcp, &stream->conn);
+    }
     if (now == PIN_CONN_CLOSED) {
         close_stream(tcp, stream);
         return;
@@ -379,11 +392,30 @@ static void install(struct pin_tcp *tcp, struct stream *stream, struct client *c
     stream->client = client;
     stream->since_ms = tcp->now_ms;
     stream->back.mailbox = &tcp->mailbox;
-    link_append(&tcp->waits[PIN_CONN_IDLE], &stream->by_age);
+    link_append(&tcp->waits[stream->conn.state], &stream->by_age);
     link_append(&client->streams, &stream->by_client);
     atomic_fetch_add_explicit(tcp->n_open, 1, memory_order_relaxed);
     pin_stat_add(&tcp->worker.stats.n_open, 1);
     pin_stat_add(&tcp->worker.stats.n_accepted, 1);
+}
+
+/* Gives a connection its TLS session, if it is to have one. */
+static bool prepare_tls(struct pin_conn *conn, struct pin_tls *tls)
+{
+    if (tls != NULL) {
+        conn->tls = pin_tls_session_new(tls);
+        conn->is_shaking = true;
+        conn->state = PIN_CONN_SHAKING;
+    }
+    return tls == NULL || conn->tls != NULL;
+}
+
+/* Frees a stream that was not installed. Always false. */
+static bool forget_stream(struct stream *stream)
+{
+    pin_tls_session_free(stream->conn.tls);
+    free(stream);
+    return false;
 }
 
 /* Takes an accepted socket in. False: it was turned away, and is still the caller's. */
@@ -391,7 +423,8 @@ static bool add_stream(
     struct pin_tcp *tcp, const struct listener *listener, int fd, const union peer *peer)
 {
     struct stream *stream = calloc(1, sizeof(*stream));
-    if (stream == NULL) {
+    if (stream == NULL || !prepare_tls(&stream->conn, listener->listen.tls)) {
+        free(stream);
         return false;
     }
     stream->source = PIN_TCP_STREAM;
@@ -400,7 +433,7 @@ static bool add_stream(
     stream->conn.client = (struct pin_client){
         .peer = &stream->peer.any,
         .listen_cluster_id = listener->listen.cluster_id,
-        .transport = PIN_TRANSPORT_TCP,
+        .transport = listener->listen.tls != NULL ? PIN_TRANSPORT_TLS : PIN_TRANSPORT_TCP,
         .back = &stream->back,
     };
     stream->conn.n_max_pending = tcp->limits.n_max_pending;
@@ -409,8 +442,7 @@ static bool add_stream(
     struct client *client = join_client(tcp, &ip);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
     if (client == NULL) {
-        free(stream);
-        return false;
+        return forget_stream(stream);
     }
     bool has_slot = make_room(tcp, client) && take_slot(&tcp->slots, stream);
     if (!has_slot || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -418,8 +450,7 @@ static bool add_stream(
             leave_slot(&tcp->slots, stream);
         }
         leave_client(tcp, client);
-        free(stream);
-        return false;
+        return forget_stream(stream);
     }
     install(tcp, stream, client);
     return true;
@@ -478,6 +509,7 @@ static int64_t timeout_ms(const struct pin_tcp *tcp, size_t state)
         [PIN_CONN_READING] = tcp->limits.read_timeout_ms,
         [PIN_CONN_WRITING] = tcp->limits.write_timeout_ms,
         [PIN_CONN_PENDING] = tcp->limits.pending_timeout_ms,
+        [PIN_CONN_SHAKING] = tcp->limits.handshake_timeout_ms,
     };
     return timeouts[state];
 }

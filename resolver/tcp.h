@@ -14,9 +14,9 @@
  *                                        |                                   read)
  *                                        \--answer comes later--> pending --mail--> as answered
  *
- * Each of the four waits has a deadline. What is ready is sent at once; an answer that comes later
- * (late.h) is appended when its mail arrives, so it holds up nobody. A client that has sent all it
- * wants is kept until its last answer has gone out.
+ * Over TLS, the handshake comes first. Each of the waits has a deadline. What is ready is sent at
+ * once; an answer that comes later (late.h) is appended when its mail arrives, so it holds up
+ * nobody. A client that has sent all it wants is kept until its last answer has gone out.
  */
 
 #include <stdatomic.h>
@@ -33,6 +33,7 @@ struct pin_tcp;
 struct pin_tcp_listen {
     int fd;              /**< Listening and non-blocking; borrowed until stop. */
     uint16_t cluster_id; /**< Whose askers come here, or PIN_CLUSTER_NONE. */
+    struct pin_tls *tls; /**< Borrowed until stop; NULL: plain. */
 };
 
 /** What a TCP thread needs. */

@@ -21,6 +21,7 @@
 #define STREAM_TIMEOUT_MS      10000u
 #define PENDING_TIMEOUT_MS     30000u
 #define PENDING_MAX            100u
+#define HANDSHAKE_TIMEOUT_MS   5000u
 /* Descriptors that connections leave alone: for API servers, files, listeners. */
 #define FDS_RESERVED ((rlim_t)256)
 
@@ -90,6 +91,7 @@ static struct pin_stream_limits fit_limits(const struct pin_workers_config *conf
         .read_timeout_ms = or_default(asked->read_timeout_ms, STREAM_TIMEOUT_MS),
         .write_timeout_ms = or_default(asked->write_timeout_ms, STREAM_TIMEOUT_MS),
         .pending_timeout_ms = or_default(asked->pending_timeout_ms, PENDING_TIMEOUT_MS),
+        .handshake_timeout_ms = or_default(asked->handshake_timeout_ms, HANDSHAKE_TIMEOUT_MS),
         .n_max_pending = or_default(asked->n_max_pending, PENDING_MAX),
     };
     struct rlimit fds;
@@ -107,8 +109,8 @@ static enum pin_err open_listens(
 {
     enum pin_err err = PIN_OK;
     for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
-        err = pin_listen_open(
-            &config->listens[i].address, config->n_workers, &workers->listens[i], why);
+        err = pin_listen_open(&config->listens[i].address, config->n_workers,
+            config->listens[i].tls == NULL, &workers->listens[i], why);
         workers->n_listens += err == PIN_OK;
     }
     return err;
@@ -119,6 +121,9 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
 {
     enum pin_err err = PIN_OK;
     for (size_t i = 0; i < workers->n_listens && err == PIN_OK; i++) {
+        if (!workers->listens[i].has_udp) {
+            continue;
+        }
         struct pin_udp_config udp = {
             .keys = config->keys,
             .live = config->live,
@@ -140,6 +145,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
         listens[i] = (struct pin_tcp_listen){
             .fd = workers->listens[i].tcp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
+            .tls = config->listens[i].tls,
         };
     }
     struct pin_tcp_config tcp = {
@@ -211,7 +217,8 @@ bool pin_workers_take_audit(struct pin_workers *workers, struct pin_audit_sample
 {
     for (size_t i = 0; i < workers->n_sets; i++) {
         for (size_t l = 0; l < workers->n_listens; l++) {
-            if (pin_audit_take(pin_udp_audit(workers->sets[i].udp[l]), ret_sample)) {
+            struct pin_udp *udp = workers->sets[i].udp[l];
+            if (udp != NULL && pin_audit_take(pin_udp_audit(udp), ret_sample)) {
                 return true;
             }
         }
@@ -227,8 +234,10 @@ void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *
     memset(ret_sum, 0, sizeof(*ret_sum));
     for (size_t i = 0; i < workers->n_sets; i++) {
         for (size_t l = 0; l < workers->n_listens; l++) {
-            pin_stats_add_to(pin_udp_stats(workers->sets[i].udp[l]), PIN_TRANSPORT_UDP, ret_sum);
+            if (workers->sets[i].udp[l] != NULL) {
+                pin_stats_add_to(pin_udp_stats(workers->sets[i].udp[l]), ret_sum);
+            }
         }
-        pin_stats_add_to(pin_tcp_stats(workers->sets[i].tcp), PIN_TRANSPORT_TCP, ret_sum);
+        pin_stats_add_to(pin_tcp_stats(workers->sets[i].tcp), ret_sum);
     }
 }

@@ -53,21 +53,25 @@ void pin_worker_done(struct pin_worker *worker);
 enum pin_err pin_worker_spawn(
     pthread_t *ret_thread, const char *name, void *(*main)(void *), void *arg, struct pin_why *why);
 
-/** One address to listen on, over UDP and TCP. */
+struct pin_tls;
+
+/** One address to listen on: over UDP and TCP, or over TLS alone. */
 struct pin_listen_spec {
     struct pin_addrport address; /**< Port 0: any, the same for UDP and TCP. */
+    struct pin_tls *tls;         /**< Borrowed until stop; NULL: plain. */
     uint16_t cluster_id; /**< Whose askers come here; PIN_CLUSTER_NONE: by source address. */
 };
 
 /** Limits on streams. 0 takes the default that stands beside each. */
 struct pin_stream_limits {
     uint32_t n_max; /**< 20000 connections in all, and never more than descriptors allow. */
-    uint32_t n_max_per_client;   /**< 1000 connections from one address. */
-    uint32_t idle_timeout_ms;    /**< 10000 without a query. */
-    uint32_t read_timeout_ms;    /**< 10000 for one message, from its first byte to its last. */
-    uint32_t write_timeout_ms;   /**< 10000 in which the client reads nothing. */
-    uint32_t pending_timeout_ms; /**< 30000 in which no late answer comes. */
-    uint32_t n_max_pending;      /**< 100 late answers of one connection; then it is not read. */
+    uint32_t n_max_per_client;     /**< 1000 connections from one address. */
+    uint32_t idle_timeout_ms;      /**< 10000 without a query. */
+    uint32_t read_timeout_ms;      /**< 10000 for one message, from its first byte to its last. */
+    uint32_t write_timeout_ms;     /**< 10000 in which the client reads nothing. */
+    uint32_t pending_timeout_ms;   /**< 30000 in which no late answer comes. */
+    uint32_t handshake_timeout_ms; /**< 5000 for a TLS handshake. */
+    uint32_t n_max_pending;        /**< 100 late answers of one connection; then it is not read. */
 };
 
 /** What to start. */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * The files that a configuration names, read together: what is wrong with them is wrong with it.
+ */
+
+#include "resolver/certs.h"
+#include "resolver/config.h"
+#include "resolver/tsig_keys.h"
+#include "resolver/zonefiles.h"
+
+/** What was read. Zeroed is nothing. */
+struct pin_app_files {
+    struct pin_zonefiles *zonefiles; /**< Of static zones. */
+    struct pin_tsig_keys *keys;      /**< Secrets that messages are signed with. */
+    struct pin_certs *certs;         /**< Of TLS listeners. */
+};
+
+/** Reads all of them. @param config  Outlives them; NULL: nothing is read. */
+void pin_app_files_load(const struct pin_config *config, struct pin_findings *findings,
+    struct pin_app_files *ret_files);
+
+/** Frees what there is. */
+void pin_app_files_free(struct pin_app_files *files);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Files of certificates and keys: notices that they changed, and has them read again. */
+
+#include "resolver/certs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/file.h"
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+
+/* Certificate and key are often written one after the other. */
+#define SETTLE_MS 50
+/* Where no event comes from, files are looked at this often. */
+#define LOOK_MS     5000
+#define EVENT_BYTES 4096
+#define EVENTS      (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB)
+#define N_FILES     2
+
+struct cert {
+    struct pin_tls *tls; /* NULL: the listener is plain */
+    const struct pin_config_listen *config;
+    const char *files[N_FILES];
+    struct stat seen[N_FILES]; /* when they were read */
+    struct pin_cert_status status;
+};
+
+struct pin_certs {
+    struct cert *certs; /* by listener */
+    size_t n_certs;
+    struct pin_fd *watch;
+    struct pin_timer *settle;
+    struct pin_timer *look;
+    int inotify_fd;
+};
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+static void see(const struct cert *cert, struct stat ret_seen[N_FILES])
+{
+    for (size_t i = 0; i < N_FILES; i++) {
+        memset(&ret_seen[i], 0, sizeof(ret_seen[i]));
+        (void)stat(cert->files[i], &ret_seen[i]); /* one that is missing is told by its reader */
+    }
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size
+           && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec
+           && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static bool has_changed(const struct cert *cert)
+{
+    struct stat now[N_FILES];
+    see(cert, now);
+    for (size_t i = 0; i < N_FILES; i++) {
+        if (!is_same_file(&now[i], &cert->seen[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Makes or renews what the listener serves with. */
+static enum pin_err read_cert(struct cert *cert, struct pin_why *why)
+{
+    const struct pin_tls_config config = {
+        .certificate = cert->files[0], .key = cert->files[1], .use = PIN_TLS_DOT};
+    see(cert, cert->seen); /* first: what changes while it is read is read again */
+    enum pin_err err =
+        cert->tls == NULL ? pin_tls_new(&config, &cert->tls, why) : pin_tls_reload(cert->tls, why);
+    cert->status.is_up = err == PIN_OK;
+    if (err == PIN_OK) {
+        cert->status.n_loads++;
+        cert->status.expires_s = pin_tls_expires_s(cert->tls);
+    } else {
+        cert->status.n_failures++;
+    }
+    return err;
+}
+
+struct pin_certs *pin_certs_load(const struct pin_config *config, struct pin_findings *findings)
+{
+    struct pin_certs *certs = calloc(1, sizeof(*certs));
+    if (certs == NULL) {
+        return NULL;
+    }
+    certs->inotify_fd = -1;
+    certs->certs = calloc(config->n_listens + 1, sizeof(*certs->certs));
+    if (certs->certs == NULL) {
+        free(certs);
+        return NULL;
+    }
+    certs->n_certs = config->n_listens;
+    for (size_t i = 0; i < config->n_listens; i++) {
+        const struct pin_config_listen *listen = &config->listens[i];
+        struct cert *cert = &certs->certs[i];
+        struct pin_why why = {0};
+        if (listen->tls_certificate == NULL || listen->tls_key == NULL) {
+            continue; /* plain, or it has its finding */
+        }
+        cert->config = listen;
+        cert->files[0] = listen->tls_certificate;
+        cert->files[1] = listen->tls_key;
+        if (read_cert(cert, &why) != PIN_OK) {
+            pin_findings_add(
+                findings, config->file, listen->at, "listen[%zu].tls: %s", i, why.text);
+        }
+    }
+    return certs;
+}
+
+/* --- changes ------------------------------------------------------------------------------- */
+
+/* Loud: reads one listener's files again. */
+static void renew(struct cert *cert)
+{
+    char address[PIN_ADDRPORT_TEXT_MAX];
+    char expires[PIN_CLOCK_TEXT_MAX];
+    struct pin_why why = {0};
+    (void)pin_addrport_format(&cert->config->address, address);
+    if (read_cert(cert, &why) != PIN_OK) {
+        pin_log_error(
+            "certs: listener %s: %s (the certificate read before is used on)", address, why.text);
+        return;
+    }
+    pin_clock_format(cert->status.expires_s * 1000, expires);
+    pin_log_info("certs: listener %s: new certificate, it expires %s", address, expires);
+}
+
+/* Watches the directories of all files; one that is watched already stays so. */
+static void watch_directories(const struct pin_certs *self)
+{
+    for (size_t i = 0; i < self->n_certs * N_FILES; i++) {
+        const struct cert *cert = &self->certs[i / N_FILES];
+        char *dir = cert->tls == NULL ? NULL : pin_path_dir(cert->files[i % N_FILES]);
+        if (dir != NULL) {
+            /* A failure costs time, not truth: files are looked at now and then anyway. */
+            (void)inotify_add_watch(self->inotify_fd, dir, EVENTS);
+        }
+        free(dir);
+    }
+}
+
+static void on_look(void *arg)
+{
+    struct pin_certs *self = arg;
+    for (size_t i = 0; i < self->n_certs; i++) {
+        if (self->certs[i].tls != NULL && has_changed(&self->certs[i])) {
+            renew(&self->certs[i]);
+        }
+    }
+    watch_directories(self);
+}
+
+/* Events only say when to look; what changed is seen from the files. */
+static void on_event(int fd, int what, void *arg)
+{
+    struct pin_certs *self = arg;
+    char buffer[EVENT_BYTES];
+    (void)what;
+    while (read(fd, buffer, sizeof(buffer)) > 0) {
+    }
+    if (!pin_timer_is_running(self->settle)) {
+        pin_timer_start(self->settle, SETTLE_MS, false);
+    }
+}
+
+void pin_certs_reload(struct pin_certs *certs)
+{
+    for (size_t i = 0; i < certs->n_certs; i++) {
+        if (certs->certs[i].tls != NULL) {
+            renew(&certs->certs[i]);
+        }
+    }
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static bool has_any(const struct pin_certs *certs)
+{
+    for (size_t i = 0; i < certs->n_certs; i++) {
+        if (certs->certs[i].tls != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum pin_err pin_certs_watch(struct pin_certs *certs, struct pin_loop *loop, struct pin_why *why)
+{
+    if (!has_any(certs)) {
+        return PIN_OK;
+    }
+    certs->settle = pin_timer_new(loop, on_look, certs);
+    certs->look = pin_timer_new(loop, on_look, certs);
+    if (certs->settle == NULL || certs->look == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "timers of certificates");
+    }
+    certs->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (certs->inotify_fd >= 0) {
+        certs->watch = pin_fd_new(loop, certs->inotify_fd, PIN_FD_READ, on_event, certs);
+    }
+    if (certs->watch == NULL) {
+        pin_log_warn("certs: no inotify, files are looked at every %d s", LOOK_MS / 1000);
+    }
+    watch_directories(certs);
+    pin_timer_start(certs->look, LOOK_MS, true);
+    return PIN_OK;
+}
+
+void pin_certs_free(struct pin_certs *certs)
+{
+    if (certs == NULL) {
+        return;
+    }
+    pin_timer_free(certs->settle);
+    pin_timer_free(certs->look);
+    pin_fd_free(certs->watch);
+    if (certs->inotify_fd >= 0) {
+        (void)close(certs->inotify_fd); /* nothing to lose */
+    }
+    for (size_t i = 0; i < certs->n_certs; i++) {
+        pin_tls_free(certs->certs[i].tls);
+    }
+    free(certs->certs);
+    free(certs);
+}
+
+struct pin_tls *pin_certs_tls(const struct pin_certs *certs, size_t listen_i)
+{
+    return certs->certs[listen_i].tls;
+}
+
+bool pin_certs_status(
+    const struct pin_certs *certs, size_t listen_i, struct pin_cert_status *ret_status)
+{
+    const struct cert *cert = &certs->certs[listen_i];
+    *ret_status = cert->status;
+    return cert->tls != NULL;
+}
