@@ -33,7 +33,9 @@
 #define CREDIT_MAX      1024
 #define CREDIT_FRAME    1
 #define CREDIT_FAILURE  4
-#define CREDIT_RESPONSE 16
+#define CREDIT_RESPONSE 8
+/* Bytes that cost as much as a frame: frames of unknown types are not reported. */
+#define CREDIT_BYTES 1024u
 
 /* Streams that are kept for the next requests, for all connections of a thread. */
 #define SPARE_STREAMS_MAX 512u
@@ -84,6 +86,7 @@ struct connection {
     size_t unsent_bytes;
     size_t held_bytes;  /* answers that are not sent */
     uint32_t n_reading; /* streams whose question is not whole */
+    uint32_t uncharged_bytes;
     int32_t credit;
     bool is_lost; /* nothing goes in or out any more */
 };
@@ -581,10 +584,14 @@ static size_t feed(struct pin_http *http, const uint8_t *from, size_t bytes)
         return bytes;
     }
     ssize_t n_read = nghttp2_session_mem_recv(connection->session, from, bytes);
+    connection->uncharged_bytes += (uint32_t)bytes;
+    charge(connection, (int32_t)(connection->uncharged_bytes / CREDIT_BYTES));
+    connection->uncharged_bytes %= CREDIT_BYTES;
     if (n_read == NGHTTP2_ERR_FLOODED || n_read == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
         charge(connection, CREDIT_MAX);
     } else if (n_read < 0) {
         connection->is_lost = connection->credit > 0; /* no HTTP/2, or no memory */
+        connection->base.n_pending = 0;
     }
     return bytes;
 }

@@ -604,9 +604,12 @@ static size_t next_out(struct slot *slot, const void **ret_from, uint32_t **ret_
         *ret_at = &slot->invited_at;
         return sizeof(invitation) - 1 - slot->invited_at;
     }
+    if (slot->progress != PIN_HTTP1_DONE) {
+        return 0;
+    }
     *ret_from = slot->out + slot->at;
     *ret_at = &slot->at;
-    return slot->progress == PIN_HTTP1_DONE ? slot->bytes - slot->at : 0;
+    return slot->bytes - slot->at;
 }
 
 static size_t take(struct pin_http *http, uint8_t *out, size_t cap_bytes)
