@@ -39,6 +39,18 @@ int64_t pin_clock_wall_ms(void)
     return atomic_load(&is_fake) ? atomic_load(&fake_wall_ms) : read_ns(CLOCK_REALTIME) / 1000000;
 }
 
+int64_t pin_clock_coarse_wall_s(void)
+{
+    return atomic_load(&is_fake) ? atomic_load(&fake_wall_ms) / 1000
+                                 : read_ns(CLOCK_REALTIME_COARSE) / 1000000000;
+}
+
+int64_t pin_clock_coarse_mono_ms(void)
+{
+    return atomic_load(&is_fake) ? atomic_load(&fake_mono_ms)
+                                 : read_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
+}
+
 int64_t pin_clock_thread_cpu_ns(void)
 {
     return read_ns(CLOCK_THREAD_CPUTIME_ID);

@@ -24,6 +24,15 @@ int64_t pin_clock_mono_ns(void);
 /** Milliseconds since 1970-01-01T00:00:00Z. Can jump. */
 int64_t pin_clock_wall_ms(void);
 
+/**
+ * Seconds since 1970-01-01T00:00:00Z as of the last tick of the kernel, some milliseconds ago at
+ * most. About 5 ns.
+ */
+int64_t pin_clock_coarse_wall_s(void);
+
+/** Milliseconds since the point of pin_clock_mono_ms(), in the same way. About 5 ns. */
+int64_t pin_clock_coarse_mono_ms(void);
+
 /** CPU time (user + system) of the calling thread in nanoseconds. Never faked. */
 int64_t pin_clock_thread_cpu_ns(void);
 
