@@ -33,22 +33,31 @@ struct kind {
     const char *name;
     uint16_t type;
     bool has_edns;
+    const char *options; /* of the OPT, or NULL */
+    size_t options_bytes;
 };
 
+#define CLIENT_COOKIE "\0\x0a\0\x08\1\2\3\4\5\6\7\x08"
+/* A cookie with another server's part: two hashes to see that, one for a new cookie. */
+#define BAD_COOKIE       "\0\x0a\0\x18\1\2\3\4\5\6\7\x08\1\0\0\0\1\2\3\4\1\2\3\4\5\6\7\x08"
+#define OPTIONS(literal) literal, sizeof(literal) - 1
+
 static const struct kind kinds[] = {
-    {"A, 10,000 names", "a-%u.t.example", 1, false},
-    {"A with EDNS, 10,000 names", "a-%u.t.example", 1, true},
-    {"A, one name", "four.t.example", 1, false},
-    {"A 10/90", "split.t.example", 1, false},
-    {"A sticky, 10 addresses", "stuck.t.example", 1, false},
-    {"A sticky, 1000 addresses", "stuck-1000.t.example", 1, false},
-    {"A sticky, 1000 with weights", "stuck-weights.t.example", 1, false},
-    {"AAAA, 10,000 names", "a-%u.t.example", 28, false},
-    {"SRV with addresses", "srv.t.example", 33, false},
-    {"NODATA", "a-%u.t.example", 16, false},
-    {"NXDOMAIN, one label off", "b-%u.t.example", 1, false},
-    {"NXDOMAIN, search path", "a-%u.t.example.default.svc.test", 1, false},
-    {"refused", "a-%u.example.com", 1, false},
+    {"A, 10,000 names", "a-%u.t.example", 1, false, NULL, 0},
+    {"A with EDNS, 10,000 names", "a-%u.t.example", 1, true, NULL, 0},
+    {"A with a client's cookie", "a-%u.t.example", 1, true, OPTIONS(CLIENT_COOKIE)},
+    {"A with a bad cookie", "a-%u.t.example", 1, true, OPTIONS(BAD_COOKIE)},
+    {"A, one name", "four.t.example", 1, false, NULL, 0},
+    {"A 10/90", "split.t.example", 1, false, NULL, 0},
+    {"A sticky, 10 addresses", "stuck.t.example", 1, false, NULL, 0},
+    {"A sticky, 1000 addresses", "stuck-1000.t.example", 1, false, NULL, 0},
+    {"A sticky, 1000 with weights", "stuck-weights.t.example", 1, false, NULL, 0},
+    {"AAAA, 10,000 names", "a-%u.t.example", 28, false, NULL, 0},
+    {"SRV with addresses", "srv.t.example", 33, false, NULL, 0},
+    {"NODATA", "a-%u.t.example", 16, false, NULL, 0},
+    {"NXDOMAIN, one label off", "b-%u.t.example", 1, false, NULL, 0},
+    {"NXDOMAIN, search path", "a-%u.t.example.default.svc.test", 1, false, NULL, 0},
+    {"refused", "a-%u.example.com", 1, false, NULL, 0},
 };
 
 struct query {
@@ -69,8 +78,12 @@ static void make_queries(const struct kind *kind)
             (void)snprintf(name, sizeof(name), "%.*s%u%s", (int)(number - kind->name), kind->name,
                 pin_rand_below(N_NAMES), number + 2);
         }
-        struct message_query query = {
-            .name = name, .type = kind->type, .has_edns = kind->has_edns, .edns_bytes = 1232};
+        struct message_query query = {.name = name,
+            .type = kind->type,
+            .has_edns = kind->has_edns,
+            .edns_bytes = 1232,
+            .options = (const uint8_t *)kind->options,
+            .options_bytes = kind->options_bytes};
         queries[i].bytes = message_build(&query, queries[i].wire);
     }
 }
@@ -110,6 +123,8 @@ int main(void)
     if (pin_worker_init(&worker, &world->live, PIN_TRANSPORT_UDP, 0) != PIN_OK) {
         return EXIT_FAILURE;
     }
+    static const struct pin_manners manners = {.has_cookies = true, .secret = {.is_shared = true}};
+    worker.manners = &manners;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         size_t answer_bytes = 0;
         make_queries(&kinds[i]);

@@ -13,27 +13,14 @@
 #include "pintle/zones/policy.h"
 #include "pintle/zones/view.h"
 
-#include "asker.h"
-#include "query.h"
+#include "answering.h"
 #include "signing.h"
-#include "synth.h"
-#include "worker.h"
 
 #define TYPE_IXFR 251u
 #define TYPE_AXFR 252u
 
 /* Aliases followed in one answer; an alias beyond is the client's to follow. */
 #define CHASE_MAX 8u
-/* Where the RDATA of a table's first RR starts. */
-#define RDATA_AT 12u
-
-/* One name that is looked up: the question's, or the target of an alias. */
-struct subject {
-    const uint8_t *name; /* lower case */
-    size_t bytes;
-    uint64_t hash; /* pin_index_hash() of the name */
-    size_t at;     /* offset in the message, of the name as the client sees it */
-};
 
 /* Queries of a batch that are worked on side by side: enough to wait for memory together, few
  * enough to stay in the nearest cache. */
@@ -42,103 +29,73 @@ struct subject {
 #define FETCH_BYTES 256u
 #define LINE_BYTES  64u
 
-/* All that is known about one query. */
-struct answer {
-    struct pin_worker *worker;
-    const struct pin_client *client;
-    const struct pin_scene *scene;
-    struct subject subject;
-    const struct pin_node *encloser; /* the subject's own node, or the nearest above it */
-    size_t encloser_at;              /* where in the subject's name the encloser's begins */
-    struct pin_zone *zone;           /* the one that encloses the subject */
-    const struct pin_node
-        *node; /* of the subject, or of the wildcard that stands for it, or NULL */
-    const struct pin_table
-        *data; /* what the node shows this asker for the question's type, or NULL */
-    struct pin_response response;
-    const struct pin_policy *judged; /* the last policy that let the asker pass, or NULL */
-    const uint8_t *parts;            /* PIN_FROM_PARTS: the service's */
-    size_t synth_at; /* PIN_FROM_PODS, _PARTS: where "pod" or the service starts in the subject */
-    enum pin_synth_from synth;
-    enum pin_query_verdict verdict;
-    struct pin_asker asker; /* whose answers the client gets */
-    uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
-    uint16_t parent_id;     /* what counts for names that say nothing about that view */
-    bool is_settled;
-    bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
-    bool is_view_by_ecs; /* ... and the view comes from there */
-    struct pin_query query;
-    struct pin_vouched vouched;
-    struct pin_tsig tsig; /* of a signed query */
-};
-
-static bool settle(struct answer *a, uint16_t rcode)
-{
-    a->response.rcode = rcode;
-    return true;
-}
-
-/* A refusal says nothing about names, so that it is the same for all of them. */
-static bool refuse(struct answer *a, uint16_t ede)
-{
-    a->response.ede = ede;
-    return settle(a, PIN_RCODE_REFUSED);
-}
-
 /* --- steps: is it a question for us ------------------------------------------------------- */
 
 /* NOTIFY, UPDATE, DSO and unknown opcodes: nothing in them is looked at. */
-static bool check_opcode(struct answer *a)
+static bool check_opcode(struct pin_answering *a)
 {
-    return a->query.opcode != 0 && settle(a, PIN_RCODE_NOTIMP);
+    return a->query.opcode != 0 && pin_answering_settle(a, PIN_RCODE_NOTIMP);
 }
 
-static bool check_form(struct answer *a)
+static bool check_form(struct pin_answering *a)
 {
-    return a->verdict == PIN_QUERY_FORMERR && settle(a, PIN_RCODE_FORMERR);
+    return a->verdict == PIN_QUERY_FORMERR && pin_answering_settle(a, PIN_RCODE_FORMERR);
 }
 
-static bool check_version(struct answer *a)
+static bool check_version(struct pin_answering *a)
 {
-    return a->query.edns_version != 0 && settle(a, PIN_RCODE_BADVERS);
+    return a->query.edns_version != 0 && pin_answering_settle(a, PIN_RCODE_BADVERS);
+}
+
+/* Who brings no question asks for a cookie (RFC 7873, section 5.4), and gets one. */
+static bool check_cookie(struct pin_answering *a)
+{
+    if (pin_unlikely(a->verdict == PIN_QUERY_COOKIE)) {
+        return pin_answering_settle(a, PIN_RCODE_NOERROR);
+    }
+    return pin_unlikely(a->query.cookie_bytes > 0) && a->cookie != PIN_COOKIE_GOOD
+           && a->worker->manners->wants_cookies && a->client->transport == PIN_TRANSPORT_UDP
+           && pin_answering_settle(a, PIN_RCODE_BADCOOKIE);
 }
 
 /* A signed query is never taken for an unsigned one. */
-static bool check_signature(struct answer *a)
+static bool check_signature(struct pin_answering *a)
 {
     return pin_unlikely(a->query.has_tsig)
            && !pin_signing_check(a->worker->keys, &a->query, &a->response, &a->tsig);
 }
 
-static bool check_class(struct answer *a)
+static bool check_class(struct pin_answering *a)
 {
-    return a->query.qclass != PIN_CLASS_IN && refuse(a, PIN_EDE_NONE);
+    return a->query.qclass != PIN_CLASS_IN
+           && (pin_manners_chaos(a->worker->manners, &a->query, &a->response)
+               || pin_answering_refuse(a, PIN_EDE_NONE));
 }
 
-static bool check_transfer(struct answer *a)
+static bool check_transfer(struct pin_answering *a)
 {
     bool is_transfer = a->query.qtype == TYPE_AXFR || a->query.qtype == TYPE_IXFR;
-    return is_transfer && refuse(a, PIN_EDE_NONE);
+    return is_transfer && pin_answering_refuse(a, PIN_EDE_NONE);
 }
 
 /* CoreDNS's forward plugin asks ". NS" as its health check: refused at once, never passed on. */
-static bool check_root_ns(struct answer *a)
+static bool check_root_ns(struct pin_answering *a)
 {
     bool is_probe = a->query.qname_bytes == 1 && a->query.qtype == PIN_TYPE_NS;
-    return is_probe && refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+    return is_probe && pin_answering_refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
 }
 
 /* --- steps: what is there ----------------------------------------------------------------- */
 
 /* Takes a trusted forwarder's word, before the answer is written over it. */
-static void find_vouched(struct answer *a)
+static void find_vouched(struct pin_answering *a)
 {
     struct pin_ip sender = pin_ip_from_sockaddr(a->client->peer);
     a->is_vouched = pin_vouched_read(a->scene, &sender, &a->query, a->response.wire, &a->vouched);
 }
 
 /* Whose view: what the listener says, else a trusted forwarder, else whose the source is. */
-static void find_view(struct answer *a)
+static void find_view(struct pin_answering *a)
 {
     a->scene = pin_rcu_deref(a->worker->live->scene);
     a->is_vouched = false;
@@ -162,19 +119,8 @@ static void find_view(struct answer *a)
     a->asker = pin_scene_asker(a->scene, &source);
 }
 
-/* Makes a name the one that is looked up; memory begins to bring what the lookup needs. */
-static void set_subject(struct answer *a, const uint8_t *name, size_t bytes, size_t at)
-{
-    a->subject = (struct subject){
-        .name = name,
-        .bytes = bytes,
-        .hash = pin_index_hash(a->worker->live->index, name, bytes),
-        .at = at,
-    };
-}
-
 /* Notes that askers elsewhere may get another answer (RFC 7871, section 7.2.1). */
-static void widen_scope(struct answer *a)
+static void widen_scope(struct pin_answering *a)
 {
     if (pin_unlikely(a->is_view_by_ecs)) {
         uint8_t scope = pin_vouched_scope(a->scene, &a->vouched, &a->query);
@@ -190,7 +136,7 @@ static bool is_apex(const struct pin_node *node)
 
 /* Answers what is below a service from its parts, or by another node. `encloser` is the nearest
  * node, `bytes` of the subject's labels stand in front of it. */
-static void look_up_service(struct answer *a, const struct pin_node *encloser, size_t bytes)
+static void look_up_service(struct pin_answering *a, const struct pin_node *encloser, size_t bytes)
 {
     struct pin_synth_place place;
     if (!pin_synth_find(a->worker->live, a->asker.parent_id,
@@ -207,7 +153,7 @@ static void look_up_service(struct answer *a, const struct pin_node *encloser, s
 
 /* Leads a name below "cluster.local" to the zone of the asker's cluster. The subject keeps its
  * name: the client asked by the common one. */
-static void look_up_own(struct answer *a)
+static void look_up_own(struct pin_answering *a)
 {
     struct pin_name name;
     widen_scope(a);
@@ -228,7 +174,7 @@ static void look_up_own(struct answer *a)
 }
 
 /* Whether the subject lies in a reverse zone, which no node stands for. */
-static bool look_up_reverse(struct answer *a)
+static bool look_up_reverse(struct pin_answering *a)
 {
     struct pin_reverse_question q;
     bool is_ours = a->worker->live->reverse != NULL && a->scene->reverse != NULL
@@ -238,7 +184,7 @@ static bool look_up_reverse(struct answer *a)
 }
 
 /* Finds the subject's zone and node. False: no zone of ours encloses it. */
-static bool look_up(struct answer *a)
+static bool look_up(struct pin_answering *a)
 {
     const struct pin_index *index = a->worker->live->index;
     a->view_id = a->asker.view_id;
@@ -275,7 +221,7 @@ static bool look_up(struct answer *a)
 }
 
 /* What the subject's node shows this asker for one type, or NULL. */
-static const struct pin_table *shown(struct answer *a, uint16_t type)
+static const struct pin_table *shown(struct pin_answering *a, uint16_t type)
 {
     if (a->node == NULL) {
         return NULL;
@@ -295,7 +241,7 @@ static const struct pin_table *shown(struct answer *a, uint16_t type)
 /* --- step: who may ---------------------------------------------------------------------------- */
 
 /* Who asks, for a policy: a lent view gives no identity. */
-static struct pin_policy_asker identify(const struct answer *a)
+static struct pin_policy_asker identify(const struct pin_answering *a)
 {
     struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
     struct pin_policy_asker asker = {.address = pin_prefix_of(&source, 128)};
@@ -315,7 +261,7 @@ static struct pin_policy_asker identify(const struct answer *a)
 }
 
 /* Leaves word for the log, if there is room. */
-static void sample(struct answer *a, const struct pin_policy_asker *asker, uint16_t slot)
+static void sample(struct pin_answering *a, const struct pin_policy_asker *asker, uint16_t slot)
 {
     struct pin_audit_sample *sample = pin_audit_begin(&a->worker->audit);
     if (sample == NULL) {
@@ -337,7 +283,7 @@ static void sample(struct answer *a, const struct pin_policy_asker *asker, uint1
 }
 
 /* Whether the policy keeps the asker out. */
-static enum pin_policy_verdict judge(struct answer *a, const struct pin_policy *policy)
+static enum pin_policy_verdict judge(struct pin_answering *a, const struct pin_policy *policy)
 {
     struct pin_policy_asker asker = identify(a);
     uint16_t slot = 0;
@@ -360,7 +306,7 @@ static enum pin_policy_verdict judge(struct answer *a, const struct pin_policy *
 /* --- what is answered --------------------------------------------------------------------- */
 
 /* Says no: with the zone's SOA, or not at all before the clusters have been seen. */
-static void add_negative(struct answer *a, const struct pin_zone *zone, uint16_t rcode)
+static void add_negative(struct pin_answering *a, const struct pin_zone *zone, uint16_t rcode)
 {
     if (zone->is_synced_from_clusters && !a->scene->is_ready) {
         pin_response_clear(&a->response, &a->query);
@@ -379,7 +325,7 @@ static void add_negative(struct answer *a, const struct pin_zone *zone, uint16_t
 }
 
 /* Has the asker's address choose. */
-static void stick(struct answer *a)
+static void stick(struct pin_answering *a)
 {
     struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
     a->response.asker_key = pin_asker_key(&source, a->is_vouched ? &a->vouched : NULL);
@@ -390,7 +336,7 @@ static void stick(struct answer *a)
 }
 
 /* Adds a table to the answer; returns where its RRs start. */
-static size_t add_data(struct answer *a, const struct pin_table *table)
+static size_t add_data(struct pin_answering *a, const struct pin_table *table)
 {
     if (pin_unlikely(a->scene->has_down)
         && pin_scene_any_down(a->scene, table->clusters, table->n_clusters)) {
@@ -404,14 +350,15 @@ static size_t add_data(struct answer *a, const struct pin_table *table)
 }
 
 /* The SOA is the zone's, not the node's: a new serial replaces no node. */
-static void add_apex_soa(struct answer *a)
+static void add_apex_soa(struct pin_answering *a)
 {
-    pin_response_add_soa(&a->response, PIN_SECTION_ANSWER, pin_rcu_deref(a->node->zone->soa),
-        a->subject.at, UINT32_MAX);
+    const struct pin_soa *soa = pin_rcu_deref(a->node->zone->soa);
+    pin_response_add_soa(&a->response, PIN_SECTION_ANSWER, soa, a->subject.at, UINT32_MAX);
+    pin_response_note_expire(&a->response, soa);
 }
 
 /* Answers ANY with one small RRset (RFC 8482, section 4.2). False: the name has no data at all. */
-static bool add_any(struct answer *a)
+static bool add_any(struct pin_answering *a)
 {
     static const uint8_t hinfo[] = {
         0xC0, 0x0C, 0, 13, 0, 1, 0, 0, 0x0E, 0x10, 0, 9, 7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
@@ -427,7 +374,7 @@ static bool add_any(struct answer *a)
 }
 
 /* Adds what the subject's node has for the question's type. False: it has nothing of it. */
-static bool add_wanted(struct answer *a)
+static bool add_wanted(struct pin_answering *a)
 {
     uint16_t qtype = a->query.qtype;
     const struct pin_table *table = a->data;
@@ -452,23 +399,23 @@ static bool add_wanted(struct answer *a)
 
 /* Adds the alias at the subject's node and makes its target the subject. False: there is no alias.
  * `ret_target` holds the target's name. */
-static bool follow_alias(struct answer *a, struct pin_name *ret_target)
+static bool follow_alias(struct pin_answering *a, struct pin_name *ret_target)
 {
     const struct pin_table *alias = shown(a, PIN_TYPE_CNAME);
     if (alias == NULL) {
         return false;
     }
     size_t alias_at = add_data(a, alias);
-    const uint8_t *target = alias->wire + RDATA_AT;
+    const uint8_t *target = alias->wire + PIN_RDATA_AT;
     size_t bytes = pin_name_wire_bytes(target);
     pin_name_lower(ret_target->wire, target, bytes);
     ret_target->bytes = (uint8_t)bytes;
-    set_subject(a, ret_target->wire, bytes, alias_at + RDATA_AT);
+    pin_answering_look_for(a, ret_target->wire, bytes, alias_at + PIN_RDATA_AT);
     return true;
 }
 
 /* SOA and NS at an apex are the zone's, whatever route has its name. */
-static bool asks_for_zone(const struct answer *a)
+static bool asks_for_zone(const struct pin_answering *a)
 {
     bool is_of_zone = a->query.qtype == PIN_TYPE_SOA || a->query.qtype == PIN_TYPE_NS;
     return is_of_zone && is_apex(a->node);
@@ -476,7 +423,7 @@ static bool asks_for_zone(const struct answer *a)
 
 /* Shows a denied asker nothing, not even the aliases that led here; or that there is no such name.
  * False: the asker may see the node. */
-static bool deny(struct answer *a)
+static bool deny(struct pin_answering *a)
 {
     switch (judge(a, a->judged)) {
     case PIN_POLICY_NXDOMAIN:
@@ -485,121 +432,16 @@ static bool deny(struct answer *a)
     case PIN_POLICY_REFUSED:
         pin_response_clear(&a->response, &a->query);
         a->response.is_authoritative = false;
-        return refuse(a, PIN_EDE_PROHIBITED);
+        return pin_answering_refuse(a, PIN_EDE_PROHIBITED);
     default:
         return false;
     }
 }
 
-/* --- names that are others' ---------------------------------------------------------------- */
-
-/* What the encloser shows this asker for one type, or NULL. */
-static const struct pin_table *enclosing(const struct answer *a, uint16_t type)
-{
-    const struct pin_rrset *rrset = pin_node_rrset(a->encloser, type);
-    return rrset != NULL ? pin_rrset_table(rrset, a->view_id, a->parent_id) : NULL;
-}
-
-/* The name servers that the subject is delegated to, or NULL. A DS is the parent's (RFC 4035,
- * section 3.1.4.1). */
-static const struct pin_table *delegation(const struct answer *a)
-{
-    bool is_cut = (a->encloser->flags & PIN_NODE_IS_CUT) != 0
-                  && (a->encloser_at != 0 || a->query.qtype != PIN_TYPE_DS);
-    return is_cut ? enclosing(a, PIN_TYPE_NS) : NULL;
-}
-
-/* RRs of the addresses that a referral has to carry. */
-static unsigned count_glue(const struct pin_table *ns)
-{
-    unsigned n = 0;
-    for (uint16_t i = 0; i < ns->n_extras && i < PIN_EXTRAS_MAX; i++) {
-        n += ns->extras[i].a != NULL ? ns->extras[i].a->n_rr : 0u;
-        n += ns->extras[i].aaaa != NULL ? ns->extras[i].aaaa->n_rr : 0u;
-    }
-    return n;
-}
-
-/* Sends the client to others; without their addresses it could not get there, so glue that does not
- * fit sets TC (RFC 9471). */
-static void refer(struct answer *a, const struct pin_table *ns)
-{
-    struct pin_response *response = &a->response;
-    response->is_authoritative = response->n_rr[PIN_SECTION_ANSWER] > 0;
-    size_t at = pin_response_add_table(
-        response, PIN_SECTION_AUTHORITY, ns, &a->worker->draws, a->subject.at + a->encloser_at);
-    pin_response_add_extras(response, ns, at, &a->worker->draws);
-    if (response->n_rr[PIN_SECTION_ADDITIONAL] < count_glue(ns) && !response->is_stream) {
-        response->is_truncated = true;
-    }
-}
-
-/* The CNAME that stands for a DNAME's answer to the subject (RFC 6672, section 3.1). Returns its
- * length; 0 when the new name is too long. */
-static size_t put_synthesized(const struct answer *a, const struct pin_table *dname,
-    uint8_t rr[RDATA_AT + PIN_NAME_MAX_BYTES])
-{
-    const uint8_t *target = dname->wire + RDATA_AT;
-    size_t target_bytes = pin_name_wire_bytes(target);
-    size_t bytes = a->encloser_at + target_bytes;
-    if (bytes > PIN_NAME_MAX_BYTES) {
-        return 0;
-    }
-    memcpy(rr, dname->wire, RDATA_AT);
-    rr[3] = PIN_TYPE_CNAME; /* class and TTL are the DNAME's */
-    rr[RDATA_AT - 2] = 0;
-    rr[RDATA_AT - 1] = (uint8_t)bytes;
-    memcpy(rr + RDATA_AT, a->response.wire + a->subject.at, a->encloser_at);
-    memcpy(rr + RDATA_AT + a->encloser_at, target, target_bytes);
-    return RDATA_AT + bytes;
-}
-
-/* Adds a DNAME and the alias it makes, whose target is the subject then. False: the answer ends
- * here. */
-static bool follow_dname(struct answer *a, const struct pin_table *dname, struct pin_name *target)
-{
-    uint8_t rr[RDATA_AT + PIN_NAME_MAX_BYTES];
-    struct pin_response *response = &a->response;
-    size_t rr_bytes = put_synthesized(a, dname, rr);
-    (void)pin_response_add_table(
-        response, PIN_SECTION_ANSWER, dname, &a->worker->draws, a->subject.at + a->encloser_at);
-    if (rr_bytes == 0) {
-        response->rcode = PIN_RCODE_YXDOMAIN;
-        return false;
-    }
-    size_t rr_at = response->used_bytes;
-    pin_response_add_rr(response, PIN_SECTION_ANSWER, rr, rr_bytes, a->subject.at);
-    if (response->used_bytes == rr_at || a->query.qtype == PIN_TYPE_CNAME
-        || a->query.qtype == PIN_TYPE_ANY) {
-        return false;
-    }
-    target->bytes = (uint8_t)(rr_bytes - RDATA_AT);
-    pin_name_lower(target->wire, rr + RDATA_AT, target->bytes);
-    set_subject(a, target->wire, target->bytes, rr_at + RDATA_AT);
-    return true;
-}
-
-/* Settles a subject at or below a delegation, or below a DNAME. `ret_is_settled` false: the target
- * of the DNAME is the subject now. False: it is neither. */
-static bool turn_away(struct answer *a, struct pin_name *target, bool *ret_is_settled)
-{
-    const struct pin_table *ns = delegation(a);
-    *ret_is_settled = true;
-    if (ns != NULL) {
-        refer(a, ns);
-        return true;
-    }
-    bool is_below = (a->encloser->flags & PIN_NODE_HAS_DNAME) != 0 && a->encloser_at != 0;
-    const struct pin_table *dname = is_below ? enclosing(a, PIN_TYPE_DNAME) : NULL;
-    if (dname == NULL) {
-        return false;
-    }
-    *ret_is_settled = !follow_dname(a, dname, target);
-    return true;
-}
+/* --- putting it together -------------------------------------------------------------------- */
 
 /* Answers a name that no node stands for, from tables. */
-static void settle_synth(struct answer *a)
+static void settle_synth(struct pin_answering *a)
 {
     struct pin_synth synth = {.live = a->worker->live,
         .scene = a->scene,
@@ -625,7 +467,7 @@ static void settle_synth(struct answer *a)
 
 /* Settles the subject when it is not an alias. False: it was one, and its target is the subject
  * now. */
-static bool settle_subject(struct answer *a, struct pin_name *target)
+static bool settle_subject(struct pin_answering *a, struct pin_name *target)
 {
     if (a->node == NULL && pin_unlikely(a->synth != PIN_FROM_NODE)) {
         settle_synth(a);
@@ -633,7 +475,7 @@ static bool settle_subject(struct answer *a, struct pin_name *target)
     }
     bool is_settled = true;
     bool is_others = (a->encloser->flags & (PIN_NODE_IS_CUT | PIN_NODE_HAS_DNAME)) != 0;
-    if (pin_unlikely(is_others) && turn_away(a, target, &is_settled)) {
+    if (pin_unlikely(is_others) && pin_answer_turn_away(a, target, &is_settled)) {
         return is_settled;
     }
     if (a->node == NULL) {
@@ -663,7 +505,7 @@ static bool settle_subject(struct answer *a, struct pin_name *target)
 
 /* Answers what was looked up, and goes on to the targets of aliases while they lie in our zones
  * (RFC 1034, section 4.3.2, step 3a). Each RRset comes from one node as it is now. */
-static void answer_from_zones(struct answer *a)
+static void answer_from_zones(struct pin_answering *a)
 {
     struct pin_name target;
     a->response.is_authoritative = true;
@@ -679,8 +521,8 @@ static void answer_from_zones(struct answer *a)
 /* --- one query, stroke by stroke ------------------------------------------------------------ */
 
 /* Reads the query and goes down the page until a step settles it. */
-static void begin(struct answer *a, struct pin_worker *worker, const struct pin_client *client,
-    const struct pin_packet *packet)
+static void begin(struct pin_answering *a, struct pin_worker *worker,
+    const struct pin_client *client, const struct pin_packet *packet)
 {
     a->worker = worker;
     a->client = client;
@@ -691,14 +533,18 @@ static void begin(struct answer *a, struct pin_worker *worker, const struct pin_
     }
     pin_response_init(&a->response, packet, &a->query, client->transport != PIN_TRANSPORT_UDP);
     a->response.verdicts = worker->live->verdicts;
-    a->is_settled = check_opcode(a) || check_form(a) || check_version(a) || check_signature(a)
-                    || check_class(a) || check_transfer(a) || check_root_ns(a);
+    if (pin_unlikely(a->query.options != 0)) {
+        a->cookie = pin_manners_meet(worker, client, &a->query, &a->response);
+    }
+    a->is_settled = check_opcode(a) || check_form(a) || check_version(a) || check_cookie(a)
+                    || check_signature(a) || check_class(a) || check_transfer(a)
+                    || check_root_ns(a);
     if (!a->is_settled) {
-        set_subject(a, a->query.qname, a->query.qname_bytes, PIN_HEADER_BYTES);
+        pin_answering_look_for(a, a->query.qname, a->query.qname_bytes, PIN_HEADER_BYTES);
     }
 }
 
-static void fetch_node(const struct answer *a)
+static void fetch_node(const struct pin_answering *a)
 {
     if (!a->is_settled) {
         pin_index_fetch(a->worker->live->index, a->subject.hash);
@@ -707,7 +553,7 @@ static void fetch_node(const struct answer *a)
 
 /* Sees who asks, and looks the name up. The end of the page: forwarding will take its place between
  * our zones and this refusal. */
-static void find_name(struct answer *a)
+static void find_name(struct pin_answering *a)
 {
     if (a->is_settled) {
         return;
@@ -716,11 +562,11 @@ static void find_name(struct answer *a)
         a->query.qtype = PIN_TYPE_OPT; /* reserved, too, and no node has it */
     }
     find_view(a);
-    a->is_settled = !look_up(a) && refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+    a->is_settled = !look_up(a) && pin_answering_refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
 }
 
 /* Has memory bring what the asker is shown. */
-static void fetch_data(struct answer *a)
+static void fetch_data(struct pin_answering *a)
 {
     if (a->is_settled) {
         return;
@@ -732,7 +578,7 @@ static void fetch_data(struct answer *a)
     }
 }
 
-static void count(struct answer *a)
+static void count(struct pin_answering *a)
 {
     struct pin_stats *stats = &a->worker->stats;
     pin_stats_count(stats, a->client->transport, a->query.qtype, a->response.rcode);
@@ -745,7 +591,7 @@ static void count(struct answer *a)
 }
 
 /* Writes the answer. Returns its length; 0 is silence. */
-static size_t finish(struct answer *a)
+static size_t finish(struct pin_answering *a)
 {
     if (a->verdict == PIN_QUERY_DROP) {
         pin_stat_add(&a->worker->stats.n_dropped, 1);
@@ -761,7 +607,8 @@ static size_t finish(struct answer *a)
 size_t pin_answer(
     struct pin_worker *worker, const struct pin_client *client, const struct pin_packet *packet)
 {
-    struct answer a; /* not cleared: each stroke fills what it finds */
+    struct pin_answering a; /* not cleared: each stroke fills what it finds */
+    worker->wall_s = 0;
     begin(&a, worker, client, packet);
     find_name(&a);
     fetch_data(&a);
@@ -771,7 +618,7 @@ size_t pin_answer(
 /* Each stroke runs over the group, so that one query's wait for memory is another's work. */
 static void answer_group(struct pin_worker *worker, struct pin_exchange *exchanges, size_t n)
 {
-    struct answer group[GROUP];
+    struct pin_answering group[GROUP];
     for (size_t i = 0; i < n; i++) {
         begin(&group[i], worker, &exchanges[i].client, &exchanges[i].packet);
     }
@@ -791,6 +638,7 @@ static void answer_group(struct pin_worker *worker, struct pin_exchange *exchang
 
 void pin_answer_batch(struct pin_worker *worker, struct pin_exchange *exchanges, size_t n)
 {
+    worker->wall_s = 0;
     for (size_t at = 0; at < n; at += GROUP) {
         answer_group(worker, exchanges + at, PIN_MIN(n - at, (size_t)GROUP));
     }

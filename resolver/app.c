@@ -105,6 +105,7 @@ static struct pin_config *load_config(const struct pin_args *args, struct pin_fi
     }
     if (config != NULL) {
         pin_config_check_geo(config, findings);
+        pin_manners_load(config, findings);
     }
     if (config == NULL) {
         pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
@@ -439,6 +440,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
     }
     struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
         .keys = app->files.keys,
+        .manners = &config->manners,
         .listens = specs,
         .n_listens = config->n_listens,
         .n_workers = config->n_workers > 0 ? config->n_workers : count_processors()};

@@ -24,6 +24,7 @@
 #include "pintle/zones/settings.h"
 
 #include "resolver/config_findings.h"
+#include "resolver/manners.h"
 
 /** Values a flag that can be repeated may have. */
 #define PIN_ARGS_LIST_MAX 32
@@ -203,6 +204,14 @@ struct pin_config {
     const char *const *ns;
     size_t n_ns;
     const char *hostmaster; /**< NULL: below each zone. */
+    const char *identity;   /**< dns.identity; NULL: none is shown. */
+    const char *version;    /**< dns.version; NULL: none is shown. */
+
+    bool has_cookies;           /**< cookies.enabled */
+    bool wants_cookies;         /**< cookies.required */
+    const char *cookie_file;    /**< cookies.secretFile; NULL: a secret of this process. */
+    uint32_t cookie_rollover_s; /**< cookies.rollover */
+    struct pin_manners manners; /**< What follows from them: pin_manners_load(). */
 
     uint32_t ttl_s;
     uint32_t max_answers;

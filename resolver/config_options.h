@@ -15,7 +15,7 @@ enum pin_option_kind {
     PIN_OPTION_FIXED,     /**< A text that must be exactly `fallback`; fills nothing. */
     PIN_OPTION_MAP,       /**< A map; `children` fill the same struct. */
     PIN_OPTION_ITEMS,     /**< A list of maps: pointer at `offset`, size_t at `count_offset`. */
-    PIN_OPTION_STRING,    /**< const char *, not empty. */
+    PIN_OPTION_STRING,    /**< const char *, not empty; at most `max` bytes when that is not 0. */
     PIN_OPTION_LABEL,     /**< const char *, an RFC 1123 label. */
     PIN_OPTION_NAME,      /**< const char *, a DNS name, lower case, no trailing dot. */
     PIN_OPTION_NAMES,     /**< A list of them: const char *const *, size_t. */

@@ -116,13 +116,16 @@ static bool read_fixed(
 static bool read_string(
     struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
 {
-    (void)option;
     const char *text = want_scalar(r, node, "a text");
     if (text == NULL) {
         return false;
     }
     if (text[0] == '\0') {
         return finding(r, node, "an empty text");
+    }
+    if (option->kind == PIN_OPTION_STRING && option->max > 0 && strlen(text) > option->max) {
+        return finding(r, node, "%zu bytes, at most %llu are allowed", strlen(text),
+            (unsigned long long)option->max);
     }
     put_pointer(target, pin_arena_strdup(r->arena, text));
     return true;

@@ -18,9 +18,7 @@
 #define COUNTS_AT      4u
 #define RR_FIXED_BYTES 10u /* type, class, TTL, RDLENGTH */
 
-#define COOKIE_CLIENT_BYTES 8u
-#define COOKIE_MIN_BYTES    16u
-#define COOKIE_MAX_BYTES    40u
+#define COOKIE_SERVER_MIN_BYTES 8u
 
 static uint16_t u16(const uint8_t *at)
 {
@@ -107,23 +105,52 @@ static bool is_ecs_well_formed(const uint8_t *option, uint16_t bytes)
     return bits % 8 == 0 || (option[bytes - 1] & (0xFFu >> bits % 8)) == 0;
 }
 
+/* Remembers the first cookie. False: one of that length makes the query malformed (RFC 7873,
+ * section 5.2.2). */
+static bool note_cookie(struct pin_query *query, const uint8_t *option, uint16_t bytes)
+{
+    if (bytes != PIN_COOKIE_CLIENT_BYTES
+        && (bytes < PIN_COOKIE_CLIENT_BYTES + COOKIE_SERVER_MIN_BYTES
+            || bytes > PIN_COOKIE_MAX_BYTES)) {
+        return false;
+    }
+    if (query->cookie_bytes == 0) {
+        query->cookie_bytes = (uint8_t)bytes;
+        query->options |= PIN_SAID_COOKIE;
+        if (bytes >= PIN_COOKIE_BYTES) {
+            memcpy(query->cookie, option, PIN_COOKIE_BYTES);
+        } else {
+            memcpy(query->cookie, option, PIN_COOKIE_CLIENT_BYTES); /* the rest is not ours */
+        }
+    }
+    return true;
+}
+
 /* Remembers an option the first time it comes. False: the whole query is malformed. */
 static bool note_option(
     struct pin_query *query, uint16_t code, struct pin_span span, const uint8_t *option)
 {
     switch (code) {
     case PIN_OPTION_COOKIE:
-        if (span.bytes != COOKIE_CLIENT_BYTES
-            && (span.bytes < COOKIE_MIN_BYTES || span.bytes > COOKIE_MAX_BYTES)) {
-            return false; /* RFC 7873, section 5.2.2 */
-        }
-        query->cookie = query->cookie.bytes == 0 ? span : query->cookie;
-        return true;
+        return note_cookie(query, option, span.bytes);
     case PIN_OPTION_ECS:
         if (query->ecs.bytes == 0 && is_ecs_well_formed(option, span.bytes)) {
             query->ecs = span;
+            query->options |= PIN_SAID_ECS;
             memcpy(query->ecs_copy, option, span.bytes);
         }
+        return true;
+    case PIN_OPTION_NSID:
+        query->options |= PIN_SAID_NSID;
+        return true;
+    case PIN_OPTION_EXPIRE:
+        query->options |= PIN_SAID_EXPIRE;
+        return true;
+    case PIN_OPTION_KEEPALIVE:
+        query->options |= PIN_SAID_KEEPALIVE;
+        return true;
+    case PIN_OPTION_PADDING:
+        query->options |= PIN_SAID_PADDING;
         return true;
     case PIN_OPTION_NAMESPACE:
         if (query->client_namespace.bytes == 0 && span.bytes <= PIN_LABEL_MAX_BYTES) {
@@ -230,7 +257,8 @@ static void reset(struct pin_query *query)
     query->has_edns = false;
     query->is_do = false;
     query->has_tsig = false;
-    query->cookie = (struct pin_span){0};
+    query->options = 0;
+    query->cookie_bytes = 0;
     query->ecs = (struct pin_span){0};
     query->client_namespace = (struct pin_span){0};
     query->qname_bytes = 0;
@@ -247,7 +275,12 @@ enum pin_query_verdict pin_query_parse(
     reset(ret_query);
     ret_query->opcode = (wire[2] >> 3) & 0x0Fu;
 
-    bool is_well_formed = u16(wire + COUNTS_AT) == 1 && read_question(&reader, ret_query)
-                          && read_records(&reader, ret_query);
+    uint16_t n_questions = u16(wire + COUNTS_AT);
+    if (pin_unlikely(n_questions != 1)) {
+        bool asks_for_cookie =
+            n_questions == 0 && read_records(&reader, ret_query) && ret_query->cookie_bytes > 0;
+        return asks_for_cookie ? PIN_QUERY_COOKIE : PIN_QUERY_FORMERR;
+    }
+    bool is_well_formed = read_question(&reader, ret_query) && read_records(&reader, ret_query);
     return is_well_formed ? PIN_QUERY_OK : PIN_QUERY_FORMERR;
 }

@@ -9,19 +9,16 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
-#define OPT_BYTES         11u
-#define EDE_BYTES         6u /* option code, length, info code */
-#define OPTION_HEAD_BYTES 4u /* option code, length */
-#define ECS_SCOPE_AT      3u
-#define RR_HEAD_BYTES     12u /* pointer owner, type, class, TTL, RDLENGTH */
-#define RR_TTL_AT         6u
-#define RR_RDLENGTH_AT    10u
-#define POINTER           0xC000u
+#define RR_HEAD_BYTES  12u /* pointer owner, type, class, TTL, RDLENGTH */
+#define RR_TTL_AT      6u
+#define RR_RDLENGTH_AT 10u
+#define POINTER        0xC000u
 
 #define FLAG_QR 0x80u
 #define FLAG_AA 0x04u
 #define FLAG_TC 0x02u
 #define FLAG_RD 0x01u
+#define FLAG_CD 0x10u /* in the second byte */
 
 static void put_u16(uint8_t *at, unsigned value)
 {
@@ -56,12 +53,14 @@ void pin_response_init(struct pin_response *ret_response, const struct pin_packe
 {
     size_t max_bytes = answer_max_bytes(query, is_stream);
     size_t end_bytes = PIN_MIN(max_bytes, packet->cap_bytes);
-    size_t options_bytes =
-        EDE_BYTES + (query->ecs.bytes > 0 ? OPTION_HEAD_BYTES + query->ecs.bytes : 0u);
+    size_t options_bytes = query->ecs.bytes > 0 ? PIN_OPTION_HEAD_BYTES + query->ecs.bytes : 0u;
     *ret_response = (struct pin_response){
         .wire = packet->wire,
         .used_bytes = query->question_end,
-        .limit_bytes = end_bytes - (query->has_edns ? OPT_BYTES + options_bytes : 0),
+        .limit_bytes =
+            end_bytes
+            - (query->has_edns ? PIN_OPT_BYTES + PIN_OPTION_EDE_BYTES + options_bytes : 0),
+        .options_bytes = (uint16_t)options_bytes,
         .end_bytes = end_bytes,
         .cap_bytes = packet->cap_bytes,
         .rcode = PIN_RCODE_NOERROR,
@@ -421,90 +420,19 @@ void pin_response_add_soa(struct pin_response *response, enum pin_section sectio
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-/* A sentence for people who look at the answer with dig; none where the code says it all. */
-static size_t ede_text(uint16_t ede, const char **ret_text)
-{
-    static const char stale[] = "a cluster behind this answer is out of reach";
-    static const char not_ready[] = "not every cluster has been seen yet";
-    switch (ede) {
-    case PIN_EDE_STALE_ANSWER:
-        *ret_text = stale;
-        return sizeof(stale) - 1;
-    case PIN_EDE_NOT_READY:
-        *ret_text = not_ready;
-        return sizeof(not_ready) - 1;
-    default:
-        return 0;
-    }
-}
-
-/* Writes the extended error as the OPT's option; the text only where it fits. Returns its bytes. */
-static size_t put_ede(
-    const struct pin_response *response, const struct pin_query *query, uint8_t *to)
-{
-    const char *text = NULL;
-    size_t text_bytes = ede_text(response->ede, &text);
-    size_t ecs_bytes = query->ecs.bytes > 0 ? OPTION_HEAD_BYTES + query->ecs.bytes : 0u;
-    if (response->used_bytes + OPT_BYTES + EDE_BYTES + text_bytes + ecs_bytes
-        > response->end_bytes) {
-        text_bytes = 0;
-    }
-    put_u16(to, PIN_OPTION_EDE);
-    put_u16(to + 2, (unsigned)(2 + text_bytes));
-    put_u16(to + 4, response->ede);
-    if (text_bytes > 0) {
-        memcpy(to + EDE_BYTES, text, text_bytes);
-    }
-    return EDE_BYTES + text_bytes;
-}
-
-/* Repeats the query's ECS option with the scope of the answer (RFC 7871, section 7.2.1). Returns
- * its bytes. */
-static size_t put_ecs(
-    const struct pin_response *response, const struct pin_query *query, uint8_t *to)
-{
-    put_u16(to, PIN_OPTION_ECS);
-    put_u16(to + 2, query->ecs.bytes);
-    memcpy(to + OPTION_HEAD_BYTES, query->ecs_copy, query->ecs.bytes);
-    to[OPTION_HEAD_BYTES + ECS_SCOPE_AT] = response->ecs_scope;
-    return OPTION_HEAD_BYTES + (size_t)query->ecs.bytes;
-}
-
-/* Writes the OPT (RFC 6891, section 6.1.2): version 0, no flag but DO. */
-static void put_opt(struct pin_response *response, const struct pin_query *query)
-{
-    uint8_t *opt = response->wire + response->used_bytes;
-    size_t options_bytes = 0;
-    if (response->ede != PIN_EDE_NONE) {
-        options_bytes = put_ede(response, query, opt + OPT_BYTES);
-    }
-    if (pin_unlikely(query->ecs.bytes > 0)) {
-        options_bytes += put_ecs(response, query, opt + OPT_BYTES + options_bytes);
-    }
-    opt[0] = 0;
-    put_u16(opt + 1, PIN_TYPE_OPT);
-    put_u16(opt + 3, PIN_UDP_MAX_BYTES);
-    opt[5] = (uint8_t)(response->rcode >> 4);
-    opt[6] = 0;
-    opt[7] = query->is_do ? 0x80u : 0;
-    opt[8] = 0;
-    put_u16(opt + 9, (unsigned)options_bytes);
-    response->used_bytes += OPT_BYTES + options_bytes;
-    response->n_rr[PIN_SECTION_ADDITIONAL]++;
-}
-
 size_t pin_response_finish(struct pin_response *response, const struct pin_query *query)
 {
     if (query->has_edns) {
-        put_opt(response, query);
+        pin_response_put_opt(response, query);
     }
     uint8_t *header = response->wire;
     unsigned flags = FLAG_QR | (unsigned)query->opcode << 3;
-    flags |= query->opcode == 0 ? header[2] & FLAG_RD : 0;
+    unsigned copied = query->opcode == 0 ? 0xFFu : 0;
+    flags |= header[2] & copied & FLAG_RD;
     flags |= response->is_authoritative ? FLAG_AA : 0;
     flags |= response->is_truncated ? FLAG_TC : 0;
     header[2] = (uint8_t)flags;
-    header[3] = (uint8_t)(response->rcode & 0x0Fu); /* RA, Z, AD, CD: clear */
+    header[3] = (uint8_t)((header[3] & copied & FLAG_CD) | (response->rcode & 0x0Fu));
     put_u16(header + 4, query->has_question ? 1 : 0);
     put_u16(header + 6, response->n_rr[PIN_SECTION_ANSWER]);
     put_u16(header + 8, response->n_rr[PIN_SECTION_AUTHORITY]);

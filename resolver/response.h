@@ -18,6 +18,7 @@
 #include "pintle/zones/select.h"
 #include "pintle/zones/table.h"
 
+#include "manners.h"
 #include "query.h"
 #include "tsig.h"
 
@@ -29,6 +30,13 @@
 #define PIN_STREAM_MAX_BYTES 65535u
 /** Most targets whose addresses are added to one answer; bounds the work a huge RRset makes. */
 #define PIN_EXTRAS_MAX 13u
+
+/** An OPT without options. */
+#define PIN_OPT_BYTES 11u
+/** Code and length of an option. */
+#define PIN_OPTION_HEAD_BYTES 4u
+/** An extended error without text; every OPT has room for one. */
+#define PIN_OPTION_EDE_BYTES (PIN_OPTION_HEAD_BYTES + 2u)
 
 /** Offsets from here on cannot be pointed at (RFC 1035, section 4.1.4). */
 #define PIN_POINTER_END 0x4000u
@@ -81,8 +89,13 @@ struct pin_response {
     bool is_truncated;
     bool is_stream;                   /**< Never sets TC. */
     const _Atomic uint64_t *verdicts; /**< Of the health table, for tables that are checked. */
-    uint64_t asker_key;    /**< Stands for the asker in sticky tables; set before one is added. */
-    uint8_t ecs_scope;     /**< Source prefix length when the answer depends on it, else 0. */
+    uint64_t asker_key;     /**< Stands for the asker in sticky tables; set before one is added. */
+    uint8_t ecs_scope;      /**< Source prefix length when the answer depends on it, else 0. */
+    bool has_expire;        /**< The zone's SOA is in the answer, and was asked for. */
+    uint8_t transport;      /**< enum pin_transport; set with `manners`. */
+    uint16_t options_bytes; /**< Room for the OPT's options beside EDE and padding. */
+    uint32_t expire_s;      /**< has_expire: what that SOA says. */
+    const struct pin_manners *manners; /**< NULL: no option but EDE and ECS is written. */
     struct pin_tsig *tsig; /**< What the answer is signed with; NULL: it is not. Borrowed. */
     uint64_t wall_s;       /**< With `tsig`: the time, seconds since 1970. */
     size_t cap_bytes;      /**< Of the buffer. */
@@ -99,6 +112,13 @@ void pin_response_init(struct pin_response *ret_response, const struct pin_packe
  * @param wall_s  Seconds since 1970.
  */
 void pin_response_seal(struct pin_response *response, struct pin_tsig *tsig, uint64_t wall_s);
+
+/**
+ * Prepares for the options that the query brought, once, before RRs are added: what the answer is
+ * to say to them has room from now on. Not needed when query->options is 0.
+ */
+void pin_response_expect(struct pin_response *response, const struct pin_query *query,
+    const struct pin_manners *manners, enum pin_transport transport);
 
 /** Takes back all RRs added so far. */
 void pin_response_clear(struct pin_response *response, const struct pin_query *query);
@@ -122,9 +142,15 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
 void pin_response_add_soa(struct pin_response *response, enum pin_section section,
     const struct pin_soa *soa, size_t owner_at, uint32_t ttl_max_s);
 
+/** Notes that the answer shows the SOA of a zone of ours, whose EXPIRE may be asked for. */
+void pin_response_note_expire(struct pin_response *response, const struct pin_soa *soa);
+
 /** Adds one whole RR that carries PIN_OWNER_POINTER; TC when it does not fit. */
 void pin_response_add_rr(struct pin_response *response, enum pin_section section, const uint8_t *rr,
     size_t rr_bytes, size_t owner_at);
+
+/** Writes the OPT behind the RRs (RFC 6891, section 6.1.2). For pin_response_finish(). */
+void pin_response_put_opt(struct pin_response *response, const struct pin_query *query);
 
 /** Writes header, OPT and TSIG and returns the length of the message; 0: it could not be signed. */
 size_t pin_response_finish(struct pin_response *response, const struct pin_query *query);

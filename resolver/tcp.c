@@ -674,6 +674,9 @@ enum pin_err pin_tcp_start(
     enum pin_err err =
         pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);
     tcp->worker.keys = config->keys;
+    if (config->manners != NULL) {
+        tcp->worker.manners = config->manners;
+    }
     if (err == PIN_OK) {
         err = pin_mailbox_init(&tcp->mailbox, why);
     }

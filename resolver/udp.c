@@ -211,6 +211,9 @@ enum pin_err pin_udp_start(
     enum pin_err err =
         pin_worker_init(&udp->worker, config->live, PIN_TRANSPORT_UDP, config->thread_i);
     udp->worker.keys = config->keys;
+    if (config->manners != NULL) {
+        udp->worker.manners = config->manners;
+    }
     if (err == PIN_OK) {
         err = pin_worker_spawn(&udp->thread, "pintle-udp", run, udp, why);
     }

@@ -23,11 +23,12 @@ struct pin_udp;
 /** What a UDP thread needs. */
 struct pin_udp_config {
     const struct pin_live *live;
-    const struct pin_tsig_keys *keys; /**< NULL: none. */
-    int fd;                           /**< Bound and blocking; borrowed until stop. */
-    uint16_t cluster_id;              /**< Whose askers come here, or PIN_CLUSTER_NONE. */
-    bool is_wildcard;                 /**< Answers leave from the address that was asked. */
-    uint32_t thread_i;                /**< Differs between all threads. */
+    const struct pin_tsig_keys *keys;  /**< NULL: none. */
+    const struct pin_manners *manners; /**< Outlives the threads; NULL: none. */
+    int fd;                            /**< Bound and blocking; borrowed until stop. */
+    uint16_t cluster_id;               /**< Whose askers come here, or PIN_CLUSTER_NONE. */
+    bool is_wildcard;                  /**< Answers leave from the address that was asked. */
+    uint32_t thread_i;                 /**< Differs between all threads. */
 };
 
 /** Starts the thread. */

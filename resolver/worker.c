@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
 #include "listen.h"
@@ -24,6 +25,8 @@
 #define HANDSHAKE_TIMEOUT_MS   5000u
 /* Descriptors that connections leave alone: for API servers, files, listeners. */
 #define FDS_RESERVED ((rlim_t)256)
+/* Keepalive counts in tenths of a second (RFC 7828, section 3.1). */
+#define MS_PER_DS 100u
 
 /* One worker: a UDP thread per listener and a TCP thread. */
 struct worker_set {
@@ -35,6 +38,7 @@ struct pin_workers {
     _Atomic uint32_t n_streams;
     size_t n_listens;
     size_t n_sets;
+    struct pin_manners manners;
     struct pin_listen listens[PIN_LISTENS_MAX];
     struct worker_set sets[];
 };
@@ -44,10 +48,20 @@ struct pin_workers {
 enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *live,
     enum pin_transport transport, uint32_t thread_i)
 {
+    static const struct pin_manners silent = {0};
     memset(worker, 0, sizeof(*worker));
     worker->live = live;
+    worker->manners = &silent;
     worker->transport = transport;
     return pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
+}
+
+uint32_t pin_worker_wall_s(struct pin_worker *worker)
+{
+    if (worker->wall_s == 0) {
+        worker->wall_s = (uint32_t)pin_clock_coarse_wall_s();
+    }
+    return worker->wall_s;
 }
 
 void pin_worker_done(struct pin_worker *worker)
@@ -104,6 +118,16 @@ static struct pin_stream_limits fit_limits(const struct pin_workers_config *conf
     return limits;
 }
 
+/* What clients are told of idle streams is what tcp.c does. */
+static void set_manners(struct pin_workers *workers, const struct pin_workers_config *config)
+{
+    if (config->manners != NULL) {
+        workers->manners = *config->manners;
+    }
+    uint32_t idle_ds = fit_limits(config).idle_timeout_ms / MS_PER_DS;
+    workers->manners.keepalive_ds = (uint16_t)PIN_MIN(idle_ds, (uint32_t)UINT16_MAX);
+}
+
 static enum pin_err open_listens(
     struct pin_workers *workers, const struct pin_workers_config *config, struct pin_why *why)
 {
@@ -127,6 +151,7 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
         struct pin_udp_config udp = {
             .keys = config->keys,
             .live = config->live,
+            .manners = &workers->manners,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
             .is_wildcard = workers->listens[i].is_wildcard,
@@ -151,6 +176,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
     struct pin_tcp_config tcp = {
         .keys = config->keys,
         .live = config->live,
+        .manners = &workers->manners,
         .listens = listens,
         .n_listens = workers->n_listens,
         .limits = fit_limits(config),
@@ -174,6 +200,7 @@ enum pin_err pin_workers_start(
         return pin_why_set(why, PIN_ENOMEM, "%zu workers", config->n_workers);
     }
     workers->n_sets = config->n_workers;
+    set_manners(workers, config);
     uint32_t thread_i = 0;
     enum pin_err err = open_listens(workers, config, why);
     for (size_t i = 0; i < workers->n_sets && err == PIN_OK; i++) {

@@ -22,6 +22,7 @@
 #include "pintle/zones/select.h"
 
 #include "audit.h"
+#include "manners.h"
 #include "stats.h"
 #include "tsig.h"
 
@@ -38,6 +39,9 @@ struct pin_worker {
     const struct pin_tsig_keys *keys; /**< NULL: none is known. */
     struct pin_draws draws;
     enum pin_transport transport;
+    uint32_t wall_s; /**< Seconds since 1970 when somebody asked in this batch; 0: nobody has. */
+    const struct pin_manners *manners; /**< Never NULL. */
+    struct pin_cookie_keys cookie_keys;
     struct pin_stats stats;
     struct pin_audit_ring audit;
 };
@@ -45,6 +49,9 @@ struct pin_worker {
 /** Prepares a thread context; `thread_i` must differ between threads. PIN_ENOMEM. */
 enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *live,
     enum pin_transport transport, uint32_t thread_i);
+
+/** The wall clock in seconds, read at most once per batch. Its thread. Hot path. */
+uint32_t pin_worker_wall_s(struct pin_worker *worker);
 
 /** Gives back what init took; a zeroed one is fine. */
 void pin_worker_done(struct pin_worker *worker);
@@ -76,8 +83,9 @@ struct pin_stream_limits {
 
 /** What to start. */
 struct pin_workers_config {
-    const struct pin_live *live;      /**< Outlives the workers. */
-    const struct pin_tsig_keys *keys; /**< Likewise; NULL: signed queries get NOTAUTH. */
+    const struct pin_live *live;       /**< Outlives the workers. */
+    const struct pin_tsig_keys *keys;  /**< Likewise; NULL: signed queries get NOTAUTH. */
+    const struct pin_manners *manners; /**< Copied; NULL: a server that says nothing. */
     const struct pin_listen_spec *listens;
     size_t n_listens; /**< 1 to PIN_LISTENS_MAX. */
     size_t n_workers; /**< 1 to PIN_WORKERS_MAX. */

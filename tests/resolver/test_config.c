@@ -20,6 +20,8 @@
 
 #include "resolver/config.h"
 
+#define A32         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A129        A32 A32 A32 A32 "a"
 #define ONE_CLUSTER "clusters: [{name: c1, context: c1}]\n"
 
 /* Reads a text as the file "p.yaml", with the checks; the findings are in `findings`. */
@@ -105,6 +107,11 @@ static struct wrong_case {
         ONE_CLUSTER
         "networks: [{name: n, gateways: [{service: {cluster: c9, namespace: a, name: b}}]}]\n",
         "p.yaml:2:33: networks[0].gateways[0]: there is no cluster \"c9\"\n"},
+    {"an identity that no answer has room for", ONE_CLUSTER "dns: {identity: " A129 "}\n",
+        "p.yaml:2:17: dns.identity: 129 bytes, at most 128 are allowed\n"},
+    {"a rollover shorter than cookies live", ONE_CLUSTER "cookies: {rollover: 1h}\n",
+        "p.yaml:2:21: cookies.rollover: 1h is out of range, 7200 to 3110400 seconds are "
+        "allowed\n"},
     {"a TSIG key needs its secret", ONE_CLUSTER "tsigKeys: [{name: k}]\n",
         "p.yaml:2:12: tsigKeys[0]: want {name: NAME, secretFile: PATH}, and perhaps algorithm\n"},
     {"a TSIG key is named once",

@@ -288,7 +288,8 @@ static void test_first_option_of_a_kind_counts(void **state)
         PIN_QUERY_OK);
     assert_int_equal(query.client_namespace.bytes, 3);
     assert_int_equal(query.client_namespace.at, sizeof(WITH_OPT WWW A_IN OPT_PLAIN) - 1 + 4);
-    assert_int_equal(query.cookie.bytes, 8);
+    assert_int_equal(query.cookie_bytes, 8);
+    assert_memory_equal(query.cookie, COOKIE8, 8);
 }
 
 int main(void)

@@ -166,6 +166,18 @@ static bool is_rdata_fine(const uint8_t *wire, const struct message_rr *rr)
     return !r.failed && r.at == r.end;
 }
 
+/* The server sends no other option, and none twice. */
+static bool note_option(struct message *m, unsigned code, size_t at, size_t bytes)
+{
+    if (code >= MESSAGE_OPTIONS_MAX || m->options[code].at != 0
+        || (code != 3 && code != 9 && code != 10 && code != 11 && code != 12)) {
+        return false;
+    }
+    m->options[code].at = at;
+    m->options[code].bytes = bytes;
+    return true;
+}
+
 static bool read_opt(struct reader *r, struct message *m, const struct message_rr *rr)
 {
     struct reader options = {.wire = r->wire, .at = rr->rdata_at, .end = r->at};
@@ -191,8 +203,8 @@ static bool read_opt(struct reader *r, struct message *m, const struct message_r
         } else if (code == OPTION_ECS && bytes >= 4 && m->ecs_at == 0) {
             m->ecs_at = at;
             m->ecs_bytes = bytes;
-        } else {
-            return false; /* the server sends no other option, and none twice */
+        } else if (!note_option(m, code, at, bytes)) {
+            return false;
         }
     }
     return !options.failed;
@@ -214,7 +226,7 @@ static bool read_record(struct reader *r, struct message *m, uint8_t section)
     if (rr.type == TYPE_OPT) {
         return read_opt(r, m, &rr);
     }
-    if (m->n_records == MESSAGE_RRS_MAX || rr.rrclass != 1 || rr.ttl_s > INT32_MAX
+    if (m->n_records == MESSAGE_RRS_MAX || rr.rrclass != m->qclass || rr.ttl_s > INT32_MAX
         || !is_rdata_fine(r->wire, &rr)) {
         return false;
     }
@@ -239,7 +251,8 @@ bool message_parse(const uint8_t *wire, size_t bytes, struct message *ret_messag
     }
     if (m->n_question == 1) {
         skip_name(&r);
-        (void)get(&r, 4);
+        (void)get(&r, 2);
+        m->qclass = (uint16_t)get(&r, 2);
     }
     for (uint8_t section = 1; section <= 3; section++) {
         for (uint16_t i = 0; i < m->n_rr[section]; i++) {

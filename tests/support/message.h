@@ -13,6 +13,8 @@
 
 #define MESSAGE_MAX_BYTES 65535u
 #define MESSAGE_RRS_MAX   4096u
+/** Option codes below this are kept by code. */
+#define MESSAGE_OPTIONS_MAX 13u
 
 /** A query to build. Zeroed but for name and type it is a plain question in class IN. */
 struct message_query {
@@ -53,6 +55,7 @@ struct message {
     uint16_t id;
     uint16_t flags; /**< Bytes 2 and 3. */
     uint16_t n_question;
+    uint16_t qclass;
     uint16_t n_rr[4]; /**< By section, from 1. */
     uint16_t rcode;   /**< With the upper bits of the OPT. */
     bool has_opt;
@@ -63,14 +66,19 @@ struct message {
     size_t ede_text_bytes;
     size_t ecs_at; /**< Where the EDNS Client Subnet option's data starts; 0: there is none. */
     size_t ecs_bytes;
-    size_t n_records; /**< All but the OPT. */
+    struct {
+        size_t at; /**< Where its data starts; 0: it is not there. */
+        size_t bytes;
+    } options[MESSAGE_OPTIONS_MAX]; /**< NSID, EXPIRE, cookie, keepalive, padding, by code. */
+    size_t n_records;               /**< All but the OPT. */
     struct message_rr records[MESSAGE_RRS_MAX];
 };
 
 /**
  * Reads a message. False for anything a strict reader may object to: counts that lie, pointers that
  * do not lead backwards, labels or names too long, lengths past the end, names that leave their
- * RDATA, two OPTs, an OPT elsewhere, bytes behind the last record, bits that must be zero.
+ * RDATA, two OPTs, an OPT elsewhere, records of another class than the question's, bytes behind the
+ * last record, bits that must be zero.
  */
 bool message_parse(const uint8_t *wire, size_t bytes, struct message *ret_message);
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Names that are others': delegations and DNAMEs of static zones. */
+
+#include <string.h>
+
+#include "answering.h"
+
+/* What the encloser shows this asker for one type, or NULL. */
+static const struct pin_table *enclosing(const struct pin_answering *a, uint16_t type)
+{
+    const struct pin_rrset *rrset = pin_node_rrset(a->encloser, type);
+    return rrset != NULL ? pin_rrset_table(rrset, a->view_id, a->parent_id) : NULL;
+}
+
+/* The name servers that the subject is delegated to, or NULL. A DS is the parent's (RFC 4035,
+ * section 3.1.4.1). */
+static const struct pin_table *delegation(const struct pin_answering *a)
+{
+    bool is_cut = (a->encloser->flags & PIN_NODE_IS_CUT) != 0
+                  && (a->encloser_at != 0 || a->query.qtype != PIN_TYPE_DS);
+    return is_cut ? enclosing(a, PIN_TYPE_NS) : NULL;
+}
+
+/* RRs of the addresses that a referral has to carry. */
+static unsigned count_glue(const struct pin_table *ns)
+{
+    unsigned n = 0;
+    for (uint16_t i = 0; i < ns->n_extras && i < PIN_EXTRAS_MAX; i++) {
+        n += ns->extras[i].a != NULL ? ns->extras[i].a->n_rr : 0u;
+        n += ns->extras[i].aaaa != NULL ? ns->extras[i].aaaa->n_rr : 0u;
+    }
+    return n;
+}
+
+/* Sends the client to others; without their addresses it could not get there, so glue that does not
+ * fit sets TC (RFC 9471). */
+static void refer(struct pin_answering *a, const struct pin_table *ns)
+{
+    struct pin_response *response = &a->response;
+    response->is_authoritative = response->n_rr[PIN_SECTION_ANSWER] > 0;
+    size_t at = pin_response_add_table(
+        response, PIN_SECTION_AUTHORITY, ns, &a->worker->draws, a->subject.at + a->encloser_at);
+    pin_response_add_extras(response, ns, at, &a->worker->draws);
+    if (response->n_rr[PIN_SECTION_ADDITIONAL] < count_glue(ns) && !response->is_stream) {
+        response->is_truncated = true;
+    }
+}
+
+/* The CNAME that stands for a DNAME's answer to the subject (RFC 6672, section 3.1). Returns its
+ * length; 0 when the new name is too long. */
+static size_t put_synthesized(const struct pin_answering *a, const struct pin_table *dname,
+    uint8_t rr[PIN_RDATA_AT + PIN_NAME_MAX_BYTES])
+{
+    const uint8_t *target = dname->wire + PIN_RDATA_AT;
+    size_t target_bytes = pin_name_wire_bytes(target);
+    size_t bytes = a->encloser_at + target_bytes;
+    if (bytes > PIN_NAME_MAX_BYTES) {
+        return 0;
+    }
+    memcpy(rr, dname->wire, PIN_RDATA_AT);
+    rr[3] = PIN_TYPE_CNAME; /* class and TTL are the DNAME's */
+    rr[PIN_RDATA_AT - 2] = 0;
+    rr[PIN_RDATA_AT - 1] = (uint8_t)bytes;
+    memcpy(rr + PIN_RDATA_AT, a->response.wire + a->subject.at, a->encloser_at);
+    memcpy(rr + PIN_RDATA_AT + a->encloser_at, target, target_bytes);
+    return PIN_RDATA_AT + bytes;
+}
+
+/* Adds a DNAME and the alias it makes, whose target is the subject then. False: the answer ends
+ * here. */
+static bool follow_dname(
+    struct pin_answering *a, const struct pin_table *dname, struct pin_name *target)
+{
+    uint8_t rr[PIN_RDATA_AT + PIN_NAME_MAX_BYTES];
+    struct pin_response *response = &a->response;
+    size_t rr_bytes = put_synthesized(a, dname, rr);
+    (void)pin_response_add_table(
+        response, PIN_SECTION_ANSWER, dname, &a->worker->draws, a->subject.at + a->encloser_at);
+    if (rr_bytes == 0) {
+        response->rcode = PIN_RCODE_YXDOMAIN;
+        return false;
+    }
+    size_t rr_at = response->used_bytes;
+    pin_response_add_rr(response, PIN_SECTION_ANSWER, rr, rr_bytes, a->subject.at);
+    if (response->used_bytes == rr_at || a->query.qtype == PIN_TYPE_CNAME
+        || a->query.qtype == PIN_TYPE_ANY) {
+        return false;
+    }
+    target->bytes = (uint8_t)(rr_bytes - PIN_RDATA_AT);
+    pin_name_lower(target->wire, rr + PIN_RDATA_AT, target->bytes);
+    pin_answering_look_for(a, target->wire, target->bytes, rr_at + PIN_RDATA_AT);
+    return true;
+}
+
+bool pin_answer_turn_away(struct pin_answering *a, struct pin_name *target, bool *ret_is_settled)
+{
+    const struct pin_table *ns = delegation(a);
+    *ret_is_settled = true;
+    if (ns != NULL) {
+        refer(a, ns);
+        return true;
+    }
+    bool is_below = (a->encloser->flags & PIN_NODE_HAS_DNAME) != 0 && a->encloser_at != 0;
+    const struct pin_table *dname = is_below ? enclosing(a, PIN_TYPE_DNAME) : NULL;
+    if (dname == NULL) {
+        return false;
+    }
+    *ret_is_settled = !follow_dname(a, dname, target);
+    return true;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Answering: what is known about one query between its arrival and its answer, for the files that
+ * share the decision (answer*.c).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/zones/index.h"
+#include "pintle/zones/policy.h"
+#include "pintle/zones/view.h"
+
+#include "answer.h"
+#include "asker.h"
+#include "query.h"
+#include "synth.h"
+#include "tsig.h"
+#include "worker.h"
+
+/** Where the RDATA of a table's first RR starts. */
+#define PIN_RDATA_AT 12u
+
+/** One name that is looked up: the question's, or the target of an alias. */
+struct pin_subject {
+    const uint8_t *name; /* lower case */
+    size_t bytes;
+    uint64_t hash; /* pin_index_hash() of the name */
+    size_t at;     /* offset in the message, of the name as the client sees it */
+};
+
+/** All that is known about one query. */
+struct pin_answering {
+    struct pin_worker *worker;
+    const struct pin_client *client;
+    const struct pin_scene *scene;
+    struct pin_subject subject;
+    const struct pin_node *encloser; /* the subject's own node, or the nearest above it */
+    size_t encloser_at;              /* where in the subject's name the encloser's begins */
+    struct pin_zone *zone;           /* the one that encloses the subject */
+    const struct pin_node
+        *node; /* of the subject, or of the wildcard that stands for it, or NULL */
+    const struct pin_table
+        *data; /* what the node shows this asker for the question's type, or NULL */
+    struct pin_response response;
+    const struct pin_policy *judged; /* the last policy that let the asker pass, or NULL */
+    const uint8_t *parts;            /* PIN_FROM_PARTS: the service's */
+    size_t synth_at; /* PIN_FROM_PODS, _PARTS: where "pod" or the service starts in the subject */
+    enum pin_synth_from synth;
+    enum pin_query_verdict verdict;
+    enum pin_cookie_verdict cookie;
+    struct pin_asker asker; /* whose answers the client gets */
+    uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
+    uint16_t parent_id;     /* what counts for names that say nothing about that view */
+    bool is_settled;
+    bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
+    bool is_view_by_ecs; /* ... and the view comes from there */
+    struct pin_query query;
+    struct pin_vouched vouched;
+    struct pin_tsig tsig; /* of a signed query */
+};
+
+/** Notes how it ends. True, for the steps. */
+static inline bool pin_answering_settle(struct pin_answering *a, uint16_t rcode)
+{
+    a->response.rcode = rcode;
+    return true;
+}
+
+/** A refusal says nothing about names, so that it is the same for all of them. */
+static inline bool pin_answering_refuse(struct pin_answering *a, uint16_t ede)
+{
+    a->response.ede = ede;
+    return pin_answering_settle(a, PIN_RCODE_REFUSED);
+}
+
+/** Makes a name the one that is looked up; memory begins to bring what the lookup needs. */
+static inline void pin_answering_look_for(
+    struct pin_answering *a, const uint8_t *name, size_t bytes, size_t at)
+{
+    a->subject = (struct pin_subject){
+        .name = name,
+        .bytes = bytes,
+        .hash = pin_index_hash(a->worker->live->index, name, bytes),
+        .at = at,
+    };
+}
+
+/**
+ * Settles a subject at or below a delegation, or below a DNAME. `ret_is_settled` false: the target
+ * of the DNAME, which `target` holds, is the subject now.
+ *
+ * @return false: it is neither, and nothing was done.
+ */
+bool pin_answer_turn_away(struct pin_answering *a, struct pin_name *target, bool *ret_is_settled);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What the server says of itself, and what its clients' cookies are worth. */
+
+#include "manners.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "pintle/base/macros.h"
+#include "pintle/zones/table.h"
+
+#include "answer.h"
+#include "config.h"
+#include "query.h"
+#include "response.h"
+#include "worker.h"
+
+#define CLASS_CH      3u
+#define RR_HEAD_BYTES 12u
+#define HOSTNAME      "hostname"
+
+/* --- from the configuration --------------------------------------------------------------- */
+
+/* The table of options keeps texts below the limit; a host name is cut to it. */
+static void set_text(const char *from, struct pin_manners_text *ret_text)
+{
+    size_t bytes = from != NULL ? strnlen(from, PIN_IDENTITY_MAX_BYTES) : 0;
+    ret_text->bytes = (uint8_t)bytes;
+    if (bytes > 0) {
+        memcpy(ret_text->text, from, bytes);
+    }
+}
+
+void pin_manners_load(struct pin_config *config, struct pin_findings *findings)
+{
+    struct pin_manners *manners = &config->manners;
+    char host[PIN_IDENTITY_MAX_BYTES + 1] = "";
+    struct pin_why why = {0};
+
+    *manners = (struct pin_manners){
+        .has_cookies = config->has_cookies, .wants_cookies = config->wants_cookies};
+    bool is_host = config->identity != NULL && strcmp(config->identity, HOSTNAME) == 0;
+    if (is_host) {
+        (void)gethostname(host, sizeof(host) - 1); /* Linux has none longer than 64 */
+    }
+    set_text(is_host ? host : config->identity, &manners->identity);
+    set_text(config->version, &manners->version);
+    if (config->cookie_file == NULL) {
+        pin_cookie_secret_draw(&manners->secret, config->cookie_rollover_s);
+    } else if (pin_cookie_secret_read(config->cookie_file, &manners->secret, &why) != PIN_OK) {
+        pin_findings_add(
+            findings, config->file, (struct pin_at){0}, "cookies.secretFile: %s", why.text);
+    }
+}
+
+/* --- options ------------------------------------------------------------------------------ */
+
+enum pin_cookie_verdict pin_manners_meet(struct pin_worker *worker, const struct pin_client *client,
+    struct pin_query *query, struct pin_response *response)
+{
+    const struct pin_manners *manners = worker->manners;
+    pin_response_expect(response, query, manners, client->transport);
+    if (query->cookie_bytes == 0 || !manners->has_cookies) {
+        return PIN_COOKIE_NEW;
+    }
+    uint32_t wall_s = pin_worker_wall_s(worker);
+    pin_cookie_keys_follow(&worker->cookie_keys, &manners->secret, wall_s);
+    enum pin_cookie_verdict verdict = pin_cookie_judge(
+        &worker->cookie_keys, wall_s, client->peer, query->cookie, query->cookie_bytes);
+    if (verdict == PIN_COOKIE_GOOD) {
+        pin_stat_add(&worker->stats.n_cookies_good, 1);
+    } else if (verdict == PIN_COOKIE_BAD) {
+        pin_stat_add(&worker->stats.n_cookies_bad, 1);
+    }
+    return verdict;
+}
+
+/* --- class CH ------------------------------------------------------------------------------ */
+
+/* Names in wire format, and which text each shows. */
+static const struct chaos_name {
+    const char *wire;
+    uint8_t bytes;
+    bool is_version;
+} chaos_names[] = {
+    {"\7version\4bind", 14, true},
+    {"\7version\6server", 16, true},
+    {"\10hostname\4bind", 15, false},
+    {"\2id\6server", 11, false},
+};
+
+static const struct pin_manners_text *find_text(
+    const struct pin_manners *manners, const struct pin_query *query)
+{
+    for (size_t i = 0; i < N_ELEMS(chaos_names); i++) {
+        const struct chaos_name *name = &chaos_names[i];
+        if (query->qname_bytes == name->bytes
+            && memcmp(query->qname, name->wire, name->bytes) == 0) {
+            return name->is_version ? &manners->version : &manners->identity;
+        }
+    }
+    return NULL;
+}
+
+bool pin_manners_chaos(
+    const struct pin_manners *manners, const struct pin_query *query, struct pin_response *response)
+{
+    bool is_text = query->qtype == PIN_TYPE_TXT || query->qtype == PIN_TYPE_ANY;
+    if (query->qclass != CLASS_CH || !is_text) {
+        return false;
+    }
+    const struct pin_manners_text *text = find_text(manners, query);
+    if (text == NULL || text->bytes == 0) {
+        return false;
+    }
+    uint8_t rr[RR_HEAD_BYTES + 1 + PIN_IDENTITY_MAX_BYTES] = {
+        0, 0, 0, PIN_TYPE_TXT, 0, CLASS_CH, 0, 0, 0, 0, 0, (uint8_t)(text->bytes + 1), text->bytes};
+    memcpy(rr + RR_HEAD_BYTES + 1, text->text, text->bytes);
+    response->is_authoritative = true;
+    pin_response_add_rr(response, PIN_SECTION_ANSWER, rr, RR_HEAD_BYTES + 1 + (size_t)text->bytes,
+        PIN_HEADER_BYTES);
+    return true;
+}
