@@ -215,6 +215,9 @@ static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, stru
     if (err == PIN_OK && pin_index_join_zones(catalog->live.index) != PIN_OK) {
         err = pin_why_set(why, PIN_ENOMEM, "the names between zones");
     }
+    if (err == PIN_OK) {
+        err = pin_serials_init(catalog, why);
+    }
     return err;
 }
 
@@ -593,13 +596,13 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
     struct pin_scene *scene = make_scene(catalog);
     publish_services(catalog, &published);
     publish_routes(catalog, &published);
-    pin_index_bump_changed(catalog->live.index);
     pin_health_flush(catalog->live.health);
     /* Last: a scene that says "ready" must not be seen before the names it speaks of. */
     if (scene != NULL) {
         publish_scene(catalog, scene);
         published.has_new_scene = true;
     }
+    published.n_serials = pin_serials_settle(catalog);
     catalog->counts.n_routes = pin_map_count(&catalog->routes);
     catalog->counts.generation += published.n_names > 0 || published.has_new_scene;
     return published;
@@ -609,7 +612,7 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
            || catalog->dirty_hosts != NULL || catalog->is_scene_dirty || catalog->has_dirty_static
-           || catalog->is_networks_dirty || is_grace_ending(catalog, now_ms)
+           || catalog->is_networks_dirty || catalog->is_behind || is_grace_ending(catalog, now_ms)
            || pin_stale_is_due(catalog, now_ms) || pin_drains_are_due(catalog, now_ms)
            || pin_health_has_flips(catalog->live.health);
 }

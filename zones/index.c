@@ -15,7 +15,9 @@
 #include "pintle/zones/policy.h"
 #include "pintle/zones/settings.h"
 
+#include "zones/edition.h"
 #include "zones/shortcut.h"
+#include "zones/soa.h"
 #include "zones/tables.h"
 
 #define INDEX_FIRST_BUCKETS 1024
@@ -449,6 +451,15 @@ static enum pin_err guard_above(
     return err;
 }
 
+/* Notes a name that is to change, where transfers show it: an apex also as a delegation. */
+static bool note_change(const struct pin_zone *zone, const uint8_t *wire, size_t bytes)
+{
+    const struct pin_zone *outer = bytes == zone->apex.bytes ? zone->outer : NULL;
+    return (zone->editions == NULL || pin_editions_note(zone->editions, wire, bytes))
+           && (outer == NULL || outer->editions == NULL
+               || pin_editions_note(outer->editions, wire, bytes));
+}
+
 enum pin_err pin_index_put(struct pin_index *index, struct pin_zone *zone,
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets)
 {
@@ -460,6 +471,9 @@ enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zon
     const struct pin_policy *policy)
 {
     const struct pin_node *old = find(index, name->wire, name->bytes);
+    if (!note_change(zone, name->wire, name->bytes)) {
+        return PIN_ENOMEM;
+    }
     if (old != NULL) {
         struct change change = {.flags = old->flags, .is_put = true, .policy = policy};
         enum pin_err err = replace(index, old, change, rrsets, n_rrsets);
@@ -489,6 +503,9 @@ enum pin_err pin_index_remove(struct pin_index *index, const struct pin_name *na
     if (node == NULL || !node->is_put) {
         return PIN_OK;
     }
+    if (!note_change(node->zone, name->wire, name->bytes)) {
+        return PIN_ENOMEM;
+    }
     if (node->name_bytes == node->zone->apex.bytes) {
         const struct pin_rrset *ns = pin_node_rrset(node, PIN_TYPE_NS);
         struct change change = {.flags = node->flags, .is_put = true};
@@ -503,37 +520,6 @@ enum pin_err pin_index_remove(struct pin_index *index, const struct pin_name *na
 }
 
 /* --- zones ------------------------------------------------------------------------------------ */
-
-/* With the timers CoreDNS's users know. */
-void pin_soa_write(struct pin_soa *soa, const struct pin_zone_spec *spec, uint32_t serial)
-{
-    struct pin_buf w = pin_buf_init(soa->rr, sizeof(soa->rr));
-    size_t rdata_bytes = (size_t)spec->ns[0].bytes + spec->hostmaster.bytes + 20;
-    pin_buf_put_u16(&w, PIN_OWNER_POINTER);
-    pin_buf_put_u16(&w, PIN_TYPE_SOA);
-    pin_buf_put_u16(&w, PIN_CLASS_IN);
-    pin_buf_put_u32(&w, spec->ttl_s);
-    pin_buf_put_u16(&w, (uint16_t)rdata_bytes);
-    pin_buf_put_bytes(&w, spec->ns[0].wire, spec->ns[0].bytes);
-    pin_buf_put_bytes(&w, spec->hostmaster.wire, spec->hostmaster.bytes);
-    pin_buf_put_u32(&w, serial);
-    pin_buf_put_u32(&w, 7200);
-    pin_buf_put_u32(&w, 1800);
-    pin_buf_put_u32(&w, 86400);
-    pin_buf_put_u32(&w, spec->negative_ttl_s);
-    soa->serial = serial;
-    soa->negative_ttl_s = spec->negative_ttl_s;
-    soa->rr_bytes = (uint16_t)pin_buf_used(&w);
-}
-
-static struct pin_soa *new_soa(const struct pin_zone_spec *spec, uint32_t serial)
-{
-    struct pin_soa *soa = calloc(1, sizeof(*soa));
-    if (soa != NULL) {
-        pin_soa_write(soa, spec, serial);
-    }
-    return soa;
-}
 
 /* Writes the NS RRset of the apex. NULL when memory is out. */
 static struct pin_table *new_ns_table(const struct pin_zone_spec *spec)
@@ -594,7 +580,7 @@ enum pin_err pin_index_add_zone(struct pin_index *index, const struct pin_zone_s
     }
     index->zones = zones;
     struct pin_zone *zone = calloc(1, sizeof(*zone));
-    struct pin_soa *soa = new_soa(spec, spec->serial);
+    struct pin_soa *soa = pin_soa_new(spec);
     if (zone == NULL || soa == NULL) {
         free(zone);
         free(soa);
@@ -603,6 +589,7 @@ enum pin_err pin_index_add_zone(struct pin_index *index, const struct pin_zone_s
     *zone = (struct pin_zone){
         .apex = spec->apex,
         .soa = soa,
+        .serial = spec->serial,
         .is_synced_from_clusters = spec->is_synced_from_clusters,
         .cluster_id = PIN_CLUSTER_NONE,
     };
@@ -631,6 +618,7 @@ enum pin_err pin_index_join_zones(struct pin_index *index)
     for (size_t i = 0; err == PIN_OK && i < index->n_zones; i++) {
         const struct pin_name *apex = &index->zones[i]->apex;
         struct pin_zone *outer = around(index, index->zones[i]);
+        index->zones[i]->outer = outer;
         if (outer == NULL) {
             continue;
         }
@@ -656,49 +644,6 @@ struct pin_zone *pin_index_zone(const struct pin_index *index, const struct pin_
     return best;
 }
 
-static void free_soa(struct pin_rcu_head *head)
-{
-    free(container_of(head, struct pin_soa, rcu));
-}
-
-void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone)
-{
-    (void)index;
-    struct pin_soa *old = zone->soa;
-    struct pin_soa *soa = malloc(sizeof(*soa));
-    if (soa == NULL) {
-        return; /* the old serial stays; the next round tries again */
-    }
-    memcpy(soa, old, sizeof(*soa));
-    soa->serial = old->serial + 1;
-    struct pin_buf w = pin_buf_init(soa->rr + soa->rr_bytes - 20, 4);
-    pin_buf_put_u32(&w, soa->serial);
-    pin_rcu_assign(zone->soa, soa);
-    pin_rcu_defer(&old->rcu, free_soa);
-}
-
-enum pin_err pin_index_set_soa(
-    struct pin_zone *zone, const uint8_t *rr, size_t rr_bytes, uint32_t negative_ttl_s)
-{
-    struct pin_soa *old = zone->soa;
-    if (old->rr_bytes == rr_bytes && memcmp(old->rr, rr, rr_bytes) == 0) {
-        return PIN_OK;
-    }
-    struct pin_soa *soa = calloc(1, sizeof(*soa));
-    if (soa == NULL || rr_bytes > sizeof(soa->rr)) {
-        free(soa);
-        return soa == NULL ? PIN_ENOMEM : PIN_ELIMIT;
-    }
-    memcpy(soa->rr, rr, rr_bytes);
-    struct pin_reader r = pin_reader_init(rr + rr_bytes - 20, 4);
-    soa->serial = pin_reader_get_u32(&r);
-    soa->negative_ttl_s = negative_ttl_s;
-    soa->rr_bytes = (uint16_t)rr_bytes;
-    pin_rcu_assign(zone->soa, soa);
-    pin_rcu_defer(&old->rcu, free_soa);
-    return PIN_OK;
-}
-
 struct pin_zone *pin_zone_for_asker(const struct pin_zone *own, uint16_t view_id,
     const uint8_t *wire_lower, size_t bytes, struct pin_name *ret_name)
 {
@@ -716,16 +661,9 @@ struct pin_zone *pin_zone_for_asker(const struct pin_zone *own, uint16_t view_id
     return zone;
 }
 
-void pin_index_bump_changed(struct pin_index *index)
+struct pin_zone *pin_index_zone_at(const struct pin_index *index, size_t i)
 {
-    for (size_t i = 0; i < index->n_zones; i++) {
-        if (index->zones[i]->is_changed) {
-            if (!index->zones[i]->is_static) {
-                pin_index_bump_serial(index, index->zones[i]);
-            }
-            index->zones[i]->is_changed = false;
-        }
-    }
+    return i < index->n_zones ? index->zones[i] : NULL;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -761,6 +699,7 @@ void pin_index_free(struct pin_index *index)
         pin_rcu_table_free(index->nodes, free_node_now);
     }
     for (size_t i = 0; i < index->n_zones; i++) {
+        pin_editions_free(index->zones[i]->editions);
         free(index->zones[i]->soa);
         free(index->zones[i]);
     }

@@ -7,8 +7,11 @@
 
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/edition.h"
 
 #include "zones/compile.h"
+#include "zones/edition.h"
+#include "zones/soa.h"
 #include "zones/units.h"
 #include "zones/zonefile.h"
 
@@ -236,7 +239,7 @@ static void set_soa(struct static_run *s)
     const uint8_t *minimum = soa->wire + soa->wire_bytes - 4;
     uint32_t minimum_s = (uint32_t)minimum[0] << 24 | (uint32_t)minimum[1] << 16
                          | (uint32_t)minimum[2] << 8 | minimum[3];
-    if (pin_index_set_soa(s->run.zone, soa->wire, soa->wire_bytes, PIN_MIN(minimum_s, soa->ttl_s))
+    if (pin_soa_set(s->run.zone, soa->wire, soa->wire_bytes, PIN_MIN(minimum_s, soa->ttl_s))
         != PIN_OK) {
         s->run.failed = true;
     }
@@ -298,10 +301,40 @@ static void sort_out_hosts(struct static_run *s, bool has_failed)
     }
 }
 
-static void report(const struct static_run *s, const struct pin_static_unit *unit)
+/* Notes the names that no node stands for: transfers show them as the file has them. */
+static void note_others(struct static_run *s, const struct pin_zonefile *file)
+{
+    struct pin_editions *editions = s->run.zone->editions;
+    for (size_t i = 0; editions != NULL && file != NULL && i < file->n_names; i++) {
+        struct pin_name owner = owner_of(&file->names[i]);
+        bool is_other = file->names[i].is_hidden || is_elsewhere(s, &owner);
+        if (is_other && !pin_editions_note(editions, owner.wire, owner.bytes)) {
+            s->run.failed = true;
+            return;
+        }
+    }
+}
+
+const struct pin_static_name *pin_static_raw(
+    const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name)
+{
+    const struct pin_static_unit *unit = zone->is_static ? unit_of(catalog, zone) : NULL;
+    return unit != NULL && unit->file != NULL
+               ? pin_zonefile_find(unit->file, name->wire, name->bytes)
+               : NULL;
+}
+
+static void report(
+    const struct static_run *s, const struct pin_static_unit *unit, const struct pin_zonefile *old)
 {
     char text[PIN_NAME_TEXT_MAX];
     pin_name_format(unit->zone->apex.wire, text);
+    if (old != NULL && s->run.n_names > 0
+        && !pin_serial_is_after(unit->file->serial, unit->zone->soa->serial)) {
+        pin_log_warn("static: zone %s: its file changed, but its serial %u is not later than what "
+                     "was served: the next one is served in its place",
+            text, unit->file->serial);
+    }
     if (s->n_elsewhere > 0) {
         pin_log_warn("static: zone %s: %zu names of its file lie in other zones of ours and are "
                      "answered from there",
@@ -325,6 +358,8 @@ static bool compile_static(
     if (!s.run.failed) {
         set_soa(&s);
     }
+    note_others(&s, old);
+    note_others(&s, unit->file);
     keep_claimed(&s);
     bool is_done = pin_compile_finish(&s.run);
     published->n_units++;
@@ -336,7 +371,7 @@ static bool compile_static(
     }
     sort_out_hosts(&s, unit->has_failed);
     unit->has_failed = false;
-    report(&s, unit);
+    report(&s, unit, old);
     unit->next = NULL;
     pin_zonefile_free(old);
     return true;

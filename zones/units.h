@@ -213,6 +213,7 @@ struct pin_catalog {
     uint32_t stamp;        /**< Of the latest compile run. */
     bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */
     bool is_scene_dirty;
+    bool is_behind;        /**< A serial or an edition waits for memory. */
     bool is_stale_dirty;   /**< A cluster came or went, or changed while out of reach. */
     bool has_dropped;      /**< Some member is dropped or probing. */
     bool has_warned_views; /**< It was logged that there are too many. */
@@ -275,6 +276,17 @@ void pin_records_free_all(struct pin_catalog *catalog);
 /** Makes the zone one that a file will fill. */
 enum pin_err pin_static_add(
     struct pin_catalog *catalog, struct pin_zone *zone, struct pin_why *why);
+
+/** What the zone's file says of a name, glue and all; NULL: nothing. Builder. */
+const struct pin_static_name *pin_static_raw(
+    const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name);
+
+/** Has the zones that settings name keep editions. Once, when all zones were added. */
+enum pin_err pin_serials_init(struct pin_catalog *catalog, struct pin_why *why);
+
+/** Moves the serials of zones that changed, and makes their editions. Returns how many serials and
+ * editions that were. Without memory they stay behind, and the catalog notes it. */
+uint32_t pin_serials_settle(struct pin_catalog *catalog);
 
 /** Compiles the zones whose file changed. */
 void pin_static_publish(struct pin_catalog *catalog, struct pin_published *published);

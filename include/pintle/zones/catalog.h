@@ -61,10 +61,18 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta);
 enum pin_err pin_catalog_set_zonefile(
     struct pin_catalog *catalog, struct pin_zonefile *zonefile, struct pin_why *why);
 
+/**
+ * Has a static zone never show a serial that was shown before a restart, unless its file says it.
+ * Before the first publication. PIN_ENOTFOUND for names of no static zone.
+ */
+enum pin_err pin_catalog_set_floor(
+    struct pin_catalog *catalog, const struct pin_name *zone, uint32_t serial);
+
 /** What one publication did. */
 struct pin_published {
-    uint32_t n_units; /**< Units compiled. */
-    uint32_t n_names; /**< Names put or removed. */
+    uint32_t n_units;   /**< Units compiled. */
+    uint32_t n_names;   /**< Names put or removed. */
+    uint32_t n_serials; /**< Serials that moved, and zones that can be transferred now. */
     bool has_new_scene;
 };
 

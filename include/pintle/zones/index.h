@@ -119,19 +119,9 @@ bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint3
 /** The slots that drawn tables take their counters from. Builder. */
 struct pin_slots *pin_index_slots(struct pin_index *index);
 
-/**
- * Makes another SOA the zone's: a whole RR with PIN_OWNER_POINTER as its owner, copied. Nothing
- * happens when it is that already. Builder.
- */
-enum pin_err pin_index_set_soa(
-    struct pin_zone *zone, const uint8_t *rr, size_t rr_bytes, uint32_t negative_ttl_s);
-
-/** Moves the zone's serial on by one (RFC 1982). Builder. */
-void pin_index_bump_serial(struct pin_index *index, struct pin_zone *zone);
-
-/** Moves the serials of the zones marked is_changed, unless a file says them, and unmarks them.
- * Builder, once per round. */
-void pin_index_bump_changed(struct pin_index *index);
+/** Zone number `i` in the order they were added; NULL: there are not so many. Any thread once all
+ * were added. */
+struct pin_zone *pin_index_zone_at(const struct pin_index *index, size_t i);
 
 /** Takes one more reference on a table (builder). */
 void pin_table_ref(const struct pin_table *table);

@@ -93,6 +93,8 @@ struct pin_settings {
     size_t n_zones_custom;
     const char *const *zones_static; /**< Zones that come from files. */
     size_t n_zones_static;
+    const char *const *zones_shipped; /**< Of custom and static ones: those that are transferred. */
+    size_t n_zones_shipped;
     const char *const *ns; /**< Names of our name servers; none: ns1 below each zone. */
     size_t n_ns;
     const char *hostmaster; /**< As a name; NULL: hostmaster below each zone. */

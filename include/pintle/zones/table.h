@@ -60,6 +60,8 @@ enum PIN_ONE_BYTE pin_table_form {
     PIN_TABLE_DRAWN, /**< Some or all of them by shares; every RR has rr_bytes. */
 };
 
+struct pin_edition;
+struct pin_editions;
 struct pin_policy;
 struct pin_table;
 
@@ -135,13 +137,23 @@ struct pin_zone {
     bool is_synced_from_clusters; /**< Negative answers wait for the first sync. */
     bool is_changed;              /**< Builder only: the serial has to move. */
     bool is_custom;               /**< Builder only: names in it are hostnames of routes. */
-    bool is_static;      /**< Builder only: a zone file has it; its serial is the file's. */
-    uint16_t cluster_id; /**< Whose own zone it is, or PIN_CLUSTER_NONE. */
+    bool is_static;               /**< Builder only: a zone file has it, and says its serial. */
+    uint16_t cluster_id;          /**< Whose own zone it is, or PIN_CLUSTER_NONE. */
     /**
      * Of the zone that means another one to each asker ("cluster.local"): the zones of the clusters
      * by cluster id, which really hold the names. NULL for all other zones.
      */
     struct pin_zone *const *zone_of_cluster;
+    struct pin_edition *edition;   /**< Read with pin_edition_pin(); NULL: none. */
+    _Atomic uint32_t serial;       /**< The SOA's. Any thread. */
+    _Atomic uint64_t shipped;      /**< 0 without an edition, else 2^32 + its serial. Any thread. */
+    struct pin_editions *editions; /**< Builder only; NULL: the zone is never transferred. */
+    struct pin_zone *outer;        /**< The one that encloses it, or NULL. */
+    uint32_t file_serial;          /**< Builder only: what the file says. */
+    uint32_t floor_serial;         /**< Builder only: served before the restart. */
+    bool has_floor;                /**< Builder only: floor_serial is known. */
+    bool has_file;                 /**< Builder only: file_serial is known. */
+    bool is_serial_set;            /**< Builder only: in this round, and so not to be moved. */
 };
 
 /**

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The end of a round: serials of zones that changed, and what a transfer of them shows. */
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/log.h"
+#include "pintle/base/macros.h"
+#include "pintle/zones/parts.h"
+
+#include "zones/edition.h"
+#include "zones/soa.h"
+#include "zones/units.h"
+#include "zones/zonefile.h"
+
+#define SHIPPED (UINT64_C(1) << 32)
+#define LOOK_AT 64u
+
+/* Of what, for the callback. */
+struct ship {
+    const struct pin_catalog *catalog;
+    const struct pin_zone *zone;
+};
+
+/* --- what a name shows in a transfer ---------------------------------------------------------- */
+
+/* Of RRs with a pointer as owner. */
+static size_t rr_bytes(const uint8_t *rr)
+{
+    return 12 + ((size_t)rr[10] << 8 | rr[11]);
+}
+
+static int compare_rrs(const void *a, const void *b)
+{
+    const uint8_t *rr_a = *(const uint8_t *const *)a;
+    const uint8_t *rr_b = *(const uint8_t *const *)b;
+    return memcmp(rr_a, rr_b, PIN_MIN(rr_bytes(rr_a), rr_bytes(rr_b)));
+}
+
+/* A table with the same RRs, each once. NULL: memory is out. */
+static const struct pin_table *without_doubles(const struct pin_table *table)
+{
+    const uint8_t **rrs = malloc(table->n_rr * sizeof(*rrs));
+    uint8_t *wire = malloc(table->wire_bytes);
+    struct pin_table *single = NULL;
+    size_t bytes = 0;
+    uint16_t n = 0;
+    const uint8_t *at = table->wire;
+    for (uint16_t i = 0; rrs != NULL && i < table->n_rr; i++) {
+        rrs[i] = at;
+        at += rr_bytes(at);
+    }
+    if (rrs != NULL && wire != NULL) {
+        qsort(rrs, table->n_rr, sizeof(*rrs), compare_rrs);
+        for (uint16_t i = 0; i < table->n_rr; i++) {
+            if (i == 0 || compare_rrs(&rrs[i - 1], &rrs[i]) != 0) {
+                memcpy(wire + bytes, rrs[i], rr_bytes(rrs[i]));
+                bytes += rr_bytes(rrs[i]);
+                n++;
+            }
+        }
+        single = pin_table_new(&(struct pin_table_spec){
+            .form = PIN_TABLE_FIXED, .n_rr = n, .wire = wire, .wire_bytes = (uint32_t)bytes});
+    }
+    free(rrs);
+    free(wire);
+    return single;
+}
+
+/* Two clusters may have one address: then a steered name's table has it twice. Long tables are not
+ * looked at, but copied. */
+static bool has_doubles(const struct pin_table *table)
+{
+    if (table->form == PIN_TABLE_DRAWN && table->n_rr > LOOK_AT) {
+        return true;
+    }
+    for (uint16_t i = 0; table->form == PIN_TABLE_DRAWN && i < table->n_rr; i++) {
+        const uint8_t *rr = table->wire + (size_t)i * table->rr_bytes;
+        for (uint16_t j = 0; j < i; j++) {
+            if (memcmp(rr, table->wire + (size_t)j * table->rr_bytes, table->rr_bytes) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Adds a table, of which the caller keeps its reference. */
+static bool add_table(struct pin_shown *shown, const struct pin_table *table)
+{
+    if (shown->n == N_ELEMS(shown->tables)) {
+        return true; /* no name has so many types */
+    }
+    if (has_doubles(table)) {
+        table = without_doubles(table);
+    } else {
+        pin_table_ref(table);
+    }
+    if (table == NULL) {
+        return false;
+    }
+    shown->tables[shown->n++] = table;
+    return true;
+}
+
+/* Whether nobody in particular may see the name: what is transferred, everybody gets to see. */
+static bool is_public(const struct pin_node *node)
+{
+    const struct pin_policy_asker nobody = {.cluster_id = PIN_CLUSTER_NONE};
+    uint16_t slot = 0;
+    return node->policy == NULL
+           || pin_policy_judge(node->policy, &nobody, &slot) <= PIN_POLICY_WOULD_DENY;
+}
+
+/* What the node shows a stranger, of one type (0: of all). */
+static bool add_node(struct pin_shown *shown, const struct pin_node *node, uint16_t type)
+{
+    bool is_ok = true;
+    for (uint16_t i = 0; is_ok && i < node->n_rrsets && is_public(node); i++) {
+        const struct pin_rrset *rrset = &node->rrsets[i];
+        const struct pin_table *table = pin_rrset_table(rrset, 0, 0);
+        bool is_wanted = rrset->type != PIN_TYPE_PARTS && (type == 0 || rrset->type == type);
+        is_ok = table == NULL || !is_wanted || add_table(shown, table);
+    }
+    return is_ok;
+}
+
+/* What the zone's file says, glue and all. */
+static bool add_raw(struct pin_shown *shown, const struct pin_static_name *name)
+{
+    for (uint16_t i = 0; i < name->n_sets; i++) {
+        const struct pin_static_set *set = &name->sets[i];
+        struct pin_table *table = pin_table_new(&(struct pin_table_spec){.form = PIN_TABLE_FIXED,
+            .n_rr = set->n_rr,
+            .wire = set->wire,
+            .wire_bytes = set->wire_bytes});
+        bool is_ok = table != NULL && add_table(shown, table);
+        pin_table_unref(table);
+        if (!is_ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Names of the zone as its nodes have them; those below a delegation as its file has them; zones of
+ * ours within it as delegations. */
+static bool show_name(void *arg, const struct pin_name *name, struct pin_shown *shown)
+{
+    const struct ship *ship = arg;
+    const struct pin_node *node =
+        pin_index_find(ship->catalog->live.index, name->wire, name->bytes);
+    if (node != NULL && node->zone == ship->zone && node->n_rrsets > 0) {
+        return add_node(shown, node, 0);
+    }
+    const struct pin_static_name *raw = pin_static_raw(ship->catalog, ship->zone, name);
+    if (raw != NULL) {
+        return add_raw(shown, raw);
+    }
+    bool is_cut =
+        node != NULL && node->zone != ship->zone && node->zone->apex.bytes == node->name_bytes;
+    return !is_cut || add_node(shown, node, PIN_TYPE_NS);
+}
+
+/* --- the end of a round ------------------------------------------------------------------------
+ */
+
+/* Whether the zone is known well enough to be handed on (invariant I9). */
+static bool is_known(const struct pin_catalog *catalog, const struct pin_zone *zone)
+{
+    return catalog->live.scene->is_ready || !zone->is_synced_from_clusters;
+}
+
+/* Serial and edition of a zone that may be transferred. False: memory is out. */
+static bool settle_shipped(struct pin_catalog *catalog, struct pin_zone *zone)
+{
+    struct pin_editions *editions = zone->editions;
+    struct ship ship = {.catalog = catalog, .zone = zone};
+    bool has_changes = false;
+    struct pin_draft *draft = pin_editions_draft(editions, show_name, &ship, &has_changes);
+    zone->is_changed = zone->is_changed || (has_changes && editions->newest != NULL);
+    if (draft == NULL || !pin_soa_settle(zone)) {
+        pin_draft_free(draft);
+        return false;
+    }
+    if (editions->newest != NULL && editions->newest->serial == zone->soa->serial) {
+        pin_draft_settle(editions, draft);
+        return true;
+    }
+    if (!pin_editions_publish(editions, zone, draft)) {
+        return false;
+    }
+    atomic_store_explicit(&zone->shipped, SHIPPED + zone->soa->serial, memory_order_relaxed);
+    return true;
+}
+
+static bool settle_zone(struct pin_catalog *catalog, struct pin_zone *zone)
+{
+    if (zone->editions == NULL || !is_known(catalog, zone)) {
+        return pin_soa_settle(zone);
+    }
+    bool is_still =
+        zone->editions->n_noted == 0 && !zone->is_changed && !zone->is_serial_set
+        && zone->editions->newest != NULL && zone->editions->newest->serial == zone->soa->serial
+        && (!zone->has_file || !pin_serial_is_after(zone->file_serial, zone->soa->serial));
+    bool is_ok = is_still || settle_shipped(catalog, zone);
+    pin_editions_sweep(zone->editions);
+    return is_ok;
+}
+
+uint32_t pin_serials_settle(struct pin_catalog *catalog)
+{
+    uint32_t n = 0;
+    catalog->is_behind = false;
+    struct pin_zone *zone = NULL;
+    for (size_t i = 0; (zone = pin_index_zone_at(catalog->live.index, i)) != NULL; i++) {
+        uint32_t serial = zone->soa->serial;
+        uint64_t shipped = atomic_load_explicit(&zone->shipped, memory_order_relaxed);
+        if (!settle_zone(catalog, zone)) {
+            catalog->is_behind = true;
+        }
+        n += serial != zone->soa->serial
+             || shipped != atomic_load_explicit(&zone->shipped, memory_order_relaxed);
+    }
+    if (catalog->is_behind) {
+        pin_log_error("serials: out of memory, a zone's serial stays behind until there is some");
+    }
+    return n;
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+/* Notes what the zone has already: its apex, and the zones of ours within it. */
+static bool note_first(struct pin_catalog *catalog, struct pin_zone *zone)
+{
+    bool is_ok = pin_editions_note(zone->editions, zone->apex.wire, zone->apex.bytes);
+    const struct pin_zone *other = NULL;
+    for (size_t i = 0; (other = pin_index_zone_at(catalog->live.index, i)) != NULL; i++) {
+        is_ok = is_ok
+                && (other->outer != zone
+                    || pin_editions_note(zone->editions, other->apex.wire, other->apex.bytes));
+    }
+    return is_ok;
+}
+
+enum pin_err pin_serials_init(struct pin_catalog *catalog, struct pin_why *why)
+{
+    const struct pin_settings *settings = catalog->settings;
+    for (size_t i = 0; i < settings->n_zones_shipped; i++) {
+        struct pin_name apex;
+        struct pin_zone *zone = pin_name_parse(settings->zones_shipped[i], &apex) == PIN_OK
+                                    ? pin_index_zone(catalog->live.index, &apex)
+                                    : NULL;
+        if (zone == NULL || zone->apex.bytes != apex.bytes
+            || !(zone->is_custom || zone->is_static)) {
+            return pin_why_set(
+                why, PIN_EINVAL, "zone %s cannot be transferred", settings->zones_shipped[i]);
+        }
+        if (zone->editions == NULL) {
+            zone->editions = calloc(1, sizeof(*zone->editions));
+        }
+        if (zone->editions == NULL || !note_first(catalog, zone)) {
+            return pin_why_set(why, PIN_ENOMEM, "zone %s", settings->zones_shipped[i]);
+        }
+    }
+    return PIN_OK;
+}
+
+enum pin_err pin_catalog_set_floor(
+    struct pin_catalog *catalog, const struct pin_name *zone, uint32_t serial)
+{
+    struct pin_zone *found = pin_index_zone(catalog->live.index, zone);
+    if (found == NULL || found->apex.bytes != zone->bytes || !found->is_static) {
+        return PIN_ENOTFOUND;
+    }
+    found->floor_serial = serial;
+    found->has_floor = true;
+    return PIN_OK;
+}
