@@ -65,7 +65,8 @@ struct pin_admin_config {
     size_t n_listens;
     const struct pin_certs *certs; /**< Of the listeners. */
     struct pin_admin_hooks hooks;
-    const char *state_dir; /**< Where drains are kept; NULL: nowhere. */
+    const struct pin_tapper *tapper; /**< NULL: nothing is noted. */
+    const char *state_dir;           /**< Where drains are kept; NULL: nowhere. */
 };
 
 struct pin_admin;

@@ -528,6 +528,9 @@ static void begin(struct pin_answering *a, struct pin_worker *worker,
     a->client = client;
     a->is_settled = true;
     a->verdict = pin_query_parse(packet->wire, packet->bytes, &a->query);
+    if (pin_unlikely(worker->tap != NULL)) {
+        a->tap_note = pin_tap_begin(worker->tap, packet->wire, packet->bytes);
+    }
     if (a->verdict == PIN_QUERY_DROP) {
         return;
     }
@@ -601,7 +604,11 @@ static size_t finish(struct pin_answering *a)
         answer_from_zones(a);
     }
     count(a);
-    return pin_response_finish(&a->response, &a->query);
+    size_t bytes = pin_response_finish(&a->response, &a->query);
+    if (pin_unlikely(a->worker->tap != NULL)) {
+        pin_tap_end(a->worker->tap, a->tap_note, a->client, &a->response);
+    }
+    return bytes;
 }
 
 size_t pin_answer(

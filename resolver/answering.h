@@ -56,6 +56,7 @@ struct pin_answering {
     struct pin_asker asker; /* whose answers the client gets */
     uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
     uint16_t parent_id;     /* what counts for names that say nothing about that view */
+    uint8_t tap_note;       /* PIN_TAP_NONE: this question is not noted */
     bool is_settled;
     bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
     bool is_view_by_ecs; /* ... and the view comes from there */

@@ -44,6 +44,7 @@ struct app {
     struct pin_workers *workers;
     struct pin_admin *admin;
     struct pin_auditor *auditor;
+    struct pin_tapper *tapper; /* NULL: nothing is noted */
     struct pin_sync *sync;
     struct pin_app_files files;
     struct pin_prober *prober;
@@ -441,6 +442,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
     struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
         .keys = app->files.keys,
         .manners = &config->manners,
+        .tapper = app->tapper,
         .listens = specs,
         .n_listens = config->n_listens,
         .n_workers = config->n_workers > 0 ? config->n_workers : count_processors()};
@@ -519,6 +521,7 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
         .listens = app->listens,
         .n_listens = app->config->n_listens,
         .certs = app->files.certs,
+        .tapper = app->tapper,
         .state_dir = app->config->state_dir,
         .hooks = {.source = on_source,
             .sources_json = on_sources_json,
@@ -639,6 +642,9 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     enum pin_err err = pin_builder_start(&config, &app->builder, why);
     if (err == PIN_OK) {
+        err = pin_tapper_new(&app->config->tap, &app->tapper, why);
+    }
+    if (err == PIN_OK) {
         err = start_workers(app, why);
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -714,6 +720,7 @@ static void app_stop(struct app *app)
     pin_auditor_free(app->auditor);
     pin_geo_stop(app->geo);
     pin_workers_stop(app->workers);
+    pin_tapper_free(app->tapper);
     pin_builder_stop(app->builder);
     pin_app_files_free(&app->files); /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->admin);

@@ -33,40 +33,20 @@ bool pin_audit_take(struct pin_audit_ring *ring, struct pin_audit_sample *ret_sa
     return true;
 }
 
-/* "A", or "TYPE99" for one that is not counted by name. */
-static const char *type_text(uint16_t qtype, char *cell, size_t cell_bytes)
-{
-    static const struct {
-        uint16_t type;
-        const char *name;
-    } types[] = {
-#define X(name, type) {type, #name},
-        PIN_STAT_QTYPE_MAP(X)
-#undef X
-    };
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (types[i].type == qtype) {
-            return types[i].name;
-        }
-    }
-    (void)snprintf(cell, cell_bytes, "TYPE%u", qtype);
-    return cell;
-}
-
 void pin_audit_format(const struct pin_audit_sample *sample, const struct pin_settings *settings,
     const struct pin_policy_labels *labels, char *text, size_t text_bytes)
 {
     char name[PIN_NAME_TEXT_MAX];
     char address[PIN_PREFIX_TEXT_MAX];
     char ip[PIN_IP_TEXT_MAX];
-    char type[16];
+    char type[PIN_STAT_TYPE_TEXT_MAX];
     const struct pin_policy_label *label = &labels->labels[sample->slot];
     bool is_one = pin_prefix_is_one(&sample->address);
     bool is_known = sample->namespace_bytes > 0;
     pin_name_format(sample->qname, name);
     (void)snprintf(text, text_bytes,
         "would deny %s %s to %s (cluster %s, namespace %.*s): %s %s/%s/%s", name,
-        type_text(sample->qtype, type, sizeof(type)),
+        pin_stat_type_text(sample->qtype, type),
         is_one ? pin_ip_format(&sample->address.ip, ip)
                : pin_prefix_format(&sample->address, address),
         sample->cluster_id == PIN_CLUSTER_NONE ? "unknown"

@@ -560,6 +560,19 @@ static void check_commands(const struct pin_config *config, struct pin_findings 
     }
 }
 
+/* Where questions and answers are noted: one place for each. */
+static void check_tap(const struct pin_config *config, struct pin_findings *findings)
+{
+    if (config->logs_to_stdout && config->tap.log_file != NULL) {
+        pin_findings_add(findings, config->file, no_place,
+            "queryLog: file and stdout cannot both be used; leave one of them out");
+    }
+    if (config->tap.dnstap_socket != NULL && config->tap.dnstap_tcp.port != 0) {
+        pin_findings_add(findings, config->file, no_place,
+            "dnstap: socket and address cannot both be used; leave one of them out");
+    }
+}
+
 void pin_config_check(const struct pin_config *config, struct pin_findings *findings)
 {
     if (config->n_clusters > PIN_CLUSTERS_MAX) {
@@ -575,6 +588,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     for (size_t i = 0; i < config->n_tsig_keys; i++) {
         check_tsig_key(config, i, findings);
     }
+    check_tap(config, findings);
     check_commands(config, findings);
     check_probed_networks(config, findings);
     if (config->default_cluster != NULL && !has_cluster(config, config->default_cluster)) {
@@ -586,6 +600,16 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
             "ready.minClusters is %u, but there are only %zu clusters", config->ready_min_clusters,
             config->n_clusters);
     }
+}
+
+/* How much is noted follows from where it goes. */
+static void set_tap(struct pin_config *config)
+{
+    struct pin_tap_config *tap = &config->tap;
+    bool has_log = config->logs_to_stdout || tap->log_file != NULL;
+    bool has_dnstap = tap->dnstap_socket != NULL || tap->dnstap_tcp.port != 0;
+    tap->log_every = has_log ? config->log_sample : 0;
+    tap->dnstap_every = has_dnstap ? config->dnstap_sample : 0;
 }
 
 /* What each cluster's keys mean together. */
@@ -665,6 +689,7 @@ struct pin_config *pin_config_load(
     }
     apply_args(config, args, list_contexts, findings);
     set_sources(config);
+    set_tap(config);
     pin_config_check(config, findings);
     return config;
 }

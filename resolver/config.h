@@ -25,6 +25,7 @@
 
 #include "resolver/config_findings.h"
 #include "resolver/manners.h"
+#include "resolver/tap.h"
 
 /** Values a flag that can be repeated may have. */
 #define PIN_ARGS_LIST_MAX 32
@@ -254,8 +255,12 @@ struct pin_config {
     uint32_t ready_min_clusters;
     uint64_t ready_grace_ms;
     uint64_t lameduck_ms;
-    unsigned log_level;  /**< enum pin_log_level. */
-    unsigned log_format; /**< enum pin_log_format. */
+    struct pin_tap_config tap; /**< queryLog and dnstap. */
+    bool logs_to_stdout;       /**< queryLog.stdout */
+    uint32_t log_sample;       /**< queryLog.sample */
+    uint32_t dnstap_sample;    /**< dnstap.sample */
+    unsigned log_level;        /**< enum pin_log_level. */
+    unsigned log_format;       /**< enum pin_log_format. */
 };
 
 /** Lists the contexts of a kubeconfig (NULL: the usual files) into the arena. */

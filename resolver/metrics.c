@@ -474,6 +474,19 @@ static void put_log_lines(struct pin_text *text)
     }
 }
 
+static void put_tap(struct pin_text *text, const struct pin_tapper *tapper)
+{
+    uint64_t n_noted = 0;
+    uint64_t n_lost = 0;
+    pin_tapper_stats(tapper, &n_noted, &n_lost);
+    family(text, "pintle_tap_noted_total", "counter",
+        "Questions noted for the query log or for dnstap.");
+    pin_text_putf(text, "pintle_tap_noted_total %llu\n", (unsigned long long)n_noted);
+    family(text, "pintle_tap_lost_total", "counter",
+        "What was to be noted and was not, because a ring or the dnstap collector was full.");
+    pin_text_putf(text, "pintle_tap_lost_total %llu\n", (unsigned long long)n_lost);
+}
+
 void pin_metrics_render(struct pin_page *page)
 {
     const struct pin_admin_config *config = &page->state->config;
@@ -505,5 +518,6 @@ void pin_metrics_render(struct pin_page *page)
         put_builder(text, config->builder);
     }
     put_log_lines(text);
+    put_tap(text, config->tapper);
     put_process(text, page->state->started_wall_ms);
 }

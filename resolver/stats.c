@@ -5,6 +5,8 @@
 
 #include "stats.h"
 
+#include <stdio.h>
+
 #include "pintle/base/macros.h"
 
 /* All types and codes counted by name are below 256, so one load finds the position. */
@@ -81,4 +83,13 @@ const char *pin_stat_qtype_name(enum pin_stat_qtype qtype)
 const char *pin_stat_rcode_name(enum pin_stat_rcode rcode)
 {
     return rcode_names[rcode];
+}
+
+const char *pin_stat_type_text(uint16_t qtype, char cell[PIN_STAT_TYPE_TEXT_MAX])
+{
+    if (qtype < N_ELEMS(qtype_positions) && qtype_positions[qtype] != PIN_STAT_QTYPE_OTHER) {
+        return qtype_names[qtype_positions[qtype]];
+    }
+    (void)snprintf(cell, PIN_STAT_TYPE_TEXT_MAX, "TYPE%u", qtype);
+    return cell;
 }

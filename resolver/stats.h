@@ -127,5 +127,11 @@ const char *pin_transport_name(enum pin_transport transport);
 /** Label of a query type position, e.g. "AAAA", or "other". Static. */
 const char *pin_stat_qtype_name(enum pin_stat_qtype qtype);
 
+/** Room for the text of any query type. */
+#define PIN_STAT_TYPE_TEXT_MAX 12u
+
+/** "AAAA", or "TYPE99" for a type that is not counted by name. Returns static text or `cell`. */
+const char *pin_stat_type_text(uint16_t qtype, char cell[PIN_STAT_TYPE_TEXT_MAX]);
+
 /** Label of a response code position, e.g. "NXDOMAIN", or "other". Static. */
 const char *pin_stat_rcode_name(enum pin_stat_rcode rcode);

@@ -677,6 +677,7 @@ enum pin_err pin_tcp_start(
     if (config->manners != NULL) {
         tcp->worker.manners = config->manners;
     }
+    tcp->worker.tap = pin_tapper_join(config->tapper);
     if (err == PIN_OK) {
         err = pin_mailbox_init(&tcp->mailbox, why);
     }

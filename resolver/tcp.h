@@ -45,6 +45,7 @@ struct pin_tcp_config {
     size_t n_listens;
     struct pin_stream_limits limits; /**< All set; per client it is this thread's part. */
     _Atomic uint32_t *n_open;        /**< Connections of all threads; outlives the thread. */
+    struct pin_tapper *tapper;       /**< NULL: nothing is noted. */
     uint32_t thread_i;               /**< Differs between all threads. */
 };
 

@@ -214,6 +214,7 @@ enum pin_err pin_udp_start(
     if (config->manners != NULL) {
         udp->worker.manners = config->manners;
     }
+    udp->worker.tap = pin_tapper_join(config->tapper);
     if (err == PIN_OK) {
         err = pin_worker_spawn(&udp->thread, "pintle-udp", run, udp, why);
     }

@@ -155,6 +155,7 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
             .is_wildcard = workers->listens[i].is_wildcard,
+            .tapper = config->tapper,
             .thread_i = (*thread_i)++,
         };
         err = pin_udp_start(&udp, &workers->sets[set_i].udp[i], why);
@@ -181,6 +182,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
         .n_listens = workers->n_listens,
         .limits = fit_limits(config),
         .n_open = &workers->n_streams,
+        .tapper = config->tapper,
         .thread_i = (*thread_i)++,
     };
     return pin_tcp_start(&tcp, &workers->sets[set_i].tcp, why);

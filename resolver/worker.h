@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "manners.h"
 #include "stats.h"
+#include "tap.h"
 #include "tsig.h"
 
 /** Most worker sets; the sequences of their threads start at distinct places. */
@@ -44,6 +45,7 @@ struct pin_worker {
     struct pin_cookie_keys cookie_keys;
     struct pin_stats stats;
     struct pin_audit_ring audit;
+    struct pin_tap *tap; /**< NULL: nothing is noted. */
 };
 
 /** Prepares a thread context; `thread_i` must differ between threads. PIN_ENOMEM. */
@@ -90,6 +92,7 @@ struct pin_workers_config {
     size_t n_listens; /**< 1 to PIN_LISTENS_MAX. */
     size_t n_workers; /**< 1 to PIN_WORKERS_MAX. */
     struct pin_stream_limits streams;
+    struct pin_tapper *tapper; /**< NULL: no query log and no dnstap; else outlives the workers. */
 };
 
 struct pin_workers;

@@ -47,6 +47,7 @@ cjson/ base/json\.c
 yaml\.h base/yaml\.c
 xxhash\.h base/hash\.c|include/pintle/base/hash\.h
 maxminddb\.h resolver/geo\.c
+fstrm\.h resolver/dnstap\.c
 nghttp2/ resolver/doh\.c
 libsmartcols/ cli/table\.c
 curl/ sync/http\.c|cli/api\.c

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Tap: a sample of the questions with their answers, for the query log and for dnstap.
+ *
+ *     worker  begin: is this one noted? then its message is copied     (the answer overwrites it)
+ *             end:   message and answer -> ring, lost when it is full
+ *     tap's own thread: rings -> query log (querylog.h), dnstap (dnstap.h)
+ *
+ * A worker that is not tapped pays one test. One that is pays for what it notes: two clock reads
+ * and two copies, no lock, no allocation, no system call.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+#include "pintle/base/ip.h"
+
+#include "stats.h"
+
+/** Questions of one batch that can be under way at once. */
+#define PIN_TAP_NOTES 32u
+/** What is kept of a question; a longer one is cut. */
+#define PIN_TAP_QUERY_MAX 1024u
+/** What is kept of an answer; a longer one is cut, and its length is still told. */
+#define PIN_TAP_ANSWER_MAX 4096u
+/** Memory of one worker's ring; a power of two. */
+#define PIN_TAP_RING_BYTES (UINT32_C(1) << 18)
+/** No note was taken. */
+#define PIN_TAP_NONE UINT8_MAX
+
+/** Who wants a record; a set. */
+enum pin_tap_for {
+    PIN_TAP_LOG = 1,
+    PIN_TAP_DNSTAP = 2,
+};
+
+/** One question with its answer. */
+struct pin_tap_record {
+    int64_t query_wall_ns;    /**< Since 1970. */
+    int64_t took_ns;          /**< From the question's turn until its answer was ready. */
+    struct pin_addrport peer; /**< Who asked. */
+    uint32_t query_bytes;     /**< As received. */
+    uint32_t answer_bytes;    /**< As sent; 0: silence. */
+    enum pin_transport transport;
+    uint32_t rcode;             /**< With its upper bits. */
+    uint32_t wanted;            /**< enum pin_tap_for */
+    uint32_t query_kept_bytes;  /**< At most PIN_TAP_QUERY_MAX. */
+    uint32_t answer_kept_bytes; /**< At most PIN_TAP_ANSWER_MAX. */
+    const uint8_t *query;
+    const uint8_t *answer;
+};
+
+/** Port of a dnstap collector when none is written. */
+#define PIN_DNSTAP_PORT 6000u
+
+/** What is tapped; a zeroed one is nothing. One in `every` questions; 0: none. */
+struct pin_tap_config {
+    uint32_t log_every;
+    const char *log_file; /**< NULL: standard output. Borrowed. */
+    uint32_t dnstap_every;
+    const char *dnstap_socket;      /**< A Unix socket; NULL: `dnstap_address`. Borrowed. */
+    struct pin_addrport dnstap_tcp; /**< Of a collector. */
+    const char *dnstap_identity;    /**< Name of this server; NULL: the host's. Borrowed. */
+};
+
+struct pin_client;
+struct pin_response;
+struct pin_tap;
+struct pin_tapper;
+
+/**
+ * Opens what records go to, unless that is nothing (then *ret_tapper is NULL), and starts the
+ * thread that writes them. A query log that cannot be opened is an error; a dnstap collector that
+ * is not there yet is tried again for ever.
+ */
+enum pin_err pin_tapper_new(
+    const struct pin_tap_config *config, struct pin_tapper **ret_tapper, struct pin_why *why);
+
+/** Writes what is in the rings, ends the thread, frees. No worker is left. NULL is fine. */
+void pin_tapper_free(struct pin_tapper *tapper);
+
+/**
+ * A tap for one more worker; lives as long as the tapper. NULL when `tapper` is NULL or memory is
+ * out, which is logged: that worker is not tapped. Any thread.
+ */
+struct pin_tap *pin_tapper_join(struct pin_tapper *tapper);
+
+/** What was noted, and what was lost because a ring was full. Any thread. */
+void pin_tapper_stats(const struct pin_tapper *tapper, uint64_t *ret_n_noted, uint64_t *ret_n_lost);
+
+/** Decides whether a question is noted, and copies it. Its worker. Hot path. */
+uint8_t pin_tap_begin(struct pin_tap *tap, const uint8_t *wire, size_t bytes);
+
+/** Records what begin noted, with the finished answer. Nothing for PIN_TAP_NONE. Hot path. */
+void pin_tap_end(struct pin_tap *tap, uint8_t note_i, const struct pin_client *client,
+    const struct pin_response *response);

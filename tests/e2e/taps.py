@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What is noted about questions: the query log, and dnstap with a real collector (fstrm_capture, dnstap-read).
+
+Same form of report as run.py, whose tools it uses.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from run import Checks, Daemon
+
+NAME = "web.apps.svc.clusterset.local"
+OBJECTS = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: apps}
+spec: {clusterIP: 10.96.0.9, ports: [{port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: apps, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{port: 80}]
+endpoints: [{addresses: [10.1.0.1]}]
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceExport
+metadata: {name: web, namespace: apps}
+"""
+LINE = re.compile(r'^\[INFO\] 127\.0\.0\.1:\d+ - \d+ "(\S+) IN (\S+) (udp|tcp) \d+ (true|false) (\d+)" '
+                  r'([A-Z]+) (\S+) \d+ \d+\.\d{9}s$')
+
+
+def start(dir, name, config):
+    cluster = dir / "c1"
+    cluster.mkdir(exist_ok=True)
+    (cluster / "objects.yaml").write_text(OBJECTS)
+    file = dir / f"{name}.yaml"
+    file.write_text(f"clusters: [{{name: c1, directory: c1}}]\n{config}")
+    return Daemon(dir, name, "--config", file)
+
+
+def query_log(checks, dir):
+    daemon = start(dir, "log", "queryLog: {file: queries.log}\n")
+    log = dir / "queries.log"
+    try:
+        checks.becomes("the name is answered", lambda: daemon.dig(NAME).status, lambda s: s == "NOERROR")
+        daemon.dig(NAME, "AAAA", "+tcp", "+dnssec")
+        daemon.dig("www.example.org", "A", "+noedns")
+
+        def lines():
+            return [m.groups() for m in map(LINE.match, log.read_text().splitlines()) if m]
+
+        want = [("A", f"{NAME}.", "udp", "false", "1232", "NOERROR", "qr,aa,rd"),
+                ("AAAA", f"{NAME}.", "tcp", "true", "1232", "NOERROR", "qr,aa,rd"),
+                ("A", "www.example.org.", "udp", "false", "512", "REFUSED", "qr,rd")]
+        checks.becomes("the query log has a line for each question, as CoreDNS writes them", lines,
+                       lambda found: all(w in found for w in want))
+        log.rename(dir / "queries.log.1")
+        checks.becomes("after the file was moved away, lines go to a new one",
+                       lambda: daemon.dig("moved.example.org") and log.exists() and log.read_text(),
+                       lambda text: text and "moved.example.org." in text)
+        metrics = daemon.get("/metrics")[1]
+        checks.equal("what is noted is counted",
+                    bool(re.search(r"^pintle_tap_noted_total [1-9]", metrics, re.M))
+                    and "pintle_tap_lost_total 0" in metrics, True)
+    finally:
+        checks.equal("pintled ends at once", daemon.stop(), 0)
+
+
+def sampled(checks, dir):
+    daemon = start(dir, "some", "workers: 1\nqueryLog: {file: tenths.log, sample: 10}\n")
+    try:
+        for _ in range(40):
+            daemon.dig("www.example.org")
+    finally:
+        daemon.stop()
+    checks.equal("sample: 10 notes every tenth question", len((dir / "tenths.log").read_text().splitlines()), 4)
+
+
+def dnstap(checks, dir):
+    socket, file = dir / "tap.sock", dir / "taps.fstrm"
+    daemon = start(dir, "tap", "dnstap: {socket: tap.sock, identity: here}\n")
+    capture = None
+    try:
+        checks.becomes("a collector that is not there keeps nobody from answers",
+                       lambda: daemon.dig(NAME).status, lambda s: s == "NOERROR")
+        capture = subprocess.Popen(["fstrm_capture", "-t", "protobuf:dnstap.Dnstap", "-u", socket, "-w", file],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(3)  # libfstrm tries again every two seconds
+        daemon.dig("tapped.example.org", "TXT", "+tcp")
+        daemon.stop()
+        capture.terminate()
+        capture.wait(10)
+        read = subprocess.run(["dnstap-read", "-y", file], capture_output=True, text=True, check=False)
+        taps = [t for t in read.stdout.split("---\n") if "tapped.example.org" in t]
+        checks.equal("the collector gets question and answer", [re.findall(r"^  type: (\S+)", t, re.M) for t in taps],
+                    [["CLIENT_QUERY"], ["CLIENT_RESPONSE"]])
+        text = "".join(taps)
+        checks.equal("with who asked, how, and who answered",
+                    (text.count("identity: \"here\"") + text.count("identity: here"), text.count("socket_protocol: TCP"),
+                     text.count("query_address: \"127.0.0.1\"") + text.count("query_address: 127.0.0.1"),
+                     "status: REFUSED" in text), (2, 2, 2, True))
+    finally:
+        daemon.stop()
+        if capture is not None and capture.poll() is None:
+            capture.kill()
+
+
+def main():
+    checks = Checks()
+    for tool in ("fstrm_capture", "dnstap-read"):
+        checks.check(f"{tool} is installed", shutil.which(tool))
+    with tempfile.TemporaryDirectory(prefix="pintle-taps-") as temporary:
+        for part in (query_log, sampled, dnstap):
+            try:
+                part(checks, pathlib.Path(temporary))
+            except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as err:
+                checks.check(f"{part.__name__} runs to its end", False, repr(err))
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
