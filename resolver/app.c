@@ -434,6 +434,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
     for (size_t i = 0; i < config->n_listens; i++) {
         const struct pin_config_listen *listen = &config->listens[i];
         specs[i] = (struct pin_listen_spec){.address = listen->address,
+            .n_max_streams = listen->max_connections,
             .tls = pin_certs_tls(app->files.certs, i),
             .cluster_id = listen->cluster == NULL
                               ? PIN_CLUSTER_NONE
@@ -445,6 +446,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
         .tapper = app->tapper,
         .listens = specs,
         .n_listens = config->n_listens,
+        .streams = pin_config_stream_limits(config),
         .n_workers = config->n_workers > 0 ? config->n_workers : count_processors()};
     enum pin_err err = pin_workers_start(&workers, &app->workers, why);
     for (size_t i = 0; err == PIN_OK && i < config->n_listens; i++) {

@@ -34,6 +34,8 @@
 #define PIN_ADMIN_PORT 9153
 /** Port of other people's resolvers when none is written. */
 #define PIN_RESOLVER_PORT 53
+/** Most connections that a limit may allow. */
+#define PIN_STREAMS_MAX 1000000
 
 /** The values of a flag that can be repeated. Borrowed from argv. */
 struct pin_arg_list {
@@ -78,6 +80,7 @@ struct pin_config_listen {
     struct pin_at at; /**< First in every list item. */
     struct pin_addrport address;
     const char *cluster;         /**< Whose view askers get here; NULL: by their address. */
+    uint32_t max_connections;    /**< 0: no limit of its own. */
     const char *tls_certificate; /**< DoT alone; NULL: plain, over UDP and TCP. */
     const char *tls_key;
     bool has_tls; /**< `tls` was said. */
@@ -175,6 +178,22 @@ struct pin_config_tsig_key {
     const char *secret_path; /**< The secret in base64. */
 };
 
+/** `streams`: limits on connections; see struct pin_stream_limits. Durations in milliseconds. */
+struct pin_config_streams {
+    uint64_t max_duration_ms; /**< 0: none. */
+    uint64_t idle_timeout_ms;
+    uint64_t read_timeout_ms;
+    uint64_t write_timeout_ms;
+    uint64_t handshake_timeout_ms;
+    uint32_t max_connections;
+    uint32_t max_per_client;
+    uint32_t max_pending;
+    uint32_t max_queries;            /**< 0: no limit, as for the rest. */
+    uint32_t new_per_second;         /**< Connections of one client. */
+    uint32_t handshakes_per_second;  /**< Full ones of one client. */
+    uint32_t resumptions_per_second; /**< Handshakes of one client with a ticket. */
+};
+
 /** All of it. Strings and arrays live in `arena`. */
 struct pin_config {
     struct pin_arena *arena;
@@ -252,6 +271,7 @@ struct pin_config {
 
     const char *state_dir; /**< NULL: nothing survives a restart. */
     uint32_t n_workers;    /**< 0: one per processor. */
+    struct pin_config_streams streams;
     uint32_t ready_min_clusters;
     uint64_t ready_grace_ms;
     uint64_t lameduck_ms;
@@ -278,6 +298,11 @@ typedef enum pin_err pin_list_contexts_fn(const char *kubeconfig, struct pin_are
  */
 struct pin_config *pin_config_load(const struct pin_args *args, pin_list_contexts_fn *list_contexts,
     struct pin_findings *findings);
+
+struct pin_stream_limits;
+
+/** The limits on connections that it says. */
+struct pin_stream_limits pin_config_stream_limits(const struct pin_config *config);
 
 /** Frees it with all that it points at. NULL is fine. */
 void pin_config_free(struct pin_config *config);

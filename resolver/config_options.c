@@ -25,18 +25,6 @@
 
 #define ADDRESS_WORDS "auto|endpoints|clusterIP|loadBalancer|gateway"
 
-static const struct pin_option tls_options[] = {
-    {.key = "certificate",
-        .kind = PIN_OPTION_PATH,
-        .offset = IN_LISTEN(tls_certificate),
-        .doc = "PEM file: the server's certificate, then its chain."},
-    {.key = "key",
-        .kind = PIN_OPTION_PATH,
-        .offset = IN_LISTEN(tls_key),
-        .doc = "PEM file: its key, mode 0640 or less."},
-    {.key = NULL},
-};
-
 static const struct pin_option listen_options[] = {
     {.key = "address",
         .kind = PIN_OPTION_ADDRPORT,
@@ -49,9 +37,15 @@ static const struct pin_option listen_options[] = {
         .doc = "Cluster that everybody who asks here belongs to."},
     {.key = "tls",
         .kind = PIN_OPTION_MAP,
-        .children = tls_options,
+        .children = pin_tls_options,
         .said_offset = IN_LISTEN(has_tls),
         .doc = "Makes it a listener for DoT, and nothing else."},
+    {.key = "maxConnections",
+        .kind = PIN_OPTION_UINT,
+        .offset = IN_LISTEN(max_connections),
+        .max = PIN_STREAMS_MAX,
+        .fallback = "0",
+        .doc = "Connections of this listener; 0 is no limit of its own."},
     LATER("https", NULL, "Certificate and key of a DoH listener."),
     {.key = NULL},
 };
@@ -738,6 +732,10 @@ const struct pin_option pin_options[] = {
         .min = 1,
         .max = PIN_WORKERS_MAX,
         .doc = "Threads that answer; one per processor when not said."},
+    {.key = "streams",
+        .kind = PIN_OPTION_MAP,
+        .children = pin_streams_options,
+        .doc = "Limits on connections."},
     {.key = "stateDir",
         .kind = PIN_OPTION_PATH,
         .offset = IN_CONFIG(state_dir),

@@ -24,8 +24,10 @@ static void forget(struct pin_conn_rest *rest)
     *rest = (struct pin_conn_rest){0};
 }
 
-static bool resize(struct pin_conn_rest *rest, size_t cap_bytes)
+/* Room for `want_bytes`, but no less than what is worth an allocation. */
+static bool resize(struct pin_conn_rest *rest, size_t want_bytes)
 {
+    size_t cap_bytes = PIN_MAX(want_bytes, (size_t)REST_MIN_BYTES);
     uint8_t *resized = realloc(rest->ptr, cap_bytes);
     if (resized == NULL) {
         return false;
@@ -38,7 +40,7 @@ static bool resize(struct pin_conn_rest *rest, size_t cap_bytes)
 static bool keep(struct pin_conn_rest *rest, const uint8_t *from, size_t bytes)
 {
     size_t want = rest->bytes + bytes;
-    size_t grown = PIN_MAX((size_t)REST_MIN_BYTES, 2 * (size_t)rest->cap_bytes);
+    size_t grown = 2 * (size_t)rest->cap_bytes;
     if (want > rest->cap_bytes && !resize(rest, PIN_MAX(want, grown))) {
         return false;
     }
@@ -165,7 +167,12 @@ static void answer_one(struct pin_conn *conn, struct pin_worker *worker,
 static bool may_answer(const struct pin_conn *conn)
 {
     return conn->state != PIN_CONN_CLOSED && !conn->is_ending && conn->unsent.bytes == 0
-           && conn->n_pending < conn->n_max_pending;
+           && conn->n_pending < conn->limits->n_max_pending;
+}
+
+bool pin_conn_is_spent(const struct pin_conn *conn)
+{
+    return conn->limits->n_max_queries != 0 && conn->n_queries >= conn->limits->n_max_queries;
 }
 
 /* Answers the whole queries in `from`, as long as it may. Returns the bytes done with, and adds to
@@ -186,6 +193,8 @@ static size_t answer_all(struct pin_conn *conn, struct pin_worker *worker,
         answer_one(conn, worker, buffers, from + at + LENGTH_BYTES, query_bytes);
         at += LENGTH_BYTES + query_bytes;
         (*n_answered)++;
+        conn->n_queries++;
+        conn->is_ending = conn->is_ending || pin_conn_is_spent(conn);
         if (buffers->out_bytes >= PIN_CONN_UNSENT_BYTES) {
             flush(conn, buffers);
         }
@@ -273,7 +282,7 @@ static void choose_state(struct pin_conn *conn)
         return;
     }
     bool has_end = conn->is_ending || conn->is_ended;
-    bool is_whole = conn->unread.bytes == 0 || conn->n_pending >= conn->n_max_pending;
+    bool is_whole = conn->unread.bytes == 0 || conn->n_pending >= conn->limits->n_max_pending;
     if (conn->unsent.bytes > 0) {
         conn->state = PIN_CONN_WRITING;
     } else if (has_end && conn->n_pending == 0) {
@@ -296,6 +305,9 @@ size_t pin_conn_on_event(
         }
     } else if (pin_conn_is_reading(conn)) {
         read_and_answer(conn, worker, buffers, &n_answered);
+    }
+    if (conn->tls != NULL) {
+        pin_tls_session_rest(conn->tls); /* 20 KiB; getting them again costs next to nothing */
     }
     choose_state(conn);
     return n_answered;
@@ -327,6 +339,12 @@ size_t pin_conn_settle(
     }
     choose_state(conn);
     return n_answered;
+}
+
+void pin_conn_end(struct pin_conn *conn)
+{
+    conn->is_ending = true;
+    choose_state(conn);
 }
 
 bool pin_conn_is_reading(const struct pin_conn *conn)

@@ -68,11 +68,12 @@ enum pin_conn_state {
 struct pin_conn {
     int fd;
     enum pin_conn_state state;
-    bool is_shaking;             /**< The TLS handshake is not over. */
-    bool is_ended;               /**< The client sends nothing more. */
-    bool is_ending;              /**< Nothing more is answered; to be closed when all is sent. */
-    uint32_t n_pending;          /**< Queries whose answer comes later. */
-    uint32_t n_max_pending;      /**< With so many, nothing more is read. */
+    bool is_shaking;    /**< The TLS handshake is not over. */
+    bool is_ended;      /**< The client sends nothing more. */
+    bool is_ending;     /**< Nothing more is answered; to be closed when all is sent. */
+    uint32_t n_pending; /**< Queries whose answer comes later. */
+    uint32_t n_queries; /**< Queries so far. */
+    const struct pin_stream_limits *limits;
     struct pin_conn_rest unread; /**< Part of a query, or queries that may not be answered yet. */
     struct pin_conn_rest unsent; /**< Answers from unsent_at on. */
     uint32_t unsent_at;
@@ -96,6 +97,12 @@ void pin_conn_on_late(
 /** Sends late answers, and goes on with queries that had to wait for them. @return as above. */
 size_t pin_conn_settle(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers);
+
+/** Nothing more is to be read: what is asked is still answered. */
+void pin_conn_end(struct pin_conn *conn);
+
+/** Whether it has had all the queries that it may have. */
+bool pin_conn_is_spent(const struct pin_conn *conn);
 
 /** Whether there is anything to do when bytes come. */
 bool pin_conn_is_reading(const struct pin_conn *conn);

@@ -85,8 +85,19 @@ enum pin_stat_rcode {
     X(n_accepted, "stream connections accepted")                                                   \
     X(n_accept_errors, "accept calls that failed, most often for lack of descriptors")             \
     X(n_evicted, "stream connections closed to make room within a limit")                          \
-    X(n_turned_away, "stream connections closed at once because a limit was reached")              \
-    X(n_timed_out, "stream connections closed because they were idle, slow or did not read")       \
+    X(n_turned_away, "stream connections closed at once, for whatever reason")                     \
+    X(n_listener_full, "stream connections closed at once: their listener has no more")            \
+    X(n_rate_limited, "stream connections closed at once: too many of one client in a second")     \
+    X(n_handshakes_refused,                                                                        \
+        "TLS connections closed: too many handshakes of one client in a second")                   \
+    X(n_timed_out, "stream connections closed for waiting too long, whatever for")                 \
+    X(n_idle, "of these, connections without a query")                                             \
+    X(n_slow_queries, "of these, connections in the middle of a query")                            \
+    X(n_slow_readers, "of these, connections whose client took no answer")                         \
+    X(n_slow_handshakes, "of these, connections in the middle of a TLS handshake")                 \
+    X(n_unanswered, "of these, connections for which no late answer came")                         \
+    X(n_query_limit, "stream connections closed after all the queries that one may have")          \
+    X(n_time_limit, "stream connections ended after all the time that one may have")               \
     X(n_tls_full, "TLS handshakes that were carried out in full")                                  \
     X(n_tls_resumed, "TLS handshakes that a session ticket made short")                            \
     X(n_tls_failed, "TLS connections that ended before their handshake was over")

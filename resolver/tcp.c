@@ -16,22 +16,20 @@
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 
 #include "conn.h"
+#include "ids.h"
+#include "links.h"
+#include "origins.h"
 
 #define EVENTS_MAX 64
 /* Connections accepted from one listener before others have their turn. */
 #define ACCEPTS_MAX 64
 /* How long nothing is accepted once descriptors or memory have run out. */
 #define ACCEPT_PAUSE_MS 200
-/* Streams of one thread that may be open, and for how many there is room at first. */
-#define SLOT_BITS 24u
-#define SLOTS_MAX (UINT32_C(1) << SLOT_BITS)
-#define SLOTS_MIN 64u
 
 /* What an epoll event is about: first member of each kind. */
 enum source {
@@ -48,43 +46,25 @@ union peer {
     struct sockaddr_in6 v6;
 };
 
-/* Doubly linked, with a head that is a link itself. */
-struct link {
-    struct link *prev;
-    struct link *next;
-};
-
-/* One client address and its connections, the one quiet for longest first. */
-struct client {
-    struct pin_ip ip;
-    uint32_t n_streams;
-    struct link streams;
-};
-
 struct stream {
     enum source source;
-    uint32_t events;    /* what epoll was told to wait for */
-    struct link by_age; /* in the list of its state, oldest first */
-    struct link by_client;
+    uint32_t events;           /* what epoll was told to wait for */
+    struct pin_link by_age;    /* in the list of its state, oldest first */
+    struct pin_link by_origin; /* the one quiet for longest first */
+    struct pin_link by_birth;  /* oldest first; in no list when its time does not end */
     struct stream *next_dead;
-    struct client *client;
+    struct listener *listener;
+    struct pin_origin *origin;
+    int64_t born_ms;
     int64_t since_ms;       /* its wait began then */
     struct pin_return back; /* where its late answers go; stream_id is its own */
     struct pin_conn conn;
     union peer peer;
 };
 
-/* The streams by the lower bits of their id; a number above makes each id unique. */
-struct slots {
-    struct stream **streams;
-    uint32_t *unused; /* a stack */
-    uint32_t n_unused;
-    uint32_t n;
-    uint64_t n_given; /* ids so far */
-};
-
 struct listener {
     enum source source;
+    uint32_t n_open;
     struct pin_tcp_listen listen;
 };
 
@@ -100,140 +80,28 @@ struct pin_tcp {
     enum source mail_source;
     bool is_stopping;
     int64_t now_ms;
-    int64_t accept_again_ms;            /* 0: accepting */
-    struct link waits[PIN_CONN_CLOSED]; /* by state */
-    struct stream *dead;                /* closed in this round; freed at its end */
-    struct pin_map clients;             /* address -> struct client */
-    struct slots slots;
+    int64_t accept_again_ms;                /* 0: accepting */
+    struct pin_link waits[PIN_CONN_CLOSED]; /* by state */
+    struct pin_link births;                 /* all whose time ends some day */
+    struct stream *dead;                    /* closed in this round; freed at its end */
+    struct pin_origins origins;
+    struct pin_ids ids;
     struct pin_mailbox mailbox;
     pthread_t thread;
     struct pin_conn_buffers buffers;
 };
 
-/* --- lists -------------------------------------------------------------------------------- */
-
-static void link_init(struct link *head)
-{
-    head->prev = head;
-    head->next = head;
-}
-
-static bool link_is_empty(const struct link *head)
-{
-    return head->next == head;
-}
-
-static void link_remove(struct link *link)
-{
-    link->prev->next = link->next;
-    link->next->prev = link->prev;
-}
-
-static void link_append(struct link *head, struct link *link)
-{
-    link->prev = head->prev;
-    link->next = head;
-    head->prev->next = link;
-    head->prev = link;
-}
-
-static void link_to_end(struct link *head, struct link *link)
-{
-    if (head->prev != link) {
-        link_remove(link);
-        link_append(head, link);
-    }
-}
-
-static struct stream *oldest(struct link *head)
-{
-    return link_is_empty(head) ? NULL : container_of(head->next, struct stream, by_age);
-}
-
-/* --- clients ------------------------------------------------------------------------------ */
-
-/* Counts one more stream of that address. NULL when memory is out. */
-static struct client *join_client(struct pin_tcp *tcp, const struct pin_ip *ip)
-{
-    struct client *client = pin_map_find(&tcp->clients, ip, sizeof(*ip));
-    if (client != NULL) {
-        client->n_streams++;
-        return client;
-    }
-    client = calloc(1, sizeof(*client));
-    if (client == NULL) {
-        return NULL;
-    }
-    client->ip = *ip;
-    client->n_streams = 1;
-    link_init(&client->streams);
-    if (!pin_map_put(&tcp->clients, &client->ip, sizeof(client->ip), client, NULL)) {
-        free(client);
-        return NULL;
-    }
-    return client;
-}
-
-/* Counts one stream less; the last one takes the client along. */
-static void leave_client(struct pin_tcp *tcp, struct client *client)
-{
-    if (--client->n_streams == 0) {
-        (void)pin_map_remove(&tcp->clients, &client->ip, sizeof(client->ip));
-        free(client);
-    }
-}
-
-/* --- ids ---------------------------------------------------------------------------------- */
-
-/* Makes room for twice as many streams. */
-static bool grow_slots(struct slots *slots)
-{
-    uint32_t n = slots->n == 0 ? SLOTS_MIN : 2 * slots->n;
-    if (n > SLOTS_MAX) {
-        return false;
-    }
-    struct stream **streams = realloc(slots->streams, n * sizeof(struct stream *));
-    slots->streams = streams != NULL ? streams : slots->streams;
-    uint32_t *unused = realloc(slots->unused, n * sizeof(*unused));
-    slots->unused = unused != NULL ? unused : slots->unused;
-    if (streams == NULL || unused == NULL) {
-        return false;
-    }
-    while (slots->n < n) {
-        slots->unused[slots->n_unused++] = slots->n;
-        slots->streams[slots->n++] = NULL;
-    }
-    return true;
-}
-
-/* Gives a stream an id that none had before. False when memory is out. */
-static bool take_slot(struct slots *slots, struct stream *stream)
-{
-    if (slots->n_unused == 0 && !grow_slots(slots)) {
-        return false;
-    }
-    uint32_t i = slots->unused[--slots->n_unused];
-    slots->streams[i] = stream;
-    stream->back.stream_id = ++slots->n_given << SLOT_BITS | i;
-    return true;
-}
-
-static void leave_slot(struct slots *slots, const struct stream *stream)
-{
-    uint32_t i = stream->back.stream_id & (SLOTS_MAX - 1);
-    slots->streams[i] = NULL;
-    slots->unused[slots->n_unused++] = i;
-}
-
-/* The stream of that id, or NULL: it is gone. */
-static struct stream *find_stream(const struct slots *slots, uint64_t id)
-{
-    uint32_t i = id & (SLOTS_MAX - 1);
-    struct stream *stream = i < slots->n ? slots->streams[i] : NULL;
-    return stream != NULL && stream->back.stream_id == id ? stream : NULL;
-}
-
 /* --- streams ------------------------------------------------------------------------------ */
+
+static struct stream *oldest(struct pin_link *head)
+{
+    return pin_link_is_empty(head) ? NULL : container_of(head->next, struct stream, by_age);
+}
+
+static void count(struct pin_stat *stat)
+{
+    pin_stat_add(stat, 1);
+}
 
 /* Closes a stream now; its memory goes at the end of the round, since events may still name it. */
 static void close_stream(struct pin_tcp *tcp, struct stream *stream)
@@ -242,13 +110,19 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
         return;
     }
     if (stream->conn.is_shaking) {
-        pin_stat_add(&tcp->worker.stats.n_tls_failed, 1);
+        count(pin_tls_session_is_refused(stream->conn.tls) ? &tcp->worker.stats.n_handshakes_refused
+                                                           : &tcp->worker.stats.n_tls_failed);
+    }
+    if (pin_conn_is_spent(&stream->conn)) {
+        count(&tcp->worker.stats.n_query_limit);
     }
     pin_conn_done(&stream->conn);
-    link_remove(&stream->by_client);
-    leave_client(tcp, stream->client);
-    leave_slot(&tcp->slots, stream);
-    link_remove(&stream->by_age);
+    pin_link_remove(&stream->by_origin);
+    pin_origins_leave(&tcp->origins, stream->origin, tcp->now_ms);
+    pin_ids_drop(&tcp->ids, stream->back.stream_id);
+    pin_link_remove(&stream->by_age);
+    pin_link_remove(&stream->by_birth);
+    stream->listener->n_open--;
     stream->next_dead = tcp->dead;
     tcp->dead = stream;
     atomic_fetch_sub_explicit(tcp->n_open, 1, memory_order_relaxed);
@@ -280,11 +154,14 @@ static void watch(struct pin_tcp *tcp, struct stream *stream)
     }
 }
 
-static void count_handshake(struct pin_tcp *tcp, const struct pin_conn *conn)
+/* Counts a handshake that is over, for everybody and for its origin. */
+static void count_handshake(struct pin_tcp *tcp, struct stream *stream)
 {
     struct pin_stats *stats = &tcp->worker.stats;
-    pin_stat_add(
-        pin_tls_session_is_resumed(conn->tls) ? &stats->n_tls_resumed : &stats->n_tls_full, 1);
+    bool is_resumed = pin_tls_session_is_resumed(stream->conn.tls);
+    count(is_resumed ? &stats->n_tls_resumed : &stats->n_tls_full);
+    pin_origins_did(&tcp->origins, stream->origin,
+        is_resumed ? PIN_RATE_RESUMPTIONS : PIN_RATE_HANDSHAKES, tcp->now_ms);
 }
 
 /* Sees to a stream whose connection has moved on: its state was `before`, its deadline starts anew
@@ -294,7 +171,7 @@ static void move_on(
 {
     enum pin_conn_state now = stream->conn.state;
     if (before == PIN_CONN_SHAKING && !stream->conn.is_shaking) {
-        count_handshake(tcp, &stream->conn);
+        count_handshake(tcp, stream);
     }
     if (now == PIN_CONN_CLOSED) {
         close_stream(tcp, stream);
@@ -302,13 +179,13 @@ static void move_on(
     }
     if (is_progress || now != before) {
         stream->since_ms = tcp->now_ms;
-        link_to_end(&stream->client->streams, &stream->by_client);
+        pin_link_to_end(&stream->origin->streams, &stream->by_origin);
     }
     if (now != before) {
-        link_remove(&stream->by_age);
-        link_append(&tcp->waits[now], &stream->by_age);
+        pin_link_remove(&stream->by_age);
+        pin_link_append(&tcp->waits[now], &stream->by_age);
     } else if (is_progress) {
-        link_to_end(&tcp->waits[now], &stream->by_age);
+        pin_link_to_end(&tcp->waits[now], &stream->by_age);
     }
     watch(tcp, stream);
 }
@@ -335,7 +212,7 @@ static void on_stream(struct pin_tcp *tcp, struct stream *stream, uint32_t event
 /* Takes one late answer, and sends what has come together when the next one is another stream's. */
 static void on_late(struct pin_tcp *tcp, const struct pin_late *late)
 {
-    struct stream *stream = find_stream(&tcp->slots, late->stream_id);
+    struct stream *stream = pin_ids_find(&tcp->ids, late->stream_id);
     if (stream == NULL) {
         return; /* closed meanwhile */
     }
@@ -366,7 +243,7 @@ static bool evict_oldest(struct pin_tcp *tcp)
     for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
         struct stream *stream = oldest(&tcp->waits[state]);
         if (stream != NULL) {
-            pin_stat_add(&tcp->worker.stats.n_evicted, 1);
+            count(&tcp->worker.stats.n_evicted);
             close_stream(tcp, stream);
             return true;
         }
@@ -374,86 +251,128 @@ static bool evict_oldest(struct pin_tcp *tcp)
     return false;
 }
 
-/* Makes room within both limits; `client` counts the newcomer already. False: it has to go. */
-static bool make_room(struct pin_tcp *tcp, struct client *client)
+/* Makes room within the limits of number; `origin` counts the newcomer already. False: it has to
+ * go. */
+static bool make_room(struct pin_tcp *tcp, struct pin_origin *origin)
 {
-    if (client->n_streams > tcp->limits.n_max_per_client) {
-        pin_stat_add(&tcp->worker.stats.n_evicted, 1);
-        close_stream(tcp, container_of(client->streams.next, struct stream, by_client));
+    if (origin->n_streams > tcp->limits.n_max_per_client && !pin_link_is_empty(&origin->streams)) {
+        count(&tcp->worker.stats.n_evicted);
+        close_stream(tcp, container_of(origin->streams.next, struct stream, by_origin));
         return true;
     }
     return atomic_load_explicit(tcp->n_open, memory_order_relaxed) < tcp->limits.n_max
            || evict_oldest(tcp);
 }
 
-/* Fills a stream and puts it among the idle ones. */
-static void install(struct pin_tcp *tcp, struct stream *stream, struct client *client)
+/* Whether the listener and the origin's rates let one more in. */
+static bool is_welcome(
+    struct pin_tcp *tcp, const struct listener *listener, struct pin_origin *origin)
 {
-    stream->client = client;
-    stream->since_ms = tcp->now_ms;
-    stream->back.mailbox = &tcp->mailbox;
-    link_append(&tcp->waits[stream->conn.state], &stream->by_age);
-    link_append(&client->streams, &stream->by_client);
-    atomic_fetch_add_explicit(tcp->n_open, 1, memory_order_relaxed);
-    pin_stat_add(&tcp->worker.stats.n_open, 1);
-    pin_stat_add(&tcp->worker.stats.n_accepted, 1);
-}
-
-/* Gives a connection its TLS session, if it is to have one. */
-static bool prepare_tls(struct pin_conn *conn, struct pin_tls *tls)
-{
-    if (tls != NULL) {
-        conn->tls = pin_tls_session_new(tls);
-        conn->is_shaking = true;
-        conn->state = PIN_CONN_SHAKING;
-    }
-    return tls == NULL || conn->tls != NULL;
-}
-
-/* Frees a stream that was not installed. Always false. */
-static bool forget_stream(struct stream *stream)
-{
-    pin_tls_session_free(stream->conn.tls);
-    free(stream);
-    return false;
-}
-
-/* Takes an accepted socket in. False: it was turned away, and is still the caller's. */
-static bool add_stream(
-    struct pin_tcp *tcp, const struct listener *listener, int fd, const union peer *peer)
-{
-    struct stream *stream = calloc(1, sizeof(*stream));
-    if (stream == NULL || !prepare_tls(&stream->conn, listener->listen.tls)) {
-        free(stream);
+    struct pin_stats *stats = &tcp->worker.stats;
+    if (listener->listen.n_max != 0 && listener->n_open >= listener->listen.n_max) {
+        count(&stats->n_listener_full);
         return false;
     }
+    if (!pin_origins_may(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms)) {
+        count(&stats->n_rate_limited);
+        return false;
+    }
+    pin_origins_did(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms);
+    return true;
+}
+
+/* Gives a connection its TLS session, if it is to have one. What kinds of handshake its origin may
+ * have is said beforehand: the costly part comes right behind the client's first words. */
+static bool prepare_tls(struct pin_tcp *tcp, struct stream *stream, struct pin_origin *origin)
+{
+    struct pin_tls *tls = stream->listener->listen.tls;
+    struct pin_origins *origins = &tcp->origins;
+    if (tls == NULL) {
+        return true;
+    }
+    bool may_full = pin_origins_may(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
+    bool may_resume =
+        pin_origins_may(origins, origin, PIN_RATE_RESUMPTIONS, tcp->now_ms)
+        && !pin_origins_is_overdrawn(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
+    if (!may_full && !may_resume) {
+        count(&tcp->worker.stats.n_handshakes_refused);
+        return false;
+    }
+    stream->conn.tls = pin_tls_session_new(tls, may_full, may_resume);
+    stream->conn.is_shaking = true;
+    stream->conn.state = PIN_CONN_SHAKING;
+    return stream->conn.tls != NULL;
+}
+
+/* Fills a stream and has it watched. False: it is the caller's, as it was. */
+static bool install(struct pin_tcp *tcp, struct stream *stream, struct pin_origin *origin)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
+    stream->back.stream_id = pin_ids_give(&tcp->ids, stream);
+    if (stream->back.stream_id == 0
+        || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, stream->conn.fd, &event) != 0) {
+        pin_ids_drop(&tcp->ids, stream->back.stream_id);
+        return false;
+    }
+    stream->events = EPOLLIN;
+    stream->back.mailbox = &tcp->mailbox;
+    stream->origin = origin;
+    stream->born_ms = tcp->now_ms;
+    stream->since_ms = tcp->now_ms;
+    pin_link_append(&tcp->waits[stream->conn.state], &stream->by_age);
+    pin_link_append(&origin->streams, &stream->by_origin);
+    pin_link_init(&stream->by_birth);
+    if (tcp->limits.max_duration_ms != 0) {
+        pin_link_append(&tcp->births, &stream->by_birth);
+    }
+    stream->listener->n_open++;
+    atomic_fetch_add_explicit(tcp->n_open, 1, memory_order_relaxed);
+    count(&tcp->worker.stats.n_open);
+    count(&tcp->worker.stats.n_accepted);
+    return true;
+}
+
+static struct stream *new_stream(
+    struct pin_tcp *tcp, struct listener *listener, int fd, const union peer *peer)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+    if (stream == NULL) {
+        return NULL;
+    }
     stream->source = PIN_TCP_STREAM;
+    stream->listener = listener;
     stream->peer = *peer;
     stream->conn.fd = fd;
+    stream->conn.limits = &tcp->limits;
     stream->conn.client = (struct pin_client){
         .peer = &stream->peer.any,
         .listen_cluster_id = listener->listen.cluster_id,
         .transport = listener->listen.tls != NULL ? PIN_TRANSPORT_TLS : PIN_TRANSPORT_TCP,
         .back = &stream->back,
     };
-    stream->conn.n_max_pending = tcp->limits.n_max_pending;
-    stream->events = EPOLLIN;
+    return stream;
+}
+
+/* Takes an accepted socket in. False: it was turned away, and is still the caller's. */
+static bool add_stream(
+    struct pin_tcp *tcp, struct listener *listener, int fd, const union peer *peer)
+{
     struct pin_ip ip = pin_ip_from_sockaddr(&peer->any);
-    struct client *client = join_client(tcp, &ip);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
-    if (client == NULL) {
-        return forget_stream(stream);
+    struct pin_origin *origin = pin_origins_join(&tcp->origins, &ip, tcp->now_ms);
+    struct stream *stream = new_stream(tcp, listener, fd, peer);
+    if (origin != NULL && stream != NULL && is_welcome(tcp, listener, origin)
+        && prepare_tls(tcp, stream, origin) && make_room(tcp, origin)
+        && install(tcp, stream, origin)) {
+        return true;
     }
-    bool has_slot = make_room(tcp, client) && take_slot(&tcp->slots, stream);
-    if (!has_slot || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        if (has_slot) {
-            leave_slot(&tcp->slots, stream);
-        }
-        leave_client(tcp, client);
-        return forget_stream(stream);
+    if (stream != NULL) {
+        pin_tls_session_free(stream->conn.tls);
     }
-    install(tcp, stream, client);
-    return true;
+    free(stream);
+    if (origin != NULL) {
+        pin_origins_leave(&tcp->origins, origin, tcp->now_ms);
+    }
+    return false;
 }
 
 /* Switches all listeners on or off. */
@@ -473,7 +392,7 @@ static void on_accept_error(struct pin_tcp *tcp, int errno_value)
     if (errno_value == EAGAIN || errno_value == EINTR) {
         return;
     }
-    pin_stat_add(&tcp->worker.stats.n_accept_errors, 1);
+    count(&tcp->worker.stats.n_accept_errors);
     if (errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOBUFS
         || errno_value == ENOMEM) {
         pin_log_warn("tcp: cannot accept connections (%s), trying again in %d ms",
@@ -483,7 +402,7 @@ static void on_accept_error(struct pin_tcp *tcp, int errno_value)
     }
 }
 
-static void on_listener(struct pin_tcp *tcp, const struct listener *listener)
+static void on_listener(struct pin_tcp *tcp, struct listener *listener)
 {
     for (int i = 0; i < ACCEPTS_MAX && tcp->accept_again_ms == 0; i++) {
         union peer peer = {0};
@@ -494,7 +413,7 @@ static void on_listener(struct pin_tcp *tcp, const struct listener *listener)
             return;
         }
         if (!add_stream(tcp, listener, fd, &peer)) {
-            pin_stat_add(&tcp->worker.stats.n_turned_away, 1);
+            count(&tcp->worker.stats.n_turned_away);
             (void)close(fd); /* nothing was promised to it */
         }
     }
@@ -514,6 +433,19 @@ static int64_t timeout_ms(const struct pin_tcp *tcp, size_t state)
     return timeouts[state];
 }
 
+static void count_overdue(struct pin_stats *stats, size_t state)
+{
+    struct pin_stat *const by_state[] = {
+        [PIN_CONN_IDLE] = &stats->n_idle,
+        [PIN_CONN_READING] = &stats->n_slow_queries,
+        [PIN_CONN_WRITING] = &stats->n_slow_readers,
+        [PIN_CONN_PENDING] = &stats->n_unanswered,
+        [PIN_CONN_SHAKING] = &stats->n_slow_handshakes,
+    };
+    count(&stats->n_timed_out);
+    count(by_state[state]);
+}
+
 /* Closes what has waited too long; each list is ordered, so only what is due is looked at. */
 static void close_overdue(struct pin_tcp *tcp)
 {
@@ -521,9 +453,30 @@ static void close_overdue(struct pin_tcp *tcp)
         for (struct stream *stream = oldest(&tcp->waits[state]);
              stream != NULL && tcp->now_ms - stream->since_ms >= timeout_ms(tcp, state);
              stream = oldest(&tcp->waits[state])) {
-            pin_stat_add(&tcp->worker.stats.n_timed_out, 1);
+            count_overdue(&tcp->worker.stats, state);
             close_stream(tcp, stream);
         }
+    }
+}
+
+static struct stream *first_born(struct pin_tcp *tcp)
+{
+    return pin_link_is_empty(&tcp->births)
+               ? NULL
+               : container_of(tcp->births.next, struct stream, by_birth);
+}
+
+/* Has connections end whose time is over: what they asked is still answered. */
+static void end_old(struct pin_tcp *tcp)
+{
+    for (struct stream *stream = first_born(tcp);
+         stream != NULL && tcp->now_ms - stream->born_ms >= tcp->limits.max_duration_ms;
+         stream = first_born(tcp)) {
+        enum pin_conn_state before = stream->conn.state;
+        pin_link_remove(&stream->by_birth);
+        count(&tcp->worker.stats.n_time_limit);
+        pin_conn_end(&stream->conn);
+        move_on(tcp, stream, before, false);
     }
 }
 
@@ -531,6 +484,10 @@ static void close_overdue(struct pin_tcp *tcp)
 static int next_due_ms(struct pin_tcp *tcp)
 {
     int64_t due_ms = tcp->accept_again_ms != 0 ? tcp->accept_again_ms : INT64_MAX;
+    const struct stream *born = first_born(tcp);
+    if (born != NULL) {
+        due_ms = PIN_MIN(due_ms, born->born_ms + tcp->limits.max_duration_ms);
+    }
     for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
         const struct stream *stream = oldest(&tcp->waits[state]);
         if (stream != NULL) {
@@ -580,6 +537,8 @@ static void serve(struct pin_tcp *tcp)
         accept_from(tcp, EPOLLIN);
     }
     close_overdue(tcp);
+    end_old(tcp);
+    pin_origins_forget(&tcp->origins, tcp->now_ms);
     bury_dead(tcp);
 }
 
@@ -638,10 +597,9 @@ static void free_tcp(struct pin_tcp *tcp)
     while (evict_oldest(tcp)) {
     }
     bury_dead(tcp);
-    pin_map_done(&tcp->clients, free);
+    pin_origins_done(&tcp->origins);
     pin_mailbox_done(&tcp->mailbox);
-    free(tcp->slots.streams);
-    free(tcp->slots.unused);
+    pin_ids_done(&tcp->ids);
     if (tcp->epoll_fd >= 0) {
         (void)close(tcp->epoll_fd);
     }
@@ -668,9 +626,10 @@ enum pin_err pin_tcp_start(
     tcp->limits = config->limits;
     tcp->n_open = config->n_open;
     for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
-        link_init(&tcp->waits[state]);
+        pin_link_init(&tcp->waits[state]);
     }
-    pin_map_init(&tcp->clients);
+    pin_link_init(&tcp->births);
+    pin_origins_init(&tcp->origins, config->limits.rates);
     enum pin_err err =
         pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);
     tcp->worker.keys = config->keys;

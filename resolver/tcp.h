@@ -33,6 +33,7 @@ struct pin_tcp;
 struct pin_tcp_listen {
     int fd;              /**< Listening and non-blocking; borrowed until stop. */
     uint16_t cluster_id; /**< Whose askers come here, or PIN_CLUSTER_NONE. */
+    uint32_t n_max;      /**< Connections of this thread; 0: no limit of its own. */
     struct pin_tls *tls; /**< Borrowed until stop; NULL: plain. */
 };
 

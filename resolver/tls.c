@@ -62,6 +62,9 @@ struct pin_tls_session {
     size_t in_bytes;
     struct pin_tls_out *out; /* lent for one call */
     enum pin_tls_state state;
+    bool may_full;
+    bool may_resume;
+    bool is_refused;
 };
 
 /* --- bytes under OpenSSL ------------------------------------------------------------------ */
@@ -336,6 +339,25 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_bytes
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* The client's first words: whether it has a ticket decides what its handshake will cost. */
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+    struct pin_tls_session *session = SSL_get_app_data(ssl);
+    const unsigned char *ticket = NULL;
+    size_t bytes = 0;
+    (void)arg;
+    bool has_ticket =
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk, &ticket, &bytes) == 1
+        || (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_session_ticket, &ticket, &bytes) == 1
+            && bytes > 0);
+    if (has_ticket ? session->may_resume : session->may_full) {
+        return SSL_CLIENT_HELLO_SUCCESS;
+    }
+    session->is_refused = true;
+    *alert = SSL_AD_HANDSHAKE_FAILURE;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
 /* Everything but certificate and key. False: OpenSSL says why. */
 static bool set_up(SSL_CTX *context, struct pin_tls *tls)
 {
@@ -347,6 +369,7 @@ static bool set_up(SSL_CTX *context, struct pin_tls *tls)
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_timeout(context, TICKET_LIFE_S);
     SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_client_hello_cb(context, on_hello, NULL);
     SSL_CTX_set_alpn_select_cb(context, on_alpn, tls);
     (void)SSL_CTX_set_app_data(context, tls);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1
@@ -444,7 +467,7 @@ int64_t pin_tls_expires_s(const struct pin_tls *tls)
 
 /* --- sessions ----------------------------------------------------------------------------- */
 
-struct pin_tls_session *pin_tls_session_new(struct pin_tls *tls)
+struct pin_tls_session *pin_tls_session_new(struct pin_tls *tls, bool may_full, bool may_resume)
 {
     struct pin_tls_session *session = calloc(1, sizeof(*session));
     BIO *bio = BIO_new(bio_method);
@@ -462,6 +485,9 @@ struct pin_tls_session *pin_tls_session_new(struct pin_tls *tls)
     BIO_set_init(bio, 1);
     SSL_set_bio(session->ssl, bio, bio);
     SSL_set_accept_state(session->ssl);
+    (void)SSL_set_app_data(session->ssl, session);
+    session->may_full = may_full;
+    session->may_resume = may_resume;
     return session;
 }
 
@@ -576,6 +602,11 @@ enum pin_tls_protocol pin_tls_session_protocol(const struct pin_tls_session *ses
         }
     }
     return PIN_TLS_PROTOCOL_NONE;
+}
+
+bool pin_tls_session_is_refused(const struct pin_tls_session *session)
+{
+    return session->is_refused;
 }
 
 bool pin_tls_session_is_resumed(const struct pin_tls_session *session)

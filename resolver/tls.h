@@ -94,8 +94,14 @@ struct pin_tls_feed {
     size_t plain_bytes; /**< Out. */
 };
 
-/** A session of a client that has just connected. NULL: memory is out. Any stream thread. */
-struct pin_tls_session *pin_tls_session_new(struct pin_tls *tls);
+/**
+ * A session of a client that has just connected. NULL: memory is out. Any stream thread.
+ *
+ * @param may_full    Whether a full handshake may be had.
+ * @param may_resume  Whether a handshake that a ticket makes short may be had. What may not be had
+ *                    is refused before it costs anything.
+ */
+struct pin_tls_session *pin_tls_session_new(struct pin_tls *tls, bool may_full, bool may_resume);
 
 /** Frees it; says nothing to the client. NULL is fine. */
 void pin_tls_session_free(struct pin_tls_session *session);
@@ -116,6 +122,9 @@ void pin_tls_session_rest(struct pin_tls_session *session);
 
 /** What was agreed on; once the session is OPEN. */
 enum pin_tls_protocol pin_tls_session_protocol(const struct pin_tls_session *session);
+
+/** Whether it FAILED because the client asked for a handshake that it may not have. */
+bool pin_tls_session_is_refused(const struct pin_tls_session *session);
 
 /** Whether a ticket spared the client the full handshake; once the session is OPEN. */
 bool pin_tls_session_is_resumed(const struct pin_tls_session *session);

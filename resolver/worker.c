@@ -92,6 +92,12 @@ static uint32_t or_default(uint32_t value, uint32_t value_default)
     return value != 0 ? value : value_default;
 }
 
+/* One of `n_sets` equal parts that are together no less than all. */
+static uint32_t part_of(uint32_t all, uint32_t n_sets)
+{
+    return all / n_sets + (all % n_sets != 0);
+}
+
 /* Fills the gaps, fits the total to the descriptors there are, and gives each of the threads that
  * share one client's connections its part. */
 static struct pin_stream_limits fit_limits(const struct pin_workers_config *config)
@@ -101,6 +107,8 @@ static struct pin_stream_limits fit_limits(const struct pin_workers_config *conf
     struct pin_stream_limits limits = {
         .n_max = or_default(asked->n_max, STREAMS_MAX),
         .n_max_per_client = or_default(asked->n_max_per_client, STREAMS_MAX_PER_CLIENT),
+        .n_max_queries = asked->n_max_queries,
+        .max_duration_ms = asked->max_duration_ms,
         .idle_timeout_ms = or_default(asked->idle_timeout_ms, STREAM_TIMEOUT_MS),
         .read_timeout_ms = or_default(asked->read_timeout_ms, STREAM_TIMEOUT_MS),
         .write_timeout_ms = or_default(asked->write_timeout_ms, STREAM_TIMEOUT_MS),
@@ -114,7 +122,10 @@ static struct pin_stream_limits fit_limits(const struct pin_workers_config *conf
             fds.rlim_cur > 2 * FDS_RESERVED ? fds.rlim_cur - FDS_RESERVED : fds.rlim_cur / 2;
         limits.n_max = (uint32_t)PIN_MAX(n_left, (rlim_t)1);
     }
-    limits.n_max_per_client = (limits.n_max_per_client + n_sets - 1) / n_sets;
+    limits.n_max_per_client = part_of(limits.n_max_per_client, n_sets);
+    for (size_t i = 0; i < PIN_RATE_MAX; i++) {
+        limits.rates[i] = part_of(asked->rates[i], n_sets);
+    }
     return limits;
 }
 
@@ -171,6 +182,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
         listens[i] = (struct pin_tcp_listen){
             .fd = workers->listens[i].tcp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
+            .n_max = part_of(config->listens[i].n_max_streams, (uint32_t)config->n_workers),
             .tls = config->listens[i].tls,
         };
     }

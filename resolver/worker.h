@@ -23,6 +23,7 @@
 
 #include "audit.h"
 #include "manners.h"
+#include "origins.h"
 #include "stats.h"
 #include "tap.h"
 #include "tsig.h"
@@ -67,20 +68,25 @@ struct pin_tls;
 /** One address to listen on: over UDP and TCP, or over TLS alone. */
 struct pin_listen_spec {
     struct pin_addrport address; /**< Port 0: any, the same for UDP and TCP. */
+    uint32_t n_max_streams;      /**< Connections; 0: no limit of its own. */
     struct pin_tls *tls;         /**< Borrowed until stop; NULL: plain. */
     uint16_t cluster_id; /**< Whose askers come here; PIN_CLUSTER_NONE: by source address. */
 };
 
-/** Limits on streams. 0 takes the default that stands beside each. */
+/** Limits on streams. 0 takes the default that stands beside each. A client is an IPv4 address or
+ * an IPv6 /64. */
 struct pin_stream_limits {
     uint32_t n_max; /**< 20000 connections in all, and never more than descriptors allow. */
-    uint32_t n_max_per_client;     /**< 1000 connections from one address. */
+    uint32_t n_max_per_client;     /**< 1000 connections of one client. */
+    uint32_t n_max_pending;        /**< 100 late answers of one connection; then it is not read. */
+    uint32_t n_max_queries;        /**< Queries of one connection; no limit. */
+    uint32_t max_duration_ms;      /**< Life of one connection; no limit. */
     uint32_t idle_timeout_ms;      /**< 10000 without a query. */
     uint32_t read_timeout_ms;      /**< 10000 for one message, from its first byte to its last. */
     uint32_t write_timeout_ms;     /**< 10000 in which the client reads nothing. */
     uint32_t pending_timeout_ms;   /**< 30000 in which no late answer comes. */
     uint32_t handshake_timeout_ms; /**< 5000 for a TLS handshake. */
-    uint32_t n_max_pending;        /**< 100 late answers of one connection; then it is not read. */
+    uint32_t rates[PIN_RATE_MAX];  /**< Of one client, a second; no limit. */
 };
 
 /** What to start. */

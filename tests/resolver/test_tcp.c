@@ -52,6 +52,22 @@ static int start_narrow(void **state)
     return 0;
 }
 
+static int start_frugal(void **state)
+{
+    static const struct pin_stream_limits limits = {.n_max_queries = 5, .max_duration_ms = 400};
+    (void)state;
+    server_start(&server, "127.0.0.1:0", 1, &limits);
+    return 0;
+}
+
+static int start_slow_door(void **state)
+{
+    static const struct pin_stream_limits limits = {.rates = {[PIN_RATE_CONNECTIONS] = 5}};
+    (void)state;
+    server_start(&server, "127.0.0.1:0", 1, &limits);
+    return 0;
+}
+
 static int stop(void **state)
 {
     (void)state;
@@ -364,6 +380,54 @@ static void test_total_limit_makes_room_for_others(void **state)
     }
 }
 
+static void test_queries_of_one_connection_are_limited(void **state)
+{
+    uint8_t wire[7 * 64];
+    size_t bytes = 0;
+    (void)state;
+    for (uint16_t i = 1; i <= 7; i++) {
+        bytes += www(wire + bytes, i);
+    }
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
+    assert_true(server_send(fd, wire, bytes));
+    for (uint16_t i = 1; i <= 5; i++) {
+        assert_answer(fd, i);
+    }
+    assert_true(server_is_closed_by_peer(fd));
+    (void)close(fd);
+    assert_int_equal(server_stats(&server).n_query_limit, 1);
+}
+
+static void test_life_of_one_connection_is_limited(void **state)
+{
+    (void)state;
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
+    int64_t start_ms = pin_clock_mono_ms();
+    assert_still_answers(fd);
+    assert_true(server_is_closed_by_peer(fd));
+    assert_in_range(pin_clock_mono_ms() - start_ms, 350, 2000);
+    (void)close(fd);
+    assert_int_equal(server_stats(&server).n_time_limit, 1);
+    assert_int_equal(server_stats(&server).n_timed_out, 0);
+}
+
+static void test_new_connections_of_a_client_are_limited(void **state)
+{
+    int n_served = 0;
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        uint8_t wire[64];
+        int fd = connect_from("127.0.0.2");
+        n_served += server_send(fd, wire, www(wire, 1)) && server_read_answer(fd, &reply);
+        (void)close(fd);
+    }
+    assert_in_range(n_served, 5, 10);
+    int fd = connect_from("127.0.0.3"); /* others are none the worse */
+    assert_still_answers(fd);
+    (void)close(fd);
+    assert_int_equal(server_stats(&server).n_rate_limited, 20 - n_served);
+}
+
 static bool is_accept_failing(const struct server *s)
 {
     return server_stats(s).n_accept_errors > 0;
@@ -421,6 +485,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_queries_keep_a_connection_open, start_impatient, stop),
         cmocka_unit_test_setup_teardown(test_client_limit_closes_its_quietest, start_narrow, stop),
         cmocka_unit_test_setup_teardown(test_total_limit_makes_room_for_others, start_narrow, stop),
+        cmocka_unit_test_setup_teardown(
+            test_queries_of_one_connection_are_limited, start_frugal, stop),
+        cmocka_unit_test_setup_teardown(test_life_of_one_connection_is_limited, start_frugal, stop),
+        cmocka_unit_test_setup_teardown(
+            test_new_connections_of_a_client_are_limited, start_slow_door, stop),
         cmocka_unit_test_setup_teardown(test_no_descriptors_left, start, stop),
         cmocka_unit_test(test_stop_with_open_connections),
     };
