@@ -526,6 +526,7 @@ static void begin(struct pin_answering *a, struct pin_worker *worker,
 {
     a->worker = worker;
     a->client = client;
+    a->zone = NULL;
     a->is_settled = true;
     a->verdict = pin_query_parse(packet->wire, packet->bytes, &a->query);
     if (pin_unlikely(worker->tap != NULL)) {
@@ -566,6 +567,7 @@ static void find_name(struct pin_answering *a)
     }
     find_view(a);
     a->is_settled = !look_up(a) && pin_answering_refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+    a->origin_at = (uint8_t)a->encloser_at;
 }
 
 /* Has memory bring what the asker is shown. */
@@ -602,6 +604,9 @@ static size_t finish(struct pin_answering *a)
     }
     if (!a->is_settled) {
         answer_from_zones(a);
+    }
+    if (pin_unlikely(a->worker->limiter != NULL) && pin_answer_withhold(a)) {
+        return 0;
     }
     count(a);
     size_t bytes = pin_response_finish(&a->response, &a->query);

@@ -41,7 +41,7 @@ struct pin_answering {
     struct pin_subject subject;
     const struct pin_node *encloser; /* the subject's own node, or the nearest above it */
     size_t encloser_at;              /* where in the subject's name the encloser's begins */
-    struct pin_zone *zone;           /* the one that encloses the subject */
+    struct pin_zone *zone;           /* the one that encloses the subject; NULL: none has yet */
     const struct pin_node
         *node; /* of the subject, or of the wildcard that stands for it, or NULL */
     const struct pin_table
@@ -57,6 +57,7 @@ struct pin_answering {
     uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
     uint16_t parent_id;     /* what counts for names that say nothing about that view */
     uint8_t tap_note;       /* PIN_TAP_NONE: this question is not noted */
+    uint8_t origin_at;      /* `zone` is set: where in the question's name its encloser's begins */
     bool is_settled;
     bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
     bool is_view_by_ecs; /* ... and the view comes from there */
@@ -98,3 +99,11 @@ static inline void pin_answering_look_for(
  * @return false: it is neither, and nothing was done.
  */
 bool pin_answer_turn_away(struct pin_answering *a, struct pin_name *target, bool *ret_is_settled);
+
+/**
+ * Takes the answer from its client's account (ratelimit.h); what slips becomes an empty answer with
+ * TC. Only where there is a limiter.
+ *
+ * @return true: nothing is to be sent.
+ */
+bool pin_answer_withhold(struct pin_answering *a);

@@ -27,6 +27,7 @@ void pin_config_free(struct pin_config *config)
 {
     if (config != NULL) {
         struct pin_arena *arena = config->arena; /* the config itself lives in it */
+        pin_manners_done(&config->manners);
         pin_arena_free(arena);
     }
 }

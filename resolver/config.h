@@ -227,10 +227,21 @@ struct pin_config {
     const char *identity;   /**< dns.identity; NULL: none is shown. */
     const char *version;    /**< dns.version; NULL: none is shown. */
 
+    const char *cookie_file; /**< cookies.secretFile; NULL: a secret of this process. */
+    const struct pin_prefix *rate_exempt;
+    size_t n_rate_exempt;
+    uint32_t cookie_rollover_s; /**< cookies.rollover */
+    uint32_t rate_responses;    /**< rateLimit.*PerSecond; 0: not limited. */
+    uint32_t rate_nxdomains;    /**< 0: as rate_responses. */
+    uint32_t rate_errors;       /**< 0: as rate_responses. */
+    uint32_t rate_window_s;
+    uint32_t rate_slip;
+    uint32_t rate_v4_bits;
+    uint32_t rate_v6_bits;
+    uint32_t rate_accounts;
+    bool has_rate_exempt;       /**< Said, so private ranges are not exempt by themselves. */
     bool has_cookies;           /**< cookies.enabled */
     bool wants_cookies;         /**< cookies.required */
-    const char *cookie_file;    /**< cookies.secretFile; NULL: a secret of this process. */
-    uint32_t cookie_rollover_s; /**< cookies.rollover */
     struct pin_manners manners; /**< What follows from them: pin_manners_load(). */
 
     uint32_t ttl_s;

@@ -463,32 +463,6 @@ static const struct pin_option dns_options[] = {
     {.key = NULL},
 };
 
-static const struct pin_option cookie_options[] = {
-    {.key = "enabled",
-        .kind = PIN_OPTION_BOOL,
-        .offset = IN_CONFIG(has_cookies),
-        .fallback = "true",
-        .doc = "Give clients that send a cookie one of the server."},
-    {.key = "required",
-        .kind = PIN_OPTION_BOOL,
-        .offset = IN_CONFIG(wants_cookies),
-        .fallback = "false",
-        .doc = "Answer BADCOOKIE over UDP to a cookie that has no good server's part."},
-    {.key = "secretFile",
-        .kind = PIN_OPTION_PATH,
-        .offset = IN_CONFIG(cookie_file),
-        .doc = "Secret that all servers of a fleet share: 32 hex digits; a second line is accepted "
-               "beside it."},
-    {.key = "rollover",
-        .kind = PIN_OPTION_SECONDS,
-        .offset = IN_CONFIG(cookie_rollover_s),
-        .min = 7200,
-        .max = 36 * 24 * 3600,
-        .fallback = "24h",
-        .doc = "How long a secret of this process is used; the one before is accepted beside it."},
-    {.key = NULL},
-};
-
 static const struct pin_option compat_options[] = {
     {.key = "lighthouse",
         .kind = PIN_OPTION_BOOL,
@@ -742,7 +716,14 @@ const struct pin_option pin_options[] = {
         .doc = "Directory of state that survives a restart: what is drained."},
     {.key = "ready", .kind = PIN_OPTION_MAP, .children = ready_options, .doc = "Readiness."},
     {.key = "dns", .kind = PIN_OPTION_MAP, .children = dns_options, .doc = "NS and SOA."},
-    {.key = "cookies", .kind = PIN_OPTION_MAP, .children = cookie_options, .doc = "DNS cookies."},
+    {.key = "rateLimit",
+        .kind = PIN_OPTION_MAP,
+        .children = pin_options_rate,
+        .doc = "Limits on answers over UDP, against answers that go to forged addresses."},
+    {.key = "cookies",
+        .kind = PIN_OPTION_MAP,
+        .children = pin_options_cookies,
+        .doc = "DNS cookies."},
     {.key = "compat",
         .kind = PIN_OPTION_MAP,
         .children = compat_options,

@@ -57,3 +57,7 @@ extern const struct pin_option pin_tls_options[];
 
 /** The options of the file itself; they fill a struct pin_config. */
 extern const struct pin_option pin_options[];
+
+/** Parts of them: `cookies` and `rateLimit`. */
+extern const struct pin_option pin_options_cookies[];
+extern const struct pin_option pin_options_rate[];

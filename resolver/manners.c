@@ -4,6 +4,7 @@
 
 #include "manners.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +33,46 @@ static void set_text(const char *from, struct pin_manners_text *ret_text)
     }
 }
 
+/* Makes the ranges that are spared: those that are said, or the ones that no victim outside has. */
+static struct pin_lpm *make_exempt(const struct pin_config *config)
+{
+    static const char *const usual[] = {"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12",
+        "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10"};
+    size_t n = config->has_rate_exempt ? config->n_rate_exempt : N_ELEMS(usual);
+    struct pin_lpm_entry *entries = calloc(n + 1, sizeof(*entries));
+    for (size_t i = 0; entries != NULL && i < n; i++) {
+        if (config->has_rate_exempt) {
+            entries[i].prefix = config->rate_exempt[i];
+        } else {
+            (void)pin_prefix_parse(usual[i], &entries[i].prefix);
+        }
+    }
+    struct pin_lpm *exempt = entries != NULL ? pin_lpm_new(entries, n) : NULL;
+    free(entries);
+    return exempt;
+}
+
+static void set_rate(struct pin_config *config, struct pin_findings *findings)
+{
+    struct pin_rate_config *rate = &config->manners.rate;
+    uint32_t per_second = config->rate_responses;
+    *rate = (struct pin_rate_config){
+        .per_second = {[PIN_RATE_DATA] = per_second,
+            [PIN_RATE_NXDOMAIN] = config->rate_nxdomains > 0 ? config->rate_nxdomains : per_second,
+            [PIN_RATE_ERROR] = config->rate_errors > 0 ? config->rate_errors : per_second},
+        .window_s = config->rate_window_s,
+        .slip = config->rate_slip,
+        .n_accounts = config->rate_accounts,
+        .v4_bits = (uint8_t)config->rate_v4_bits,
+        .v6_bits = (uint8_t)config->rate_v6_bits};
+    if (pin_rate_is_on(rate)) {
+        rate->exempt = make_exempt(config);
+        if (rate->exempt == NULL) {
+            pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
+        }
+    }
+}
+
 void pin_manners_load(struct pin_config *config, struct pin_findings *findings)
 {
     struct pin_manners *manners = &config->manners;
@@ -46,12 +87,19 @@ void pin_manners_load(struct pin_config *config, struct pin_findings *findings)
     }
     set_text(is_host ? host : config->identity, &manners->identity);
     set_text(config->version, &manners->version);
+    set_rate(config, findings);
     if (config->cookie_file == NULL) {
         pin_cookie_secret_draw(&manners->secret, config->cookie_rollover_s);
     } else if (pin_cookie_secret_read(config->cookie_file, &manners->secret, &why) != PIN_OK) {
         pin_findings_add(
             findings, config->file, (struct pin_at){0}, "cookies.secretFile: %s", why.text);
     }
+}
+
+void pin_manners_done(struct pin_manners *manners)
+{
+    pin_lpm_free(manners->rate.exempt);
+    manners->rate.exempt = NULL;
 }
 
 /* --- options ------------------------------------------------------------------------------ */

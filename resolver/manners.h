@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cookie.h"
+#include "ratelimit.h"
 #include "stats.h"
 
 struct pin_client;
@@ -34,6 +35,7 @@ struct pin_manners {
     bool has_cookies;      /**< Cookies are answered. */
     bool wants_cookies;    /**< Over UDP, one that is not good is BADCOOKIE. */
     uint16_t keepalive_ds; /**< Tenths of a second that an idle stream is kept; 0: not told. */
+    struct pin_rate_config rate;
     struct pin_cookie_secret secret;
     struct pin_manners_text identity; /**< NSID, id.server, hostname.bind. */
     struct pin_manners_text version;  /**< version.bind, version.server. */
@@ -44,6 +46,9 @@ struct pin_manners {
  * file that cannot be used is a finding. `keepalive_ds` is left to who knows the limits of streams.
  */
 void pin_manners_load(struct pin_config *config, struct pin_findings *findings);
+
+/** Frees what loading allocated; zeroed ones are fine. */
+void pin_manners_done(struct pin_manners *manners);
 
 /**
  * Meets the options that a query brought: prepares the answer for what is said to them, and judges

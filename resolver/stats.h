@@ -80,6 +80,8 @@ enum pin_stat_rcode {
     X(n_would_deny, "answers that a policy in audit mode would have kept from the asker")          \
     X(n_cookies_good, "queries with a good server's cookie")                                       \
     X(n_cookies_bad, "queries with a server's cookie that is not good")                            \
+    X(n_rate_dropped, "answers over UDP not sent: their network gets too many of them")            \
+    X(n_rate_slipped, "answers sent as an empty one with TC for that reason")                      \
     X(n_receive_errors, "receive calls that failed")                                               \
     X(n_send_errors, "answers that the kernel did not take")                                       \
     X(n_accepted, "stream connections accepted")                                                   \

@@ -197,6 +197,18 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* Answers over UDP can go to whom never asked; over streams they cannot. */
+static enum pin_err limit_rate(struct pin_worker *worker, struct pin_why *why)
+{
+    const struct pin_rate_config *config = &worker->manners->rate;
+    if (!pin_rate_is_on(config)) {
+        return PIN_OK;
+    }
+    worker->limiter = pin_limiter_new(config);
+    return worker->limiter != NULL ? PIN_OK
+                                   : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
+}
+
 enum pin_err pin_udp_start(
     const struct pin_udp_config *config, struct pin_udp **ret_udp, struct pin_why *why)
 {
@@ -213,6 +225,7 @@ enum pin_err pin_udp_start(
     udp->worker.keys = config->keys;
     if (config->manners != NULL) {
         udp->worker.manners = config->manners;
+        err = err == PIN_OK ? limit_rate(&udp->worker, why) : err;
     }
     udp->worker.tap = pin_tapper_join(config->tapper);
     if (err == PIN_OK) {

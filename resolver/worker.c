@@ -66,6 +66,7 @@ uint32_t pin_worker_wall_s(struct pin_worker *worker)
 
 void pin_worker_done(struct pin_worker *worker)
 {
+    pin_limiter_free(worker->limiter);
     pin_draws_done(&worker->draws);
 }
 

@@ -44,6 +44,7 @@ struct pin_worker {
     uint32_t wall_s; /**< Seconds since 1970 when somebody asked in this batch; 0: nobody has. */
     const struct pin_manners *manners; /**< Never NULL. */
     struct pin_cookie_keys cookie_keys;
+    struct pin_limiter *limiter; /**< Owned; NULL: nothing is limited. */
     struct pin_stats stats;
     struct pin_audit_ring audit;
     struct pin_tap *tap; /**< NULL: nothing is noted. */
