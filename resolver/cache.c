@@ -21,6 +21,8 @@
 #define SEGMENTS_WANTED   256u
 #define SMALL_SHARE       10u
 #define SMALL_MIN         2u
+#define RESERVE_SHARE     32u
+#define RESERVE_MIN       4u
 /* Places are 32 bits of 16 bytes each. */
 #define SHARD_MAX_BYTES ((size_t)32 << 30)
 /* The last tenth of a TTL is when a refresh is asked for. */
@@ -56,6 +58,7 @@ static bool init_shard(struct pin_cache_shard *shard, uint8_t *at, size_t bytes)
                                    / (segment_bytes + sizeof(struct pin_cache_segment)));
     shard->fixed_bytes += shard->n_segments * sizeof(struct pin_cache_segment);
     shard->segment_units = (uint32_t)(segment_bytes / PIN_CACHE_UNIT_BYTES);
+    shard->n_reserve = PIN_MAX(shard->n_segments / RESERVE_SHARE, RESERVE_MIN);
     shard->n_small_max = PIN_MAX(shard->n_segments / SMALL_SHARE, SMALL_MIN);
     shard->buckets = (struct pin_cache_bucket *)(void *)at;
     shard->ghosts = (uint32_t *)(void *)(at + table_bytes);
@@ -85,10 +88,12 @@ enum pin_err pin_cache_new(
         return pin_why_set(
             why, PIN_EINVAL, "a cache of %zu bytes in %u shards", settings->size_bytes, n);
     }
-    struct pin_cache *cache = calloc(1, sizeof(*cache) + n * sizeof(cache->shards[0]));
+    size_t head_bytes = sizeof(struct pin_cache) + n * sizeof(struct pin_cache_shard);
+    struct pin_cache *cache = aligned_alloc(alignof(struct pin_cache), head_bytes);
     if (cache == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "a cache");
     }
+    memset(cache, 0, head_bytes);
     cache->settings = *settings;
     cache->mapping_bytes = n * shard_bytes;
     cache->mapping = mmap(NULL, cache->mapping_bytes, PROT_READ | PROT_WRITE,
@@ -150,6 +155,7 @@ void pin_cache_key_finish(struct pin_cache_key *key)
     hash ^= hash >> 32;
     hash *= UINT64_C(0xD6E8FEB86659FD93);
     key->hash = hash ^ hash >> 32;
+    key->candidate = NULL;
 }
 
 uint32_t pin_cache_shard(const struct pin_cache *cache, uint64_t name_hash)
@@ -208,16 +214,16 @@ void pin_cache_fetch_bucket(const struct pin_cache *cache, const struct pin_cach
     __builtin_prefetch(pin__cache_bucket_of(shard_of(cache, key), key->hash));
 }
 
-void pin_cache_fetch_entry(const struct pin_cache *cache, const struct pin_cache_key *key)
+void pin_cache_fetch_entry(const struct pin_cache *cache, struct pin_cache_key *key)
 {
     const struct pin_cache_shard *shard = shard_of(cache, key);
     const struct pin_cache_bucket *bucket = pin__cache_bucket_of(shard, key->hash);
     for (size_t i = 0; i < PIN_CACHE_SLOTS; i++) {
-        uint64_t slot = atomic_load_explicit(&bucket->slots[i], memory_order_relaxed);
+        uint64_t slot = atomic_load_explicit(&bucket->slots[i], memory_order_acquire);
         if (slot >> 32 == key->hash >> 32 && (uint32_t)slot != 0) {
-            const uint8_t *entry = (const uint8_t *)pin__cache_entry_of(shard, slot);
-            __builtin_prefetch(entry);
-            __builtin_prefetch(entry + sizeof(struct pin_cache_bucket));
+            key->candidate = pin__cache_entry_of(shard, slot);
+            __builtin_prefetch(key->candidate);
+            __builtin_prefetch((const uint8_t *)key->candidate + sizeof(struct pin_cache_bucket));
             return;
         }
     }
@@ -306,7 +312,10 @@ enum pin_cache_state pin_cache_find(struct pin_cache *cache, const struct pin_ca
     int64_t now_ms, struct pin_cache_found *ret_found)
 {
     *ret_found = (struct pin_cache_found){.state = PIN_CACHE_MISS};
-    struct pin_cache_entry *entry = pin__cache_probe(shard_of(cache, key), key);
+    struct pin_cache_entry *entry = key->candidate;
+    if (entry == NULL || pin_unlikely(!is_entry_of(entry, key))) {
+        entry = pin__cache_probe(shard_of(cache, key), key);
+    }
     int64_t left_ms = entry == NULL ? 0 : pin__cache_fresh_until_ms(entry) - now_ms;
     if (pin_likely(left_ms > 0)) {
         return use(cache, entry, left_ms, ret_found);

@@ -51,9 +51,10 @@ struct pin_cache_settings {
 
 /** What an answer depends on. */
 struct pin_cache_key {
-    const uint8_t *name; /**< Lower-cased wire format; borrowed. */
-    uint64_t name_hash;  /**< pin_hash64() of it. Names the shard. */
-    uint64_t hash;       /**< Of all of it; pin_cache_key_finish() sets it. */
+    struct pin_cache_entry *candidate; /**< pin_cache_fetch_entry()'s; finish() clears it. */
+    const uint8_t *name;               /**< Lower-cased wire format; borrowed. */
+    uint64_t name_hash;                /**< pin_hash64() of it. Names the shard. */
+    uint64_t hash;                     /**< Of all of it; pin_cache_key_finish() sets it. */
     uint16_t qtype;
     uint16_t qclass;
     uint16_t group; /**< Of upstreams: what one zone's upstream says is not shown for another. */
@@ -171,8 +172,9 @@ uint32_t pin_cache_shard(const struct pin_cache *cache, uint64_t name_hash);
 /** For batches: fetches the bucket of a key, to be followed some work later by the next one. */
 void pin_cache_fetch_bucket(const struct pin_cache *cache, const struct pin_cache_key *key);
 
-/** For batches: fetches the entry that the bucket points to. */
-void pin_cache_fetch_entry(const struct pin_cache *cache, const struct pin_cache_key *key);
+/** For batches: fetches the entry that the bucket points to; the key remembers it. No quiescent
+ * point until the key's lookup. */
+void pin_cache_fetch_entry(const struct pin_cache *cache, struct pin_cache_key *key);
 
 /**
  * Looks a question up: its answer, else a denial of its name, else of one of the names above it

@@ -47,7 +47,7 @@ static size_t home_of(const struct pin_cache_entry *entry)
 static size_t label_at(const uint8_t *wire, size_t at, size_t skip)
 {
     for (;;) {
-        while ((wire[at] & LABEL_TYPE) == LABEL_TYPE) {
+        while ((wire[at] & LABEL_TYPE) == LABEL_TYPE) { /* written by us: it leads backwards */
             at = get_u16(wire + at) & (PIN_POINTER_END - 1u);
         }
         if (skip == 0) {
@@ -95,9 +95,8 @@ static enum pin_section section_of(const struct pin_cache_entry *entry, size_t i
     return section;
 }
 
-/* As many records as fit. Returns their bytes. */
-static size_t add_what_fits(struct pin_response *response, const struct pin_cache_entry *entry,
-    size_t room_bytes, size_t *ret_n)
+/* How many bytes the records take that fit, and how many records that are. */
+static size_t what_fits(const struct pin_cache_entry *entry, size_t room_bytes, size_t *ret_n)
 {
     const uint16_t *ttl_at = pin_cache_ttl_at(entry);
     const uint8_t *body = pin_cache_body(entry);
@@ -111,10 +110,6 @@ static size_t add_what_fits(struct pin_response *response, const struct pin_cach
             break;
         }
         bytes = end;
-        response->n_rr[section_of(entry, i)]++;
-    }
-    if (i < n_ttls && !response->is_stream) {
-        response->is_truncated = true; /* there is nothing in a body that can be missed */
     }
     *ret_n = i;
     return bytes;
@@ -151,31 +146,58 @@ static void set_ede(
     }
 }
 
+/* Counts the records that are there to be copied. */
+static void count(struct pin_response *response, const struct pin_cache_entry *entry)
+{
+    for (size_t section = 0; section < PIN_SECTION_MAX; section++) {
+        response->n_rr[section] = (uint16_t)(response->n_rr[section] + entry->n_rr[section]);
+    }
+}
+
+/* What is not placed as in the message of its own question, or does not fit there. */
+static bool add_elsewhere(struct pin_response *response, const struct pin_cache_entry *entry,
+    const struct pin_cache_shown *shown, size_t *ret_n, size_t *ret_bytes)
+{
+    uint8_t *body = response->wire + response->used_bytes;
+    size_t room_bytes = response->limit_bytes - response->used_bytes;
+    size_t n_all = pin_cache_n_ttls(entry);
+    size_t bytes = entry->body_bytes;
+    size_t n = n_all;
+    if (bytes > room_bytes) {
+        bytes = what_fits(entry, room_bytes, &n);
+    }
+    memcpy(body, pin_cache_body(entry), bytes);
+    if (!move_pointers(response, entry, shown->owner_at, bytes)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        response->n_rr[section_of(entry, i)]++;
+    }
+    if (n < n_all && !response->is_stream) {
+        response->is_truncated = true; /* there is nothing in a body that can be missed */
+    }
+    *ret_n = n;
+    *ret_bytes = bytes;
+    return true;
+}
+
 bool pin_response_add_entry(struct pin_response *response, const struct pin_cache_entry *entry,
     const struct pin_cache_shown *shown)
 {
     uint8_t *body = response->wire + response->used_bytes;
     size_t bytes = entry->body_bytes;
     size_t n = pin_cache_n_ttls(entry);
-    size_t room_bytes = response->limit_bytes - response->used_bytes;
-    bool is_home = shown->owner_at == PIN_HEADER_BYTES && response->used_bytes == home_of(entry);
-    struct pin_response before = *response;
-
-    if (pin_likely(bytes <= room_bytes)) {
-        response->n_rr[PIN_SECTION_ANSWER] += entry->n_rr[PIN_SECTION_ANSWER];
-        response->n_rr[PIN_SECTION_AUTHORITY] += entry->n_rr[PIN_SECTION_AUTHORITY];
-    } else {
-        bytes = add_what_fits(response, entry, room_bytes, &n);
-    }
-    memcpy(body, pin_cache_body(entry), bytes);
-    if (pin_unlikely(!is_home) && !move_pointers(response, entry, shown->owner_at, bytes)) {
-        *response = before;
+    if (pin_likely(shown->owner_at == PIN_HEADER_BYTES && response->used_bytes == home_of(entry)
+                   && bytes <= response->limit_bytes - response->used_bytes)) {
+        memcpy(body, pin_cache_body(entry), bytes);
+        count(response, entry);
+    } else if (!add_elsewhere(response, entry, shown, &n, &bytes)) {
         return false;
     }
     if (pin_unlikely(shown->is_stale)) {
         set_stale_ttls(body, entry, n);
     } else {
-        age_ttls(body, entry, n, (uint32_t)((shown->now_ms - entry->since_ms) / 1000));
+        age_ttls(body, entry, n, (uint32_t)((uint64_t)(shown->now_ms - entry->since_ms) / 1000));
     }
     response->used_bytes += bytes;
     response->rcode = entry->rcode;

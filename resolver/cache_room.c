@@ -11,9 +11,7 @@
 
 #include "cache_shard.h"
 
-/* So many segments are free or on their way there. */
-#define RESERVE 4u
-/* The last free one is for those who stay. */
+/* The last free segment is for those who stay. */
 #define RESERVE_FOR_MOVES 1u
 #define EVICTIONS_PER_PUT 2u
 
@@ -223,7 +221,7 @@ void pin__cache_make_room(struct pin_cache *cache, struct pin_cache_shard *shard
 {
     collect_freed(shard);
     for (unsigned i = 0; i < EVICTIONS_PER_PUT; i++) {
-        if (shard->n_free + shard->n_waiting >= RESERVE || shard->n_free == 0) {
+        if (shard->n_free + shard->n_waiting >= shard->n_reserve || shard->n_free == 0) {
             return;
         }
         bool is_small_due =

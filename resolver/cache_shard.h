@@ -28,13 +28,14 @@
 
 #include "cache.h"
 
+#define PIN_CACHE_LINE_BYTES 64
 #define PIN_CACHE_UNIT_BYTES 16u
 #define PIN_CACHE_SLOTS      8u
 #define PIN_CACHE_NO_SEGMENT UINT32_MAX
 
 /** A cache line of slots. */
 struct pin_cache_bucket {
-    alignas(64) _Atomic uint64_t slots[PIN_CACHE_SLOTS];
+    alignas(PIN_CACHE_LINE_BYTES) _Atomic uint64_t slots[PIN_CACHE_SLOTS];
 };
 
 /** What is known of a segment. */
@@ -53,18 +54,19 @@ struct pin_cache_queue {
     uint32_t n_segments;
 };
 
-/** One writer's part. */
+/** One writer's part. What readers look at shares no cache line with what the writer writes. */
 struct pin_cache_shard {
     /* read by all */
-    struct pin_cache_bucket *buckets;
+    alignas(PIN_CACHE_LINE_BYTES) struct pin_cache_bucket *buckets;
     uint8_t *units; /**< Where unit 0 lies. */
     uint64_t n_buckets;
     /* the writer's */
-    uint32_t *ghosts;
+    alignas(PIN_CACHE_LINE_BYTES) uint32_t *ghosts;
     uint64_t n_ghosts;
     struct pin_cache_segment *segments;
     uint32_t n_segments;
     uint32_t segment_units;
+    uint32_t n_reserve;   /**< So many are free or on their way there. */
     uint32_t n_small_max; /**< Segments that the small queue may have. */
     uint32_t n_free;
     uint32_t n_waiting; /**< For the end of a grace period. */
@@ -87,7 +89,8 @@ struct pin_cache {
     struct pin_cache_settings settings;
     void *mapping;
     size_t mapping_bytes;
-    _Atomic uint64_t n_denials; /**< Entries with PIN_KEY_DENIAL, so that nobody looks in vain. */
+    /** Entries with PIN_KEY_DENIAL, so that nobody looks in vain. */
+    alignas(PIN_CACHE_LINE_BYTES) _Atomic uint64_t n_denials;
     struct pin_cache_shard shards[];
 };
 
