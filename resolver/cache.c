@@ -16,7 +16,7 @@
 
 #define PAGE_BYTES        4096u
 #define TABLE_SHARE       10u /* of the shard, one part in so many */
-#define SEGMENT_MIN_BYTES ((size_t)64 << 10)
+#define SEGMENT_MIN_BYTES ((size_t)32 << 10)
 #define SEGMENT_MAX_BYTES ((size_t)1 << 20)
 #define SEGMENTS_WANTED   256u
 #define SMALL_SHARE       10u

@@ -10,7 +10,7 @@
 #include "cache_shard.h"
 
 /* An entry may take this part of a segment: larger ones are handed out and forgotten. */
-#define ENTRY_SHARE 4u
+#define ENTRY_SHARE 2u
 
 static struct pin_cache_shard *shard_of(struct pin_cache *cache, const struct pin_cache_key *key)
 {
