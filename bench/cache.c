@@ -93,7 +93,7 @@ static struct pin_cache *new_cache(size_t size_bytes)
         .size_bytes = size_bytes, .n_shards = 1, .stale_max_s = DAY_S, .is_prefetching = true};
     struct pin_cache *cache = NULL;
     if (pin_cache_new(&settings, &cache, NULL) != PIN_OK) {
-        exit(EXIT_FAILURE);
+        abort();
     }
     return cache;
 }

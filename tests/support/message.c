@@ -85,12 +85,17 @@ static unsigned get(struct reader *r, size_t bytes)
     return value;
 }
 
-/* Follows pointers below `at` only, counting octets of the expanded name. */
-static bool is_name_fine(const uint8_t *wire, size_t at, size_t floor)
+/* Follows pointers that lead backwards only, counting octets of the expanded name. */
+static bool is_name_fine(const struct reader *r, size_t at)
 {
+    const uint8_t *wire = r->wire;
+    size_t floor = at;
     size_t expanded = 0;
-    while (wire[at] != 0) {
+    while (at < r->end && wire[at] != 0) {
         if (wire[at] >= 0xC0) {
+            if (r->end - at < 2) {
+                return false;
+            }
             size_t target = (size_t)(wire[at] & 0x3F) << 8 | wire[at + 1];
             if (target >= floor || target < 12) {
                 return false;
@@ -108,7 +113,7 @@ static bool is_name_fine(const uint8_t *wire, size_t at, size_t floor)
             return false;
         }
     }
-    return true;
+    return at < r->end;
 }
 
 /* Steps over a name that must end before r->end. */
@@ -130,7 +135,7 @@ static void skip_name(struct reader *r)
         }
         r->at += length;
     }
-    if (!r->failed && !is_name_fine(r->wire, start, start)) {
+    if (!r->failed && !is_name_fine(r, start)) {
         r->failed = true;
     }
 }
