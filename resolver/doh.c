@@ -13,7 +13,7 @@
 
 #include "pintle/base/macros.h"
 
-#include "http_codec.h"
+#include "https_codec.h"
 
 /* --- limits ------------------------------------------------------------------------------- */
 
@@ -24,7 +24,7 @@
 #define CONNECTION_WINDOW_BYTES (2 * STREAM_WINDOW_BYTES)
 /* Answers that a client asks for but does not take; questions beyond are put off. */
 #define HELD_MAX_BYTES ((size_t)512 << 10)
-/* A HEADERS frame and this many CONTINUATIONs hold PIN_HTTP_HEADERS_MAX_BYTES and more. */
+/* A HEADERS frame and this many CONTINUATIONs hold PIN_HTTPS_HEADERS_MAX_BYTES and more. */
 #define CONTINUATIONS_MAX 8u
 #define ACKS_MAX          200u
 /* Tables of HPACK: ours is for four response fields. */
@@ -62,9 +62,9 @@ struct stream {
     bool is_pending;   /* asked, answered later */
     bool is_responded; /* nothing more is taken from the client */
     bool is_sent;      /* the response, to its end */
-    struct pin_http_head head;
-    char max_age[sizeof(PIN_HTTP_MAX_AGE) + PIN_HTTP_NUMBER_BYTES];
-    char length[PIN_HTTP_NUMBER_BYTES];
+    struct pin_https_head head;
+    char max_age[sizeof(PIN_HTTPS_MAX_AGE) + PIN_HTTPS_NUMBER_BYTES];
+    char length[PIN_HTTPS_NUMBER_BYTES];
     char status_text[3];
     uint8_t inline_data[INLINE_BYTES];
 };
@@ -79,7 +79,7 @@ struct pin_doh_shared {
 
 /* One connection. */
 struct connection {
-    struct pin_http base;
+    struct pin_https base;
     nghttp2_session *session;
     struct stream *streams; /* all that are open */
     const uint8_t *unsent;  /* nghttp2's, until it is asked for more */
@@ -91,7 +91,7 @@ struct connection {
     bool is_lost; /* nothing goes in or out any more */
 };
 
-static struct connection *connection_of(struct pin_http *http)
+static struct connection *connection_of(struct pin_https *http)
 {
     return container_of(http, struct connection, base);
 }
@@ -267,13 +267,13 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *out, s
 static void refuse(struct connection *connection, struct stream *stream, unsigned status)
 {
     (void)memcpy(stream->status_text, "000", sizeof(stream->status_text));
-    (void)pin_http_put_number(stream->status_text, status);
+    (void)pin_https_put_number(stream->status_text, status);
     nghttp2_nv fields[] = {
         field(":status", stream->status_text, sizeof(stream->status_text), 0),
         field("content-length", "0", 1, 0),
-        field("allow", PIN_HTTP_METHODS, sizeof(PIN_HTTP_METHODS) - 1, 0),
+        field("allow", PIN_HTTPS_METHODS, sizeof(PIN_HTTPS_METHODS) - 1, 0),
     };
-    size_t n_fields = N_ELEMS(fields) - (status == PIN_HTTP_BAD_METHOD ? 0 : 1);
+    size_t n_fields = N_ELEMS(fields) - (status == PIN_HTTPS_BAD_METHOD ? 0 : 1);
     stream->is_responded = true;
     drop_data(stream);
     if (nghttp2_submit_response(connection->session, stream->id, fields, n_fields, NULL) != 0) {
@@ -287,25 +287,25 @@ static void respond(
 {
     drop_data(stream);
     if (!reserve(stream, bytes)) {
-        refuse(connection, stream, PIN_HTTP_BROKEN);
+        refuse(connection, stream, PIN_HTTPS_BROKEN);
         return;
     }
     memcpy(stream->data, wire, bytes);
     stream->bytes = (uint32_t)bytes;
-    static const size_t name_bytes = sizeof(PIN_HTTP_MAX_AGE) - 1;
-    memcpy(stream->max_age, PIN_HTTP_MAX_AGE, name_bytes);
+    static const size_t name_bytes = sizeof(PIN_HTTPS_MAX_AGE) - 1;
+    memcpy(stream->max_age, PIN_HTTPS_MAX_AGE, name_bytes);
     size_t age_bytes =
         name_bytes
-        + pin_http_put_number(stream->max_age + name_bytes, pin_http_max_age_s(wire, bytes));
-    size_t length_bytes = pin_http_put_number(stream->length, (uint32_t)bytes);
+        + pin_https_put_number(stream->max_age + name_bytes, pin_https_max_age_s(wire, bytes));
+    size_t length_bytes = pin_https_put_number(stream->length, (uint32_t)bytes);
     const nghttp2_nv fields[] = {
         field(":status", "200", 3, 0),
-        field("content-type", PIN_HTTP_TYPE, sizeof(PIN_HTTP_TYPE) - 1, 0),
+        field("content-type", PIN_HTTPS_TYPE, sizeof(PIN_HTTPS_TYPE) - 1, 0),
         field("content-length", stream->length, length_bytes, NGHTTP2_NV_FLAG_NO_INDEX),
         field("cache-control", stream->max_age, age_bytes, 0),
     };
     const nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_answer};
-    bool has_body = stream->head.method != PIN_HTTP_HEAD;
+    bool has_body = stream->head.method != PIN_HTTPS_HEAD;
     stream->is_responded = true;
     connection->held_bytes += bytes;
     if (nghttp2_submit_response(
@@ -330,14 +330,14 @@ static void settle_window(struct connection *connection, struct stream *stream)
 /* A whole question: it is asked, and answered if that can be done now. */
 static void ask(struct connection *connection, struct stream *stream)
 {
-    struct pin_http *http = &connection->base;
+    struct pin_https *http = &connection->base;
     struct pin_packet packet = {.wire = http->shared->packet};
     unsigned status = stream->status != 0 ? stream->status
-                                          : pin_http_read_question(
+                                          : pin_https_read_question(
                                               &stream->head, stream->data, stream->bytes, &packet);
     settle_window(connection, stream);
     drop_target(stream);
-    if (status != PIN_HTTP_OK) {
+    if (status != PIN_HTTPS_OK) {
         refuse(connection, stream, status);
         return;
     }
@@ -354,7 +354,7 @@ static void ask(struct connection *connection, struct stream *stream)
         stream->is_pending = true;
         http->n_pending++;
     } else if (bytes == 0) {
-        refuse(connection, stream, PIN_HTTP_BAD_REQUEST);
+        refuse(connection, stream, PIN_HTTPS_BAD_REQUEST);
     } else {
         respond(connection, stream, packet.wire, bytes);
     }
@@ -369,7 +369,7 @@ static void refuse_early(struct connection *connection, struct stream *stream, u
     refuse(connection, stream, status);
 }
 
-static void answer(struct pin_http *http, uint32_t request_id, const uint8_t *wire, size_t bytes)
+static void answer(struct pin_https *http, uint32_t request_id, const uint8_t *wire, size_t bytes)
 {
     struct connection *connection = connection_of(http);
     if (verdict(connection) != 0) {
@@ -382,7 +382,7 @@ static void answer(struct pin_http *http, uint32_t request_id, const uint8_t *wi
     stream->is_pending = false;
     http->n_pending--;
     if (bytes == 0) {
-        refuse(connection, stream, PIN_HTTP_BROKEN);
+        refuse(connection, stream, PIN_HTTPS_BROKEN);
     } else {
         respond(connection, stream, wire, bytes);
     }
@@ -425,7 +425,7 @@ static void read_length(struct stream *stream, nghttp2_vec value)
         length = length * 10 + (uint32_t)(value.base[i] - '0');
     }
     if (length > PIN_STREAM_MAX_BYTES) {
-        stream->status = PIN_HTTP_BODY_TOO_LONG;
+        stream->status = PIN_HTTPS_BODY_TOO_LONG;
     }
 }
 
@@ -436,18 +436,18 @@ static void read_field(
     switch (name.len) {
     case sizeof(":path") - 1:
         if (is_name(name, ":path")) {
-            pin_http_read_target(
+            pin_https_read_target(
                 &stream->head, connection->base.path, (const char *)text.base, text.len);
         }
         break;
     case sizeof(":method") - 1:
         if (is_name(name, ":method")) {
-            stream->head.method = pin_http_method_parse(text.base, text.len);
+            stream->head.method = pin_https_method_parse(text.base, text.len);
         }
         break;
     case sizeof("content-type") - 1:
         if (is_name(name, "content-type")) {
-            stream->head.is_type_ours = pin_http_type_is_ours(text.base, text.len);
+            stream->head.is_type_ours = pin_https_type_is_ours(text.base, text.len);
         }
         break;
     case sizeof("content-length") - 1:
@@ -475,10 +475,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     nghttp2_vec name_text = nghttp2_rcbuf_get_buf(name);
     stream->header_bytes +=
         (uint32_t)(name_text.len + nghttp2_rcbuf_get_buf(value).len) + HEADER_OVERHEAD_BYTES;
-    if (stream->header_bytes > PIN_HTTP_HEADERS_MAX_BYTES) {
+    if (stream->header_bytes > PIN_HTTPS_HEADERS_MAX_BYTES) {
         charge(arg, CREDIT_FRAME); /* small frames can hold very many */
         stream->status =
-            stream->head.is_target_too_long ? PIN_HTTP_TARGET_TOO_LONG : PIN_HTTP_HEADER_TOO_LONG;
+            stream->head.is_target_too_long ? PIN_HTTPS_TARGET_TOO_LONG : PIN_HTTPS_HEADER_TOO_LONG;
         return 0;
     }
     read_field(arg, stream, name_text, value);
@@ -497,11 +497,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     stream->owed_bytes += (uint32_t)bytes;
     size_t whole = stream->bytes + bytes;
     if (whole > PIN_STREAM_MAX_BYTES) {
-        refuse_early(connection, stream, PIN_HTTP_BODY_TOO_LONG);
+        refuse_early(connection, stream, PIN_HTTPS_BODY_TOO_LONG);
         return 0;
     }
     if (!reserve(stream, PIN_MAX(whole, PIN_MIN(2 * whole, (size_t)PIN_STREAM_MAX_BYTES)))) {
-        refuse_early(connection, stream, PIN_HTTP_BROKEN);
+        refuse_early(connection, stream, PIN_HTTPS_BROKEN);
         return 0;
     }
     memcpy(stream->data + stream->bytes, data, bytes);
@@ -577,7 +577,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 
 /* --- a connection ------------------------------------------------------------------------- */
 
-static size_t feed(struct pin_http *http, const uint8_t *from, size_t bytes)
+static size_t feed(struct pin_https *http, const uint8_t *from, size_t bytes)
 {
     struct connection *connection = connection_of(http);
     if (verdict(connection) != 0 || nghttp2_session_want_read(connection->session) == 0) {
@@ -611,7 +611,7 @@ static bool refill(struct connection *connection)
     return bytes > 0;
 }
 
-static size_t take(struct pin_http *http, uint8_t *out, size_t cap_bytes)
+static size_t take(struct pin_https *http, uint8_t *out, size_t cap_bytes)
 {
     struct connection *connection = connection_of(http);
     size_t used = 0;
@@ -625,18 +625,18 @@ static size_t take(struct pin_http *http, uint8_t *out, size_t cap_bytes)
     return used;
 }
 
-static bool is_reading(const struct pin_http *http)
+static bool is_reading(const struct pin_https *http)
 {
     return ((const struct connection *)http)->n_reading > 0;
 }
 
-static bool is_over(const struct pin_http *http)
+static bool is_over(const struct pin_https *http)
 {
     const struct connection *connection = (const struct connection *)http;
     return verdict(connection) != 0 || nghttp2_session_want_read(connection->session) == 0;
 }
 
-static void end(struct pin_http *http)
+static void end(struct pin_https *http)
 {
     struct connection *connection = connection_of(http);
     int32_t last_id = nghttp2_session_get_last_proc_stream_id(connection->session);
@@ -647,7 +647,7 @@ static void end(struct pin_http *http)
     }
 }
 
-static void free_connection(struct pin_http *http)
+static void free_connection(struct pin_https *http)
 {
     struct connection *connection = connection_of(http);
     nghttp2_session_del(connection->session);
@@ -660,7 +660,7 @@ static void free_connection(struct pin_http *http)
     free(connection);
 }
 
-static const struct pin_http_codec codec = {
+static const struct pin_https_codec codec = {
     .feed = feed,
     .take = take,
     .answer = answer,
@@ -676,7 +676,7 @@ static bool greet(nghttp2_session *session)
     static const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, PIN_HTTP_HEADERS_MAX_BYTES},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, PIN_HTTPS_HEADERS_MAX_BYTES},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     return nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, N_ELEMS(settings)) == 0
@@ -685,7 +685,7 @@ static bool greet(nghttp2_session *session)
                   == 0;
 }
 
-struct pin_http *pin_doh_new(struct pin_http_shared *shared)
+struct pin_https *pin_doh_new(struct pin_https_shared *shared)
 {
     const struct pin_doh_shared *doh = shared->doh;
     struct connection *connection = calloc(1, sizeof(*connection));

@@ -13,10 +13,10 @@
 
 #include "pintle/base/macros.h"
 
-#include "http_codec.h"
+#include "https_codec.h"
 
 /* Head of a request: its line and its fields. */
-#define HEAD_MAX_BYTES (PIN_HTTP_TARGET_MAX_BYTES + PIN_HTTP_HEADERS_MAX_BYTES)
+#define HEAD_MAX_BYTES (PIN_HTTPS_TARGET_MAX_BYTES + PIN_HTTPS_HEADERS_MAX_BYTES)
 #define FIELDS_MAX     64u
 /* Requests whose responses are to come, and answers that the client does not take: no more is read
  * then. */
@@ -54,12 +54,12 @@ struct request {
     uint32_t body_bytes;
     uint16_t status; /* to refuse with; 0: none so far */
     bool is_last;
-    struct pin_http_head head; /* dns: of a GET only, which has no body */
+    struct pin_https_head head; /* dns: of a GET only, which has no body */
 };
 
 /* One connection. */
 struct connection {
-    struct pin_http base;
+    struct pin_https base;
     uint8_t *kept; /* half a request */
     size_t kept_bytes;
     size_t kept_cap_bytes;
@@ -73,7 +73,7 @@ struct connection {
     struct slot slots[SLOTS_MAX]; /* by id modulo SLOTS_MAX */
 };
 
-static struct connection *connection_of(struct pin_http *http)
+static struct connection *connection_of(struct pin_https *http)
 {
     return container_of(http, struct connection, base);
 }
@@ -93,7 +93,7 @@ struct text {
 
 static bool text_is(struct text text, const char *lower)
 {
-    return pin_http_text_is(text.at, text.bytes, lower);
+    return pin_https_text_is(text.at, text.bytes, lower);
 }
 
 static struct text trim(struct text text)
@@ -193,19 +193,19 @@ static bool read_line(struct request *request, const char *path, struct text lin
     struct text method = take_before(&line, ' ');
     struct text target = take_before(&line, ' ');
     if (!is_token(method) || !is_visible(target)) {
-        fault(request, PIN_HTTP_BAD_REQUEST);
+        fault(request, PIN_HTTPS_BAD_REQUEST);
         return false;
     }
     if (line.bytes != 8 || memcmp(line.at, "HTTP/1.", 7) != 0 || line.at[7] < '0'
         || line.at[7] > '9') {
         bool is_http = line.bytes > 5 && memcmp(line.at, "HTTP/", 5) == 0;
-        fault(request, is_http ? PIN_HTTP_BAD_VERSION : PIN_HTTP_BAD_REQUEST);
+        fault(request, is_http ? PIN_HTTPS_BAD_VERSION : PIN_HTTPS_BAD_REQUEST);
         return false;
     }
     *ret_is_1_0 = line.at[7] == '0';
     target = origin_form(target);
-    request->head.method = pin_http_method_parse(method.at, method.bytes);
-    pin_http_read_target(&request->head, path, target.at, target.bytes);
+    request->head.method = pin_https_method_parse(method.at, method.bytes);
+    pin_https_read_target(&request->head, path, target.at, target.bytes);
     return true;
 }
 
@@ -214,16 +214,16 @@ static void read_length(struct request *request, struct text value)
     uint32_t length = 0;
     for (size_t i = 0; i < value.bytes; i++) {
         if (value.at[i] < '0' || value.at[i] > '9') {
-            fault(request, PIN_HTTP_BAD_REQUEST);
+            fault(request, PIN_HTTPS_BAD_REQUEST);
             return;
         }
         length = PIN_MIN(length * 10 + (uint32_t)(value.at[i] - '0'), PIN_STREAM_MAX_BYTES + 1);
     }
     request->body_bytes = length;
     if (value.bytes == 0) {
-        fault(request, PIN_HTTP_BAD_REQUEST);
+        fault(request, PIN_HTTPS_BAD_REQUEST);
     } else if (length > PIN_STREAM_MAX_BYTES) {
-        fault(request, PIN_HTTP_BODY_TOO_LONG);
+        fault(request, PIN_HTTPS_BODY_TOO_LONG);
     }
 }
 
@@ -243,7 +243,7 @@ static void read_field(struct request *request, struct fields *fields, struct te
     struct text name = take_before(&line, ':');
     struct text value = trim(line);
     if (colon == NULL || !is_token(name) || !is_field_text(value)) {
-        fault(request, PIN_HTTP_BAD_REQUEST);
+        fault(request, PIN_HTTPS_BAD_REQUEST);
     } else if (text_is(name, "host")) {
         fields->n_host++;
     } else if (text_is(name, "content-length")) {
@@ -254,7 +254,7 @@ static void read_field(struct request *request, struct fields *fields, struct te
     } else if (text_is(name, "connection")) {
         read_connection(request, value);
     } else if (text_is(name, "content-type")) {
-        request->head.is_type_ours = pin_http_type_is_ours(value.at, value.bytes);
+        request->head.is_type_ours = pin_https_type_is_ours(value.at, value.bytes);
     } else if (text_is(name, "expect")) {
         fields->is_waiting = text_is(value, "100-continue");
     }
@@ -263,14 +263,14 @@ static void read_field(struct request *request, struct fields *fields, struct te
 /* What the fields mean together. */
 static void judge_fields(struct request *request, const struct fields *fields, bool is_1_0)
 {
-    enum pin_http_method method = request->head.method;
+    enum pin_https_method method = request->head.method;
     bool has_host = fields->n_host == 1 || (fields->n_host == 0 && is_1_0);
-    bool is_get = method == PIN_HTTP_GET || method == PIN_HTTP_HEAD;
+    bool is_get = method == PIN_HTTPS_GET || method == PIN_HTTPS_HEAD;
     bool is_ambiguous = fields->n_length > (fields->has_coding ? 0 : 1);
     if (!has_host || is_ambiguous || (is_get && request->body_bytes > 0)) {
-        fault(request, PIN_HTTP_BAD_REQUEST);
-    } else if (fields->has_coding || (method == PIN_HTTP_POST && fields->n_length == 0)) {
-        fault(request, PIN_HTTP_NO_LENGTH);
+        fault(request, PIN_HTTPS_BAD_REQUEST);
+    } else if (fields->has_coding || (method == PIN_HTTPS_POST && fields->n_length == 0)) {
+        fault(request, PIN_HTTPS_NO_LENGTH);
     }
     request->is_last = request->is_last || is_1_0;
 }
@@ -284,14 +284,14 @@ static bool read_head(struct request *request, const char *path, const char *fro
     for (size_t i = 0; rest.bytes > 0 && request->status == 0; i++) {
         struct text line = take_before(&rest, '\n');
         if (line.bytes == 0 || line.at[line.bytes - 1] != '\r') {
-            fault(request, PIN_HTTP_BAD_REQUEST);
+            fault(request, PIN_HTTPS_BAD_REQUEST);
             return false;
         }
         line.bytes--;
         if (i == 0) {
             (void)read_line(request, path, line, &is_1_0);
         } else if (i > FIELDS_MAX) {
-            fault(request, PIN_HTTP_HEADER_TOO_LONG);
+            fault(request, PIN_HTTPS_HEADER_TOO_LONG);
         } else {
             read_field(request, &fields, line);
         }
@@ -307,23 +307,23 @@ static bool read_head(struct request *request, const char *path, const char *fro
 static const char *reason(unsigned status)
 {
     switch (status) {
-    case PIN_HTTP_BAD_REQUEST:
+    case PIN_HTTPS_BAD_REQUEST:
         return "Bad Request";
-    case PIN_HTTP_NOT_FOUND:
+    case PIN_HTTPS_NOT_FOUND:
         return "Not Found";
-    case PIN_HTTP_BAD_METHOD:
+    case PIN_HTTPS_BAD_METHOD:
         return "Method Not Allowed";
-    case PIN_HTTP_NO_LENGTH:
+    case PIN_HTTPS_NO_LENGTH:
         return "Length Required";
-    case PIN_HTTP_BODY_TOO_LONG:
+    case PIN_HTTPS_BODY_TOO_LONG:
         return "Content Too Large";
-    case PIN_HTTP_TARGET_TOO_LONG:
+    case PIN_HTTPS_TARGET_TOO_LONG:
         return "URI Too Long";
-    case PIN_HTTP_BAD_TYPE:
+    case PIN_HTTPS_BAD_TYPE:
         return "Unsupported Media Type";
-    case PIN_HTTP_HEADER_TOO_LONG:
+    case PIN_HTTPS_HEADER_TOO_LONG:
         return "Request Header Fields Too Large";
-    case PIN_HTTP_BAD_VERSION:
+    case PIN_HTTPS_BAD_VERSION:
         return "HTTP Version Not Supported";
     default:
         return "Internal Server Error";
@@ -366,7 +366,7 @@ static void refuse(struct connection *connection, struct slot *slot, unsigned st
 {
     char head[HEAD_OUT_BYTES]; /* every part of it has its bound */
     (void)snprintf(head, sizeof(head), "HTTP/1.1 %u %s\r\nContent-Length: 0\r\n%s%s", status,
-        reason(status), status == PIN_HTTP_BAD_METHOD ? "Allow: " PIN_HTTP_METHODS "\r\n" : "",
+        reason(status), status == PIN_HTTPS_BAD_METHOD ? "Allow: " PIN_HTTPS_METHODS "\r\n" : "",
         ending(slot));
     finish(connection, slot, head, NULL, 0);
 }
@@ -376,9 +376,9 @@ static void respond(
 {
     char head[HEAD_OUT_BYTES];
     (void)snprintf(head, sizeof(head),
-        "HTTP/1.1 200 OK\r\nContent-Type: " PIN_HTTP_TYPE "\r\nContent-Length: %zu\r\n"
-        "Cache-Control: " PIN_HTTP_MAX_AGE "%u\r\n%s",
-        bytes, pin_http_max_age_s(wire, bytes), ending(slot));
+        "HTTP/1.1 200 OK\r\nContent-Type: " PIN_HTTPS_TYPE "\r\nContent-Length: %zu\r\n"
+        "Cache-Control: " PIN_HTTPS_MAX_AGE "%u\r\n%s",
+        bytes, pin_https_max_age_s(wire, bytes), ending(slot));
     finish(connection, slot, head, wire, slot->is_head ? 0 : bytes);
 }
 
@@ -389,7 +389,7 @@ static struct slot *open_slot(struct connection *connection)
 {
     struct slot *slot = slot_of(connection, connection->next_id++);
     *slot = (struct slot){.progress = PIN_HTTP1_READING,
-        .is_head = connection->request.head.method == PIN_HTTP_HEAD,
+        .is_head = connection->request.head.method == PIN_HTTPS_HEAD,
         .is_last = connection->request.is_last};
     return slot;
 }
@@ -397,19 +397,19 @@ static struct slot *open_slot(struct connection *connection)
 /* Asks the question of a whole request, whose slot is the newest. */
 static void ask(struct connection *connection, const uint8_t *body)
 {
-    struct pin_http *http = &connection->base;
+    struct pin_https *http = &connection->base;
     const struct request *request = &connection->request;
     uint32_t id = connection->next_id - 1;
     struct slot *slot = slot_of(connection, id);
     struct pin_packet packet = {.wire = http->shared->packet};
     connection->is_ending = connection->is_ending || slot->is_last;
     unsigned status = request->status != 0 ? request->status
-                                           : pin_http_read_question(
+                                           : pin_https_read_question(
                                                &request->head, body, request->body_bytes, &packet);
     if (slot->invited_at == 0) {
         slot->is_invited = false; /* it did not wait */
     }
-    if (status != PIN_HTTP_OK) {
+    if (status != PIN_HTTPS_OK) {
         refuse(connection, slot, status);
         return;
     }
@@ -418,13 +418,13 @@ static void ask(struct connection *connection, const uint8_t *body)
         slot->progress = PIN_HTTP1_ASKED;
         http->n_pending++;
     } else if (bytes == 0) {
-        refuse(connection, slot, PIN_HTTP_BAD_REQUEST);
+        refuse(connection, slot, PIN_HTTPS_BAD_REQUEST);
     } else {
         respond(connection, slot, packet.wire, bytes);
     }
 }
 
-static void answer(struct pin_http *http, uint32_t request_id, const uint8_t *wire, size_t bytes)
+static void answer(struct pin_https *http, uint32_t request_id, const uint8_t *wire, size_t bytes)
 {
     struct connection *connection = connection_of(http);
     uint32_t n_open = connection->next_id - connection->first_id;
@@ -435,7 +435,7 @@ static void answer(struct pin_http *http, uint32_t request_id, const uint8_t *wi
     }
     http->n_pending--;
     if (bytes == 0) {
-        refuse(connection, slot, PIN_HTTP_BROKEN);
+        refuse(connection, slot, PIN_HTTPS_BROKEN);
     } else {
         respond(connection, slot, wire, bytes);
     }
@@ -456,7 +456,7 @@ static void refuse_long_head(struct connection *connection, const uint8_t *from)
 {
     struct request *request = &connection->request;
     bool is_line_long = memchr(from, '\n', HEAD_MAX_BYTES) == NULL;
-    fault(request, is_line_long ? PIN_HTTP_TARGET_TOO_LONG : PIN_HTTP_HEADER_TOO_LONG);
+    fault(request, is_line_long ? PIN_HTTPS_TARGET_TOO_LONG : PIN_HTTPS_HEADER_TOO_LONG);
     (void)open_slot(connection);
     ask(connection, NULL);
 }
@@ -562,7 +562,7 @@ static bool may_read(const struct connection *connection)
            && connection->held_bytes <= HELD_MAX_BYTES;
 }
 
-static size_t feed(struct pin_http *http, const uint8_t *from, size_t bytes)
+static size_t feed(struct pin_https *http, const uint8_t *from, size_t bytes)
 {
     struct connection *connection = connection_of(http);
     size_t at = 0;
@@ -612,7 +612,7 @@ static size_t next_out(struct slot *slot, const void **ret_from, uint32_t **ret_
     return slot->bytes - slot->at;
 }
 
-static size_t take(struct pin_http *http, uint8_t *out, size_t cap_bytes)
+static size_t take(struct pin_https *http, uint8_t *out, size_t cap_bytes)
 {
     struct connection *connection = connection_of(http);
     size_t used = 0;
@@ -640,23 +640,23 @@ static size_t take(struct pin_http *http, uint8_t *out, size_t cap_bytes)
 
 /* --- a connection ------------------------------------------------------------------------- */
 
-static bool is_reading(const struct pin_http *http)
+static bool is_reading(const struct pin_https *http)
 {
     return ((const struct connection *)http)->kept_bytes > 0;
 }
 
-static bool is_over(const struct pin_http *http)
+static bool is_over(const struct pin_https *http)
 {
     const struct connection *connection = (const struct connection *)http;
     return connection->is_ending || connection->is_lost;
 }
 
-static void end(struct pin_http *http)
+static void end(struct pin_https *http)
 {
     connection_of(http)->is_ending = true;
 }
 
-static void free_connection(struct pin_http *http)
+static void free_connection(struct pin_https *http)
 {
     struct connection *connection = connection_of(http);
     for (size_t i = 0; i < SLOTS_MAX; i++) {
@@ -666,7 +666,7 @@ static void free_connection(struct pin_http *http)
     free(connection);
 }
 
-static const struct pin_http_codec codec = {
+static const struct pin_https_codec codec = {
     .feed = feed,
     .take = take,
     .answer = answer,
@@ -676,7 +676,7 @@ static const struct pin_http_codec codec = {
     .free = free_connection,
 };
 
-struct pin_http *pin_http1_new(void)
+struct pin_https *pin_http1_new(void)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL) {

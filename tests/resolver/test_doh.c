@@ -16,7 +16,7 @@
 
 #include "pintle/base/macros.h"
 
-#include "resolver/http.h"
+#include "resolver/https.h"
 
 /* The first letter of a question says what becomes of it. */
 #define LATER       'L'
@@ -39,8 +39,8 @@ struct reply {
 
 struct fixture {
     const void *row;
-    struct pin_http_shared *shared;
-    struct pin_http *http;
+    struct pin_https_shared *shared;
+    struct pin_https *http;
     nghttp2_session *client;
     struct reply *replies; /* by stream id */
     uint8_t *wire;
@@ -148,7 +148,7 @@ static void feed(struct fixture *f, const uint8_t *from, size_t bytes)
     uint8_t *exact = malloc(bytes > 0 ? bytes : 1);
     assert_non_null(exact);
     memcpy(exact, from, bytes);
-    assert_int_equal(pin_http_feed(f->http, exact, bytes), bytes);
+    assert_int_equal(pin_https_feed(f->http, exact, bytes), bytes);
     free(exact);
 }
 
@@ -169,8 +169,8 @@ static bool client_to_server(struct fixture *f)
 static bool server_to_client(struct fixture *f)
 {
     bool is_any = false;
-    for (size_t n = pin_http_take(f->http, f->wire, WIRE_BYTES); n > 0;
-         n = pin_http_take(f->http, f->wire, WIRE_BYTES)) {
+    for (size_t n = pin_https_take(f->http, f->wire, WIRE_BYTES); n > 0;
+         n = pin_https_take(f->http, f->wire, WIRE_BYTES)) {
         assert_int_equal(nghttp2_session_mem_recv(f->client, f->wire, n), n);
         is_any = true;
     }
@@ -192,8 +192,8 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     struct pin_why why = {0};
     assert_non_null(f);
-    assert_int_equal(pin_http_shared_new(&f->shared, &why), PIN_OK);
-    f->http = pin_http_new(f->shared, PIN_HTTP_2, PIN_HTTP_PATH, ask, f);
+    assert_int_equal(pin_https_shared_new(&f->shared, &why), PIN_OK);
+    f->http = pin_https_new(f->shared, PIN_HTTPS_HTTP2, PIN_HTTPS_PATH, ask, f);
     f->replies = calloc(STREAMS_MAX, sizeof(*f->replies));
     f->wire = malloc(WIRE_BYTES);
     f->goaway = UINT32_MAX;
@@ -207,8 +207,8 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     nghttp2_session_del(f->client);
-    pin_http_free(f->http);
-    pin_http_shared_free(f->shared);
+    pin_https_free(f->http);
+    pin_https_shared_free(f->shared);
     free(f->replies);
     free(f->wire);
     free(f);
@@ -275,7 +275,7 @@ static int32_t request(
 /* A question by POST. */
 static int32_t post(struct fixture *f, struct body *body)
 {
-    return request(f, "POST", PIN_HTTP_PATH, "application/dns-message", body);
+    return request(f, "POST", PIN_HTTPS_PATH, "application/dns-message", body);
 }
 
 #define GET_TEXT "MDEyMzQ1Njc4OWFi" /* 0123456789ab */
@@ -326,8 +326,8 @@ static void test_talk(void **state)
     assert_string_equal(reply->body, c->want_body);
     assert_true(reply->is_closed);
     assert_int_equal(reply->error, NGHTTP2_NO_ERROR);
-    assert_false(pin_http_is_over(f->http));
-    assert_false(pin_http_is_reading(f->http));
+    assert_false(pin_https_is_over(f->http));
+    assert_false(pin_https_is_reading(f->http));
 }
 
 static void test_late_answers_come_in_any_order(void **state)
@@ -340,19 +340,19 @@ static void test_late_answers_come_in_any_order(void **state)
         ids[i] = post(f, &bodies[i]);
     }
     talk(f);
-    assert_int_equal(pin_http_n_pending(f->http), 2);
+    assert_int_equal(pin_https_n_pending(f->http), 2);
     assert_false(reply_of(f, ids[0])->is_closed);
     assert_true(reply_of(f, ids[1])->is_closed);
-    pin_http_answer(f->http, f->ids[2], (const uint8_t *)"third", 5);
+    pin_https_answer(f->http, f->ids[2], (const uint8_t *)"third", 5);
     talk(f);
     assert_string_equal(reply_of(f, ids[2])->body, "third");
-    pin_http_answer(f->http, f->ids[0], (const uint8_t *)"first", 5);
-    pin_http_answer(f->http, f->ids[0], (const uint8_t *)"again", 5);
+    pin_https_answer(f->http, f->ids[0], (const uint8_t *)"first", 5);
+    pin_https_answer(f->http, f->ids[0], (const uint8_t *)"again", 5);
     talk(f);
-    pin_http_answer(f->http, f->ids[0], (const uint8_t *)"again", 5);
+    pin_https_answer(f->http, f->ids[0], (const uint8_t *)"again", 5);
     talk(f);
     assert_string_equal(reply_of(f, ids[0])->body, "first");
-    assert_int_equal(pin_http_n_pending(f->http), 0);
+    assert_int_equal(pin_https_n_pending(f->http), 0);
 }
 
 static void test_no_answer_is_an_error(void **state)
@@ -361,7 +361,7 @@ static void test_no_answer_is_an_error(void **state)
     struct body body = {"L123456789ab", 12, false};
     int32_t id = post(f, &body);
     talk(f);
-    pin_http_answer(f->http, f->ids[0], NULL, 0);
+    pin_https_answer(f->http, f->ids[0], NULL, 0);
     talk(f);
     assert_int_equal(reply_of(f, id)->status, 500);
 }
@@ -372,11 +372,11 @@ static void test_a_cancelled_question_is_forgotten(void **state)
     struct body body = {"L123456789ab", 12, false};
     int32_t id = post(f, &body);
     talk(f);
-    assert_int_equal(pin_http_n_pending(f->http), 1);
+    assert_int_equal(pin_https_n_pending(f->http), 1);
     (void)nghttp2_submit_rst_stream(f->client, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
     talk(f);
-    assert_int_equal(pin_http_n_pending(f->http), 0);
-    pin_http_answer(f->http, f->ids[0], (const uint8_t *)"nobody-waits", 12);
+    assert_int_equal(pin_https_n_pending(f->http), 0);
+    pin_https_answer(f->http, f->ids[0], (const uint8_t *)"nobody-waits", 12);
     talk(f);
     assert_int_equal(reply_of(f, id)->status, 0);
 }
@@ -387,12 +387,12 @@ static void test_half_a_body_is_waited_for(void **state)
     struct body body = {"0123456789ab", 12, true};
     int32_t id = post(f, &body);
     talk(f);
-    assert_true(pin_http_is_reading(f->http));
+    assert_true(pin_https_is_reading(f->http));
     assert_int_equal(f->n_asked, 0);
     body = (struct body){"cdef", 4, false};
     (void)nghttp2_session_resume_data(f->client, id);
     talk(f);
-    assert_false(pin_http_is_reading(f->http));
+    assert_false(pin_https_is_reading(f->http));
     assert_string_equal(reply_of(f, id)->body, "0123456789abcde"); /* all that is looked at */
     assert_int_equal(reply_of(f, id)->body_bytes, 16);
 }
@@ -421,7 +421,7 @@ static void test_a_longer_body_is_refused(void **state)
         assert_true(reply_of(f, id)->is_closed);
     }
     assert_int_equal(f->n_asked, 0);
-    assert_false(pin_http_is_reading(f->http));
+    assert_false(pin_https_is_reading(f->http));
 }
 
 int main(void)

@@ -16,7 +16,7 @@
 
 #include "pintle/base/macros.h"
 
-#include "resolver/http.h"
+#include "resolver/https.h"
 
 /* Frame types and what is in them (RFC 9113, section 6). */
 #define DATA          0u
@@ -46,8 +46,8 @@
 
 struct fixture {
     const void *row;
-    struct pin_http_shared *shared;
-    struct pin_http *http;
+    struct pin_https_shared *shared;
+    struct pin_https *http;
     size_t n_asked;
     int32_t next_id;
     uint8_t head[HEAD_BYTES]; /* of the server's frame that is being read */
@@ -75,7 +75,7 @@ static size_t ask(void *arg, uint32_t request_id, const struct pin_packet *packe
 
 static void feed(struct fixture *f, const void *from, size_t bytes)
 {
-    assert_int_equal(pin_http_feed(f->http, from, bytes), bytes);
+    assert_int_equal(pin_https_feed(f->http, from, bytes), bytes);
 }
 
 static void frame(
@@ -163,8 +163,8 @@ static void read_byte(struct fixture *f, uint8_t byte)
 static void take(struct fixture *f)
 {
     static uint8_t out[65536];
-    for (size_t n = pin_http_take(f->http, out, sizeof(out)); n > 0;
-         n = pin_http_take(f->http, out, sizeof(out))) {
+    for (size_t n = pin_https_take(f->http, out, sizeof(out)); n > 0;
+         n = pin_https_take(f->http, out, sizeof(out))) {
         for (size_t i = 0; i < n; i++) {
             read_byte(f, out[i]);
         }
@@ -176,8 +176,8 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     struct pin_why why = {0};
     assert_non_null(f);
-    assert_int_equal(pin_http_shared_new(&f->shared, &why), PIN_OK);
-    f->http = pin_http_new(f->shared, PIN_HTTP_2, PIN_HTTP_PATH, ask, f);
+    assert_int_equal(pin_https_shared_new(&f->shared, &why), PIN_OK);
+    f->http = pin_https_new(f->shared, PIN_HTTPS_HTTP2, PIN_HTTPS_PATH, ask, f);
     assert_non_null(f->http);
     f->row = *state;
     f->next_id = 1;
@@ -191,8 +191,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    pin_http_free(f->http);
-    pin_http_shared_free(f->shared);
+    pin_https_free(f->http);
+    pin_https_shared_free(f->shared);
     free(f);
     return 0;
 }
@@ -345,18 +345,18 @@ static void test_flood(void **state)
     const struct flood_case *c = f->row;
     take(f);
     size_t before = heap_bytes();
-    for (unsigned i = 0; i < ROUNDS && !pin_http_is_over(f->http); i++) {
+    for (unsigned i = 0; i < ROUNDS && !pin_https_is_over(f->http); i++) {
         c->round(f, i);
         if (c->is_taken) {
             take(f);
         }
         assert_true(heap_bytes() < before + ((size_t)1 << 20));
     }
-    assert_true(pin_http_is_over(f->http));
+    assert_true(pin_https_is_over(f->http));
     take(f);
     assert_int_equal(f->goaway, c->want_goaway);
     assert_true(f->n_asked <= c->n_asked_max);
-    assert_int_equal(pin_http_n_pending(f->http), 0);
+    assert_int_equal(pin_https_n_pending(f->http), 0);
     c->round(f, ROUNDS); /* and nothing comes of more */
     assert_true(f->n_asked <= c->n_asked_max);
 }
@@ -377,7 +377,7 @@ static void test_asking_is_no_flood(void **state)
     assert_int_equal(f->n_asked, ROUNDS);
     assert_int_equal(f->n_responses, ROUNDS);
     assert_int_equal(f->goaway, NO_ERROR);
-    assert_false(pin_http_is_over(f->http));
+    assert_false(pin_https_is_over(f->http));
 }
 
 static void test_cancelling_now_and_then_is_no_flood(void **state)
@@ -402,7 +402,7 @@ static void test_window_update_of_nothing(void **state)
     window(f, 0, 0);
     take(f);
     assert_int_equal(f->goaway, PROTOCOL_ERROR);
-    assert_true(pin_http_is_over(f->http));
+    assert_true(pin_https_is_over(f->http));
 }
 
 static void test_broken_compression(void **state)
@@ -411,18 +411,18 @@ static void test_broken_compression(void **state)
     (void)headers(f, "\xff\xff\xff\xff\xff\xff", 6, END_STREAM | END_HEADERS);
     take(f);
     assert_int_equal(f->goaway, COMPRESSION_ERROR);
-    assert_true(pin_http_is_over(f->http));
+    assert_true(pin_https_is_over(f->http));
 }
 
 static void test_not_http2(void **state)
 {
     struct fixture *f = *state;
-    struct pin_http *http = pin_http_new(f->shared, PIN_HTTP_2, PIN_HTTP_PATH, ask, f);
+    struct pin_https *http = pin_https_new(f->shared, PIN_HTTPS_HTTP2, PIN_HTTPS_PATH, ask, f);
     static const char text[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     assert_int_equal(
-        pin_http_feed(http, (const uint8_t *)text, sizeof(text) - 1), sizeof(text) - 1);
-    assert_true(pin_http_is_over(http));
-    pin_http_free(http);
+        pin_https_feed(http, (const uint8_t *)text, sizeof(text) - 1), sizeof(text) - 1);
+    assert_true(pin_https_is_over(http));
+    pin_https_free(http);
 }
 
 /* Answers that a client asks for and does not take are held up to a bound; what comes then is put
@@ -453,7 +453,7 @@ static void test_half_bodies_are_bounded(void **state)
     take(f);
     size_t before = heap_bytes();
     size_t sent = 0;
-    while (!pin_http_is_over(f->http)) {
+    while (!pin_https_is_over(f->http)) {
         int32_t id = open_post(f);
         for (int i = 0; i < 2; i++) {
             frame(f, DATA, 0, id, some, sizeof(some));
@@ -470,13 +470,13 @@ static void test_taking_leave(void **state)
     struct fixture *f = *state;
     (void)get(f);
     take(f);
-    pin_http_end(f->http);
+    pin_https_end(f->http);
     take(f);
     assert_int_equal(f->goaway, 0);
     (void)get(f);
     take(f);
     assert_int_equal(f->n_responses, 1);
-    assert_true(pin_http_is_over(f->http));
+    assert_true(pin_https_is_over(f->http));
 }
 
 int main(void)

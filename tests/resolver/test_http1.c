@@ -14,7 +14,7 @@
 
 #include "pintle/base/macros.h"
 
-#include "resolver/http.h"
+#include "resolver/https.h"
 
 /* The first letter of a question says what becomes of it. */
 #define LATER       'L'
@@ -27,8 +27,8 @@
 
 struct fixture {
     const void *row;
-    struct pin_http_shared *shared;
-    struct pin_http *http;
+    struct pin_https_shared *shared;
+    struct pin_https *http;
     char *out; /* all that was taken */
     size_t out_bytes;
     uint32_t ids[N_MAX]; /* of the questions asked */
@@ -56,11 +56,11 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     struct pin_why why = {0};
-    if (f == NULL || pin_http_shared_new(&f->shared, &why) != PIN_OK) {
+    if (f == NULL || pin_https_shared_new(&f->shared, &why) != PIN_OK) {
         return -1;
     }
     f->out = calloc(1, OUT_BYTES + 1);
-    f->http = pin_http_new(f->shared, PIN_HTTP_1, PIN_HTTP_PATH, ask, f);
+    f->http = pin_https_new(f->shared, PIN_HTTPS_HTTP1, PIN_HTTPS_PATH, ask, f);
     f->row = *state;
     *state = f;
     return f->out == NULL || f->http == NULL ? -1 : 0;
@@ -69,8 +69,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    pin_http_free(f->http);
-    pin_http_shared_free(f->shared);
+    pin_https_free(f->http);
+    pin_https_shared_free(f->shared);
     free(f->out);
     free(f);
     return 0;
@@ -82,7 +82,7 @@ static size_t feed(struct fixture *f, const char *text, size_t bytes)
     uint8_t *exact = malloc(bytes > 0 ? bytes : 1);
     assert_non_null(exact);
     memcpy(exact, text, bytes);
-    size_t done = pin_http_feed(f->http, exact, bytes);
+    size_t done = pin_https_feed(f->http, exact, bytes);
     free(exact);
     return done;
 }
@@ -91,7 +91,7 @@ static void take_all(struct fixture *f)
 {
     size_t bytes = 1;
     while (bytes > 0) {
-        bytes = pin_http_take(f->http, (uint8_t *)f->out + f->out_bytes, OUT_BYTES - f->out_bytes);
+        bytes = pin_https_take(f->http, (uint8_t *)f->out + f->out_bytes, OUT_BYTES - f->out_bytes);
         f->out_bytes += bytes;
     }
 }
@@ -230,7 +230,7 @@ static void test_whole(void **state)
     assert_int_equal(feed(f, c->in, bytes), bytes);
     take_all(f);
     expect(f, c->out);
-    assert_int_equal(pin_http_is_over(f->http), c->is_over);
+    assert_int_equal(pin_https_is_over(f->http), c->is_over);
 }
 
 /* The same letter by letter, and taken letter by letter. */
@@ -241,13 +241,13 @@ static void test_cut(void **state)
     for (size_t i = 0; c->in[i] != '\0'; i++) {
         assert_int_equal(feed(f, c->in + i, 1), 1);
         while (strstr(c->in, "Expect") == NULL
-               && pin_http_take(f->http, (uint8_t *)f->out + f->out_bytes, 1) == 1) {
+               && pin_https_take(f->http, (uint8_t *)f->out + f->out_bytes, 1) == 1) {
             f->out_bytes++;
         }
     }
     take_all(f);
     expect(f, c->out);
-    assert_int_equal(pin_http_is_over(f->http), c->is_over);
+    assert_int_equal(pin_https_is_over(f->http), c->is_over);
 }
 
 static void feed_text(struct fixture *f, const char *text)
@@ -257,7 +257,7 @@ static void feed_text(struct fixture *f, const char *text)
 
 static void give(struct fixture *f, size_t i, const char *text)
 {
-    pin_http_answer(f->http, f->ids[i], (const uint8_t *)text, strlen(text));
+    pin_https_answer(f->http, f->ids[i], (const uint8_t *)text, strlen(text));
 }
 
 static void test_late_answers_keep_their_order(void **state)
@@ -265,7 +265,7 @@ static void test_late_answers_keep_their_order(void **state)
     struct fixture *f = *state;
     feed_text(f,
         POST("12") "\r\nL123456789ab" POST("12") "\r\n0123456789ab" POST("12") "\r\nL23456789abc");
-    assert_int_equal(pin_http_n_pending(f->http), 2);
+    assert_int_equal(pin_https_n_pending(f->http), 2);
     take_all(f);
     expect(f, "");
     give(f, 2, "third-answer");
@@ -274,16 +274,16 @@ static void test_late_answers_keep_their_order(void **state)
     give(f, 0, "first-answer");
     take_all(f);
     expect(f, OK("12") "\r\nfirst-answer" OK("12") "\r\n0123456789ab" OK("12") "\r\nthird-answer");
-    assert_int_equal(pin_http_n_pending(f->http), 0);
+    assert_int_equal(pin_https_n_pending(f->http), 0);
 }
 
 static void test_answers_to_nobody_are_ignored(void **state)
 {
     struct fixture *f = *state;
     feed_text(f, POST("12") "\r\nL123456789ab");
-    pin_http_answer(f->http, f->ids[0] + 1, (const uint8_t *)"nobody-asked", 12);
-    pin_http_answer(f->http, f->ids[0] - 1, (const uint8_t *)"nobody-asked", 12);
-    pin_http_answer(f->http, f->ids[0] + 32, (const uint8_t *)"nobody-asked", 12);
+    pin_https_answer(f->http, f->ids[0] + 1, (const uint8_t *)"nobody-asked", 12);
+    pin_https_answer(f->http, f->ids[0] - 1, (const uint8_t *)"nobody-asked", 12);
+    pin_https_answer(f->http, f->ids[0] + 32, (const uint8_t *)"nobody-asked", 12);
     give(f, 0, "first-answer");
     give(f, 0, "again-answer");
     take_all(f);
@@ -305,10 +305,10 @@ static void test_the_last_answer_is_waited_for(void **state)
 {
     struct fixture *f = *state;
     feed_text(f, POST("12") "Connection: close\r\n\r\nL123456789ab" POST("12"));
-    assert_true(pin_http_is_over(f->http));
-    assert_int_equal(pin_http_n_pending(f->http), 1);
+    assert_true(pin_https_is_over(f->http));
+    assert_int_equal(pin_https_n_pending(f->http), 1);
     give(f, 0, "first-answer");
-    assert_int_equal(pin_http_n_pending(f->http), 0);
+    assert_int_equal(pin_https_n_pending(f->http), 0);
     take_all(f);
     expect(f, OK("12") CLOSE "first-answer");
 }
@@ -317,10 +317,10 @@ static void test_taking_leave(void **state)
 {
     struct fixture *f = *state;
     feed_text(f, POST("12") "\r\nL123456789ab");
-    pin_http_end(f->http);
+    pin_https_end(f->http);
     feed_text(f, POST("12") "\r\n0123456789ab");
     assert_int_equal(f->n_asked, 1);
-    assert_true(pin_http_is_over(f->http));
+    assert_true(pin_https_is_over(f->http));
     give(f, 0, "first-answer");
     take_all(f);
     expect(f, OK("12") "\r\nfirst-answer");
@@ -374,7 +374,7 @@ static void test_long_request_lines_are_refused(void **state)
     feed_text(f, text);
     take_all(f);
     expect(f, REFUSED("414 URI Too Long") CLOSE);
-    assert_true(pin_http_is_over(f->http));
+    assert_true(pin_https_is_over(f->http));
     assert_int_equal(f->n_asked, 0);
 }
 
@@ -426,10 +426,10 @@ static void test_the_longest_body(void **state)
     static char text[65536];
     fill(text, "", sizeof(text) - 1);
     feed_text(f, POST("65535") "\r\n");
-    assert_true(pin_http_is_reading(f->http));
+    assert_true(pin_https_is_reading(f->http));
     feed_text(f, text);
     assert_int_equal(f->n_asked, 1);
-    assert_false(pin_http_is_reading(f->http));
+    assert_false(pin_https_is_reading(f->http));
     take_all(f);
     assert_int_equal(strncmp(f->out, "HTTP/1.1 200 OK\r\n", 17), 0);
 }

@@ -3,12 +3,12 @@
 /* Any bytes of a client of HTTP/2, as they come out of TLS: no fault, every question answered once,
  * what is held bounded. */
 
-#include "fuzz/http.h"
+#include "fuzz/https.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_http(PIN_HTTP_2, data, size);
+    fuzz_https(PIN_HTTPS_HTTP2, data, size);
     return 0;
 }

@@ -2,7 +2,7 @@
 
 /* Which request is a question (RFC 8484, section 4.1), and for how long its answer may be kept. */
 
-#include "http_rules.h"
+#include "https_rules.h"
 
 #include <string.h>
 
@@ -27,15 +27,15 @@
 
 /* --- request ------------------------------------------------------------------------------ */
 
-enum pin_http_method pin_http_method_parse(const void *text, size_t bytes)
+enum pin_https_method pin_https_method_parse(const void *text, size_t bytes)
 {
     if (bytes == 3 && memcmp(text, "GET", 3) == 0) {
-        return PIN_HTTP_GET;
+        return PIN_HTTPS_GET;
     }
     if (bytes == 4 && memcmp(text, "POST", 4) == 0) {
-        return PIN_HTTP_POST;
+        return PIN_HTTPS_POST;
     }
-    return bytes == 4 && memcmp(text, "HEAD", 4) == 0 ? PIN_HTTP_HEAD : PIN_HTTP_OTHER;
+    return bytes == 4 && memcmp(text, "HEAD", 4) == 0 ? PIN_HTTPS_HEAD : PIN_HTTPS_OTHER;
 }
 
 static uint8_t lower(uint8_t c)
@@ -43,7 +43,7 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-bool pin_http_text_is(const void *text, size_t bytes, const char *lower_text)
+bool pin_https_text_is(const void *text, size_t bytes, const char *lower_text)
 {
     const uint8_t *at = text;
     if (strlen(lower_text) != bytes) {
@@ -57,18 +57,18 @@ bool pin_http_text_is(const void *text, size_t bytes, const char *lower_text)
     return true;
 }
 
-bool pin_http_type_is_ours(const void *text, size_t bytes)
+bool pin_https_type_is_ours(const void *text, size_t bytes)
 {
     const char *end = bytes > 0 ? memchr(text, ';', bytes) : NULL;
     size_t type_bytes = end == NULL ? bytes : (size_t)(end - (const char *)text);
     while (type_bytes > 0 && ((const char *)text)[type_bytes - 1] == ' ') {
         type_bytes--;
     }
-    return pin_http_text_is(text, type_bytes, PIN_HTTP_TYPE);
+    return pin_https_text_is(text, type_bytes, PIN_HTTPS_TYPE);
 }
 
 /* Reads `name=value` pairs; only one is looked for. */
-static void read_parameters(struct pin_http_head *head, const char *query, size_t bytes)
+static void read_parameters(struct pin_https_head *head, const char *query, size_t bytes)
 {
     static const char name[] = "dns=";
     const char *end = query + bytes;
@@ -88,11 +88,11 @@ static void read_parameters(struct pin_http_head *head, const char *query, size_
     }
 }
 
-void pin_http_read_target(
-    struct pin_http_head *head, const char *path, const char *target, size_t bytes)
+void pin_https_read_target(
+    struct pin_https_head *head, const char *path, const char *target, size_t bytes)
 {
     size_t path_bytes = strlen(path);
-    head->is_target_too_long = bytes > PIN_HTTP_TARGET_MAX_BYTES;
+    head->is_target_too_long = bytes > PIN_HTTPS_TARGET_MAX_BYTES;
     head->is_path_ours = bytes >= path_bytes && memcmp(target, path, path_bytes) == 0
                          && (bytes == path_bytes || target[path_bytes] == '?');
     if (head->is_path_ours && !head->is_target_too_long && bytes > path_bytes + 1) {
@@ -145,52 +145,52 @@ static bool decode(const char *text, size_t text_bytes, uint8_t *out, size_t *re
 
 /* --- the question ------------------------------------------------------------------------- */
 
-static unsigned read_get(const struct pin_http_head *head, struct pin_packet *packet)
+static unsigned read_get(const struct pin_https_head *head, struct pin_packet *packet)
 {
     if (head->dns == NULL || head->is_dns_doubtful) {
-        return PIN_HTTP_BAD_REQUEST;
+        return PIN_HTTPS_BAD_REQUEST;
     }
     /* Before a byte of it is decoded. */
-    if (head->dns_bytes > (PIN_HTTP_GET_MAX_BYTES * BASE64_LETTERS + 2) / BASE64_BYTES) {
-        return PIN_HTTP_TARGET_TOO_LONG;
+    if (head->dns_bytes > (PIN_HTTPS_GET_MAX_BYTES * BASE64_LETTERS + 2) / BASE64_BYTES) {
+        return PIN_HTTPS_TARGET_TOO_LONG;
     }
-    return decode(head->dns, head->dns_bytes, packet->wire, &packet->bytes) ? PIN_HTTP_OK
-                                                                            : PIN_HTTP_BAD_REQUEST;
+    return decode(head->dns, head->dns_bytes, packet->wire, &packet->bytes) ? PIN_HTTPS_OK
+                                                                            : PIN_HTTPS_BAD_REQUEST;
 }
 
-static unsigned read_post(const struct pin_http_head *head, const uint8_t *body, size_t body_bytes,
+static unsigned read_post(const struct pin_https_head *head, const uint8_t *body, size_t body_bytes,
     struct pin_packet *packet)
 {
     if (!head->is_type_ours) {
-        return PIN_HTTP_BAD_TYPE;
+        return PIN_HTTPS_BAD_TYPE;
     }
     if (body_bytes > PIN_STREAM_MAX_BYTES) {
-        return PIN_HTTP_BODY_TOO_LONG;
+        return PIN_HTTPS_BODY_TOO_LONG;
     }
     packet->bytes = body_bytes;
     if (body_bytes > 0) {
         memcpy(packet->wire, body, body_bytes);
     }
-    return PIN_HTTP_OK;
+    return PIN_HTTPS_OK;
 }
 
-unsigned pin_http_read_question(const struct pin_http_head *head, const uint8_t *body,
+unsigned pin_https_read_question(const struct pin_https_head *head, const uint8_t *body,
     size_t body_bytes, struct pin_packet *packet)
 {
     if (head->is_target_too_long) {
-        return PIN_HTTP_TARGET_TOO_LONG;
+        return PIN_HTTPS_TARGET_TOO_LONG;
     }
     if (!head->is_path_ours) {
-        return PIN_HTTP_NOT_FOUND;
+        return PIN_HTTPS_NOT_FOUND;
     }
-    if (head->method == PIN_HTTP_OTHER) {
-        return PIN_HTTP_BAD_METHOD;
+    if (head->method == PIN_HTTPS_OTHER) {
+        return PIN_HTTPS_BAD_METHOD;
     }
     packet->cap_bytes = PIN_STREAM_MAX_BYTES;
-    unsigned status = head->method == PIN_HTTP_POST ? read_post(head, body, body_bytes, packet)
-                                                    : read_get(head, packet);
-    return status == PIN_HTTP_OK && packet->bytes < PIN_HEADER_BYTES ? PIN_HTTP_BAD_REQUEST
-                                                                     : status;
+    unsigned status = head->method == PIN_HTTPS_POST ? read_post(head, body, body_bytes, packet)
+                                                     : read_get(head, packet);
+    return status == PIN_HTTPS_OK && packet->bytes < PIN_HEADER_BYTES ? PIN_HTTPS_BAD_REQUEST
+                                                                      : status;
 }
 
 /* --- the answer's age --------------------------------------------------------------------- */
@@ -227,7 +227,7 @@ static uint32_t read_ttl(struct pin_reader *reader, bool is_authority, bool *ret
     return (ttl_s & TTL_NEGATIVE) != 0 ? 0 : ttl_s; /* RFC 2181, section 8 */
 }
 
-uint32_t pin_http_max_age_s(const uint8_t *wire, size_t bytes)
+uint32_t pin_https_max_age_s(const uint8_t *wire, size_t bytes)
 {
     struct pin_reader reader = pin_reader_init(wire, bytes);
     (void)pin_reader_get_u16(&reader);
@@ -256,9 +256,9 @@ uint32_t pin_http_max_age_s(const uint8_t *wire, size_t bytes)
     return pin_reader_is_ok(&reader) && min_s != UINT32_MAX ? min_s : 0;
 }
 
-size_t pin_http_put_number(char *out, uint32_t number)
+size_t pin_https_put_number(char *out, uint32_t number)
 {
-    char backwards[PIN_HTTP_NUMBER_BYTES];
+    char backwards[PIN_HTTPS_NUMBER_BYTES];
     size_t n = 0;
     do {
         backwards[n++] = (char)('0' + number % DECIMAL);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolver/http.h"
+#include "resolver/https.h"
 
 #define FUZZ_OUT_BYTES   4096u
 #define FUZZ_PENDING_MAX 128u
@@ -20,8 +20,8 @@
 #define FUZZ_HELD_MAX_BYTES ((size_t)1 << 20)
 
 /** One connection under test. */
-struct fuzz_http {
-    struct pin_http *http;
+struct fuzz_https {
+    struct pin_https *http;
     uint32_t pending[FUZZ_PENDING_MAX]; /**< Ids of questions that are answered later. */
     size_t n_pending;
     size_t n_asked;
@@ -38,7 +38,7 @@ static inline void fuzz_require(bool holds)
 /** Answers by the question's first byte: now, later, never, or with much. */
 static inline size_t fuzz_ask(void *arg, uint32_t request_id, const struct pin_packet *packet)
 {
-    struct fuzz_http *f = arg;
+    struct fuzz_https *f = arg;
     fuzz_require(packet->bytes >= PIN_HEADER_BYTES && packet->bytes <= PIN_STREAM_MAX_BYTES);
     fuzz_require(packet->cap_bytes == PIN_STREAM_MAX_BYTES);
     f->n_asked++;
@@ -59,12 +59,12 @@ static inline size_t fuzz_ask(void *arg, uint32_t request_id, const struct pin_p
 }
 
 /** Takes what there is to send; returns how much it was. */
-static inline size_t fuzz_take(struct fuzz_http *f, size_t cap_bytes)
+static inline size_t fuzz_take(struct fuzz_https *f, size_t cap_bytes)
 {
     static uint8_t out[FUZZ_OUT_BYTES];
     size_t total = 0;
-    for (size_t n = pin_http_take(f->http, out, cap_bytes); n > 0;
-         n = pin_http_take(f->http, out, cap_bytes)) {
+    for (size_t n = pin_https_take(f->http, out, cap_bytes); n > 0;
+         n = pin_https_take(f->http, out, cap_bytes)) {
         fuzz_require(n <= cap_bytes);
         total += n;
     }
@@ -73,12 +73,12 @@ static inline size_t fuzz_take(struct fuzz_http *f, size_t cap_bytes)
 }
 
 /** Answers the newest question that waits. */
-static inline void fuzz_answer(struct fuzz_http *f)
+static inline void fuzz_answer(struct fuzz_https *f)
 {
     static const uint8_t answer[] = {0, 0, 0x84, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     if (f->n_pending > 0) {
         f->n_pending--;
-        pin_http_answer(
+        pin_https_answer(
             f->http, f->pending[f->n_pending], answer, f->n_asked % 3 == 0 ? 0 : sizeof(answer));
     }
 }
@@ -87,23 +87,23 @@ static inline void fuzz_answer(struct fuzz_http *f)
  * Plays one client. The first byte says how its stream is cut, when answers are taken and when the
  * late ones come.
  */
-static inline void fuzz_http(enum pin_http_version version, const uint8_t *data, size_t size)
+static inline void fuzz_https(enum pin_https_version version, const uint8_t *data, size_t size)
 {
-    static struct pin_http_shared *shared;
+    static struct pin_https_shared *shared;
     struct pin_why why = {0};
-    fuzz_require(shared != NULL || pin_http_shared_new(&shared, &why) == PIN_OK);
-    struct fuzz_http f = {0};
-    f.http = pin_http_new(shared, version, PIN_HTTP_PATH, fuzz_ask, &f);
+    fuzz_require(shared != NULL || pin_https_shared_new(&shared, &why) == PIN_OK);
+    struct fuzz_https f = {0};
+    f.http = pin_https_new(shared, version, PIN_HTTPS_PATH, fuzz_ask, &f);
     fuzz_require(f.http != NULL);
     uint8_t how = size > 0 ? data[0] : 0;
     size_t piece = (how & 3) == 0 ? size : (size_t)1 << ((how & 3) * 3);
     size_t at = size > 0 ? 1 : 0;
-    while (at < size && !pin_http_is_over(f.http)) {
+    while (at < size && !pin_https_is_over(f.http)) {
         size_t bytes = piece < size - at ? piece : size - at;
         uint8_t *exact = malloc(bytes);
         fuzz_require(exact != NULL);
         memcpy(exact, data + at, bytes);
-        size_t done = pin_http_feed(f.http, exact, bytes);
+        size_t done = pin_https_feed(f.http, exact, bytes);
         free(exact);
         fuzz_require(done <= bytes);
         at += done;
@@ -115,13 +115,13 @@ static inline void fuzz_http(enum pin_http_version version, const uint8_t *data,
         }
     }
     if ((how & 16) != 0) {
-        pin_http_end(f.http);
+        pin_https_end(f.http);
     }
     while (f.n_pending > 0) {
         fuzz_answer(&f);
     }
-    fuzz_require(pin_http_n_pending(f.http) == 0);
+    fuzz_require(pin_https_n_pending(f.http) == 0);
     (void)fuzz_take(&f, FUZZ_OUT_BYTES);
-    (void)pin_http_is_reading(f.http);
-    pin_http_free(f.http);
+    (void)pin_https_is_reading(f.http);
+    pin_https_free(f.http);
 }
