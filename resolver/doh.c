@@ -360,11 +360,15 @@ static void ask(struct connection *connection, struct stream *stream)
     }
 }
 
-/* Refuses a request whose end is not waited for; the stream is closed behind the response. */
+/* Refuses a request whose end is not waited for. What still comes of it is let through and thrown
+ * away, so that the client sees the refusal and not a reset; its bytes are charged as all are. */
 static void refuse_early(struct connection *connection, struct stream *stream, unsigned status)
 {
     connection->n_reading--;
-    settle_window(connection, stream);
+    if (nghttp2_session_consume(connection->session, stream->id, stream->owed_bytes) != 0) {
+        connection->is_lost = true;
+    }
+    stream->owed_bytes = 0;
     drop_target(stream);
     refuse(connection, stream, status);
 }
@@ -491,8 +495,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     (void)flags;
     struct connection *connection = arg;
     struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
-    if (stream == NULL || stream->is_responded) {
+    if (stream == NULL) {
         return nghttp2_session_consume_connection(session, bytes);
+    }
+    if (stream->is_responded) {
+        return nghttp2_session_consume(session, id, bytes);
     }
     stream->owed_bytes += (uint32_t)bytes;
     size_t whole = stream->bytes + bytes;
@@ -528,21 +535,15 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return verdict(connection);
 }
 
-/* Where a response ends before its request, the rest of the request is not wanted. */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     (void)arg;
     bool may_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    if (!may_end || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        return 0;
-    }
-    struct stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (stream != NULL) {
-        stream->is_sent = true;
-    }
-    if (nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
-        (void)nghttp2_submit_rst_stream(
-            session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    if (may_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        struct stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (stream != NULL) {
+            stream->is_sent = true;
+        }
     }
     return 0;
 }
