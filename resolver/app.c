@@ -436,6 +436,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
         specs[i] = (struct pin_listen_spec){.address = listen->address,
             .n_max_streams = listen->max_connections,
             .tls = pin_certs_tls(app->files.certs, i),
+            .https_path = listen->has_https ? listen->https_path : NULL,
             .cluster_id = listen->cluster == NULL
                               ? PIN_CLUSTER_NONE
                               : pin_settings_cluster(&app->settings, listen->cluster)};
@@ -452,7 +453,9 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
     for (size_t i = 0; err == PIN_OK && i < config->n_listens; i++) {
         pin_workers_address(app->workers, i, &app->listens[i].address);
         app->listens[i].cluster = config->listens[i].cluster;
-        app->listens[i].transports = specs[i].tls != NULL ? "tls" : "udp tcp";
+        app->listens[i].transports = specs[i].https_path != NULL ? "https"
+                                     : specs[i].tls != NULL      ? "tls"
+                                                                 : "udp tcp";
     }
     free(specs);
     return err;

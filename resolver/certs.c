@@ -72,8 +72,9 @@ static bool has_changed(const struct cert *cert)
 /* Makes or renews what the listener serves with. */
 static enum pin_err read_cert(struct cert *cert, struct pin_why *why)
 {
-    const struct pin_tls_config config = {
-        .certificate = cert->files[0], .key = cert->files[1], .use = PIN_TLS_DOT};
+    const struct pin_tls_config config = {.certificate = cert->files[0],
+        .key = cert->files[1],
+        .use = cert->config->has_https ? PIN_TLS_HTTPS : PIN_TLS_DOT};
     see(cert, cert->seen); /* first: what changes while it is read is read again */
     enum pin_err err =
         cert->tls == NULL ? pin_tls_new(&config, &cert->tls, why) : pin_tls_reload(cert->tls, why);
@@ -111,8 +112,8 @@ struct pin_certs *pin_certs_load(const struct pin_config *config, struct pin_fin
         cert->files[0] = listen->tls_certificate;
         cert->files[1] = listen->tls_key;
         if (read_cert(cert, &why) != PIN_OK) {
-            pin_findings_add(
-                findings, config->file, listen->at, "listen[%zu].tls: %s", i, why.text);
+            pin_findings_add(findings, config->file, listen->at, "listen[%zu].%s: %s", i,
+                listen->has_https ? "https" : "tls", why.text);
         }
     }
     return certs;

@@ -15,6 +15,7 @@
 #include "pintle/zones/name.h"
 
 #include "resolver/dev.h"
+#include "resolver/https.h"
 #include "resolver/worker.h"
 
 #define CONFIG_MAX_BYTES ((size_t)16 << 20)
@@ -403,6 +404,28 @@ static void listen_twice(const struct pin_config *config, size_t i, struct pin_f
     }
 }
 
+/* A listener speaks one of DNS, DoT and DoH. */
+static void check_tls(const struct pin_config *config, size_t i, struct pin_findings *findings)
+{
+    const struct pin_config_listen *listen = &config->listens[i];
+    const char *key = listen->has_https ? "https" : "tls";
+    if (listen->has_tls && listen->has_https) {
+        pin_findings_add(findings, config->file, listen->at,
+            "listen[%zu]: want tls or https, two listeners for both", i);
+        return;
+    }
+    if ((listen->has_tls || listen->has_https)
+        && (listen->tls_certificate == NULL || listen->tls_key == NULL)) {
+        pin_findings_add(findings, config->file, listen->at,
+            "listen[%zu].%s: want {certificate: FILE, key: FILE}", i, key);
+    }
+    if (listen->has_https && listen->https_path != NULL
+        && (listen->https_path[0] != '/' || strpbrk(listen->https_path, " ?#") != NULL)) {
+        pin_findings_add(findings, config->file, listen->at,
+            "listen[%zu].https.path: want a path like " PIN_HTTPS_PATH ", without a query", i);
+    }
+}
+
 static void check_listens(const struct pin_config *config, struct pin_findings *findings)
 {
     for (size_t i = 0; i < config->n_listens; i++) {
@@ -410,10 +433,7 @@ static void check_listens(const struct pin_config *config, struct pin_findings *
         if (listen->address.ip.family == 0 && findings->n == 0) {
             pin_findings_add(findings, config->file, listen->at, "listen[%zu]: no address", i);
         }
-        if (listen->has_tls && (listen->tls_certificate == NULL || listen->tls_key == NULL)) {
-            pin_findings_add(findings, config->file, listen->at,
-                "listen[%zu].tls: want {certificate: FILE, key: FILE}", i);
-        }
+        check_tls(config, i, findings);
         if (listen->cluster != NULL && !has_cluster(config, listen->cluster)) {
             pin_findings_add(findings, config->file, listen->at,
                 "listen[%zu].cluster: there is no cluster \"%s\"", i, listen->cluster);

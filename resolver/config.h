@@ -81,9 +81,11 @@ struct pin_config_listen {
     struct pin_addrport address;
     const char *cluster;         /**< Whose view askers get here; NULL: by their address. */
     uint32_t max_connections;    /**< 0: no limit of its own. */
-    const char *tls_certificate; /**< DoT alone; NULL: plain, over UDP and TCP. */
+    const char *tls_certificate; /**< DoT or DoH alone; NULL: plain, over UDP and TCP. */
     const char *tls_key;
-    bool has_tls; /**< `tls` was said. */
+    const char *https_path; /**< Of DoH; without `https` it says nothing. */
+    bool has_tls;           /**< `tls` was said. */
+    bool has_https;         /**< `https` was said. */
 };
 
 /** An object that is named in the configuration; all NULL: none. */

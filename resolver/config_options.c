@@ -46,7 +46,11 @@ static const struct pin_option listen_options[] = {
         .max = PIN_STREAMS_MAX,
         .fallback = "0",
         .doc = "Connections of this listener; 0 is no limit of its own."},
-    LATER("https", NULL, "Certificate and key of a DoH listener."),
+    {.key = "https",
+        .kind = PIN_OPTION_MAP,
+        .children = pin_https_options,
+        .said_offset = IN_LISTEN(has_https),
+        .doc = "Makes it a listener for DoH, over HTTP/2 and HTTP/1.1, and nothing else."},
     {.key = NULL},
 };
 

@@ -51,8 +51,10 @@ struct pin_option {
     const char *doc;    /**< One sentence. */
 };
 
-/** The options of `streams`, which fill a struct pin_config, and of a listener's `tls`. */
+/** The options of `streams`, which fill a struct pin_config, and of a listener's `tls` and
+ * `https`. */
 extern const struct pin_option pin_streams_options[];
+extern const struct pin_option pin_https_options[];
 extern const struct pin_option pin_tls_options[];
 
 /** The options of the file itself; they fill a struct pin_config. */

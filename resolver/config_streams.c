@@ -4,6 +4,7 @@
 
 #include "resolver/config.h"
 #include "resolver/config_options.h"
+#include "resolver/https.h"
 #include "resolver/worker.h"
 
 #define IN_CONFIG(field) offsetof(struct pin_config, field)
@@ -97,6 +98,23 @@ const struct pin_option pin_streams_options[] = {
         .max = STREAM_RATE_MAX,
         .fallback = "0",
         .doc = "TLS handshakes of one client with a ticket; 0 is no limit."},
+    {.key = NULL},
+};
+
+const struct pin_option pin_https_options[] = {
+    {.key = "certificate",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_LISTEN(tls_certificate),
+        .doc = "PEM file: the server's certificate, then its chain."},
+    {.key = "key",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_LISTEN(tls_key),
+        .doc = "PEM file: its key, mode 0640 or less."},
+    {.key = "path",
+        .kind = PIN_OPTION_STRING,
+        .offset = IN_LISTEN(https_path),
+        .fallback = PIN_HTTPS_PATH,
+        .doc = "Path that questions are sent to; all others are not found."},
     {.key = NULL},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Bytes of one DNS stream: messages behind a length of two bytes (RFC 1035, section 4.2.2). */
+/* Bytes of one DNS stream: messages behind a length of two bytes (RFC 1035, section 4.2.2), or
+ * inside of HTTP (RFC 8484). */
 
 #include "conn.h"
 
@@ -162,6 +163,21 @@ static void answer_one(struct pin_conn *conn, struct pin_worker *worker,
     }
 }
 
+/* The same for a question of the codec's. */
+static size_t answer_request(void *arg, uint32_t request_id, const struct pin_packet *packet)
+{
+    struct pin_conn *conn = arg;
+    struct pin_client client = conn->client;
+    struct pin_return back = {0};
+    if (client.back != NULL) {
+        back = *client.back;
+        back.request_id = request_id;
+        client.back = &back;
+    }
+    conn->n_asked++;
+    return pin_answer(conn->worker, &client, packet);
+}
+
 /* Whether one more query may be answered: the client takes the answers, and not too many are
  * pending. */
 static bool may_answer(const struct pin_conn *conn)
@@ -175,11 +191,69 @@ bool pin_conn_is_spent(const struct pin_conn *conn)
     return conn->limits->n_max_queries != 0 && conn->n_queries >= conn->limits->n_max_queries;
 }
 
+/* --- HTTP --------------------------------------------------------------------------------- */
+
+/* Speaks what was agreed on in the handshake; who did not say gets HTTP/1.1. */
+static void start_http(struct pin_conn *conn)
+{
+    enum pin_https_version version = pin_tls_session_protocol(conn->tls) == PIN_TLS_PROTOCOL_H2
+                                         ? PIN_HTTPS_HTTP2
+                                         : PIN_HTTPS_HTTP1;
+    conn->http = pin_https_new(conn->https_shared, version, conn->https_path, answer_request, conn);
+    if (conn->http == NULL) {
+        conn->state = PIN_CONN_CLOSED;
+    }
+}
+
+/* Sends what the codec has to say, as much as the client takes. True: there was something. */
+static bool take_http(struct pin_conn *conn, struct pin_conn_buffers *buffers)
+{
+    bool is_any = false;
+    while (conn->state != PIN_CONN_CLOSED && conn->unsent.bytes == 0) {
+        size_t bytes = pin_https_take(conn->http, buffers->out, PIN_CONN_UNSENT_BYTES);
+        if (bytes == 0) {
+            break;
+        }
+        buffers->out_bytes = bytes;
+        flush(conn, buffers);
+        is_any = true;
+    }
+    conn->n_pending = pin_https_n_pending(conn->http);
+    conn->is_ending = conn->is_ending || pin_https_is_over(conn->http);
+    return is_any;
+}
+
+/* Has the codec read `from` and answers what it asks. Returns the bytes done with, and adds to
+ * *n_answered. */
+static size_t answer_http(struct pin_conn *conn, struct pin_conn_buffers *buffers,
+    const uint8_t *from, size_t bytes, size_t *n_answered)
+{
+    size_t at = 0;
+    bool is_moving = true;
+    conn->n_asked = 0;
+    while (at < bytes && is_moving && may_answer(conn)) {
+        size_t done = pin_https_feed(conn->http, from + at, bytes - at);
+        is_moving = take_http(conn, buffers) || done > 0;
+        at += done;
+    }
+    *n_answered += conn->n_asked;
+    conn->n_queries += (uint32_t)conn->n_asked;
+    if (pin_conn_is_spent(conn) && !conn->is_ending) {
+        pin_https_end(conn->http);
+    }
+    return at;
+}
+
+/* --- queries ------------------------------------------------------------------------------ */
+
 /* Answers the whole queries in `from`, as long as it may. Returns the bytes done with, and adds to
  * *n_answered. */
 static size_t answer_all(struct pin_conn *conn, struct pin_worker *worker,
     struct pin_conn_buffers *buffers, const uint8_t *from, size_t bytes, size_t *n_answered)
 {
+    if (conn->http != NULL) {
+        return answer_http(conn, buffers, from, bytes, n_answered);
+    }
     size_t at = 0;
     while (bytes - at >= LENGTH_BYTES && may_answer(conn)) {
         size_t query_bytes = message_bytes(from + at);
@@ -260,6 +334,10 @@ static void read_and_answer(struct pin_conn *conn, struct pin_worker *worker,
     size_t bytes = conn->tls == NULL ? receive(conn, buffers->in, PIN_CONN_READ_BYTES)
                                      : receive_sealed(conn, buffers);
     size_t done = 0;
+    bool is_agreed = conn->https_path != NULL && !conn->is_shaking;
+    if (is_agreed && conn->http == NULL && conn->state != PIN_CONN_CLOSED) {
+        start_http(conn);
+    }
     if (bytes > 0 && conn->unread.bytes == 0) {
         done = answer_all(conn, worker, buffers, buffers->in, bytes, n_answered);
     }
@@ -271,9 +349,22 @@ static void read_and_answer(struct pin_conn *conn, struct pin_worker *worker,
     }
 }
 
-/* What the connection waits for, now that all that could be done is done. */
-static void choose_state(struct pin_conn *conn)
+/* Whether no query is cut in the middle. */
+static bool is_whole(const struct pin_conn *conn)
 {
+    if (conn->http != NULL) {
+        return !pin_https_is_reading(conn->http);
+    }
+    return conn->unread.bytes == 0 || conn->n_pending >= conn->limits->n_max_pending;
+}
+
+/* Sends what HTTP has left to say, then: what the connection waits for, now that all that could be
+ * done is done. */
+static void choose_state(struct pin_conn *conn, struct pin_conn_buffers *buffers)
+{
+    if (conn->http != NULL) {
+        (void)take_http(conn, buffers);
+    }
     if (conn->state == PIN_CONN_CLOSED) {
         return;
     }
@@ -282,12 +373,11 @@ static void choose_state(struct pin_conn *conn)
         return;
     }
     bool has_end = conn->is_ending || conn->is_ended;
-    bool is_whole = conn->unread.bytes == 0 || conn->n_pending >= conn->limits->n_max_pending;
     if (conn->unsent.bytes > 0) {
         conn->state = PIN_CONN_WRITING;
     } else if (has_end && conn->n_pending == 0) {
         conn->state = PIN_CONN_CLOSED;
-    } else if (!is_whole && !has_end) {
+    } else if (!has_end && !is_whole(conn)) {
         conn->state = PIN_CONN_READING;
     } else {
         conn->state = conn->n_pending > 0 ? PIN_CONN_PENDING : PIN_CONN_IDLE;
@@ -298,6 +388,7 @@ size_t pin_conn_on_event(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers)
 {
     size_t n_answered = 0;
+    conn->worker = worker;
     if (conn->unsent.bytes > 0) {
         flush_unsent(conn);
         if (conn->unread.bytes > 0 && may_answer(conn)) {
@@ -306,16 +397,21 @@ size_t pin_conn_on_event(
     } else if (pin_conn_is_reading(conn)) {
         read_and_answer(conn, worker, buffers, &n_answered);
     }
+    choose_state(conn, buffers);
     if (conn->tls != NULL) {
         pin_tls_session_rest(conn->tls); /* 20 KiB; getting them again costs next to nothing */
     }
-    choose_state(conn);
     return n_answered;
 }
 
 void pin_conn_on_late(
     struct pin_conn *conn, struct pin_conn_buffers *buffers, const struct pin_late *late)
 {
+    if (conn->http != NULL) {
+        size_t bytes = late->bytes > PIN_STREAM_MAX_BYTES ? 0 : late->bytes;
+        pin_https_answer(conn->http, late->request_id, late->wire, bytes);
+        return;
+    }
     conn->n_pending -= conn->n_pending > 0;
     if (late->bytes == 0 || late->bytes > PIN_STREAM_MAX_BYTES) {
         return;
@@ -333,34 +429,49 @@ size_t pin_conn_settle(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers)
 {
     size_t n_answered = 0;
+    conn->worker = worker;
     flush(conn, buffers);
     if (conn->unread.bytes > 0 && may_answer(conn)) {
         answer_kept(conn, worker, buffers, &n_answered);
     }
-    choose_state(conn);
+    choose_state(conn, buffers);
     return n_answered;
 }
 
-void pin_conn_end(struct pin_conn *conn)
+void pin_conn_end(struct pin_conn *conn, struct pin_conn_buffers *buffers)
 {
+    if (conn->http != NULL && !conn->is_ending) {
+        pin_https_end(conn->http);
+    }
+    choose_state(conn, buffers);
     conn->is_ending = true;
-    choose_state(conn);
+    choose_state(conn, buffers);
 }
 
 bool pin_conn_is_reading(const struct pin_conn *conn)
 {
-    return may_answer(conn) && !conn->is_ended;
+    bool has_room = conn->http == NULL || conn->unread.bytes == 0; /* the codec keeps halves */
+    return may_answer(conn) && !conn->is_ended && has_room;
 }
 
 /* Says goodbye, if that goes out at once. */
 static void end_session(struct pin_conn *conn)
 {
-    uint8_t last[2 * PIN_TLS_OVERHEAD_BYTES];
+    uint8_t farewell[PIN_HTTPS_FAREWELL_BYTES];
+    uint8_t last[sizeof(farewell) + (size_t)3 * PIN_TLS_OVERHEAD_BYTES];
     struct pin_tls_out out = {.ptr = last, .cap_bytes = sizeof(last)};
+    bool is_idle = conn->unsent.bytes == 0 && conn->state != PIN_CONN_CLOSED;
+    if (is_idle && conn->http != NULL) {
+        pin_https_end(conn->http);
+        size_t bytes = pin_https_take(conn->http, farewell, sizeof(farewell));
+        (void)pin_tls_session_seal(conn->tls, farewell, bytes, &out);
+    }
     if (conn->unsent.bytes == 0) {
         pin_tls_session_end(conn->tls, &out);
         (void)send_some(conn->fd, out.ptr, out.bytes);
     }
+    pin_https_free(conn->http);
+    conn->http = NULL;
     pin_tls_session_free(conn->tls);
     conn->tls = NULL;
 }

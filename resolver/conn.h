@@ -9,7 +9,8 @@
  *     socket -> in -> queries -> pin_answer() -> out -> socket
  *                                     \-- later --> pending ... mail -> out -> socket
  *
- * Over TLS, a session stands between socket and `in`, and between `out` and socket (tls.h).
+ * Over TLS, a session stands between socket and `in`, and between `out` and socket (tls.h). With
+ * HTTP, a codec stands between `in` and queries, and between answers and `out` (https.h).
  *
  * What is ready goes out at once, whatever is pending; late answers follow in the order they come
  * (RFC 7766, section 6.2.1.1). Knows nothing of epoll, deadlines and limits in number: tcp.c drives
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "https.h"
 #include "tls.h"
 #include "worker.h"
 
@@ -78,6 +80,11 @@ struct pin_conn {
     struct pin_conn_rest unsent; /**< Answers from unsent_at on. */
     uint32_t unsent_at;
     struct pin_tls_session *tls; /**< Owned; NULL: plain. */
+    struct pin_https *http; /**< Owned; NULL: DNS behind its length, or the handshake goes on. */
+    struct pin_https_shared *https_shared; /**< Its thread's. */
+    const char *https_path;                /**< Borrowed; NULL: no HTTP is spoken here. */
+    struct pin_worker *worker; /**< Of the event that goes on: for the codec's questions. */
+    size_t n_asked;            /**< By the codec. */
     struct pin_client client;
 };
 
@@ -99,7 +106,7 @@ size_t pin_conn_settle(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers);
 
 /** Nothing more is to be read: what is asked is still answered. */
-void pin_conn_end(struct pin_conn *conn);
+void pin_conn_end(struct pin_conn *conn, struct pin_conn_buffers *buffers);
 
 /** Whether it has had all the queries that it may have. */
 bool pin_conn_is_spent(const struct pin_conn *conn);

@@ -87,6 +87,7 @@ struct pin_tcp {
     struct pin_origins origins;
     struct pin_ids ids;
     struct pin_mailbox mailbox;
+    struct pin_https_shared *http; /* NULL: no listener speaks it */
     pthread_t thread;
     struct pin_conn_buffers buffers;
 };
@@ -332,6 +333,14 @@ static bool install(struct pin_tcp *tcp, struct stream *stream, struct pin_origi
     return true;
 }
 
+static enum pin_transport transport_of(const struct pin_tcp_listen *listen)
+{
+    if (listen->https_path != NULL) {
+        return PIN_TRANSPORT_HTTPS;
+    }
+    return listen->tls != NULL ? PIN_TRANSPORT_TLS : PIN_TRANSPORT_TCP;
+}
+
 static struct stream *new_stream(
     struct pin_tcp *tcp, struct listener *listener, int fd, const union peer *peer)
 {
@@ -344,10 +353,12 @@ static struct stream *new_stream(
     stream->peer = *peer;
     stream->conn.fd = fd;
     stream->conn.limits = &tcp->limits;
+    stream->conn.https_shared = tcp->http;
+    stream->conn.https_path = listener->listen.https_path;
     stream->conn.client = (struct pin_client){
         .peer = &stream->peer.any,
         .listen_cluster_id = listener->listen.cluster_id,
-        .transport = listener->listen.tls != NULL ? PIN_TRANSPORT_TLS : PIN_TRANSPORT_TCP,
+        .transport = transport_of(&listener->listen),
         .back = &stream->back,
     };
     return stream;
@@ -475,7 +486,7 @@ static void end_old(struct pin_tcp *tcp)
         enum pin_conn_state before = stream->conn.state;
         pin_link_remove(&stream->by_birth);
         count(&tcp->worker.stats.n_time_limit);
-        pin_conn_end(&stream->conn);
+        pin_conn_end(&stream->conn, &tcp->buffers);
         move_on(tcp, stream, before, false);
     }
 }
@@ -587,6 +598,9 @@ static enum pin_err open_epoll(
         tcp->n_listeners++;
         err = watch_source(tcp, config->listens[i].fd,
             (struct epoll_event){.events = EPOLLIN, .data.ptr = &tcp->listeners[i].source}, why);
+        if (err == PIN_OK && config->listens[i].https_path != NULL && tcp->http == NULL) {
+            err = pin_https_shared_new(&tcp->http, why);
+        }
     }
     return err;
 }
@@ -599,6 +613,7 @@ static void free_tcp(struct pin_tcp *tcp)
     bury_dead(tcp);
     pin_origins_done(&tcp->origins);
     pin_mailbox_done(&tcp->mailbox);
+    pin_https_shared_free(tcp->http);
     pin_ids_done(&tcp->ids);
     if (tcp->epoll_fd >= 0) {
         (void)close(tcp->epoll_fd);

@@ -31,10 +31,11 @@ struct pin_tcp;
 
 /** One listening socket. */
 struct pin_tcp_listen {
-    int fd;              /**< Listening and non-blocking; borrowed until stop. */
-    uint16_t cluster_id; /**< Whose askers come here, or PIN_CLUSTER_NONE. */
-    uint32_t n_max;      /**< Connections of this thread; 0: no limit of its own. */
-    struct pin_tls *tls; /**< Borrowed until stop; NULL: plain. */
+    int fd;                 /**< Listening and non-blocking; borrowed until stop. */
+    uint16_t cluster_id;    /**< Whose askers come here, or PIN_CLUSTER_NONE. */
+    uint32_t n_max;         /**< Connections of this thread; 0: no limit of its own. */
+    struct pin_tls *tls;    /**< Borrowed until stop; NULL: plain. */
+    const char *https_path; /**< Of DNS over HTTPS; borrowed until stop. NULL: DNS as it is. */
 };
 
 /** What a TCP thread needs. */

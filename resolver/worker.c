@@ -185,6 +185,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
             .cluster_id = config->listens[i].cluster_id,
             .n_max = part_of(config->listens[i].n_max_streams, (uint32_t)config->n_workers),
             .tls = config->listens[i].tls,
+            .https_path = config->listens[i].https_path,
         };
     }
     struct pin_tcp_config tcp = {

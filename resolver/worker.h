@@ -71,6 +71,7 @@ struct pin_listen_spec {
     struct pin_addrport address; /**< Port 0: any, the same for UDP and TCP. */
     uint32_t n_max_streams;      /**< Connections; 0: no limit of its own. */
     struct pin_tls *tls;         /**< Borrowed until stop; NULL: plain. */
+    const char *https_path;      /**< Over TLS: of HTTPS. Borrowed until stop; NULL: DoT. */
     uint16_t cluster_id; /**< Whose askers come here; PIN_CLUSTER_NONE: by source address. */
 };
 

@@ -51,7 +51,7 @@ www A   192.0.2.1
 class TlsDaemon(e2e.Daemon):
     """One pintled whose listeners are those of its configuration."""
 
-    def __init__(self, dir, name):  # pylint: disable=super-init-not-called
+    def __init__(self, dir, name, transport="tls"):  # pylint: disable=super-init-not-called
         self.out, self.log = dir / f"{name}.out", dir / f"{name}.log"
         self.port = self.dot = self.admin = None
         with open(self.out, "wb") as out, open(self.log, "wb") as log:
@@ -62,8 +62,8 @@ class TlsDaemon(e2e.Daemon):
         while self.admin is None and self.child.poll() is None and time.monotonic() < end:
             time.sleep(e2e.POLL_S)
             found = [re.search(pattern, self.log_text()) for pattern in (
-                r"answering DNS on 127\.0\.0\.1:(\d+) \(udp", r"answering DNS on 127\.0\.0\.1:(\d+) \(tls",
-                r"admin on http://(\S+)/")]
+                r"answering DNS on 127\.0\.0\.1:(\d+) \(udp",
+                rf"answering DNS on 127\.0\.0\.1:(\d+) \({transport}", r"admin on http://(\S+)/")]
             if all(found):
                 self.port, self.dot = int(found[0].group(1)), int(found[1].group(1))
                 self.admin = found[2].group(1)
