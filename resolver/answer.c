@@ -15,6 +15,7 @@
 
 #include "answering.h"
 #include "signing.h"
+#include "targets.h"
 
 #define TYPE_IXFR 251u
 #define TYPE_AXFR 252u
@@ -134,6 +135,20 @@ static bool is_apex(const struct pin_node *node)
     return node->name_bytes == node->zone->apex.bytes;
 }
 
+/* Answers a name directly below such a parent that is an endpoint's address with dashes. False:
+ * there is no such endpoint. */
+static bool look_up_dashed(struct pin_answering *a, const struct pin_node *parent, size_t bytes)
+{
+    bool is_there =
+        (parent->flags & PIN_NODE_HAS_DASHED) != 0 && a->subject.name[0] + 1u == bytes
+        && pin_reverse_dashed(a->worker->live->reverse, a->subject.name, parent, &a->dashed);
+    if (is_there) {
+        a->node = NULL;
+        a->synth = PIN_FROM_DASHED;
+    }
+    return is_there;
+}
+
 /* Answers what is below a service from its parts, or by another node. `encloser` is the nearest
  * node, `bytes` of the subject's labels stand in front of it. */
 static void look_up_service(struct pin_answering *a, const struct pin_node *encloser, size_t bytes)
@@ -165,11 +180,13 @@ static void look_up_own(struct pin_answering *a)
         a->view_id = PIN_VIEW_OWN;
         a->parent_id = PIN_VIEW_OWN;
     }
-    if (zone != NULL && a->node == NULL && pin_unlikely(pin_synth_has_zone(name.wire))) {
+    if (zone != NULL && a->node == NULL && pin_unlikely(pin_synth_is_below(name.wire))) {
         size_t bytes = 0;
         const struct pin_node *encloser =
             pin_index_enclose(a->worker->live->index, name.wire, name.bytes, &bytes);
-        look_up_service(a, encloser, bytes);
+        if (!look_up_dashed(a, encloser, bytes)) {
+            look_up_service(a, encloser, bytes);
+        }
     }
 }
 
@@ -198,7 +215,7 @@ static bool look_up(struct pin_answering *a)
     }
     a->zone = a->node->zone;
     if (a->encloser_at == 0) {
-        if (pin_unlikely(a->node->n_rrsets == 0)) {
+        if (pin_unlikely((a->node->flags & PIN_NODE_IS_BARE) != 0)) {
             look_up_service(a, a->node, 0);
         }
         return true;
@@ -211,7 +228,7 @@ static bool look_up(struct pin_answering *a)
     }
     if (pin_unlikely(a->zone->zone_of_cluster != NULL)) {
         look_up_own(a);
-    } else {
+    } else if (!look_up_dashed(a, a->encloser, a->encloser_at)) {
         a->node = pin_index_wildcard(index, a->encloser);
         if (a->node == NULL) {
             look_up_service(a, a->encloser, a->encloser_at);
@@ -335,6 +352,17 @@ static void stick(struct pin_answering *a)
     }
 }
 
+/* Writes the records of a headless service's targets. */
+static void add_targets(struct pin_answering *a, const struct pin_table *table)
+{
+    pin_targets_add(&a->response, table,
+        &(struct pin_targets_place){.node = a->node,
+            .apex = &a->zone->apex,
+            .owner_at = a->subject.at,
+            .hides = {pin_scene_hides(a->scene, a->asker.parent_id, false),
+                pin_scene_hides(a->scene, a->asker.parent_id, true)}});
+}
+
 /* Adds a table to the answer; returns where its RRs start. */
 static size_t add_data(struct pin_answering *a, const struct pin_table *table)
 {
@@ -344,6 +372,10 @@ static size_t add_data(struct pin_answering *a, const struct pin_table *table)
     }
     if (pin_unlikely(table->is_sticky)) {
         stick(a);
+    }
+    if (pin_unlikely(table->form == PIN_TABLE_TARGETS)) {
+        add_targets(a, table);
+        return a->response.used_bytes;
     }
     return pin_response_add_table(
         &a->response, PIN_SECTION_ANSWER, table, &a->worker->draws, a->subject.at);
@@ -447,6 +479,7 @@ static void settle_synth(struct pin_answering *a)
         .scene = a->scene,
         .from = a->synth,
         .parts = a->parts,
+        .dashed = a->dashed,
         .name = a->subject.name,
         .bytes = a->subject.bytes,
         .at = a->subject.at,
@@ -457,7 +490,9 @@ static void settle_synth(struct pin_answering *a)
         .draws = &a->worker->draws,
         .response = &a->response};
     struct pin_synth_zone own;
-    widen_scope(a);
+    if (a->synth != PIN_FROM_DASHED || a->scene->lacks != NULL) { /* else the same for all */
+        widen_scope(a);
+    }
     enum pin_synth_verdict verdict = pin_synth_answer(&synth, &own);
     if (verdict != PIN_SYNTH_DATA) {
         add_negative(a, a->synth == PIN_FROM_REVERSE ? &own.zone : a->zone,

@@ -49,6 +49,7 @@ struct pin_answering {
     struct pin_response response;
     const struct pin_policy *judged; /* the last policy that let the asker pass, or NULL */
     const uint8_t *parts;            /* PIN_FROM_PARTS: the service's */
+    struct pin_dashed dashed;        /* PIN_FROM_DASHED: the endpoint */
     size_t synth_at; /* PIN_FROM_PODS, _PARTS: where "pod" or the service starts in the subject */
     enum pin_synth_from synth;
     enum pin_query_verdict verdict;

@@ -12,17 +12,23 @@
 #define RR_HEAD_BYTES 12u
 
 /* Adds one RR of the asked name. */
-static void add_rr(const struct pin_synth *s, uint16_t type, const void *rdata, uint16_t bytes)
+static void add_rr_for(
+    const struct pin_synth *s, uint16_t type, uint32_t ttl_s, const void *rdata, uint16_t bytes)
 {
     uint8_t rr[RR_HEAD_BYTES + PIN_NAME_MAX_BYTES];
     struct pin_buf w = pin_buf_init(rr, sizeof(rr));
     pin_buf_put_u16(&w, PIN_OWNER_POINTER);
     pin_buf_put_u16(&w, type);
     pin_buf_put_u16(&w, PIN_CLASS_IN);
-    pin_buf_put_u32(&w, s->live->reverse->ttl_s);
+    pin_buf_put_u32(&w, ttl_s);
     pin_buf_put_u16(&w, bytes);
     pin_buf_put_bytes(&w, rdata, bytes);
     pin_response_add_rr(s->response, PIN_SECTION_ANSWER, rr, pin_buf_used(&w), s->at);
+}
+
+static void add_rr(const struct pin_synth *s, uint16_t type, const void *rdata, uint16_t bytes)
+{
+    add_rr_for(s, type, s->live->reverse->ttl_s, rdata, bytes);
 }
 
 /* Data of a cluster out of reach is told from data that is fresh. */
@@ -161,6 +167,19 @@ static enum pin_synth_verdict answer_pod(const struct pin_synth *synth)
     return PIN_SYNTH_DATA;
 }
 
+static enum pin_synth_verdict answer_dashed(const struct pin_synth *synth)
+{
+    const struct pin_ip *ip = &synth->dashed.address->ip;
+    uint16_t type = ip->family == 4 ? PIN_TYPE_A : PIN_TYPE_AAAA;
+    if ((synth->qtype != type && synth->qtype != PIN_TYPE_ANY)
+        || pin_scene_hides(synth->scene, synth->view_id, ip->family == 6)) {
+        return PIN_SYNTH_NODATA;
+    }
+    note_stale(synth, synth->dashed.cluster_id);
+    add_rr_for(synth, type, synth->dashed.ttl_s, ip->bytes, ip->family == 4 ? 4 : 16);
+    return PIN_SYNTH_DATA;
+}
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static enum pin_synth_verdict answer_parts(const struct pin_synth *synth)
@@ -177,6 +196,9 @@ enum pin_synth_verdict pin_synth_answer(
 {
     if (synth->from == PIN_FROM_REVERSE) {
         return answer_reverse(synth, &ret_zone->zone, &ret_zone->soa);
+    }
+    if (synth->from == PIN_FROM_DASHED) {
+        return answer_dashed(synth);
     }
     return synth->from == PIN_FROM_PODS ? answer_pod(synth) : answer_parts(synth);
 }

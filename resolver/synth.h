@@ -7,6 +7,7 @@
  *
  *     1.0.0.10.in-addr.arpa PTR          the names of an address, in a zone that a range stands for
  *     10-0-0-1.shop.pod.cluster.local A  an address that is an endpoint in that namespace
+ *     10-0-0-1.db.shop.svc... A          an endpoint of a headless service
  *     eu-a.pin._zone.db.shop.svc... A    some of a service's addresses
  *
  * Workers only; allocates nothing.
@@ -30,12 +31,14 @@ enum pin_synth_from {
     PIN_FROM_REVERSE,
     PIN_FROM_PODS,
     PIN_FROM_PARTS,
+    PIN_FROM_DASHED,
 };
 
 /** What is asked, and where the answer goes. */
 struct pin_synth {
     enum pin_synth_from from;
-    const uint8_t *parts; /**< PIN_FROM_PARTS: the service's. */
+    const uint8_t *parts;     /**< PIN_FROM_PARTS: the service's. */
+    struct pin_dashed dashed; /**< PIN_FROM_DASHED: the endpoint. */
     const struct pin_live *live;
     const struct pin_scene *scene;
     const uint8_t *name; /**< Lower case. */
@@ -81,8 +84,9 @@ struct pin_synth_place {
 bool pin_synth_find(const struct pin_live *live, uint16_t view_id,
     const struct pin_synth_below *below, struct pin_synth_place *ret_place);
 
-/** Whether a label of the name is "_zone". */
-bool pin_synth_has_zone(const uint8_t *name);
+/** Whether a name that is no node may be one of a service's parts in a cluster's zone: "_zone" is a
+ * label of it, or the first one may be an address with dashes. */
+bool pin_synth_is_below(const uint8_t *name);
 
 /** Answers a name below a service's, which `query` was read from with PIN_PARTS_SOME. */
 enum pin_synth_verdict pin_synth_parts(

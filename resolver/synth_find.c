@@ -96,9 +96,26 @@ bool pin_synth_find(const struct pin_live *live, uint16_t view_id,
            && find_lighthouse(live, view_id, *below, ret_place);
 }
 
-bool pin_synth_has_zone(const uint8_t *name)
+/* Letters of an address with a dash among them. */
+static bool may_be_dashed(const uint8_t *label)
+{
+    bool has_dash = false;
+    for (uint8_t i = 1; i <= label[0]; i++) {
+        bool is_hex = (label[i] >= '0' && label[i] <= '9') || (label[i] >= 'a' && label[i] <= 'f');
+        has_dash = has_dash || label[i] == '-';
+        if (!is_hex && label[i] != '-') {
+            return false;
+        }
+    }
+    return has_dash;
+}
+
+bool pin_synth_is_below(const uint8_t *name)
 {
     static const uint8_t label[] = {5, '_', 'z', 'o', 'n', 'e'};
+    if (may_be_dashed(name)) {
+        return true;
+    }
     while (name[0] != 0) {
         if (name[0] == label[0] && memcmp(name, label, sizeof(label)) == 0) {
             return true;

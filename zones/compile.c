@@ -77,7 +77,7 @@ static const struct pin_table *find_held(
 {
     size_t n = 0;
     for (uint32_t at = first; at != 0 && n < LOOK_AT; at = run->held[at - 1].next, n++) {
-        bool is_near = table->form == PIN_TABLE_FIXED || run->n_held - at < LOOK_AT;
+        bool is_near = table->form != PIN_TABLE_DRAWN || run->n_held - at < LOOK_AT;
         if (is_near && pin_table_equal(run->held[at - 1].table, table)) {
             return run->held[at - 1].table;
         }
@@ -101,7 +101,7 @@ const struct pin_table *pin_compile_table(
     }
     const struct pin_table *own = find_old(old, table);
     const struct pin_table *held = find_held(run, table, *bucket);
-    if (held != NULL && (own == NULL || table->form == PIN_TABLE_FIXED)) {
+    if (held != NULL && (own == NULL || table->form != PIN_TABLE_DRAWN)) {
         pin_table_unref(table);
         return held;
     }
@@ -520,6 +520,9 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
     bool *takes_part = cluster_flags(&run);
     run.failed = run.failed || facts == NULL;
     begin_holding(&run, &unit->holds);
+    if (!run.failed) { /* first: names of endpoints are answered from there */
+        pin_compile_reverse(&run, facts, unit);
+    }
     if (!run.failed && facts->exists && service_name(catalog, unit, &name)) {
         mark_members(unit, takes_part);
         for (size_t i = N_ELEMS(facts->annotated); i > 0; i--) {
@@ -538,7 +541,6 @@ uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_uni
     }
     if (!run.failed) {
         pin_compile_cluster_zones(&run, facts);
-        pin_compile_reverse(&run, facts, unit);
     }
     unit->is_dirty = !pin_compile_finish(&run);
     pin_holding_end(&run.holding, &unit->holds, unit->is_dirty);

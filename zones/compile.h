@@ -40,6 +40,7 @@ struct pin_compile {
     uint16_t *class_of_view; /**< By position among the views that count: n_views entries. */
     size_t n_views;          /**< The catalog's; in cluster zones 2: any view and PIN_VIEW_OWN. */
     bool is_cluster_zone;
+    bool has_dashed; /**< The cluster's service has endpoints that no node stands for. */
     const struct pin_service_unit **zonal; /**< Those of the data that prefer the asker's zone. */
     size_t n_zonal;
     uint32_t ttl_s;
@@ -167,6 +168,10 @@ size_t pin_compile_svcb(struct pin_compile *run, const struct pin_route_unit *ro
 /** A target of SRV records: a name with addresses per class. */
 struct pin_target {
     struct pin_name name;
+    bool is_dashed;           /**< Its first label is the one address that it has. */
+    const char *source;       /**< Of its name; "" in a cluster's own zone. */
+    const struct pin_ip *ips; /**< What the name shows to all askers; n_ips 0: not the same. */
+    size_t n_ips;
     const struct pin_contribution *contribution;
     const struct pin_ready *ready; /**< An endpoint behind it, for its ports. */
     const struct pin_table *const *tables[PIN_FAMILY_MAX]; /**< By class. */

@@ -83,6 +83,7 @@ static void put_service(struct pin_compile *run, const struct pin_facts *all,
         return;
     }
     run->is_whole = facts.is_headless;
+    run->has_dashed = false;
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         struct pin_plan plan = pin_steer_cluster_zone(&run->steer, facts.contributions, f);
         run->classes[0].plans[f] = plan;

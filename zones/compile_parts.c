@@ -215,7 +215,8 @@ static void collect(struct parts *p)
 
 static size_t bytes_max(const struct parts *p)
 {
-    size_t bytes = 16 + p->n_ports * (2u + PIN_LABEL_MAX_BYTES) + p->n_zones * (1u + UINT8_MAX);
+    size_t bytes = 2 * (size_t)PIN_PARTS_HEAD_BYTES + p->n_ports * (2u + PIN_LABEL_MAX_BYTES)
+                   + p->n_zones * (1u + UINT8_MAX);
     for (size_t i = 0; i < p->n_parts; i++) {
         bytes += PART_BYTES + p->parts[i].n_rows * (ROW_BYTES + 2 * p->n_ports);
     }
@@ -315,6 +316,7 @@ size_t pin_compile_parts(struct pin_compile *run, const struct pin_facts *facts,
     if (p.flags == 0) {
         return 0;
     }
+    p.flags |= run->has_dashed ? PIN_PARTS_DASHED : 0;
     collect(&p);
     size_t cap = run->failed ? 0 : bytes_max(&p);
     uint8_t *wire = run->failed ? NULL : pin_arena_alloc(run->steer.arena, cap);

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/buf.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/parts.h"
+#include "pintle/zones/targets.h"
 
 #include "zones/compile.h"
 #include "zones/networks.h"
@@ -16,6 +19,7 @@
 struct entry {
     char label[PIN_LABEL_MAX_BYTES + 1];
     const struct pin_ready *ready;
+    bool is_dashed; /* the label is the address */
     bool is_second; /* the pod's name, beside the address: no SRV record names it */
 };
 
@@ -27,6 +31,7 @@ static void make_label(struct entry *entry, const struct pin_ready *ready)
     entry->ready = ready;
     if (hostname == NULL || hostname[0] == '\0' || strlen(hostname) > PIN_LABEL_MAX_BYTES) {
         hostname = pin_ip_dashed(&ready->endpoint->ip, dashed);
+        entry->is_dashed = true;
     }
     memcpy(entry->label, hostname, strlen(hostname) + 1);
 }
@@ -61,6 +66,8 @@ struct pods {
     const struct pin_contribution *contribution;
     struct pin_name parent; /* <clusterid>.<svc>... */
     const bool *is_visible; /* by class: may it see the contribution */
+    bool are_plain;         /* all askers are shown the endpoints' own addresses */
+    bool has_dashed;        /* some have no nodes */
 };
 
 /* All ready addresses of a contribution, by label. */
@@ -147,17 +154,41 @@ static const struct pin_table *const *class_tables(const struct pods *pods,
     return tables;
 }
 
+/* Notes the addresses of one label. False when memory is out. */
+static bool add_ips(
+    struct pin_compile *run, struct pin_target *target, const struct entry *entries, size_t n)
+{
+    struct pin_ip *ips = pin_arena_alloc(run->steer.arena, n * sizeof(*ips));
+    for (size_t i = 0; ips != NULL && i < n; i++) {
+        ips[i] = entries[i].ready->endpoint->ip;
+    }
+    run->failed = run->failed || ips == NULL;
+    target->ips = ips;
+    target->n_ips = n;
+    return ips != NULL;
+}
+
 /* Puts the name of one label; `ret_target` is what SRV records point at. */
 static bool put_pod(
-    const struct pods *pods, const struct entry *entries, size_t n, struct pin_target *ret_target)
+    struct pods *pods, const struct entry *entries, size_t n, struct pin_target *ret_target)
 {
     struct pin_compile *run = pods->run;
     struct pin_rrset rrsets[PIN_FAMILY_MAX];
     size_t n_rrsets = 0;
-    struct pin_target target = {
-        .name = pods->parent, .contribution = pods->contribution, .ready = entries[0].ready};
-    if (pin_name_prepend(&target.name, entries[0].label, strlen(entries[0].label)) != PIN_OK) {
+    bool is_dashed = n == 1 && entries[0].is_dashed;
+    struct pin_target target = {.name = pods->parent,
+        .is_dashed = is_dashed,
+        .source = run->is_cluster_zone ? "" : pods->contribution->source,
+        .contribution = pods->contribution,
+        .ready = entries[0].ready};
+    if (pin_name_prepend(&target.name, entries[0].label, strlen(entries[0].label)) != PIN_OK
+        || (pods->are_plain && !add_ips(run, &target, entries, n))) {
         return false;
+    }
+    *ret_target = target;
+    if (is_dashed && pods->are_plain) {
+        pods->has_dashed = true;
+        return true;
     }
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         target.tables[f] = class_tables(pods, &target.name, f, entries, n);
@@ -171,7 +202,44 @@ static bool put_pod(
     return true;
 }
 
-static size_t put_contribution(const struct pods *pods, struct pin_target *targets)
+/* The table that marks a name below which dashed addresses are endpoints. */
+static const struct pin_table *dashed_table(struct pin_compile *run)
+{
+    struct pin_catalog *catalog = run->catalog;
+    const struct pin_table *table = catalog->dashed;
+    uint8_t wire[PIN_PARTS_HEAD_BYTES + 1] = {PIN_PARTS_DASHED};
+    if (table != NULL && pin_parts_ttl_s(table->wire) == run->ttl_s) {
+        return table;
+    }
+    struct pin_buf w = pin_buf_init(wire + PIN_PARTS_HEAD_BYTES - sizeof(uint32_t), 4);
+    pin_buf_put_u32(&w, run->ttl_s);
+    table = pin_compile_table(run,
+        &(struct pin_table_spec){
+            .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = wire, .wire_bytes = sizeof(wire)},
+        NULL);
+    if (table != NULL) {
+        pin_table_ref(table);
+        pin_table_unref(catalog->dashed);
+        catalog->dashed = table;
+    }
+    return table;
+}
+
+/* Has names below the parent answered from the table of addresses. */
+static void mark_dashed(const struct pods *pods)
+{
+    struct pin_compile *run = pods->run;
+    if (run->is_cluster_zone) {
+        run->has_dashed = true; /* its parts say so */
+        return;
+    }
+    struct pin_rrset mark = {.type = PIN_TYPE_PARTS, .base = dashed_table(run)};
+    if (mark.base != NULL) {
+        pin_compile_put(run, &pods->parent, &mark, 1);
+    }
+}
+
+static size_t put_contribution(struct pods *pods, struct pin_target *targets)
 {
     size_t n_targets = 0;
     size_t n = 0;
@@ -186,6 +254,9 @@ static size_t put_contribution(const struct pods *pods, struct pin_target *targe
         bool is_put = put_pod(pods, &entries[i], n_first, &targets[n_targets]);
         n_targets += is_put && !entries[i].is_second;
         i += same;
+    }
+    if (pods->has_dashed) {
+        mark_dashed(pods);
     }
     return n_targets;
 }
@@ -205,6 +276,24 @@ static const bool *visible_classes(
     return is_any ? is_visible : NULL;
 }
 
+/* Whether all who may see anything are shown the endpoints' own addresses, under the name of a
+ * cluster: then the table of addresses knows all there is to know about them. */
+static bool is_plain(const struct pin_compile *run, const struct pin_facts *facts,
+    const struct pin_contribution *c, const bool *is_visible)
+{
+    bool is_own = c->service != NULL && pin_facts_own(facts, c->cluster_id) == c;
+    if (!is_own || is_visible == NULL || run->is_cluster_zone) {
+        return is_own && is_visible != NULL;
+    }
+    const char *cluster = run->catalog->settings->clusters[c->cluster_id].name;
+    bool is_any = strcmp(c->source, cluster) != 0 || strchr(cluster, '.') != NULL
+                  || c->check != NULL || c->is_probing;
+    for (size_t i = 0; i < run->n_classes && !is_any; i++) {
+        is_any = !is_visible[i] || !pin_steer_is_near(&run->steer, c, run->classes[i].viewer);
+    }
+    return !is_any;
+}
+
 size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
     const struct pin_name *name, struct pin_target **ret_targets)
 {
@@ -218,12 +307,22 @@ size_t pin_compile_pods(struct pin_compile *run, const struct pin_facts *facts,
         run->failed = true;
         return 0;
     }
-    for (size_t i = 0; i < facts->n_contributions; i++) {
+    bool are_plain = true;
+    const bool **is_visible =
+        pin_arena_alloc(run->steer.arena, (facts->n_contributions + 1) * sizeof(*is_visible));
+    for (size_t i = 0; is_visible != NULL && i < facts->n_contributions; i++) {
+        const struct pin_contribution *c = &facts->contributions[i];
+        is_visible[i] = visible_classes(run, facts, c);
+        are_plain = are_plain && is_plain(run, facts, c, is_visible[i]);
+    }
+    run->failed = run->failed || is_visible == NULL;
+    for (size_t i = 0; is_visible != NULL && i < facts->n_contributions; i++) {
         const struct pin_contribution *c = &facts->contributions[i];
         struct pods pods = {.run = run,
             .contribution = c,
             .parent = *name,
-            .is_visible = visible_classes(run, facts, c)};
+            .is_visible = is_visible[i],
+            .are_plain = are_plain};
         bool has_parent = run->is_cluster_zone || prepend_source(&pods.parent, c->source);
         if (pods.is_visible != NULL && has_parent) {
             n += put_contribution(&pods, targets + n);

@@ -8,6 +8,7 @@
 
 #include "pintle/base/buf.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/targets.h"
 
 #include "zones/checks.h"
 #include "zones/compile.h"
@@ -19,6 +20,9 @@
 #define ROWS_MAX 2000
 /* Bytes of an SRV RR without its target. */
 #define SRV_FIXED_BYTES 18u
+/* Of one packed row without its addresses, and of an address. */
+#define ROW_BYTES (7u + PIN_LABEL_MAX_BYTES + PIN_NAME_MAX_BYTES)
+#define IP_BYTES  17u
 
 /* One SRV RR to be. */
 struct row {
@@ -26,6 +30,7 @@ struct row {
     uint16_t srv_weight;
     uint64_t share;
     const struct pin_name *target;
+    const struct pin_target *pod; /* headless: whose name the target is */
     const struct pin_table *tables[PIN_FAMILY_MAX];
     uint32_t slot; /* of the one address behind the target, or PIN_SLOT_NONE */
 };
@@ -152,8 +157,74 @@ static bool has_sticky(const struct extras *extras)
     return false;
 }
 
-static const struct pin_table *rows_table(struct srv *srv, const struct rows *rows,
-    const struct pin_class *class, const struct pin_rrset *old)
+/* Whether the rows can be told in few bytes. */
+static bool are_packable(const struct rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct pin_target *pod = rows->row[i].pod;
+        if (pod == NULL || pod->n_ips == 0 || pod->n_ips > PIN_TARGET_IPS_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_packed(struct pin_buf *w, const struct row *row)
+{
+    const struct pin_target *pod = row->pod;
+    const uint8_t *label = pod->name.wire;
+    uint8_t label_bytes = pod->is_dashed ? 0 : label[0];
+    struct pin_name source;
+    pin_name_root(&source);
+    if (pod->source[0] != '\0') {
+        (void)pin_name_prepend(&source, pod->source, strlen(pod->source)); /* one label: plain */
+    }
+    pin_buf_put_u16(w, row->port);
+    pin_buf_put_u16(w, row->srv_weight);
+    pin_buf_put_u8(w, label_bytes);
+    pin_buf_put_bytes(w, label + 1, label_bytes);
+    pin_buf_put_u8(w, (uint8_t)(source.bytes - 1));
+    pin_buf_put_bytes(w, source.wire, source.bytes - 1u);
+    pin_buf_put_u8(w, (uint8_t)pod->n_ips);
+    for (size_t i = 0; i < pod->n_ips; i++) {
+        pin_buf_put_u8(w, pod->ips[i].family);
+        pin_buf_put_bytes(w, pod->ips[i].bytes, pod->ips[i].family == 4 ? 4 : 16);
+    }
+}
+
+/* A table of targets; the same for askers by any name of the zone. */
+static const struct pin_table *packed_table(
+    struct srv *srv, const struct rows *rows, const struct pin_rrset *old)
+{
+    struct pin_compile *run = srv->run;
+    size_t cap = PIN_TARGETS_HEAD_BYTES;
+    for (size_t i = 0; i < rows->n; i++) {
+        cap += ROW_BYTES + rows->row[i].pod->n_ips * IP_BYTES;
+    }
+    uint8_t *wire = pin_arena_alloc(run->steer.arena, cap);
+    if (wire == NULL) {
+        run->failed = true;
+        return NULL;
+    }
+    struct pin_buf w = pin_buf_init(wire, cap);
+    pin_buf_put_u32(&w, run->ttl_s);
+    for (size_t i = 0; i < rows->n; i++) {
+        put_packed(&w, &rows->row[i]);
+    }
+    return pin_compile_table(run,
+        &(struct pin_table_spec){
+            .form = PIN_TABLE_TARGETS,
+            .n_rr = (uint16_t)rows->n,
+            .wire = wire,
+            .wire_bytes = (uint32_t)pin_buf_used(&w),
+            .clusters = rows->clusters,
+            .n_clusters = rows->n_clusters,
+        },
+        old);
+}
+
+static const struct pin_table *written_table(struct srv *srv, const struct rows *rows,
+    const struct pin_class *class, const struct pin_checked *checked, const struct pin_rrset *old)
 {
     struct pin_compile *run = srv->run;
     size_t cap = rows->n * (SRV_FIXED_BYTES + PIN_NAME_MAX_BYTES);
@@ -162,7 +233,7 @@ static const struct pin_table *rows_table(struct srv *srv, const struct rows *ro
     if (wire == NULL) {
         run->failed = true;
     }
-    if (rows->n == 0 || wire == NULL) {
+    if (wire == NULL) {
         return NULL;
     }
     struct pin_buf w = pin_buf_init(wire, cap);
@@ -191,9 +262,20 @@ static const struct pin_table *rows_table(struct srv *srv, const struct rows *ro
             .is_sticky = has_sticky(&extras),
             .extras = extras.extra,
             .n_extras = extras.n,
-            .checked = rows_checked(srv, rows),
+            .checked = checked,
         },
         old);
+}
+
+static const struct pin_table *rows_table(struct srv *srv, const struct rows *rows,
+    const struct pin_class *class, const struct pin_rrset *old)
+{
+    if (rows->n == 0) {
+        return NULL;
+    }
+    const struct pin_checked *checked = rows_checked(srv, rows);
+    return checked == NULL && are_packable(rows) ? packed_table(srv, rows, old)
+                                                 : written_table(srv, rows, class, checked, old);
 }
 
 /* --- ClusterSetIP services
@@ -329,6 +411,13 @@ static uint32_t target_slot(
     return slot;
 }
 
+/* NULL where the name shows nothing, or has no node. */
+static const struct pin_table *class_table(
+    const struct pin_target *target, size_t family_i, size_t class_i)
+{
+    return target->tables[family_i] != NULL ? target->tables[family_i][class_i] : NULL;
+}
+
 static void add_headless_port(
     struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
 {
@@ -353,11 +442,13 @@ static void add_headless_port(
         }
         rows->n_clusters = pin_compile_add_cluster(
             rows->clusters, rows->n_clusters, target->contribution->cluster_id);
-        add_row(rows, &(struct row){.port = number,
-                          .share = 1,
-                          .slot = is_near ? target_slot(srv, target, rows) : PIN_SLOT_NONE,
-                          .target = &target->name,
-                          .tables = {target->tables[0][class_i], target->tables[1][class_i]}});
+        add_row(rows,
+            &(struct row){.port = number,
+                .share = 1,
+                .slot = is_near ? target_slot(srv, target, rows) : PIN_SLOT_NONE,
+                .target = &target->name,
+                .pod = target,
+                .tables = {class_table(target, 0, class_i), class_table(target, 1, class_i)}});
     }
     set_weights(rows->row + rows->first, rows->n - rows->first);
 }

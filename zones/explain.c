@@ -55,7 +55,7 @@ static enum pin_family_i family_of(const struct pin_explanation *e)
 
 static const char *answers_text(const struct pin_table *table)
 {
-    if (table->form == PIN_TABLE_FIXED || table->is_whole) {
+    if (table->form != PIN_TABLE_DRAWN || table->is_whole) {
         return "every record";
     }
     static const char *const texts[] = {[PIN_ANSWERS_UNSET] = "subset",
@@ -178,7 +178,7 @@ static void put_table(const struct pin_explanation *e)
     pin_jsonout_key_uint(e->out, "ttl", ttl_s);
     pin_jsonout_key_string(e->out, "answers", answers_text(e->table));
     pin_jsonout_key_uint(
-        e->out, "picks", e->table->form == PIN_TABLE_FIXED ? e->table->n_rr : e->table->n_pick_max);
+        e->out, "picks", e->table->form != PIN_TABLE_DRAWN ? e->table->n_rr : e->table->n_pick_max);
     pin_jsonout_key_bool(e->out, "stale",
         pin_scene_any_down(e->catalog->live.scene, e->table->clusters, e->table->n_clusters));
 }
@@ -540,7 +540,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     e.name = &there;
     follow_host(&e, &there);
     look_for_others(&e, &there);
-    if (e.node == NULL || e.node->n_rrsets == 0) {
+    if (e.node == NULL || (e.node->flags & PIN_NODE_IS_BARE) != 0) {
         pin_explain_synth(catalog, &there, type, asker->asker.parent_id, &e.synth);
     }
     put_status(&e, zone);

@@ -106,7 +106,7 @@ static double in_answer(const struct pin_explanation *e, const struct pin_plan *
         }
         return (double)share->weight / (double)group * (double)sum / all;
     }
-    uint16_t n_picks = table->form == PIN_TABLE_FIXED ? table->n_rr : table->n_pick_max;
+    uint16_t n_picks = table->form != PIN_TABLE_DRAWN ? table->n_rr : table->n_pick_max;
     return n_picks >= table->n_rr ? (double)sum / all : (double)share->weight / all * n_picks;
 }
 

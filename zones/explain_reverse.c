@@ -130,6 +130,23 @@ static void explain_pod(const struct pin_catalog *catalog, const struct pin_node
                 "the namespace";
 }
 
+/* An endpoint named by its address. False: there is none of that name. */
+static bool explain_dashed(const struct pin_catalog *catalog, const struct pin_node *parent,
+    const struct below *below, struct pin_explain_synth *ret)
+{
+    struct pin_dashed dashed;
+    const uint8_t *label = below->name->wire;
+    if (below->bytes != label[0] + 1u
+        || !pin_reverse_dashed(catalog->live.reverse, label, parent, &dashed)) {
+        return false;
+    }
+    bool is_v4 = dashed.address->ip.family == 4;
+    ret->is_data = below->type == (is_v4 ? PIN_TYPE_A : PIN_TYPE_AAAA);
+    ret->status = ret->is_data ? "answer" : NODATA;
+    ret->rule = "endpoints of a headless service without a hostname are named by their address";
+    return true;
+}
+
 static bool has_row_of(const struct pin_parts_query *q, uint16_t type)
 {
     struct pin_parts_cursor cursor = {0};
@@ -177,8 +194,11 @@ void pin_explain_synth(const struct pin_catalog *catalog, const struct pin_name 
     const struct pin_node *node =
         pin_index_enclose(catalog->live.index, name->wire, name->bytes, &below.bytes);
     *ret = (struct pin_explain_synth){.status = NULL};
-    if (node == NULL || (below.bytes == 0 && node->n_rrsets > 0)) {
+    if (node == NULL || (below.bytes == 0 && (node->flags & PIN_NODE_IS_BARE) == 0)) {
         return; /* nobody's, or a node answers */
+    }
+    if ((node->flags & PIN_NODE_HAS_DASHED) != 0 && explain_dashed(catalog, node, &below, ret)) {
+        return;
     }
     if ((node->flags & PIN_NODE_HAS_PODS) != 0) {
         if (below.bytes > 0) {

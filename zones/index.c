@@ -226,10 +226,14 @@ static uint8_t flags_of(const struct pin_node *node)
                    && node->name_bytes != node->zone->apex.bytes) {
             flags |= PIN_NODE_IS_CUT;
         } else if (node->rrsets[i].type == PIN_TYPE_PARTS) {
-            flags |= PIN_NODE_HAS_PARTS;
+            uint8_t parts = node->rrsets[i].base->wire[0];
+            flags |= (parts & PIN_PARTS_DASHED) != 0 ? PIN_NODE_HAS_DASHED : 0;
+            flags |= (parts & ~PIN_PARTS_DASHED) != 0 ? PIN_NODE_HAS_PARTS : 0;
         }
     }
-    return flags;
+    bool is_bare = node->n_rrsets == ((flags & PIN_NODE_HAS_DASHED) != 0 ? 1u : 0u)
+                   && (flags & PIN_NODE_HAS_PARTS) == 0;
+    return (uint8_t)(flags | (is_bare ? PIN_NODE_IS_BARE : 0u));
 }
 
 static struct pin_node *new_node(struct pin_zone *zone, const uint8_t *wire, size_t bytes,
@@ -243,7 +247,7 @@ static struct pin_node *new_node(struct pin_zone *zone, const uint8_t *wire, siz
         .zone = zone, .n_rrsets = (uint16_t)n_rrsets, .name_bytes = (uint8_t)bytes};
     copy_rrsets(node, rrsets, n_rrsets);
     memcpy((char *)node + node_bytes(rrsets, n_rrsets, bytes) - bytes, wire, bytes);
-    node->flags = is_wildcard(wire) ? 0 : flags_of(node);
+    node->flags = flags_of(node) & (is_wildcard(wire) ? PIN_NODE_IS_BARE : UINT8_MAX);
     return node;
 }
 

@@ -63,12 +63,10 @@ static int protocol_of(const struct labels *labels, size_t i, bool has_underscor
  * ------------------------------------------------------------------------
  */
 
-#define HEAD_BYTES 8u
-
 const uint8_t *pin_parts_port_name(
     const struct pin_parts_query *query, size_t port_i, uint8_t *ret_protocol, size_t *ret_bytes)
 {
-    const uint8_t *at = query->wire + HEAD_BYTES;
+    const uint8_t *at = query->wire + PIN_PARTS_HEAD_BYTES;
     for (size_t i = 0; i < port_i; i++) {
         at += 2 + at[1];
     }
@@ -82,7 +80,7 @@ const uint8_t *pin_parts_port_name(
 static int find_port(
     const struct pin_parts_query *q, int protocol, const uint8_t *label, uint8_t skipped)
 {
-    const uint8_t *at = q->wire + HEAD_BYTES;
+    const uint8_t *at = q->wire + PIN_PARTS_HEAD_BYTES;
     for (int i = 0; i < q->n_ports; i++) {
         bool is_same = label == NULL ? at[1] > 0
                                      : label[0] == at[1] + skipped
@@ -244,7 +242,7 @@ static struct pin_parts_query read_head(const uint8_t *wire, struct pin_parts_as
         .flags = wire[0],
         .n_ports = wire[1],
         .n_parts = get_u16(wire + 2),
-        .ttl_s = get_u32(wire + 4),
+        .ttl_s = pin_parts_ttl_s(wire),
         .port_i = -1,
         .zone_i = -1};
     return q;
@@ -253,7 +251,7 @@ static struct pin_parts_query read_head(const uint8_t *wire, struct pin_parts_as
 /* Where the zones start: behind the ports. */
 static size_t zones_at(const struct pin_parts_query *q)
 {
-    size_t at = HEAD_BYTES;
+    size_t at = PIN_PARTS_HEAD_BYTES;
     for (int i = 0; i < q->n_ports; i++) {
         at += 2u + q->wire[at + 1];
     }

@@ -9,6 +9,7 @@
 
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/parts.h"
 
 #define FIRST_BUCKETS 256
 /* One name in an entry: cluster id, kind, length, labels. */
@@ -268,6 +269,52 @@ enum pin_pod pin_reverse_pod(const struct pin_reverse *reverse, const struct pin
                   && pin_ip_from_dashed((const char *)labels + 1, labels[0], ret_ip)
                   && is_endpoint_in(pin_reverse_find(reverse, ret_ip), cluster_id, namespace_label);
     return is_pod ? PIN_POD_ADDRESS : PIN_POD_NONE;
+}
+
+/* Whether the parent's name is that of the endpoint's service, behind its cluster's in the
+ * clusterset zone. */
+static bool is_parent(const struct pin_reverse *reverse, const struct pin_node *parent,
+    const struct pin_reverse_name *name)
+{
+    const uint8_t *at = parent->name;
+    const uint8_t *service = name->labels + name->labels[0] + 1;
+    size_t bytes = (size_t)name->bytes - name->labels[0] - 1;
+    if (parent->zone->cluster_id == PIN_CLUSTER_NONE) {
+        const char *cluster = reverse->settings->clusters[name->cluster_id].name;
+        if (strlen(cluster) != at[0] || memcmp(cluster, at + 1, at[0]) != 0) {
+            return false;
+        }
+        at += at[0] + 1;
+    } else if (parent->zone->cluster_id != name->cluster_id) {
+        return false;
+    }
+    size_t left = parent->name_bytes - (size_t)(at - parent->name);
+    return left == bytes + sizeof(svc_label) + parent->zone->apex.bytes
+           && memcmp(at, service, bytes) == 0;
+}
+
+bool pin_reverse_dashed(const struct pin_reverse *reverse, const uint8_t *label,
+    const struct pin_node *parent, struct pin_dashed *ret)
+{
+    struct pin_ip ip;
+    struct pin_reverse_name name;
+    size_t at = 0;
+    if (!pin_ip_from_dashed((const char *)label + 1, label[0], &ip)) {
+        return false;
+    }
+    const struct pin_address *address = find(reverse, &ip);
+    while (address != NULL && pin_address_next(address, &at, &name)) {
+        if (name.kind == PIN_REVERSE_ENDPOINT && name.labels[0] == label[0]
+            && memcmp(name.labels + 1, label + 1, label[0]) == 0
+            && is_parent(reverse, parent, &name)) {
+            const struct pin_table *parts = pin_node_rrset(parent, PIN_TYPE_PARTS)->base;
+            *ret = (struct pin_dashed){.address = address,
+                .cluster_id = name.cluster_id,
+                .ttl_s = pin_parts_ttl_s(parts->wire)};
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The value of a label of one to three decimal digits without a leading zero; -1: it is none. */

@@ -209,6 +209,8 @@ struct pin_catalog {
     struct pin_zone **zone_of_cluster; /**< "c1.cluster.local" and so on, by cluster id. */
     struct pin_name svc_cluster_set;   /**< "svc" below the clusterset zone. */
     struct pin_arena *scratch;         /**< For one compile run. */
+    const struct pin_table *dashed;    /**< What marks parents of endpoints without nodes; shared
+                                          by all with its TTL. NULL before the first. */
     struct pin_catalog_counts counts;
     uint32_t stamp;        /**< Of the latest compile run. */
     bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */

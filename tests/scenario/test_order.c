@@ -311,7 +311,11 @@ static void dump_table(const struct pin_stage *stage, const char *head,
         table->form, table->mode, table->is_whole, table->n_pick_max,
         (unsigned long long)table->total, table->n_extras);
     add_line(lines, &text);
-    for (uint16_t i = 0; i < table->n_rr; i++) {
+    if (table->form == PIN_TABLE_TARGETS) {
+        put_bytes(&text, table->wire, table->wire_bytes);
+        add_line(lines, &text);
+    }
+    for (uint16_t i = 0; table->form != PIN_TABLE_TARGETS && i < table->n_rr; i++) {
         size_t rr_bytes = 12u + ((size_t)rr[10] << 8 | rr[11]);
         uint64_t weight = table->cumulative != NULL ? table->cumulative[i] - before : 1;
         before = table->cumulative != NULL ? table->cumulative[i] : 0;

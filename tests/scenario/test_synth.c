@@ -44,12 +44,12 @@ static const char c2[] = SERVICE("db", "clusterIP: None") SLICE("db", "2")
 /* Labels that mean something somewhere, and some that never do. */
 static const char *const labels[] = {"_http", "_tcp", "http", "tcp", "_udp", "udp", "dns", "_dns",
     "eu-a", "a", "b", "pin", "prefer", "_zone", "_cluster", "c1", "c2", "web-0", "web-1",
-    "10-1-0-1", "fd00--1", "shop", "pod", "svc", "db", "web", "x", "0", "1", "2", "10", "255",
-    "256", "f", "000", "in-addr", "-"};
+    "10-1-0-1", "10-1-0-2", "10-2-0-2", "fd00--1", "shop", "pod", "svc", "db", "web", "x", "0", "1",
+    "2", "10", "255", "256", "f", "000", "in-addr", "-"};
 static const char *const bases[] = {"db.shop.svc.clusterset.local", "web.shop.svc.clusterset.local",
     "db.shop.svc.cluster.local", "web.shop.svc.c1.cluster.local", "pod.cluster.local",
     "pod.c2.cluster.local", "0.10.in-addr.arpa", "in-addr.arpa", "0.0.d.f.ip6.arpa", "arpa",
-    "c2.db.shop.svc.clusterset.local", "svc.cluster.local"};
+    "c2.db.shop.svc.clusterset.local", "svc.cluster.local", "c1.db.shop.svc.clusterset.local"};
 static const uint16_t types[] = {PIN_TYPE_A, PIN_TYPE_AAAA, PIN_TYPE_SRV, PIN_TYPE_PTR,
     PIN_TYPE_ANY, PIN_TYPE_SOA, PIN_TYPE_NS, PIN_TYPE_CNAME, UINT16_MAX, 0};
 
@@ -136,11 +136,47 @@ static void test_lighthouse(void **state)
     play(true);
 }
 
+/* Names and records of such endpoints are written when they are asked for: in memory they cost
+ * their addresses. */
+static void test_nodes(void **state)
+{
+    static struct pin_stage stage;
+    static const char service[] = SERVICE("many", "clusterIP: None");
+    static const char slice[] =
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {namespace: shop, "
+        "name: many-1, labels: {kubernetes.io/service-name: many}}\naddressType: IPv4\n"
+        "ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP}]\nendpoints:\n";
+    uint64_t n_nodes = 0;
+    struct pin_why why = {0};
+    (void)state;
+    pin_stage_init(&stage);
+    pin_stage_add_cluster(&stage, "c1");
+    assert_int_equal(pin_stage_open(&stage, &why), PIN_OK);
+    pin_stage_mark(&stage, 0, PIN_DELTA_UP, PIN_KIND_SERVICE);
+    pin_stage_mark(&stage, 0, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    assert_int_equal(pin_stage_apply(&stage, 0, service, sizeof(service) - 1, &why), PIN_OK);
+    for (unsigned n = 1; n <= 200; n += 199) {
+        char text[16384];
+        int at = snprintf(text, sizeof(text), "%s", slice);
+        for (unsigned i = 0; i < n; i++) {
+            at += snprintf(
+                text + at, sizeof(text) - (size_t)at, "- {addresses: [10.1.0.%u]}\n", i + 1);
+        }
+        assert_int_equal(pin_stage_apply(&stage, 0, text, (size_t)at, &why), PIN_OK);
+        pin_stage_publish(&stage);
+        struct pin_index_size size = pin_index_size(pin_catalog_live(stage.catalog)->index);
+        assert_true(n == 1 || size.n_nodes == n_nodes);
+        n_nodes = size.n_nodes;
+    }
+    pin_stage_done(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         {"any labels give a whole answer", test_names, NULL, NULL, NULL},
         {"so they do with Lighthouse's names", test_lighthouse, NULL, NULL, NULL},
+        {"endpoints named by their address take no node", test_nodes, NULL, NULL, NULL},
     };
     pin_log_setup(PIN_LOG_ERROR, PIN_LOG_TEXT);
     pin_rcu_register();

@@ -23,6 +23,7 @@ static struct pin_explain_asker asker_of(
     if (tell->asker.listen_cluster_id != PIN_CLUSTER_NONE) {
         asker.asker.cluster_id = tell->asker.listen_cluster_id;
         asker.asker.view_id = pin_view_of_cluster(tell->asker.listen_cluster_id);
+        asker.asker.parent_id = asker.asker.view_id;
         asker.address = (struct pin_prefix){0};
     }
     return asker;

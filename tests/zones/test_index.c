@@ -175,9 +175,9 @@ static void test_wildcard_flag(void **state)
 {
     struct fixture *f = *state;
     put(f, "*.w.z.test");
-    assert_int_equal(find(f, "w.z.test")->flags, PIN_NODE_HAS_WILDCARD);
+    assert_true((find(f, "w.z.test")->flags & PIN_NODE_HAS_WILDCARD) != 0);
     put(f, "w.z.test");
-    assert_int_equal(find(f, "w.z.test")->flags, PIN_NODE_HAS_WILDCARD);
+    assert_true((find(f, "w.z.test")->flags & PIN_NODE_HAS_WILDCARD) != 0);
     take(f, "*.w.z.test");
     assert_int_equal(find(f, "w.z.test")->flags, 0);
     take(f, "w.z.test");

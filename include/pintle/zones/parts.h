@@ -13,7 +13,7 @@
  * a service's node keeps one table of its parts, the same for every view, as an RRset of a type
  * that no answer shows, and a worker writes the answer from it:
  *
- *     flags u8, n_ports u8, n_parts u16, ttl u32
+ *     flags u8, n_ports u8, n_parts u16, ttl u32       with PIN_PARTS_DASHED alone, no more counts
  *     n_ports times: protocol u8, length u8, name
  *     n_zones u8; n_zones times: length u8, zone in lower case
  *     n_parts times: cluster u16, network u16, flags u8, source (length u8, wire labels), rows u32
@@ -30,6 +30,7 @@
 #define PIN_PARTS_ZONES      0x02u /**< `_zone` names exist. */
 #define PIN_PARTS_CLUSTERS   0x04u /**< `_cluster` names exist. */
 #define PIN_PARTS_LIGHTHOUSE 0x08u /**< `<cluster>.<svc>` exists, and SRV without underscores. */
+#define PIN_PARTS_DASHED     0x10u /**< `<dashed-ip>.<svc>` may be an endpoint (targets.h). */
 
 #define PIN_PART_FOR_OTHERS 0x01u /**< Seen by askers outside its cluster. */
 #define PIN_PART_FOR_OWN    0x02u /**< Seen by askers in its cluster. */
@@ -40,6 +41,8 @@
 #define PIN_ROW_FAR  0x04u /**< For others elsewhere. */
 #define PIN_ROW_POD  0x08u /**< Has a name of its own: the label, or the address with dashes. */
 
+/** Bytes of the flags, numbers and TTL that parts begin with. */
+#define PIN_PARTS_HEAD_BYTES 8u
 /** Most ports that parts know of one name. */
 #define PIN_PARTS_PORTS_MAX 32u
 
@@ -103,6 +106,12 @@ struct pin_parts_cursor {
  */
 enum pin_parts_verdict pin_parts_read(const uint8_t *wire, const uint8_t *labels, size_t bytes,
     struct pin_parts_asker asker, struct pin_parts_query *ret);
+
+/** The TTL of parts. */
+static inline uint32_t pin_parts_ttl_s(const uint8_t *wire)
+{
+    return (uint32_t)wire[4] << 24 | (uint32_t)wire[5] << 16 | (uint32_t)wire[6] << 8 | wire[7];
+}
 
 /** All rows that the asker may see, whatever their port, zone and cluster. */
 struct pin_parts_query pin_parts_open(const uint8_t *wire, struct pin_parts_asker asker);

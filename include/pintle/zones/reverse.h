@@ -106,6 +106,23 @@ enum pin_pod {
 enum pin_pod pin_reverse_pod(const struct pin_reverse *reverse, const struct pin_index *index,
     const uint8_t *labels, size_t bytes, uint16_t cluster_id, struct pin_ip *ret_ip);
 
+/** An endpoint named by its address with dashes, which no node stands for (targets.h). */
+struct pin_dashed {
+    const struct pin_address *address; /**< Its ip is what the name shows. */
+    uint16_t cluster_id;               /**< Whose data it is. */
+    uint32_t ttl_s;
+};
+
+/**
+ * Reads `<dashed-ip>.<parent>`.
+ *
+ * @param label   Lower-case wire label.
+ * @param parent  Its node, with PIN_NODE_HAS_DASHED.
+ * @return false when there is no such endpoint.
+ */
+bool pin_reverse_dashed(const struct pin_reverse *reverse, const uint8_t *label,
+    const struct pin_node *parent, struct pin_dashed *ret);
+
 /** A name below in-addr.arpa or ip6.arpa, taken apart. */
 struct pin_reverse_question {
     struct pin_prefix prefix; /**< What its labels say, from the right. */

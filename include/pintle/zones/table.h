@@ -56,8 +56,9 @@
 
 /** How a table gives its RRs. */
 enum PIN_ONE_BYTE pin_table_form {
-    PIN_TABLE_FIXED, /**< All of them, in the order they stand. */
-    PIN_TABLE_DRAWN, /**< Some or all of them by shares; every RR has rr_bytes. */
+    PIN_TABLE_FIXED,   /**< All of them, in the order they stand. */
+    PIN_TABLE_DRAWN,   /**< Some or all of them by shares; every RR has rr_bytes. */
+    PIN_TABLE_TARGETS, /**< SRV, all of them, to be written out (pintle/zones/targets.h). */
 };
 
 struct pin_edition;
@@ -90,7 +91,8 @@ struct pin_table {
     uint64_t total;  /**< DRAWN: sum S of the weights, below 2^48. */
     uint64_t nodata; /**< DRAWN: beside total, so much of the questions gets no RR; 0 for most. */
     const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
-    const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner. */
+    const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner, but for
+                                     TARGETS. */
     const uint16_t *clusters;   /**< n_clusters cluster ids, ascending. */
     const uint16_t *group_of;   /**< Mode group, by RR: its cluster's number, below n_groups. */
     const struct pin_extra *extras;
@@ -167,6 +169,8 @@ struct pin_zone {
 #define PIN_NODE_HAS_DNAME    0x04u /**< Names below it are others' (RFC 6672). */
 #define PIN_NODE_HAS_PODS     0x08u /**< "pod" of a cluster zone: names below are synthesised. */
 #define PIN_NODE_HAS_PARTS    0x10u /**< It has parts: names below may be synthesised (parts.h). */
+#define PIN_NODE_HAS_DASHED   0x20u /**< <dashed-ip> below it may be an endpoint (targets.h). */
+#define PIN_NODE_IS_BARE      0x40u /**< No type can be asked for that it has. */
 
 /** One owner name. An empty non-terminal has no RRsets (RFC 8499: empty non-terminals). */
 struct pin_node {
