@@ -435,6 +435,7 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
         const struct pin_config_listen *listen = &config->listens[i];
         specs[i] = (struct pin_listen_spec){.address = listen->address,
             .n_max_streams = listen->max_connections,
+            .proxy = {.prefixes = listen->proxies, .n = listen->n_proxies},
             .tls = pin_certs_tls(app->files.certs, i),
             .https_path = listen->has_https ? listen->https_path : NULL,
             .cluster_id = listen->cluster == NULL

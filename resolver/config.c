@@ -434,6 +434,10 @@ static void check_listens(const struct pin_config *config, struct pin_findings *
             pin_findings_add(findings, config->file, listen->at, "listen[%zu]: no address", i);
         }
         check_tls(config, i, findings);
+        if (listen->has_proxy && listen->n_proxies == 0) {
+            pin_findings_add(findings, config->file, listen->at,
+                "listen[%zu].proxy: want {from: [PREFIX, ...]}", i);
+        }
         if (listen->cluster != NULL && !has_cluster(config, listen->cluster)) {
             pin_findings_add(findings, config->file, listen->at,
                 "listen[%zu].cluster: there is no cluster \"%s\"", i, listen->cluster);

@@ -83,9 +83,12 @@ struct pin_config_listen {
     uint32_t max_connections;    /**< 0: no limit of its own. */
     const char *tls_certificate; /**< DoT or DoH alone; NULL: plain, over UDP and TCP. */
     const char *tls_key;
-    const char *https_path; /**< Of DoH; without `https` it says nothing. */
-    bool has_tls;           /**< `tls` was said. */
-    bool has_https;         /**< `https` was said. */
+    const char *https_path;           /**< Of DoH; without `https` it says nothing. */
+    const struct pin_prefix *proxies; /**< Who sends PROXY headers. */
+    size_t n_proxies;
+    bool has_proxy; /**< `proxy` was said. */
+    bool has_tls;   /**< `tls` was said. */
+    bool has_https; /**< `https` was said. */
 };
 
 /** An object that is named in the configuration; all NULL: none. */
@@ -283,8 +286,8 @@ struct pin_config {
     size_t n_commands;
 
     const char *state_dir; /**< NULL: nothing survives a restart. */
-    uint32_t n_workers;    /**< 0: one per processor. */
     struct pin_config_streams streams;
+    uint32_t n_workers; /**< 0: one per processor. */
     uint32_t ready_min_clusters;
     uint64_t ready_grace_ms;
     uint64_t lameduck_ms;

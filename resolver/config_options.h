@@ -51,11 +51,12 @@ struct pin_option {
     const char *doc;    /**< One sentence. */
 };
 
-/** The options of `streams`, which fill a struct pin_config, and of a listener's `tls` and
- * `https`. */
+/** The options of `streams`, which fill a struct pin_config, and of a listener's `tls`, `https` and
+ * `proxy`. */
 extern const struct pin_option pin_streams_options[];
 extern const struct pin_option pin_https_options[];
 extern const struct pin_option pin_tls_options[];
+extern const struct pin_option pin_proxy_options[];
 
 /** The options of the file itself; they fill a struct pin_config. */
 extern const struct pin_option pin_options[];

@@ -130,6 +130,15 @@ const struct pin_option pin_tls_options[] = {
     {.key = NULL},
 };
 
+const struct pin_option pin_proxy_options[] = {
+    {.key = "from",
+        .kind = PIN_OPTION_PREFIXES,
+        .offset = IN_LISTEN(proxies),
+        .count_offset = IN_LISTEN(n_proxies),
+        .doc = "Load balancers that put a PROXY header, version 2, in front."},
+    {.key = NULL},
+};
+
 struct pin_stream_limits pin_config_stream_limits(const struct pin_config *config)
 {
     const struct pin_config_streams *streams = &config->streams;

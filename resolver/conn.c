@@ -257,7 +257,7 @@ static size_t answer_all(struct pin_conn *conn, struct pin_worker *worker,
     size_t at = 0;
     while (bytes - at >= LENGTH_BYTES && may_answer(conn)) {
         size_t query_bytes = message_bytes(from + at);
-        if (query_bytes < PIN_HEADER_BYTES) {
+        if (query_bytes < PIN_HEADER_BYTES || pin_proxy_is_header(from + at, bytes - at)) {
             conn->is_ending = true; /* whoever frames like this does not speak DNS */
             break;
         }
@@ -303,12 +303,13 @@ static size_t receive(struct pin_conn *conn, uint8_t *to, size_t bytes)
     return 0;
 }
 
-/* The same through the session, which may have to say something itself. */
-static size_t receive_sealed(struct pin_conn *conn, struct pin_conn_buffers *buffers)
+/* Takes bytes of the socket through the session, which may have to say something itself. Returns
+ * how many the client said, in `in`. */
+static size_t unseal(struct pin_conn *conn, struct pin_conn_buffers *buffers, size_t bytes)
 {
     struct pin_tls_out out = {.ptr = buffers->sealed_out, .cap_bytes = sizeof(buffers->sealed_out)};
     struct pin_tls_feed feed = {.in = buffers->sealed_in,
-        .in_bytes = receive(conn, buffers->sealed_in, sizeof(buffers->sealed_in)),
+        .in_bytes = bytes,
         .plain = buffers->in,
         .plain_cap_bytes = sizeof(buffers->in)};
     if (feed.in_bytes == 0) {
@@ -327,12 +328,19 @@ static size_t receive_sealed(struct pin_conn *conn, struct pin_conn_buffers *buf
     return feed.plain_bytes;
 }
 
-/* Reads whatever is there and answers it; half a query at the end is kept. */
-static void read_and_answer(struct pin_conn *conn, struct pin_worker *worker,
-    struct pin_conn_buffers *buffers, size_t *n_answered)
+/* The bytes that are there now, in `in`. */
+static size_t receive_plain(struct pin_conn *conn, struct pin_conn_buffers *buffers)
 {
-    size_t bytes = conn->tls == NULL ? receive(conn, buffers->in, PIN_CONN_READ_BYTES)
-                                     : receive_sealed(conn, buffers);
+    if (conn->tls == NULL) {
+        return receive(conn, buffers->in, PIN_CONN_READ_BYTES);
+    }
+    return unseal(conn, buffers, receive(conn, buffers->sealed_in, sizeof(buffers->sealed_in)));
+}
+
+/* Answers what is in `in`; half a query at the end is kept. */
+static void answer_fresh(struct pin_conn *conn, struct pin_worker *worker,
+    struct pin_conn_buffers *buffers, size_t bytes, size_t *n_answered)
+{
     size_t done = 0;
     bool is_agreed = conn->https_path != NULL && !conn->is_shaking;
     if (is_agreed && conn->http == NULL && conn->state != PIN_CONN_CLOSED) {
@@ -384,6 +392,40 @@ static void choose_state(struct pin_conn *conn, struct pin_conn_buffers *buffers
     }
 }
 
+enum pin_proxy_verdict pin_conn_greet(
+    struct pin_conn *conn, struct pin_conn_buffers *buffers, struct pin_proxy *ret_proxy)
+{
+    size_t bytes = receive(conn, buffers->sealed_in, PIN_PROXY_MAX_BYTES);
+    bool is_kept = bytes == 0 || keep(&conn->unread, buffers->sealed_in, bytes);
+    enum pin_proxy_verdict verdict =
+        pin_proxy_read(conn->unread.ptr, conn->unread.bytes, ret_proxy);
+    if (!is_kept || conn->is_ended || verdict == PIN_PROXY_BAD) {
+        conn->state = PIN_CONN_CLOSED;
+        return PIN_PROXY_BAD;
+    }
+    if (verdict != PIN_PROXY_MORE) {
+        conn->is_greeting = false;
+        drop(&conn->unread, ret_proxy->bytes);
+    }
+    return verdict;
+}
+
+size_t pin_conn_begin(
+    struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers)
+{
+    size_t n_answered = 0;
+    size_t bytes = PIN_MIN((size_t)conn->unread.bytes, sizeof(buffers->sealed_in));
+    if (bytes > 0 && conn->tls == NULL) {
+        answer_kept(conn, worker, buffers, &n_answered);
+    } else if (bytes > 0) {
+        memcpy(buffers->sealed_in, conn->unread.ptr, bytes);
+        forget(&conn->unread);
+        answer_fresh(conn, worker, buffers, unseal(conn, buffers, bytes), &n_answered);
+    }
+    choose_state(conn, buffers);
+    return n_answered;
+}
+
 size_t pin_conn_on_event(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers)
 {
@@ -395,7 +437,7 @@ size_t pin_conn_on_event(
             answer_kept(conn, worker, buffers, &n_answered);
         }
     } else if (pin_conn_is_reading(conn)) {
-        read_and_answer(conn, worker, buffers, &n_answered);
+        answer_fresh(conn, worker, buffers, receive_plain(conn, buffers), &n_answered);
     }
     choose_state(conn, buffers);
     if (conn->tls != NULL) {

@@ -23,6 +23,7 @@
 
 #include "answer.h"
 #include "https.h"
+#include "proxy.h"
 #include "tls.h"
 #include "worker.h"
 
@@ -62,7 +63,7 @@ enum pin_conn_state {
     PIN_CONN_READING, /**< For the rest of a query. */
     PIN_CONN_WRITING, /**< For the client to take an answer. */
     PIN_CONN_PENDING, /**< For late answers, and perhaps the next query. */
-    PIN_CONN_SHAKING, /**< For the end of the TLS handshake. */
+    PIN_CONN_SHAKING, /**< For a PROXY header, or for the end of the TLS handshake. */
     PIN_CONN_CLOSED,  /**< For nothing: to be taken down. */
 };
 
@@ -70,6 +71,7 @@ enum pin_conn_state {
 struct pin_conn {
     int fd;
     enum pin_conn_state state;
+    bool is_greeting;   /**< A PROXY header comes before all else. */
     bool is_shaking;    /**< The TLS handshake is not over. */
     bool is_ended;      /**< The client sends nothing more. */
     bool is_ending;     /**< Nothing more is answered; to be closed when all is sent. */
@@ -87,6 +89,17 @@ struct pin_conn {
     size_t n_asked;            /**< By the codec. */
     struct pin_client client;
 };
+
+/**
+ * Something happened on a socket that is_greeting: reads its PROXY header. On INNER and OUTER it is
+ * over, and pin_conn_begin() is to follow; BAD leaves it CLOSED.
+ */
+enum pin_proxy_verdict pin_conn_greet(
+    struct pin_conn *conn, struct pin_conn_buffers *buffers, struct pin_proxy *ret_proxy);
+
+/** Goes on with what came behind a PROXY header. @return as pin_conn_on_event(). */
+size_t pin_conn_begin(
+    struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers);
 
 /** Something happened on the socket. @return queries answered, 0 or more; the state says the rest.
  */

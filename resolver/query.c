@@ -10,6 +10,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
 
+#include "proxy.h"
 #include "tsig.h"
 
 #define QR_BIT         0x80u
@@ -277,6 +278,9 @@ enum pin_query_verdict pin_query_parse(
 
     uint16_t n_questions = u16(wire + COUNTS_AT);
     if (pin_unlikely(n_questions != 1)) {
+        if (pin_proxy_is_header(wire, bytes)) {
+            return PIN_QUERY_DROP; /* of a proxy that nobody told us of */
+        }
         bool asks_for_cookie =
             n_questions == 0 && read_records(&reader, ret_query) && ret_query->cookie_bytes > 0;
         return asks_for_cookie ? PIN_QUERY_COOKIE : PIN_QUERY_FORMERR;

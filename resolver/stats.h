@@ -92,6 +92,7 @@ enum pin_stat_rcode {
     X(n_rate_limited, "stream connections closed at once: too many of one client in a second")     \
     X(n_handshakes_refused,                                                                        \
         "TLS connections closed: too many handshakes of one client in a second")                   \
+    X(n_bad_proxy, "messages and connections without the PROXY header that their listener wants")  \
     X(n_timed_out, "stream connections closed for waiting too long, whatever for")                 \
     X(n_idle, "of these, connections without a query")                                             \
     X(n_slow_queries, "of these, connections in the middle of a query")                            \

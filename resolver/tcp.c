@@ -39,13 +39,6 @@ enum source {
     PIN_TCP_STREAM,
 };
 
-/* Where a stream comes from. */
-union peer {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
 struct stream {
     enum source source;
     uint32_t events;           /* what epoll was told to wait for */
@@ -54,12 +47,13 @@ struct stream {
     struct pin_link by_birth;  /* oldest first; in no list when its time does not end */
     struct stream *next_dead;
     struct listener *listener;
-    struct pin_origin *origin;
+    struct pin_origin *origin; /* NULL until a PROXY header names it */
+    bool has_shaken;           /* its TLS handshake was counted */
     int64_t born_ms;
     int64_t since_ms;       /* its wait began then */
     struct pin_return back; /* where its late answers go; stream_id is its own */
     struct pin_conn conn;
-    union peer peer;
+    union pin_proxy_peer peer;
 };
 
 struct listener {
@@ -104,6 +98,15 @@ static void count(struct pin_stat *stat)
     pin_stat_add(stat, 1);
 }
 
+static void leave_origin(struct pin_tcp *tcp, struct stream *stream)
+{
+    if (stream->origin != NULL) {
+        pin_link_remove(&stream->by_origin);
+        pin_origins_leave(&tcp->origins, stream->origin, tcp->now_ms);
+        stream->origin = NULL;
+    }
+}
+
 /* Closes a stream now; its memory goes at the end of the round, since events may still name it. */
 static void close_stream(struct pin_tcp *tcp, struct stream *stream)
 {
@@ -118,8 +121,7 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
         count(&tcp->worker.stats.n_query_limit);
     }
     pin_conn_done(&stream->conn);
-    pin_link_remove(&stream->by_origin);
-    pin_origins_leave(&tcp->origins, stream->origin, tcp->now_ms);
+    leave_origin(tcp, stream);
     pin_ids_drop(&tcp->ids, stream->back.stream_id);
     pin_link_remove(&stream->by_age);
     pin_link_remove(&stream->by_birth);
@@ -171,7 +173,8 @@ static void move_on(
     struct pin_tcp *tcp, struct stream *stream, enum pin_conn_state before, bool is_progress)
 {
     enum pin_conn_state now = stream->conn.state;
-    if (before == PIN_CONN_SHAKING && !stream->conn.is_shaking) {
+    if (stream->conn.tls != NULL && !stream->conn.is_shaking && !stream->has_shaken) {
+        stream->has_shaken = true;
         count_handshake(tcp, stream);
     }
     if (now == PIN_CONN_CLOSED) {
@@ -180,7 +183,9 @@ static void move_on(
     }
     if (is_progress || now != before) {
         stream->since_ms = tcp->now_ms;
-        pin_link_to_end(&stream->origin->streams, &stream->by_origin);
+        if (stream->origin != NULL) {
+            pin_link_to_end(&stream->origin->streams, &stream->by_origin);
+        }
     }
     if (now != before) {
         pin_link_remove(&stream->by_age);
@@ -191,6 +196,107 @@ static void move_on(
     watch(tcp, stream);
 }
 
+/* --- letting in --------------------------------------------------------------------------- */
+
+/* Whoever has been quiet for longest makes room; whoever is idle first. False: nobody is here. */
+static bool evict_oldest(struct pin_tcp *tcp)
+{
+    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+        struct stream *stream = oldest(&tcp->waits[state]);
+        if (stream != NULL) {
+            count(&tcp->worker.stats.n_evicted);
+            close_stream(tcp, stream);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Makes room for one more of that origin. */
+static void make_room_of(struct pin_tcp *tcp, struct pin_origin *origin)
+{
+    if (origin->n_streams > tcp->limits.n_max_per_client) {
+        count(&tcp->worker.stats.n_evicted);
+        close_stream(tcp, container_of(origin->streams.next, struct stream, by_origin));
+    }
+}
+
+/* Makes room for one more in all. False: there is none. */
+static bool make_room(struct pin_tcp *tcp)
+{
+    return atomic_load_explicit(tcp->n_open, memory_order_relaxed) < tcp->limits.n_max
+           || evict_oldest(tcp);
+}
+
+/* Gives a connection its TLS session, if it is to have one. What kinds of handshake its origin may
+ * have is said beforehand: the costly part comes right behind the client's first words. */
+static bool prepare_tls(struct pin_tcp *tcp, struct stream *stream)
+{
+    struct pin_tls *tls = stream->listener->listen.tls;
+    struct pin_origins *origins = &tcp->origins;
+    struct pin_origin *origin = stream->origin;
+    if (tls == NULL) {
+        return true;
+    }
+    bool may_full = pin_origins_may(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
+    bool may_resume =
+        pin_origins_may(origins, origin, PIN_RATE_RESUMPTIONS, tcp->now_ms)
+        && !pin_origins_is_overdrawn(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
+    if (!may_full && !may_resume) {
+        count(&tcp->worker.stats.n_handshakes_refused);
+        return false;
+    }
+    stream->conn.tls = pin_tls_session_new(tls, may_full, may_resume);
+    stream->conn.is_shaking = stream->conn.tls != NULL;
+    stream->conn.state = PIN_CONN_SHAKING;
+    return stream->conn.tls != NULL;
+}
+
+/* Lets a stream in as one of its peer's, within the limits of each. False: it has to go. */
+static bool admit(struct pin_tcp *tcp, struct stream *stream)
+{
+    struct pin_ip ip = pin_ip_from_sockaddr(&stream->peer.any);
+    struct pin_origin *origin = pin_origins_join(&tcp->origins, &ip, tcp->now_ms);
+    if (origin == NULL) {
+        return false;
+    }
+    stream->origin = origin;
+    pin_link_append(&origin->streams, &stream->by_origin);
+    if (!pin_origins_may(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms)) {
+        count(&tcp->worker.stats.n_rate_limited);
+        return false;
+    }
+    pin_origins_did(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms);
+    if (!prepare_tls(tcp, stream)) {
+        return false;
+    }
+    make_room_of(tcp, origin);
+    return true;
+}
+
+/* --- events ------------------------------------------------------------------------------- */
+
+/* Reads a PROXY header, and lets the stream in as what it says. */
+static void on_greeting(struct pin_tcp *tcp, struct stream *stream)
+{
+    struct pin_proxy proxy;
+    enum pin_proxy_verdict verdict = pin_conn_greet(&stream->conn, &tcp->buffers, &proxy);
+    if (verdict == PIN_PROXY_MORE) {
+        return; /* and the deadline stays */
+    }
+    if (verdict == PIN_PROXY_INNER) {
+        stream->peer = proxy.source;
+    } else if (verdict == PIN_PROXY_BAD) {
+        count(&tcp->worker.stats.n_bad_proxy);
+    }
+    if (verdict == PIN_PROXY_BAD || !admit(tcp, stream)) {
+        close_stream(tcp, stream);
+        return;
+    }
+    (void)pin_conn_begin(&stream->conn, &tcp->worker, &tcp->buffers);
+    move_on(tcp, stream, PIN_CONN_SHAKING, true);
+}
+
 static void on_stream(struct pin_tcp *tcp, struct stream *stream, uint32_t events)
 {
     if (stream->conn.fd < 0) {
@@ -198,6 +304,10 @@ static void on_stream(struct pin_tcp *tcp, struct stream *stream, uint32_t event
     }
     if (stream->events == 0 && (events & (EPOLLERR | EPOLLHUP)) != 0) {
         close_stream(tcp, stream); /* nobody is left for what is pending */
+        return;
+    }
+    if (stream->conn.is_greeting) {
+        on_greeting(tcp, stream);
         return;
     }
     enum pin_conn_state before = stream->conn.state;
@@ -238,75 +348,8 @@ static void on_mail(struct pin_tcp *tcp)
 
 /* --- accepting ---------------------------------------------------------------------------- */
 
-/* Whoever has been quiet for longest makes room; whoever is idle first. False: nobody is here. */
-static bool evict_oldest(struct pin_tcp *tcp)
-{
-    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
-        struct stream *stream = oldest(&tcp->waits[state]);
-        if (stream != NULL) {
-            count(&tcp->worker.stats.n_evicted);
-            close_stream(tcp, stream);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Makes room within the limits of number; `origin` counts the newcomer already. False: it has to
- * go. */
-static bool make_room(struct pin_tcp *tcp, struct pin_origin *origin)
-{
-    if (origin->n_streams > tcp->limits.n_max_per_client && !pin_link_is_empty(&origin->streams)) {
-        count(&tcp->worker.stats.n_evicted);
-        close_stream(tcp, container_of(origin->streams.next, struct stream, by_origin));
-        return true;
-    }
-    return atomic_load_explicit(tcp->n_open, memory_order_relaxed) < tcp->limits.n_max
-           || evict_oldest(tcp);
-}
-
-/* Whether the listener and the origin's rates let one more in. */
-static bool is_welcome(
-    struct pin_tcp *tcp, const struct listener *listener, struct pin_origin *origin)
-{
-    struct pin_stats *stats = &tcp->worker.stats;
-    if (listener->listen.n_max != 0 && listener->n_open >= listener->listen.n_max) {
-        count(&stats->n_listener_full);
-        return false;
-    }
-    if (!pin_origins_may(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms)) {
-        count(&stats->n_rate_limited);
-        return false;
-    }
-    pin_origins_did(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms);
-    return true;
-}
-
-/* Gives a connection its TLS session, if it is to have one. What kinds of handshake its origin may
- * have is said beforehand: the costly part comes right behind the client's first words. */
-static bool prepare_tls(struct pin_tcp *tcp, struct stream *stream, struct pin_origin *origin)
-{
-    struct pin_tls *tls = stream->listener->listen.tls;
-    struct pin_origins *origins = &tcp->origins;
-    if (tls == NULL) {
-        return true;
-    }
-    bool may_full = pin_origins_may(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
-    bool may_resume =
-        pin_origins_may(origins, origin, PIN_RATE_RESUMPTIONS, tcp->now_ms)
-        && !pin_origins_is_overdrawn(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
-    if (!may_full && !may_resume) {
-        count(&tcp->worker.stats.n_handshakes_refused);
-        return false;
-    }
-    stream->conn.tls = pin_tls_session_new(tls, may_full, may_resume);
-    stream->conn.is_shaking = true;
-    stream->conn.state = PIN_CONN_SHAKING;
-    return stream->conn.tls != NULL;
-}
-
 /* Fills a stream and has it watched. False: it is the caller's, as it was. */
-static bool install(struct pin_tcp *tcp, struct stream *stream, struct pin_origin *origin)
+static bool install(struct pin_tcp *tcp, struct stream *stream)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
     stream->back.stream_id = pin_ids_give(&tcp->ids, stream);
@@ -317,11 +360,9 @@ static bool install(struct pin_tcp *tcp, struct stream *stream, struct pin_origi
     }
     stream->events = EPOLLIN;
     stream->back.mailbox = &tcp->mailbox;
-    stream->origin = origin;
     stream->born_ms = tcp->now_ms;
     stream->since_ms = tcp->now_ms;
     pin_link_append(&tcp->waits[stream->conn.state], &stream->by_age);
-    pin_link_append(&origin->streams, &stream->by_origin);
     pin_link_init(&stream->by_birth);
     if (tcp->limits.max_duration_ms != 0) {
         pin_link_append(&tcp->births, &stream->by_birth);
@@ -342,7 +383,7 @@ static enum pin_transport transport_of(const struct pin_tcp_listen *listen)
 }
 
 static struct stream *new_stream(
-    struct pin_tcp *tcp, struct listener *listener, int fd, const union peer *peer)
+    struct pin_tcp *tcp, struct listener *listener, int fd, const union pin_proxy_peer *peer)
 {
     struct stream *stream = calloc(1, sizeof(*stream));
     if (stream == NULL) {
@@ -364,25 +405,49 @@ static struct stream *new_stream(
     return stream;
 }
 
-/* Takes an accepted socket in. False: it was turned away, and is still the caller's. */
-static bool add_stream(
-    struct pin_tcp *tcp, struct listener *listener, int fd, const union peer *peer)
+/* Whether the listener takes one more, from that address. */
+static bool is_welcome(
+    struct pin_tcp *tcp, const struct listener *listener, const union pin_proxy_peer *peer)
 {
+    const struct pin_tcp_listen *listen = &listener->listen;
     struct pin_ip ip = pin_ip_from_sockaddr(&peer->any);
-    struct pin_origin *origin = pin_origins_join(&tcp->origins, &ip, tcp->now_ms);
-    struct stream *stream = new_stream(tcp, listener, fd, peer);
-    if (origin != NULL && stream != NULL && is_welcome(tcp, listener, origin)
-        && prepare_tls(tcp, stream, origin) && make_room(tcp, origin)
-        && install(tcp, stream, origin)) {
+    if (listen->n_max != 0 && listener->n_open >= listen->n_max) {
+        count(&tcp->worker.stats.n_listener_full);
+        return false;
+    }
+    if (listen->proxy.n > 0 && !pin_proxy_is_trusted(&listen->proxy, &ip)) {
+        count(&tcp->worker.stats.n_bad_proxy);
+        return false;
+    }
+    return true;
+}
+
+/* Lets a stream in, at once or when its PROXY header has come. */
+static bool receive_stream(struct pin_tcp *tcp, struct stream *stream)
+{
+    if (stream->listener->listen.proxy.n > 0) {
+        stream->conn.is_greeting = true;
+        stream->conn.state = PIN_CONN_SHAKING;
         return true;
     }
-    if (stream != NULL) {
-        pin_tls_session_free(stream->conn.tls);
+    return admit(tcp, stream);
+}
+
+/* Takes an accepted socket in. False: it was turned away, and is still the caller's. */
+static bool add_stream(
+    struct pin_tcp *tcp, struct listener *listener, int fd, const union pin_proxy_peer *peer)
+{
+    struct stream *stream =
+        is_welcome(tcp, listener, peer) ? new_stream(tcp, listener, fd, peer) : NULL;
+    if (stream == NULL) {
+        return false;
     }
+    if (receive_stream(tcp, stream) && make_room(tcp) && install(tcp, stream)) {
+        return true;
+    }
+    leave_origin(tcp, stream);
+    pin_tls_session_free(stream->conn.tls);
     free(stream);
-    if (origin != NULL) {
-        pin_origins_leave(&tcp->origins, origin, tcp->now_ms);
-    }
     return false;
 }
 
@@ -416,7 +481,7 @@ static void on_accept_error(struct pin_tcp *tcp, int errno_value)
 static void on_listener(struct pin_tcp *tcp, struct listener *listener)
 {
     for (int i = 0; i < ACCEPTS_MAX && tcp->accept_again_ms == 0; i++) {
-        union peer peer = {0};
+        union pin_proxy_peer peer = {0};
         socklen_t peer_bytes = sizeof(peer);
         int fd = accept4(listener->listen.fd, &peer.any, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {

@@ -25,6 +25,7 @@
 
 #include "pintle/base/error.h"
 
+#include "proxy.h"
 #include "worker.h"
 
 struct pin_tcp;
@@ -36,6 +37,7 @@ struct pin_tcp_listen {
     uint32_t n_max;         /**< Connections of this thread; 0: no limit of its own. */
     struct pin_tls *tls;    /**< Borrowed until stop; NULL: plain. */
     const char *https_path; /**< Of DNS over HTTPS; borrowed until stop. NULL: DNS as it is. */
+    struct pin_proxy_trust proxy;
 };
 
 /** What a TCP thread needs. */

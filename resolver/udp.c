@@ -27,22 +27,17 @@
 /* After a receive error, so that one that stays does not spin. */
 #define PAUSE_NS 10000000
 
-/* Where a datagram came from. */
-union peer {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
 struct pin_udp {
     struct pin_worker worker;
     int fd;
     bool is_wildcard;
+    struct pin_proxy_trust proxy;
+    union pin_proxy_peer *inner; /* BATCH, who asks behind a proxy; NULL: nobody does */
     atomic_bool is_stopping;
     pthread_t thread;
     _Alignas(64) struct mmsghdr messages[BATCH]; /* one cache line each */
     _Alignas(64) struct iovec vectors[BATCH];
-    _Alignas(64) union peer peers[BATCH];
+    _Alignas(64) union pin_proxy_peer peers[BATCH];
     _Alignas(64) struct pin_exchange exchanges[BATCH];
     _Alignas(64) uint8_t slots[BATCH][SLOT_BYTES];
     _Alignas(64) uint8_t controls[BATCH][CONTROL_BYTES]; /* wildcard sockets only */
@@ -52,7 +47,7 @@ struct pin_udp {
 static void rearm(const struct pin_udp *udp, struct msghdr *header)
 {
     header->msg_iov->iov_len = SLOT_BYTES;
-    header->msg_namelen = sizeof(union peer);
+    header->msg_namelen = sizeof(union pin_proxy_peer);
     if (udp->is_wildcard) {
         header->msg_controllen = CONTROL_BYTES;
     }
@@ -117,6 +112,29 @@ static unsigned gather(struct pin_udp *udp, unsigned n_received)
     return n_answers;
 }
 
+/* Takes the PROXY header off a message: who stands in it asks, its sender gets the answer. Without
+ * one that counts nothing is left, and that is dropped. */
+static void unwrap(struct pin_udp *udp, struct pin_exchange *exchange, union pin_proxy_peer *inner)
+{
+    struct pin_proxy proxy;
+    struct pin_packet *packet = &exchange->packet;
+    struct pin_ip sender = pin_ip_from_sockaddr(exchange->client.peer);
+    enum pin_proxy_verdict verdict = pin_proxy_is_trusted(&udp->proxy, &sender)
+                                         ? pin_proxy_read(packet->wire, packet->bytes, &proxy)
+                                         : PIN_PROXY_BAD;
+    if (verdict != PIN_PROXY_INNER && verdict != PIN_PROXY_OUTER) {
+        pin_stat_add(&udp->worker.stats.n_bad_proxy, 1);
+        packet->bytes = 0;
+        return;
+    }
+    packet->bytes -= proxy.bytes;
+    memmove(packet->wire, packet->wire + proxy.bytes, packet->bytes);
+    if (verdict == PIN_PROXY_INNER) {
+        *inner = proxy.source;
+        exchange->client.peer = &inner->any;
+    }
+}
+
 /* Answers all in their slots. Returns how many have an answer. */
 static unsigned answer_all(struct pin_udp *udp, unsigned n_received)
 {
@@ -125,6 +143,9 @@ static unsigned answer_all(struct pin_udp *udp, unsigned n_received)
         udp->exchanges[i].client.peer = header->msg_name;
         udp->exchanges[i].packet.wire = header->msg_iov->iov_base;
         udp->exchanges[i].packet.bytes = udp->messages[i].msg_len;
+    }
+    for (unsigned i = 0; pin_unlikely(udp->inner != NULL) && i < n_received; i++) {
+        unwrap(udp, &udp->exchanges[i], &udp->inner[i]);
     }
     pin_answer_batch(&udp->worker, udp->exchanges, n_received);
     return gather(udp, n_received);
@@ -209,6 +230,26 @@ static enum pin_err limit_rate(struct pin_worker *worker, struct pin_why *why)
                                    : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
 }
 
+/* Makes room for who asks behind proxies, if there are any. */
+static enum pin_err expect_proxies(
+    struct pin_udp *udp, const struct pin_proxy_trust *trust, struct pin_why *why)
+{
+    udp->proxy = *trust;
+    if (trust->n > 0) {
+        udp->inner = calloc(BATCH, sizeof(*udp->inner));
+    }
+    return trust->n == 0 || udp->inner != NULL
+               ? PIN_OK
+               : pin_why_set(why, PIN_ENOMEM, "addresses of a UDP thread");
+}
+
+static void free_udp(struct pin_udp *udp)
+{
+    pin_worker_done(&udp->worker);
+    free(udp->inner);
+    free(udp);
+}
+
 enum pin_err pin_udp_start(
     const struct pin_udp_config *config, struct pin_udp **ret_udp, struct pin_why *why)
 {
@@ -229,11 +270,13 @@ enum pin_err pin_udp_start(
     }
     udp->worker.tap = pin_tapper_join(config->tapper);
     if (err == PIN_OK) {
+        err = expect_proxies(udp, &config->proxy, why);
+    }
+    if (err == PIN_OK) {
         err = pin_worker_spawn(&udp->thread, "pintle-udp", run, udp, why);
     }
     if (err != PIN_OK) {
-        pin_worker_done(&udp->worker);
-        free(udp);
+        free_udp(udp);
         return err;
     }
     *ret_udp = udp;
@@ -249,8 +292,7 @@ void pin_udp_stop(struct pin_udp *udp)
     /* Fails with ENOTCONN on an unconnected socket, but wakes whoever blocks on it for good. */
     (void)shutdown(udp->fd, SHUT_RDWR);
     (void)pthread_join(udp->thread, NULL);
-    pin_worker_done(&udp->worker);
-    free(udp);
+    free_udp(udp);
 }
 
 const struct pin_stats *pin_udp_stats(const struct pin_udp *udp)

@@ -16,6 +16,7 @@
 
 #include "pintle/base/error.h"
 
+#include "proxy.h"
 #include "worker.h"
 
 struct pin_udp;
@@ -27,9 +28,10 @@ struct pin_udp_config {
     const struct pin_manners *manners; /**< Outlives the threads; NULL: none. */
     int fd;                            /**< Bound and blocking; borrowed until stop. */
     uint16_t cluster_id;               /**< Whose askers come here, or PIN_CLUSTER_NONE. */
-    bool is_wildcard;                  /**< Answers leave from the address that was asked. */
-    struct pin_tapper *tapper;         /**< NULL: nothing is noted. */
-    uint32_t thread_i;                 /**< Differs between all threads. */
+    struct pin_proxy_trust proxy;
+    bool is_wildcard;          /**< Answers leave from the address that was asked. */
+    struct pin_tapper *tapper; /**< NULL: nothing is noted. */
+    uint32_t thread_i;         /**< Differs between all threads. */
 };
 
 /** Starts the thread. */

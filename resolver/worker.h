@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "manners.h"
 #include "origins.h"
+#include "proxy.h"
 #include "stats.h"
 #include "tap.h"
 #include "tsig.h"
@@ -68,10 +69,11 @@ struct pin_tls;
 
 /** One address to listen on: over UDP and TCP, or over TLS alone. */
 struct pin_listen_spec {
-    struct pin_addrport address; /**< Port 0: any, the same for UDP and TCP. */
-    uint32_t n_max_streams;      /**< Connections; 0: no limit of its own. */
-    struct pin_tls *tls;         /**< Borrowed until stop; NULL: plain. */
-    const char *https_path;      /**< Over TLS: of HTTPS. Borrowed until stop; NULL: DoT. */
+    struct pin_addrport address;  /**< Port 0: any, the same for UDP and TCP. */
+    uint32_t n_max_streams;       /**< Connections; 0: no limit of its own. */
+    struct pin_tls *tls;          /**< Borrowed until stop; NULL: plain. */
+    const char *https_path;       /**< Over TLS: of HTTPS. Borrowed until stop; NULL: DoT. */
+    struct pin_proxy_trust proxy; /**< Who sends PROXY headers; with anybody, all have to. */
     uint16_t cluster_id; /**< Whose askers come here; PIN_CLUSTER_NONE: by source address. */
 };
 

@@ -158,6 +158,8 @@ static struct wrong_case {
         "p.yaml:1:1: want one document that is a map\n"},
     {"forwarding is known and not built", "forward: [{zone: \".\", to: [192.0.2.53]}]\n",
         "p.yaml:1:10: forward: not available in this version\n"},
+    {"a listener for proxies names them", "listen: [{address: 127.0.0.1:53, proxy: {}}]\n",
+        "p.yaml:1:10: listen[0].proxy: want {from: [PREFIX, ...]}\n"},
     {"a limit on streams is in range", "streams: {maxPerClient: 0}\n",
         "p.yaml:1:25: streams.maxPerClient: 0 is out of range, 1 to 1000000 are allowed\n"},
     {"a deadline of streams is in range", "streams: {idleTimeout: 2h}\n",

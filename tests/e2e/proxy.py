@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""PX1: PROXY version 2 in front of UDP, TCP and TLS. Who stands in the header asks, everywhere: the view, the cookie, the
+limit on connections. From strangers, or where nobody told us of proxies, the header is no way in.
+
+Prints one line per check and, last, "N passed, N failed".
+"""
+
+import pathlib
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
+import streams  # noqa: E402
+import tls  # noqa: E402
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+NAME = b"\3web\7default\3svc\7cluster\5local\0"
+OWN = {"10.1.0.9": "10.96.0.1", "10.2.0.9": "10.97.0.1", "fd00:1::9": "10.96.0.1", "fd00:2::9": "10.97.0.1"}
+PER_CLIENT = 5
+
+CONFIG = """\
+listen:
+  - {{address: 127.0.0.1:{plain}}}
+  - {{address: 127.0.0.1:{dot}, tls: {{certificate: tls.crt, key: tls.key}}}}
+  - {{address: 127.0.0.1:{proxied}, proxy: {{from: [127.0.0.1/32]}}}}
+  - {{address: 127.0.0.1:{proxied_dot}, proxy: {{from: [127.0.0.1/32]}}, tls: {{certificate: tls.crt, key: tls.key}}}}
+clusters:
+  - {{name: c1, directory: c1, clients: [10.1.0.0/16, "fd00:1::/64"]}}
+  - {{name: c2, directory: c2, clients: [10.2.0.0/16, "fd00:2::/64"]}}
+streams: {{maxPerClient: {per_client}, handshakeTimeout: 1s}}
+shutdown: {{lameduck: 0s}}
+workers: 1
+"""
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: default}}
+spec: {{clusterIP: {ip}, clusterIPs: [{ip}], ports: [{{name: http, port: 80}}]}}
+"""
+
+
+def header(source, command=0x21, transport=1, more=b""):
+    """A header that says that `source` asks."""
+    if source is None:
+        return SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    body = 2 * socket.inet_pton(family, source) + struct.pack("!HH", 40000, 53) + more
+    return SIGNATURE + struct.pack("!BBH", command, (2 if ":" in source else 1) << 4 | transport, len(body)) + body
+
+
+def query(ident=1, cookie=b""):
+    opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, len(cookie)) + cookie
+    return struct.pack("!HHHHHH", ident, 0, 1, 0, 0, 1) + NAME + struct.pack("!HH", 1, 1) + opt
+
+
+def framed(message):
+    return struct.pack("!H", len(message)) + message
+
+
+def address(answer):
+    """The address in an answer, or its rcode where there is none."""
+    n_answers, rcode = struct.unpack("!H", answer[6:8])[0], answer[3] & 15
+    at = 12 + len(NAME) + 4
+    return socket.inet_ntoa(answer[at + 12:at + 16]) if n_answers == 1 else f"rcode {rcode}"
+
+
+def read(stream):
+    return tls.receive(stream, struct.unpack("!H", tls.receive(stream, 2))[0])
+
+
+def ask_udp(port, datagram, source="127.0.0.1"):
+    """The answer, or None when there is silence."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind((source, 0))
+        udp.connect(("127.0.0.1", port))
+        udp.settimeout(0.5)
+        udp.send(datagram)
+        try:
+            return udp.recv(2048)
+        except socket.timeout:
+            return None
+
+
+def connect(port, first=b"", source="127.0.0.1"):
+    stream = socket.create_connection(("127.0.0.1", port), timeout=5, source_address=(source, 0))
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.sendall(first)
+    return stream
+
+
+def wrapped(stream):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(stream, server_hostname=tls.HOST)
+
+
+class Ports:
+    """Free ports for all listeners; the log tells them in the order of the configuration."""
+
+    def __init__(self):
+        self.plain, self.dot, self.proxied, self.proxied_dot = (self.free() for _ in range(4))
+
+    @staticmethod
+    def free():
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            udp.bind(tcp.getsockname())
+            return tcp.getsockname()[1]
+
+
+def inner(checks, ports):
+    for source, wanted in OWN.items():
+        answer = ask_udp(ports.proxied, header(source, transport=2) + query())
+        checks.equal(f"UDP: {source} sees its own cluster", answer and address(answer), wanted)
+        stream = connect(ports.proxied, header(source, more=b"\1\0\3dot") + framed(query()) + framed(query(2)))
+        checks.equal(f"TCP: {source} does", [address(read(stream)) for _ in range(2)], [wanted] * 2)
+        stream.close()
+        stream = wrapped(connect(ports.proxied_dot, header(source)))
+        stream.sendall(framed(query()))
+        checks.equal(f"TLS: {source} does", address(read(stream)), wanted)
+        stream.close()
+    answer = ask_udp(ports.proxied, header(None) + query())
+    stranger = ask_udp(ports.plain, query())
+    checks.equal("a health check asks for itself", address(answer), address(stranger))
+    stream = connect(ports.proxied, header(None) + framed(query()))
+    checks.equal("and over TCP", address(read(stream)), address(stranger))
+    stream.close()
+    stream = connect(ports.proxied)
+    for octet in header("10.2.0.9") + framed(query()):
+        stream.sendall(bytes([octet]))
+    checks.equal("a header in pieces", address(read(stream)), "10.97.0.1")
+    stream.close()
+
+
+def cookies(checks, ports):
+    option = struct.pack("!HH", 10, 8) + b"abcdefgh"
+
+    def cookie(source):
+        answer = ask_udp(ports.proxied, header(source, transport=2) + query(cookie=option))
+        at = answer.find(b"abcdefgh") if answer else -1
+        return answer[at:at + 24] if at >= 0 else b""
+
+    one, other = cookie("10.1.0.9"), cookie("10.1.0.10")
+    checks.check("the cookie is the inner address's", len(one) == 24 and one[16:] != other[16:], f"{one} {other}")
+
+
+def limits(checks, ports):
+    opened = [connect(ports.proxied, header("10.1.0.9") + framed(query())) for _ in range(PER_CLIENT + 3)]
+    other = connect(ports.proxied, header("10.2.0.9") + framed(query()))
+    checks.equal("another inner address has a count of its own", address(read(other)), "10.97.0.1")
+    n_closed = sum(streams.is_closed(stream, 0.3) for stream in opened[:3])
+    n_open = sum(address(read(stream)) == "10.96.0.1" for stream in opened[3:])
+    checks.equal("the limit of connections counts inner addresses", (n_closed, n_open), (3, PER_CLIENT))
+    for stream in [*opened, other]:
+        stream.close()
+
+
+def refusals(checks, daemon, ports):
+    first = header("10.1.0.9")
+    checks.equal("UDP: a header where none is expected is dropped", ask_udp(ports.plain, first + query()), None)
+    for what, port in (("TCP", ports.plain), ("TLS", ports.dot)):
+        stream = connect(port, first + framed(query()))
+        checks.check(f"{what}: a header where none is expected ends the connection", streams.is_closed(stream, 0.5))
+        stream.close()
+    stream = connect(ports.plain, framed(query()) + first)
+    checks.check("TCP: behind a query, too", read(stream) and streams.is_closed(stream, 0.5))
+    stream.close()
+    checks.equal("UDP: a stranger's header is dropped", ask_udp(ports.proxied, first + query(), "127.0.0.2"), None)
+    for port in (ports.proxied, ports.proxied_dot):
+        stream = connect(port, source="127.0.0.2")
+        checks.check("a stranger's connection is closed", streams.is_closed(stream, 0.5))
+        stream.close()
+    checks.equal("UDP: no header where one is wanted", ask_udp(ports.proxied, query()), None)
+    for what, data in (("no header", framed(query())), ("version 1", b"PROXY TCP4 10.1.0.9 10.1.0.9 1 53\r\n"),
+                       ("a length that lies", first[:14] + b"\0\4" + first[16:]),
+                       ("a header that is too long", first[:14] + b"\xff\xff" + first[16:])):
+        stream = connect(ports.proxied, data)
+        checks.check(f"TCP: {what} ends the connection", streams.is_closed(stream, 0.5))
+        stream.close()
+    start_s = time.monotonic()
+    stream = connect(ports.proxied, first[:20])
+    checks.check("TCP: half a header is over after its deadline",
+                 streams.is_closed(stream, 3) and time.monotonic() - start_s > 0.8)
+    stream.close()
+    checks.check("all of them are counted", streams.event(daemon, "bad_proxy") >= 8, streams.event(daemon, "bad_proxy"))
+
+
+def all_parts(checks, dir):
+    for cluster, ip in (("c1", "10.96.0.1"), ("c2", "10.97.0.1")):
+        (dir / cluster).mkdir()
+        (dir / cluster / "web.yaml").write_text(SERVICE.format(ip=ip))
+    tls.make_certificate(dir)
+    ports = Ports()
+    (dir / "pintle.yaml").write_text(CONFIG.format(
+        plain=ports.plain, dot=ports.dot, proxied=ports.proxied, proxied_dot=ports.proxied_dot, per_client=PER_CLIENT))
+    daemon = tls.TlsDaemon(dir, "proxy")
+    try:
+        checks.becomes("the clusters are there", lambda: daemon.metric(r'pintle_cluster_synced\{cluster="c2"\}'),
+                       lambda seen: seen == 1)
+        inner(checks, ports)
+        cookies(checks, ports)
+        limits(checks, ports)
+        refusals(checks, daemon, ports)
+    finally:
+        checks.equal("the daemon ends well", daemon.stop(), 0)
+
+
+def main():
+    checks = e2e.Checks()
+    with tempfile.TemporaryDirectory(prefix="pintle-proxy-") as temporary:
+        try:
+            all_parts(checks, pathlib.Path(temporary))
+        except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, subprocess.SubprocessError) as err:
+            checks.check("the test runs to its end", False, repr(err))
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
