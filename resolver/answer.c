@@ -16,9 +16,7 @@
 #include "answering.h"
 #include "signing.h"
 #include "targets.h"
-
-#define TYPE_IXFR 251u
-#define TYPE_AXFR 252u
+#include "transfer.h"
 
 /* Aliases followed in one answer; an alias beyond is the client's to follow. */
 #define CHASE_MAX 8u
@@ -75,8 +73,16 @@ static bool check_class(struct pin_answering *a)
 
 static bool check_transfer(struct pin_answering *a)
 {
-    bool is_transfer = a->query.qtype == TYPE_AXFR || a->query.qtype == TYPE_IXFR;
-    return is_transfer && pin_answering_refuse(a, PIN_EDE_NONE);
+    bool is_transfer = a->query.qtype == PIN_TYPE_AXFR || a->query.qtype == PIN_TYPE_IXFR;
+    if (pin_unlikely(is_transfer)) {
+        struct pin_transfer_ask ask = {.live = a->worker->live,
+            .query = &a->query,
+            .peer = a->client->peer,
+            .transport = a->client->transport,
+            .stats = &a->worker->stats};
+        pin_transfer_settle(a->worker->transfers, &ask, &a->response);
+    }
+    return is_transfer;
 }
 
 /* CoreDNS's forward plugin asks ". NS" as its health check: refused at once, never passed on. */
@@ -644,11 +650,15 @@ static size_t finish(struct pin_answering *a)
         return 0;
     }
     count(a);
+    if (pin_unlikely(a->response.source != NULL)) {
+        a->response.tsig = NULL; /* the source signs; what is noted is how it begins */
+        a->worker->source = a->response.source;
+    }
     size_t bytes = pin_response_finish(&a->response, &a->query);
     if (pin_unlikely(a->worker->tap != NULL)) {
         pin_tap_end(a->worker->tap, a->tap_note, a->client, &a->response);
     }
-    return bytes;
+    return pin_likely(a->response.source == NULL) ? bytes : PIN_ANSWER_SOURCE;
 }
 
 size_t pin_answer(

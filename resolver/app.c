@@ -443,7 +443,8 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
                               : pin_settings_cluster(&app->settings, listen->cluster)};
     }
     struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
-        .keys = app->files.keys,
+        .keys = pin_primary_keys(app->files.primary),
+        .transfers = pin_primary_transfers(app->files.primary),
         .manners = &config->manners,
         .tapper = app->tapper,
         .listens = specs,
@@ -641,12 +642,19 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
         .on_wants_pods_arg = app,
         .on_wanted = on_wanted,
         .on_wanted_arg = app};
+    enum pin_err err = pin_primary_open(app->files.primary, &config, why);
+    if (err != PIN_OK) {
+        return err;
+    }
     config.zonefiles = take_zonefiles(app);
     config.n_zonefiles = config.zonefiles != NULL ? pin_zonefiles_count(app->files.zonefiles) : 0;
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    enum pin_err err = pin_builder_start(&config, &app->builder, why);
+    err = pin_builder_start(&config, &app->builder, why);
+    if (err == PIN_OK) {
+        err = pin_primary_start(app->files.primary, app->loop, app->builder, why);
+    }
     if (err == PIN_OK) {
         err = pin_tapper_new(&app->config->tap, &app->tapper, why);
     }
@@ -727,6 +735,7 @@ static void app_stop(struct app *app)
     pin_geo_stop(app->geo);
     pin_workers_stop(app->workers);
     pin_tapper_free(app->tapper);
+    pin_primary_stop(app->files.primary);
     pin_builder_stop(app->builder);
     pin_app_files_free(&app->files); /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->admin);

@@ -12,9 +12,9 @@ void pin_app_files_load(
         return;
     }
     ret_files->zonefiles = pin_zonefiles_load(config, findings);
-    ret_files->keys = pin_tsig_keys_load(config, findings);
+    ret_files->primary = pin_primary_load(config, findings);
     ret_files->certs = pin_certs_load(config, findings);
-    if (ret_files->zonefiles == NULL || ret_files->keys == NULL || ret_files->certs == NULL) {
+    if (ret_files->zonefiles == NULL || ret_files->primary == NULL || ret_files->certs == NULL) {
         pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
     }
 }
@@ -22,7 +22,7 @@ void pin_app_files_load(
 void pin_app_files_free(struct pin_app_files *files)
 {
     pin_certs_free(files->certs);
-    pin_tsig_keys_free(files->keys);
+    pin_primary_free(files->primary);
     pin_zonefiles_free(files->zonefiles);
     *files = (struct pin_app_files){0};
 }

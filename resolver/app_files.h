@@ -8,13 +8,13 @@
 
 #include "resolver/certs.h"
 #include "resolver/config.h"
-#include "resolver/tsig_keys.h"
+#include "resolver/primary.h"
 #include "resolver/zonefiles.h"
 
 /** What was read. Zeroed is nothing. */
 struct pin_app_files {
     struct pin_zonefiles *zonefiles; /**< Of static zones. */
-    struct pin_tsig_keys *keys;      /**< Secrets that messages are signed with. */
+    struct pin_primary *primary;     /**< Secrets of TSIG, and who may transfer zones. */
     struct pin_certs *certs;         /**< Of TLS listeners. */
 };
 

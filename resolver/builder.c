@@ -53,6 +53,7 @@ struct pin_builder {
     bool is_stopping;
     bool is_short; /* The latest publication found no memory for something. */
     atomic_bool wants_pods;
+    atomic_bool has_told_serials;
 };
 
 static void lag_add(struct pin_lag *lag, uint64_t took_ns)
@@ -159,6 +160,24 @@ struct pin_wanted *pin_builder_take_wanted(struct pin_builder *builder)
     return wanted;
 }
 
+/* Has control told that serials have moved, unless it was and has not looked yet. */
+static void tell_serials(struct pin_builder *builder)
+{
+    const struct pin_builder_config *config = &builder->config;
+    if (config->on_serials == NULL || atomic_exchange(&builder->has_told_serials, true)) {
+        return;
+    }
+    if (!pin_loop_post(config->loop, config->on_serials, config->on_serials_arg)) {
+        atomic_store(&builder->has_told_serials, false);
+        pin_log_error("builder: out of memory, secondaries hear of the next change");
+    }
+}
+
+void pin_builder_take_serials(struct pin_builder *builder)
+{
+    atomic_store(&builder->has_told_serials, false);
+}
+
 static void publish(struct pin_builder *builder)
 {
     uint64_t now_ms = (uint64_t)pin_clock_mono_ms();
@@ -169,6 +188,9 @@ static void publish(struct pin_builder *builder)
     pin_stat_add(&builder->stats.n_names, done.n_names);
     builder->is_short = pin_catalog_is_dirty(builder->catalog, now_ms);
     tell_wanted(builder);
+    if (done.n_serials > 0) {
+        tell_serials(builder);
+    }
 }
 
 /* Applies what the round holds, publishes, and measures how long each change took to show. */
@@ -226,10 +248,21 @@ static void run_rounds(struct pin_builder *builder)
     }
 }
 
-/* The first SOA serial: seconds since 1970, so that a restart does not go back. */
-static uint32_t first_serial(void)
+/* The first SOA serial: what is remembered, else seconds since 1970, so that a restart does not go
+ * back while the clock does not. */
+static uint32_t first_serial(const struct pin_builder *builder)
 {
-    return (uint32_t)(pin_clock_wall_ms() / 1000);
+    uint32_t remembered = builder->config.first_serial;
+    return remembered != 0 ? remembered : (uint32_t)(pin_clock_wall_ms() / 1000);
+}
+
+/* A zone that has no file any more does not mind its floor. */
+static void set_floors(struct pin_builder *builder)
+{
+    for (size_t i = 0; i < builder->config.n_floors; i++) {
+        const struct pin_serial_floor *floor = &builder->config.floors[i];
+        (void)pin_catalog_set_floor(builder->catalog, &floor->zone, floor->serial);
+    }
 }
 
 /* Gives the zones that were read at the start to the catalog; without one they are freed. */
@@ -263,8 +296,12 @@ static void *builder_main(void *arg)
     struct pin_why why = {0};
 
     pin_rcu_register();
-    enum pin_err err = pin_catalog_new(builder->config.settings, first_serial(), &catalog, &why);
+    enum pin_err err =
+        pin_catalog_new(builder->config.settings, first_serial(builder), &catalog, &why);
     builder->catalog = catalog;
+    if (err == PIN_OK) {
+        set_floors(builder);
+    }
     err = take_zonefiles(builder, err, &why);
     if (err == PIN_OK) {
         publish(builder); /* the grace period counts from here; what files say is there at once */

@@ -24,6 +24,12 @@
 
 struct pin_builder;
 
+/** A serial of a static zone that was served before the restart. */
+struct pin_serial_floor {
+    struct pin_name zone;
+    uint32_t serial;
+};
+
 /** What a builder needs. */
 struct pin_builder_config {
     const struct pin_settings *settings; /**< Outlives the builder. */
@@ -38,6 +44,12 @@ struct pin_builder_config {
     void *on_wants_pods_arg;
     pin_loop_fn *on_wanted; /**< Other host names are wanted: pin_builder_take_wanted(). */
     void *on_wanted_arg;
+    /** Some zone's serial has moved; called again only after pin_builder_take_serials(). */
+    pin_loop_fn *on_serials;
+    void *on_serials_arg;
+    uint32_t first_serial;                 /**< Of zones without a file; 0: the wall clock. */
+    const struct pin_serial_floor *floors; /**< Read by start only. */
+    size_t n_floors;
     size_t queue_deltas; /**< Deltas that may wait; 0 takes 8192. */
 };
 
@@ -83,6 +95,9 @@ bool pin_builder_wants_pods(const struct pin_builder *builder);
 /** The host names of gateways that are to be looked up from now on; NULL: as before. The caller
  * frees them. Control's thread. */
 struct pin_wanted *pin_builder_take_wanted(struct pin_builder *builder);
+
+/** Whoever was told by `on_serials` is about to look: later moves are told again. Control. */
+void pin_builder_take_serials(struct pin_builder *builder);
 
 /** Hands a delta over; false when there is no room, and the delta stays the caller's. Never blocks.
  */

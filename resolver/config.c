@@ -517,6 +517,46 @@ static void check_tsig_key(const struct pin_config *config, size_t i, struct pin
     }
 }
 
+static bool may_be_transferred(const struct pin_config *config, const char *zone)
+{
+    for (size_t i = 0; i < config->n_zones_custom; i++) {
+        if (strcmp(config->zones_custom[i], zone) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < config->n_zonefiles; i++) {
+        if (config->zonefiles[i].zone != NULL && strcmp(config->zonefiles[i].zone, zone) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_transfer(const struct pin_config *config, size_t i, struct pin_findings *findings)
+{
+    const struct pin_config_transfer *transfer = &config->transfers[i];
+    if (transfer->zone == NULL || (transfer->n_allow == 0 && transfer->n_notify == 0)) {
+        pin_findings_add(findings, config->file, transfer->at,
+            "transfers[%zu]: want {zone: NAME, allow: [RANGE or key:NAME]}, and perhaps notify and "
+            "key",
+            i);
+        return;
+    }
+    if (!may_be_transferred(config, transfer->zone)) {
+        pin_findings_add(findings, config->file, transfer->at,
+            "transfers[%zu]: \"%s\" is none of zones.custom and zones.files; answers of other "
+            "zones depend on who asks",
+            i, transfer->zone);
+    }
+    for (size_t j = 0; j < i; j++) {
+        if (config->transfers[j].zone != NULL
+            && strcmp(config->transfers[j].zone, transfer->zone) == 0) {
+            pin_findings_add(findings, config->file, transfer->at,
+                "transfers[%zu]: zone \"%s\" is there already", i, transfer->zone);
+        }
+    }
+}
+
 static void check_zones(const struct pin_config *config, struct pin_findings *findings)
 {
     for (size_t i = 0; i < config->n_zones_custom; i++) {
@@ -614,6 +654,9 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
         check_tsig_key(config, i, findings);
     }
     check_tap(config, findings);
+    for (size_t i = 0; i < config->n_transfers; i++) {
+        check_transfer(config, i, findings);
+    }
     check_commands(config, findings);
     check_probed_networks(config, findings);
     if (config->default_cluster != NULL && !has_cluster(config, config->default_cluster)) {

@@ -199,6 +199,17 @@ struct pin_config_streams {
     uint32_t resumptions_per_second; /**< Handshakes of one client with a ticket. */
 };
 
+/** One entry of `transfers`. */
+struct pin_config_transfer {
+    struct pin_at at;
+    const char *zone;
+    const char *const *allow; /**< Ranges, and "key:NAME". */
+    size_t n_allow;
+    const struct pin_addrport *notify;
+    size_t n_notify;
+    const char *key; /**< NOTIFY is signed with it; NULL: it is not signed. */
+};
+
 /** All of it. Strings and arrays live in `arena`. */
 struct pin_config {
     struct pin_arena *arena;
@@ -275,6 +286,8 @@ struct pin_config {
 
     struct pin_config_tsig_key *tsig_keys;
     size_t n_tsig_keys;
+    struct pin_config_transfer *transfers;
+    size_t n_transfers;
 
     unsigned policy_mode;   /**< 0 enforce, 1 audit. */
     unsigned policy_denied; /**< enum pin_policy_denied. */

@@ -17,6 +17,7 @@
 #define IN_COMMAND(field)  offsetof(struct pin_config_command, field)
 #define IN_GEO(field)      offsetof(struct pin_config_geo, field)
 #define IN_TSIG_KEY(field) offsetof(struct pin_config_tsig_key, field)
+#define IN_TRANSFER(field) offsetof(struct pin_config_transfer, field)
 
 #define LATER(name, is_default, text)                                                              \
     {                                                                                              \
@@ -291,6 +292,29 @@ static const struct pin_option tsig_key_options[] = {
         .kind = PIN_OPTION_PATH,
         .offset = IN_TSIG_KEY(secret_path),
         .doc = "File that holds the secret in base64; for its owner and group only."},
+    {.key = NULL},
+};
+
+static const struct pin_option transfer_options[] = {
+    {.key = "zone",
+        .kind = PIN_OPTION_NAME,
+        .offset = IN_TRANSFER(zone),
+        .doc = "One of zones.custom and zones.files."},
+    {.key = "allow",
+        .kind = PIN_OPTION_STRINGS,
+        .offset = IN_TRANSFER(allow),
+        .count_offset = IN_TRANSFER(n_allow),
+        .doc = "Who may transfer it: ranges, and key:NAME of tsigKeys; any one of them will do."},
+    {.key = "notify",
+        .kind = PIN_OPTION_ADDRPORTS,
+        .offset = IN_TRANSFER(notify),
+        .count_offset = IN_TRANSFER(n_notify),
+        .max = PIN_RESOLVER_PORT,
+        .doc = "Secondaries that are told of changes."},
+    {.key = "key",
+        .kind = PIN_OPTION_NAME,
+        .offset = IN_TRANSFER(key),
+        .doc = "Key of tsigKeys that NOTIFY is signed with."},
     {.key = NULL},
 };
 
@@ -686,6 +710,13 @@ const struct pin_option pin_options[] = {
         .children = tsig_key_options,
         .item_bytes = sizeof(struct pin_config_tsig_key),
         .doc = "Secrets that queries and transfers are signed with."},
+    {.key = "transfers",
+        .kind = PIN_OPTION_ITEMS,
+        .offset = IN_CONFIG(transfers),
+        .count_offset = IN_CONFIG(n_transfers),
+        .children = transfer_options,
+        .item_bytes = sizeof(struct pin_config_transfer),
+        .doc = "Zones that secondaries may have; nobody may when not said."},
     {.key = "steering",
         .kind = PIN_OPTION_MAP,
         .children = steering_options,

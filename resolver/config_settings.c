@@ -236,6 +236,26 @@ static uint16_t default_cluster(const struct pin_config *config)
     return PIN_CLUSTER_NONE;
 }
 
+/* Zones that have files. NULL: memory is out. */
+static const char *const *static_zones(const struct pin_config *config)
+{
+    const char **zones = pin_arena_alloc(config->arena, config->n_zonefiles * sizeof(*zones));
+    for (size_t i = 0; zones != NULL && i < config->n_zonefiles; i++) {
+        zones[i] = config->zonefiles[i].zone;
+    }
+    return zones;
+}
+
+/* Zones that are transferred. NULL: memory is out. */
+static const char *const *shipped_zones(const struct pin_config *config)
+{
+    const char **zones = pin_arena_alloc(config->arena, config->n_transfers * sizeof(*zones));
+    for (size_t i = 0; zones != NULL && i < config->n_transfers; i++) {
+        zones[i] = config->transfers[i].zone;
+    }
+    return zones;
+}
+
 enum pin_err pin_config_settings(
     struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why)
 {
@@ -244,17 +264,14 @@ enum pin_err pin_config_settings(
         pin_arena_alloc(config->arena, n_networks * sizeof(struct pin_network));
     struct pin_cluster_settings *clusters =
         pin_arena_alloc(config->arena, config->n_clusters * sizeof(struct pin_cluster_settings));
-    const char **zones_static =
-        pin_arena_alloc(config->arena, config->n_zonefiles * sizeof(*zones_static));
-    if (networks == NULL || clusters == NULL || zones_static == NULL) {
+    const char *const *zones_static = static_zones(config);
+    const char *const *zones_shipped = shipped_zones(config);
+    if (networks == NULL || clusters == NULL || zones_static == NULL || zones_shipped == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "settings of %zu clusters", config->n_clusters);
     }
     n_networks = make_networks(config, networks);
     make_clusters(config, networks, &n_networks, clusters);
     mark_unprobed(config, networks, n_networks);
-    for (size_t i = 0; i < config->n_zonefiles; i++) {
-        zones_static[i] = config->zonefiles[i].zone;
-    }
 
     struct pin_geo_rule *rules = make_geo_rules(config);
     if (rules == NULL) {
@@ -277,6 +294,8 @@ enum pin_err pin_config_settings(
         .n_zones_custom = config->n_zones_custom,
         .zones_static = zones_static,
         .n_zones_static = config->n_zonefiles,
+        .zones_shipped = zones_shipped,
+        .n_zones_shipped = config->n_transfers,
         .ns = config->ns,
         .n_ns = config->n_ns,
         .hostmaster = config->hostmaster,

@@ -157,6 +157,8 @@ static void answer_one(struct pin_conn *conn, struct pin_worker *worker,
     size_t answer_bytes = pin_answer(worker, &conn->client, &packet);
     if (pin_unlikely(answer_bytes == PIN_ANSWER_LATER)) {
         conn->n_pending++;
+    } else if (pin_unlikely(answer_bytes == PIN_ANSWER_SOURCE)) {
+        conn->source = worker->source;
     } else if (answer_bytes > 0) {
         put_length(length, answer_bytes);
         buffers->out_bytes += LENGTH_BYTES + answer_bytes;
@@ -183,7 +185,7 @@ static size_t answer_request(void *arg, uint32_t request_id, const struct pin_pa
 static bool may_answer(const struct pin_conn *conn)
 {
     return conn->state != PIN_CONN_CLOSED && !conn->is_ending && conn->unsent.bytes == 0
-           && conn->n_pending < conn->limits->n_max_pending;
+           && conn->source == NULL && conn->n_pending < conn->limits->n_max_pending;
 }
 
 bool pin_conn_is_spent(const struct pin_conn *conn)
@@ -286,6 +288,31 @@ static void answer_kept(struct pin_conn *conn, struct pin_worker *worker,
     drop(unread, conn->is_ending ? unread->bytes : done);
 }
 
+/* Sends the next message of an answer that has many: one for each time that the client takes some,
+ * so that others have their turn. */
+static void pull(struct pin_conn *conn, struct pin_conn_buffers *buffers, size_t *n_answered)
+{
+    uint8_t *length = buffers->out + buffers->out_bytes;
+    bool is_last = false;
+    if (conn->state == PIN_CONN_CLOSED) {
+        return;
+    }
+    size_t bytes =
+        conn->source->next(conn->source, length + LENGTH_BYTES, PIN_STREAM_MAX_BYTES, &is_last);
+    if (bytes == 0) {
+        conn->state = PIN_CONN_CLOSED; /* half an answer is known to be one by its missing end */
+        return;
+    }
+    put_length(length, bytes);
+    buffers->out_bytes += LENGTH_BYTES + bytes;
+    if (is_last) {
+        conn->source->end(conn->source, true);
+        conn->source = NULL;
+    }
+    flush(conn, buffers);
+    (*n_answered)++;
+}
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 /* Receives into `to`. Returns 0 when there is nothing now, or no more at all. */
@@ -381,7 +408,7 @@ static void choose_state(struct pin_conn *conn, struct pin_conn_buffers *buffers
         return;
     }
     bool has_end = conn->is_ending || conn->is_ended;
-    if (conn->unsent.bytes > 0) {
+    if (conn->unsent.bytes > 0 || conn->source != NULL) {
         conn->state = PIN_CONN_WRITING;
     } else if (has_end && conn->n_pending == 0) {
         conn->state = PIN_CONN_CLOSED;
@@ -431,8 +458,13 @@ size_t pin_conn_on_event(
 {
     size_t n_answered = 0;
     conn->worker = worker;
-    if (conn->unsent.bytes > 0) {
-        flush_unsent(conn);
+    if (conn->unsent.bytes > 0 || conn->source != NULL) {
+        if (conn->unsent.bytes > 0) {
+            flush_unsent(conn);
+        }
+        if (conn->source != NULL && conn->unsent.bytes == 0) {
+            pull(conn, buffers, &n_answered);
+        }
         if (conn->unread.bytes > 0 && may_answer(conn)) {
             answer_kept(conn, worker, buffers, &n_answered);
         }
@@ -522,6 +554,10 @@ void pin_conn_done(struct pin_conn *conn)
 {
     if (conn->tls != NULL) {
         end_session(conn);
+    }
+    if (conn->source != NULL) {
+        conn->source->end(conn->source, false);
+        conn->source = NULL;
     }
     forget(&conn->unread);
     forget(&conn->unsent);

@@ -78,6 +78,7 @@ struct pin_conn {
     uint32_t n_pending; /**< Queries whose answer comes later. */
     uint32_t n_queries; /**< Queries so far. */
     const struct pin_stream_limits *limits;
+    struct pin_source *source;   /**< An answer under way, until its end; NULL: none. */
     struct pin_conn_rest unread; /**< Part of a query, or queries that may not be answered yet. */
     struct pin_conn_rest unsent; /**< Answers from unsent_at on. */
     uint32_t unsent_at;

@@ -22,6 +22,19 @@
 /** Result of pin_answer(): nothing is to be sent now, the answer comes by the way back. */
 #define PIN_ANSWER_LATER SIZE_MAX
 
+/** Result of pin_answer(): the answer has many messages, which worker->source gives. The stream
+ * pulls them, and answers nothing else in the meantime. */
+#define PIN_ANSWER_SOURCE (SIZE_MAX - 1)
+
+/** An answer of many messages. Its stream's thread calls. */
+struct pin_source {
+    /** Writes the next message; `cap_bytes` is that of a stream's longest. 0: there is none that
+     * could be sent, and the stream is closed. */
+    size_t (*next)(struct pin_source *source, uint8_t *wire, size_t cap_bytes, bool *ret_is_last);
+    /** Ends it, once, whether or not all was pulled; it is void then. */
+    void (*end)(struct pin_source *source, bool is_whole);
+};
+
 /** A whole answer on its way to a stream. One allocation; free() it. */
 struct pin_late {
     struct pin_late *next; /**< The mailbox's, then the owner's. */

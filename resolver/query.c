@@ -223,7 +223,6 @@ static bool read_record(struct pin_reader *reader, struct pin_query *query, bool
     if (pin_unlikely(type == PIN_TYPE_TSIG)) {
         query->has_tsig = true;
         query->tsig_at = (uint16_t)(owner - reader->start);
-        query->message_bytes = (uint16_t)(reader->end - reader->start);
         if (!is_additional) {
             return false; /* RFC 8945, section 5.1 */
         }
@@ -274,6 +273,7 @@ enum pin_query_verdict pin_query_parse(
     struct pin_reader reader = pin_reader_init(wire, bytes);
     reader.pos += PIN_HEADER_BYTES;
     reset(ret_query);
+    ret_query->message_bytes = (uint16_t)bytes;
     ret_query->opcode = (wire[2] >> 3) & 0x0Fu;
 
     uint16_t n_questions = u16(wire + COUNTS_AT);

@@ -74,7 +74,7 @@ struct pin_query {
     bool is_do;
     bool has_tsig;
     uint16_t tsig_at;       /**< has_tsig: offset of that record, the last one. */
-    uint16_t message_bytes; /**< has_tsig: all of it. */
+    uint16_t message_bytes; /**< All of it. */
     uint8_t options;        /**< PIN_SAID_*. */
     uint8_t cookie_bytes;   /**< 0, 8, or 16 to 40. */
     struct pin_span ecs;    /**< A well-formed option: family, lengths, zero padding bits. */

@@ -76,6 +76,8 @@ enum pin_section {
     PIN_SECTION_MAX,
 };
 
+struct pin_source;
+
 /** An answer under construction. */
 struct pin_response {
     uint8_t *wire;
@@ -96,9 +98,10 @@ struct pin_response {
     uint16_t options_bytes; /**< Room for the OPT's options beside EDE and padding. */
     uint32_t expire_s;      /**< has_expire: what that SOA says. */
     const struct pin_manners *manners; /**< NULL: no option but EDE and ECS is written. */
-    struct pin_tsig *tsig; /**< What the answer is signed with; NULL: it is not. Borrowed. */
-    uint64_t wall_s;       /**< With `tsig`: the time, seconds since 1970. */
-    size_t cap_bytes;      /**< Of the buffer. */
+    struct pin_tsig *tsig;     /**< What the answer is signed with; NULL: it is not. Borrowed. */
+    uint64_t wall_s;           /**< With `tsig`: the time, seconds since 1970. */
+    size_t cap_bytes;          /**< Of the buffer. */
+    struct pin_source *source; /**< The answer in its place; NULL: this one. */
 };
 
 /** Starts an answer that holds the question alone. `query` as pin_query_parse() filled it. */

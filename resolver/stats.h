@@ -82,6 +82,10 @@ enum pin_stat_rcode {
     X(n_cookies_bad, "queries with a server's cookie that is not good")                            \
     X(n_rate_dropped, "answers over UDP not sent: their network gets too many of them")            \
     X(n_rate_slipped, "answers sent as an empty one with TC for that reason")                      \
+    X(n_axfr, "transfers of a whole zone")                                                         \
+    X(n_ixfr, "transfers of a zone's steps from one serial to another")                            \
+    X(n_transfers_refused, "queries for a transfer by somebody who may not have it")               \
+    X(n_transfers_cut, "transfers whose client left before their end")                             \
     X(n_receive_errors, "receive calls that failed")                                               \
     X(n_send_errors, "answers that the kernel did not take")                                       \
     X(n_accepted, "stream connections accepted")                                                   \

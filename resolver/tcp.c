@@ -144,9 +144,8 @@ static void bury_dead(struct pin_tcp *tcp)
 /* Tells epoll what the stream waits for, if that has changed. */
 static void watch(struct pin_tcp *tcp, struct stream *stream)
 {
-    uint32_t events = stream->conn.unsent.bytes > 0        ? EPOLLOUT
-                      : pin_conn_is_reading(&stream->conn) ? EPOLLIN
-                                                           : 0;
+    bool is_sending = stream->conn.unsent.bytes > 0 || stream->conn.source != NULL;
+    uint32_t events = is_sending ? EPOLLOUT : pin_conn_is_reading(&stream->conn) ? EPOLLIN : 0;
     if (events == stream->events) {
         return;
     }
@@ -713,6 +712,7 @@ enum pin_err pin_tcp_start(
     enum pin_err err =
         pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);
     tcp->worker.keys = config->keys;
+    tcp->worker.transfers = config->transfers;
     if (config->manners != NULL) {
         tcp->worker.manners = config->manners;
     }

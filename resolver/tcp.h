@@ -44,6 +44,7 @@ struct pin_tcp_listen {
 struct pin_tcp_config {
     const struct pin_live *live;
     const struct pin_tsig_keys *keys;     /**< NULL: none. */
+    struct pin_transfers *transfers;      /**< NULL: none. */
     const struct pin_manners *manners;    /**< Outlives the threads; NULL: none. */
     const struct pin_tcp_listen *listens; /**< Copied. */
     size_t n_listens;

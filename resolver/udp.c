@@ -264,6 +264,7 @@ enum pin_err pin_udp_start(
     enum pin_err err =
         pin_worker_init(&udp->worker, config->live, PIN_TRANSPORT_UDP, config->thread_i);
     udp->worker.keys = config->keys;
+    udp->worker.transfers = config->transfers;
     if (config->manners != NULL) {
         udp->worker.manners = config->manners;
         err = err == PIN_OK ? limit_rate(&udp->worker, why) : err;

@@ -25,6 +25,7 @@ struct pin_udp;
 struct pin_udp_config {
     const struct pin_live *live;
     const struct pin_tsig_keys *keys;  /**< NULL: none. */
+    struct pin_transfers *transfers;   /**< NULL: none. */
     const struct pin_manners *manners; /**< Outlives the threads; NULL: none. */
     int fd;                            /**< Bound and blocking; borrowed until stop. */
     uint16_t cluster_id;               /**< Whose askers come here, or PIN_CLUSTER_NONE. */

@@ -162,6 +162,7 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
         }
         struct pin_udp_config udp = {
             .keys = config->keys,
+            .transfers = config->transfers,
             .live = config->live,
             .manners = &workers->manners,
             .fd = workers->listens[i].udp_fds[set_i],
@@ -192,6 +193,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
     }
     struct pin_tcp_config tcp = {
         .keys = config->keys,
+        .transfers = config->transfers,
         .live = config->live,
         .manners = &workers->manners,
         .listens = listens,

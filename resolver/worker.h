@@ -36,10 +36,15 @@
 /** Counters for drawn tables per thread: address space, not memory. Beyond it tables share. */
 #define PIN_DRAW_SLOTS (UINT32_C(1) << 22)
 
+struct pin_source;
+struct pin_transfers;
+
 /** What one thread needs to answer. */
 struct pin_worker {
     const struct pin_live *live;
     const struct pin_tsig_keys *keys; /**< NULL: none is known. */
+    struct pin_transfers *transfers;  /**< NULL: nobody may transfer anything. */
+    struct pin_source *source;        /**< With PIN_ANSWER_SOURCE: the caller's, who ends it. */
     struct pin_draws draws;
     enum pin_transport transport;
     uint32_t wall_s; /**< Seconds since 1970 when somebody asked in this batch; 0: nobody has. */
@@ -97,6 +102,7 @@ struct pin_stream_limits {
 struct pin_workers_config {
     const struct pin_live *live;       /**< Outlives the workers. */
     const struct pin_tsig_keys *keys;  /**< Likewise; NULL: signed queries get NOTAUTH. */
+    struct pin_transfers *transfers;   /**< Likewise; NULL: nobody may transfer anything. */
     const struct pin_manners *manners; /**< Copied; NULL: a server that says nothing. */
     const struct pin_listen_spec *listens;
     size_t n_listens; /**< 1 to PIN_LISTENS_MAX. */

@@ -121,6 +121,22 @@ static struct wrong_case {
         ONE_CLUSTER "tsigKeys: [{name: k, algorithm: hmac-sha1, secretFile: a}]\n",
         "p.yaml:2:33: tsigKeys[0].algorithm: \"hmac-sha1\" is not one of "
         "hmac-sha256|hmac-sha384|hmac-sha512\n"},
+    {"a transfer says who may", ONE_CLUSTER "zones: {custom: [e.x]}\ntransfers: [{zone: e.x}]\n",
+        "p.yaml:3:13: transfers[0]: want {zone: NAME, allow: [RANGE or key:NAME]}, and perhaps "
+        "notify and key\n"},
+    {"zones that differ by asker are not transferred",
+        ONE_CLUSTER "transfers: [{zone: clusterset.local, allow: [10.0.0.0/8]}]\n",
+        "p.yaml:2:13: transfers[0]: \"clusterset.local\" is none of zones.custom and zones.files; "
+        "answers of other zones depend on who asks\n"},
+    {"a zone is transferred by one entry",
+        ONE_CLUSTER "zones: {custom: [e.x]}\ntransfers: [{zone: e.x, allow: [10.0.0.0/8]}, "
+                    "{zone: E.x, allow: [10.0.0.0/8]}]\n",
+        "p.yaml:3:47: transfers[1]: zone \"e.x\" is there already\n"},
+    {"whom to tell is an address",
+        ONE_CLUSTER "zones: {custom: [e.x]}\ntransfers: [{zone: e.x, notify: [ns2.e.x]}]\n",
+        "p.yaml:3:34: transfers[0].notify[0]: \"ns2.e.x\" is no ADDR[:PORT] with an IP address\n"
+        "p.yaml:3:13: transfers[0]: want {zone: NAME, allow: [RANGE or key:NAME]}, and perhaps "
+        "notify and key\n"},
     {"a resolver is an address", "resolvers: [dns.example]\n",
         "p.yaml:1:13: resolvers[0]: \"dns.example\" is no ADDR[:PORT] with an IP address\n"},
     {"a cluster name must be an RFC 1123 label", "clusters: [{name: C_1, context: c1}]\n",

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Primary: Pintle as the primary server of other people's secondaries. Joins keys, rules of
+ * transfers, NOTIFY and the serials on disk. Control.
+ *
+ *     load -> open -> [builder starts] -> start -> on_serials ... -> stop -> [builder stops] ->
+ * free
+ */
+
+#include "resolver/builder.h"
+#include "resolver/config.h"
+#include "resolver/notify.h"
+#include "resolver/transfer.h"
+#include "resolver/tsig.h"
+
+struct pin_primary;
+
+/** Reads keys and rules; faults are findings. NULL: memory is out. The config is borrowed. */
+struct pin_primary *pin_primary_load(
+    const struct pin_config *config, struct pin_findings *findings);
+
+/** Reads the serials of before the restart, and has the builder begin with them and tell of moves.
+ */
+enum pin_err pin_primary_open(
+    struct pin_primary *primary, struct pin_builder_config *builder, struct pin_why *why);
+
+/** Before workers start, once the builder has. */
+enum pin_err pin_primary_start(struct pin_primary *primary, struct pin_loop *loop,
+    struct pin_builder *builder, struct pin_why *why);
+
+/** What workers verify queries with; lives until free. */
+const struct pin_tsig_keys *pin_primary_keys(const struct pin_primary *primary);
+
+/** What workers transfer zones with; lives until free. */
+struct pin_transfers *pin_primary_transfers(struct pin_primary *primary);
+
+/** What NOTIFY did so far. */
+struct pin_notify_stats pin_primary_notify_stats(const struct pin_primary *primary);
+
+/** When workers have stopped, before the builder does: writes the serials. NULL is fine. */
+void pin_primary_stop(struct pin_primary *primary);
+
+/** Frees all of it, secrets overwritten; before the loop. NULL is fine. */
+void pin_primary_free(struct pin_primary *primary);
