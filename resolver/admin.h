@@ -24,6 +24,7 @@
 
 #include "resolver/builder.h"
 #include "resolver/certs.h"
+#include "resolver/notify.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 
@@ -44,6 +45,7 @@ struct pin_admin_hooks {
     void (*sources_json)(void *arg, struct pin_jsonout *out); /**< One array. */
     void (*zonefile)(void *arg, size_t i, struct pin_zonefile_status *ret_status);
     void (*health)(void *arg, struct pin_health_stats *ret_stats); /**< Or NULL. */
+    struct pin_notify_stats (*notify)(void *arg);                  /**< Or NULL. */
     void *arg;
 };
 

@@ -518,6 +518,12 @@ static void on_health(void *arg, struct pin_health_stats *ret_stats)
     *ret_stats = pin_prober_stats(app->prober);
 }
 
+static struct pin_notify_stats on_notify(void *arg)
+{
+    const struct app *app = arg;
+    return pin_primary_notify_stats(app->files.primary);
+}
+
 static enum pin_err start_admin(struct app *app, struct pin_why *why)
 {
     struct pin_admin_config config = {.address = app->config->admin,
@@ -535,6 +541,7 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
             .lookup = on_lookup,
             .zonefile = on_zonefile_status,
             .health = on_health,
+            .notify = on_notify,
             .arg = app}};
     return pin_admin_start(&config, &app->admin, why);
 }

@@ -295,6 +295,24 @@ static void put_health(struct pin_page *page)
     pin_text_putf(text, "pintle_health_late_seconds %.3f\n", (double)stats.late_ms / 1000.0);
 }
 
+/* --- Secondaries --------------------------------------------------------------------------- */
+
+static void put_notify(struct pin_page *page)
+{
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_text *text = &page->body;
+    if (hooks->notify == NULL) {
+        return;
+    }
+    struct pin_notify_stats stats = hooks->notify(hooks->arg);
+    single(text, "pintle_notify_sent_total", "counter", "NOTIFY messages sent to secondaries.",
+        stats.n_sent);
+    single(text, "pintle_notify_answered_total", "counter", "NOTIFY messages that were answered.",
+        stats.n_answered);
+    single(text, "pintle_notify_given_up_total", "counter",
+        "Secondaries that did not answer when they were told of a change.", stats.n_given_up);
+}
+
 /* --- Gateways ------------------------------------------------------------------------------ */
 
 /* What a family shows of one looked-up host name. */
@@ -512,6 +530,7 @@ void pin_metrics_render(struct pin_page *page)
     put_sources(page);
     put_zonefiles(page);
     put_health(page);
+    put_notify(page);
     put_lookups(page);
     put_names(text, &page->facts.counts);
     if (config->builder != NULL) {

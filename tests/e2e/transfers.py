@@ -11,6 +11,7 @@ after kill -9. Needs knotd, named, kdig, dig. Prints one line per check and, las
 import base64
 import hashlib
 import hmac
+import http.client
 import os
 import pathlib
 import random
@@ -18,6 +19,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -27,6 +29,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
+import tls  # noqa: E402
 import zones  # noqa: E402
 
 SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin"
@@ -496,6 +499,9 @@ def notify(checks, world, daemon, sock):
     signed = sign(answer, KEY, before=struct.pack(">H", 32) + mac)[0]
     sock.sendto(signed, sender)
     checks.check("not any more, when it is answered", wait_for_notify(sock, STATIC, 5) is None, "told again")
+    page = daemon.get("/metrics")[1]
+    checks.check("the metrics know", re.search(r"pintle_notify_answered_total [1-9]", page)
+                 and re.search(r"pintle_notify_sent_total [1-9]", page), page[-2000:])
 
 
 def drain(sock):
@@ -539,6 +545,48 @@ def serials(checks, dir, world, daemon):
     checks.equal("the daemon ends well", daemon.stop(), 0)
 
 
+def other_transports(checks, dir):
+    """The same over DoT; nothing of it over DoH."""
+    tls.make_certificate(dir)
+    config = dir / "pintle.yaml"
+    config.write_text(config.read_text() + """\
+listen:
+  - {address: 127.0.0.1:0}
+  - {address: 127.0.0.1:0, tls: {certificate: tls.crt, key: tls.key}}
+  - {address: 127.0.0.1:0, https: {certificate: tls.crt, key: tls.key}}
+""")
+    daemon = tls.TlsDaemon(dir, "dot")
+    try:
+        checks.becomes("the daemon is ready", lambda: daemon.get("/readyz")[0], lambda code: code == 200)
+        plain = whole(daemon.port, STATIC, *key_option())
+        checks.check("a transfer over DoT is the one over TCP",
+                     len(plain) > 20 and whole(daemon.dot, STATIC, "+tls", *key_option()) == plain, plain)
+        checks.check("a long one too", len(whole(daemon.dot, BIG, "+tls")) == BIG_NAMES + 3, "")
+        checks.check("over DoT, too, no key is no transfer", not whole(daemon.dot, STATIC, "+tls"), "")
+        text = kdig(daemon.dot, "+tls", "-y", f"hmac-sha256:{KEY}:{base64.b64encode(b'x' * 32).decode()}", STATIC, "SOA")
+        checks.check("over DoT, too, a wrong secret is NOTAUTH", "BADSIG" in text, text)
+        port = int(re.search(r"answering DNS on 127\.0\.0\.1:(\d+) \(https", daemon.log_text()).group(1))
+        for what, message in (("AXFR", query(BIG, AXFR)), ("IXFR", query(BIG, IXFR, serial=0)),
+                              ("signed AXFR", sign(query(STATIC, AXFR), KEY)[0])):
+            checks.equal(f"over DoH a {what} is REFUSED", rcode(post(port, message)), REFUSED)
+        reply = post(port, sign(query(STATIC, SOA), KEY, secret=b"x" * 32)[0])
+        checks.equal("over DoH, too, a wrong secret is NOTAUTH", (rcode(reply), tsig_error(reply)), (NOTAUTH, BADSIG))
+    finally:
+        checks.equal("the daemon ends well", daemon.stop(), 0)
+
+
+def post(port, message):
+    """Asks over HTTP/1.1."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    connection.request("POST", "/dns-query", message, {"Content-Type": "application/dns-message"})
+    body = connection.getresponse().read()
+    connection.close()
+    return body
+
+
 def all_parts(checks, dir, n_changes):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
@@ -553,6 +601,7 @@ def all_parts(checks, dir, n_changes):
             serials(checks, dir, world, daemon)
         finally:
             daemon.stop()
+        other_transports(checks, dir)
 
 
 def main():

@@ -13,6 +13,7 @@
 #include "pintle/zones/settings.h"
 
 #include "resolver/answer.h"
+#include "resolver/transfer.h"
 #include "resolver/worker.h"
 #include "support/message.h"
 #include "support/world.h"
@@ -26,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct world *world;
 static struct pin_worker worker;
+static struct pin_prefix anywhere = {.ip = {.family = 4}};
+static struct pin_transfer_rule transfer_rule = {.ranges = &anywhere, .n_ranges = 1};
 static struct pin_manners manners = {.has_cookies = true,
     .keepalive_ds = 100,
     .secret = {.is_shared = true},
@@ -56,6 +59,11 @@ static void set_up(void)
         __lsan_enable();
     }
     require(pin_worker_init(&worker, &world->live, PIN_TRANSPORT_UDP, 0) == PIN_OK);
+    /* Whoever asks may have the zone, of which there is no edition: the query is read to its end.
+     */
+    require(pin_name_parse("t.example", &transfer_rule.zone) == PIN_OK);
+    worker.transfers = pin_transfers_new(&transfer_rule, 1);
+    require(worker.transfers != NULL);
     worker.manners = &manners;
 }
 

@@ -37,6 +37,8 @@ def seeds():
     every = (option(3) + option(8, b"\0\1\x18\0\xc0\0\2") + cookie + option(65518, b"shop")
              + option(100, b"xy"))
     record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 5, 4) + b"\1\2\3\4"
+    rdata = b"\0\xc0\x0c" + struct.pack(">5I", 7, 1, 2, 3, 4)
+    soa = b"\xc0\x0c" + struct.pack(">HHIH", 6, 1, 0, len(rdata)) + rdata
     return {
         "a": query("www.t.example", 1),
         "aaaa-edns": query("four.t.example", 28, extra=opt()),
@@ -55,6 +57,9 @@ def seeds():
         "extra-records": query("www.t.example", 1, extra=record + opt(), counts=(1, 1, 0, 1)),
         "foreign": query("www.example.com", 1, extra=opt()),
         "header": query("", 0)[:12],
+        "ixfr": query("t.example", 251, extra=soa, counts=(1, 0, 1, 0)),
+        "ixfr-cut-soa": query("t.example", 251, extra=soa[:11] + b"\x0a" + soa[12:22], counts=(1, 0, 1, 0)),
+        "ixfr-no-soa": query("t.example", 251, extra=record, counts=(1, 0, 1, 0)),
         "lying-counts": query("www.t.example", 1, counts=(1, 65535, 65535, 65535)),
         "long-name": query(".".join(["a" * 63] * 3 + ["b" * 61]), 1),
         "many-labels": query(".".join("a" * 127), 1),
