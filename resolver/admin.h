@@ -25,6 +25,7 @@
 #include "resolver/builder.h"
 #include "resolver/certs.h"
 #include "resolver/notify.h"
+#include "resolver/forward.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 
@@ -62,6 +63,7 @@ struct pin_admin_config {
     struct pin_loop *loop;
     struct pin_builder *builder;
     const struct pin_workers *workers;
+    struct pin_forward *forward; /**< Or NULL. */
     const struct pin_settings *settings;
     const struct pin_admin_listen *listens;
     size_t n_listens;

@@ -255,6 +255,8 @@ static void render_status(struct pin_page *page)
     pin_jsonout_end(&json);
     pin_jsonout_end(&json);
     put_counts_json(&page->facts.counts, &json);
+    pin_jsonout_key(&json, "forward");
+    pin_forward_status_json(page->state->config.forward, &json);
     pin_jsonout_end(&json);
     pin_text_putc(&page->body, '\n');
 }

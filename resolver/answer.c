@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/catalog.h"
 #include "pintle/zones/index.h"
@@ -14,6 +15,8 @@
 #include "pintle/zones/view.h"
 
 #include "answering.h"
+#include "forward.h"
+#include "outside.h"
 #include "signing.h"
 #include "targets.h"
 #include "transfer.h"
@@ -443,6 +446,7 @@ static bool follow_alias(struct pin_answering *a, struct pin_name *ret_target)
     if (alias == NULL) {
         return false;
     }
+    pin_outside_keep_query(a);
     size_t alias_at = add_data(a, alias);
     const uint8_t *target = alias->wire + PIN_RDATA_AT;
     size_t bytes = pin_name_wire_bytes(target);
@@ -544,19 +548,31 @@ static bool settle_subject(struct pin_answering *a, struct pin_name *target)
     return true;
 }
 
-/* Answers what was looked up, and goes on to the targets of aliases while they lie in our zones
- * (RFC 1034, section 4.3.2, step 3a). Each RRset comes from one node as it is now. */
-static void answer_from_zones(struct pin_answering *a)
+/* Answers what was looked up, and goes on to the targets of aliases (RFC 1034, section 4.3.2, step
+ * 3a): in our zones, and for who may in those of others. Each RRset comes from one node as it is
+ * now. True: the answer comes later. */
+static bool answer_subjects(struct pin_answering *a)
 {
     struct pin_name target;
-    a->response.is_authoritative = true;
+    enum pin_outside outside = PIN_OUTSIDE_ALIAS;
+    a->response.is_authoritative = !a->is_outside;
     a->judged = NULL;
-    for (unsigned hop = 0; !settle_subject(a, &target); hop++) {
-        if (hop == CHASE_MAX || !look_up(a)) {
-            break;
+    if (pin_unlikely(a->is_outside)) {
+        outside = pin_outside_answer(a, &target);
+    } else if (settle_subject(a, &target)) {
+        return false;
+    }
+    for (unsigned hop = 0; outside == PIN_OUTSIDE_ALIAS && hop < CHASE_MAX; hop++) {
+        if (!look_up(a)) {
+            outside = pin_outside_follow(a, &target);
+            continue;
         }
         a->data = shown(a, a->query.qtype);
+        if (settle_subject(a, &target)) {
+            break;
+        }
     }
+    return outside == PIN_OUTSIDE_LATER;
 }
 
 /* --- one query, stroke by stroke ------------------------------------------------------------ */
@@ -569,6 +585,8 @@ static void begin(struct pin_answering *a, struct pin_worker *worker,
     a->client = client;
     a->zone = NULL;
     a->is_settled = true;
+    a->is_outside = false;
+    a->query_bytes = packet->bytes;
     a->verdict = pin_query_parse(packet->wire, packet->bytes, &a->query);
     if (pin_unlikely(worker->tap != NULL)) {
         a->tap_note = pin_tap_begin(worker->tap, packet->wire, packet->bytes);
@@ -596,8 +614,7 @@ static void fetch_node(const struct pin_answering *a)
     }
 }
 
-/* Sees who asks, and looks the name up. The end of the page: forwarding will take its place between
- * our zones and this refusal. */
+/* Sees who asks, and looks the name up; names of others in the cache. */
 static void find_name(struct pin_answering *a)
 {
     if (a->is_settled) {
@@ -607,7 +624,13 @@ static void find_name(struct pin_answering *a)
         a->query.qtype = PIN_TYPE_OPT; /* reserved, too, and no node has it */
     }
     find_view(a);
-    a->is_settled = !look_up(a) && pin_answering_refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+    if (pin_unlikely(a->worker->forward != NULL)) {
+        pin_outside_meet(a);
+    }
+    if (pin_unlikely(!look_up(a))) {
+        a->is_settled = pin_outside_begin(a);
+        a->is_outside = !a->is_settled;
+    }
     a->origin_at = (uint8_t)a->encloser_at;
 }
 
@@ -615,6 +638,10 @@ static void find_name(struct pin_answering *a)
 static void fetch_data(struct pin_answering *a)
 {
     if (a->is_settled) {
+        return;
+    }
+    if (pin_unlikely(a->is_outside)) {
+        pin_outside_fetch(a);
         return;
     }
     a->data = shown(a, a->query.qtype);
@@ -631,20 +658,20 @@ static void count(struct pin_answering *a)
     if (pin_unlikely(a->response.is_truncated)) {
         pin_stat_add(&stats->n_truncated, 1);
     }
-    if (pin_unlikely(a->response.ede == PIN_EDE_STALE_ANSWER)) {
+    if (pin_unlikely(a->response.ede == PIN_EDE_STALE_ANSWER) && !a->is_outside) {
         pin_stat_add(&stats->n_stale, 1);
     }
 }
 
-/* Writes the answer. Returns its length; 0 is silence. */
+/* Writes the answer. Returns its length; 0 is silence, PIN_ANSWER_LATER leaves it to others. */
 static size_t finish(struct pin_answering *a)
 {
     if (a->verdict == PIN_QUERY_DROP) {
         pin_stat_add(&a->worker->stats.n_dropped, 1);
         return 0;
     }
-    if (!a->is_settled) {
-        answer_from_zones(a);
+    if (!a->is_settled && pin_unlikely(answer_subjects(a))) {
+        return PIN_ANSWER_LATER;
     }
     if (pin_unlikely(a->worker->limiter != NULL) && pin_answer_withhold(a)) {
         return 0;
@@ -661,11 +688,20 @@ static size_t finish(struct pin_answering *a)
     return pin_likely(a->response.source == NULL) ? bytes : PIN_ANSWER_SOURCE;
 }
 
+/* The time, read once for many; only what is cached has an age. */
+static void read_clock(const struct pin_worker *worker)
+{
+    if (pin_unlikely(worker->forward != NULL)) {
+        worker->forward->now_ms = pin_clock_mono_ms();
+    }
+}
+
 size_t pin_answer(
     struct pin_worker *worker, const struct pin_client *client, const struct pin_packet *packet)
 {
     struct pin_answering a; /* not cleared: each stroke fills what it finds */
     worker->wall_s = 0;
+    read_clock(worker);
     begin(&a, worker, client, packet);
     find_name(&a);
     fetch_data(&a);
@@ -696,6 +732,7 @@ static void answer_group(struct pin_worker *worker, struct pin_exchange *exchang
 void pin_answer_batch(struct pin_worker *worker, struct pin_exchange *exchanges, size_t n)
 {
     worker->wall_s = 0;
+    read_clock(worker);
     for (size_t at = 0; at < n; at += GROUP) {
         answer_group(worker, exchanges + at, PIN_MIN(n - at, (size_t)GROUP));
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answering.h"
+#include "outside.h"
 
 /* What the encloser shows this asker for one type, or NULL. */
 static const struct pin_table *enclosing(const struct pin_answering *a, uint16_t type)
@@ -75,6 +76,7 @@ static bool follow_dname(
     uint8_t rr[PIN_RDATA_AT + PIN_NAME_MAX_BYTES];
     struct pin_response *response = &a->response;
     size_t rr_bytes = put_synthesized(a, dname, rr);
+    pin_outside_keep_query(a);
     (void)pin_response_add_table(
         response, PIN_SECTION_ANSWER, dname, &a->worker->draws, a->subject.at + a->encloser_at);
     if (rr_bytes == 0) {

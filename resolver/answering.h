@@ -17,6 +17,7 @@
 
 #include "answer.h"
 #include "asker.h"
+#include "cache.h"
 #include "query.h"
 #include "synth.h"
 #include "tsig.h"
@@ -59,7 +60,10 @@ struct pin_answering {
     uint16_t parent_id;     /* what counts for names that say nothing about that view */
     uint8_t tap_note;       /* PIN_TAP_NONE: this question is not noted */
     uint8_t origin_at;      /* `zone` is set: where in the question's name its encloser's begins */
+    struct pin_cache_key outside; /* is_outside: the subject's */
+    size_t query_bytes;           /* length of the client's message */
     bool is_settled;
+    bool is_outside;     /* no zone of ours encloses the question's name, and it is forwarded */
     bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
     bool is_view_by_ecs; /* ... and the view comes from there */
     struct pin_query query;

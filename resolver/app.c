@@ -28,6 +28,7 @@
 #include "resolver/builder.h"
 #include "resolver/dev.h"
 #include "resolver/drain_store.h"
+#include "resolver/forward.h"
 #include "resolver/geo.h"
 #include "resolver/greeting.h"
 #include "resolver/worker.h"
@@ -41,6 +42,7 @@ struct app {
     struct pin_settings settings;
     struct pin_loop *loop;
     struct pin_builder *builder;
+    struct pin_forward *forward; /* NULL: names that are not ours are refused */
     struct pin_workers *workers;
     struct pin_admin *admin;
     struct pin_auditor *auditor;
@@ -411,17 +413,6 @@ static enum pin_err start_geo(struct app *app, struct pin_why *why)
 
 /* --- Workers -------------------------------------------------------------------------------- */
 
-static size_t count_processors(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < 1) {
-        return 1;
-    }
-    size_t n = (size_t)CPU_COUNT(&set);
-    return n > PIN_WORKERS_MAX ? PIN_WORKERS_MAX : n;
-}
-
 static enum pin_err start_workers(struct app *app, struct pin_why *why)
 {
     const struct pin_config *config = app->config;
@@ -445,12 +436,13 @@ static enum pin_err start_workers(struct app *app, struct pin_why *why)
     struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
         .keys = pin_primary_keys(app->files.primary),
         .transfers = pin_primary_transfers(app->files.primary),
+        .forward = app->forward,
         .manners = &config->manners,
         .tapper = app->tapper,
         .listens = specs,
         .n_listens = config->n_listens,
         .streams = pin_config_stream_limits(config),
-        .n_workers = config->n_workers > 0 ? config->n_workers : count_processors()};
+        .n_workers = pin_config_n_workers(config)};
     enum pin_err err = pin_workers_start(&workers, &app->workers, why);
     for (size_t i = 0; err == PIN_OK && i < config->n_listens; i++) {
         pin_workers_address(app->workers, i, &app->listens[i].address);
@@ -530,6 +522,7 @@ static enum pin_err start_admin(struct app *app, struct pin_why *why)
         .loop = app->loop,
         .builder = app->builder,
         .workers = app->workers,
+        .forward = app->forward,
         .settings = &app->settings,
         .listens = app->listens,
         .n_listens = app->config->n_listens,
@@ -666,6 +659,10 @@ static enum pin_err start_threads(struct app *app, struct pin_why *why)
         err = pin_tapper_new(&app->config->tap, &app->tapper, why);
     }
     if (err == PIN_OK) {
+        err = pin_config_start_forward(
+            app->config, pin_builder_live(app->builder), &app->forward, why);
+    }
+    if (err == PIN_OK) {
         err = start_workers(app, why);
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -740,9 +737,11 @@ static void app_stop(struct app *app)
     pin_prober_free(app->prober);
     pin_auditor_free(app->auditor);
     pin_geo_stop(app->geo);
+    pin_forward_halt(app->forward); /* it answers through the workers' sockets */
     pin_workers_stop(app->workers);
     pin_tapper_free(app->tapper);
     pin_primary_stop(app->files.primary);
+    pin_forward_free(app->forward);
     pin_builder_stop(app->builder);
     pin_app_files_free(&app->files); /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->admin);

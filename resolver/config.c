@@ -273,9 +273,6 @@ static void apply_simple_args(
     if (args->state_dir != NULL) {
         config->state_dir = pin_arena_strdup(config->arena, args->state_dir);
     }
-    if (args->forward.n > 0) {
-        pin_findings_add_usage(findings, "--forward: not available in this version");
-    }
 }
 
 static void apply_args(struct pin_config *config, const struct pin_args *args,
@@ -756,6 +753,7 @@ struct pin_config *pin_config_load(
         read_file(config, findings);
     }
     apply_args(config, args, list_contexts, findings);
+    pin_config_forward(config, &args->forward, findings);
     set_sources(config);
     set_tap(config);
     pin_config_check(config, findings);

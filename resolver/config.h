@@ -154,6 +154,26 @@ struct pin_config_cluster {
     enum pin_config_source source;   /**< Follows from the keys above. */
 };
 
+/** One resolver that questions are forwarded to. */
+struct pin_config_upstream {
+    struct pin_addrport address;
+    bool is_tls; /**< DNS over TLS; else UDP, and TCP where UDP does not do. */
+};
+
+/** One entry of `forward:`. */
+struct pin_config_forward {
+    struct pin_at at;
+    const char *zone;      /**< "." for all names. */
+    const char *const *to; /**< As written. */
+    size_t n_to;
+    const char *tls_name; /**< Whom the certificate must name; NULL: the address. */
+    const char *ca;       /**< Who must have signed it; NULL: whom the system trusts. */
+    bool is_trusted;      /**< Its AD bit is passed on. */
+    bool mixes_case;      /**< Letters of the question are sent in random case. */
+    const struct pin_config_upstream *upstreams; /**< What `to` says. */
+    size_t n_upstreams;
+};
+
 /** One program that health checks may name. */
 struct pin_config_command {
     struct pin_at at;
@@ -215,6 +235,8 @@ struct pin_config {
     struct pin_arena *arena;
     const char *file; /**< As given, or NULL. */
     bool is_dev;
+    bool is_recursion_said; /**< allowRecursion; else the usual private ranges. */
+    bool cache_prefetches;  /**< cache.prefetch */
 
     const char *cluster_set;
     struct pin_config_listen *listens;
@@ -292,6 +314,15 @@ struct pin_config {
     unsigned policy_mode;   /**< 0 enforce, 1 audit. */
     unsigned policy_denied; /**< enum pin_policy_denied. */
 
+    struct pin_config_forward *forward; /**< Names that are not ours go there. */
+    size_t n_forward;
+    const struct pin_prefix *recursion; /**< Who may ask for them. */
+    size_t n_recursion;
+    uint64_t cache_bytes;
+    uint32_t cache_min_ttl_s;
+    uint32_t cache_max_ttl_s;
+    uint32_t cache_stale_s; /**< 0: expired answers are not served. */
+
     uint32_t probes_per_second;         /**< health.maxPerSecond */
     const char *const *probed_networks; /**< health.networks; none: those without gateways. */
     size_t n_probed_networks;
@@ -345,6 +376,24 @@ void pin_config_read(struct pin_config *config, const char *file, const char *te
 
 /** What must hold between options: names that exist, nothing twice. */
 void pin_config_check(const struct pin_config *config, struct pin_findings *findings);
+
+/**
+ * Makes upstreams of what `forward:` says, or of --forward, which takes its place; and checks them:
+ * addresses, zones named once, none of our own listeners. After listeners were read.
+ */
+void pin_config_forward(
+    struct pin_config *config, const struct pin_arg_list *flags, struct pin_findings *findings);
+
+/** Worker sets to start: as many as was said, or one per processor. */
+size_t pin_config_n_workers(const struct pin_config *config);
+
+struct pin_forward;
+struct pin_live;
+
+/** Starts the forwarder, which borrows from the config; *ret_forward stays as it is when nothing is
+ * forwarded. */
+enum pin_err pin_config_start_forward(struct pin_config *config, const struct pin_live *live,
+    struct pin_forward **ret_forward, struct pin_why *why);
 
 /** What must hold once cluster.yaml files were read: regions that geo.map names. */
 void pin_config_check_geo(const struct pin_config *config, struct pin_findings *findings);

@@ -42,7 +42,7 @@ static const struct arg {
     {"state-dir", 0, PIN_ARG_VALUE, offsetof(struct pin_args, state_dir), "DIR",
         "what survives a restart is kept there (default: nothing is)"},
     {"forward", 0, PIN_ARG_LIST, offsetof(struct pin_args, forward), "ADDR[:PORT]",
-        "not available in this version"},
+        "resolver for all names that are not ours; repeatable (default: those are refused)"},
     {"workers", 0, PIN_ARG_VALUE, offsetof(struct pin_args, workers), "N",
         "threads that answer (default: one per processor; 1 with --dev)"},
     {"log-level", 0, PIN_ARG_VALUE, offsetof(struct pin_args, log_level), "LEVEL",

@@ -404,15 +404,6 @@ static const struct pin_option steering_options[] = {
     {.key = NULL},
 };
 
-static const struct pin_option cache_options[] = {
-    LATER("size", "64Mi", "Memory of the cache."),
-    LATER("minTTL", "0", "Shortest time an answer is kept."),
-    LATER("maxTTL", "86400", "Longest time an answer is kept."),
-    LATER("serveStale", "86400", "How long expired answers may be served."),
-    LATER("prefetch", "true", "Renew popular answers early."),
-    {.key = NULL},
-};
-
 static const struct pin_option policy_options[] = {
     {.key = "mode",
         .kind = PIN_OPTION_WORD,
@@ -722,11 +713,22 @@ const struct pin_option pin_options[] = {
         .children = steering_options,
         .doc = "How addresses are chosen."},
     {.key = "health", .kind = PIN_OPTION_MAP, .children = health_options, .doc = "Health probes."},
-    LATER("forward", "[]", "Resolvers for all other names."),
-    LATER("allowRecursion", "[]", "Who may ask for all other names."),
+    {.key = "forward",
+        .kind = PIN_OPTION_ITEMS,
+        .offset = IN_CONFIG(forward),
+        .count_offset = IN_CONFIG(n_forward),
+        .children = pin_forward_options,
+        .item_bytes = sizeof(struct pin_config_forward),
+        .doc = "Resolvers for all other names."},
+    {.key = "allowRecursion",
+        .kind = PIN_OPTION_PREFIXES,
+        .offset = IN_CONFIG(recursion),
+        .count_offset = IN_CONFIG(n_recursion),
+        .said_offset = IN_CONFIG(is_recursion_said),
+        .doc = "Who may ask for all other names; loopback and private ranges when not said."},
     {.key = "cache",
-        .kind = PIN_OPTION_LATER_MAP,
-        .children = cache_options,
+        .kind = PIN_OPTION_MAP,
+        .children = pin_cache_options,
         .doc = "Cache of forwarded answers."},
     {.key = "stale",
         .kind = PIN_OPTION_MAP,

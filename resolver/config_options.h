@@ -19,10 +19,11 @@ enum pin_option_kind {
     PIN_OPTION_LABEL,     /**< const char *, an RFC 1123 label. */
     PIN_OPTION_NAME,      /**< const char *, a DNS name, lower case, no trailing dot. */
     PIN_OPTION_NAMES,     /**< A list of them: const char *const *, size_t. */
-    PIN_OPTION_STRINGS,   /**< A list of texts: const char *const *, size_t. */
+    PIN_OPTION_STRINGS,   /**< A list of texts: const char *const *, size_t; `max` 1: or one. */
     PIN_OPTION_PATH,      /**< const char *, relative to the file's directory; `max` 1: or "". */
     PIN_OPTION_BOOL,      /**< bool. */
     PIN_OPTION_UINT,      /**< uint32_t, `min` to `max`. */
+    PIN_OPTION_BYTES,     /**< A size, e.g. 64Mi: uint64_t, `min` to `max`. */
     PIN_OPTION_SECONDS,   /**< A duration: uint32_t seconds, `min` to `max`. */
     PIN_OPTION_MS,        /**< A duration: uint64_t milliseconds, `min` to `max`. */
     PIN_OPTION_WORD,      /**< One of `words`: unsigned, `min` + its position. */
@@ -64,3 +65,6 @@ extern const struct pin_option pin_options[];
 /** Parts of them: `cookies` and `rateLimit`. */
 extern const struct pin_option pin_options_cookies[];
 extern const struct pin_option pin_options_rate[];
+/** Those of one entry of `forward:`, and of `cache:`. */
+extern const struct pin_option pin_forward_options[];
+extern const struct pin_option pin_cache_options[];

@@ -19,6 +19,7 @@
 
 #define PATH_MAX_BYTES 256
 #define WORDS_MAX      64
+#define DIGITS_MAX     10 /* of a size: no unit makes it overflow */
 
 /* What the walk carries along. */
 struct reader {
@@ -257,6 +258,44 @@ static bool read_duration(
     return true;
 }
 
+/* "64Mi", "1Gi", "4096": bytes, or a number with Ki, Mi or Gi. */
+static bool parse_bytes(const char *text, uint64_t *ret_bytes)
+{
+    static const char *const units[] = {"", "Ki", "Mi", "Gi"};
+    char *end = NULL;
+    size_t n_digits = strspn(text, "0123456789");
+    if (n_digits == 0 || n_digits > DIGITS_MAX) {
+        return false;
+    }
+    uint64_t n = strtoull(text, &end, 10);
+    for (size_t i = 0; i < N_ELEMS(units); i++) {
+        if (strcmp(end, units[i]) == 0) {
+            *ret_bytes = n << (10 * i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_bytes(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    uint64_t bytes = 0;
+    const char *text = want_scalar(r, node, "a size");
+    if (text == NULL) {
+        return false;
+    }
+    if (!parse_bytes(text, &bytes)) {
+        return finding(r, node, "\"%s\" is no size: bytes, or a number with Ki, Mi or Gi", text);
+    }
+    if (bytes < option->min || bytes > option->max) {
+        return finding(r, node, "%s is out of range, %llu to %llu bytes are allowed", text,
+            (unsigned long long)option->min, (unsigned long long)option->max);
+    }
+    memcpy(target, &bytes, sizeof(bytes));
+    return true;
+}
+
 /* Cuts "a|b|c" into `ret_words`, which point into `copy`. */
 static size_t split_words(char *copy, const char **ret_words)
 {
@@ -405,6 +444,23 @@ static bool read_list(struct reader *r, const struct pin_option *option,
     return is_good;
 }
 
+/* One text where a list may stand: a list of it alone. */
+static bool read_single(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *base)
+{
+    const size_t n = 1;
+    uint8_t *items = pin_arena_alloc(r->arena, sizeof(char *));
+    if (items == NULL) {
+        return finding(r, node, "out of memory");
+    }
+    if (!read_string(r, option, node, items)) {
+        return false;
+    }
+    put_pointer(base + option->offset, items);
+    memcpy(base + option->count_offset, &n, sizeof(n));
+    return true;
+}
+
 /* --- Keys that are known but not built ----------------------------------------------------- */
 
 static bool is_default(const struct pin_option *option, const struct pin_tree *node)
@@ -502,6 +558,7 @@ static const struct {
     {PIN_OPTION_PATH, read_path},
     {PIN_OPTION_BOOL, read_bool},
     {PIN_OPTION_UINT, read_uint},
+    {PIN_OPTION_BYTES, read_bytes},
     {PIN_OPTION_SECONDS, read_duration},
     {PIN_OPTION_MS, read_duration},
     {PIN_OPTION_WORD, read_word},
@@ -523,7 +580,9 @@ static bool read_value(
     case PIN_OPTION_NAMES:
         return read_list(r, option, node, base, sizeof(char *), read_name);
     case PIN_OPTION_STRINGS:
-        return read_list(r, option, node, base, sizeof(char *), read_string);
+        return option->max == 1 && node->text != NULL
+                   ? read_single(r, option, node, base)
+                   : read_list(r, option, node, base, sizeof(char *), read_string);
     case PIN_OPTION_ADDRPORTS:
         return read_list(r, option, node, base, sizeof(struct pin_addrport), read_addrport);
     case PIN_OPTION_GATEWAYS:

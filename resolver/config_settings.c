@@ -2,12 +2,14 @@
 
 /* What the catalog needs to know, made from the configuration. */
 
+#include <sched.h>
 #include <string.h>
 #include <strings.h>
 
 #include "pintle/base/text.h"
 
 #include "resolver/config.h"
+#include "resolver/worker.h"
 
 /* SOA MINIMUM: how long a negative answer may be kept (design, section 3). */
 #define NEGATIVE_TTL_MAX_S 5u
@@ -221,6 +223,24 @@ void pin_config_check_geo(const struct pin_config *config, struct pin_findings *
                 "geo.map: an entry without nets needs geo.database");
         }
     }
+}
+
+/* --- workers ---------------------------------------------------------------------------------- */
+
+static size_t count_processors(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < 1) {
+        return 1;
+    }
+    size_t n = (size_t)CPU_COUNT(&set);
+    return n > PIN_WORKERS_MAX ? PIN_WORKERS_MAX : n;
+}
+
+size_t pin_config_n_workers(const struct pin_config *config)
+{
+    return config->n_workers > 0 ? config->n_workers : count_processors();
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */

@@ -107,6 +107,17 @@ static void put_certs(struct pin_page *page)
         offsetof(struct pin_cert_status, n_failures));
 }
 
+/* What the workers found in the cache; the rest of it the forwarder tells. */
+static void put_cache_use(struct pin_text *text, const struct pin_stats_sum *sum)
+{
+    single(text, "pintle_cache_hits_total", "counter", "Queries answered from the cache.",
+        sum->n_cache_hits);
+    single(text, "pintle_cache_misses_total", "counter", "Queries that had to wait for a resolver.",
+        sum->n_cache_misses);
+    single(text, "pintle_cache_served_stale_total", "counter",
+        "Queries answered with expired data because no resolver answered.", sum->n_cache_stale);
+}
+
 static void put_policy(
     struct pin_text *text, const struct pin_policy_label *label, const char *mode, uint64_t n)
 {
@@ -522,6 +533,10 @@ void pin_metrics_render(struct pin_page *page)
         pin_workers_stats(config->workers, &sum);
     }
     put_dns(text, &sum);
+    if (config->forward != NULL) {
+        put_cache_use(text, &sum);
+        pin_forward_metrics(config->forward, text);
+    }
     put_certs(page);
     if (config->builder != NULL) {
         put_policies(text, pin_builder_live(config->builder)->policies, &sum);

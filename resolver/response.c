@@ -18,7 +18,11 @@
 #define FLAG_AA 0x04u
 #define FLAG_TC 0x02u
 #define FLAG_RD 0x01u
-#define FLAG_CD 0x10u /* in the second byte */
+#define FLAG_RA 0x80u /* these in the next byte */
+#define FLAG_AD 0x20u
+#define FLAG_RA 0x80u /* these in the second byte */
+#define FLAG_AD 0x20u
+#define FLAG_CD 0x10u
 
 static void put_u16(uint8_t *at, unsigned value)
 {
@@ -432,7 +436,10 @@ size_t pin_response_finish(struct pin_response *response, const struct pin_query
     flags |= response->is_authoritative ? FLAG_AA : 0;
     flags |= response->is_truncated ? FLAG_TC : 0;
     header[2] = (uint8_t)flags;
-    header[3] = (uint8_t)((header[3] & copied & FLAG_CD) | (response->rcode & 0x0Fu));
+    unsigned more = (header[3] & copied & FLAG_CD) | (response->rcode & 0x0Fu);
+    more |= response->is_recursive ? FLAG_RA : 0;
+    more |= response->is_authentic ? FLAG_AD : 0;
+    header[3] = (uint8_t)more;
     put_u16(header + 4, query->has_question ? 1 : 0);
     put_u16(header + 6, response->n_rr[PIN_SECTION_ANSWER]);
     put_u16(header + 8, response->n_rr[PIN_SECTION_AUTHORITY]);

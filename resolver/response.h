@@ -54,12 +54,14 @@
 #define PIN_RCODE_BADCOOKIE 23u /**< The same. */
 
 /** Extended DNS errors in use (RFC 8914). */
-#define PIN_EDE_NONE              UINT16_MAX
-#define PIN_EDE_STALE_ANSWER      3u
-#define PIN_EDE_NOT_READY         14u
-#define PIN_EDE_PROHIBITED        18u
-#define PIN_EDE_STALE_NXDOMAIN    19u
-#define PIN_EDE_NOT_AUTHORITATIVE 20u
+#define PIN_EDE_NONE                   UINT16_MAX
+#define PIN_EDE_STALE_ANSWER           3u
+#define PIN_EDE_NOT_READY              14u
+#define PIN_EDE_PROHIBITED             18u
+#define PIN_EDE_STALE_NXDOMAIN         19u
+#define PIN_EDE_NOT_AUTHORITATIVE      20u
+#define PIN_EDE_NO_REACHABLE_AUTHORITY 22u
+#define PIN_EDE_NETWORK_ERROR          23u
 
 /** A message buffer: a query goes in, its answer comes out in the same place. */
 struct pin_packet {
@@ -89,6 +91,8 @@ struct pin_response {
     uint16_t ede; /**< PIN_EDE_*. */
     bool is_authoritative;
     bool is_truncated;
+    bool is_recursive;                /**< RA: this client may ask for any name. */
+    bool is_authentic;                /**< AD: whom we trust has validated it. */
     bool is_stream;                   /**< Never sets TC. */
     const _Atomic uint64_t *verdicts; /**< Of the health table, for tables that are checked. */
     uint64_t asker_key;     /**< Stands for the asker in sticky tables; set before one is added. */

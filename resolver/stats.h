@@ -76,6 +76,9 @@ enum pin_stat_rcode {
     X(n_dropped, "messages that were no queries and got no answer")                                \
     X(n_truncated, "answers with the TC bit")                                                      \
     X(n_stale, "answers that hold data of a cluster out of reach (EDE 3)")                         \
+    X(n_cache_hits, "queries answered from the cache")                                             \
+    X(n_cache_misses, "queries that had to wait for a resolver")                                   \
+    X(n_cache_stale, "queries answered with expired data because no resolver answered")            \
     X(n_denied, "answers that a policy kept from the asker")                                       \
     X(n_would_deny, "answers that a policy in audit mode would have kept from the asker")          \
     X(n_cookies_good, "queries with a good server's cookie")                                       \

@@ -713,6 +713,7 @@ enum pin_err pin_tcp_start(
         pin_worker_init(&tcp->worker, config->live, PIN_TRANSPORT_TCP, config->thread_i);
     tcp->worker.keys = config->keys;
     tcp->worker.transfers = config->transfers;
+    tcp->worker.forward = config->forward;
     if (config->manners != NULL) {
         tcp->worker.manners = config->manners;
     }

@@ -48,10 +48,11 @@ struct pin_tcp_config {
     const struct pin_manners *manners;    /**< Outlives the threads; NULL: none. */
     const struct pin_tcp_listen *listens; /**< Copied. */
     size_t n_listens;
-    struct pin_stream_limits limits; /**< All set; per client it is this thread's part. */
-    _Atomic uint32_t *n_open;        /**< Connections of all threads; outlives the thread. */
-    struct pin_tapper *tapper;       /**< NULL: nothing is noted. */
-    uint32_t thread_i;               /**< Differs between all threads. */
+    struct pin_stream_limits limits;  /**< All set; per client it is this thread's part. */
+    _Atomic uint32_t *n_open;         /**< Connections of all threads; outlives the thread. */
+    struct pin_tapper *tapper;        /**< NULL: nothing is noted. */
+    struct pin_forward_port *forward; /**< The thread's own, or NULL. */
+    uint32_t thread_i;                /**< Differs between all threads. */
 };
 
 /** Starts the thread. */

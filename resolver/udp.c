@@ -39,6 +39,7 @@ struct pin_udp {
     _Alignas(64) struct iovec vectors[BATCH];
     _Alignas(64) union pin_proxy_peer peers[BATCH];
     _Alignas(64) struct pin_exchange exchanges[BATCH];
+    struct pin_return backs[BATCH];
     _Alignas(64) uint8_t slots[BATCH][SLOT_BYTES];
     _Alignas(64) uint8_t controls[BATCH][CONTROL_BYTES]; /* wildcard sockets only */
 };
@@ -67,6 +68,8 @@ static void tie(struct pin_udp *udp, uint16_t cluster_id)
         udp->exchanges[i].client =
             (struct pin_client){.listen_cluster_id = cluster_id, .transport = PIN_TRANSPORT_UDP};
         udp->exchanges[i].packet.cap_bytes = SLOT_BYTES;
+        udp->backs[i] = (struct pin_return){.fd = udp->fd, .packet = header};
+        udp->exchanges[i].client.back = &udp->backs[i];
     }
 }
 
@@ -96,11 +99,9 @@ static unsigned gather(struct pin_udp *udp, unsigned n_received)
     for (unsigned i = 0; i < n_received; i++) {
         struct msghdr *header = &udp->messages[i].msg_hdr;
         header->msg_iov->iov_len = udp->exchanges[i].answer_bytes;
-        if (udp->is_wildcard) {
-            free_interface(header);
-        }
-        if (pin_unlikely(udp->exchanges[i].answer_bytes == 0)) {
-            continue;
+        if (pin_unlikely(udp->exchanges[i].answer_bytes == 0
+                         || udp->exchanges[i].answer_bytes == PIN_ANSWER_LATER)) {
+            continue; /* silence, or somebody else's to send */
         }
         if (pin_unlikely(n_answers != i)) {
             struct mmsghdr silent = udp->messages[n_answers];
@@ -143,6 +144,9 @@ static unsigned answer_all(struct pin_udp *udp, unsigned n_received)
         udp->exchanges[i].client.peer = header->msg_name;
         udp->exchanges[i].packet.wire = header->msg_iov->iov_base;
         udp->exchanges[i].packet.bytes = udp->messages[i].msg_len;
+        if (udp->is_wildcard) {
+            free_interface(&udp->messages[i].msg_hdr);
+        }
     }
     for (unsigned i = 0; pin_unlikely(udp->inner != NULL) && i < n_received; i++) {
         unwrap(udp, &udp->exchanges[i], &udp->inner[i]);
@@ -265,6 +269,7 @@ enum pin_err pin_udp_start(
         pin_worker_init(&udp->worker, config->live, PIN_TRANSPORT_UDP, config->thread_i);
     udp->worker.keys = config->keys;
     udp->worker.transfers = config->transfers;
+    udp->worker.forward = config->forward;
     if (config->manners != NULL) {
         udp->worker.manners = config->manners;
         err = err == PIN_OK ? limit_rate(&udp->worker, why) : err;

@@ -13,6 +13,7 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
+#include "forward.h"
 #include "listen.h"
 #include "tcp.h"
 #include "udp.h"
@@ -39,6 +40,7 @@ struct pin_workers {
     size_t n_listens;
     size_t n_sets;
     struct pin_manners manners;
+    const struct pin_forward *forward; /* or NULL */
     struct pin_listen listens[PIN_LISTENS_MAX];
     struct worker_set sets[];
 };
@@ -164,6 +166,7 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
             .keys = config->keys,
             .transfers = config->transfers,
             .live = config->live,
+            .forward = pin_forward_port(config->forward, *thread_i),
             .manners = &workers->manners,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
@@ -195,6 +198,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
         .keys = config->keys,
         .transfers = config->transfers,
         .live = config->live,
+        .forward = pin_forward_port(config->forward, *thread_i),
         .manners = &workers->manners,
         .listens = listens,
         .n_listens = workers->n_listens,
@@ -221,6 +225,8 @@ enum pin_err pin_workers_start(
     }
     workers->n_sets = config->n_workers;
     set_manners(workers, config);
+    pin_forward_equip(config->forward, &workers->manners, config->keys, config->tapper);
+    workers->forward = config->forward;
     uint32_t thread_i = 0;
     enum pin_err err = open_listens(workers, config, why);
     for (size_t i = 0; i < workers->n_sets && err == PIN_OK; i++) {
@@ -287,4 +293,5 @@ void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *
         }
         pin_stats_add_to(pin_tcp_stats(workers->sets[i].tcp), ret_sum);
     }
+    pin_forward_add_stats(workers->forward, ret_sum);
 }

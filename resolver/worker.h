@@ -38,6 +38,8 @@
 
 struct pin_source;
 struct pin_transfers;
+struct pin_forward;
+struct pin_forward_port;
 
 /** What one thread needs to answer. */
 struct pin_worker {
@@ -45,6 +47,7 @@ struct pin_worker {
     const struct pin_tsig_keys *keys; /**< NULL: none is known. */
     struct pin_transfers *transfers;  /**< NULL: nobody may transfer anything. */
     struct pin_source *source;        /**< With PIN_ANSWER_SOURCE: the caller's, who ends it. */
+    struct pin_forward_port *forward; /**< Where names go that are not ours; NULL: nowhere. */
     struct pin_draws draws;
     enum pin_transport transport;
     uint32_t wall_s; /**< Seconds since 1970 when somebody asked in this batch; 0: nobody has. */
@@ -104,6 +107,7 @@ struct pin_workers_config {
     const struct pin_tsig_keys *keys;  /**< Likewise; NULL: signed queries get NOTAUTH. */
     struct pin_transfers *transfers;   /**< Likewise; NULL: nobody may transfer anything. */
     const struct pin_manners *manners; /**< Copied; NULL: a server that says nothing. */
+    struct pin_forward *forward;       /**< NULL: names that are not ours are refused. */
     const struct pin_listen_spec *listens;
     size_t n_listens; /**< 1 to PIN_LISTENS_MAX. */
     size_t n_workers; /**< 1 to PIN_WORKERS_MAX. */

@@ -51,7 +51,7 @@ fstrm\.h resolver/dnstap\.c
 nghttp2/ resolver/doh\.c
 libsmartcols/ cli/table\.c
 curl/ sync/http\.c|cli/api\.c
-openssl/ base/crypto\.c|resolver/tls\.c
+openssl/ base/crypto\.c|resolver/tls\.c|resolver/tls_client\.c
 ldns/ zones/zonefile\.c|sync/provider_rfc2136\.c
 cmocka\.h -
 DOORS

@@ -675,11 +675,11 @@ def errors(checks, dir):
 
     config = dir / "wrong.yaml"
     config.write_text("listn: []\nclusters:\n  - {name: c1, directory: c1}\n  - {name: C_2, context: c2}\n"
-                      "forward: [{zone: ., to: [192.0.2.53]}]\n")
+                      "records: [{name: public}]\n")
     for flags in (["--check"], []):
         code, _, err = run(PINTLED, "--config", config, *flags)
         wanted = [f'{config}:1:1: unknown key "listn", did you mean "listen"?', f"{config}:4:12: ",
-                  f"{config}:5:10: forward: not available in this version"]
+                  f"{config}:5:10: records: not available in this version"]
         checks.check(f"a wrong configuration: all findings, exit 1 ({' '.join(flags) or 'run'})",
                      code == 1 and [line.startswith(w) for line, w in zip(err.splitlines(), wanted)] == [True] * 3
                      and len(err.splitlines()) == 3, err)

@@ -107,8 +107,18 @@ static struct finding_case {
         "--listen: 127.0.0.1:53 is there twice\n"},
     {"a cluster is named once", {.contexts = "c1,c1"}, "cluster \"c1\" is named twice\n"},
     {"a context without a name is none", {.contexts = "c1,"}, "--contexts: an empty name\n"},
-    {"forwarding is not available", {.forward = {{"192.0.2.53"}, 1}},
-        "--forward: not available in this version\n"},
+    {"a resolver is an address", {.forward = {{"dns.example"}, 1}},
+        "--forward: \"dns.example\" is no ADDR[:PORT] with an IP address, no tls:// in front of "
+        "one, and no path\n"},
+    {"a resolver is named once", {.forward = {{"192.0.2.53", "192.0.2.53:53"}, 2}},
+        "--forward: \"192.0.2.53:53\" is there twice\n"},
+    {"nobody forwards to itself", {.listen = {{"127.0.0.1:53"}, 1}, .forward = {{"127.0.0.1"}, 1}},
+        "--forward: \"127.0.0.1:53\" is a listener of this server: questions would go round in a "
+        "loop\n"},
+    {"nobody forwards to a wildcard listener of its own",
+        {.listen = {{"0.0.0.0:53"}, 1}, .forward = {{"127.0.0.1"}, 1}},
+        "--forward: \"127.0.0.1:53\" is a listener of this server: questions would go round in a "
+        "loop\n"},
 };
 
 static void test_finding(void **state)

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Life of the forwarder, and what the answer path asks of it. */
+
+#include "forward.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "pintle/base/macros.h"
+#include "pintle/base/rand.h"
+
+#include "forward_run.h"
+#include "forward_thread.h"
+#include "tap.h"
+
+#define LETTERS 26u
+
+/* --- the answer path ------------------------------------------------------------------------- */
+
+/* Whether `zone` is the name or above it: its bytes end the name, and begin at a label. */
+static bool is_at_or_above(const struct pin_name *zone, const uint8_t *name, size_t bytes)
+{
+    if (zone->bytes > bytes || memcmp(name + bytes - zone->bytes, zone->wire, zone->bytes) != 0) {
+        return false;
+    }
+    size_t at = 0;
+    while (at < bytes - zone->bytes) {
+        at += 1u + name[at];
+    }
+    return at == bytes - zone->bytes;
+}
+
+uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name, size_t bytes)
+{
+    const struct pin_forward_config *config = &forward->config;
+    for (size_t i = 0; i < config->n_zones; i++) {
+        const struct pin_name *zone = &config->zones[forward->order[i]].name;
+        if (zone->bytes == 1 || is_at_or_above(zone, name, bytes)) {
+            return forward->order[i];
+        }
+    }
+    return PIN_FORWARD_NONE;
+}
+
+bool pin_forward_allows(const struct pin_forward *forward, const struct pin_ip *ip)
+{
+    return pin_lpm_find(forward->allowed, ip) != PIN_LPM_NONE;
+}
+
+struct pin_cache *pin_forward_cache(const struct pin_forward *forward)
+{
+    return forward->cache;
+}
+
+struct pin_forward_port *pin_forward_port(struct pin_forward *forward, size_t port_i)
+{
+    return forward != NULL && port_i < forward->config.n_ports ? &forward->ports[port_i] : NULL;
+}
+
+/* Copies the client's address and, on wildcard sockets, where its packet came to. */
+static void put_way_back(struct pin_miss *miss, const struct pin_client *client)
+{
+    const struct msghdr *packet = client->back->packet;
+    miss->client = *client;
+    miss->back = *client->back;
+    if (client->peer->sa_family == AF_INET6) {
+        memcpy(&miss->peer.v6, client->peer, sizeof(miss->peer.v6));
+    } else {
+        memcpy(&miss->peer.v4, client->peer, sizeof(miss->peer.v4));
+    }
+    miss->control_bytes = 0;
+    if (packet != NULL && packet->msg_control != NULL
+        && packet->msg_controllen <= sizeof(miss->control)) {
+        miss->control_bytes = (uint16_t)packet->msg_controllen;
+        memcpy(miss->control, packet->msg_control, packet->msg_controllen);
+    }
+}
+
+bool pin_forward_hand_over(struct pin_forward_port *port, const struct pin_cache_key *key,
+    const struct pin_client *client, const uint8_t *wire, size_t bytes)
+{
+    if (bytes > PIN_MISS_WIRE_BYTES || (client != NULL && client->back == NULL)) {
+        return false;
+    }
+    struct pin_ring *ring = port->rings[pin_cache_shard(port->forward->cache, key->name_hash)];
+    struct pin_miss *miss = pin_ring_begin(ring);
+    if (miss == NULL) {
+        return false;
+    }
+    miss->key = (struct pin_miss_key){.name_hash = key->name_hash,
+        .qtype = key->qtype,
+        .group = (uint8_t)key->group,
+        .flags = key->flags,
+        .name_bytes = key->name_bytes};
+    memcpy(miss->key.name, key->name, key->name_bytes);
+    miss->is_refresh = client == NULL;
+    miss->n_rounds = port->n_rounds;
+    miss->bytes = 0;
+    if (client != NULL) {
+        put_way_back(miss, client);
+        miss->bytes = (uint16_t)bytes;
+        memcpy(miss->wire, wire, bytes);
+    }
+    pin_ring_commit(ring);
+    return true;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+/* The longest zones first. */
+static void sort_zones(struct pin_forward *forward)
+{
+    const struct pin_forward_config *config = &forward->config;
+    for (size_t i = 0; i < config->n_zones; i++) {
+        size_t at = i;
+        while (at > 0
+               && config->zones[forward->order[at - 1]].name.bytes < config->zones[i].name.bytes) {
+            forward->order[at] = forward->order[at - 1];
+            at--;
+        }
+        forward->order[at] = (uint8_t)i;
+    }
+}
+
+static enum pin_err make_allowed(struct pin_forward *forward, struct pin_why *why)
+{
+    const struct pin_forward_config *config = &forward->config;
+    struct pin_lpm_entry *entries = calloc(config->n_allowed + 1, sizeof(*entries));
+    if (entries != NULL) {
+        for (size_t i = 0; i < config->n_allowed; i++) {
+            entries[i].prefix = config->allowed[i];
+        }
+        forward->allowed = pin_lpm_new(entries, config->n_allowed);
+    }
+    free(entries);
+    return forward->allowed != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "allowRecursion");
+}
+
+static enum pin_err make_ports(struct pin_forward *forward, struct pin_why *why)
+{
+    size_t n = forward->config.n_ports + forward->config.n_threads;
+    forward->ports = calloc(n, sizeof(*forward->ports));
+    forward->n_ports = forward->ports != NULL ? n : 0;
+    for (size_t t = 0; t < forward->config.n_threads; t++) {
+        forward->wake_fds[t] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (forward->wake_fds[t] < 0) {
+            return pin_why_errno(why, errno, "a forward thread");
+        }
+    }
+    for (size_t i = 0; i < forward->n_ports; i++) {
+        struct pin_forward_port *port = &forward->ports[i];
+        port->forward = forward;
+        for (size_t t = 0; t < forward->config.n_threads; t++) {
+            port->rings[t] = pin_ring_new(forward->wake_fds[t]);
+            if (port->rings[t] == NULL) {
+                return pin_why_set(why, PIN_ENOMEM, "forward rings");
+            }
+        }
+    }
+    return forward->ports != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "forward ports");
+}
+
+/* A label nobody can guess; its last letters say which resolver is asked. */
+static enum pin_err make_loop_label(struct pin_forward *forward, struct pin_why *why)
+{
+    size_t n = 0;
+    uint8_t random[PIN_LOOP_LABEL_BYTES];
+    pin_rand_secure(random, sizeof(random));
+    forward->loop_label[0] = PIN_LOOP_LABEL_BYTES;
+    for (size_t i = 0; i < PIN_LOOP_LABEL_BYTES; i++) {
+        forward->loop_label[1 + i] = (uint8_t)('a' + random[i] % LETTERS);
+    }
+    for (size_t i = 0; i < forward->config.n_zones; i++) {
+        n += forward->config.zones[i].n_upstreams;
+    }
+    forward->loops = calloc(n, sizeof(*forward->loops));
+    return forward->loops != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "%zu resolvers", n);
+}
+
+enum pin_err pin_forward_start(
+    const struct pin_forward_config *config, struct pin_forward **ret_forward, struct pin_why *why)
+{
+    struct pin_forward *forward = calloc(1, sizeof(*forward));
+    if (forward == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "the forwarder");
+    }
+    forward->config = *config;
+    forward->config.cache.n_shards = (uint32_t)config->n_threads;
+    for (size_t t = 0; t < PIN_FORWARD_THREADS_MAX; t++) {
+        forward->wake_fds[t] = -1;
+    }
+    sort_zones(forward);
+    enum pin_err err = make_allowed(forward, why);
+    if (err == PIN_OK) {
+        err = make_loop_label(forward, why);
+    }
+    if (err == PIN_OK) {
+        err = pin_cache_new(&forward->config.cache, &forward->cache, why);
+    }
+    if (err == PIN_OK) {
+        err = make_ports(forward, why);
+    }
+    for (size_t t = 0; t < config->n_threads && err == PIN_OK; t++) {
+        forward->n_threads = config->n_threads;
+        err = pin_forward_thread_start(forward, (uint32_t)t, &forward->threads[t], why);
+    }
+    if (err != PIN_OK) {
+        pin_forward_halt(forward);
+        pin_forward_free(forward);
+        return err;
+    }
+    *ret_forward = forward;
+    return PIN_OK;
+}
+
+void pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
+    const struct pin_tsig_keys *keys, struct pin_tapper *tapper)
+{
+    for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
+        forward->threads[t]->worker.manners = manners;
+        forward->threads[t]->worker.keys = keys;
+        forward->threads[t]->worker.tap = pin_tapper_join(tapper);
+    }
+}
+
+void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum)
+{
+    for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
+        pin_stats_add_to(&forward->threads[t]->worker.stats, sum);
+    }
+}
+
+void pin_forward_halt(struct pin_forward *forward)
+{
+    for (size_t t = 0; forward != NULL && t < PIN_FORWARD_THREADS_MAX; t++) {
+        pin_forward_thread_halt(forward->threads[t]);
+    }
+}
+
+void pin_forward_free(struct pin_forward *forward)
+{
+    if (forward == NULL) {
+        return;
+    }
+    for (size_t t = 0; t < PIN_FORWARD_THREADS_MAX; t++) {
+        pin_forward_thread_free(forward->threads[t]);
+        if (forward->wake_fds[t] >= 0) {
+            (void)close(forward->wake_fds[t]);
+        }
+    }
+    for (size_t i = 0; i < forward->n_ports; i++) {
+        for (size_t t = 0; t < forward->config.n_threads; t++) {
+            pin_ring_free(forward->ports[i].rings[t]);
+        }
+    }
+    free(forward->ports);
+    free(forward->loops);
+    pin_cache_free(forward->cache);
+    pin_lpm_free(forward->allowed);
+    free(forward);
+}

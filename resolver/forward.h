@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Forward: names that are not ours are asked elsewhere, and what comes back is kept.
+ *
+ *     worker          cache has it: answered at once; else -> ring of (worker, forward thread)
+ *     forward thread  one question upstream for all who ask the same -> cache -> pin_answer() for
+ *                     each of them -> back the way its query came (resolver/late.h)
+ *
+ * There are a few forward threads; each owns the names whose hash falls to it, their part of the
+ * cache, its sockets and its picture of the upstreams: nothing is locked.
+ *
+ * Start before the workers; pin_forward_halt() before they stop, for it uses their sockets;
+ * pin_forward_free() after.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pintle/base/error.h"
+#include "pintle/base/ip.h"
+#include "pintle/base/jsonout.h"
+#include "pintle/base/text.h"
+#include "pintle/zones/catalog.h"
+#include "pintle/zones/name.h"
+
+#include "cache.h"
+#include "forward_ring.h"
+
+/** Most upstreams of a zone, and most zones. */
+#define PIN_UPSTREAMS_MAX     16u
+#define PIN_FORWARD_ZONES_MAX 64u
+/** Most forward threads. */
+#define PIN_FORWARD_THREADS_MAX 16u
+/** What pin_forward_group() says when nobody is asked for a name. */
+#define PIN_FORWARD_NONE UINT8_MAX
+
+/** One resolver. */
+struct pin_upstream_spec {
+    struct pin_addrport address;
+    const char *tls_name; /**< Whom its certificate must name; NULL: the address. */
+    const char *ca;       /**< File with who must have signed it; NULL: the system's. */
+    bool is_tls;
+};
+
+/** Names at and below `name` go to these. */
+struct pin_forward_zone {
+    struct pin_name name;
+    const struct pin_upstream_spec *upstreams;
+    size_t n_upstreams; /**< 1 to PIN_UPSTREAMS_MAX. */
+    bool is_trusted;    /**< Their AD bit is passed on. */
+    bool mixes_case;    /**< Names are sent in random case. */
+};
+
+/** What to start. All of it is borrowed until pin_forward_free(). */
+struct pin_forward_config {
+    const struct pin_live *live;
+    const struct pin_forward_zone *zones;
+    size_t n_zones; /**< 1 to PIN_FORWARD_ZONES_MAX. */
+    const struct pin_prefix *allowed;
+    size_t n_allowed;
+    struct pin_cache_settings cache; /**< n_shards is set to n_threads. */
+    uint32_t ttl_min_s;
+    uint32_t ttl_max_s;
+    size_t n_threads;  /**< 1 to PIN_FORWARD_THREADS_MAX. */
+    size_t n_ports;    /**< Threads that will ask. */
+    uint32_t thread_i; /**< First number for pin_worker_init(); the next ones follow. */
+};
+
+struct pin_forward;
+
+/** What a forward thread knows about the question whose askers it answers now. */
+struct pin_outcome {
+    const struct pin_cache_key *key;
+    const struct pin_cache_entry *entry; /**< Its answer or failure; NULL: there is none. */
+    bool shows_stale;                    /**< An expired answer is better than none. */
+};
+
+/** What one asking thread has. */
+struct pin_forward_port {
+    struct pin_forward *forward;
+    const struct pin_outcome *outcome;               /**< NULL: a worker's. */
+    int64_t now_ms;                                  /**< Of this batch. */
+    uint8_t n_rounds;                                /**< Of the query that is answered now. */
+    struct pin_ring *rings[PIN_FORWARD_THREADS_MAX]; /**< By forward thread. */
+    uint8_t saved[PIN_MISS_WIRE_BYTES]; /**< What stood behind the question before the answer. */
+};
+
+/** Starts the threads. */
+enum pin_err pin_forward_start(
+    const struct pin_forward_config *config, struct pin_forward **ret_forward, struct pin_why *why);
+
+struct pin_manners;
+struct pin_tapper;
+struct pin_tsig_keys;
+
+/** What late answers are like in other respects, and who notes them; all of it outlives the
+ * threads. Before anybody asks. */
+void pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
+    const struct pin_tsig_keys *keys, struct pin_tapper *tapper);
+
+/** Adds what the threads answered to the sums of the workers. NULL is fine. Any thread. */
+void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum);
+
+/** Appends what it counts in Prometheus' text format. Any thread. */
+void pin_forward_metrics(const struct pin_forward *forward, struct pin_text *text);
+
+/** Writes an array of zones and their resolvers; empty for NULL. Any thread. */
+void pin_forward_status_json(const struct pin_forward *forward, struct pin_jsonout *json);
+
+/** Joins the threads: nothing is answered any more, what is handed over waits for nobody. NULL is
+ * fine. */
+void pin_forward_halt(struct pin_forward *forward);
+
+/** Frees all, when nobody asks any more. NULL is fine. */
+void pin_forward_free(struct pin_forward *forward);
+
+/** The port of asking thread `port_i`; NULL when there are not so many, or `forward` is NULL. */
+struct pin_forward_port *pin_forward_port(struct pin_forward *forward, size_t port_i);
+
+/* --- for the answer path ---------------------------------------------------------------------- */
+
+/** The zone that a name is forwarded by, or PIN_FORWARD_NONE. `name` in lower case. Hot path. */
+uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name, size_t bytes);
+
+/** Whether that address may ask for names that are not ours. Hot path. */
+bool pin_forward_allows(const struct pin_forward *forward, const struct pin_ip *ip);
+
+/** The cache. Hot path. */
+struct pin_cache *pin_forward_cache(const struct pin_forward *forward);
+
+/**
+ * Hands a query over. Never blocks; a system call only when the forward thread may be asleep.
+ *
+ * @param key     What is to be asked.
+ * @param client  NULL: nobody waits, a popular answer is renewed.
+ * @param wire    The query as it came, `bytes` long.
+ * @return false: it cannot be handed over.
+ */
+bool pin_forward_hand_over(struct pin_forward_port *port, const struct pin_cache_key *key,
+    const struct pin_client *client, const uint8_t *wire, size_t bytes);

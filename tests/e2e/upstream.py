@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The forwarder with a hostile upstream: each row is one thing that a resolver or a forger may do.
+
+Prints one line per check and, last, "N passed, N failed".
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from ask import AA, AD, CD, RA, RD, TC, Asker, subnet  # noqa: E402
+from hostile import FORGED, GOOD, Upstream  # noqa: E402
+from run import PINTLECTL, PINTLED, Checks, Daemon  # noqa: E402
+from zones import free_port  # noqa: E402
+
+CONFIG = """\
+clusters:
+  - {{name: c1, directory: c1}}
+zones: {{files: [{{zone: corp.example, file: corp.zone}}]}}
+forward:
+  - {{zone: ".", to: ["127.0.0.1:{first}"]}}
+  - {{zone: b, to: ["127.0.0.1:{second}"]}}
+  - {{zone: two.test, to: ["127.0.0.1:{closed}", "127.0.0.1:{first}"]}}
+  - {{zone: gone.test, to: ["127.0.0.1:{closed}"]}}
+  - {{zone: trusted.test, to: ["127.0.0.1:{first}"], trusted: true}}
+allowRecursion: [127.0.0.1/32]
+cache: {{size: 8Mi, serveStale: 60}}
+"""
+ZONE = """\
+$TTL 60
+@ IN SOA ns hostmaster 1 2 3 4 5
+@ NS ns
+ns A 192.0.2.53
+www CNAME good-alias.test.
+far CNAME slow-alias.test.
+dead CNAME silent-alias.test.
+"""
+
+
+def forgeries(checks, ask, up):
+    for kind in ("wrongid", "wrongquestion", "wrongcase", "noquestion", "wrongport", "query", "short"):
+        r = ask(f"{kind}.test")
+        checks.check(f"{kind}: the forged address is never given", r.data == [GOOD], r)
+        r = ask(f"{kind}.test")
+        checks.check(f"{kind}: nor kept", r.data == [GOOD], r)
+    r = ask("flood.test")
+    checks.check("many messages that are not the reply: TCP", r.data == [GOOD] and len(up.of("flood.test", "tcp")) == 1, r)
+    r = ask("extra.test")
+    checks.check("records of other names: not shown", r.data == [GOOD] and not r.authority and len(r.additional) == 1, r)
+    r = ask("victim.test")
+    checks.check("records of other names: not kept", r.data == [GOOD] and len(up.of("victim.test")) == 1, r)
+    r = ask("dname.sub.test")
+    checks.check("DNAME for an ancestor: the answer", r.data == [GOOD] or r.status == "SERVFAIL", r)
+    r = ask("good-other.sub.test")
+    checks.check("DNAME for an ancestor: not kept for other names",
+                 r.data == [GOOD] and len(r.answer) == 1 and len(up.of("good-other.sub.test")) == 1, r)
+
+
+def chains(checks, ask, up):
+    r = ask("loop-a.test")
+    checks.check("CNAME loop: answered in 5 s, at most 24 questions",
+                 r.took < 5 and len(up.of("loop-a.test")) + len(up.of("loop-b.test")) <= 24, r)
+    r = ask("chain.test")
+    checks.check("a chain of 60 CNAMEs in one reply: SERVFAIL", r.status == "SERVFAIL" and r.took < 8, r)
+    r = ask("hop-0.test")
+    n = sum(1 for s in up.seen if s.name.startswith("hop-"))
+    checks.check("endless CNAME chain: answered in 8 s, at most 40 questions", r.took < 8 and n <= 40, f"{r} {n}")
+    r = ask("maginot.test")
+    checks.check("F-maginot: another zone's resolver is asked for what it is there for",
+                 FORGED not in r.data and GOOD in r.data, r)
+    r = ask("www.b")
+    checks.check("F-maginot: nothing forged is kept", r.data == [GOOD], r)
+    r = ask("www.corp.example")
+    checks.check("an alias out of a zone of ours is followed", r.data == [GOOD] and len(r.answer) == 2, r)
+    r = ask("far.corp.example")
+    checks.check("the same while the answer is slow", r.data == [GOOD] and len(r.answer) == 2, r)
+    r = ask("far.corp.example", tcp=True)
+    checks.check("the same over TCP", r.data == [GOOD] and len(r.answer) == 2, r)
+    r = ask("www.corp.example", flags=0)
+    checks.check("without RD it is not", r.data == [] and len(r.answer) == 1, r)
+
+
+def dead_names(checks, ask, up):
+    r = ask("silent.test")
+    checks.check("a silent name: SERVFAIL within 3 s, EDE 22", (r.status, r.ede) == ("SERVFAIL", 22) and r.took <= 3, r)
+    n = len(up.of("silent.test"))
+    checks.check("at most 3 tries", n <= 3, n)
+    r = ask("silent.test")
+    checks.check("asked again: at once, nobody is asked", r.status == "SERVFAIL" and r.took < 1
+                 and len(up.of("silent.test")) == n, r)
+    r = ask("dead.corp.example")
+    checks.check("an alias to a silent name: SERVFAIL within 3 s", r.status == "SERVFAIL" and r.took <= 3, r)
+
+
+def dead_resolver(checks, ask, up):
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        rs = list(pool.map(lambda i: ask(f"silent-{i}.test"), range(12)))
+    checks.check("twelve silent names: SERVFAIL", all(r.status == "SERVFAIL" and r.took <= 3.1 for r in rs), [str(r) for r in rs])
+    r = ask("garbage.test")
+    checks.check("garbage only: SERVFAIL", r.status == "SERVFAIL" and r.took <= 3.1, r)
+    r = ask("good-after.test")
+    checks.check("one dead name never marks the resolver dead", r.data == [GOOD] and r.took < 1.5, r)
+
+
+def unreachable(checks, ask, up):
+    r = ask("good.two.test")
+    checks.check("F-icmp: the next resolver at once", r.data == [GOOD] and r.took < 0.1, r)
+    r = ask("good.gone.test")
+    checks.check("nobody there: SERVFAIL within 3 s, EDE 23", (r.status, r.ede) == ("SERVFAIL", 23) and r.took <= 3, r)
+
+
+def streams(checks, ask, up):
+    r = ask("tc.test")
+    checks.check("TC: over TCP", r.data == [GOOD] and len(up.of("tc.test", "tcp")) == 1, r)
+    for kind in ("tctc", "tcclose"):
+        r = ask(f"{kind}.test")
+        n = len(up.of(f"{kind}.test", "tcp"))
+        checks.check(f"{kind}: SERVFAIL, at most 12 tries over TCP", r.status == "SERVFAIL" and n <= 12, f"{r} {n}")
+    r = ask("huge.test")
+    checks.check("3,900 records: TC and at most 1232 bytes, or SERVFAIL",
+                 (r.flags & TC and r.size <= 1232) or r.status == "SERVFAIL", r)
+    r = ask("huge.test", tcp=True)
+    checks.check("3,900 records over TCP: all of them", len(r.data) == 3900, r)
+
+
+def ttls(checks, ask, up):
+    ask("highttl.test")
+    r = ask("highttl.test")
+    checks.check("TTL with the high bit is 0: not kept", r.answer[0].ttl == 0 and len(up.of("highttl.test")) == 2, r)
+    r = ask("longttl.test")
+    checks.check("a TTL of 68 years: at most 7 days", r.answer[0].ttl <= 604800, r)
+    ask("zerottl.test")
+    r = ask("zerottl.test")
+    checks.check("TTL 0 is not kept", r.data == [GOOD] and len(up.of("zerottl.test")) == 2, r)
+
+
+def denials(checks, ask, up):
+    r = ask("nx.test")
+    r = ask("nx.test", "AAAA")
+    checks.check("NXDOMAIN with SOA: kept, for all types", r.status == "NXDOMAIN" and len(up.of("nx.test")) == 1
+                 and len(r.authority) == 1, r)
+    r = ask("a.b.nx.test")
+    checks.check("A12: nothing is below a name that does not exist", r.status == "NXDOMAIN" and not up.of("a.b.nx.test"), r)
+    checks.check("A12: its SOA stands there", len(r.authority) == 1, r)
+    r = ask("nxbare.test")
+    checks.check("NXDOMAIN without SOA", r.status in ("NXDOMAIN", "SERVFAIL"), r)
+    ask("good-nodata.test", "TXT")
+    r = ask("good-nodata.test", "TXT")
+    checks.check("NODATA is kept", r.status == "NOERROR" and not r.answer and len(up.of("good-nodata.test")) == 1, r)
+
+
+def failures(checks, ask, up):
+    for kind in ("refused", "servfail"):
+        r = ask(f"{kind}.test")
+        checks.check(f"upstream {kind}: SERVFAIL or REFUSED", r.status in ("SERVFAIL", "REFUSED") and r.took < 1, r)
+    for kind in ("formerr", "badvers"):
+        r = ask(f"{kind}.test")
+        checks.check(f"{kind} to EDNS: asked without", r.data == [GOOD] or r.status == "SERVFAIL", r)
+    for kind in ("pointer", "rdlength", "ancount", "length"):
+        r = ask(f"{kind}.test")
+        checks.check(f"{kind}: a lie, SERVFAIL", r.status == "SERVFAIL" and not r.answer, r)
+    r = ask("ede.test", payload=512)
+    checks.check("1,400 letters of EDE: at most 512 bytes", r.size <= 512 and r.data == [GOOD], r)
+    r = ask("agent.test")
+    checks.check("a report agent of 255 bytes: SERVFAIL", r.status == "SERVFAIL", r)
+
+
+def bits(checks, ask, up):
+    r = ask("good-bits.test", do=True, flags=RD | CD)
+    seen = up.of("good-bits.test")[-1]
+    checks.check("DO and CD go through", seen.is_do and seen.is_cd and r.flags & CD, seen)
+    checks.check("RA, no AA", r.flags & RA and not r.flags & AA, r)
+    ask("good-bits.test")
+    checks.equal("without DO and CD it is another question", len(up.of("good-bits.test")), 2)
+    checks.equal("the size that is announced", {s.size for s in up.seen if s.size is not None}, {1232})
+    r = ask("ad.test", flags=RD | AD)
+    checks.check("AD of a resolver that is not trusted", not r.flags & AD, r)
+    r = ask("ad.trusted.test", flags=RD | AD)
+    checks.check("AD of one that is", r.flags & AD, r)
+    r = ask("good-never.test", flags=0)
+    checks.check("RD=0: what is not there is refused", r.status == "REFUSED" and not up.of("good-never.test"), r)
+    r = ask("good-bits.test", flags=0)
+    checks.check("RD=0: what is there is shown", r.data == [GOOD], r)
+    r = ask(".", "NS")
+    checks.check(". NS is refused at once", r.status == "REFUSED" and r.took < 0.5, r)
+    r = ask("good-denied.test", source="127.0.0.9")
+    checks.check("A21: who may not ask: REFUSED, EDE 18, no RA, nobody is asked", (r.status, r.ede) == ("REFUSED", 18)
+                 and not r.flags & RA and not up.of("good-denied.test"), r)
+    r = ask("ns.corp.example", source="127.0.0.9")
+    checks.check("A21: our own names are for all", r.data == ["192.0.2.53"] and not r.flags & RA, r)
+
+
+def at_once(checks, ask, up):
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        rs = list(pool.map(lambda i: ask("slow.test", tcp=i % 5 == 0), range(100)))
+    checks.check("100 who ask the same: all answered", all(r.data == [GOOD] for r in rs), [str(r) for r in rs[:3]])
+    checks.check("100 who ask the same: at most 2 questions", len(up.of("slow.test")) <= 2, len(up.of("slow.test")))
+
+    def with_subnet(i):
+        return ask("slow-ecs.test", options=subnet(f"198.51.{i}.0/24"))
+
+    with concurrent.futures.ThreadPoolExecutor(60) as pool:
+        rs = list(pool.map(with_subnet, range(60)))
+    checks.check("60 subnets: at most 2 questions", all(r.data == [GOOD] for r in rs) and len(up.of("slow-ecs.test")) <= 2,
+                 len(up.of("slow-ecs.test")))
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        rs = list(pool.map(lambda i: ask(f"good-r{i}.random.test"), range(400)))
+    seen = [s for s in up.seen if s.name.endswith(".random.test")]
+    ports, ids = {s.port for s in seen}, {s.id for s in seen}
+    checks.check("400 names: all answered", all(r.data == [GOOD] for r in rs), len(seen))
+    checks.check("400 names: 95 % distinct ports, far apart", len(ports) >= 0.95 * 400 and max(ports) - min(ports) > 20000,
+                 (len(ports), max(ports) - min(ports)))
+    steps = [(b.id - a.id) % 65536 for a, b in zip(seen, seen[1:])]
+    checks.check("400 names: 97 % distinct ids, no common difference",
+                 len(ids) >= 0.97 * 400 and max(steps.count(s) for s in set(steps)) <= 4, len(ids))
+    mixed = [s for s in seen if s.qname != s.qname.lower()]
+    checks.check("400 names: in random case", len(mixed) > 390 and len({s.qname[-11:] for s in seen}) > 100, len(mixed))
+    with concurrent.futures.ThreadPoolExecutor(300) as pool:
+        rs = list(pool.map(lambda i: ask(f"silent-bomb{i}.test"), range(300)))
+    bombs = [s for s in up.seen if s.name.startswith("silent-bomb")]
+    n = len({s.name for s in bombs if s.time < bombs[0].time + 2.4})
+    checks.check("F-bomb: one client has at most 100 questions under way", n <= 104, n)
+    checks.check("F-bomb: all are told", all(r.status == "SERVFAIL" for r in rs), n)
+
+
+def stale(checks, ask, up):
+    ask("stale.test")
+    ask("stalenx.test")
+    for name in ("stale.test", "stalenx.test"):
+        up.switch[name] = "silent"
+    time.sleep(3)
+    r = ask("stale.test")
+    checks.check("C1: expired, and the resolver is silent: within 1.8 s, TTL 30, EDE 3",
+                 r.data == [GOOD] and r.took <= 1.8 and r.ede == 3 and r.answer[0].ttl == 30, r)
+    r = ask("stalenx.test")
+    checks.check("C1: the same for a denial: EDE 19", r.status == "NXDOMAIN" and r.took <= 1.8 and r.ede == 19, r)
+    time.sleep(1.5)
+    n = len(up.of("stale.test"))
+    r = ask("stale.test")
+    checks.check("C1: after the failure at once, nobody is asked", r.data == [GOOD] and r.ede == 3 and r.took < 0.3
+                 and len(up.of("stale.test")) == n, r)
+    up.switch["stale.test"] = "good"
+    checks.becomes("C2: the resolver is back: fresh within 30 s", lambda: ask("stale.test").ede, lambda ede: ede is None, 30)
+
+
+def failing_longer(checks, ask, up):
+    name = "servfail-c7.test"
+    ask(name)
+    start = time.monotonic()
+    while time.monotonic() - start < 17:
+        ask(name)
+        time.sleep(0.25)
+    times = [s.time - start for s in up.of(name)]
+    checks.check("C7: a failure is kept for 5 s, then for 10 s", len(times) == 3 and 4.5 < times[1] < 6 and 14 < times[2] < 17,
+                 times)
+    r = ask("late.test")
+    checks.check("a reply that is late: SERVFAIL first", r.status == "SERVFAIL" and r.took <= 3, r)
+    time.sleep(2)
+    r = ask("late.test")
+    checks.check("a reply that is late: for those who ask later", r.data == [GOOD], r)
+
+
+def loops(checks, dir):
+    """Two that forward to each other, and one that forwards to itself behind a wildcard."""
+    ports = [free_port(), free_port()]
+    (dir / "empty" / "c1").mkdir(parents=True)
+    daemons = []
+    for i in range(2):
+        daemons.append(Daemon(dir, f"loop{i}", "--clusters-dir", dir / "empty", "--listen", f"127.0.0.1:{ports[i]}",
+                              "--forward", f"127.0.0.1:{ports[1 - i]}"))
+    r = Asker(ports[0])("www.loop.test")
+    checks.check("F-loop: two that forward to each other: SERVFAIL within 3 s", r.status == "SERVFAIL" and r.took <= 3.1, r)
+    n = 0
+    for daemon in daemons:
+        for line in daemon.get("/metrics")[1].splitlines():
+            if line.startswith("pintle_forward_upstream_queries_total"):
+                n += float(line.split()[-1])
+    checks.check("F-loop: no storm", 0 < n <= 50, n)
+    for daemon in daemons:
+        daemon.stop(signal.SIGINT)
+    done = subprocess.run([PINTLED, "--clusters-dir", str(dir / "empty"), "--listen", "127.0.0.1:5399", "--forward",
+                           "127.0.0.1:5399", "--check"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    checks.check("F-loop: a listener of its own is no resolver", done.returncode != 0 and "loop" in done.stderr, done.stderr)
+
+
+def main():
+    checks = Checks()
+    for program in (PINTLED, PINTLECTL):
+        if not os.access(program, os.X_OK):
+            print(f"{program} is not built (./x build)")
+            return 1
+    with tempfile.TemporaryDirectory(prefix="pintle-upstream-") as temporary:
+        dir = pathlib.Path(temporary)
+        first, second = Upstream(), Upstream()
+        closed = free_port()
+        (dir / "c1").mkdir()
+        (dir / "corp.zone").write_text(ZONE)
+        config = dir / "pintle.yaml"
+        config.write_text(CONFIG.format(first=first.port, second=second.port, closed=closed))
+        daemon = Daemon(dir, "forward", "--config", config, "--workers", os.environ.get("WORKERS", "2"))
+        ask = Asker(daemon.port)
+        parts = (forgeries, chains, dead_names, unreachable, streams, ttls, denials, failures, bits, stale, failing_longer)
+
+        def run(part):
+            try:
+                part(checks, ask, first)
+            except Exception as err:  # noqa: BLE001  (whatever it is, it is a failure of that part)
+                checks.check(f"{part.__name__} runs to its end", False, repr(err))
+
+        with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
+            list(pool.map(run, parts))
+        for part in (at_once, dead_resolver):
+            run(part)
+        try:
+            loops(checks, dir)
+        except Exception as err:  # noqa: BLE001
+            checks.check("loops runs to its end", False, repr(err))
+        checks.equal("it ends when told to", daemon.stop(signal.SIGINT), 0)
+        if checks.failed:
+            print(daemon.log_text()[-3000:])
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
