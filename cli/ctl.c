@@ -72,6 +72,10 @@ const struct pin_ctl_command pin_ctl_commands[] = {
     {"drain", "cluster|zone|service|endpoint NAME [--for 30m]", "take it out of the answers", 2, 2,
         pin_ctl_drain},
     {"undrain", "cluster|zone|service|endpoint NAME", "let it in again", 2, 2, pin_ctl_undrain},
+    {"cache dump", "[NAME]", "what is cached of names that are forwarded, at and below NAME", 0, 1,
+        pin_ctl_cache_dump},
+    {"cache flush", "[NAME] [--tree]", "forget all of it, a name, or a name and all below it", 0, 1,
+        pin_ctl_cache_flush},
     {"drains", "", "what is drained, and until when", 0, 0, pin_ctl_drains},
     {"version", "", "versions of pintlectl and of the daemon", 0, 0, run_version},
     {"help", "", "this text", 0, 0, run_help},
@@ -273,6 +277,8 @@ static bool read_switch(struct pin_ctl *ctl, const char *word, bool *ret_help)
         ctl->wait = true;
     } else if (strcmp(word, "--affinity") == 0) {
         ctl->affinity = true;
+    } else if (strcmp(word, "--tree") == 0) {
+        ctl->is_tree = true;
     } else if (strcmp(word, "--no-headers") == 0) {
         ctl->no_headers = true;
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
@@ -322,6 +328,8 @@ static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
         {"--for", "drain", ctl->duration != NULL && run != pin_ctl_drain},
         {"--namespace", "explain", ctl->namespace_name != NULL && run != pin_ctl_explain},
         {"--affinity", "services list", ctl->affinity && run != pin_ctl_services},
+        {"--tree", "cache flush NAME",
+            ctl->is_tree && (run != pin_ctl_cache_flush || ctl->n_words == 0)},
         {"-n", "query", ctl->n_asks != 0 && !is_query},
         {"--server", "query", ctl->server != NULL && !is_query},
     };

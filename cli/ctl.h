@@ -51,6 +51,7 @@ struct pin_ctl {
     const char *server;            /**< query: ADDR[:PORT], NULL when absent. */
     uint64_t n_asks;               /**< query: how many questions; 0 when absent. */
     bool affinity;                 /**< services list */
+    bool is_tree;                  /**< cache flush */
     const char *duration;          /**< drain --for: NULL when absent. */
     enum pin_ctl_output output;
     bool no_headers;
@@ -95,4 +96,6 @@ enum pin_ctl_exit pin_ctl_services(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_query(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_cache_dump(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_cache_flush(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drains(const struct pin_ctl *ctl);

@@ -66,6 +66,31 @@ static void put_answer(struct pin_text *text, const struct pin_tree *tree)
     }
 }
 
+/* "corp.example. to 192.0.2.53:53, 192.0.2.54:53" and what is cached. */
+static void print_forward(const struct pin_tree *forward)
+{
+    struct pin_text to = {0};
+    const struct pin_tree *cached = pin_tree_map(forward, "cached");
+    if (forward == NULL) {
+        return;
+    }
+    pin_text_putf(&to, "by zone %s to ", pin_tree_string(forward, "zone", "?"));
+    PIN_TREE_EACH(item, pin_tree_list(forward, "to"))
+    {
+        pin_text_putf(&to, "%s%s", pin_tree_list(forward, "to")->first == item ? "" : ", ",
+            pin_tree_text(item, ""));
+    }
+    print_line("forward", pin_text_get(&to));
+    pin_text_cut(&to, 0);
+    pin_text_puts(&to, pin_tree_string(cached, "state", "no"));
+    if (pin_tree_find(cached, "ttlLeft") != NULL) {
+        pin_text_putf(&to, ": %s, TTL left %lld s", pin_tree_string(cached, "kind", ""),
+            pin_tree_int(cached, "ttlLeft", 0));
+    }
+    print_line("cached", pin_text_get(&to));
+    pin_text_done(&to);
+}
+
 static void print_head(const struct pin_tree *tree)
 {
     struct pin_text view = {0};
@@ -80,6 +105,7 @@ static void print_head(const struct pin_tree *tree)
     print_line("rule", pin_tree_string(tree, "rule", NULL));
     print_line("view", pin_text_get(&view));
     print_line("answers", pin_text_get(&answer));
+    print_forward(pin_tree_map(tree, "forward"));
     pin_text_done(&view);
     pin_text_done(&answer);
 }

@@ -404,6 +404,26 @@ static struct pin_explain_asker asker_of(
     return asker;
 }
 
+/* A name that is not ours may be forwarded. */
+static bool put_outside(
+    void *arg, const struct pin_name *name, uint16_t type, struct pin_jsonout *out)
+{
+    const struct pin_page *page = arg;
+    const struct pin_forward *forward = page->state->config.forward;
+    const struct pin_ip *from = &page->question.from_ip;
+    if (forward != NULL && from->family != 0 && !pin_forward_allows(forward, from)) {
+        pin_jsonout_key_string(out, "rcode", "REFUSED");
+        pin_jsonout_key_string(out, "status", "allowRecursion does not let that address ask");
+        return true;
+    }
+    if (!pin_forward_explain(forward, name, type, out)) {
+        return false;
+    }
+    pin_jsonout_key_string(out, "rcode", "-");
+    pin_jsonout_key_string(out, "status", "forwarded: the name lies in no zone of this server");
+    return true;
+}
+
 /* Builder's thread, which is a registered reader. */
 static void collect_explain(struct pin_catalog *catalog, void *arg)
 {
@@ -412,6 +432,8 @@ static void collect_explain(struct pin_catalog *catalog, void *arg)
     const struct pin_scene *scene = pin_rcu_deref(pin_catalog_live(catalog)->scene);
     struct pin_explain_asker asker = asker_of(question, scene);
     asker.now_ms = (uint64_t)pin_clock_mono_ms();
+    asker.put_outside = put_outside;
+    asker.outside_arg = page;
     struct pin_jsonout json = pin_jsonout_init(&page->body);
     pin_catalog_explain_json(catalog, &question->name, question->type, &asker, &json);
     pin_text_putc(&page->body, '\n');
@@ -452,6 +474,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/clusters      sources and their kinds\n"
         "/api/v1/names         assigned names and their routes\n"
         "/api/v1/drains        what is drained; POST drains, DELETE undrains\n"
+        "/api/v1/cache         what is cached of forwarded names; DELETE forgets it\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
 }
@@ -475,6 +498,9 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
 {
     if (strcmp(path, PIN_DRAINS_PATH) == 0) {
         return pin_page_find_drains(verb);
+    }
+    if (strcmp(path, PIN_CACHE_PATH) == 0) {
+        return pin_page_find_cache(verb);
     }
     for (size_t i = 0; verb == PIN_PAGE_GET && i < N_ELEMS(kinds); i++) {
         if (strcmp(kinds[i].path, path) == 0) {

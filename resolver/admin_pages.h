@@ -46,6 +46,15 @@ struct pin_admin_drain {
     struct pin_text list; /**< JSON array of all drains afterwards. */
 };
 
+/** An order to the cache, and what came of it. */
+struct pin_admin_cache {
+    struct pin_forward_cursor cursor;
+    uint64_t n_removed;
+    bool has_name; /**< The question's; else all. */
+    bool is_tree;
+    bool is_done;
+};
+
 /** What a request wants to do. */
 enum pin_page_verb {
     PIN_PAGE_GET, /**< Also HEAD. */
@@ -69,6 +78,7 @@ struct pin_page {
     size_t input_bytes;
     struct pin_admin_question question;
     struct pin_admin_drain drain;
+    struct pin_admin_cache cache;
     struct pin_admin_facts facts;
     struct pin_text body;
 };
@@ -83,6 +93,12 @@ struct pin_page_kind {
 
 /** Where drains are listed and ordered. */
 #define PIN_DRAINS_PATH "/api/v1/drains"
+
+/** Where the cache is listed and forgotten. */
+#define PIN_CACHE_PATH "/api/v1/cache"
+
+/** The pages of the cache. */
+const struct pin_page_kind *pin_page_find_cache(enum pin_page_verb verb);
 
 /** The page behind a path, or NULL: also when it has no such verb. */
 const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb verb);

@@ -195,7 +195,10 @@ enum pin_err pin_forward_start(
         forward->wake_fds[t] = -1;
     }
     sort_zones(forward);
-    enum pin_err err = make_allowed(forward, why);
+    enum pin_err err = pin_forward_order_init(&forward->order_now, why);
+    if (err == PIN_OK) {
+        err = make_allowed(forward, why);
+    }
     if (err == PIN_OK) {
         err = make_loop_label(forward, why);
     }
@@ -262,5 +265,7 @@ void pin_forward_free(struct pin_forward *forward)
     free(forward->loops);
     pin_cache_free(forward->cache);
     pin_lpm_free(forward->allowed);
+    (void)pthread_mutex_destroy(&forward->order_now.mutex);
+    (void)pthread_cond_destroy(&forward->order_now.done);
     free(forward);
 }

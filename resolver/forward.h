@@ -111,6 +111,35 @@ void pin_forward_metrics(const struct pin_forward *forward, struct pin_text *tex
 /** Writes an array of zones and their resolvers; empty for NULL. Any thread. */
 void pin_forward_status_json(const struct pin_forward *forward, struct pin_jsonout *json);
 
+/**
+ * Has the cache forget a name, or with `is_tree` all names below it too; NULL: everything. Blocks
+ * until all threads have done so, some milliseconds. One thread at a time.
+ *
+ * @return false: they are not done after two seconds; they will be.
+ */
+bool pin_forward_flush(struct pin_forward *forward, const struct pin_name *name, bool is_tree,
+    uint64_t *ret_n_removed);
+
+/** Where a dump goes on. Zeroed is the beginning. */
+struct pin_forward_cursor {
+    uint32_t shard;
+    size_t bucket;
+};
+
+/**
+ * Writes what is cached as objects into an array that is open, at most about `n_max` of them; of
+ * names at and below `below`, unless that is NULL. An online thread (base/rcu.h).
+ *
+ * @return false: that was the last of them.
+ */
+bool pin_forward_dump(const struct pin_forward *forward, const struct pin_name *below, size_t n_max,
+    struct pin_forward_cursor *cursor, struct pin_jsonout *json);
+
+/** Says who is asked for a name, and what is cached of it: members of an object that is open.
+ * False, and nothing, when nobody is. An online thread. */
+bool pin_forward_explain(const struct pin_forward *forward, const struct pin_name *name,
+    uint16_t type, struct pin_jsonout *json);
+
 /** Joins the threads: nothing is answered any more, what is handed over waits for nobody. NULL is
  * fine. */
 void pin_forward_halt(struct pin_forward *forward);

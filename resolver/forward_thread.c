@@ -115,6 +115,9 @@ static bool turn(struct pin_forward_thread *thread, const struct epoll_event *ev
         struct pin_forward_source *source = events[i].data.ptr;
         source->on_event(source, thread, events[i].events);
     }
+    if (atomic_exchange_explicit(&thread->has_orders, false, memory_order_acquire)) {
+        pin_forward_obey(thread);
+    }
     bool has_more = take_some(thread);
     pin_timers_run(&thread->timers, thread->now_ms, thread);
     free_dead(thread);

@@ -122,6 +122,18 @@ struct pin_forward_thread {
     uint8_t answer[PIN_STREAM_MAX_BYTES]; /**< What goes out. */
 };
 
+/** What all threads are to forget. */
+struct pin_forward_order {
+    pthread_mutex_t mutex;
+    pthread_cond_t done;
+    struct pin_name name;
+    uint64_t number; /**< Of orders so far. */
+    size_t n_left;   /**< Threads that have not carried it out. */
+    size_t n_removed;
+    bool is_all;
+    bool is_tree;
+};
+
 /** All of it. */
 struct pin_forward {
     struct pin_forward_config config;
@@ -131,8 +143,9 @@ struct pin_forward {
     struct pin_forward_thread *threads[PIN_FORWARD_THREADS_MAX];
     size_t n_ports; /**< Those of the configuration, then one for each thread of ours. */
     struct pin_forward_port *ports;
-    int wake_fds[PIN_FORWARD_THREADS_MAX];        /**< By thread. */
-    uint8_t order[PIN_FORWARD_ZONES_MAX];         /**< Zones, the longest first. */
+    int wake_fds[PIN_FORWARD_THREADS_MAX]; /**< By thread. */
+    uint8_t order[PIN_FORWARD_ZONES_MAX];  /**< Zones, the longest first. */
+    struct pin_forward_order order_now;
     uint8_t loop_label[1 + PIN_LOOP_LABEL_BYTES]; /**< The last letters say which upstream. */
     atomic_bool *loops;                           /**< By upstream: what it is asked comes back. */
 };
@@ -149,6 +162,12 @@ void pin_forward_bury(struct pin_forward_thread *thread, struct pin_forward_sour
 
 /** The question that shows a loop came back by way of upstream `index`. */
 void pin_forward_on_loop(struct pin_forward_thread *thread, size_t index);
+
+/** Makes the place for orders. */
+enum pin_err pin_forward_order_init(struct pin_forward_order *order, struct pin_why *why);
+
+/** Carries out the order that stands. */
+void pin_forward_obey(struct pin_forward_thread *thread);
 
 /** Takes a query, or a refresh, out of a ring. */
 void pin_ask_take(struct pin_forward_thread *thread, const struct pin_miss *miss);

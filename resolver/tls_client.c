@@ -150,6 +150,8 @@ static enum pin_tls_line_io verdict(struct pin_tls_line *session, int result)
     if (trust != X509_V_OK) {
         (void)strncpy(
             session->error, X509_verify_cert_error_string(trust), sizeof(session->error) - 1);
+    } else if (ERR_peek_last_error() == 0) {
+        (void)strncpy(session->error, "closed by the other side", sizeof(session->error) - 1);
     } else {
         ERR_error_string_n(ERR_peek_last_error(), session->error, sizeof(session->error));
     }

@@ -528,8 +528,11 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
         return;
     }
     if (zone == NULL) {
-        pin_jsonout_key_string(out, "rcode", "REFUSED");
-        pin_jsonout_key_string(out, "status", "the name lies in no zone of this server");
+        if (asker->put_outside == NULL
+            || !asker->put_outside(asker->outside_arg, name, type, out)) {
+            pin_jsonout_key_string(out, "rcode", "REFUSED");
+            pin_jsonout_key_string(out, "status", "the name lies in no zone of this server");
+        }
         pin_jsonout_end(out);
         return;
     }

@@ -7,6 +7,7 @@ must never be shown is FORGED.
 
 import collections
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -61,7 +62,13 @@ class Question:
 
 
 class Upstream:
-    def __init__(self, host="127.0.0.1", port=0):
+    """Over UDP and TCP; with a certificate over TLS alone, and then it may also close `at_hello`."""
+
+    def __init__(self, host="127.0.0.1", port=0, certificate=None, at_hello=False):
+        self.tls, self.at_hello, self.n_streams = None, at_hello, 0
+        if certificate:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*certificate)
         self.seen = []
         self.switch = {}  # name -> what the behaviour is now
         self.lock = threading.Lock()
@@ -130,6 +137,13 @@ class Upstream:
     def serve_stream(self, stream, peer):
         data = b""
         try:
+            if self.at_hello:
+                stream.recv(1)
+                stream.close()
+                return
+            if self.tls:
+                stream = self.tls.wrap_socket(stream, server_side=True)
+            self.n_streams += 1
             while True:
                 chunk = stream.recv(65535)
                 if not chunk:
@@ -137,7 +151,7 @@ class Upstream:
                 data += chunk
                 while len(data) >= 2 and len(data) >= 2 + struct.unpack_from("!H", data)[0]:
                     n = struct.unpack_from("!H", data)[0]
-                    q, data = Question(data[2:2 + n], "tcp", peer), data[2 + n:]
+                    q, data = Question(data[2:2 + n], "tls" if self.tls else "tcp", peer), data[2 + n:]
                     self.note(q)
                     q.stream = stream
                     self.act(q, lambda m: stream.sendall(struct.pack("!H", len(m)) + m))

@@ -6,6 +6,7 @@ Prints one line per check and, last, "N passed, N failed".
 """
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import signal
@@ -30,6 +31,12 @@ forward:
   - {{zone: two.test, to: ["127.0.0.1:{closed}", "127.0.0.1:{first}"]}}
   - {{zone: gone.test, to: ["127.0.0.1:{closed}"]}}
   - {{zone: trusted.test, to: ["127.0.0.1:{first}"], trusted: true}}
+  - {{zone: dot.test, to: ["tls://127.0.0.1:{dot}"], tlsName: dns.test, ca: good.crt}}
+  - {{zone: ip.dot.test, to: ["tls://127.0.0.1:{dot}"], ca: good.crt}}
+  - {{zone: name.dot.test, to: ["tls://127.0.0.1:{dot}"], tlsName: other.test, ca: good.crt}}
+  - {{zone: old.dot.test, to: ["tls://127.0.0.1:{old}"], tlsName: dns.test, ca: old.crt}}
+  - {{zone: self.dot.test, to: ["tls://127.0.0.1:{dot}"], tlsName: dns.test, ca: old.crt}}
+  - {{zone: next.dot.test, to: ["tls://127.0.0.1:{hello}", "tls://127.0.0.1:{dot}"], tlsName: dns.test, ca: good.crt}}
 allowRecursion: [127.0.0.1/32]
 cache: {{size: 8Mi, serveStale: 60}}
 """
@@ -267,6 +274,76 @@ def failing_longer(checks, ask, up):
     checks.check("a reply that is late: for those who ask later", r.data == [GOOD], r)
 
 
+def make_certificate(dir, stem, days):
+    """For dns.test and 127.0.0.1; with a negative number of days it has expired."""
+    key, request, certificate = dir / f"{stem}.key", dir / f"{stem}.csr", dir / f"{stem}.crt"
+    subprocess.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                    "-out", request, "-subj", "/CN=dns.test", "-addext", "subjectAltName=DNS:dns.test,IP:127.0.0.1"],
+                   check=True, capture_output=True)
+    subprocess.run(["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", str(days), "-copy_extensions",
+                    "copy", "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+def tls(checks, ask, dot, old, hello):
+    r = ask("good.dot.test")
+    checks.check("DoT: the answer, over TLS", r.data == [GOOD] and [s.proto for s in dot.of("good.dot.test")] == ["tls"], r)
+    n_before = dot.n_streams
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        rs = list(pool.map(lambda i: ask(f"slow-{i}.dot.test"), range(50)))
+    checks.check("DoT: 50 slow questions at once, on one connection for each thread",
+                 all(r.data == [GOOD] and r.took < 2 for r in rs) and dot.n_streams - n_before <= 2, (dot.n_streams - n_before, str(rs[0])))
+    r = ask("good.ip.dot.test")
+    checks.check("DoT: by address", r.data == [GOOD], r)
+    for zone, what in (("name", "another name in its certificate"), ("old", "a certificate that has expired"),
+                       ("self", "a certificate that nobody we trust signed")):
+        r = ask(f"good.{zone}.dot.test")
+        seen = dot.of(f"good.{zone}.dot.test") + old.of(f"good.{zone}.dot.test")
+        checks.check(f"DoT: {what}: SERVFAIL, EDE 23, and nothing in plain", (r.status, r.ede) == ("SERVFAIL", 23) and not seen, r)
+    r = ask("good.next.dot.test")
+    checks.check("DoT: closed after the ClientHello: the next one", r.data == [GOOD] and r.took < 1, r)
+    for name in ("big", "many"):
+        rs = [ask(f"good-{name}{i}.next.dot.test") for i in range(3)]
+        checks.check(f"DoT: and again ({name})", all(r.data == [GOOD] for r in rs), [str(r) for r in rs])
+
+
+def by_hand(checks, daemon, ask, up):
+    for name in ("good-a.hand.test", "good-b.sub.hand.test", "good-c.sub.hand.test", "nx-d.sub.hand.test"):
+        ask(name)
+    code, out, err = daemon.ctl("cache", "dump", "hand.test")
+    names = sorted(line.split()[0] for line in out.splitlines()[1:])
+    checks.check("cache dump NAME: that name and all below", code == 0 and names == [
+        "good-a.hand.test.", "good-b.sub.hand.test.", "good-c.sub.hand.test.", "nx-d.sub.hand.test."], out + err)
+    code, out, _ = daemon.ctl("cache", "dump")
+    checks.check("cache dump: all there is", code == 0 and len(out.splitlines()) > 100, len(out.splitlines()))
+    code, out, _ = daemon.ctl("explain", "good-a.hand.test")
+    checks.check("explain: by which zone, to whom, what is cached", code == 0 and "by zone . to 127.0.0.1:" in out
+                 and "fresh: answer, TTL left" in out, out)
+    code, out, _ = daemon.ctl("explain", "good-a.hand.test", "--from", "192.0.2.99")
+    checks.check("explain: who may not ask", code == 0 and "allowRecursion" in out, out)
+    code, out, err = daemon.ctl("cache", "flush", "good-a.hand.test")
+    ask("good-a.hand.test")
+    checks.check("cache flush NAME: that one is asked again", code == 0 and "1 entries" in out
+                 and len(up.of("good-a.hand.test")) == 2, out + err)
+    code, out, err = daemon.ctl("cache", "flush", "sub.hand.test", "--tree")
+    ask("good-b.sub.hand.test")
+    ask("nx-d.sub.hand.test")
+    checks.check("cache flush NAME --tree: and all below", code == 0 and "3 entries" in out
+                 and len(up.of("good-b.sub.hand.test")) == 2 and len(up.of("nx-d.sub.hand.test")) == 2, out + err)
+    code, out, err = daemon.ctl("cache", "flush")
+    code2, out2, _ = daemon.ctl("cache", "dump", "-o", "json")
+    checks.check("cache flush: everything", code == 0 and code2 == 0 and json.loads(out2)["items"] == [], out + err)
+    checks.equal("cache flush --tree wants a name", daemon.ctl("cache", "flush", "--tree")[0], 2)
+    status = json.loads(daemon.get("/api/v1/status")[1])["forward"]
+    zones = {zone["zone"]: zone["to"] for zone in status}
+    checks.check("status: each resolver", zones["."][0]["up"] and zones["."][0]["answers"] > 100
+                 and not zones["gone.test."][0]["up"], zones)
+    metrics = daemon.get("/metrics")[1]
+    checks.check("metrics: hits, misses and what is kept", all(name in metrics for name in (
+        "pintle_cache_hits_total ", "pintle_cache_misses_total ", "pintle_cache_served_stale_total ",
+        "pintle_cache_used_bytes ", "pintle_forward_upstream_up{zone=\"gone.test.\"")), metrics[:300])
+
+
 def loops(checks, dir):
     """Two that forward to each other, and one that forwards to itself behind a wildcard."""
     ports = [free_port(), free_port()]
@@ -300,10 +377,14 @@ def main():
         dir = pathlib.Path(temporary)
         first, second = Upstream(), Upstream()
         closed = free_port()
+        dot = Upstream(certificate=make_certificate(dir, "good", 2))
+        old = Upstream(certificate=make_certificate(dir, "old", -1))
+        hello = Upstream(certificate=(dir / "good.crt", dir / "good.key"), at_hello=True)
         (dir / "c1").mkdir()
         (dir / "corp.zone").write_text(ZONE)
         config = dir / "pintle.yaml"
-        config.write_text(CONFIG.format(first=first.port, second=second.port, closed=closed))
+        config.write_text(CONFIG.format(first=first.port, second=second.port, closed=closed, dot=dot.port,
+                                       old=old.port, hello=hello.port))
         daemon = Daemon(dir, "forward", "--config", config, "--workers", os.environ.get("WORKERS", "2"))
         ask = Asker(daemon.port)
         parts = (forgeries, chains, dead_names, unreachable, streams, ttls, denials, failures, bits, stale, failing_longer)
@@ -312,16 +393,15 @@ def main():
             try:
                 part(checks, ask, first)
             except Exception as err:  # noqa: BLE001  (whatever it is, it is a failure of that part)
-                checks.check(f"{part.__name__} runs to its end", False, repr(err))
+                checks.check(f"{part} runs to its end", False, repr(err))
 
         with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
             list(pool.map(run, parts))
         for part in (at_once, dead_resolver):
             run(part)
-        try:
-            loops(checks, dir)
-        except Exception as err:  # noqa: BLE001
-            checks.check("loops runs to its end", False, repr(err))
+        run(lambda *_: tls(checks, ask, dot, old, hello))
+        run(lambda *_: by_hand(checks, daemon, ask, first))
+        run(lambda *_: loops(checks, dir))
         checks.equal("it ends when told to", daemon.stop(signal.SIGINT), 0)
         if checks.failed:
             print(daemon.log_text()[-3000:])

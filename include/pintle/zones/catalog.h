@@ -159,6 +159,11 @@ struct pin_explain_asker {
     const char *namespace_name; /**< As a forwarder would say it; NULL: unknown. A Pod that has the
                                    address goes before it. */
     uint64_t now_ms;            /**< Monotonic, for ages. */
+    /** Tells of a name in no zone of ours, as members of the object; false: nothing is to be told.
+     * NULL: such names are refused. */
+    bool (*put_outside)(
+        void *arg, const struct pin_name *name, uint16_t type, struct pin_jsonout *out);
+    void *outside_arg;
 };
 
 /**
