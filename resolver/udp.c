@@ -212,8 +212,8 @@ static void *run(void *arg)
         }
         pin_rcu_online();
         unsigned n_answers = answer_all(udp, (unsigned)n_received);
-        pin_rcu_offline();
         send_all(udp, n_answers);
+        pin_rcu_offline(); /* may wake a writer, a system call: not before answers go */
         for (int i = 0; i < n_received; i++) {
             rearm(udp, &udp->messages[i].msg_hdr);
         }
