@@ -14,9 +14,10 @@ CACHE_ENTRIES = 100000
 class Tls:
     """A certificate, and the ports that a server shall speak TLS on."""
 
-    def __init__(self, certificate, key):
+    def __init__(self, certificate, key, transport=None):
         self.certificate = certificate
         self.key = key
+        self.transport = transport     # dot, doh, or None for both
         self.dot_port = free_port()
         self.doh_port = free_port()
 

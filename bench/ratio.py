@@ -81,22 +81,18 @@ def measure(bench, row, server, seconds, more=()):
 def run_rounds(bench, row, servers):
     """Rounds of all servers in turn; {server's name: its rounds}. One that fails is left out."""
     rounds = {server.name: [] for server in servers}
-    for number in range(-1, bench.args.rounds):
-        for server in list(servers):
-            try:
-                if number < 0:
-                    measure(bench, row, server, WARM_UP_S, row.warm_up)
-                    continue
-                found = measure(bench, row, server, bench.args.seconds)
-            except (Failed, OSError, subprocess.TimeoutExpired) as why:
-                bench.complain(f"{row.name}: {why}")
-                servers.remove(server)
-                server.stop()
-                continue
-            if found["lost"] > LOST_MAX:
-                bench.complain(f"{server.label}: round {number + 1} lost {found['lost']:.1%}")
-                continue
+
+    def one_round(server):
+        found = measure(bench, row, server, bench.args.seconds)
+        if found["lost"] > LOST_MAX:
+            bench.complain(f"{row.name}: {server.label}: a round lost {found['lost']:.1%}")
+        else:
             rounds[server.name].append(found)
+
+    drop_failing(bench, row, servers,
+                 lambda server: measure(bench, row, server, WARM_UP_S, row.warm_up))
+    for _ in range(bench.args.rounds):
+        drop_failing(bench, row, servers, one_round)
     return rounds
 
 
@@ -195,12 +191,35 @@ def stop_all(servers):
         server.stop()
 
 
+def write_names(bench, name, lines):
+    """A generator's input; its path."""
+    path = os.path.join(bench.work, f"{name}.names")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join(lines) + "\n")
+    return path
+
+
+def write_questions(bench, row):
+    """The row's questions for its generator."""
+    row.names_path = write_names(bench, row.name, row.data.questions())
+
+
+def drop_failing(bench, row, servers, do):
+    """Does something with every server; one that fails is left out from then on."""
+    for server in list(servers):
+        try:
+            do(server)
+        except (Failed, OSError, subprocess.TimeoutExpired) as why:
+            gone = "" if server.process.poll() is None else "; it has ended"
+            bench.complain(f"{row.name}: {why}{gone}")
+            servers.remove(server)
+            server.stop()
+
+
 def run(bench, row):
     """One row of CPU ratios, from the data to the table."""
     print(f"\n== {row.name}", flush=True)
-    row.names_path = os.path.join(bench.work, f"{row.name}.names")
-    with open(row.names_path, "w", encoding="ascii") as file:
-        file.write("\n".join(row.data.questions()) + "\n")
+    write_questions(bench, row)
     servers = start_all(bench, row, row.data.names[-1])
     try:
         rounds = run_rounds(bench, row, servers)

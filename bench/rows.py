@@ -98,7 +98,7 @@ def certificate(bench):
                            capture_output=True, timeout=60)
         except (OSError, subprocess.SubprocessError) as why:
             raise Missing(f"openssl makes no certificate: {why}") from why
-        os.chmod(paths[1], 0o644)  # servers that drop their privileges read it
+        os.chmod(paths[1], 0o640)  # Pintle refuses a key that all can read
     return paths
 
 
@@ -134,7 +134,7 @@ def over_tls(bench, transport, targets):
                   lambda: Unbound(row.root, core, zones, Tls(*pair)),
                   lambda: Dnsdist(row.root, core, tls=Tls(*pair), upstream=upstream),
                   lambda: CoreDns(row.root, core, bench.find_coredns(), zones, tls=Tls(*pair)),
-                  lambda: Pintle(row.root, core, bench.pintled(), data=data, tls=Tls(*pair))]
+                  lambda: Pintle(row.root, core, bench.pintled(), data=data, tls=Tls(*pair, transport))]
     return row
 
 

@@ -13,7 +13,9 @@ import tempfile
 
 import api
 import change
+import latency
 import rows
+import scale
 import views
 from data import Services
 from servers import Failed, Missing
@@ -84,7 +86,8 @@ def row_api(bench):
 
 
 ROWS = {**{name: lambda bench, name=name: rows.run(bench, name) for name in rows.ROWS},
-        "change": row_change, "views": views.run, "api": row_api}
+        "latency": latency.run, "size": scale.run_size, "publish": scale.run_publish,
+        "churn": latency.run_churn, "micro": scale.run_micro, "change": row_change, "views": views.run, "api": row_api}
 
 
 def parse_args():

@@ -288,8 +288,10 @@ class Pintle(Server):
     def config(self, data):
         """What no flag can say."""
         listens = [f"{{address: 127.0.0.1:{self.port}}}"]
-        for kind, port in ((("tls", self.tls.dot_port), ("https", self.tls.doh_port))
-                           if self.tls else ()):
+        for kind, transport, port in ((("tls", "dot", self.tls.dot_port),
+                                       ("https", "doh", self.tls.doh_port)) if self.tls else ()):
+            if self.tls.transport not in (None, transport):
+                continue
             listens.append(f"{{address: 127.0.0.1:{port}, {kind}: "
                            f"{{certificate: {self.tls.certificate}, key: {self.tls.key}}}}}")
         return ("apiVersion: pintle.dev/v1alpha1\nkind: PintleConfig\n"

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What one change costs the builder: an endpoint of one Service gets another address, among as many
+ * endpoints as the argument says, five to a Service. Prints key=value pairs: the medians of reading
+ * the manifest and taking its object, and of publishing what follows from it.
+ */
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/rand.h"
+#include "pintle/base/rcu.h"
+
+#include "support/stage.h"
+
+#define N_EACH       5u
+#define N_CHANGES    2001u
+#define N_AT_ONCE    1000u /* Services published at once while filling */
+#define FILL_REST_MS 1
+#define SETTLE_MS    2000
+#define MANIFEST_MAX 4096u
+#define NS_PER_US    1000.0
+
+static struct pin_stage stage;
+static char manifest[MANIFEST_MAX];
+static int64_t apply_ns[N_CHANGES];
+static int64_t publish_ns[N_CHANGES];
+
+static const char service_text[] =
+    "apiVersion: v1\nkind: Service\nmetadata: {name: s-%u, namespace: ns}\n"
+    "spec: {clusterIP: None, ports: [{name: http, port: 80, targetPort: 80, protocol: TCP}]}\n---\n"
+    "apiVersion: multicluster.x-k8s.io/v1alpha1\nkind: ServiceExport\n"
+    "metadata: {name: s-%u, namespace: ns}\n---\n";
+
+static const char slice_text[] =
+    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+    "metadata: {name: s-%u, namespace: ns, labels: {kubernetes.io/service-name: s-%u}}\n"
+    "addressType: IPv4\nports: [{name: http, port: 80, protocol: TCP}]\nendpoints:\n";
+
+/* Publishes as the builder does: then nothing of the index is held, so that it can grow. */
+static void publish(void)
+{
+    pin_stage_publish(&stage);
+    pin_rcu_quiescent();
+}
+
+/* Holds nothing for a while: tables grow on a thread of their own, which has to come along. */
+static void rest(long ms)
+{
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    pin_rcu_offline();
+    (void)nanosleep(&pause, NULL);
+    pin_rcu_online();
+}
+
+/* Appends the slice of a Service; its first endpoint has the address `first`. */
+static size_t put_slice(size_t at, unsigned i, uint32_t first)
+{
+    at += (size_t)snprintf(manifest + at, sizeof(manifest) - at, slice_text, i, i);
+    for (unsigned k = 0; k < N_EACH; k++) {
+        uint32_t ip = k == 0 ? first : i * N_EACH + k;
+        at += (size_t)snprintf(manifest + at, sizeof(manifest) - at,
+            "- {addresses: [%u.%u.%u.%u], conditions: {ready: true}}\n", 10 + (ip >> 24 & 1),
+            ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+    }
+    return at;
+}
+
+static bool apply(size_t bytes)
+{
+    struct pin_why why = {0};
+    if (pin_stage_apply(&stage, 0, manifest, bytes, &why) != PIN_OK) {
+        (void)fprintf(stderr, "%s\n", why.text);
+        return false;
+    }
+    return true;
+}
+
+static bool fill(unsigned n_services)
+{
+    for (unsigned i = 0; i < n_services; i++) {
+        size_t bytes = (size_t)snprintf(manifest, sizeof(manifest), service_text, i, i);
+        if (!apply(put_slice(bytes, i, i * N_EACH))) {
+            return false;
+        }
+        if (i % N_AT_ONCE == 0) {
+            publish();
+            rest(FILL_REST_MS);
+        }
+    }
+    publish();
+    rest(SETTLE_MS);
+    return true;
+}
+
+/* Makes one change; its cost goes to the k-th places. */
+static bool change(unsigned n_services, unsigned k)
+{
+    unsigned i = (unsigned)pin_rand_below(n_services);
+    size_t bytes = put_slice(0, i, (UINT32_C(1) << 24) + k);
+    int64_t start_ns = pin_clock_thread_cpu_ns();
+    if (!apply(bytes)) {
+        return false;
+    }
+    int64_t applied_ns = pin_clock_thread_cpu_ns();
+    publish();
+    apply_ns[k] = applied_ns - start_ns;
+    publish_ns[k] = pin_clock_thread_cpu_ns() - applied_ns;
+    return stage.published.n_units == 1 && stage.published.n_names > 0;
+}
+
+static int compare(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left;
+    int64_t b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static double quantile_us(int64_t *took_ns, size_t percent)
+{
+    qsort(took_ns, N_CHANGES, sizeof(*took_ns), compare);
+    size_t at = N_CHANGES * percent / 100;
+    return (double)took_ns[at] / NS_PER_US;
+}
+
+int main(int argc, char **argv)
+{
+    struct pin_why why = {0};
+    unsigned long n_endpoints = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+    unsigned n_services = (unsigned)(n_endpoints / N_EACH);
+    if (n_services == 0 || n_endpoints > UINT64_C(5000000)) {
+        (void)fprintf(stderr, "usage: %s ENDPOINTS (5 to 5000000)\n", argv[0]);
+        return 2;
+    }
+    pin_rcu_register();
+    pin_stage_init(&stage);
+    if (pin_stage_add_cluster(&stage, "c1") == NULL || pin_stage_open(&stage, &why) != PIN_OK) {
+        (void)fprintf(stderr, "%s\n", why.text);
+        return EXIT_FAILURE;
+    }
+    if (!fill(n_services)) {
+        return EXIT_FAILURE;
+    }
+    for (unsigned k = 0; k < N_CHANGES; k++) {
+        if (!change(n_services, k)) {
+            (void)fprintf(stderr, "a change changed no name\n");
+            return EXIT_FAILURE;
+        }
+    }
+    (void)printf("endpoints=%u apply_us=%.1f publish_us=%.1f publish_p99_us=%.1f\n",
+        n_services * N_EACH, quantile_us(apply_ns, 50), quantile_us(publish_ns, 50),
+        quantile_us(publish_ns, 99));
+    pin_stage_done(&stage);
+    pin_rcu_unregister();
+    return EXIT_SUCCESS;
+}
