@@ -14,8 +14,10 @@ import tempfile
 import api
 import change
 import latency
+import profile
 import rows
 import scale
+import summary
 import views
 from data import Services
 from servers import Failed, Missing
@@ -87,7 +89,8 @@ def row_api(bench):
 
 ROWS = {**{name: lambda bench, name=name: rows.run(bench, name) for name in rows.ROWS},
         "latency": latency.run, "size": scale.run_size, "publish": scale.run_publish,
-        "churn": latency.run_churn, "micro": scale.run_micro, "change": row_change, "views": views.run, "api": row_api}
+        "churn": latency.run_churn, "micro": scale.run_micro, "profile": profile.run,
+        "change": row_change, "views": views.run, "api": row_api}
 
 
 def parse_args():
@@ -138,6 +141,7 @@ def main():
                 ROWS[row](bench)
             except (Failed, Missing, subprocess.TimeoutExpired) as why:
                 bench.complain(f"{row}: {why}")
+        summary.show(bench.results)
         if args.json:
             with open(args.json, "w", encoding="ascii") as file:
                 json.dump(bench.results, file, indent=1)

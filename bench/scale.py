@@ -22,9 +22,10 @@ LIMIT_S = 900
 
 
 class Many(Services):
-    """n exported Services of 4 endpoints, headless, in Lists of JSON: directories of a million files take long."""
+    """n exported Services of 4 endpoints, in Lists of JSON: directories of a million files take long."""
 
     split = (N_EACH,)
+    config = "steering: {address: endpoints}\n"
 
     def __init__(self, n):
         super().__init__(n, split=(N_EACH,))
@@ -49,8 +50,9 @@ class Many(Services):
         """The three objects of one Service."""
         meta = {"name": self.service(i), "namespace": NAMESPACE}
         port = {"name": "http", "port": 8080, "protocol": "TCP"}
+        ip = f"11.{i >> 16}.{i >> 8 & 255}.{i & 255}"
         return [{"apiVersion": "v1", "kind": "Service", "metadata": meta,
-                 "spec": {"clusterIP": "None", "ports": [{**port, "targetPort": 8080}]}},
+                 "spec": {"clusterIP": ip, "clusterIPs": [ip], "ports": [{**port, "targetPort": 8080}]}},
                 {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ServiceExport",
                  "metadata": meta},
                 {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
