@@ -62,10 +62,13 @@ static int match_name(struct pin_rcu_node *link, const void *arg)
 static struct pin_node *find_hashed(
     const struct pin_index *index, const uint8_t *wire, size_t bytes, uint64_t hash)
 {
-    struct pin_node *node =
-        pin_rcu_deref(*pin_shortcut_place(pin_rcu_deref(index->shortcut), hash));
-    if (node != NULL && is_named(node, wire, bytes)) {
-        return node;
+    char *place = pin_shortcut_look(pin_rcu_deref(index->shortcut), hash);
+    struct pin_node *found = pin_shortcut_node(place);
+    if (found != NULL && is_named(found, wire, bytes)) {
+        return found;
+    }
+    if (pin_likely(!pin_shortcut_is_shared(place))) {
+        return NULL;
     }
     struct key key = {.wire = wire, .bytes = bytes};
     struct pin_rcu_node *link = pin_rcu_table_find(index->nodes, hash, match_name, &key);
@@ -86,8 +89,7 @@ uint64_t pin_index_hash(const struct pin_index *index, const uint8_t *wire_lower
 
 void pin_index_fetch(const struct pin_index *index, uint64_t hash)
 {
-    const char *node =
-        (const char *)pin_rcu_deref(*pin_shortcut_place(pin_rcu_deref(index->shortcut), hash));
+    const char *node = pin_shortcut_look(pin_rcu_deref(index->shortcut), hash);
     for (size_t at = 0; node != NULL && at < NODE_FETCH_BYTES; at += LINE_BYTES) {
         __builtin_prefetch(node + at);
     }
@@ -286,7 +288,7 @@ static void install(struct pin_index *index, struct pin_node *node)
     pin_shortcut_widen(&index->shortcut, index->size.n_nodes);
     struct pin_rcu_node *old =
         pin_rcu_table_replace(index->nodes, hash, match_name, &key, &node->link);
-    pin_rcu_assign(*pin_shortcut_place(index->shortcut, hash), node);
+    pin_shortcut_put(index->shortcut, hash, node);
     if (old != NULL) {
         retire(index, node_of(old));
     }
@@ -297,10 +299,7 @@ static void uninstall(struct pin_index *index, struct pin_node *node)
     struct key key = {.wire = node->name, .bytes = node->name_bytes};
     uint64_t hash = pin_hash64(node->name, node->name_bytes);
     (void)pin_rcu_table_remove(index->nodes, hash, match_name, &key);
-    struct pin_node **place = pin_shortcut_place(index->shortcut, hash);
-    if (*place == node) {
-        pin_rcu_assign(*place, NULL);
-    }
+    pin_shortcut_remove(index->shortcut, hash, node);
     retire(index, node);
 }
 
