@@ -12,6 +12,7 @@ N_CHECKED = 200        # names asked before a server is measured
 N_SAMPLED = 500        # questions whose answers tell the mean size
 LOST_MAX = 0.01        # more than this share lost: the round does not count
 WARM_UP_S = 0.5
+WARM_UP_ALL_S = 20     # at most, where every question shall have been asked
 LATEST_S = 60          # a generator that hangs
 
 
@@ -89,8 +90,9 @@ def run_rounds(bench, row, servers):
         else:
             rounds[server.name].append(found)
 
+    warm_up_s = WARM_UP_ALL_S if row.warm_up else WARM_UP_S
     drop_failing(bench, row, servers,
-                 lambda server: measure(bench, row, server, WARM_UP_S, row.warm_up))
+                 lambda server: measure(bench, row, server, warm_up_s, row.warm_up))
     for _ in range(bench.args.rounds):
         drop_failing(bench, row, servers, one_round)
     return rounds
