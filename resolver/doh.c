@@ -87,6 +87,7 @@ struct connection {
     size_t held_bytes;  /* answers that are not sent */
     uint32_t n_reading; /* streams whose question is not whole */
     uint32_t uncharged_bytes;
+    int32_t last_id; /* of a request */
     int32_t credit;
     bool is_lost; /* nothing goes in or out any more */
 };
@@ -396,10 +397,14 @@ static void answer(struct pin_https *http, uint32_t request_id, const uint8_t *w
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
-    (void)session;
-    (void)hd;
-    charge(arg, CREDIT_FRAME);
-    return verdict(arg);
+    struct connection *connection = arg;
+    charge(connection, CREDIT_FRAME);
+    /* An id that was left out is closed by the next one (RFC 9113, section 5.1.1). */
+    if (hd->type == NGHTTP2_HEADERS && hd->stream_id <= connection->last_id
+        && nghttp2_session_find_stream(session, hd->stream_id) == NULL) {
+        return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+    }
+    return verdict(connection);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -412,6 +417,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (stream == NULL) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* this stream is reset */
     }
+    connection->last_id = stream->id;
     connection->n_reading++;
     return nghttp2_session_set_stream_user_data(session, stream->id, stream);
 }
@@ -678,7 +684,6 @@ static bool greet(nghttp2_session *session)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, PIN_HTTPS_HEADERS_MAX_BYTES},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     return nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, N_ELEMS(settings)) == 0
            && nghttp2_session_set_local_window_size(
@@ -722,7 +727,6 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
 static void set_options(nghttp2_option *option)
 {
     nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
     nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, DEFLATE_TABLE_BYTES);
