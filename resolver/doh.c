@@ -198,6 +198,13 @@ static struct stream *find_stream(struct connection *connection, int32_t id)
 
 /* --- credit ------------------------------------------------------------------------------- */
 
+static void count_flood(const struct pin_https *http)
+{
+    if (http->shared->stats != NULL) {
+        pin_stat_add(&http->shared->stats->n_https_floods, 1);
+    }
+}
+
 /* Charges the client. One without credit is told so and cut off. */
 static void charge(struct connection *connection, int32_t cost)
 {
@@ -207,8 +214,9 @@ static void charge(struct connection *connection, int32_t cost)
         && nghttp2_session_terminate_session(connection->session, NGHTTP2_ENHANCE_YOUR_CALM) != 0) {
         connection->is_lost = true;
     }
-    if (connection->credit == 0) {
+    if (had_credit && connection->credit == 0) {
         connection->base.n_pending = 0; /* nobody waits any more */
+        count_flood(&connection->base);
     }
 }
 
@@ -275,6 +283,7 @@ static void refuse(struct connection *connection, struct stream *stream, unsigne
         field("allow", PIN_HTTPS_METHODS, sizeof(PIN_HTTPS_METHODS) - 1, 0),
     };
     size_t n_fields = N_ELEMS(fields) - (status == PIN_HTTPS_BAD_METHOD ? 0 : 1);
+    pin_https_count_refused(&connection->base);
     stream->is_responded = true;
     drop_data(stream);
     if (nghttp2_submit_response(connection->session, stream->id, fields, n_fields, NULL) != 0) {
@@ -354,8 +363,8 @@ static void ask(struct connection *connection, struct stream *stream)
         drop_data(stream);
         stream->is_pending = true;
         http->n_pending++;
-    } else if (bytes == 0) {
-        refuse(connection, stream, PIN_HTTPS_BAD_REQUEST);
+    } else if (bytes == 0 || bytes > PIN_STREAM_MAX_BYTES) {
+        refuse(connection, stream, bytes == 0 ? PIN_HTTPS_BAD_REQUEST : PIN_HTTPS_BROKEN);
     } else {
         respond(connection, stream, packet.wire, bytes);
     }

@@ -365,6 +365,7 @@ static const char *ending(const struct slot *slot)
 static void refuse(struct connection *connection, struct slot *slot, unsigned status)
 {
     char head[HEAD_OUT_BYTES]; /* every part of it has its bound */
+    pin_https_count_refused(&connection->base);
     (void)snprintf(head, sizeof(head), "HTTP/1.1 %u %s\r\nContent-Length: 0\r\n%s%s", status,
         reason(status), status == PIN_HTTPS_BAD_METHOD ? "Allow: " PIN_HTTPS_METHODS "\r\n" : "",
         ending(slot));
@@ -417,8 +418,8 @@ static void ask(struct connection *connection, const uint8_t *body)
     if (bytes == PIN_ANSWER_LATER) {
         slot->progress = PIN_HTTP1_ASKED;
         http->n_pending++;
-    } else if (bytes == 0) {
-        refuse(connection, slot, PIN_HTTPS_BAD_REQUEST);
+    } else if (bytes == 0 || bytes > PIN_STREAM_MAX_BYTES) {
+        refuse(connection, slot, bytes == 0 ? PIN_HTTPS_BAD_REQUEST : PIN_HTTPS_BROKEN);
     } else {
         respond(connection, slot, packet.wire, bytes);
     }

@@ -8,7 +8,8 @@
 
 #include "https_codec.h"
 
-enum pin_err pin_https_shared_new(struct pin_https_shared **ret_shared, struct pin_why *why)
+enum pin_err pin_https_shared_new(
+    struct pin_stats *stats, struct pin_https_shared **ret_shared, struct pin_why *why)
 {
     struct pin_https_shared *shared = calloc(1, sizeof(*shared));
     if (shared != NULL) {
@@ -18,6 +19,7 @@ enum pin_err pin_https_shared_new(struct pin_https_shared **ret_shared, struct p
         pin_https_shared_free(shared);
         return pin_why_set(why, PIN_ENOMEM, "buffers for HTTP");
     }
+    shared->stats = stats;
     *ret_shared = shared;
     return PIN_OK;
 }

@@ -20,6 +20,7 @@
 
 #include "late.h"
 #include "response.h"
+#include "stats.h"
 
 /** Where requests go when nothing else is configured. */
 #define PIN_HTTPS_PATH "/dns-query"
@@ -48,8 +49,13 @@ enum pin_https_version {
  */
 typedef size_t (*pin_https_ask)(void *arg, uint32_t request_id, const struct pin_packet *packet);
 
-/** Makes what connections share. PIN_ENOMEM. */
-enum pin_err pin_https_shared_new(struct pin_https_shared **ret_shared, struct pin_why *why);
+/**
+ * Makes what connections share. PIN_ENOMEM.
+ *
+ * @param stats  The thread's: refused requests and floods are counted there. NULL: nowhere.
+ */
+enum pin_err pin_https_shared_new(
+    struct pin_stats *stats, struct pin_https_shared **ret_shared, struct pin_why *why);
 
 /** Frees it; all its connections are gone. NULL is fine. */
 void pin_https_shared_free(struct pin_https_shared *shared);

@@ -20,6 +20,7 @@ struct pin_doh_shared;
 /** Shared by the connections of one thread. */
 struct pin_https_shared {
     struct pin_doh_shared *doh;
+    struct pin_stats *stats;              /**< NULL: nothing is counted. */
     uint8_t packet[PIN_STREAM_MAX_BYTES]; /**< A question, then its answer. */
 };
 
@@ -43,6 +44,14 @@ struct pin_https {
     void *ask_arg;
     uint32_t n_pending;
 };
+
+/** Counts a request that gets no answer. */
+static inline void pin_https_count_refused(const struct pin_https *http)
+{
+    if (http->shared->stats != NULL) {
+        pin_stat_add(&http->shared->stats->n_https_refused, 1);
+    }
+}
 
 /** A zeroed connection of HTTP/1.1; NULL when memory is out. Its base is the caller's to fill. */
 struct pin_https *pin_http1_new(void);

@@ -110,6 +110,8 @@ enum pin_stat_rcode {
     X(n_time_limit, "stream connections ended after all the time that one may have")               \
     X(n_tls_full, "TLS handshakes that were carried out in full")                                  \
     X(n_tls_resumed, "TLS handshakes that a session ticket made short")                            \
+    X(n_https_refused, "HTTP requests that got an error instead of an answer")                     \
+    X(n_https_floods, "HTTP/2 connections ended because their clients made too much work")         \
     X(n_tls_failed, "TLS connections that ended before their handshake was over")
 
 /** The counters of one thread. Zeroed is empty. */

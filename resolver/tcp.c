@@ -663,7 +663,7 @@ static enum pin_err open_epoll(
         err = watch_source(tcp, config->listens[i].fd,
             (struct epoll_event){.events = EPOLLIN, .data.ptr = &tcp->listeners[i].source}, why);
         if (err == PIN_OK && config->listens[i].https_path != NULL && tcp->http == NULL) {
-            err = pin_https_shared_new(&tcp->http, why);
+            err = pin_https_shared_new(&tcp->worker.stats, &tcp->http, why);
         }
     }
     return err;

@@ -291,7 +291,10 @@ def floods(checks, daemon):
         "HPACK bomb": [frame(HEADERS, 5, 1, block + b"\x40\x01a\x7f\xbd\x1d" + b"b" * 3900)]
                       + [frame(HEADERS, 5, i, block + b"\xbe" * 16000) for i in ids[1:200]],
     }
-    before = rss_kib(daemon)
+    def counted():
+        return daemon.metric(r'pintle_dns_events_total\{event="https_floods"\}')
+
+    before, n_before = rss_kib(daemon), counted()
     for name, frames in kinds.items():
         raw = Raw(daemon.dot)
         for at in range(0, len(frames), 100):
@@ -305,6 +308,7 @@ def floods(checks, daemon):
     raw.send(frame(WINDOW, 0, 0, b"\0\0\0\0"))
     checks.equal("D11 WINDOW_UPDATE 0: PROTOCOL_ERROR", raw.goaway(), 1)
     raw.stream.close()
+    checks.equal("D11 floods are counted", counted() - n_before, len(kinds))
     checks.check("D11 memory stays", rss_kib(daemon) <= before + RSS_SPARE_KIB, f"{before} {rss_kib(daemon)}")
 
 
@@ -352,6 +356,8 @@ def all_parts(checks, dir):
         for version, client in clients.items():
             rules(checks, client, version)
             long_requests(checks, daemon, client)
+        counted = daemon.metric(r'pintle_dns_events_total\{event="https_refused"\}')
+        checks.check("refused requests are counted", counted is not None and counted >= 30, counted)
         resolvers(checks, daemon, dir)
         load(checks, daemon, dir)
         floods(checks, daemon)

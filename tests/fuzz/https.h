@@ -91,7 +91,7 @@ static inline void fuzz_https(enum pin_https_version version, const uint8_t *dat
 {
     static struct pin_https_shared *shared;
     struct pin_why why = {0};
-    fuzz_require(shared != NULL || pin_https_shared_new(&shared, &why) == PIN_OK);
+    fuzz_require(shared != NULL || pin_https_shared_new(NULL, &shared, &why) == PIN_OK);
     struct fuzz_https f = {0};
     f.http = pin_https_new(shared, version, PIN_HTTPS_PATH, fuzz_ask, &f);
     fuzz_require(f.http != NULL);

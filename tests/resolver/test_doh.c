@@ -192,7 +192,7 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     struct pin_why why = {0};
     assert_non_null(f);
-    assert_int_equal(pin_https_shared_new(&f->shared, &why), PIN_OK);
+    assert_int_equal(pin_https_shared_new(NULL, &f->shared, &why), PIN_OK);
     f->http = pin_https_new(f->shared, PIN_HTTPS_HTTP2, PIN_HTTPS_PATH, ask, f);
     f->replies = calloc(STREAMS_MAX, sizeof(*f->replies));
     f->wire = malloc(WIRE_BYTES);

@@ -56,7 +56,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     struct pin_why why = {0};
-    if (f == NULL || pin_https_shared_new(&f->shared, &why) != PIN_OK) {
+    if (f == NULL || pin_https_shared_new(NULL, &f->shared, &why) != PIN_OK) {
         return -1;
     }
     f->out = calloc(1, OUT_BYTES + 1);
