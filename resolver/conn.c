@@ -198,9 +198,8 @@ bool pin_conn_is_spent(const struct pin_conn *conn)
 /* Speaks what was agreed on in the handshake; who did not say gets HTTP/1.1. */
 static void start_http(struct pin_conn *conn)
 {
-    enum pin_https_version version = pin_tls_session_protocol(conn->tls) == PIN_TLS_PROTOCOL_H2
-                                         ? PIN_HTTPS_HTTP2
-                                         : PIN_HTTPS_HTTP1;
+    bool is_http2 = conn->tls != NULL && pin_tls_session_protocol(conn->tls) == PIN_TLS_PROTOCOL_H2;
+    enum pin_https_version version = is_http2 ? PIN_HTTPS_HTTP2 : PIN_HTTPS_HTTP1;
     conn->http = pin_https_new(conn->https_shared, version, conn->https_path, answer_request, conn);
     if (conn->http == NULL) {
         conn->state = PIN_CONN_CLOSED;
@@ -544,8 +543,6 @@ static void end_session(struct pin_conn *conn)
         pin_tls_session_end(conn->tls, &out);
         (void)send_some(conn->fd, out.ptr, out.bytes);
     }
-    pin_https_free(conn->http);
-    conn->http = NULL;
     pin_tls_session_free(conn->tls);
     conn->tls = NULL;
 }
@@ -565,4 +562,6 @@ void pin_conn_done(struct pin_conn *conn)
         (void)close(conn->fd); /* what it still holds the kernel delivers, or not */
     }
     conn->fd = -1;
+    pin_https_free(conn->http);
+    conn->http = NULL;
 }
