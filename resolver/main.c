@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "pintle/base/memory.h"
 #include "pintle/version.h"
 
 #include "resolver/app.h"
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
     struct pin_args args;
     struct pin_why why = {0};
 
+    pin_memory_share();
     if (pin_args_parse(argc, argv, &args, &why) != PIN_OK) {
         (void)fprintf(stderr, "pintled: %s\nTry pintled --help.\n", why.text);
         return PIN_EXIT_USAGE;

@@ -23,8 +23,9 @@
 #include "pintle/base/tree.h"
 #include "pintle/version.h"
 
-#define CONNECT_TIMEOUT_MS   10000L
-#define BUFFER_BYTES         65536L
+#define CONNECT_TIMEOUT_MS 10000L
+#define BUFFER_BYTES       16384L /* A TLS record, and the least for what is sent; every watch has two. \
+                                   */
 #define PROBE_BUFFER_BYTES   2048L
 #define ERROR_BODY_BYTES_MAX 4096
 #define MESSAGE_BYTES        512
@@ -490,6 +491,7 @@ static CURLcode set_transfer(struct pin_http_transfer *self, const struct pin_ht
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_USERAGENT, "pintle/" PIN_VERSION));
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES));
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS));
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms));
     if (stall_s > 0) {

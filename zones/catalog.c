@@ -296,7 +296,9 @@ void pin_catalog_free(struct pin_catalog *catalog)
     free(catalog->clusters);
     free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
-    pin_table_unref(catalog->dashed);
+    for (size_t i = 0; i < N_ELEMS(catalog->shared); i++) {
+        pin_table_unref(catalog->shared[i]);
+    }
     pin_index_free(catalog->live.index);
     pin_health_free(catalog->live.health);
     pin_reverse_free(catalog->live.reverse);

@@ -87,7 +87,7 @@ static const struct pin_table *find_held(
 
 /*
  * What a run already shows under another name comes first, so that names of one unit share; but a
- * drawn table, whose draws are counted, is first of all its own name's.
+ * table that is drawn from, whose draws are counted, is first of all its own name's.
  */
 const struct pin_table *pin_compile_table(
     struct pin_compile *run, const struct pin_table_spec *spec, const struct pin_rrset *old)
@@ -101,7 +101,7 @@ const struct pin_table *pin_compile_table(
     }
     const struct pin_table *own = find_old(old, table);
     const struct pin_table *held = find_held(run, table, *bucket);
-    if (held != NULL && (own == NULL || table->form != PIN_TABLE_DRAWN)) {
+    if (held != NULL && (own == NULL || table->form != PIN_TABLE_DRAWN || table->is_whole)) {
         pin_table_unref(table);
         return held;
     }
@@ -111,6 +111,28 @@ const struct pin_table *pin_compile_table(
         return hold(run, own, bucket);
     }
     return hold(run, table, bucket);
+}
+
+const struct pin_table *pin_compile_shared(
+    struct pin_compile *run, const uint8_t *wire, size_t wire_bytes)
+{
+    const struct pin_table **place =
+        &run->catalog->shared[pin_hash64(wire, wire_bytes) % PIN_SHARED_MAX];
+    const struct pin_table *table = *place;
+    if (table != NULL && table->wire_bytes == wire_bytes
+        && memcmp(table->wire, wire, wire_bytes) == 0) {
+        return table;
+    }
+    table = pin_compile_table(run,
+        &(struct pin_table_spec){
+            .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = wire, .wire_bytes = (uint32_t)wire_bytes},
+        NULL);
+    if (table != NULL) {
+        pin_table_ref(table);
+        pin_table_unref(*place);
+        *place = table;
+    }
+    return table;
 }
 
 uint16_t pin_compile_add_cluster(uint16_t *clusters, uint16_t n, uint16_t cluster_id)

@@ -112,6 +112,11 @@ const struct pin_table *pin_compile_alias(struct pin_compile *run, const struct 
 const struct pin_table *pin_compile_table(
     struct pin_compile *run, const struct pin_table_spec *spec, const struct pin_rrset *old);
 
+/** A FIXED table of these bytes that many names have alike: one for all of them, while it is
+ * remembered. */
+const struct pin_table *pin_compile_shared(
+    struct pin_compile *run, const uint8_t *wire, size_t wire_bytes);
+
 /** The RRset in the index right now, or NULL. */
 const struct pin_rrset *pin_compile_old(
     const struct pin_compile *run, const struct pin_name *name, uint16_t type);

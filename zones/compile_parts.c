@@ -325,16 +325,20 @@ size_t pin_compile_parts(struct pin_compile *run, const struct pin_facts *facts,
         return 0;
     }
     struct pin_buf w = pin_buf_init(wire, cap);
+    bool is_common = run->is_cluster_zone && p.n_zones == 0; /* no name below means some rows */
+    p.n_parts = is_common ? 0 : p.n_parts;
     put_head(&p, &w);
     for (size_t i = 0; i < p.n_parts; i++) {
         put_part(&p, &p.parts[i], &w);
     }
+    size_t bytes = pin_buf_used(&w);
     *ret_rrset = (struct pin_rrset){.type = PIN_TYPE_PARTS,
-        .base = pin_compile_table(run,
-            &(struct pin_table_spec){.form = PIN_TABLE_FIXED,
-                .n_rr = 1,
-                .wire = wire,
-                .wire_bytes = (uint32_t)pin_buf_used(&w)},
-            pin_compile_old(run, name, PIN_TYPE_PARTS))};
+        .base = is_common ? pin_compile_shared(run, wire, bytes)
+                          : pin_compile_table(run,
+                              &(struct pin_table_spec){.form = PIN_TABLE_FIXED,
+                                  .n_rr = 1,
+                                  .wire = wire,
+                                  .wire_bytes = (uint32_t)bytes},
+                              pin_compile_old(run, name, PIN_TYPE_PARTS))};
     return ret_rrset->base != NULL;
 }

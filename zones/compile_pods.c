@@ -205,24 +205,10 @@ static bool put_pod(
 /* The table that marks a name below which dashed addresses are endpoints. */
 static const struct pin_table *dashed_table(struct pin_compile *run)
 {
-    struct pin_catalog *catalog = run->catalog;
-    const struct pin_table *table = catalog->dashed;
     uint8_t wire[PIN_PARTS_HEAD_BYTES + 1] = {PIN_PARTS_DASHED};
-    if (table != NULL && pin_parts_ttl_s(table->wire) == run->ttl_s) {
-        return table;
-    }
     struct pin_buf w = pin_buf_init(wire + PIN_PARTS_HEAD_BYTES - sizeof(uint32_t), 4);
     pin_buf_put_u32(&w, run->ttl_s);
-    table = pin_compile_table(run,
-        &(struct pin_table_spec){
-            .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = wire, .wire_bytes = sizeof(wire)},
-        NULL);
-    if (table != NULL) {
-        pin_table_ref(table);
-        pin_table_unref(catalog->dashed);
-        catalog->dashed = table;
-    }
-    return table;
+    return pin_compile_shared(run, wire, sizeof(wire));
 }
 
 /* Has names below the parent answered from the table of addresses. */

@@ -51,18 +51,26 @@ static size_t align_up(size_t bytes)
     return (bytes + (FIELD_ALIGN - 1)) & ~(size_t)(FIELD_ALIGN - 1);
 }
 
+/* Objects of kinds that are many and have little to say end behind their body. */
+static size_t head_bytes(enum pin_kind kind)
+{
+    size_t body_bytes = kind == PIN_KIND_SERVICE_EXPORT ? sizeof(struct pin_export_body)
+                                                        : sizeof(((struct pin_object *)0)->as);
+    return align_up(offsetof(struct pin_object, as) + body_bytes);
+}
+
 struct pin_object *pin_object_new(enum pin_kind kind, size_t expected_bytes)
 {
     if (expected_bytes > OBJECT_BYTES_MAX) {
         return NULL;
     }
-    size_t head = align_up(sizeof(struct pin_object));
+    size_t head = head_bytes(kind);
     size_t cap = align_up(expected_bytes);
     struct pin_object *object = malloc(head + sizeof(struct pin_object_chunk) + cap);
     if (object == NULL) {
         return NULL;
     }
-    memset(object, 0, sizeof(*object));
+    memset(object, 0, head);
     object->kind = kind;
     object->namespace_name = "";
     object->name = "";

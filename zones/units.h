@@ -171,6 +171,9 @@ struct pin_view {
     const char *prefers; /**< A stranger's preferred clusters, "c2,c1"; the settings'. */
 };
 
+/** Tables of parts that are remembered for others. */
+#define PIN_SHARED_MAX 64u
+
 struct pin_catalog {
     const struct pin_settings *settings;
     struct pin_cluster_state *clusters; /**< settings->n_clusters. */
@@ -209,8 +212,8 @@ struct pin_catalog {
     struct pin_zone **zone_of_cluster; /**< "c1.cluster.local" and so on, by cluster id. */
     struct pin_name svc_cluster_set;   /**< "svc" below the clusterset zone. */
     struct pin_arena *scratch;         /**< For one compile run. */
-    const struct pin_table *dashed;    /**< What marks parents of endpoints without nodes; shared
-                                          by all with its TTL. NULL before the first. */
+    /** Parts that many names have alike, by hash; each with a reference. */
+    const struct pin_table *shared[PIN_SHARED_MAX];
     struct pin_catalog_counts counts;
     uint32_t stamp;        /**< Of the latest compile run. */
     bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */

@@ -394,8 +394,9 @@ struct pin_object {
     int64_t created_s;       /**< creationTimestamp, Unix seconds; 0 when absent. */
     int64_t trigger_wall_ms; /**< Annotation endpoints.kubernetes.io/last-change-trigger-time; 0 =
                                 absent. */
+    struct pin_object_chunk *chunks; /**< Memory the pointers here lead into; zones/object.c's. */
     struct pin_steering steering;
-    union {
+    union { /**< Memory may end behind the body of the object's own kind. */
         struct pin_service_body service;
         struct pin_slice_body slice;
         struct pin_node_body node;
@@ -412,7 +413,6 @@ struct pin_object {
         struct pin_pod_body pod;
         struct pin_service_cidr_body service_cidr;
     } as;
-    struct pin_object_chunk *chunks; /**< Memory the pointers above lead into; zones/object.c's. */
 };
 
 /**
