@@ -591,6 +591,7 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
         catalog->is_grace_over = true;
         catalog->is_scene_dirty = true;
     }
+    pin_unit_settle(catalog);
     pin_stale_settle(catalog, now_ms);
     pin_networks_settle(catalog);
     pin_drains_settle(catalog, now_ms);
@@ -614,10 +615,10 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
 bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
-           || catalog->dirty_hosts != NULL || catalog->is_scene_dirty || catalog->has_dirty_static
-           || catalog->is_networks_dirty || catalog->is_behind || is_grace_ending(catalog, now_ms)
-           || pin_stale_is_due(catalog, now_ms) || pin_drains_are_due(catalog, now_ms)
-           || pin_health_has_flips(catalog->live.health);
+           || catalog->dirty_hosts != NULL || catalog->has_unattached || catalog->is_scene_dirty
+           || catalog->has_dirty_static || catalog->is_networks_dirty || catalog->is_behind
+           || is_grace_ending(catalog, now_ms) || pin_stale_is_due(catalog, now_ms)
+           || pin_drains_are_due(catalog, now_ms) || pin_health_has_flips(catalog->live.health);
 }
 
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)

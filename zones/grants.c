@@ -6,33 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pintle/base/log.h"
-
 #include "zones/units.h"
+
+/* Longer than any key; a key takes no memory. */
+#define KEY_BYTES 1024
 
 /* Finds or makes the unit of a namespace; NULL when memory is out. */
 static struct pin_grants_unit *grants_of(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name)
 {
-    char *key = NULL;
-    const char *cluster = catalog->settings->clusters[cluster_id].name;
-    if (asprintf(&key, "%s/%s", cluster, namespace_name) < 0) {
-        catalog->is_out_of_memory = true;
-        return NULL;
-    }
+    char key[KEY_BYTES];
+    (void)snprintf(
+        key, sizeof(key), "%s/%s", catalog->settings->clusters[cluster_id].name, namespace_name);
     struct pin_grants_unit *unit = pin_map_find(&catalog->grants, key, strlen(key));
     if (unit != NULL) {
-        free(key);
         return unit;
     }
     unit = calloc(1, sizeof(*unit));
-    if (unit == NULL || !pin_map_put(&catalog->grants, key, strlen(key), unit, NULL)) {
+    char *own_key = strdup(key);
+    if (unit == NULL || own_key == NULL
+        || !pin_map_put(&catalog->grants, key, strlen(key), unit, NULL)) {
         catalog->is_out_of_memory = true;
         free(unit);
-        free(key);
+        free(own_key);
         return NULL;
     }
-    unit->key = key;
+    unit->key = own_key;
     unit->subject.is_grants = true;
     return unit;
 }
@@ -76,11 +75,13 @@ void pin_grants_attach(struct pin_catalog *catalog, uint16_t cluster_id,
 {
     struct pin_grants_unit *unit = grants_of(catalog, cluster_id, object->namespace_name);
     size_t at = unit != NULL ? position(unit, old) : 0;
+    bool is_new = unit != NULL && at == unit->n_grants;
     const struct pin_object **grown =
-        unit != NULL ? pin_unit_grow(unit->grants, unit->n_grants, &unit->cap_grants) : NULL;
+        is_new         ? pin_unit_grow(unit->grants, unit->n_grants, &unit->cap_grants)
+        : unit != NULL ? unit->grants
+                       : NULL;
     if (unit == NULL || grown == NULL) {
-        pin_log_error("catalog: out of memory, ReferenceGrant %s/%s does not count",
-            object->namespace_name, object->name);
+        pin_unit_note_unattached(catalog, object);
         return;
     }
     unit->grants = grown;

@@ -74,7 +74,9 @@ static struct pin_host_unit *host_of(struct pin_catalog *catalog, const char *te
     host = calloc(1, sizeof(*host));
     if (host == NULL || !pin_map_put(&catalog->hosts, name.wire, name.bytes, host, NULL)) {
         free(host);
-        pin_log_error("catalog: out of memory, hostname %s is not served", text);
+        pin_log_error(
+            "catalog: out of memory, hostname %s is not served until there is some", text);
+        catalog->has_unattached = true;
         return NULL;
     }
     host->name = name;
@@ -166,10 +168,14 @@ void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route)
     size_t n_names = count_names(route->object);
     struct pin_host_unit **hosts = calloc(n_names + 1, sizeof(struct pin_host_unit *));
     size_t n = 0;
+    bool is_whole = hosts != NULL;
     for (size_t i = 0; hosts != NULL && i < n_names; i++) {
         struct pin_host_unit *host = host_of(catalog, name_at(route->object, i));
-        if (host != NULL && !is_among(hosts, n, host) && add_claim(host, route)) {
-            hosts[n++] = host;
+        if (host != NULL && !is_among(hosts, n, host)) {
+            bool is_claimed = add_claim(host, route);
+            is_whole = is_whole && is_claimed;
+            hosts[n] = host;
+            n += is_claimed;
         }
         if (host != NULL) {
             pin_host_touch(catalog, host);
@@ -183,6 +189,9 @@ void pin_host_claim(struct pin_catalog *catalog, struct pin_route_unit *route)
     free(route->hosts);
     route->hosts = hosts;
     route->n_hosts = n;
+    if (!is_whole) {
+        pin_unit_note_unattached(catalog, route->object);
+    }
 }
 
 void pin_host_unclaim(struct pin_catalog *catalog, struct pin_route_unit *route)

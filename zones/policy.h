@@ -44,9 +44,10 @@ bool pin_policy_equal(const struct pin_policy *a, const struct pin_policy *b);
 size_t pin_policy_of_route(const struct pin_catalog *catalog, const struct pin_route_unit *route,
     struct pin_arena *arena, const struct pin_object ***ret_objects);
 
-/** Notes a policy object at its targets and marks their routes. */
+/** Notes a policy object at its targets and marks their routes. `is_new` false: it is attached
+ * again because memory was out. */
 void pin_policy_attach(
-    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object);
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object, bool is_new);
 
 /** Takes it back. */
 void pin_policy_detach(

@@ -49,8 +49,21 @@ static struct pin_guards *make_guards(struct pin_catalog *catalog, const char *k
     return guards;
 }
 
+static bool is_guarded_by(const struct pin_guards *guards, const struct pin_object *object)
+{
+    for (size_t i = 0; i < guards->n; i++) {
+        if (guards->objects[i] == object) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool add_guard(struct pin_guards *guards, const struct pin_object *object)
 {
+    if (is_guarded_by(guards, object)) {
+        return true; /* attached again */
+    }
     if (guards->n == guards->cap) {
         size_t cap = guards->cap == 0 ? 1 : 2 * guards->cap;
         const struct pin_object **grown =
@@ -70,8 +83,7 @@ static void attach_at(
 {
     struct pin_guards *guards = bytes > 0 ? make_guards(catalog, key, bytes) : NULL;
     if (guards == NULL || !add_guard(guards, object)) {
-        pin_log_error("catalog: out of memory, %s %s/%s guards nothing",
-            pin_kind_text(object->kind), object->namespace_name, object->name);
+        pin_unit_note_unattached(catalog, object); /* until then its targets are not compiled */
     }
 }
 
@@ -124,9 +136,9 @@ static bool asks_namespaces(const struct pin_object *object)
 }
 
 void pin_policy_attach(
-    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object, bool is_new)
 {
-    catalog->n_namespace_policies += asks_namespaces(object) ? 1 : 0;
+    catalog->n_namespace_policies += is_new && asks_namespaces(object) ? 1 : 0;
     each_target(catalog, cluster_id, object, attach_at);
 }
 
@@ -151,6 +163,9 @@ size_t pin_policy_of_route(const struct pin_catalog *catalog, const struct pin_r
 {
     const struct pin_object *object = route->object;
     const struct pin_route_body *body = &object->as.route;
+    if (catalog->has_unattached) {
+        return SIZE_MAX; /* perhaps a policy: nothing is shown without those that guard it */
+    }
     size_t n_lists = body->n_parents + 1;
     const struct pin_guards **lists =
         pin_arena_alloc(arena, n_lists * sizeof(const struct pin_guards *));

@@ -26,24 +26,30 @@
 
 /* --- units --------------------------------------------------------------------------------- */
 
-/* "cluster/DNSEndpoint/namespace/name"; the caller frees it. */
-static char *make_key(
-    const struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+/* Longer than any key; a key takes no memory. */
+#define KEY_BYTES 1024
+
+/* "cluster/DNSEndpoint/namespace/name". */
+static size_t make_key(const struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, char key[KEY_BYTES])
 {
-    char *key = NULL;
-    int n = asprintf(&key, "%s/%s/%s/%s", catalog->settings->clusters[cluster_id].name,
+    (void)snprintf(key, KEY_BYTES, "%s/%s/%s/%s", catalog->settings->clusters[cluster_id].name,
         pin_kind_text(object->kind), object->namespace_name, object->name);
-    return n < 0 ? NULL : key;
+    return strlen(key);
 }
 
-static struct pin_route_unit *new_unit(struct pin_catalog *catalog, uint16_t cluster_id, char *key)
+static struct pin_route_unit *new_unit(
+    struct pin_catalog *catalog, uint16_t cluster_id, const char *key)
 {
     struct pin_route_unit *unit = calloc(1, sizeof(*unit));
-    if (unit == NULL || !pin_map_put(&catalog->records, key, strlen(key), unit, NULL)) {
+    char *own_key = strdup(key);
+    if (unit == NULL || own_key == NULL
+        || !pin_map_put(&catalog->records, key, strlen(key), unit, NULL)) {
+        free(own_key);
         free(unit);
         return NULL;
     }
-    unit->key = strdup(key);
+    unit->key = own_key;
     unit->cluster_id = cluster_id;
     unit->cluster = catalog->settings->clusters[cluster_id].name;
     return unit;
@@ -60,16 +66,14 @@ static void free_unit(void *value)
 void pin_records_attach(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
-    char *key = make_key(catalog, cluster_id, object);
-    struct pin_route_unit *unit =
-        key != NULL ? pin_map_find(&catalog->records, key, strlen(key)) : NULL;
-    if (unit == NULL && key != NULL) {
+    char key[KEY_BYTES];
+    size_t bytes = make_key(catalog, cluster_id, object, key);
+    struct pin_route_unit *unit = pin_map_find(&catalog->records, key, bytes);
+    if (unit == NULL) {
         unit = new_unit(catalog, cluster_id, key);
     }
-    free(key);
-    if (unit == NULL || unit->key == NULL) {
-        pin_log_error("catalog: out of memory, DNSEndpoint %s/%s is not served",
-            object->namespace_name, object->name);
+    if (unit == NULL) {
+        pin_unit_note_unattached(catalog, object);
         return;
     }
     unit->object = object;
@@ -80,15 +84,14 @@ void pin_records_attach(
 void pin_records_detach(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
-    char *key = make_key(catalog, cluster_id, object);
-    struct pin_route_unit *unit =
-        key != NULL ? pin_map_find(&catalog->records, key, strlen(key)) : NULL;
+    char key[KEY_BYTES];
+    size_t bytes = make_key(catalog, cluster_id, object, key);
+    struct pin_route_unit *unit = pin_map_find(&catalog->records, key, bytes);
     if (unit != NULL && unit->object == object) {
         pin_host_unclaim(catalog, unit);
-        (void)pin_map_remove(&catalog->records, key, strlen(key));
+        (void)pin_map_remove(&catalog->records, key, bytes);
         free_unit(unit);
     }
-    free(key);
 }
 
 void pin_records_free_all(struct pin_catalog *catalog)

@@ -15,15 +15,9 @@
 #include "zones/checks.h"
 #include "zones/policy.h"
 
-/* "cluster/namespace/name"; the caller frees it. */
-static char *cluster_key(const struct pin_catalog *catalog, uint16_t cluster_id,
-    const char *namespace_name, const char *name)
-{
-    char *key = NULL;
-    int n = asprintf(
-        &key, "%s/%s/%s", catalog->settings->clusters[cluster_id].name, namespace_name, name);
-    return n < 0 ? NULL : key;
-}
+/* Longer than any key: Kubernetes names have 253 letters. Keys take no memory, so that what is
+ * there is found and let go of without any. */
+#define KEY_BYTES 1024
 
 void *pin_unit_grow(void *items, size_t n, size_t *cap)
 {
@@ -241,21 +235,23 @@ void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject)
 struct pin_gateway_unit *pin_unit_gateway(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name, const char *name)
 {
-    char *key = cluster_key(catalog, cluster_id, namespace_name, name);
-    struct pin_gateway_unit *unit =
-        key == NULL ? NULL : pin_map_find(&catalog->gateways, key, strlen(key));
+    char key[KEY_BYTES];
+    (void)snprintf(key, sizeof(key), "%s/%s/%s", catalog->settings->clusters[cluster_id].name,
+        namespace_name, name);
+    struct pin_gateway_unit *unit = pin_map_find(&catalog->gateways, key, strlen(key));
     if (unit != NULL) {
-        free(key);
         return unit;
     }
-    unit = key == NULL ? NULL : calloc(1, sizeof(*unit));
-    if (unit == NULL || !pin_map_put(&catalog->gateways, key, strlen(key), unit, NULL)) {
+    unit = calloc(1, sizeof(*unit));
+    char *own_key = strdup(key);
+    if (unit == NULL || own_key == NULL
+        || !pin_map_put(&catalog->gateways, key, strlen(key), unit, NULL)) {
         catalog->is_out_of_memory = true;
         free(unit);
-        free(key);
+        free(own_key);
         return NULL;
     }
-    unit->key = key;
+    unit->key = own_key;
     return unit;
 }
 
@@ -304,43 +300,41 @@ void pin_unit_forget_depends(struct pin_catalog *catalog, struct pin_route_unit 
     route->misses_depend = false;
 }
 
-/* "cluster/kind/namespace/name"; the caller frees it. */
-static char *route_key(
-    const struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+/* "cluster/kind/namespace/name". */
+static size_t route_key(const struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, char key[KEY_BYTES])
 {
-    char *key = NULL;
-    int n = asprintf(&key, "%s/%s/%s/%s", catalog->settings->clusters[cluster_id].name,
+    (void)snprintf(key, KEY_BYTES, "%s/%s/%s/%s", catalog->settings->clusters[cluster_id].name,
         pin_kind_text(object->kind), object->namespace_name, object->name);
-    return n < 0 ? NULL : key;
+    return strlen(key);
 }
 
 static struct pin_route_unit *find_route(
     const struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
-    char *key = route_key(catalog, cluster_id, object);
-    struct pin_route_unit *route =
-        key != NULL ? pin_map_find(&catalog->routes, key, strlen(key)) : NULL;
-    free(key);
-    return route;
+    char key[KEY_BYTES];
+    size_t bytes = route_key(catalog, cluster_id, object, key);
+    return pin_map_find(&catalog->routes, key, bytes);
 }
 
 static struct pin_route_unit *new_route(
     struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
 {
-    char *key = route_key(catalog, cluster_id, object);
+    char key[KEY_BYTES];
+    size_t bytes = route_key(catalog, cluster_id, object, key);
     struct pin_route_unit *route = calloc(1, sizeof(*route));
-    if (key == NULL || route == NULL
-        || !pin_map_put(&catalog->routes, key, strlen(key), route, NULL)) {
-        free(key);
+    char *own_key = strdup(key);
+    if (own_key == NULL || route == NULL
+        || !pin_map_put(&catalog->routes, key, bytes, route, NULL)) {
+        free(own_key);
         free(route);
         return NULL;
     }
-    route->key = key;
+    route->key = own_key;
     route->cluster_id = cluster_id;
     route->cluster = catalog->settings->clusters[cluster_id].name;
     route->object = object;
     pin_assigned_name(catalog->settings, cluster_id, object, &route->assigned);
-    (void)pin_map_put(&catalog->assigned, route->assigned.wire, route->assigned.bytes, route, NULL);
     return route;
 }
 
@@ -352,12 +346,15 @@ static void attach_route(
         route = new_route(catalog, cluster_id, object);
     }
     if (route == NULL) {
-        pin_log_error("catalog: out of memory, %s %s/%s is not served", pin_kind_text(object->kind),
-            object->namespace_name, object->name);
+        pin_unit_note_unattached(catalog, object);
         return;
     }
     route->object = object;
     route->is_gone = false;
+    if (!pin_map_put(
+            &catalog->assigned, route->assigned.wire, route->assigned.bytes, route, NULL)) {
+        pin_unit_note_unattached(catalog, object);
+    }
     pin_host_claim(catalog, route);
     pin_unit_touch_route(catalog, route);
 }
@@ -420,11 +417,15 @@ static const struct pin_object **member_field(struct pin_member *member, enum pi
 static void attach_slice(
     struct pin_catalog *catalog, struct pin_member *member, const struct pin_object *object)
 {
+    for (size_t i = 0; i < member->n_slices; i++) {
+        if (member->slices[i] == object) {
+            return; /* attached again */
+        }
+    }
     const struct pin_object **slices =
         pin_unit_grow(member->slices, member->n_slices, &member->cap_slices);
     if (slices == NULL) {
-        pin_log_error("catalog: out of memory, EndpointSlice %s/%s is not served",
-            object->namespace_name, object->name);
+        pin_unit_note_unattached(catalog, object);
         return;
     }
     member->slices = slices;
@@ -443,8 +444,7 @@ static void attach_member(
     struct pin_service_unit *unit = pin_unit_service(catalog, object->namespace_name, name);
     struct pin_member *member = unit != NULL ? make_member(unit, cluster_id) : NULL;
     if (member == NULL) {
-        pin_log_error("catalog: out of memory, %s %s/%s is not served", pin_kind_text(object->kind),
-            object->namespace_name, object->name);
+        pin_unit_note_unattached(catalog, object);
         return;
     }
     const struct pin_object **field = member_field(member, object->kind);
@@ -503,6 +503,9 @@ static void settle_target_group(
     struct pin_member *member = unit == NULL     ? NULL
                                 : policy != NULL ? make_member(unit, cluster_id)
                                                  : pin_unit_member(unit, cluster_id);
+    if (member == NULL && policy != NULL) {
+        pin_unit_note_unattached(catalog, object);
+    }
     if (member != NULL) {
         member->target_group = policy;
         drop_member_if_empty(unit, member);
@@ -580,7 +583,9 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
         return;
     case PIN_KIND_GATEWAY:
         gateway = pin_unit_gateway(catalog, cluster_id, object->namespace_name, object->name);
-        if (gateway != NULL) {
+        if (gateway == NULL) {
+            pin_unit_note_unattached(catalog, object);
+        } else {
             gateway->object = object;
             pin_unit_touch_subject(catalog, &gateway->subject);
         }
@@ -599,14 +604,14 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
         return;
     case PIN_KIND_IAM_AUTH_POLICY:
     case PIN_KIND_RESOLVE_POLICY:
-        pin_policy_attach(catalog, cluster_id, object);
-        if (old != NULL) {
+        pin_policy_attach(catalog, cluster_id, object, old != object);
+        if (old != NULL && old != object) {
             pin_policy_detach(catalog, cluster_id, old);
         }
         return;
     case PIN_KIND_TARGET_GROUP_POLICY:
         settle_target_group(catalog, cluster_id, object);
-        if (old != NULL) {
+        if (old != NULL && old != object) {
             settle_target_group(catalog, cluster_id, old);
         }
         return;
@@ -667,6 +672,32 @@ void pin_unit_detach(
         return;
     default:
         detach_member(catalog, cluster_id, object);
+    }
+}
+
+/* --- memory that was out ------------------------------------------------------------------------
+ */
+
+void pin_unit_note_unattached(struct pin_catalog *catalog, const struct pin_object *object)
+{
+    catalog->has_unattached = true;
+    pin_log_error("catalog: out of memory, %s %s/%s does not count until there is some",
+        pin_kind_text(object->kind), object->namespace_name, object->name);
+}
+
+void pin_unit_settle(struct pin_catalog *catalog)
+{
+    bool has_unattached = catalog->has_unattached;
+    catalog->has_unattached = false;
+    for (size_t i = 0; has_unattached && i < catalog->settings->n_clusters; i++) {
+        for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
+            size_t cursor = 0;
+            void *value = NULL;
+            while (pin_map_next(&catalog->clusters[i].objects[kind], &cursor, NULL, NULL, &value)) {
+                /* Nothing is attached twice. Nodes and the like took no memory. */
+                pin_unit_attach(catalog, (uint16_t)i, value, value);
+            }
+        }
     }
 }
 

@@ -217,6 +217,7 @@ struct pin_catalog {
     struct pin_catalog_counts counts;
     uint32_t stamp;        /**< Of the latest compile run. */
     bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */
+    bool has_unattached;   /**< Memory was out when some object was to be attached. */
     bool is_scene_dirty;
     bool is_behind;        /**< A serial or an edition waits for memory. */
     bool is_stale_dirty;   /**< A cluster came or went, or changed while out of reach. */
@@ -356,9 +357,17 @@ void pin_unit_release_service(struct pin_catalog *catalog, struct pin_service_un
 /** Frees a route that is gone and whose names were taken back. */
 void pin_unit_free_route(struct pin_catalog *catalog, struct pin_route_unit *route);
 
-/** Attaches a new object to the units it speaks of. `old` is the one it replaces, or NULL. */
+/** Attaches a new object to the units it speaks of. `old` is the one it replaces, or NULL; the same
+ * object when it is attached again. */
 void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
     const struct pin_object *object, const struct pin_object *old);
+
+/** Notes that memory was out when an object was to be attached: all are attached again before the
+ * next publication. */
+void pin_unit_note_unattached(struct pin_catalog *catalog, const struct pin_object *object);
+
+/** Attaches again what found no memory. */
+void pin_unit_settle(struct pin_catalog *catalog);
 
 /** Detaches an object that goes. */
 void pin_unit_detach(

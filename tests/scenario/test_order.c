@@ -691,6 +691,55 @@ static void test_short_of_memory(void **state)
     free_lines(wanted);
 }
 
+/* Detaches and attaches every object, with memory that runs out while it is attached. */
+static unsigned attach_short(struct pin_stage *stage)
+{
+    struct pin_catalog *catalog = stage->catalog;
+    unsigned n_failed = 0;
+    for (uint16_t i = 0; i < N_CLUSTERS; i++) {
+        for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
+            size_t cursor = 0;
+            void *object = NULL;
+            while (
+                pin_map_next(&catalog->clusters[i].objects[kind], &cursor, NULL, NULL, &object)) {
+                pin_unit_detach(catalog, i, object);
+                if (chance(2) == 0) {
+                    pin_stage_publish(stage); /* its units are gone, too */
+                }
+                pin_faults_start(chance(2), 1 + chance(8));
+                pin_unit_attach(catalog, i, object, NULL);
+                n_failed += pin_faults_stop();
+            }
+        }
+    }
+    return n_failed;
+}
+
+/* What found no memory when it came is not forgotten: it counts once there is some. */
+static void test_short_of_memory_while_attached(void **state)
+{
+    static struct pin_stage stage;
+    unsigned n_failed = 0;
+    struct lines *wanted = expected();
+    (void)state;
+    pin_log_setup(PIN_LOG_ERROR + 1, PIN_LOG_TEXT);
+    for (uint64_t seed = 1; seed <= N_ROUNDS; seed++) {
+        chance_state = seed * UINT64_C(0x9E3779B97F4A7C15);
+        open_stage(&stage, plain_order);
+        tell_all(&stage);
+        n_failed += attach_short(&stage);
+        assert_true(pin_catalog_is_dirty(stage.catalog, stage.now_ms));
+        publish_until_clean(&stage);
+        struct lines *got = dump(&stage);
+        assert_same(wanted, got, seed);
+        free_lines(got);
+        pin_stage_done(&stage);
+    }
+    pin_log_setup(PIN_LOG_ERROR, PIN_LOG_TEXT);
+    assert_true(n_failed > 5 * N_ROUNDS);
+    free_lines(wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -699,6 +748,8 @@ int main(void)
         {"what is told again replaces no node", test_nothing_new, NULL, NULL, NULL},
         {"an emptied catalog is an empty one", test_all_gone, NULL, NULL, NULL},
         {"memory that was out leaves no trace", test_short_of_memory, NULL, NULL, NULL},
+        {"objects that found no memory are attached later", test_short_of_memory_while_attached,
+            NULL, NULL, NULL},
     };
     pin_log_setup(PIN_LOG_ERROR, PIN_LOG_TEXT);
     pin_rcu_register();
