@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -697,7 +698,9 @@ enum pin_err pin_tcp_start(
     if (tcp == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "buffers of a TCP thread");
     }
-    memset(tcp, 0, sizeof(*tcp));
+    memset(
+        tcp, 0, offsetof(struct pin_tcp, buffers)); /* these take no memory until they are used */
+    tcp->buffers.out_bytes = 0;
     tcp->epoll_fd = -1;
     tcp->stop_fd = -1;
     tcp->stop_source = PIN_TCP_STOP;

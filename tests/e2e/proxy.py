@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""PX1: PROXY version 2 in front of UDP, TCP and TLS. Who stands in the header asks, everywhere: the view, the cookie, the
-limit on connections. From strangers, or where nobody told us of proxies, the header is no way in.
+"""PX1: PROXY version 2 in front of UDP, TCP, TLS and HTTPS. Who stands in the header asks, everywhere: the view, the
+cookie, the limit on connections. From strangers, or where nobody told us of proxies, the header is no way in.
+ACL1: whom a policy refuses is refused over all of them alike.
 
 Prints one line per check and, last, "N passed, N failed".
 """
 
+import base64
+import hashlib
 import pathlib
 import socket
 import ssl
@@ -31,6 +34,7 @@ listen:
   - {{address: 127.0.0.1:{dot}, tls: {{certificate: tls.crt, key: tls.key}}}}
   - {{address: 127.0.0.1:{proxied}, proxy: {{from: [127.0.0.1/32]}}}}
   - {{address: 127.0.0.1:{proxied_dot}, proxy: {{from: [127.0.0.1/32]}}, tls: {{certificate: tls.crt, key: tls.key}}}}
+  - {{address: 127.0.0.1:{proxied_https}, proxy: {{from: [127.0.0.1/32]}}, https: {{certificate: tls.crt, key: tls.key}}}}
 clusters:
   - {{name: c1, directory: c1, clients: [10.1.0.0/16, "fd00:1::/64"]}}
   - {{name: c2, directory: c2, clients: [10.2.0.0/16, "fd00:2::/64"]}}
@@ -44,6 +48,20 @@ kind: Service
 metadata: {{name: web, namespace: default}}
 spec: {{clusterIP: {ip}, clusterIPs: [{ip}], ports: [{{name: http, port: 80}}]}}
 """
+ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: guarded, namespace: default}
+spec: {rules: [{backendRefs: [{name: web, port: 80}]}]}
+---
+apiVersion: pintle.dev/v1alpha1
+kind: ResolvePolicy
+metadata: {name: some, namespace: default}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: guarded}]
+  allow: [{cidrs: [10.1.0.0/16, "fd00:1::/64"]}]
+"""
+GUARDED = "guarded-default-" + hashlib.sha256(b"default/c1/HTTPRoute/default/guarded").hexdigest()[:16]
 
 
 def header(source, command=0x21, transport=1, more=b""):
@@ -55,9 +73,9 @@ def header(source, command=0x21, transport=1, more=b""):
     return SIGNATURE + struct.pack("!BBH", command, (2 if ":" in source else 1) << 4 | transport, len(body)) + body
 
 
-def query(ident=1, cookie=b""):
+def query(ident=1, cookie=b"", name=NAME):
     opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, len(cookie)) + cookie
-    return struct.pack("!HHHHHH", ident, 0, 1, 0, 0, 1) + NAME + struct.pack("!HH", 1, 1) + opt
+    return struct.pack("!HHHHHH", ident, 0, 1, 0, 0, 1) + name + struct.pack("!HH", 1, 1) + opt
 
 
 def framed(message):
@@ -106,7 +124,7 @@ class Ports:
     """Free ports for all listeners; the log tells them in the order of the configuration."""
 
     def __init__(self):
-        self.plain, self.dot, self.proxied, self.proxied_dot = (self.free() for _ in range(4))
+        self.plain, self.dot, self.proxied, self.proxied_dot, self.proxied_https = (self.free() for _ in range(5))
 
     @staticmethod
     def free():
@@ -138,6 +156,54 @@ def inner(checks, ports):
         stream.sendall(bytes([octet]))
     checks.equal("a header in pieces", address(read(stream)), "10.97.0.1")
     stream.close()
+
+
+def http_answer(stream, request):
+    """The body of the answer to one request over HTTP/1.1."""
+    stream.sendall(request)
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += stream.recv(4096) or b"\r\n\r\n"
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].split()[0])
+    return body + tls.receive(stream, length - len(body))
+
+
+def everywhere(ports, source, message):
+    """The answer to one message over every transport, by its name."""
+    answers = {"UDP": ask_udp(ports.proxied, header(source, transport=2) + message)}
+    stream = connect(ports.proxied, header(source) + framed(message))
+    answers["TCP"] = read(stream)
+    stream.close()
+    stream = wrapped(connect(ports.proxied_dot, header(source)))
+    stream.sendall(framed(message))
+    answers["DoT"] = read(stream)
+    stream.close()
+    encoded = base64.urlsafe_b64encode(message).rstrip(b"=")
+    stream = wrapped(connect(ports.proxied_https, header(source)))
+    answers["DoH GET"] = http_answer(stream, b"GET /dns-query?dns=" + encoded + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    answers["DoH POST"] = http_answer(
+        stream, b"POST /dns-query HTTP/1.1\r\nHost: x\r\nContent-Type: application/dns-message\r\n"
+        + f"Content-Length: {len(message)}\r\n\r\n".encode() + message)
+    stream.close()
+    return answers
+
+
+def access(checks, ports):
+    name = bytes([len(GUARDED)]) + GUARDED.encode() + b"\6pintle\10internal\0"
+    message = query(name=name)
+    for source in ("10.1.0.9", "fd00:1::9", "::ffff:10.1.0.9"):
+        seen = {how: answer[3] & 15 for how, answer in everywhere(ports, source, message).items()}
+        checks.equal(f"ACL1 {source} is answered over all transports", set(seen.values()), {0})
+    refusals_seen = []
+    for source in ("10.2.0.9", "fd00:2::9", "::ffff:10.2.0.9"):
+        answers = everywhere(ports, source, message)
+        refusals_seen += answers.values()
+        checks.equal(f"ACL1 {source} is refused over all transports", {how: a[3] & 15 for how, a in answers.items()},
+                     dict.fromkeys(answers, 5))
+    checks.check("ACL1 all refusals are the same, byte for byte, with EDE 18",
+                 len(set(refusals_seen)) == 1 and b"\0\x0f" in refusals_seen[0] and b"\0\x12" in refusals_seen[0],
+                 set(refusals_seen))
 
 
 def cookies(checks, ports):
@@ -197,15 +263,18 @@ def all_parts(checks, dir):
     for cluster, ip in (("c1", "10.96.0.1"), ("c2", "10.97.0.1")):
         (dir / cluster).mkdir()
         (dir / cluster / "web.yaml").write_text(SERVICE.format(ip=ip))
+    (dir / "c1" / "route.yaml").write_text(ROUTE)
     tls.make_certificate(dir)
     ports = Ports()
     (dir / "pintle.yaml").write_text(CONFIG.format(
-        plain=ports.plain, dot=ports.dot, proxied=ports.proxied, proxied_dot=ports.proxied_dot, per_client=PER_CLIENT))
+        plain=ports.plain, dot=ports.dot, proxied=ports.proxied, proxied_dot=ports.proxied_dot,
+        proxied_https=ports.proxied_https, per_client=PER_CLIENT))
     daemon = tls.TlsDaemon(dir, "proxy")
     try:
         checks.becomes("the clusters are there", lambda: daemon.metric(r'pintle_cluster_synced\{cluster="c2"\}'),
                        lambda seen: seen == 1)
         inner(checks, ports)
+        access(checks, ports)
         cookies(checks, ports)
         limits(checks, ports)
         refusals(checks, daemon, ports)
