@@ -93,7 +93,10 @@ static bool wait_for_kept(size_t n)
 /* Posts a kept question with its QR bit set and `extra_bytes` behind it; bytes 0: no answer. */
 static void post(size_t i, size_t extra_bytes, bool is_silent)
 {
-    const struct kept *kept = &forwarder.kept[i];
+    (void)pthread_mutex_lock(&forwarder.lock);
+    const struct kept copy = forwarder.kept[i];
+    (void)pthread_mutex_unlock(&forwarder.lock);
+    const struct kept *kept = &copy;
     struct pin_late *late = calloc(1, sizeof(*late) + kept->bytes + extra_bytes);
     assert_non_null(late);
     late->stream_id = kept->back.stream_id;
