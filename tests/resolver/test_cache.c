@@ -237,6 +237,33 @@ static void test_data_ends_a_denial_and_the_other_way_round(void **state)
     assert_int_equal(found.entry->kind, PIN_BODY_NXDOMAIN);
 }
 
+/* A server that does not validate makes nothing up from proofs (RFC 8198 is for those who do). */
+static void test_no_denial_is_made_from_proofs(void **state)
+{
+    (void)state;
+    put("b.example", "A",
+        "flags 8183\nau example 300 SOA 60\nau a.example 300 NSEC z.example\n"
+        "au a.example 300 RRSIG NSEC example",
+        START_MS);
+    assert_int_equal(find("b.example", TYPE_A, START_MS), PIN_CACHE_FRESH);
+    assert_int_equal(find("c.example", TYPE_A, START_MS), PIN_CACHE_MISS);
+}
+
+/* What an answer says beside the question lives no longer for it, and does not come to life. */
+static void test_ghost_domain(void **state)
+{
+    (void)state;
+    put("a.test", "A", "an a.test 10 A 192.0.2.1", START_MS);
+    put("www.example", "A",
+        "an www.example 600 CNAME a.test\nan a.test 600 A 192.0.2.1\n"
+        "au a.test 600 NS ns.test\nar ns.test 600 A 192.0.2.66",
+        START_MS + 5 * S);
+    assert_int_equal(find("a.test", TYPE_A, START_MS + 9 * S), PIN_CACHE_FRESH);
+    assert_int_equal(find("a.test", TYPE_A, START_MS + 10 * S), PIN_CACHE_STALE);
+    assert_int_equal(find("a.test", 2, START_MS + 5 * S), PIN_CACHE_MISS);
+    assert_int_equal(find("ns.test", TYPE_A, START_MS + 5 * S), PIN_CACHE_MISS);
+}
+
 /* --- failures ----------------------------------------------------------------------------- */
 
 static void test_failures_double_up_to_300_s(void **state)
@@ -392,6 +419,8 @@ int main(void)
         FRESH_TEST(test_nodata_holds_for_its_type_alone),
         FRESH_TEST(test_denial_at_the_end_of_a_chain_is_of_the_question_alone),
         FRESH_TEST(test_data_ends_a_denial_and_the_other_way_round),
+        FRESH_TEST(test_no_denial_is_made_from_proofs),
+        FRESH_TEST(test_ghost_domain),
         FRESH_TEST(test_failures_double_up_to_300_s),
         FRESH_TEST(test_an_answer_ends_a_failure),
         FRESH_TEST(test_a_failure_leaves_the_stale_answer),

@@ -241,6 +241,11 @@ static void test_denial_that_does_not_fit(void **state)
     assert_true(add(entry, PIN_HEADER_BYTES, 0, false));
     assert_string_equal(finish(), "");
     assert_int_not_equal(said.flags & 0x0200, 0);
+    begin("www.example.com", 0, true);
+    response.limit_bytes = response.used_bytes + entry->body_bytes - 1u;
+    assert_true(add(entry, PIN_HEADER_BYTES, 0, false));
+    assert_string_equal(finish(), "");
+    assert_int_equal(said.flags & 0x0200, 0); /* where to would a client of a stream go? */
 }
 
 static int set_up(void **state)

@@ -131,6 +131,12 @@ static struct reply_case cases[] = {
         PIN_REPLY_GOOD,
         "an www.example.com. 60 CNAME www.example.net.\nan www.example.net. 60 A 192.0.2.1\n", 60,
         ANSWER},
+    {"dname_for_an_ancestor: one that keeps another head is dropped", NULL,
+        "an com 60 DNAME net\nan www.example.com 60 CNAME ww2.example.net", PIN_REPLY_GOOD,
+        "an www.example.com. 60 CNAME ww2.example.net.\n", 60, ANSWER},
+    {"dname_for_an_ancestor: one that puts another end is dropped", NULL,
+        "an com 60 DNAME org\nan www.example.com 60 CNAME www.example.net", PIN_REPLY_GOOD,
+        "an www.example.com. 60 CNAME www.example.net.\n", 60, ANSWER},
     {"dname_for_an_ancestor: one at the name itself is dropped", NULL,
         "an www.example.com 60 DNAME evil.test\nan www.example.com 60 CNAME evil.test\n"
         "an evil.test 60 A 192.0.2.1",
@@ -203,6 +209,15 @@ static struct reply_case cases[] = {
         "au a.example.com. 300 NSEC z.example.com.\n"
         "au a.example.com. 300 RRSIG NSEC example.com.\n",
         60, PIN_BODY_NXDOMAIN},
+    {"but not without DO", NULL,
+        "flags 8183\nau example.com 300 SOA 60\nau a.example.com 300 NSEC z.example.com",
+        PIN_REPLY_GOOD, "au example.com. 60 SOA 60\n", 60, PIN_BODY_NXDOMAIN},
+    {"whose keys sign a name must be above it to prove anything", "www.example.com A DO",
+        "an www.example.com 60 A 192.0.2.1\nan www.example.com 60 RRSIG A evil.test\n"
+        "au a.evil.test 300 NSEC z.evil.test",
+        PIN_REPLY_GOOD,
+        "an www.example.com. 60 A 192.0.2.1\nan www.example.com. 60 RRSIG A evil.test.\n", 60,
+        ANSWER},
     {"and with an answer from a wildcard", "www.example.com A DO",
         "an www.example.com 60 A 192.0.2.1\nan www.example.com 60 RRSIG A example.com\n"
         "au a.example.com 300 NSEC z.example.com\nau a.example.com 300 RRSIG NSEC example.com\n"
