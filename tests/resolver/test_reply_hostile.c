@@ -479,6 +479,21 @@ static void test_another_class_is_stepped_over(void **state)
     assert_string_equal(body(), "an www.example.com. 60 A 10.0.0.2\n");
 }
 
+/* In class CH an A record is no address (RFC 1035, section 3.4), but a CNAME is a CNAME. */
+static void test_rdata_of_another_class(void **state)
+{
+    (void)state;
+    begin(TYPE_A, 1, 0, 0);
+    put_rr(12, TYPE_A, "\2ch\0\1\2", 6);
+    assert_int_equal(verdict(), PIN_REPLY_MALFORMED);
+    asked.qclass = 3;
+    wire[BODY_AT - 1] = 3;
+    wire[BODY_AT + 5] = 3;
+    assert_int_equal(verdict(), PIN_REPLY_GOOD);
+    wire[BODY_AT + 3] = TYPE_CNAME;
+    assert_int_equal(verdict(), PIN_REPLY_MALFORMED);
+}
+
 /* Names come out compressed, also where the upstream's pointed to what is dropped. */
 static void test_names_are_compressed_anew(void **state)
 {
@@ -493,6 +508,30 @@ static void test_names_are_compressed_anew(void **state)
     assert_string_equal(
         body(), "an www.example.com. 60 MX 1 a.mx.test.\nan www.example.com. 60 MX 2 b.test.\n");
     assert_int_equal(reply->body_bytes, 12 + 2 + 11 + 12 + 2 + 4);
+}
+
+/* Names that are written whole make a body longer than the message was: there is an end to it. */
+static void test_answers_that_fill_a_message(void **state)
+{
+    uint8_t name[PIN_NAME_MAX_BYTES] = {0};
+    (void)state;
+    for (size_t i = 0; i < 252; i += 64) {
+        name[i] = i == 192 ? 59 : 63;
+    }
+    for (unsigned n = 100; n <= 400; n += 300) {
+        begin(33, n, 0, 0);
+        const uint8_t first[6] = {0};
+        uint8_t rdata[6 + PIN_NAME_MAX_BYTES];
+        memcpy(rdata, first, sizeof(first));
+        memcpy(rdata + 6, name, 253);
+        put_rr(12, 33, rdata, 6 + 253);
+        for (unsigned i = 1; i < n; i++) {
+            const uint8_t next[] = {0, 0, (uint8_t)(i >> 8), (uint8_t)i, 0, 0, 0xC0, BODY_AT + 18};
+            put_rr(12, 33, next, sizeof(next));
+        }
+        assert_int_equal(verdict(), n == 100 ? PIN_REPLY_GOOD : PIN_REPLY_FAILED);
+        assert_true(n != 100 || reply->body_bytes == 100 * (12 + 6 + 253));
+    }
 }
 
 /* Each type's RDATA as it must be, and how many bytes of it are enough. */
@@ -587,7 +626,9 @@ int main(void)
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_ttl_limits),
         cmocka_unit_test(test_another_class_is_stepped_over),
+        cmocka_unit_test(test_rdata_of_another_class),
         cmocka_unit_test(test_names_are_compressed_anew),
+        cmocka_unit_test(test_answers_that_fill_a_message),
         cmocka_unit_test(test_rdlength_lies_by_type),
     };
     return cmocka_run_group_tests_name("reply_hostile", tests, set_up, tear_down);
