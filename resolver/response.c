@@ -113,10 +113,8 @@ static void copy_rr(uint8_t *to, const uint8_t *from, size_t rr_bytes)
 {
     if (rr_bytes == PIN_RR_A_BYTES) {
         memcpy(to, from, PIN_RR_A_BYTES);
-    } else if (rr_bytes == PIN_RR_AAAA_BYTES) {
-        memcpy(to, from, PIN_RR_AAAA_BYTES);
     } else {
-        memcpy(to, from, rr_bytes);
+        memcpy(to, from, PIN_RR_AAAA_BYTES);
     }
 }
 
@@ -183,7 +181,7 @@ static void add_fixed(
     if (pin_unlikely(bytes > room_bytes(response))) {
         size_t room = room_bytes(response);
         bytes = 0;
-        for (n = 0; n < table->n_rr && bytes + rr_length(table->wire + bytes) <= room; n++) {
+        for (n = 0; bytes + rr_length(table->wire + bytes) <= room; n++) { /* not all of them do */
             bytes += rr_length(table->wire + bytes);
         }
         truncate_at(response, section);

@@ -190,6 +190,9 @@ static struct file_case {
     {"a digit too few", "e5e973e5a6b2a43f48e7dc849e37bfc\n", 0600, PIN_EPARSE},
     {"a letter that is no digit", "e5e973e5a6b2a43f48e7dc849e37bfcg\n", 0600, PIN_EPARSE},
     {"a letter before the digits", "g5e973e5a6b2a43f48e7dc849e37bfcf\n", 0600, PIN_EPARSE},
+    {"signs that are near digits and letters", "!5e973e5a6b2a43f48e7dc849e37bf:f\n", 0600,
+        PIN_EPARSE},
+    {"and another one", "e:e973e5a6b2a43f48e7dc849e37bf~f\n", 0600, PIN_EPARSE},
     {"readable for everybody", SECRET_A "\n", 0644, PIN_EDENIED},
 };
 

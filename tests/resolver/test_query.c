@@ -43,6 +43,9 @@ static struct verdict_case {
     {"eleven bytes are noise", W(ID "\1\0" ONE NONE NONE "\0"), PIN_QUERY_DROP},
     {"a response is noise", W(ID "\x81\x00" ONE NONE NONE NONE WWW A_IN), PIN_QUERY_DROP},
     {"a response bit alone is noise", W(ID "\x80\x00" NONE NONE NONE NONE), PIN_QUERY_DROP},
+    {"a PROXY header that nobody was told of is noise",
+        W("\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\xc0\0\2\1\xc0\0\2\2\0\1\0\x35" PLAIN WWW A_IN),
+        PIN_QUERY_DROP},
     {"a header alone asks nothing", W(QUERY NONE NONE NONE NONE), PIN_QUERY_FORMERR},
     {"a plain question is fine", W(PLAIN WWW A_IN), PIN_QUERY_OK},
     {"the root is a name", W(PLAIN "\0" A_IN), PIN_QUERY_OK},
@@ -292,6 +295,46 @@ static void test_first_option_of_a_kind_counts(void **state)
     assert_memory_equal(query.cookie, COOKIE8, 8);
 }
 
+static void test_second_subnet_and_long_namespace(void **state)
+{
+    struct pin_query query;
+    (void)state;
+    assert_int_equal(
+        parse(W(WITH_OPT WWW A_IN OPT("\x04\xd0", "\0\0\0\0",
+                  "\0\x16") "\0\x08\0\7\0\1\x18\0\xc0\0\2\0\x08\0\7\0\1\x18\0\xc0\0\3"),
+            &query),
+        PIN_QUERY_OK);
+    assert_int_equal(query.ecs_copy[6], 2);
+    assert_int_equal(
+        parse(W(WITH_OPT WWW A_IN OPT("\x04\xd0", "\0\0\0\0", "\0\x44") "\xff\xee"
+                                                                        "\0\x40" L63 "x"),
+            &query),
+        PIN_QUERY_OK);
+    assert_int_equal(query.client_namespace.bytes, 0);
+}
+
+static void test_no_message_is_that_long(void **state)
+{
+    struct pin_query query;
+    static uint8_t wire[UINT16_MAX + 1] = PLAIN WWW A_IN;
+    (void)state;
+    assert_int_equal(pin_query_parse(wire, sizeof(wire), &query), PIN_QUERY_DROP);
+    assert_int_equal(pin_query_parse(wire, sizeof(wire) - 1, &query), PIN_QUERY_FORMERR);
+}
+
+static void test_options_are_noted(void **state)
+{
+    struct pin_query query;
+    (void)state;
+    assert_int_equal(parse(W(WITH_OPT WWW A_IN OPT("\x04\xd0", "\0\0\0\0",
+                               "\0\x10") "\0\3\0\0\0\x09\0\0\0\x0b\0\0\0\x0c\0\0"),
+                         &query),
+        PIN_QUERY_OK);
+    assert_int_equal(
+        query.options, PIN_SAID_NSID | PIN_SAID_EXPIRE | PIN_SAID_KEEPALIVE | PIN_SAID_PADDING);
+    assert_int_equal(query.cookie_bytes, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest others[] = {
@@ -301,6 +344,9 @@ int main(void)
         cmocka_unit_test(test_opcode_is_read_before_the_question),
         cmocka_unit_test(test_tsig_is_noticed),
         cmocka_unit_test(test_first_option_of_a_kind_counts),
+        cmocka_unit_test(test_second_subnet_and_long_namespace),
+        cmocka_unit_test(test_no_message_is_that_long),
+        cmocka_unit_test(test_options_are_noted),
     };
     struct CMUnitTest tests[N_ELEMS(verdicts) + N_ELEMS(ecs_cases) + N_ELEMS(others)] = {{0}};
     size_t n = 0;

@@ -41,6 +41,9 @@ static struct parse_case {
     {"an escape above 255 is refused", "\\256", NULL},
     {"a cut escape is refused", "\\25", NULL},
     {"a lone backslash is refused", "a\\", NULL},
+    {"an escaped letter is that letter", "\\a\\-.b", "a-.b."},
+    {"a letter among the digits of an escape is refused", "\\01a", NULL},
+    {"a sign among them as well", "\\01-", NULL},
 };
 
 static void test_parse(void **state)
@@ -96,6 +99,8 @@ static void test_label(void **state)
 {
     (void)state;
     assert_true(pin_name_is_rfc1123_label("c1"));
+    assert_false(pin_name_is_rfc1123_label("a{b"));
+    assert_false(pin_name_is_rfc1123_label("a=b"));
     assert_true(pin_name_is_rfc1123_label("a-b-9"));
     assert_false(pin_name_is_rfc1123_label(""));
     assert_false(pin_name_is_rfc1123_label("-a"));
@@ -105,14 +110,28 @@ static void test_label(void **state)
     assert_false(pin_name_is_rfc1123_label(L63 "x"));
 }
 
+/* Bytes that are no name end the count all the same. */
+static void test_labels_are_bounded(void **state)
+{
+    uint8_t wire[2 * 200 + 1] = {0};
+    (void)state;
+    for (size_t i = 0; i < 200; i++) {
+        wire[2 * i] = 1;
+        wire[2 * i + 1] = 'a';
+    }
+    assert_int_equal(pin_name_labels(wire), 127);
+    assert_int_equal(pin_name_labels(wire + 2 * 190), 10);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {{0}};
+    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {{0}};
     size_t n = 0;
     for (; n < N_ELEMS(cases); n++) {
         tests[n] = (struct CMUnitTest){
             .name = cases[n].name, .test_func = test_parse, .initial_state = &cases[n]};
     }
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_labels_are_bounded);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_prepend);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_below);
     tests[n] = (struct CMUnitTest)cmocka_unit_test(test_label);
