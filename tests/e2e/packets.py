@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile packets, class by class, over UDP, TCP and DoT, against one pintled that must live through all of them.
+"""Hostile packets, class by class, over UDP, TCP, DoT and DoH, against one pintled that must live through all of them.
 
 Behind every packet a plain question goes, and has its answer within a second from the same process. Prints one line per
 class and, last, "N passed, N failed". PINTLED names the program, so that a sanitized build can be driven too; --seed
@@ -8,12 +8,14 @@ and --mutations repeat or lengthen the random part.
 """
 
 import argparse
+import http.client
 import os
 import pathlib
 import random
 import re
 import resource
 import socket
+import ssl
 import struct
 import sys
 import tempfile
@@ -368,6 +370,36 @@ class OverStream:
         self.stream = None
 
 
+class OverHttps:
+    """POST bodies over HTTP/1.1; an error of HTTP is as good as silence."""
+
+    def __init__(self, server):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.connection = http.client.HTTPSConnection("127.0.0.1", server.ports["doh"], timeout=1, context=context)
+
+    def post(self, body):
+        try:
+            self.connection.request("POST", "/dns-query", body, {"Content-Type": "application/dns-message"})
+            reply = self.connection.getresponse()
+            data = reply.read()
+            return data if reply.status == 200 else None
+        except (http.client.HTTPException, OSError):
+            self.connection.close()
+            return None
+
+    def exchange(self, packet):
+        came = self.post(packet)
+        data = self.post(probe_wire())
+        if data is None or not is_probe(data):
+            raise Fault("a plain question behind it is not answered within a second")
+        return came
+
+    def close(self):
+        self.connection.close()
+
+
 def by_class(checks, way, name, classes):
     for title, make in classes:
         wrong = []
@@ -518,6 +550,10 @@ def log_is_clean(checks, server):
     bad = [line for line in text.split(b"\n") if line and not re.match(rb"\d{4}-\d\d-\d\dT", line)]
     checks.check("LOG1: the log holds whole lines only", not bad, bad[:3])
     checks.check("LOG1: and no control character", not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", text))
+    queries = (server.dir / "queries.log").read_bytes()
+    bad = [line for line in queries.split(b"\n") if line and not line.startswith(b"[INFO] 127.0.0.1:")]
+    checks.check("LOG1: the query log is a line for each question", not bad and queries.count(b"\n") > 1000, bad[:3])
+    checks.check("LOG1: its names are printable", not re.search(rb"[\x00-\x09\x0b-\x1f\x7f-\xff]", queries))
     metrics = server.get("/metrics")[1]
     checks.check("LOG1: no label is a client's", "evil" not in metrics and "\\" not in metrics and "%n" not in metrics)
 
@@ -531,14 +567,14 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
     checks = e2e.Checks()
     with tempfile.TemporaryDirectory(prefix="pintle-packets-") as name:
-        server = transports.Server(pathlib.Path(name), "hostile", "workers: 1\n")
+        server = transports.Server(pathlib.Path(name), "hostile", "workers: 1\nqueryLog: {file: queries.log}\n")
         pid = server.child.pid
         try:
             with wire.Stream(server.port) as stream:  # what is allocated once is not growth
                 stream.ask(probe_wire())
             before = rss_mib(pid)
             ways = [("udp", Udp(server)), ("tcp", OverStream(server, "tcp", None)),
-                    ("dot", OverStream(server, "dot", server.wrap_tls))]
+                    ("dot", OverStream(server, "dot", server.wrap_tls)), ("doh", OverHttps(server))]
             for way_name, way in ways:
                 by_class(checks, way, way_name, CLASSES)
                 if way_name != "udp":
