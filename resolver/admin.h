@@ -24,8 +24,8 @@
 
 #include "resolver/builder.h"
 #include "resolver/certs.h"
-#include "resolver/notify.h"
 #include "resolver/forward.h"
+#include "resolver/notify.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 

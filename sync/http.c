@@ -24,8 +24,8 @@
 #include "pintle/version.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
-#define BUFFER_BYTES       16384L /* A TLS record, and the least for what is sent; every watch has two. \
-                                   */
+/* A TLS record, and the least for what is sent; every watch has two. */
+#define BUFFER_BYTES         16384L
 #define PROBE_BUFFER_BYTES   2048L
 #define ERROR_BODY_BYTES_MAX 4096
 #define MESSAGE_BYTES        512
