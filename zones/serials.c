@@ -114,14 +114,22 @@ static bool is_public(const struct pin_node *node)
            || pin_policy_judge(node->policy, &nobody, &slot) <= PIN_POLICY_WOULD_DENY;
 }
 
+/* Whether the node shows its RRset of that type to everybody: name servers of a zone are no secret
+ * of the route that has its name. */
+static bool is_shown(const struct pin_node *node, uint16_t type)
+{
+    bool is_of_zone = type == PIN_TYPE_NS && node->name_bytes == node->zone->apex.bytes;
+    return type != PIN_TYPE_PARTS && (is_of_zone || is_public(node));
+}
+
 /* What the node shows a stranger, of one type (0: of all). */
 static bool add_node(struct pin_shown *shown, const struct pin_node *node, uint16_t type)
 {
     bool is_ok = true;
-    for (uint16_t i = 0; is_ok && i < node->n_rrsets && is_public(node); i++) {
+    for (uint16_t i = 0; is_ok && i < node->n_rrsets; i++) {
         const struct pin_rrset *rrset = &node->rrsets[i];
         const struct pin_table *table = pin_rrset_table(rrset, 0, 0);
-        bool is_wanted = rrset->type != PIN_TYPE_PARTS && (type == 0 || rrset->type == type);
+        bool is_wanted = (type == 0 || rrset->type == type) && is_shown(node, rrset->type);
         is_ok = table == NULL || !is_wanted || add_table(shown, table);
     }
     return is_ok;
