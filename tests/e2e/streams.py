@@ -299,6 +299,56 @@ def handshakes(checks, dir):
         checks.equal("the daemon ends well", daemon.stop(), 0)
 
 
+class SlowResolver:
+    """A resolver over UDP that thinks about each question for a while."""
+
+    def __init__(self, delay_s):
+        self.delay_s = delay_s
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            query, peer = self.socket.recvfrom(4096)
+            threading.Timer(self.delay_s, self.answer, (query, peer)).start()
+
+    def answer(self, query, peer):
+        at = 12
+        while query[at] != 0:
+            at += 1 + query[at]
+        question = query[12:at + 5]
+        self.socket.sendto(query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4"
+                           + socket.inet_aton("198.51.100.7"), peer)
+
+
+def out_of_order(checks, dir):
+    """A3: one slow forwarded question and 99 of our own on one connection."""
+    resolver = SlowResolver(1)
+    (dir / "pintle.yaml").write_text(CONFIG.format(streams="") +
+                                     f'forward: [{{zone: ".", to: ["127.0.0.1:{resolver.port}"]}}]\n')
+    daemon = tls.TlsDaemon(dir, "order")
+    outside = struct.pack("!HHHHHH", 1000, 0x100, 1, 0, 0, 0) + b"\4slow\7example\3net\0" + struct.pack("!HH", 1, 1)
+    outside = struct.pack("!H", len(outside)) + outside
+    try:
+        for what, stream in (("TCP", connect(daemon)), ("TLS", tls.client(daemon.dot)[1])):
+            start_s = time.monotonic()
+            stream.sendall(outside.replace(b"slow", what.encode() + b"a") + b"".join(tls.frame(i) for i in range(1, 100)))
+            checks.equal(f"A3 {what}: what is ready does not wait for what is not",
+                         [tls.read_answer(stream) for _ in range(99)], list(range(1, 100)))
+            took_s = time.monotonic() - start_s
+            checks.check(f"A3 {what}: 99 answers long before it", took_s < 0.5, took_s)
+            checks.equal(f"A3 {what}: then comes the slow one", tls.read_answer(stream), 1000)
+            stream.sendall(outside.replace(b"slow", what.encode() + b"b"))
+            with socket.socket(fileno=os.dup(stream.fileno())) as raw:
+                raw.shutdown(socket.SHUT_WR)
+            checks.equal(f"A3 {what}: half-closed connections wait for theirs", tls.read_answer(stream), 1000)
+            stream.close()
+    finally:
+        checks.equal("the daemon ends well", daemon.stop(), 0)
+
+
 def idle_tls(checks, daemon):
     before = rss(daemon)
     streams = [tls.client(daemon.dot)[1] for _ in range(400)]
@@ -338,6 +388,7 @@ def all_parts(checks, dir):
     finally:
         checks.equal("the daemon ends well", daemon.stop(), 0)
     handshakes(checks, dir)
+    out_of_order(checks, dir)
 
 
 def main():
