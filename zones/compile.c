@@ -113,17 +113,26 @@ const struct pin_table *pin_compile_table(
     return hold(run, table, bucket);
 }
 
+static bool is_made_of(const struct pin_table *table, const uint8_t *wire, size_t wire_bytes)
+{
+    return table != NULL && table->wire_bytes == wire_bytes
+           && memcmp(table->wire, wire, wire_bytes) == 0;
+}
+
 const struct pin_table *pin_compile_shared(
-    struct pin_compile *run, const uint8_t *wire, size_t wire_bytes)
+    struct pin_compile *run, const uint8_t *wire, size_t wire_bytes, const struct pin_rrset *old)
 {
     const struct pin_table **place =
         &run->catalog->shared[pin_hash64(wire, wire_bytes) % PIN_SHARED_MAX];
-    const struct pin_table *table = *place;
-    if (table != NULL && table->wire_bytes == wire_bytes
-        && memcmp(table->wire, wire, wire_bytes) == 0) {
-        return table;
+    const struct pin_table *own = old != NULL ? old->base : NULL;
+    const struct pin_table *known = is_made_of(own, wire, wire_bytes) ? own : *place;
+    if (is_made_of(known, wire, wire_bytes)) {
+        uint32_t *bucket = alike_bucket(run, known);
+        run->failed = run->failed || bucket == NULL;
+        pin_table_ref(known); /* others may push it from its place before it is published */
+        return bucket != NULL ? hold(run, known, bucket) : NULL;
     }
-    table = pin_compile_table(run,
+    const struct pin_table *table = pin_compile_table(run,
         &(struct pin_table_spec){
             .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = wire, .wire_bytes = (uint32_t)wire_bytes},
         NULL);

@@ -112,10 +112,10 @@ const struct pin_table *pin_compile_alias(struct pin_compile *run, const struct 
 const struct pin_table *pin_compile_table(
     struct pin_compile *run, const struct pin_table_spec *spec, const struct pin_rrset *old);
 
-/** A FIXED table of these bytes that many names have alike: one for all of them, while it is
- * remembered. */
+/** A FIXED table of these bytes that many names have alike: the one that the name has already, else
+ * one for all of them, while it is remembered. `old` is what the index shows right now. */
 const struct pin_table *pin_compile_shared(
-    struct pin_compile *run, const uint8_t *wire, size_t wire_bytes);
+    struct pin_compile *run, const uint8_t *wire, size_t wire_bytes, const struct pin_rrset *old);
 
 /** The RRset in the index right now, or NULL. */
 const struct pin_rrset *pin_compile_old(

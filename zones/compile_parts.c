@@ -332,13 +332,14 @@ size_t pin_compile_parts(struct pin_compile *run, const struct pin_facts *facts,
         put_part(&p, &p.parts[i], &w);
     }
     size_t bytes = pin_buf_used(&w);
+    const struct pin_rrset *old = pin_compile_old(run, name, PIN_TYPE_PARTS);
     *ret_rrset = (struct pin_rrset){.type = PIN_TYPE_PARTS,
-        .base = is_common ? pin_compile_shared(run, wire, bytes)
+        .base = is_common ? pin_compile_shared(run, wire, bytes, old)
                           : pin_compile_table(run,
                               &(struct pin_table_spec){.form = PIN_TABLE_FIXED,
                                   .n_rr = 1,
                                   .wire = wire,
                                   .wire_bytes = (uint32_t)bytes},
-                              pin_compile_old(run, name, PIN_TYPE_PARTS))};
+                              old)};
     return ret_rrset->base != NULL;
 }

@@ -203,12 +203,13 @@ static bool put_pod(
 }
 
 /* The table that marks a name below which dashed addresses are endpoints. */
-static const struct pin_table *dashed_table(struct pin_compile *run)
+static const struct pin_table *dashed_table(struct pin_compile *run, const struct pin_name *parent)
 {
     uint8_t wire[PIN_PARTS_HEAD_BYTES + 1] = {PIN_PARTS_DASHED};
     struct pin_buf w = pin_buf_init(wire + PIN_PARTS_HEAD_BYTES - sizeof(uint32_t), 4);
     pin_buf_put_u32(&w, run->ttl_s);
-    return pin_compile_shared(run, wire, sizeof(wire));
+    return pin_compile_shared(
+        run, wire, sizeof(wire), pin_compile_old(run, parent, PIN_TYPE_PARTS));
 }
 
 /* Has names below the parent answered from the table of addresses. */
@@ -219,7 +220,7 @@ static void mark_dashed(const struct pods *pods)
         run->has_dashed = true; /* its parts say so */
         return;
     }
-    struct pin_rrset mark = {.type = PIN_TYPE_PARTS, .base = dashed_table(run)};
+    struct pin_rrset mark = {.type = PIN_TYPE_PARTS, .base = dashed_table(run, &pods->parent)};
     if (mark.base != NULL) {
         pin_compile_put(run, &pods->parent, &mark, 1);
     }
