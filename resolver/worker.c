@@ -162,18 +162,19 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
         if (!workers->listens[i].has_udp) {
             continue;
         }
+        const uint32_t i_of_thread = (*thread_i)++; /* of the port as well */
         struct pin_udp_config udp = {
             .keys = config->keys,
             .transfers = config->transfers,
             .live = config->live,
-            .forward = pin_forward_port(config->forward, *thread_i),
+            .forward = pin_forward_port(config->forward, i_of_thread),
             .manners = &workers->manners,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
             .proxy = config->listens[i].proxy,
             .is_wildcard = workers->listens[i].is_wildcard,
             .tapper = config->tapper,
-            .thread_i = (*thread_i)++,
+            .thread_i = i_of_thread,
         };
         err = pin_udp_start(&udp, &workers->sets[set_i].udp[i], why);
     }
@@ -194,18 +195,19 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
             .https_path = config->listens[i].https_path,
         };
     }
+    const uint32_t i_of_thread = (*thread_i)++; /* of the port as well */
     struct pin_tcp_config tcp = {
         .keys = config->keys,
         .transfers = config->transfers,
         .live = config->live,
-        .forward = pin_forward_port(config->forward, *thread_i),
+        .forward = pin_forward_port(config->forward, i_of_thread),
         .manners = &workers->manners,
         .listens = listens,
         .n_listens = workers->n_listens,
         .limits = fit_limits(config),
         .n_open = &workers->n_streams,
         .tapper = config->tapper,
-        .thread_i = (*thread_i)++,
+        .thread_i = i_of_thread,
     };
     return pin_tcp_start(&tcp, &workers->sets[set_i].tcp, why);
 }
