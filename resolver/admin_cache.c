@@ -38,22 +38,32 @@ static bool check_name(struct pin_page *page)
     return true;
 }
 
+/* "SHARD:BUCKET", as the part before said. False: it is none of ours. */
+static bool parse_cursor(const char *text, struct pin_forward_cursor *ret_cursor)
+{
+    char *colon = NULL;
+    char *end = NULL;
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    unsigned long shard = strtoul(text, &colon, 10);
+    if (*colon != ':' || colon[1] < '0' || colon[1] > '9' || shard > UINT32_MAX) {
+        return false;
+    }
+    unsigned long bucket = strtoul(colon + 1, &end, 10);
+    *ret_cursor = (struct pin_forward_cursor){.shard = (uint32_t)shard, .bucket = bucket};
+    return *end == '\0';
+}
+
 static bool check_dump(struct pin_page *page)
 {
     const char *after = page->arg_after;
-    uint32_t shard = 0;
-    size_t bucket = 0;
-    char rest = '\0';
     if (!check_name(page)) {
         return false;
     }
-    if (after != NULL && after[0] != '\0') {
-        if (sscanf(after, "%" SCNu32 ":%zu%c", &shard, &bucket, &rest)
-            != 2) { /* NOLINT(cert-err34-c) */
-            pin_page_error(page, 400, "after: \"%s\" is none of ours", after);
-            return false;
-        }
-        page->cache.cursor = (struct pin_forward_cursor){.shard = shard, .bucket = bucket};
+    if (after != NULL && after[0] != '\0' && !parse_cursor(after, &page->cache.cursor)) {
+        pin_page_error(page, 400, "after: \"%s\" is none of ours", after);
+        return false;
     }
     return true;
 }

@@ -343,6 +343,9 @@ bool pin_cache_walk(const struct pin_cache *cache, uint32_t shard_i, size_t *cur
     size_t n_buckets, pin_cache_visit_fn *visit, void *arg)
 {
     const struct pin_cache_shard *shard = &cache->shards[shard_i];
+    if (*cursor >= shard->n_buckets) {
+        return false;
+    }
     size_t end = n_buckets < shard->n_buckets - *cursor ? *cursor + n_buckets : shard->n_buckets;
     for (; *cursor < end; (*cursor)++) {
         for (size_t i = 0; i < PIN_CACHE_SLOTS; i++) {

@@ -333,6 +333,10 @@ def by_hand(checks, daemon, ask, up):
     code, out, err = daemon.ctl("cache", "flush")
     code2, out2, _ = daemon.ctl("cache", "dump", "-o", "json")
     checks.check("cache flush: everything", code == 0 and code2 == 0 and json.loads(out2)["items"] == [], out + err)
+    for after in ("x", "0", "0:x", "0:99999999999999", "9:0", "-1:0"):
+        status, text = daemon.get(f"/api/v1/cache?after={after}")
+        checks.check(f"a part that is none ({after}): refused, or empty", status == 400 or (status == 200 and '"items":[]' in text),
+                     text[:200])
     checks.equal("cache flush --tree wants a name", daemon.ctl("cache", "flush", "--tree")[0], 2)
     status = json.loads(daemon.get("/api/v1/status")[1])["forward"]
     zones = {zone["zone"]: zone["to"] for zone in status}
