@@ -61,11 +61,10 @@ static struct upstream_sum sum_of(const struct pin_forward *forward, size_t inde
     return sum;
 }
 
-/* All threads that ask it hold it for down, or what it is asked comes back to us. */
+/* Down for one thread is down: the others may not have asked it. Or what it is asked comes back. */
 static bool is_up(const struct pin_forward *forward, size_t index, const struct upstream_sum *sum)
 {
-    return sum->n_down < forward->n_threads
-           && !atomic_load_explicit(&forward->loops[index], memory_order_relaxed);
+    return sum->n_down == 0 && !atomic_load_explicit(&forward->loops[index], memory_order_relaxed);
 }
 
 static void format_upstream(const struct pin_upstream_spec *spec, struct pin_text *text)

@@ -136,6 +136,15 @@ class Upstream:
 
     def serve_stream(self, stream, peer):
         data = b""
+        lock = threading.Lock()  # answers that are late come from other threads
+
+        def send(data):
+            with lock:
+                try:
+                    stream.sendall(data)
+                except OSError:
+                    pass
+
         try:
             if self.at_hello:
                 stream.recv(1)
@@ -154,7 +163,7 @@ class Upstream:
                     q, data = Question(data[2:2 + n], "tls" if self.tls else "tcp", peer), data[2 + n:]
                     self.note(q)
                     q.stream = stream
-                    self.act(q, lambda m: stream.sendall(struct.pack("!H", len(m)) + m))
+                    self.act(q, lambda m: send(struct.pack("!H", len(m)) + m))
         except OSError:
             pass
         stream.close()
