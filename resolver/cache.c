@@ -238,14 +238,23 @@ bool pin__cache_is_dead(
     return now_ms >= pin__cache_fresh_until_ms(entry) + more_ms;
 }
 
+/* Tells the queues that an entry is of use; false: they know. */
+static bool note_use(struct pin_cache_entry *entry)
+{
+    if (atomic_load_explicit(&entry->is_used, memory_order_relaxed) != 0) {
+        return false;
+    }
+    atomic_store_explicit(&entry->is_used, 1, memory_order_relaxed);
+    return true;
+}
+
 /* Settles on a fresh entry: tells the queues that it is of use, and perhaps one reader to ask. */
 static enum pin_cache_state use(const struct pin_cache *cache, struct pin_cache_entry *entry,
     int64_t left_ms, struct pin_cache_found *ret_found)
 {
     ret_found->entry = entry;
     ret_found->state = PIN_CACHE_FRESH;
-    if (atomic_load_explicit(&entry->is_used, memory_order_relaxed) == 0) {
-        atomic_store_explicit(&entry->is_used, 1, memory_order_relaxed);
+    if (note_use(entry)) {
         return PIN_CACHE_FRESH;
     }
     if (pin_unlikely(left_ms * REFRESH_SHARE < (int64_t)entry->ttl_s * 1000)
@@ -290,7 +299,7 @@ static struct pin_cache_entry *find_denial_above(
 
 /* What is to be had when nothing is fresh. */
 static enum pin_cache_state find_old(const struct pin_cache *cache, const struct pin_cache_key *key,
-    const struct pin_cache_entry *old, int64_t now_ms, struct pin_cache_found *ret_found)
+    struct pin_cache_entry *old, int64_t now_ms, struct pin_cache_found *ret_found)
 {
     struct pin_cache_key failure_key = *key;
     failure_key.flags |= PIN_KEY_FAILURE;
@@ -298,6 +307,7 @@ static enum pin_cache_state find_old(const struct pin_cache *cache, const struct
     const struct pin_cache_entry *failure = pin__cache_probe(shard_of(cache, key), &failure_key);
     bool is_failing = failure != NULL && now_ms < pin__cache_fresh_until_ms(failure);
     if (old != NULL && !pin__cache_is_dead(cache, old, now_ms)) {
+        (void)note_use(old); /* while upstreams are away, what is in use is to stay */
         ret_found->entry = old;
         ret_found->is_failing = is_failing;
         ret_found->state = PIN_CACHE_STALE;

@@ -206,6 +206,28 @@ static void test_dead_entries_go_first(void **state)
     pin_cache_free(cache);
 }
 
+/* A name whose upstream is away is shown stale, again and again, and stays. */
+static void test_stale_names_in_use_stay(void **state)
+{
+    struct pin_cache_settings settings = {.size_bytes = MIB, .n_shards = 1, .stale_max_s = 3600};
+    struct pin_cache_key key;
+    struct pin_cache_found found;
+    struct name name;
+    int64_t now_ms = START_MS + (TTL_S + 1) * INT64_C(1000);
+    (void)state;
+    assert_int_equal(pin_cache_new(&settings, &cache, NULL), PIN_OK);
+    (void)put(1, 16, START_MS);
+    for (uint32_t i = 100; i < 20000; i++) {
+        (void)put(i, 16, now_ms);
+        make_key(&key, &name, 1);
+        assert_int_equal(pin_cache_find(cache, &key, now_ms, &found), PIN_CACHE_STALE);
+        if (i % 512 == 0) {
+            pin_rcu_barrier();
+        }
+    }
+    pin_cache_free(cache);
+}
+
 static void test_no_memory(void **state)
 {
     struct pin_cache_settings settings = {.size_bytes = 4 * MIB, .n_shards = 2};
@@ -316,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_entries_of_all_sizes),
         cmocka_unit_test(test_what_is_asked_for_again_comes_back_for_longer),
         cmocka_unit_test(test_dead_entries_go_first),
+        cmocka_unit_test(test_stale_names_in_use_stay),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_readers_beside_a_writer),
     };
