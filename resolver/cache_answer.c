@@ -166,6 +166,9 @@ static bool add_elsewhere(struct pin_response *response, const struct pin_cache_
     if (bytes > room_bytes) {
         bytes = what_fits(entry, room_bytes, &n);
     }
+    if (n < n_all && response->is_stream) {
+        return false; /* a stream has no TC to tell of the rest */
+    }
     memcpy(body, pin_cache_body(entry), bytes);
     if (!move_pointers(response, entry, shown->owner_at, bytes)) {
         return false;
@@ -173,7 +176,7 @@ static bool add_elsewhere(struct pin_response *response, const struct pin_cache_
     for (size_t i = 0; i < n; i++) {
         response->n_rr[section_of(entry, i)]++;
     }
-    if (n < n_all && !response->is_stream) {
+    if (n < n_all) {
         response->is_truncated = true; /* there is nothing in a body that can be missed */
     }
     *ret_n = n;

@@ -23,11 +23,12 @@ struct pin_cache_shown {
 
 /**
  * Adds an entry's records behind what is there, with what is left of their TTLs, and takes over
- * its rcode and extended error. Records that do not fit are left out, from the first one on, and
- * set TC as any others do.
+ * its rcode and extended error. Over UDP records that do not fit are left out, from the first one
+ * on, and set TC.
  *
- * @return false: an entry this large cannot stand there (a pointer would lead too far); nothing was
- *         added.
+ * @return false: the entry cannot stand there, and nothing was added: a pointer would lead too far,
+ *         or a stream, which knows no TC, has not room for all of it. Neither can be right behind
+ *         the question of the entry's own name.
  *
  * Hot path: a copy, and a subtraction per record.
  */

@@ -11,6 +11,8 @@
 
 #define LABEL_TYPE 0xC0u
 #define POINTER    0xC000u
+/* What the OPT of an answer may take: a body fits over streams whatever the client's options. */
+#define OPT_ROOM_BYTES 512u
 
 bool pin__reply_name(
     struct pin_reply_work *work, size_t *at, size_t end, bool may_point, struct pin_name *ret_name)
@@ -68,7 +70,8 @@ uint64_t pin__reply_name_hash(const struct pin_name *name)
 void pin__reply_put(
     struct pin_reply_work *work, struct pin_reply *reply, const void *data, size_t bytes)
 {
-    if (work->is_full || bytes > sizeof(reply->body) - work->base - work->out_bytes) {
+    size_t room_bytes = sizeof(reply->body) - OPT_ROOM_BYTES - work->base - work->out_bytes;
+    if (work->is_full || bytes > room_bytes) {
         work->is_full = true; /* no message could hold it */
         return;
     }
