@@ -16,6 +16,7 @@
 #define TARGET_ADDRESSES_MAX 16u
 /* Numbers of a port among addresses that share a target: as many as differ usefully. */
 #define NUMBERS_MAX 8u
+#define PERCENT     100u
 
 /* The slot whose turns begin an answer: shared, as nobody counts these answers. */
 #define SLOT 0u
@@ -177,12 +178,13 @@ static bool next_target(struct targets *t, struct pin_parts_row *ret)
     return false;
 }
 
+/* How many targets a port has, as far as that makes a difference: more have no whole percents. */
 static uint32_t count_targets(const struct work *w, size_t port_i)
 {
     struct targets t = {.w = w, .port_i = port_i};
     struct pin_parts_row row;
     uint32_t n = 0;
-    while (next_target(&t, &row)) {
+    while (n <= PERCENT && next_target(&t, &row)) {
         n++;
     }
     return n;
@@ -278,10 +280,12 @@ static void add_extras(const struct work *w, const struct extras *extras)
         struct pin_parts_cursor cursor = {0};
         struct pin_parts_row row;
         size_t n = 0;
-        while (n < TARGET_ADDRESSES_MAX && pin_parts_next(w->q, &cursor, &row)) {
+        bool is_past = false; /* a pod's addresses stand side by side */
+        while (n < TARGET_ADDRESSES_MAX && !is_past && pin_parts_next(w->q, &cursor, &row)) {
             size_t bytes = row.family == 4 ? PIN_RR_A_BYTES : PIN_RR_AAAA_BYTES;
-            if (is_at_target(&extras->row[i], &row)
-                && !pin_scene_hides(w->s->scene, w->s->view_id, row.family == 6)
+            bool is_at = is_at_target(&extras->row[i], &row);
+            is_past = n > 0 && !is_at && (extras->row[i].flags & PIN_ROW_POD) != 0;
+            if (is_at && !pin_scene_hides(w->s->scene, w->s->view_id, row.family == 6)
                 && has_room(w, bytes)) {
                 add_address(w, PIN_SECTION_ADDITIONAL, &row, extras->at[i]);
                 n++;
@@ -296,7 +300,7 @@ static void add_port(const struct work *w, size_t port_i, struct extras *extras)
     struct targets t = {.w = w, .port_i = port_i};
     struct pin_parts_row row;
     uint32_t n = count_targets(w, port_i);
-    uint16_t weight = n > 0 && 100 % n == 0 ? (uint16_t)(100 / n) : UINT16_MAX;
+    uint16_t weight = n > 0 && PERCENT % n == 0 ? (uint16_t)(PERCENT / n) : UINT16_MAX;
     while (!extras->is_full && next_target(&t, &row)) {
         size_t at = add_srv(w, &row, weight, pin_parts_port(&row, port_i));
         extras->is_full = at == 0 && !has_room(w, RR_MAX_BYTES);
