@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -28,6 +29,8 @@ N_FLOOD = 10000
 N_LONG = 200
 RSS_SPARE_KIB = 8 << 10
 IDLE_S = 10
+SLOW_S = 0.6
+DEAD_S = 3
 
 CONFIG = """\
 listen:
@@ -36,6 +39,7 @@ listen:
   - {{address: 127.0.0.1:0, https: {{certificate: tls.crt, key: tls.key, path: /other}}}}
 zones: {{files: [{{zone: t.example, file: t.zone}}]}}
 clusters: [{{name: c1, directory: c1}}]
+forward: [{{zone: slow.test, to: ["127.0.0.1:{upstream}"]}}]
 shutdown: {{lameduck: 0s}}
 workers: 1
 """
@@ -104,6 +108,30 @@ class Client:
 
     def post(self, body, kind=TYPE):
         return self.ask("/dns-query", "-H", f"content-type: {kind}", body=body)
+
+
+class Upstream:
+    """A resolver that takes its time, and leaves questions for "dead" unanswered."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                query, peer = self.socket.recvfrom(2048)
+            except OSError:
+                return
+            if not query[12:].lower().startswith(b"\4dead"):
+                threading.Timer(SLOW_S, self.answer, (query, peer)).start()
+
+    def answer(self, query, peer):
+        end = query.index(b"\0", 12) + 5
+        self.socket.sendto(query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:end]
+                           + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\x63", peer)
 
 
 # --- the rules ----------------------------------------------------------------------------------
@@ -345,10 +373,37 @@ def cut_short(checks, daemon):
     checks.becomes("clients that reset in the middle leave nothing behind", daemon.n_fds, lambda n: n <= before, 5)
 
 
+def late(checks, daemon):
+    """A slow question holds up nobody on its connection; one that is cancelled or unanswered harms nobody."""
+    raw = Raw(daemon.dot)
+    asked = {1: message("a.slow.test", 1), **{i: message("www.t.example", 1) for i in range(3, 200, 2)}}
+    start, done = time.monotonic(), []
+    raw.send(b"".join(frame(HEADERS, 5, i, get_block(query)) for i, query in asked.items()))
+    for kind, _, stream, payload in raw.frames():
+        if kind == 0:
+            done.append((stream, payload[3] & 15, time.monotonic() - start))
+        if len(done) == len(asked):
+            break
+    checks.check("a slow question comes last, the others at once", done[-1][0] == 1 and done[-2][2] < SLOW_S / 2
+                 and all(rcode == 0 for _, rcode, _ in done), done[-2:])
+    start = time.monotonic()
+    raw.send(frame(HEADERS, 5, 301, get_block(message("dead.a.slow.test", 1))) + frame(RST, 0, 301, b"\0\0\0\x08")
+             + frame(HEADERS, 5, 303, get_block(message("dead.b.slow.test", 1))))
+    stream, rcode = next((stream, payload[3] & 15) for kind, _, stream, payload in raw.frames() if kind == 0)
+    took = time.monotonic() - start
+    checks.check(f"a dead upstream is a SERVFAIL within {DEAD_S} s", (stream, rcode) == (303, 2) and took < DEAD_S, took)
+    raw.stream.close()
+    raw = Raw(daemon.dot)  # left with its question pending
+    raw.send(frame(HEADERS, 5, 1, get_block(message("b.slow.test", 1))))
+    raw.stream.close()
+    time.sleep(2 * SLOW_S)
+
+
 def all_parts(checks, dir):
     (dir / "c1").mkdir()
     (dir / "t.zone").write_text(ZONE)
-    (dir / "pintle.yaml").write_text(CONFIG.format(plain=0, dot=0))
+    upstream = Upstream()
+    (dir / "pintle.yaml").write_text(CONFIG.format(plain=0, dot=0, upstream=upstream.port))
     tls.make_certificate(dir)
     daemon = tls.TlsDaemon(dir, "doh", "https")
     try:
@@ -362,6 +417,7 @@ def all_parts(checks, dir):
         load(checks, daemon, dir)
         floods(checks, daemon)
         cut_short(checks, daemon)
+        late(checks, daemon)
         never_reading(checks, daemon)
         checks.equal("and it still answers", clients["2"].get(message("www.t.example", 1)).status, 200)
     finally:
