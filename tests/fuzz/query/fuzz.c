@@ -20,8 +20,10 @@
 
 #define UDP_CAP_BYTES 1344u
 #define FLAG_QR       0x8000u
-#define FLAG_Z        0x0060u /* Z, AD */
-#define FLAG_RA       0x0080u
+/* A PROXY header where none is expected is met with silence. */
+#define PROXY_SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+#define FLAG_Z          0x0060u /* Z, AD */
+#define FLAG_RA         0x0080u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -88,7 +90,8 @@ static void try_transport(const uint8_t *data, size_t size, enum pin_transport t
     struct pin_packet packet = {.wire = wire, .bytes = size, .cap_bytes = cap_bytes};
     size_t bytes = pin_answer(&worker, &client, &packet);
 
-    bool is_query = size >= PIN_HEADER_BYTES && (data[2] & 0x80) == 0;
+    bool is_query = size >= PIN_HEADER_BYTES && (data[2] & 0x80) == 0
+                    && memcmp(data, PROXY_SIGNATURE, PIN_HEADER_BYTES) != 0;
     require((bytes > 0) == is_query);
     if (is_query) {
         size_t max_bytes = transport == PIN_TRANSPORT_UDP ? PIN_UDP_MAX_BYTES : cap_bytes;
