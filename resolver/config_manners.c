@@ -91,6 +91,7 @@ const struct pin_option pin_options_rate[] = {
         .offset = IN_CONFIG(rate_exempt),
         .count_offset = IN_CONFIG(n_rate_exempt),
         .said_offset = IN_CONFIG(has_rate_exempt),
-        .doc = "Ranges that are not limited; loopback and private ones when not said."},
+        .doc =
+            "Ranges that are not limited; private ones and those of allowRecursion when not said."},
     {.key = NULL},
 };

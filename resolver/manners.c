@@ -33,21 +33,38 @@ static void set_text(const char *from, struct pin_manners_text *ret_text)
     }
 }
 
-/* Makes the ranges that are spared: those that are said, or the ones that no victim outside has. */
+/* Ranges that no victim outside has. */
+static const char *const private_ranges[] = {"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12",
+    "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10"};
+
+/* Fills in the ranges that are spared when none is said: private ones, and those that may ask for
+ * all names, unless that is everybody. Returns how many. */
+static size_t put_usual(const struct pin_config *config, struct pin_lpm_entry *entries)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < N_ELEMS(private_ranges); i++) {
+        n += pin_prefix_parse(private_ranges[i], &entries[n].prefix);
+    }
+    for (size_t i = 0; i < config->n_recursion; i++) {
+        entries[n].prefix = config->recursion[i];
+        n += config->recursion[i].bits > 0;
+    }
+    return n;
+}
+
+/* Makes what limiters look clients up in; NULL when memory is out. */
 static struct pin_lpm *make_exempt(const struct pin_config *config)
 {
-    static const char *const usual[] = {"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12",
-        "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10"};
-    size_t n = config->has_rate_exempt ? config->n_rate_exempt : N_ELEMS(usual);
-    struct pin_lpm_entry *entries = calloc(n + 1, sizeof(*entries));
-    for (size_t i = 0; entries != NULL && i < n; i++) {
-        if (config->has_rate_exempt) {
-            entries[i].prefix = config->rate_exempt[i];
-        } else {
-            (void)pin_prefix_parse(usual[i], &entries[i].prefix);
-        }
+    size_t n_max = config->n_rate_exempt + N_ELEMS(private_ranges) + config->n_recursion + 1;
+    struct pin_lpm_entry *entries = calloc(n_max, sizeof(*entries));
+    if (entries == NULL) {
+        return NULL;
     }
-    struct pin_lpm *exempt = entries != NULL ? pin_lpm_new(entries, n) : NULL;
+    size_t n = config->has_rate_exempt ? config->n_rate_exempt : put_usual(config, entries);
+    for (size_t i = 0; config->has_rate_exempt && i < n; i++) {
+        entries[i].prefix = config->rate_exempt[i];
+    }
+    struct pin_lpm *exempt = pin_lpm_new(entries, n);
     free(entries);
     return exempt;
 }

@@ -369,6 +369,14 @@ static void test_config(void **state)
     assert_false(is_spared(config, "10.1.2.3"));
     pin_config_free(config);
 
+    config = load("rateLimit: {responsesPerSecond: 1}\n"
+                  "allowRecursion: [203.0.113.0/24, \"2001:db8::/32\", 0.0.0.0/0]\n");
+    assert_true(is_spared(config, STRANGER)); /* whom we are there for */
+    assert_true(is_spared(config, "2001:db8::1"));
+    assert_true(is_spared(config, "10.1.2.3"));
+    assert_false(is_spared(config, "198.51.100.1")); /* but not everybody */
+    pin_config_free(config);
+
     config = load("rateLimit: {responsesPerSecond: 1, exempt: []}\n");
     assert_false(is_spared(config, "127.0.0.1"));
     pin_config_free(config);
