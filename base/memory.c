@@ -9,7 +9,7 @@
 #if defined(M_ARENA_MAX)
 void pin_memory_share(void)
 {
-    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_ARENA_MAX, 1); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 }
 #else
 void pin_memory_share(void)

@@ -40,6 +40,9 @@ static bool resize(struct pin_conn_rest *rest, size_t want_bytes)
 
 static bool keep(struct pin_conn_rest *rest, const uint8_t *from, size_t bytes)
 {
+    if (bytes == 0) {
+        return true;
+    }
     size_t want = rest->bytes + bytes;
     size_t grown = 2 * (size_t)rest->cap_bytes;
     if (want > rest->cap_bytes && !resize(rest, PIN_MAX(want, grown))) {

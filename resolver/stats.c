@@ -51,7 +51,7 @@ void pin_stats_count(
     pin_stat_add(&stats->queries[transport][qtype_i][rcode_i], 1);
 }
 
-void pin_stats_add_to(const struct pin_stats *stats, struct pin_stats_sum *sum)
+static void add_queries(const struct pin_stats *stats, struct pin_stats_sum *sum)
 {
     for (size_t t = 0; t < PIN_TRANSPORT_MAX; t++) {
         for (size_t q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
@@ -60,13 +60,23 @@ void pin_stats_add_to(const struct pin_stats *stats, struct pin_stats_sum *sum)
             }
         }
     }
-#define X(name, text) sum->name += pin_stat_read(&stats->name);
-    PIN_STAT_EVENT_MAP(X)
-#undef X
+}
+
+static void add_policies(const struct pin_stats *stats, struct pin_stats_sum *sum)
+{
     for (size_t i = 0; i < PIN_POLICY_SLOTS; i++) {
         sum->denied_by[i] += pin_stat_read(&stats->denied_by[i]);
         sum->would_deny_by[i] += pin_stat_read(&stats->would_deny_by[i]);
     }
+}
+
+void pin_stats_add_to(const struct pin_stats *stats, struct pin_stats_sum *sum)
+{
+    add_queries(stats, sum);
+    add_policies(stats, sum);
+#define X(name, text) sum->name += pin_stat_read(&stats->name);
+    PIN_STAT_EVENT_MAP(X)
+#undef X
     sum->n_open += pin_stat_read(&stats->n_open);
 }
 

@@ -42,16 +42,16 @@ struct pin_tap_page {
 
 /** One worker's. */
 struct pin_tap {
-    uint32_t log_every;
+    _Alignas(64) uint32_t log_every; /* this line is the worker's */
     uint32_t dnstap_every;
     uint32_t n_until_log;
     uint32_t n_until_dnstap;
     uint32_t next_note;
-    _Alignas(64) _Atomic uint32_t put_bytes; /* the worker's; counts on and on */
+    _Atomic uint32_t put_bytes; /* counts on and on */
     struct pin_stat n_noted;
     struct pin_stat n_lost;
-    _Alignas(64) _Atomic uint32_t taken_bytes; /* the reader's */
-    struct pin_tap *next;                      /* the tapper's list */
+    _Alignas(64) struct pin_tap *next; /* the tapper's list */
+    _Atomic uint32_t taken_bytes;      /* the reader's */
     struct pin_tap_note notes[PIN_TAP_NOTES];
     uint8_t ring[PIN_TAP_RING_BYTES];
 };

@@ -29,8 +29,8 @@ static void test_vector(void **state)
 {
     const struct siphash_case *c = *state;
     uint8_t bytes[16];
-    for (uint8_t i = 0; i < sizeof(bytes); i++) {
-        bytes[i] = i;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)i;
     }
     assert_true(pin_siphash(bytes, bytes, c->bytes) == c->want);
 }

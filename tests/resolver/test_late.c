@@ -67,6 +67,27 @@ static void *post_many(void *arg)
     return NULL;
 }
 
+/* Takes what has come; each poster's mail is in order. Returns how much it was. */
+static size_t take_in_order(
+    struct pin_mailbox *mailbox, const pthread_t posters[N_POSTERS], uint32_t next_of[N_POSTERS])
+{
+    size_t n = 0;
+    struct pin_late *late = pin_mailbox_take(mailbox);
+    while (late != NULL) {
+        struct pin_late *next = late->next;
+        for (size_t i = 0; i < N_POSTERS; i++) {
+            if (late->stream_id == (uint64_t)(uintptr_t)posters[i]) {
+                assert_int_equal(late->request_id, next_of[i]);
+                next_of[i]++;
+            }
+        }
+        n++;
+        free(late);
+        late = next;
+    }
+    return n;
+}
+
 static void test_many_posters_lose_nothing(void **state)
 {
     struct pin_mailbox mailbox;
@@ -81,19 +102,7 @@ static void test_many_posters_lose_nothing(void **state)
     }
     while (n < (size_t)N_POSTERS * N_EACH) {
         assert_true(is_woken(&mailbox, 5000));
-        struct pin_late *late = pin_mailbox_take(&mailbox);
-        while (late != NULL) {
-            struct pin_late *next = late->next;
-            for (size_t i = 0; i < N_POSTERS; i++) {
-                if (late->stream_id == (uint64_t)(uintptr_t)posters[i]) {
-                    assert_int_equal(late->request_id, next_of[i]);
-                    next_of[i]++;
-                }
-            }
-            n++;
-            free(late);
-            late = next;
-        }
+        n += take_in_order(&mailbox, posters, next_of);
     }
     for (size_t i = 0; i < N_POSTERS; i++) {
         (void)pthread_join(posters[i], NULL);

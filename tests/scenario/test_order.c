@@ -691,25 +691,32 @@ static void test_short_of_memory(void **state)
     free_lines(wanted);
 }
 
-/* Detaches and attaches every object, with memory that runs out while it is attached. */
-static unsigned attach_short(struct pin_stage *stage)
+/* Detaches and attaches a cluster's objects of one kind, with memory that runs out meanwhile. */
+static unsigned attach_kind_short(struct pin_stage *stage, uint16_t cluster_id, size_t kind)
 {
     struct pin_catalog *catalog = stage->catalog;
+    struct pin_map *objects = &catalog->clusters[cluster_id].objects[kind];
+    unsigned n_failed = 0;
+    size_t cursor = 0;
+    void *object = NULL;
+    while (pin_map_next(objects, &cursor, NULL, NULL, &object)) {
+        pin_unit_detach(catalog, cluster_id, object);
+        if (chance(2) == 0) {
+            pin_stage_publish(stage); /* its units are gone, too */
+        }
+        pin_faults_start(chance(2), 1 + chance(8));
+        pin_unit_attach(catalog, cluster_id, object, NULL);
+        n_failed += pin_faults_stop();
+    }
+    return n_failed;
+}
+
+static unsigned attach_short(struct pin_stage *stage)
+{
     unsigned n_failed = 0;
     for (uint16_t i = 0; i < N_CLUSTERS; i++) {
         for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
-            size_t cursor = 0;
-            void *object = NULL;
-            while (
-                pin_map_next(&catalog->clusters[i].objects[kind], &cursor, NULL, NULL, &object)) {
-                pin_unit_detach(catalog, i, object);
-                if (chance(2) == 0) {
-                    pin_stage_publish(stage); /* its units are gone, too */
-                }
-                pin_faults_start(chance(2), 1 + chance(8));
-                pin_unit_attach(catalog, i, object, NULL);
-                n_failed += pin_faults_stop();
-            }
+            n_failed += attach_kind_short(stage, i, kind);
         }
     }
     return n_failed;

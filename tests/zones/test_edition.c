@@ -322,6 +322,10 @@ static void test_serial(void **state)
     void *made = NULL;
     assert_int_equal(set_up(&made), 0);
     f = made;
+    if (f == NULL) {
+        fail(); /* set_up() has said why */
+        return;
+    }
     load_serial(f, c->shown, "www A 192.0.2.1\n");
     load_serial(f, c->says, c->has_changes ? "www A 192.0.2.2\n" : "www A 192.0.2.1\n");
     assert_int_equal(f->zone->soa->serial, c->want);
