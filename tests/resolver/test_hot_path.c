@@ -28,13 +28,6 @@
 #define N_CHANGES 100
 #define N_SLOW    64 /* questions a change meets */
 
-#ifdef PIN_RCU_LOCKED
-/* The door for ThreadSanitizer is made of locks. */
-#define HAS_LOCKED_DOOR true
-#else
-#define HAS_LOCKED_DOOR false
-#endif
-
 /* One of everything that an answer can be made of. */
 static const struct message_query questions[] = {
     {.name = "www.t.example", .type = 1},
@@ -118,11 +111,9 @@ static void assert_nothing_but_answers(void)
     struct watched watched = watch_read();
     assert_true(watched.n_windows >= N_ROUNDS);
     assert_int_equal(watched.n_allocations, 0);
-    if (!HAS_LOCKED_DOOR) {
-        assert_int_equal(watched.n_locks, 0);
-        assert_int_equal(watched.last_system_call, -1);
-        assert_int_equal(watched.n_system_calls, 0);
-    }
+    assert_int_equal(watched.n_locks, 0);
+    assert_int_equal(watched.last_system_call, -1);
+    assert_int_equal(watched.n_system_calls, 0);
 }
 
 /* The first round is not counted: it is a thread's first use of its stack and libraries. */
