@@ -303,12 +303,6 @@ void pin_rcu_table_each(struct pin_rcu_table *table, pin_rcu_visit_fn *visit, vo
     (void)pthread_rwlock_unlock(&table->lock);
 }
 
-void pin_rcu_table_widen(struct pin_rcu_table *table)
-{
-    (void)table; /* it grows with what is added */
-    pin_rcu_quiescent();
-}
-
 size_t pin_rcu_table_count(const struct pin_rcu_table *table)
 {
     return atomic_load_explicit(&table->n_nodes, memory_order_relaxed);

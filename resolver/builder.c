@@ -244,7 +244,6 @@ static void run_rounds(struct pin_builder *builder)
         pin_rcu_online();
         do_round(builder, n_deltas);
         tell_wants(builder);
-        pin_catalog_widen(builder->catalog);
         pin_rcu_quiescent();
     }
 }

@@ -655,12 +655,6 @@ struct pin_cluster_status pin_catalog_cluster(
     return status;
 }
 
-void pin_catalog_widen(struct pin_catalog *catalog)
-{
-    pin_index_widen(catalog->live.index);
-    pin_rcu_table_widen(catalog->live.reverse->addresses);
-}
-
 struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog)
 {
     struct pin_catalog_counts counts = catalog->counts;

@@ -671,11 +671,6 @@ struct pin_zone *pin_index_zone_at(const struct pin_index *index, size_t i)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-void pin_index_widen(struct pin_index *index)
-{
-    pin_rcu_table_widen(index->nodes);
-}
-
 struct pin_index *pin_index_new(void)
 {
     struct pin_index *index = calloc(1, sizeof(*index));

@@ -178,7 +178,6 @@ void pin_stage_mark(
 void pin_stage_publish(struct pin_stage *stage)
 {
     stage->published = pin_catalog_publish(stage->catalog, stage->now_ms);
-    pin_catalog_widen(stage->catalog);
     pin_rcu_quiescent();
 }
 

@@ -254,7 +254,6 @@ static void test_shared_places(void **state)
         assert_int_equal(find(f, text) != NULL, is_in[other]);
         if (step % 512 == 0) {
             pin_rcu_quiescent();
-            pin_index_widen(f->index);
         }
     }
     for (unsigned n = 0; n < N_SHARING; n++) {

@@ -67,7 +67,13 @@ struct pin_rcu_node {
 
 #endif
 
-/** A hash table read without locks that grows by itself. Opaque. */
+/**
+ * A hash table read without locks that grows by itself. Opaque.
+ *
+ * It grows on liburcu's thread alone: that thread waits for the table's own lock while it is
+ * online, so whoever else grew the table (cds_lfht_resize()) would hold the lock and wait for a
+ * grace period that never ends (liburcu 0.13).
+ */
 struct pin_rcu_table;
 
 /** Non-zero when the entry around `node` has this key. Pure; calls nothing of this file. */
@@ -101,7 +107,6 @@ struct pin_rcu_node *pin_rcu_table_replace(struct pin_rcu_table *table, uint64_t
 struct pin_rcu_node *pin_rcu_table_remove(
     struct pin_rcu_table *table, uint64_t hash, pin_rcu_match_fn *match, const void *key);
 void pin_rcu_table_each(struct pin_rcu_table *table, pin_rcu_visit_fn *visit, void *arg);
-void pin_rcu_table_widen(struct pin_rcu_table *table);
 size_t pin_rcu_table_count(const struct pin_rcu_table *table);
 
 #else
@@ -110,7 +115,6 @@ size_t pin_rcu_table_count(const struct pin_rcu_table *table);
 struct pin_rcu_table {
     struct cds_lfht *ht;
     _Atomic size_t n_nodes;
-    size_t n_widened; /* entries up to which pin_rcu_table_widen() has nothing to do */
 };
 
 /** Buckets a table may grow to (address space only); beyond that chains grow. */
@@ -304,33 +308,6 @@ static inline void pin_rcu_table_each(
     for (cds_lfht_first(table->ht, &iter); cds_lfht_iter_get_node(&iter) != NULL;
          cds_lfht_next(table->ht, &iter)) {
         visit(cds_lfht_iter_get_node(&iter), arg);
-    }
-}
-
-/**
- * Makes the table wide enough for what is in it: at most two entries share a bucket on average. On
- * its own it grows on another thread, when there are eight, so that lookups of absent keys walk
- * long chains meanwhile. One thread; it counts as quiescent. Costs a step for each entry whenever
- * their number has doubled, else nothing.
- */
-static inline void pin_rcu_table_widen(struct pin_rcu_table *table)
-{
-    size_t n_nodes = atomic_load_explicit(&table->n_nodes, memory_order_relaxed);
-    if (n_nodes <= table->n_widened) {
-        return;
-    }
-    size_t n_buckets = 64;
-    while (2 * n_buckets < n_nodes && n_buckets < PIN_RCU_BUCKETS_MAX) {
-        n_buckets *= 2;
-    }
-    table->n_widened = n_buckets < PIN_RCU_BUCKETS_MAX ? 2 * n_buckets : SIZE_MAX;
-    bool was_online = pin_rcu_is_online();
-    if (was_online) {
-        pin_rcu_offline();
-    }
-    cds_lfht_resize(table->ht, n_buckets);
-    if (was_online) {
-        pin_rcu_online();
     }
 }
 

@@ -83,12 +83,6 @@ struct pin_published {
  */
 struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms);
 
-/**
- * Makes the tables that workers read as wide as they should be, after publications. The thread
- * counts as quiescent. Costs nothing but when the number of names has doubled.
- */
-void pin_catalog_widen(struct pin_catalog *catalog);
-
 /** Whether publish has something to do (dirty units, a scene, the end of the grace period). */
 bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms);
 

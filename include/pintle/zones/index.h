@@ -21,10 +21,6 @@ struct pin_index *pin_index_new(void);
 /** Frees the index with all nodes, tables and zones. No reader may be left. */
 void pin_index_free(struct pin_index *index);
 
-/** Makes it as wide as its number of nodes wants (pin_rcu_table_widen()). The builder; it counts as
- * quiescent. */
-void pin_index_widen(struct pin_index *index);
-
 /** The node with exactly that lower-case wire name, or NULL. One hash, one probe. Hot path. */
 const struct pin_node *pin_index_find(
     const struct pin_index *index, const uint8_t *wire_lower, size_t bytes);
