@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 from run import Checks, Daemon
 
@@ -91,9 +90,11 @@ def dnstap(checks, dir):
     try:
         checks.becomes("a collector that is not there keeps nobody from answers",
                        lambda: daemon.dig(NAME).status, lambda s: s == "NOERROR")
-        capture = subprocess.Popen(["fstrm_capture", "-t", "protobuf:dnstap.Dnstap", "-u", socket, "-w", file],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(3)  # libfstrm tries again every two seconds
+        with open(dir / "capture.log", "wb") as log:  # it says when somebody has come
+            capture = subprocess.Popen(["fstrm_capture", "-dddd", "-t", "protobuf:dnstap.Dnstap", "-u", socket, "-w", file],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        checks.becomes("one that comes later is found", lambda: (dir / "capture.log").read_text(errors="replace"),
+                       lambda text: "FSTRM_CONTROL_START" in text)
         daemon.dig("tapped.example.org", "TXT", "+tcp")
         daemon.stop()
         capture.terminate()
