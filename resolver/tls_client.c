@@ -4,6 +4,7 @@
 
 #include "tls_client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,8 +91,9 @@ void pin_tls_client_free(struct pin_tls_client *client)
 static bool expect(SSL *ssl, const struct pin_upstream_spec *spec)
 {
     if (spec->tls_name != NULL) {
-        return SSL_set_tlsext_host_name(ssl, spec->tls_name) == 1
-               && SSL_set1_host(ssl, spec->tls_name) == 1;
+        char name[PIN_NAME_TEXT_MAX]; /* OpenSSL's macro wants one that could be written to */
+        (void)snprintf(name, sizeof(name), "%s", spec->tls_name);
+        return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
     }
     const struct pin_ip *ip = &spec->address.ip;
     return X509_VERIFY_PARAM_set1_ip(

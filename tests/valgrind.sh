@@ -38,10 +38,11 @@ live() { # script, arguments
 }
 
 # Two at a time, as many as a small machine has cores. What is left out waits for timers (sync), is late for its own
-# (base_loop) or counts descriptors, some of which valgrind has taken (resolver_tcp: streams.py below goes the same ways).
+# (base_loop) or counts descriptors and system calls, some of which are valgrind's (resolver_tcp, resolver_hot_path;
+# streams.py below goes the same ways).
 running=0
 for program in "$build"/tests/test_{base,zones,resolver,cli}_* "$build"/tests/test_scenario_{explain,sticky,synth}; do
-    case $program in *_base_loop | *_resolver_tcp | *.c* ) continue ;; esac
+    case $program in *_base_loop | *_resolver_tcp | *_resolver_hot_path | *.c* ) continue ;; esac
     one "$program" &
     running=$((running + 1))
     if [ "$running" -ge 2 ]; then

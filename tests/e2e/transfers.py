@@ -37,6 +37,7 @@ STATIC, CUSTOM, BIG = "corp.example", "example.com", "big.example"
 KEY, OTHER_KEY = "xfr.example", "other.example"
 SECRETS = {KEY: b"0123456789abcdef0123456789abcdef", OTHER_KEY: b"fedcba9876543210fedcba9876543210"}
 BIG_NAMES = 20000  # more than the kernel keeps for a client that does not read
+SLOW = int(os.environ.get("PINTLE_SLOW", "1"))  # how many times slower the build is than a plain one
 FOLLOW_S = 60  # for the last change to reach everybody; a secondary may wait for the next NOTIFY
 NS_A, SOA, AXFR, IXFR, TSIG, ANY = 1, 6, 252, 251, 250, 255
 BADSIG, BADKEY, BADTIME = 16, 17, 18
@@ -458,7 +459,7 @@ def one_generation(checks, world, daemon):
     thread.join()
     checks.equal(f"a transfer of {n_messages} messages shows one generation", (len(seen), n_records),
                  (1, BIG_NAMES + 4))
-    checks.check("others are answered meanwhile", longest < 1, longest)
+    checks.check("others are answered meanwhile", longest < SLOW, longest)
     now = serial(daemon.port, BIG)
     checks.check("while the zone has moved on", now is not None and now > 1, now)
     checks.equal("behind a transfer, the same connection is answered",

@@ -120,6 +120,25 @@ static void test_size(void **state)
     assert_true(reply.bytes <= c->max_bytes);
 }
 
+static void test_flags_of_a_forwarder(void **state)
+{
+    uint8_t wire[PIN_UDP_MIN_BYTES] = {0, 1, 0x01, 0x10}; /* RD, CD */
+    struct pin_packet packet = {.wire = wire, .bytes = PIN_HEADER_BYTES, .cap_bytes = sizeof(wire)};
+    struct pin_query query = {.question_end = PIN_HEADER_BYTES};
+    struct pin_response response;
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        wire[2] = 0x01;
+        wire[3] = 0x10;
+        pin_response_init(&response, &packet, &query, false);
+        response.is_recursive = (i & 1u) != 0;
+        response.is_authentic = (i & 2u) != 0;
+        (void)pin_response_finish(&response, &query);
+        assert_int_equal(wire[2], 0x81);
+        assert_int_equal(wire[3], 0x10u | (i & 1u) << 7 | (i & 2u) << 4);
+    }
+}
+
 /* --- extended errors ---------------------------------------------------------------------- */
 
 static int all_up(void **state)
@@ -222,6 +241,7 @@ int main(void)
     static const struct CMUnitTest others[] = {
         cmocka_unit_test_setup_teardown(test_ede_text_goes_first, NULL, all_up),
         cmocka_unit_test_setup_teardown(test_no_ede_without_edns, NULL, all_up),
+        cmocka_unit_test(test_flags_of_a_forwarder),
         cmocka_unit_test(test_every_edns_size),
         cmocka_unit_test(test_no_address_twice),
         cmocka_unit_test(test_shares_of_thirty_questions),
