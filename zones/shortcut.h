@@ -53,7 +53,7 @@ static inline bool pin_shortcut_is_shared(const char *place)
 /** The node at a place; NULL: none. A shared place may hold one without a name. Hot path. */
 static inline struct pin_node *pin_shortcut_node(char *place)
 {
-    return (struct pin_node *)(void *)(place - ((uintptr_t)place & 1u));
+    return place == NULL ? NULL : (struct pin_node *)(void *)(place - ((uintptr_t)place & 1u));
 }
 
 /** Puts a node, whose name has that hash, at its place; it is in the table already. Builder. */

@@ -456,14 +456,14 @@ def one_generation(checks, world, daemon):
         n_records += struct.unpack(">H", message[6:8])[0]
         n_messages += 1
     stop.set()
+    checks.equal("behind a transfer, the same connection is answered",
+                 rcode(slow.ask(query(f"ns1.{BIG}", NS_A))), NOERROR)
     thread.join()
     checks.equal(f"a transfer of {n_messages} messages shows one generation", (len(seen), n_records),
                  (1, BIG_NAMES + 4))
     checks.check("others are answered meanwhile", longest < SLOW, longest)
     now = serial(daemon.port, BIG)
     checks.check("while the zone has moved on", now is not None and now > 1, now)
-    checks.equal("behind a transfer, the same connection is answered",
-                 rcode(slow.ask(query(f"ns1.{BIG}", NS_A))), NOERROR)
     gone = Stream(daemon.port, 4096)
     gone.send(query(BIG, AXFR))
     gone.message()
