@@ -101,15 +101,21 @@ const struct pin_option pin_streams_options[] = {
     {.key = NULL},
 };
 
+/* What DoT and DoH listeners have alike. */
+#define CERTIFICATE_OPTION                                                                         \
+    {                                                                                              \
+        .key = "certificate", .kind = PIN_OPTION_PATH, .offset = IN_LISTEN(tls_certificate),       \
+        .doc = "PEM file: the server's certificate, then its chain."                               \
+    }
+#define KEY_OPTION                                                                                 \
+    {                                                                                              \
+        .key = "key", .kind = PIN_OPTION_PATH, .offset = IN_LISTEN(tls_key),                       \
+        .doc = "PEM file: its key, mode 0640 or less."                                             \
+    }
+
 const struct pin_option pin_https_options[] = {
-    {.key = "certificate",
-        .kind = PIN_OPTION_PATH,
-        .offset = IN_LISTEN(tls_certificate),
-        .doc = "PEM file: the server's certificate, then its chain."},
-    {.key = "key",
-        .kind = PIN_OPTION_PATH,
-        .offset = IN_LISTEN(tls_key),
-        .doc = "PEM file: its key, mode 0640 or less."},
+    CERTIFICATE_OPTION,
+    KEY_OPTION,
     {.key = "path",
         .kind = PIN_OPTION_STRING,
         .offset = IN_LISTEN(https_path),
@@ -119,14 +125,8 @@ const struct pin_option pin_https_options[] = {
 };
 
 const struct pin_option pin_tls_options[] = {
-    {.key = "certificate",
-        .kind = PIN_OPTION_PATH,
-        .offset = IN_LISTEN(tls_certificate),
-        .doc = "PEM file: the server's certificate, then its chain."},
-    {.key = "key",
-        .kind = PIN_OPTION_PATH,
-        .offset = IN_LISTEN(tls_key),
-        .doc = "PEM file: its key, mode 0640 or less."},
+    CERTIFICATE_OPTION,
+    KEY_OPTION,
     {.key = NULL},
 };
 
