@@ -7,20 +7,9 @@
 #include "pintle/base/text.h"
 
 #include "forward_thread.h"
+#include "metrics.h"
 
 #define US_PER_S 1e6
-
-static void family(struct pin_text *text, const char *name, const char *type, const char *help)
-{
-    pin_text_putf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void single(
-    struct pin_text *text, const char *name, const char *type, const char *help, uint64_t value)
-{
-    family(text, name, type, help);
-    pin_text_putf(text, "%s %llu\n", name, (unsigned long long)value);
-}
 
 /* --- sums over threads -------------------------------------------------------------------------
  */
@@ -81,19 +70,21 @@ static void put_cache(const struct pin_forward *forward, struct pin_text *text)
 {
     struct pin_cache_stats stats;
     pin_cache_stats(forward->cache, &stats);
-    single(
+    pin_metrics_single(
         text, "pintle_cache_size_bytes", "gauge", "Memory the cache may take.", stats.size_bytes);
-    single(text, "pintle_cache_used_bytes", "gauge", "Memory it takes.", stats.used_bytes);
-    single(text, "pintle_cache_entries", "gauge", "Answers kept, whatever their age.",
+    pin_metrics_single(
+        text, "pintle_cache_used_bytes", "gauge", "Memory it takes.", stats.used_bytes);
+    pin_metrics_single(text, "pintle_cache_entries", "gauge", "Answers kept, whatever their age.",
         stats.n_entries);
-    single(text, "pintle_cache_insertions_total", "counter", "Answers put into the cache.",
-        stats.n_put);
-    single(text, "pintle_cache_evictions_total", "counter", "Answers that left for want of room.",
-        stats.n_evicted);
-    single(text, "pintle_cache_not_kept_total", "counter",
+    pin_metrics_single(text, "pintle_cache_insertions_total", "counter",
+        "Answers put into the cache.", stats.n_put);
+    pin_metrics_single(text, "pintle_cache_evictions_total", "counter",
+        "Answers that left for want of room.", stats.n_evicted);
+    pin_metrics_single(text, "pintle_cache_not_kept_total", "counter",
         "Answers handed out without being kept: TTL 0, too large, or no room just then.",
         stats.n_transient);
-    single(text, "pintle_cache_failures_total", "counter", "Failures noted.", stats.n_failures);
+    pin_metrics_single(
+        text, "pintle_cache_failures_total", "counter", "Failures noted.", stats.n_failures);
 }
 
 /* Begins a line: name, zone and resolver as labels. */
@@ -193,9 +184,10 @@ static void put_events(const struct pin_forward *forward, struct pin_text *text)
         PIN_FORWARD_EVENT_MAP(X)
 #undef X
     };
-    single(text, "pintle_forward_pending", "gauge", "Questions under way.",
+    pin_metrics_single(text, "pintle_forward_pending", "gauge", "Questions under way.",
         sum_events(forward, offsetof(struct pin_forward_stats, n_pending)));
-    family(text, "pintle_forward_events_total", "counter", "What happened to questions.");
+    pin_metrics_family(
+        text, "pintle_forward_events_total", "counter", "What happened to questions.");
     for (size_t i = 0; i < N_ELEMS(events); i++) {
         pin_text_putf(text, "pintle_forward_events_total{event=\"%s\"} %llu\n", events[i].event,
             (unsigned long long)sum_events(forward, events[i].offset));
@@ -206,13 +198,16 @@ void pin_forward_metrics(const struct pin_forward *forward, struct pin_text *tex
 {
     put_cache(forward, text);
     put_events(forward, text);
-    family(text, "pintle_forward_upstream_queries_total", "counter", "Messages to resolvers.");
+    pin_metrics_family(
+        text, "pintle_forward_upstream_queries_total", "counter", "Messages to resolvers.");
     each_upstream(forward, put_queries, text);
-    family(text, "pintle_forward_upstream_results_total", "counter", "What came of them.");
+    pin_metrics_family(
+        text, "pintle_forward_upstream_results_total", "counter", "What came of them.");
     each_upstream(forward, put_results, text);
-    family(text, "pintle_forward_upstream_up", "gauge", "1 while the resolver answers.");
+    pin_metrics_family(
+        text, "pintle_forward_upstream_up", "gauge", "1 while the resolver answers.");
     each_upstream(forward, put_up, text);
-    family(text, "pintle_forward_upstream_srtt_seconds", "gauge",
+    pin_metrics_family(text, "pintle_forward_upstream_srtt_seconds", "gauge",
         "Smoothed time to an answer; 0: not measured.");
     each_upstream(forward, put_srtt, text);
 }

@@ -2,6 +2,8 @@
 
 /* /metrics: the Prometheus text format, one family after the other. */
 
+#include "resolver/metrics.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -19,15 +21,15 @@
 
 #define PROC_MAX_BYTES 4096
 
-static void family(struct pin_text *text, const char *name, const char *type, const char *help)
+void pin_metrics_family(struct pin_text *text, const char *name, const char *type, const char *help)
 {
     pin_text_putf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void single(
+void pin_metrics_single(
     struct pin_text *text, const char *name, const char *type, const char *help, uint64_t value)
 {
-    family(text, name, type, help);
+    pin_metrics_family(text, name, type, help);
     pin_text_putf(text, "%s %llu\n", name, (unsigned long long)value);
 }
 
@@ -50,7 +52,7 @@ static void put_queries_of(struct pin_text *text, enum pin_transport transport,
 
 static void put_queries(struct pin_text *text, const struct pin_stats_sum *sum)
 {
-    family(text, "pintle_dns_queries_total", "counter", "DNS queries answered.");
+    pin_metrics_family(text, "pintle_dns_queries_total", "counter", "DNS queries answered.");
     for (int t = 0; t < PIN_TRANSPORT_MAX; t++) {
         put_queries_of(text, (enum pin_transport)t, sum->queries[t]);
     }
@@ -59,14 +61,15 @@ static void put_queries(struct pin_text *text, const struct pin_stats_sum *sum)
 static void put_dns(struct pin_text *text, const struct pin_stats_sum *sum)
 {
     put_queries(text, sum);
-    family(text, "pintle_dns_events_total", "counter",
+    pin_metrics_family(text, "pintle_dns_events_total", "counter",
         "What else happened to DNS messages and streams.");
 #define X(name, help)                                                                              \
     pin_text_putf(text, "pintle_dns_events_total{event=\"%s\"} %llu\n", &#name[2],                 \
         (unsigned long long)sum->name);
     PIN_STAT_EVENT_MAP(X)
 #undef X
-    single(text, "pintle_dns_streams_open", "gauge", "DNS connections open now.", sum->n_open);
+    pin_metrics_single(
+        text, "pintle_dns_streams_open", "gauge", "DNS connections open now.", sum->n_open);
 }
 
 /* One family of figures per TLS listener. */
@@ -83,7 +86,7 @@ static void put_cert_family(
             continue;
         }
         if (!is_begun) {
-            family(&page->body, name, type, help);
+            pin_metrics_family(&page->body, name, type, help);
             is_begun = true;
         }
         memcpy(&value, (const char *)&status + offset, sizeof(value));
@@ -110,11 +113,11 @@ static void put_certs(struct pin_page *page)
 /* What the workers found in the cache; the rest of it the forwarder tells. */
 static void put_cache_use(struct pin_text *text, const struct pin_stats_sum *sum)
 {
-    single(text, "pintle_cache_hits_total", "counter", "Queries answered from the cache.",
-        sum->n_cache_hits);
-    single(text, "pintle_cache_misses_total", "counter", "Queries that had to wait for a resolver.",
-        sum->n_cache_misses);
-    single(text, "pintle_cache_served_stale_total", "counter",
+    pin_metrics_single(text, "pintle_cache_hits_total", "counter",
+        "Queries answered from the cache.", sum->n_cache_hits);
+    pin_metrics_single(text, "pintle_cache_misses_total", "counter",
+        "Queries that had to wait for a resolver.", sum->n_cache_misses);
+    pin_metrics_single(text, "pintle_cache_served_stale_total", "counter",
         "Queries answered with expired data because no resolver answered.", sum->n_cache_stale);
 }
 
@@ -133,7 +136,7 @@ static void put_policies(
     struct pin_text *text, const struct pin_policy_labels *labels, const struct pin_stats_sum *sum)
 {
     uint32_t n = atomic_load_explicit(&labels->n, memory_order_acquire);
-    family(text, "pintle_policy_denied_total", "counter",
+    pin_metrics_family(text, "pintle_policy_denied_total", "counter",
         "Answers that a policy kept from the asker, or, where it audits, would have.");
     for (uint32_t i = n < PIN_POLICY_SLOTS ? 1 : 0; i < n; i++) {
         put_policy(text, &labels->labels[i], "enforce", sum->denied_by[i]);
@@ -161,25 +164,26 @@ static void put_cluster_states(struct pin_page *page)
     size_t n_clusters = page->state->config.settings->n_clusters;
     const struct pin_cluster_status *clusters = page->facts.clusters;
 
-    family(text, "pintle_cluster_up", "gauge", "1 while the cluster can be reached.");
+    pin_metrics_family(text, "pintle_cluster_up", "gauge", "1 while the cluster can be reached.");
     for (size_t i = 0; i < n_clusters; i++) {
         pin_text_putf(text, "pintle_cluster_up{cluster=\"%s\"} %d\n", clusters[i].name,
             clusters[i].is_up ? 1 : 0);
     }
-    family(text, "pintle_cluster_synced", "gauge", "1 once every kind was listed whole.");
+    pin_metrics_family(
+        text, "pintle_cluster_synced", "gauge", "1 once every kind was listed whole.");
     for (size_t i = 0; i < n_clusters; i++) {
         pin_text_putf(text, "pintle_cluster_synced{cluster=\"%s\"} %d\n", clusters[i].name,
             clusters[i].is_synced ? 1 : 0);
     }
     uint64_t now_ms = (uint64_t)pin_clock_mono_ms();
-    family(text, "pintle_cluster_stale_seconds", "gauge",
+    pin_metrics_family(text, "pintle_cluster_stale_seconds", "gauge",
         "Age of what a cluster out of reach said last; 0 while it can be reached.");
     for (size_t i = 0; i < n_clusters; i++) {
         uint64_t since_ms = clusters[i].stale_since_ms;
         pin_text_putf(text, "pintle_cluster_stale_seconds{cluster=\"%s\"} %.3f\n", clusters[i].name,
             since_ms == 0 || since_ms > now_ms ? 0.0 : (double)(now_ms - since_ms) / 1000.0);
     }
-    family(text, "pintle_cluster_objects", "gauge", "Objects held.");
+    pin_metrics_family(text, "pintle_cluster_objects", "gauge", "Objects held.");
     for (size_t i = 0; i < n_clusters; i++) {
         for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
             pin_text_putf(text, "pintle_cluster_objects{cluster=\"%s\",kind=\"%s\"} %u\n",
@@ -197,7 +201,7 @@ static void put_zonefile_family(
     if (hooks->zonefile == NULL || n == 0) {
         return;
     }
-    family(&page->body, name, type, help);
+    pin_metrics_family(&page->body, name, type, help);
     for (size_t i = 0; i < n; i++) {
         struct pin_zonefile_status status = {0};
         uint64_t value = 0;
@@ -229,7 +233,7 @@ static void put_source_counter(
     struct pin_page *page, const char *name, const char *help, size_t offset)
 {
     const struct pin_admin_hooks *hooks = &page->state->config.hooks;
-    family(&page->body, name, "counter", help);
+    pin_metrics_family(&page->body, name, "counter", help);
     for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
         struct pin_admin_source source = {0};
         hooks->source(hooks->arg, i, &source);
@@ -251,7 +255,7 @@ static void put_sources(struct pin_page *page)
         offsetof(struct pin_admin_source, n_restarts));
     put_source_counter(page, "pintle_cluster_unreadable_objects_total",
         "Objects received that could not be read.", offsetof(struct pin_admin_source, n_bad));
-    family(&page->body, "pintle_cluster_last_event_timestamp_seconds", "gauge",
+    pin_metrics_family(&page->body, "pintle_cluster_last_event_timestamp_seconds", "gauge",
         "When the cluster last said something, 0 before that.");
     for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
         struct pin_admin_source source = {0};
@@ -268,7 +272,7 @@ static void put_probes(struct pin_text *text, const struct pin_health_stats *sta
 {
     static const char *const results[PIN_PROBE_RESULT_MAX] = {
         [PIN_PROBE_OK] = "ok", [PIN_PROBE_FAILED] = "failed"};
-    family(text, "pintle_health_probes_total", "counter", "Health probes that ended.");
+    pin_metrics_family(text, "pintle_health_probes_total", "counter", "Health probes that ended.");
     for (int p = 0; p <= PIN_CHECK_COMMAND; p++) {
         for (int r = 0; r < PIN_PROBE_RESULT_MAX; r++) {
             pin_text_putf(text, "pintle_health_probes_total{protocol=\"%s\",result=\"%s\"} %llu\n",
@@ -292,16 +296,17 @@ static void put_health(struct pin_page *page)
     }
     hooks->health(hooks->arg, &stats);
     put_probes(text, &stats);
-    family(text, "pintle_health_addresses", "gauge",
+    pin_metrics_family(text, "pintle_health_addresses", "gauge",
         "Addresses probed, each check counted; assumed: shown before the first verdict.");
     for (int v = 0; v <= PIN_VERDICT_UP; v++) {
         pin_text_putf(text, "pintle_health_addresses{state=\"%s\"} %llu\n", states[v],
             (unsigned long long)stats.n_addresses[v]);
     }
-    single(text, "pintle_health_changes_total", "counter", "Verdicts that changed.", stats.n_flips);
-    single(text, "pintle_health_probes_running", "gauge", "Health probes that wait for an end.",
-        stats.n_running);
-    family(text, "pintle_health_late_seconds", "gauge",
+    pin_metrics_single(
+        text, "pintle_health_changes_total", "counter", "Verdicts that changed.", stats.n_flips);
+    pin_metrics_single(text, "pintle_health_probes_running", "gauge",
+        "Health probes that wait for an end.", stats.n_running);
+    pin_metrics_family(text, "pintle_health_late_seconds", "gauge",
         "How long the probe that waits longest is overdue (health.maxPerSecond).");
     pin_text_putf(text, "pintle_health_late_seconds %.3f\n", (double)stats.late_ms / 1000.0);
 }
@@ -316,11 +321,11 @@ static void put_notify(struct pin_page *page)
         return;
     }
     struct pin_notify_stats stats = hooks->notify(hooks->arg);
-    single(text, "pintle_notify_sent_total", "counter", "NOTIFY messages sent to secondaries.",
-        stats.n_sent);
-    single(text, "pintle_notify_answered_total", "counter", "NOTIFY messages that were answered.",
-        stats.n_answered);
-    single(text, "pintle_notify_given_up_total", "counter",
+    pin_metrics_single(text, "pintle_notify_sent_total", "counter",
+        "NOTIFY messages sent to secondaries.", stats.n_sent);
+    pin_metrics_single(text, "pintle_notify_answered_total", "counter",
+        "NOTIFY messages that were answered.", stats.n_answered);
+    pin_metrics_single(text, "pintle_notify_given_up_total", "counter",
         "Secondaries that did not answer when they were told of a change.", stats.n_given_up);
 }
 
@@ -375,7 +380,7 @@ static void put_lookups(struct pin_page *page)
         return;
     }
     for (size_t f = 0; f < N_ELEMS(families); f++) {
-        family(&page->body, families[f].name, families[f].type, families[f].help);
+        pin_metrics_family(&page->body, families[f].name, families[f].type, families[f].help);
         for (size_t i = 0; hooks->lookup(hooks->arg, i, &lookup); i++) {
             pin_text_putf(&page->body, "%s{host=\"%s\"} %.15g\n", families[f].name, lookup.host,
                 families[f].value(&lookup));
@@ -389,7 +394,7 @@ static void put_lag(
     struct pin_text *text, const char *name, const char *help, const struct pin_lag *lag)
 {
     uint64_t n = 0;
-    family(text, name, "histogram", help);
+    pin_metrics_family(text, name, "histogram", help);
     for (size_t i = 0; i < PIN_LAG_BUCKETS - 1; i++) {
         n += pin_stat_read(&lag->buckets[i]);
         pin_text_putf(
@@ -403,16 +408,18 @@ static void put_lag(
 
 static void put_names(struct pin_text *text, const struct pin_catalog_counts *counts)
 {
-    family(text, "pintle_names", "gauge", "Names made from objects.");
+    pin_metrics_family(text, "pintle_names", "gauge", "Names made from objects.");
     pin_text_putf(
         text, "pintle_names{kind=\"service\"} %llu\n", (unsigned long long)counts->n_services);
     pin_text_putf(
         text, "pintle_names{kind=\"route\"} %llu\n", (unsigned long long)counts->n_routes);
-    single(text, "pintle_global_services", "gauge", "Services made global by Cilium's annotation.",
-        counts->n_global_services);
-    single(text, "pintle_endpoints", "gauge", "Endpoint addresses held.", counts->n_endpoints);
-    single(text, "pintle_drains", "gauge", "Things that are drained by hand.", counts->n_drains);
-    single(text, "pintle_generation", "gauge", "Publications that changed something.",
+    pin_metrics_single(text, "pintle_global_services", "gauge",
+        "Services made global by Cilium's annotation.", counts->n_global_services);
+    pin_metrics_single(
+        text, "pintle_endpoints", "gauge", "Endpoint addresses held.", counts->n_endpoints);
+    pin_metrics_single(
+        text, "pintle_drains", "gauge", "Things that are drained by hand.", counts->n_drains);
+    pin_metrics_single(text, "pintle_generation", "gauge", "Publications that changed something.",
         counts->generation);
 }
 
@@ -426,14 +433,16 @@ static void put_builder(struct pin_text *text, const struct pin_builder *builder
         "Time from a change's bytes to the answers that show it.", &stats->change);
     put_lag(text, "pintle_publish_seconds", "Time to compile and publish one round of changes.",
         &stats->publish);
-    single(text, "pintle_changes_total", "counter", "Changes taken from the sources.",
+    pin_metrics_single(text, "pintle_changes_total", "counter", "Changes taken from the sources.",
         pin_stat_read(&stats->n_deltas));
-    single(text, "pintle_published_units_total", "counter", "Services and routes compiled.",
-        pin_stat_read(&stats->n_units));
-    single(text, "pintle_published_names_total", "counter", "Names put or removed.",
+    pin_metrics_single(text, "pintle_published_units_total", "counter",
+        "Services and routes compiled.", pin_stat_read(&stats->n_units));
+    pin_metrics_single(text, "pintle_published_names_total", "counter", "Names put or removed.",
         pin_stat_read(&stats->n_names));
-    single(text, "pintle_changes_waiting", "gauge", "Changes in the queue to the builder.", queued);
-    single(text, "pintle_changes_waiting_limit", "gauge", "Room of that queue.", capacity);
+    pin_metrics_single(
+        text, "pintle_changes_waiting", "gauge", "Changes in the queue to the builder.", queued);
+    pin_metrics_single(
+        text, "pintle_changes_waiting_limit", "gauge", "Room of that queue.", capacity);
 }
 
 /* --- Process ------------------------------------------------------------------------------- */
@@ -481,21 +490,24 @@ static void put_process(struct pin_text *text, int64_t started_wall_ms)
     (void)getrusage(RUSAGE_SELF, &usage);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     read_memory(&virtual_bytes, &resident_bytes);
-    family(text, "process_cpu_seconds_total", "counter", "User and system time.");
+    pin_metrics_family(text, "process_cpu_seconds_total", "counter", "User and system time.");
     pin_text_putf(text, "process_cpu_seconds_total %.6f\n",
         (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
             + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
-    single(text, "process_open_fds", "gauge", "Open descriptors.", count_fds());
-    single(text, "process_max_fds", "gauge", "Descriptors allowed.", limit.rlim_cur);
-    single(text, "process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual_bytes);
-    single(text, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes);
-    family(text, "process_start_time_seconds", "gauge", "When the process began, Unix time.");
+    pin_metrics_single(text, "process_open_fds", "gauge", "Open descriptors.", count_fds());
+    pin_metrics_single(text, "process_max_fds", "gauge", "Descriptors allowed.", limit.rlim_cur);
+    pin_metrics_single(
+        text, "process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual_bytes);
+    pin_metrics_single(
+        text, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes);
+    pin_metrics_family(
+        text, "process_start_time_seconds", "gauge", "When the process began, Unix time.");
     pin_text_putf(text, "process_start_time_seconds %.3f\n", (double)started_wall_ms / 1000.0);
 }
 
 static void put_log_lines(struct pin_text *text)
 {
-    family(text, "pintle_log_lines_total", "counter", "Log lines written.");
+    pin_metrics_family(text, "pintle_log_lines_total", "counter", "Log lines written.");
     for (int level = PIN_LOG_DEBUG; level <= PIN_LOG_ERROR; level++) {
         pin_text_putf(text, "pintle_log_lines_total{level=\"%s\"} %llu\n",
             pin_log_level_name((enum pin_log_level)level),
@@ -508,10 +520,10 @@ static void put_tap(struct pin_text *text, const struct pin_tapper *tapper)
     uint64_t n_noted = 0;
     uint64_t n_lost = 0;
     pin_tapper_stats(tapper, &n_noted, &n_lost);
-    family(text, "pintle_tap_noted_total", "counter",
+    pin_metrics_family(text, "pintle_tap_noted_total", "counter",
         "Questions noted for the query log or for dnstap.");
     pin_text_putf(text, "pintle_tap_noted_total %llu\n", (unsigned long long)n_noted);
-    family(text, "pintle_tap_lost_total", "counter",
+    pin_metrics_family(text, "pintle_tap_lost_total", "counter",
         "What was to be noted and was not, because a ring or the dnstap collector was full.");
     pin_text_putf(text, "pintle_tap_lost_total %llu\n", (unsigned long long)n_lost);
 }
@@ -527,7 +539,8 @@ void pin_metrics_render(struct pin_page *page)
         return;
     }
     page->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    family(text, "pintle_build_info", "gauge", "Always 1; the label tells the version.");
+    pin_metrics_family(
+        text, "pintle_build_info", "gauge", "Always 1; the label tells the version.");
     pin_text_puts(text, "pintle_build_info{version=\"" PIN_VERSION "\"} 1\n");
     if (config->workers != NULL) {
         pin_workers_stats(config->workers, &sum);
