@@ -6,33 +6,12 @@
 
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 
 #define RR_TTL_BYTES 4u
 #define POINTER      0xC000u
 #define LABEL_TYPE   0xC0u
-
-static uint16_t get_u16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put_u16(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)get_u16(at) << 16 | get_u16(at + 2);
-}
-
-static void put_u32(uint8_t *at, uint32_t value)
-{
-    put_u16(at, value >> 16);
-    put_u16(at + 2, value & 0xFFFFu);
-}
 
 /* Where the message of the entry's own question would have the body. */
 static size_t home_of(const struct pin_cache_entry *entry)
@@ -48,7 +27,7 @@ static size_t label_at(const uint8_t *wire, size_t at, size_t skip)
 {
     for (;;) {
         while ((wire[at] & LABEL_TYPE) == LABEL_TYPE) { /* written by us: it leads backwards */
-            at = get_u16(wire + at) & (PIN_POINTER_END - 1u);
+            at = pin_get_be16(wire + at) & (PIN_POINTER_END - 1u);
         }
         if (skip == 0) {
             return at;
@@ -71,13 +50,13 @@ static bool move_pointers(const struct pin_response *response, const struct pin_
     uint8_t *body = response->wire + response->used_bytes;
     const uint16_t *pointer_at = pin_cache_pointer_at(entry);
     for (size_t i = 0; i < entry->n_pointers && pointer_at[i] < bytes; i++) {
-        size_t target = get_u16(body + pointer_at[i]) & (PIN_POINTER_END - 1u);
+        size_t target = pin_get_be16(body + pointer_at[i]) & (PIN_POINTER_END - 1u);
         target = target < home ? label_at(response->wire, owner_at, target - PIN_HEADER_BYTES)
                                : target - home + response->used_bytes;
         if (target >= PIN_POINTER_END) {
             return false;
         }
-        put_u16(body + pointer_at[i], POINTER | (unsigned)target);
+        pin_put_be16(body + pointer_at[i], POINTER | (unsigned)target);
     }
     return true;
 }
@@ -105,7 +84,7 @@ static size_t what_fits(const struct pin_cache_entry *entry, size_t room_bytes, 
     size_t i = 0;
     for (; i < n_ttls; i++) {
         size_t rdlength_at = (size_t)ttl_at[i] + RR_TTL_BYTES;
-        size_t end = rdlength_at + 2 + get_u16(body + rdlength_at);
+        size_t end = rdlength_at + 2 + pin_get_be16(body + rdlength_at);
         if (end > room_bytes) {
             break;
         }
@@ -122,8 +101,8 @@ static void age_ttls(uint8_t *body, const struct pin_cache_entry *entry, size_t 
     const uint16_t *ttl_at = pin_cache_ttl_at(entry);
     for (size_t i = 0; i < n; i++) {
         uint8_t *at = body + ttl_at[i];
-        uint32_t ttl_s = get_u32(at);
-        put_u32(at, ttl_s > age_s ? ttl_s - age_s : 0);
+        uint32_t ttl_s = pin_get_be32(at);
+        pin_put_be32(at, ttl_s > age_s ? ttl_s - age_s : 0);
     }
 }
 
@@ -131,7 +110,7 @@ static void set_stale_ttls(uint8_t *body, const struct pin_cache_entry *entry, s
 {
     const uint16_t *ttl_at = pin_cache_ttl_at(entry);
     for (size_t i = 0; i < n; i++) {
-        put_u32(body + ttl_at[i], PIN_STALE_TTL_S);
+        pin_put_be32(body + ttl_at[i], PIN_STALE_TTL_S);
     }
 }
 

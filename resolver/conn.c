@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 
 #define LENGTH_BYTES 2u
@@ -140,7 +141,7 @@ static void flush_unsent(struct pin_conn *conn)
 
 static size_t message_bytes(const uint8_t *length)
 {
-    return (size_t)length[0] << 8 | length[1];
+    return pin_get_be16(length);
 }
 
 static void put_length(uint8_t *length, size_t bytes)

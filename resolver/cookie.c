@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/file.h"
 #include "pintle/base/ip.h"
 #include "pintle/base/macros.h"
@@ -139,19 +140,6 @@ void pin_cookie_keys_follow(
 
 /* --- cookies ------------------------------------------------------------------------------ */
 
-static void put_u32(uint8_t *to, uint32_t value)
-{
-    to[0] = (uint8_t)(value >> 24);
-    to[1] = (uint8_t)(value >> 16);
-    to[2] = (uint8_t)(value >> 8);
-    to[3] = (uint8_t)value;
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 /* What is hashed: the cookie up to its hash, then the address. */
 struct input {
     uint8_t wire[HASH_AT + V6_BYTES];
@@ -168,8 +156,8 @@ static void hash(const struct input *input, const uint8_t key[PIN_SIPHASH_KEY_BY
 static void renew(struct input *input, const struct pin_cookie_keys *keys, uint32_t wall_s,
     uint8_t cookie[PIN_COOKIE_BYTES])
 {
-    put_u32(cookie + PIN_COOKIE_CLIENT_BYTES, VERSION << 24);
-    put_u32(cookie + WHEN_AT, wall_s);
+    pin_put_be32(cookie + PIN_COOKIE_CLIENT_BYTES, VERSION << 24);
+    pin_put_be32(cookie + WHEN_AT, wall_s);
     memcpy(input->wire, cookie, HASH_AT);
     hash(input, keys->current, cookie + HASH_AT);
 }
@@ -191,7 +179,7 @@ enum pin_cookie_verdict pin_cookie_judge(const struct pin_cookie_keys *keys, uin
         return bytes == PIN_COOKIE_CLIENT_BYTES ? PIN_COOKIE_NEW : PIN_COOKIE_BAD;
     }
     uint8_t want[HASH_BYTES];
-    int32_t age_s = (int32_t)(wall_s - get_u32(cookie + WHEN_AT));
+    int32_t age_s = (int32_t)(wall_s - pin_get_be32(cookie + WHEN_AT));
     memcpy(input.wire, cookie, HASH_AT);
     hash(&input, keys->current, want);
     bool is_ours = memcmp(want, cookie + HASH_AT, HASH_BYTES) == 0;

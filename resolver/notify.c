@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/bytes.h"
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
@@ -75,7 +76,7 @@ static bool is_from(const struct sockaddr *from, const struct pin_addrport *addr
 static struct target *find_target(struct pin_notifier *notifier, const uint8_t *wire,
     const struct sockaddr *from, const struct zone_state **ret_zone)
 {
-    uint16_t id = (uint16_t)(wire[0] << 8 | wire[1]);
+    uint16_t id = pin_get_be16(wire);
     for (size_t z = 0; z < notifier->n_zones; z++) {
         struct zone_state *zone = &notifier->zones[z];
         for (size_t i = 0; i < zone->config.n_targets; i++) {

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 
 #include "cache_answer.h"
@@ -22,11 +23,6 @@
 #define TYPE_BEFORE_TTL     4u
 #define RDLENGTH_BEHIND_TTL 4u
 #define RDATA_BEHIND_TTL    6u
-
-static uint16_t get_u16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
 
 /* --- who may ask ----------------------------------------------------------------------------- */
 
@@ -130,7 +126,7 @@ static bool read_name(const uint8_t *wire, size_t at, struct pin_name *ret_name)
     size_t bytes = 0;
     while (wire[at] != 0) {
         if (wire[at] >= POINTER_BITS) {
-            size_t to = get_u16(wire + at) & (PIN_POINTER_END - 1u);
+            size_t to = pin_get_be16(wire + at) & (PIN_POINTER_END - 1u);
             if (to >= at) {
                 return false;
             }
@@ -159,7 +155,7 @@ static bool is_open(const struct pin_answering *a, const struct pin_cache_entry 
         return false;
     }
     const uint8_t *ttl = pin_cache_body(entry) + pin_cache_ttl_at(entry)[n - 1];
-    return get_u16(ttl - TYPE_BEFORE_TTL) == PIN_TYPE_CNAME;
+    return pin_get_be16(ttl - TYPE_BEFORE_TTL) == PIN_TYPE_CNAME;
 }
 
 /* Makes the target of the CNAME that ends the message the subject: written out, for what follows is

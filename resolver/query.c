@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
 
@@ -20,11 +21,6 @@
 #define RR_FIXED_BYTES 10u /* type, class, TTL, RDLENGTH */
 
 #define COOKIE_SERVER_MIN_BYTES 8u
-
-static uint16_t u16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
 
 /* Reads and copies the QNAME. A question comes first, so there is nothing to point at. */
 static bool read_qname(struct pin_reader *reader, struct pin_query *query)
@@ -61,8 +57,8 @@ static bool read_question(struct pin_reader *reader, struct pin_query *query)
     if (tail == NULL) {
         return false;
     }
-    query->qtype = u16(tail);
-    query->qclass = u16(tail + 2);
+    query->qtype = pin_get_be16(tail);
+    query->qclass = pin_get_be16(tail + 2);
     query->question_end = (uint16_t)pin_reader_offset(reader);
     query->has_question = true;
     return true;
@@ -96,7 +92,7 @@ static bool is_ecs_well_formed(const uint8_t *option, uint16_t bytes)
     if (bytes < 4) {
         return false;
     }
-    uint16_t family = u16(option);
+    uint16_t family = pin_get_be16(option);
     unsigned bits = option[2];
     unsigned bits_max = family == 1 ? 32u : 128u;
     if ((family != 1 && family != 2) || bits > bits_max || option[3] != 0
@@ -187,11 +183,11 @@ static bool read_opt(struct pin_reader *reader, struct pin_query *query, const u
         return false;
     }
     query->has_edns = true;
-    query->edns_bytes = u16(fixed + 2);
+    query->edns_bytes = pin_get_be16(fixed + 2);
     query->edns_version = fixed[5];
-    query->is_do = (u16(fixed + 6) & EDNS_DO) != 0;
+    query->is_do = (pin_get_be16(fixed + 6) & EDNS_DO) != 0;
 
-    uint16_t rdata_bytes = u16(fixed + 8);
+    uint16_t rdata_bytes = pin_get_be16(fixed + 8);
     if (pin_reader_left(reader) < rdata_bytes) {
         return false;
     }
@@ -216,7 +212,7 @@ static bool read_record(struct pin_reader *reader, struct pin_query *query, bool
     if (fixed == NULL) {
         return false;
     }
-    uint16_t type = u16(fixed);
+    uint16_t type = pin_get_be16(fixed);
     if (type == PIN_TYPE_OPT) {
         return is_additional && owner[0] == 0 && read_opt(reader, query, fixed);
     }
@@ -227,7 +223,7 @@ static bool read_record(struct pin_reader *reader, struct pin_query *query, bool
             return false; /* RFC 8945, section 5.1 */
         }
     }
-    return pin_reader_get_bytes(reader, u16(fixed + 8)) != NULL;
+    return pin_reader_get_bytes(reader, pin_get_be16(fixed + 8)) != NULL;
 }
 
 /* Reads all records behind the question. Counts lie: each record takes 11 bytes or ends the loop.
@@ -235,8 +231,8 @@ static bool read_record(struct pin_reader *reader, struct pin_query *query, bool
 static bool read_records(struct pin_reader *reader, struct pin_query *query)
 {
     const uint8_t *counts = reader->start + COUNTS_AT;
-    size_t n_before = (size_t)u16(counts + 2) + u16(counts + 4);
-    size_t n_records = n_before + u16(counts + 6);
+    size_t n_before = (size_t)pin_get_be16(counts + 2) + pin_get_be16(counts + 4);
+    size_t n_records = n_before + pin_get_be16(counts + 6);
     for (size_t i = 0; i < n_records; i++) {
         if (!read_record(reader, query, i >= n_before)) {
             return false;
@@ -276,7 +272,7 @@ enum pin_query_verdict pin_query_parse(
     ret_query->message_bytes = (uint16_t)bytes;
     ret_query->opcode = (wire[2] >> 3) & 0x0Fu;
 
-    uint16_t n_questions = u16(wire + COUNTS_AT);
+    uint16_t n_questions = pin_get_be16(wire + COUNTS_AT);
     if (pin_unlikely(n_questions != 1)) {
         if (pin_proxy_is_header(wire, bytes)) {
             return PIN_QUERY_DROP; /* of a proxy that nobody told us of */

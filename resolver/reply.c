@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/bytes.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
@@ -26,11 +27,6 @@
 #define TTL_HIGH_BIT 0x80000000u
 
 #define RR_FIXED_BYTES 10u /* type, class, TTL, RDLENGTH */
-
-static uint16_t u16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
 
 struct pin_reply *pin_reply_new(void)
 {
@@ -76,19 +72,19 @@ static bool has_our_question(const struct pin_reply_work *work)
 {
     const struct pin_asked *asked = work->asked;
     size_t end = PIN_HEADER_BYTES + (size_t)asked->qname_bytes + PIN_QUESTION_TAIL_BYTES;
-    if (u16(work->wire + COUNTS_AT) != 1 || work->bytes < end) {
+    if (pin_get_be16(work->wire + COUNTS_AT) != 1 || work->bytes < end) {
         return false;
     }
     const uint8_t *tail = work->wire + end - PIN_QUESTION_TAIL_BYTES;
-    return u16(tail) == asked->qtype && u16(tail + 2) == asked->qclass
+    return pin_get_be16(tail) == asked->qtype && pin_get_be16(tail + 2) == asked->qclass
            && is_same_name(asked, work->wire + PIN_HEADER_BYTES);
 }
 
 /* An old server may answer our EDNS with a bare header (RFC 6891, section 7). */
 static bool is_bare_refusal(const struct pin_reply_work *work)
 {
-    unsigned rcode = u16(work->wire + FLAGS_AT) & RCODE_MASK;
-    return work->asked->has_edns && u16(work->wire + COUNTS_AT) == 0
+    unsigned rcode = pin_get_be16(work->wire + FLAGS_AT) & RCODE_MASK;
+    return work->asked->has_edns && pin_get_be16(work->wire + COUNTS_AT) == 0
            && work->bytes == PIN_HEADER_BYTES
            && (rcode == PIN_RCODE_FORMERR || rcode == PIN_RCODE_NOTIMP);
 }
@@ -117,7 +113,7 @@ static bool read_options(struct pin_reader *options, struct pin_reply *reply)
             return false;
         }
         if (code == PIN_OPTION_EDE && reply->ede == PIN_EDE_NONE) {
-            reply->ede = u16(option);
+            reply->ede = pin_get_be16(option);
         }
     }
     return !options->failed;
@@ -135,7 +131,7 @@ static bool read_opt(struct pin_reply_work *work, struct pin_reply *reply, const
     if (work->edns_version != 0) {
         return true; /* nobody knows what its options look like */
     }
-    struct pin_reader options = pin_reader_init(fixed + RR_FIXED_BYTES, u16(fixed + 8));
+    struct pin_reader options = pin_reader_init(fixed + RR_FIXED_BYTES, pin_get_be16(fixed + 8));
     return read_options(&options, reply);
 }
 
@@ -158,14 +154,14 @@ static bool note_record(
         .ttl_s = limited_ttl(work->asked, pin_reader_get_u32(&ttl)),
         .owner_at = (uint16_t)owner_at,
         .rdata_at = (uint16_t)(fixed + RR_FIXED_BYTES - work->wire),
-        .rdata_bytes = u16(fixed + 8),
-        .type = u16(fixed),
+        .rdata_bytes = pin_get_be16(fixed + 8),
+        .type = pin_get_be16(fixed),
         .section = (uint8_t)section,
     };
     if (!pin__reply_rdata(work, NULL, rr)) {
         return false;
     }
-    rr->covers = rr->type == PIN_TYPE_RRSIG ? u16(work->wire + rr->rdata_at) : 0;
+    rr->covers = rr->type == PIN_TYPE_RRSIG ? pin_get_be16(work->wire + rr->rdata_at) : 0;
     work->n_rrs++;
     return true;
 }
@@ -181,17 +177,17 @@ static bool read_record(
         return false;
     }
     const uint8_t *fixed = work->wire + *at;
-    size_t rdata_bytes = u16(fixed + 8);
+    size_t rdata_bytes = pin_get_be16(fixed + 8);
     *at += RR_FIXED_BYTES;
     if (work->bytes - *at < rdata_bytes) {
         return false;
     }
     *at += rdata_bytes;
-    if (u16(fixed) == PIN_TYPE_OPT) {
+    if (pin_get_be16(fixed) == PIN_TYPE_OPT) {
         return section == PIN_SECTION_ADDITIONAL && owner.bytes == 1
                && read_opt(work, reply, fixed);
     }
-    if (section == PIN_SECTION_ADDITIONAL || u16(fixed + 2) != work->asked->qclass) {
+    if (section == PIN_SECTION_ADDITIONAL || pin_get_be16(fixed + 2) != work->asked->qclass) {
         return true;
     }
     return note_record(work, owner_at, fixed, section);
@@ -202,7 +198,7 @@ static bool read_records(struct pin_reply_work *work, struct pin_reply *reply)
 {
     size_t at = work->base;
     for (enum pin_section section = PIN_SECTION_ANSWER; section < PIN_SECTION_MAX; section++) {
-        unsigned n = u16(work->wire + COUNTS_AT + 2 + 2 * (size_t)section);
+        unsigned n = pin_get_be16(work->wire + COUNTS_AT + 2 + 2 * (size_t)section);
         for (unsigned i = 0; i < n; i++) {
             if (!read_record(work, reply, section, &at)) {
                 return false;
@@ -259,8 +255,8 @@ enum pin_reply_verdict pin_reply_read(
     work->asked = asked;
     work->wire = wire;
     work->bytes = bytes;
-    unsigned flags = u16(wire + FLAGS_AT);
-    if (u16(wire + ID_AT) != asked->id || (flags & (FLAG_QR | OPCODE_MASK)) != FLAG_QR) {
+    unsigned flags = pin_get_be16(wire + FLAGS_AT);
+    if (pin_get_be16(wire + ID_AT) != asked->id || (flags & (FLAG_QR | OPCODE_MASK)) != FLAG_QR) {
         return PIN_REPLY_MISMATCH;
     }
     start(work, reply, flags);

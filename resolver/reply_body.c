@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
@@ -289,8 +290,7 @@ static const struct pin_reply_rr *find_soa(
             continue;
         }
         const uint8_t *at = work->wire + rr->rdata_at + rr->rdata_bytes - SOA_MINIMUM_BYTES;
-        uint32_t minimum_s =
-            (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+        uint32_t minimum_s = pin_get_be32(at);
         minimum_s = minimum_s > INT32_MAX ? 0 : minimum_s;
         minimum_s = PIN_MIN(minimum_s, PIN_TTL_DENIAL_CAP_S);
         *ret_ttl_s = PIN_MIN(minimum_s, rr->ttl_s);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
@@ -23,22 +24,6 @@
 #define FLAG_RA 0x80u /* these in the second byte */
 #define FLAG_AD 0x20u
 #define FLAG_CD 0x10u
-
-static void put_u16(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static uint16_t get_u16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)get_u16(at) << 16 | get_u16(at + 2);
-}
 
 /* The longest answer that this client takes over this transport (RFC 6891, section 6.2.5). */
 static size_t answer_max_bytes(const struct pin_query *query, bool is_stream)
@@ -169,7 +154,7 @@ static void add_rotated(struct pin_response *response, enum pin_section section,
 /* Bytes of the RR at `rr`, whose owner is a pointer. */
 static size_t rr_length(const uint8_t *rr)
 {
-    return RR_HEAD_BYTES + (size_t)get_u16(rr + RR_RDLENGTH_AT);
+    return RR_HEAD_BYTES + (size_t)pin_get_be16(rr + RR_RDLENGTH_AT);
 }
 
 /* Adds RRs in the order they stand; as many as fit. */
@@ -196,7 +181,7 @@ static void patch_owners(struct pin_response *response, size_t at, size_t owner_
 {
     while (at < response->used_bytes) {
         size_t rr_bytes = rr_length(response->wire + at);
-        put_u16(response->wire + at, POINTER | (unsigned)owner_at);
+        pin_put_be16(response->wire + at, POINTER | (unsigned)owner_at);
         at += rr_bytes;
     }
 }
@@ -298,9 +283,8 @@ static void shorten_ttls(struct pin_response *response, size_t at, uint32_t next
     uint32_t left_s = next_s > now_s ? next_s - now_s : 1;
     while (at < response->used_bytes) {
         uint8_t *rr = response->wire + at;
-        if (get_u32(rr + RR_TTL_AT) > left_s) {
-            put_u16(rr + RR_TTL_AT, left_s >> 16);
-            put_u16(rr + RR_TTL_AT + 2, left_s & 0xFFFFu);
+        if (pin_get_be32(rr + RR_TTL_AT) > left_s) {
+            pin_put_be32(rr + RR_TTL_AT, left_s);
         }
         at += rr_length(rr);
     }
@@ -378,8 +362,8 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
             return; /* the RR that names it was cut, or cannot be pointed at */
         }
         if (response->wire[target_at] == 0) {
-            target_at =
-                get_u16(response->wire + table_at) & (PIN_POINTER_END - 1u); /* "." is the owner */
+            target_at = pin_get_be16(response->wire + table_at)
+                        & (PIN_POINTER_END - 1u); /* "." is the owner */
         }
         if (extra->a != NULL) {
             (void)pin_response_add_table(
@@ -403,7 +387,7 @@ void pin_response_add_rr(struct pin_response *response, enum pin_section section
     }
     uint8_t *to = response->wire + response->used_bytes;
     memcpy(to, rr, rr_bytes);
-    put_u16(to, POINTER | (unsigned)owner_at);
+    pin_put_be16(to, POINTER | (unsigned)owner_at);
     response->n_rr[section]++;
     response->used_bytes += rr_bytes;
 }
@@ -413,10 +397,9 @@ void pin_response_add_soa(struct pin_response *response, enum pin_section sectio
 {
     size_t at = response->used_bytes;
     pin_response_add_rr(response, section, soa->rr, soa->rr_bytes, owner_at);
-    if (response->used_bytes > at && get_u32(soa->rr + RR_TTL_AT) > ttl_max_s) {
+    if (response->used_bytes > at && pin_get_be32(soa->rr + RR_TTL_AT) > ttl_max_s) {
         uint8_t *ttl = response->wire + at + RR_TTL_AT;
-        put_u16(ttl, ttl_max_s >> 16);
-        put_u16(ttl + 2, ttl_max_s & 0xFFFFu);
+        pin_put_be32(ttl, ttl_max_s);
     }
 }
 
@@ -438,10 +421,10 @@ size_t pin_response_finish(struct pin_response *response, const struct pin_query
     more |= response->is_recursive ? FLAG_RA : 0;
     more |= response->is_authentic ? FLAG_AD : 0;
     header[3] = (uint8_t)more;
-    put_u16(header + 4, query->has_question ? 1 : 0);
-    put_u16(header + 6, response->n_rr[PIN_SECTION_ANSWER]);
-    put_u16(header + 8, response->n_rr[PIN_SECTION_AUTHORITY]);
-    put_u16(header + 10, response->n_rr[PIN_SECTION_ADDITIONAL]);
+    pin_put_be16(header + 4, query->has_question ? 1 : 0);
+    pin_put_be16(header + 6, response->n_rr[PIN_SECTION_ANSWER]);
+    pin_put_be16(header + 8, response->n_rr[PIN_SECTION_AUTHORITY]);
+    pin_put_be16(header + 10, response->n_rr[PIN_SECTION_ADDITIONAL]);
     if (pin_unlikely(response->tsig != NULL)) {
         return pin_tsig_sign(response->tsig, PIN_TSIG_FIRST, header, response->used_bytes,
             response->cap_bytes, response->wall_s);

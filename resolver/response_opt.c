@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 
 #include "response.h"
@@ -26,12 +27,6 @@ _Static_assert(PIN_HEADER_BYTES + PIN_NAME_MAX_BYTES + PIN_QUESTION_TAIL_BYTES +
                        + EXPIRE_BYTES
                    <= PIN_UDP_MIN_BYTES,
     "options");
-
-static void put_u16(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
 
 /* --- which options ------------------------------------------------------------------------ */
 
@@ -78,8 +73,7 @@ void pin_response_note_expire(struct pin_response *response, const struct pin_so
 {
     const uint8_t *expire = soa->rr + soa->rr_bytes - SOA_EXPIRE_FROM_END;
     response->has_expire = true;
-    response->expire_s = (uint32_t)expire[0] << 24 | (uint32_t)expire[1] << 16
-                         | (uint32_t)expire[2] << 8 | expire[3];
+    response->expire_s = pin_get_be32(expire);
 }
 
 /* --- how they are written ----------------------------------------------------------------- */
@@ -111,9 +105,9 @@ static uint8_t *put_ede(const struct pin_response *response, uint8_t *to)
         > response->end_bytes) {
         text_bytes = 0;
     }
-    put_u16(to, PIN_OPTION_EDE);
-    put_u16(to + 2, (unsigned)(2 + text_bytes));
-    put_u16(to + 4, response->ede);
+    pin_put_be16(to, PIN_OPTION_EDE);
+    pin_put_be16(to + 2, (unsigned)(2 + text_bytes));
+    pin_put_be16(to + 4, response->ede);
     if (text_bytes > 0) {
         memcpy(to + EDE_BYTES, text, text_bytes);
     }
@@ -122,8 +116,8 @@ static uint8_t *put_ede(const struct pin_response *response, uint8_t *to)
 
 static uint8_t *put_option(uint8_t *to, unsigned code, const void *data, size_t bytes)
 {
-    put_u16(to, code);
-    put_u16(to + 2, (unsigned)bytes);
+    pin_put_be16(to, code);
+    pin_put_be16(to + 2, (unsigned)bytes);
     memcpy(to + PIN_OPTION_HEAD_BYTES, data, bytes);
     return to + PIN_OPTION_HEAD_BYTES + bytes;
 }
@@ -140,15 +134,15 @@ static uint8_t *put_ecs(
 static uint8_t *put_keepalive(const struct pin_response *response, uint8_t *to)
 {
     uint8_t timeout[2];
-    put_u16(timeout, response->manners->keepalive_ds);
+    pin_put_be16(timeout, response->manners->keepalive_ds);
     return put_option(to, PIN_OPTION_KEEPALIVE, timeout, sizeof(timeout));
 }
 
 static uint8_t *put_expire(const struct pin_response *response, uint8_t *to)
 {
     uint8_t expire[4];
-    put_u16(expire, response->expire_s >> 16);
-    put_u16(expire + 2, response->expire_s & 0xFFFFu);
+    pin_put_be16(expire, response->expire_s >> 16);
+    pin_put_be16(expire + 2, response->expire_s & 0xFFFFu);
     return put_option(to, PIN_OPTION_EXPIRE, expire, sizeof(expire));
 }
 
@@ -161,8 +155,8 @@ static uint8_t *put_padding(const struct pin_response *response, uint8_t *to)
     }
     size_t padded = (bytes + PADDING_BLOCK_BYTES - 1) / PADDING_BLOCK_BYTES * PADDING_BLOCK_BYTES;
     size_t n = PIN_MIN(padded, response->end_bytes) - bytes;
-    put_u16(to, PIN_OPTION_PADDING);
-    put_u16(to + 2, (unsigned)n);
+    pin_put_be16(to, PIN_OPTION_PADDING);
+    pin_put_be16(to + 2, (unsigned)n);
     memset(to + PIN_OPTION_HEAD_BYTES, 0, n);
     return to + PIN_OPTION_HEAD_BYTES + n;
 }
@@ -204,13 +198,13 @@ void pin_response_put_opt(struct pin_response *response, const struct pin_query 
         end = put_asked(response, query, end);
     }
     opt[0] = 0;
-    put_u16(opt + 1, PIN_TYPE_OPT);
-    put_u16(opt + 3, PIN_UDP_MAX_BYTES);
+    pin_put_be16(opt + 1, PIN_TYPE_OPT);
+    pin_put_be16(opt + 3, PIN_UDP_MAX_BYTES);
     opt[5] = (uint8_t)(response->rcode >> 4);
     opt[6] = 0;
     opt[7] = query->is_do ? EDNS_DO : 0;
     opt[8] = 0;
-    put_u16(opt + 9, (unsigned)(end - opt - PIN_OPT_BYTES));
+    pin_put_be16(opt + 9, (unsigned)(end - opt - PIN_OPT_BYTES));
     response->used_bytes = (size_t)(end - response->wire);
     response->n_rr[PIN_SECTION_ADDITIONAL]++;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/bytes.h"
 #include "pintle/base/ip.h"
 
 #define RR_HEAD_BYTES  12u
@@ -118,7 +119,7 @@ void pin_targets_add(struct pin_response *response, const struct pin_table *tabl
     struct extra extras[PIN_EXTRAS_MAX];
     size_t n_extras = 0;
     const uint8_t *at = table->wire;
-    uint32_t ttl_s = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    uint32_t ttl_s = pin_get_be32(at);
     at += PIN_TARGETS_HEAD_BYTES;
     for (uint16_t i = 0; i < table->n_rr; i++) {
         struct pin_target_row row;

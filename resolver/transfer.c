@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/bytes.h"
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/edition.h"
@@ -264,7 +265,7 @@ static void begin_transfer(struct transfer *t, const struct pin_transfer_ask *as
     t->stats = ask->stats;
     t->has_edns = query->has_edns;
     t->is_do = query->is_do;
-    t->id = (uint16_t)(wire[0] << 8 | wire[1]);
+    t->id = pin_get_be16(wire);
     t->flags = (uint16_t)(FLAGS_QR_AA | ((unsigned)wire[2] << 8 & FLAG_RD));
     t->question_bytes = (uint16_t)(query->question_end - PIN_HEADER_BYTES);
     memcpy(t->question, wire + PIN_HEADER_BYTES, t->question_bytes);

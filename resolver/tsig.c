@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
 
@@ -387,7 +388,7 @@ size_t pin_tsig_sign(struct pin_tsig *tsig, enum pin_tsig_turn turn, uint8_t *wi
         .error = tsig->error,
         .other = server_time,
         .other_bytes = is_late ? TIME_BYTES : 0,
-        .id = (uint16_t)(wire[0] << 8 | wire[1]),
+        .id = pin_get_be16(wire),
         .is_short = turn == PIN_TSIG_NEXT};
     if (is_signed && !make_mac(tsig, wire, bytes, &stamp, mac)) {
         return 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 
 #include "zones/compile.h"
@@ -173,8 +174,7 @@ static void put_table(const struct pin_explanation *e)
         return;
     }
     const uint8_t *ttl = e->table->wire + 6;
-    uint32_t ttl_s =
-        (uint32_t)ttl[0] << 24 | (uint32_t)ttl[1] << 16 | (uint32_t)ttl[2] << 8 | ttl[3];
+    uint32_t ttl_s = pin_get_be32(ttl);
     pin_jsonout_key_uint(e->out, "ttl", ttl_s);
     pin_jsonout_key_string(e->out, "answers", answers_text(e->table));
     pin_jsonout_key_uint(

@@ -6,19 +6,10 @@
 
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 
 #define LABELS_MAX 127
-
-static uint16_t get_u16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)get_u16(at) << 16 | get_u16(at + 2);
-}
 
 /* --- labels ----------------------------------------------------------------------------------- */
 
@@ -132,9 +123,9 @@ static void enter_part(const struct pin_parts_query *q, struct pin_parts_cursor 
 {
     const uint8_t *at = q->wire + c->at;
     uint8_t flags = at[4];
-    uint16_t network = get_u16(at + 2);
-    c->row = (struct pin_parts_row){.cluster_id = get_u16(at), .source = at + 5};
-    c->n_rows = get_u32(at + 6 + at[5]);
+    uint16_t network = pin_get_be16(at + 2);
+    c->row = (struct pin_parts_row){.cluster_id = pin_get_be16(at), .source = at + 5};
+    c->n_rows = pin_get_be32(at + 6 + at[5]);
     c->at += 10u + at[5];
     bool is_own = c->row.cluster_id == q->asker.cluster_id;
     bool is_for = is_own ? (flags & PIN_PART_FOR_OWN) != 0
@@ -241,7 +232,7 @@ static struct pin_parts_query read_head(const uint8_t *wire, struct pin_parts_as
         .asker = asker,
         .flags = wire[0],
         .n_ports = wire[1],
-        .n_parts = get_u16(wire + 2),
+        .n_parts = pin_get_be16(wire + 2),
         .ttl_s = pin_parts_ttl_s(wire),
         .port_i = -1,
         .zone_i = -1};

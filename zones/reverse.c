@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
@@ -54,7 +55,7 @@ bool pin_address_next(const struct pin_address *address, size_t *at, struct pin_
         return false;
     }
     const uint8_t *from = address->names + *at;
-    *ret = (struct pin_reverse_name){.cluster_id = (uint16_t)(from[0] << 8 | from[1]),
+    *ret = (struct pin_reverse_name){.cluster_id = pin_get_be16(from),
         .kind = from[2],
         .bytes = from[3],
         .labels = from + NAME_HEAD_BYTES};

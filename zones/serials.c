@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
@@ -29,7 +30,7 @@ struct ship {
 /* Of RRs with a pointer as owner. */
 static size_t rr_bytes(const uint8_t *rr)
 {
-    return 12 + ((size_t)rr[10] << 8 | rr[11]);
+    return 12 + (pin_get_be16(rr + 10));
 }
 
 static int compare_rrs(const void *a, const void *b)

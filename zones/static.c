@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/bytes.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/edition.h"
@@ -159,7 +160,7 @@ static struct pin_rrset old_glue(const struct static_run *s, const struct pin_na
 
 static size_t rdata_bytes(const uint8_t *rr)
 {
-    return (size_t)rr[10] << 8 | rr[11];
+    return pin_get_be16(rr + 10);
 }
 
 /* Collects the addresses of the hosts that a set names. `extras` has room for EXTRAS_MAX. */
@@ -237,8 +238,7 @@ static void set_soa(struct static_run *s)
     const struct pin_static_name *name = pin_zonefile_find(s->file, apex->wire, apex->bytes);
     const struct pin_static_set *soa = pin_static_find(name, PIN_TYPE_SOA);
     const uint8_t *minimum = soa->wire + soa->wire_bytes - 4;
-    uint32_t minimum_s = (uint32_t)minimum[0] << 24 | (uint32_t)minimum[1] << 16
-                         | (uint32_t)minimum[2] << 8 | minimum[3];
+    uint32_t minimum_s = pin_get_be32(minimum);
     if (pin_soa_set(s->run.zone, soa->wire, soa->wire_bytes, PIN_MIN(minimum_s, soa->ttl_s))
         != PIN_OK) {
         s->run.failed = true;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
 
@@ -245,8 +246,7 @@ static void check_apex(struct grouping *g, const char *path)
             text);
     } else {
         const uint8_t *serial = soa->wire + soa->wire_bytes - 20;
-        zonefile->serial = (uint32_t)serial[0] << 24 | (uint32_t)serial[1] << 16
-                           | (uint32_t)serial[2] << 8 | serial[3];
+        zonefile->serial = pin_get_be32(serial);
     }
     if (apex == NULL || pin_static_find(apex, PIN_TYPE_NS) == NULL) {
         pin_zonefile_fault(
