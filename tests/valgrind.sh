@@ -7,6 +7,7 @@
 # Only what is lost for certain counts: liburcu's own thread lives until the process ends and "may be lost" then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/side_by_side.sh
 build=$(realpath "$1")
 command -v valgrind >/dev/null || { echo "valgrind: it is not installed (./x setup valgrind)" >&2; exit 1; }
 work=$(mktemp -d)
@@ -30,31 +31,22 @@ one() { # test program -> its output when it fails
     fi
 }
 
-failed=0
 live() { # script, arguments
     local script=$1
     shift
-    PINTLED=$work/pintled PINTLECTL=$build/pintlectl /usr/bin/python3 "tests/e2e/$script" "$@" || failed=$((failed + 1))
+    PINTLED=$work/pintled PINTLECTL=$build/pintlectl /usr/bin/python3 "tests/e2e/$script" "$@" ||
+        side_failed=$((side_failed + 1))
 }
 
-# Two at a time, as many as a small machine has cores. What is left out waits for timers (sync), is late for its own
+# What is left out waits for timers (sync), is late for its own
 # (base_loop) or counts descriptors and system calls, some of which are valgrind's (resolver_tcp, resolver_hot_path;
 # streams.py below goes the same ways).
-running=0
 for program in "$build"/tests/test_{base,zones,resolver,cli}_* "$build"/tests/test_scenario_{explain,sticky,synth}; do
     case $program in *_base_loop | *_resolver_tcp | *_resolver_hot_path | *.c* ) continue ;; esac
-    one "$program" &
-    running=$((running + 1))
-    if [ "$running" -ge 2 ]; then
-        wait -n || failed=$((failed + 1))
-        running=$((running - 1))
-    fi
+    side_by_side one "$program"
 done
-while [ "$running" -gt 0 ]; do
-    wait -n || failed=$((failed + 1))
-    running=$((running - 1))
-done
+side_by_side_end || true
 live differential.py 500
 live streams.py
-[ "$failed" -eq 0 ] || { echo "valgrind: $failed failed" >&2; exit 1; }
+[ "$side_failed" -eq 0 ] || { echo "valgrind: $side_failed failed" >&2; exit 1; }
 echo "valgrind: nothing to report"

@@ -6,6 +6,7 @@
 #     tests/fuzz/run.sh [SECONDS [RUNS]]     default: 60 seconds, 2 million inputs; RUNS 0: no limit
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/side_by_side.sh
 seconds=${1:-60}
 runs=${2:-2000000}
 [ "$runs" -gt 0 ] || runs=-1
@@ -30,19 +31,9 @@ one() { # program -> a line; the whole output when it fails
     fi
 }
 
-failed=0
-running=0
 for program in "${programs[@]}"; do
-    one "$program" &
-    running=$((running + 1))
-    if [ "$running" -ge "$(nproc)" ]; then
-        wait -n || failed=$((failed + 1))
-        running=$((running - 1))
-    fi
+    side_by_side one "$program"
 done
-while [ "$running" -gt 0 ]; do
-    wait -n || failed=$((failed + 1))
-    running=$((running - 1))
-done
-echo "fuzz: ${#programs[@]} targets, $failed failed"
-[ "$failed" -eq 0 ]
+side_by_side_end || true
+echo "fuzz: ${#programs[@]} targets, $side_failed failed"
+[ "$side_failed" -eq 0 ]
