@@ -426,38 +426,31 @@ def rate_limit(checks, dir):
         server.stop()
 
 
-def main():
-    checks = e2e.Checks()
-    with tempfile.TemporaryDirectory(prefix="pintle-compliance-") as name:
-        dir = pathlib.Path(name)
-        server = transports.Server(dir, "plain", "streams: {idleTimeout: 2s}\n")
-        try:
-            for transport in server.ports:
-                by_rows(checks, server, transport, "ISC", ISC)
-                types(checks, server, transport)
-                by_rows(checks, server, transport, "RFC 8906", RFC8906)
-                general(checks, server, transport)
-                also(checks, server, transport)
-            by_rows(checks, server, "tcp", "ISC", ISC_TCP)
-            by_rows(checks, server, "tcp", "RFC 8906", [("8.1.5 TCP", "+noedns +noad +norec +tcp", "SOA", "soa")])
-            big = Seen(transports.dig(server, "udp", "+nocookie +edns=0 +noad +norec +dnssec +bufsize=512 +ignore".split()
-                                      + [f"big.{Z}", "TXT"]))
-            checks.check("udp: RFC 8906: 8.2.7 truncation: the OPT stays",
-                         "tc" in big.flags and big.edns and big.size <= 512, big.text)
-            sizes(checks, server)
-            streams(checks, server, "tcp", None)
-            streams(checks, server, "dot", server.wrap_tls)
-            padding(checks, server)
-            cookies(checks, server)
-            answers(checks, server)
-            keepalive(checks, server)
-        finally:
-            checks.equal("SIGTERM ends it with exit code 0", server.stop(), 0)
-        chaos(checks, dir)
-        rate_limit(checks, dir)
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+def lists(checks, dir):
+    server = transports.Server(dir, "plain", "streams: {idleTimeout: 2s}\n")
+    try:
+        for transport in server.ports:
+            by_rows(checks, server, transport, "ISC", ISC)
+            types(checks, server, transport)
+            by_rows(checks, server, transport, "RFC 8906", RFC8906)
+            general(checks, server, transport)
+            also(checks, server, transport)
+        by_rows(checks, server, "tcp", "ISC", ISC_TCP)
+        by_rows(checks, server, "tcp", "RFC 8906", [("8.1.5 TCP", "+noedns +noad +norec +tcp", "SOA", "soa")])
+        big = Seen(transports.dig(server, "udp", "+nocookie +edns=0 +noad +norec +dnssec +bufsize=512 +ignore".split()
+                                  + [f"big.{Z}", "TXT"]))
+        checks.check("udp: RFC 8906: 8.2.7 truncation: the OPT stays",
+                     "tc" in big.flags and big.edns and big.size <= 512, big.text)
+        sizes(checks, server)
+        streams(checks, server, "tcp", None)
+        streams(checks, server, "dot", server.wrap_tls)
+        padding(checks, server)
+        cookies(checks, server)
+        answers(checks, server)
+        keepalive(checks, server)
+    finally:
+        checks.equal("SIGTERM ends it with exit code 0", server.stop(), 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("compliance", lists, chaos, rate_limit))

@@ -14,7 +14,6 @@ import random
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 import dns.flags
@@ -181,39 +180,30 @@ def compare(checks, rng, names, ports, n):
                  f"{len(differences)} differ, {dict(fields)}\n        " + "\n        ".join(differences[:4]))
 
 
-def main():
+def differential(checks, dir):
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
     rng = random.Random(seed)
-    checks = e2e.Checks()
     print(f"seed {seed}")
-    if not KNOTD or not pathlib.Path(NAMED).exists():
-        checks.check("knotd and named are installed (./x setup test)", False)
-    else:
-        with tempfile.TemporaryDirectory(prefix="pintle-differential-") as temporary:
-            dir = pathlib.Path(temporary)
-            dir.chmod(0o755)
-            (dir / "c1").mkdir()
-            names, text = make_zone(rng)
-            zone = dir / "corp.zone"
-            zone.write_text(text)
-            (dir / "pintle.yaml").write_text("clusters: [{name: c1, directory: c1}]\n"
-                                             f"zones: {{files: [{{zone: {ORIGIN}, file: corp.zone}}]}}\n")
-            daemons = []
-            try:
-                port = free_port()
-                daemons.append(e2e.Daemon(dir, "pintle", "--config", dir / "pintle.yaml",
-                                          "--listen", f"127.0.0.1:{port}"))
-                daemons += [Knot(dir, zone), Named(dir, zone)]
-                compare(checks, rng, names, (port, daemons[1].port, daemons[2].port), n)
-            except (OSError, RuntimeError, ValueError, dns.exception.DNSException) as err:
-                checks.check("the comparison runs to its end", False, repr(err))
-            finally:
-                for daemon in daemons:
-                    daemon.stop()
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+    if not checks.check("knotd and named are installed (./x setup test)", KNOTD and pathlib.Path(NAMED).exists()):
+        return
+    dir.chmod(0o755)
+    (dir / "c1").mkdir()
+    names, text = make_zone(rng)
+    zone = dir / "corp.zone"
+    zone.write_text(text)
+    (dir / "pintle.yaml").write_text("clusters: [{name: c1, directory: c1}]\n"
+                                     f"zones: {{files: [{{zone: {ORIGIN}, file: corp.zone}}]}}\n")
+    daemons = []
+    try:
+        port = free_port()
+        daemons.append(e2e.Daemon(dir, "pintle", "--config", dir / "pintle.yaml", "--listen", f"127.0.0.1:{port}"))
+        daemons += [Knot(dir, zone), Named(dir, zone)]
+        compare(checks, rng, names, (port, daemons[1].port, daemons[2].port), n)
+    finally:
+        for daemon in daemons:
+            daemon.stop()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("differential", differential))

@@ -15,7 +15,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -425,19 +424,7 @@ def all_parts(checks, dir):
         checks.equal("the daemon ends well", daemon.stop(), 0)
 
 
-def main():
-    checks = e2e.Checks()
+if __name__ == "__main__":
     # A sanitized daemon must give memory back as a plain one does.
     os.environ["ASAN_OPTIONS"] = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=1")))
-    with tempfile.TemporaryDirectory(prefix="pintle-doh-") as temporary:
-        try:
-            all_parts(checks, pathlib.Path(temporary))
-        except (OSError, RuntimeError, ValueError, KeyError, IndexError, StopIteration,
-                subprocess.SubprocessError) as err:
-            checks.check("the test runs to its end", False, repr(err))
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("doh", all_parts))

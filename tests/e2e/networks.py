@@ -10,9 +10,7 @@ import json
 import pathlib
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -219,17 +217,5 @@ def drains(checks, dir):
         daemon.stop(signal.SIGINT)
 
 
-def main():
-    checks = e2e.Checks()
-    with tempfile.TemporaryDirectory(prefix="pintle-networks-") as temporary:
-        for part in (gateways, drains):
-            try:
-                part(checks, pathlib.Path(temporary))
-            except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:
-                checks.check(f"{part.__name__} runs to its end", False, repr(err))
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("networks", gateways, drains))

@@ -18,7 +18,6 @@ import socket
 import ssl
 import struct
 import sys
-import tempfile
 import threading
 import time
 
@@ -558,6 +557,39 @@ def log_is_clean(checks, server):
     checks.check("LOG1: no label is a client's", "evil" not in metrics and "\\" not in metrics and "%n" not in metrics)
 
 
+def everything(checks, dir, args):
+    server = transports.Server(dir, "hostile", "workers: 1\nqueryLog: {file: queries.log}\n")
+    pid = server.child.pid
+    try:
+        with wire.Stream(server.port) as stream:  # what is allocated once is not growth
+            stream.ask(probe_wire())
+        before = rss_mib(pid)
+        ways = [("udp", Udp(server)), ("tcp", OverStream(server, "tcp", None)),
+                ("dot", OverStream(server, "dot", server.wrap_tls)), ("doh", OverHttps(server))]
+        for way_name, way in ways:
+            by_class(checks, way, way_name, CLASSES)
+            if way_name != "udp":
+                by_class(checks, way, way_name, [("thousands of EDNS options", thousands_of_options)])
+            way.close()
+        tcp_framing(checks, server)
+        tcp_crowds(checks, server)
+        threads = [threading.Thread(target=mutations, args=(checks, server, args.mutations, args.seed)),
+                   threading.Thread(target=stream_mutations, args=(checks, server, 2000, args.seed))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        grown = rss_mib(pid) - before
+        limit = RSS_GROWTH_MIB * (8 if is_sanitized(pid) else 1)
+        checks.check(f"memory grew by less than {limit} MiB", grown < limit, f"{grown:.1f} MiB")
+        checks.check("nothing was applied: there is no name that an UPDATE wanted",
+                     wire.Reply(wire.ask_udp(server.port, query(f"evil.{Z}"))).rcode == NXDOMAIN)
+        log_is_clean(checks, server)
+        checks.check("it is still the same process", server.child.poll() is None and server.child.pid == pid)
+    finally:
+        checks.equal("SIGTERM ends it with exit code 0", server.stop(), 0)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mutations", type=int, default=50000)
@@ -565,40 +597,11 @@ def main():
     args = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
-    checks = e2e.Checks()
-    with tempfile.TemporaryDirectory(prefix="pintle-packets-") as name:
-        server = transports.Server(pathlib.Path(name), "hostile", "workers: 1\nqueryLog: {file: queries.log}\n")
-        pid = server.child.pid
-        try:
-            with wire.Stream(server.port) as stream:  # what is allocated once is not growth
-                stream.ask(probe_wire())
-            before = rss_mib(pid)
-            ways = [("udp", Udp(server)), ("tcp", OverStream(server, "tcp", None)),
-                    ("dot", OverStream(server, "dot", server.wrap_tls)), ("doh", OverHttps(server))]
-            for way_name, way in ways:
-                by_class(checks, way, way_name, CLASSES)
-                if way_name != "udp":
-                    by_class(checks, way, way_name, [("thousands of EDNS options", thousands_of_options)])
-                way.close()
-            tcp_framing(checks, server)
-            tcp_crowds(checks, server)
-            threads = [threading.Thread(target=mutations, args=(checks, server, args.mutations, args.seed)),
-                       threading.Thread(target=stream_mutations, args=(checks, server, 2000, args.seed))]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            grown = rss_mib(pid) - before
-            limit = RSS_GROWTH_MIB * (8 if is_sanitized(pid) else 1)
-            checks.check(f"memory grew by less than {limit} MiB", grown < limit, f"{grown:.1f} MiB")
-            checks.check("nothing was applied: there is no name that an UPDATE wanted",
-                         wire.Reply(wire.ask_udp(server.port, query(f"evil.{Z}"))).rcode == NXDOMAIN)
-            log_is_clean(checks, server)
-            checks.check("it is still the same process", server.child.poll() is None and server.child.pid == pid)
-        finally:
-            checks.equal("SIGTERM ends it with exit code 0", server.stop(), 0)
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+
+    def all_classes(checks, dir):
+        everything(checks, dir, args)
+
+    return e2e.play("packets", all_classes)
 
 
 if __name__ == "__main__":

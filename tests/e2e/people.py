@@ -6,16 +6,12 @@ Same form of report as run.py, whose tools it uses.
 """
 
 import json
-import os
-import pathlib
 import re
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 
-from run import PINTLECTL, PINTLED, Checks, Daemon
+from run import Daemon, guarded, play
 
 WEB = "web-apps-9718a2c924e045fa.pintle.internal"  # default/c2/HTTPRoute/apps/web
 OBJECTS = """\
@@ -225,23 +221,12 @@ def query(checks, _, daemon):
     checks.equal("a number that is none: usage", daemon.ctl("query", name, "-n", "0")[0], 2)
 
 
-def main():
-    checks = Checks()
-    for program in (PINTLED, PINTLECTL):
-        if not os.access(program, os.X_OK):
-            print(f"{program} is not built (./x build)")
-            return 1
-    with tempfile.TemporaryDirectory(prefix="pintle-people-") as temporary:
-        cluster, daemon = start(pathlib.Path(temporary))
-        for part in (namespaces, audit, services, query):
-            try:
-                part(checks, cluster, daemon)
-            except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:
-                checks.check(f"{part.__name__} runs to its end", False, repr(err))
-        daemon.stop()
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+def everybody(checks, dir):
+    cluster, daemon = start(dir)
+    for part in (namespaces, audit, services, query):
+        guarded(checks, part, cluster, daemon)
+    daemon.stop()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play("people", everybody))

@@ -13,9 +13,7 @@ import pathlib
 import socket
 import ssl
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -282,16 +280,5 @@ def all_parts(checks, dir):
         checks.equal("the daemon ends well", daemon.stop(), 0)
 
 
-def main():
-    checks = e2e.Checks()
-    with tempfile.TemporaryDirectory(prefix="pintle-proxy-") as temporary:
-        try:
-            all_parts(checks, pathlib.Path(temporary))
-        except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, subprocess.SubprocessError) as err:
-            checks.check("the test runs to its end", False, repr(err))
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("proxy", all_parts))

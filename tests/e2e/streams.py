@@ -14,9 +14,7 @@ import select
 import socket
 import ssl
 import struct
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -391,16 +389,5 @@ def all_parts(checks, dir):
     out_of_order(checks, dir)
 
 
-def main():
-    checks = e2e.Checks()
-    with tempfile.TemporaryDirectory(prefix="pintle-streams-") as temporary:
-        try:
-            all_parts(checks, pathlib.Path(temporary))
-        except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, subprocess.SubprocessError) as err:
-            checks.check("the test runs to its end", False, repr(err))
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("streams", all_parts))

@@ -5,14 +5,12 @@
 Same form of report as run.py, whose tools it uses.
 """
 
-import pathlib
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
-from run import Checks, Daemon
+from run import Daemon, play
 
 NAME = "web.apps.svc.clusterset.local"
 OBJECTS = """\
@@ -114,19 +112,10 @@ def dnstap(checks, dir):
             capture.kill()
 
 
-def main():
-    checks = Checks()
+def tools(checks, _dir):
     for tool in ("fstrm_capture", "dnstap-read"):
         checks.check(f"{tool} is installed", shutil.which(tool))
-    with tempfile.TemporaryDirectory(prefix="pintle-taps-") as temporary:
-        for part in (query_log, sampled, dnstap):
-            try:
-                part(checks, pathlib.Path(temporary))
-            except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as err:
-                checks.check(f"{part.__name__} runs to its end", False, repr(err))
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play("taps", tools, query_log, sampled, dnstap))

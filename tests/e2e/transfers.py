@@ -23,7 +23,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -607,17 +606,9 @@ def all_parts(checks, dir, n_changes):
         other_transports(checks, dir)
 
 
-def main():
-    checks = e2e.Checks()
-    n_changes = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    with tempfile.TemporaryDirectory(prefix="pintle-transfers-") as temporary:
-        try:
-            all_parts(checks, pathlib.Path(temporary), n_changes)
-        except (OSError, EOFError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:
-            checks.check("the test runs to its end", False, repr(err))
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+def everything(checks, dir):
+    all_parts(checks, dir, int(sys.argv[1]) if len(sys.argv) > 1 else 60)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("transfers", everything))

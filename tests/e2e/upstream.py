@@ -12,13 +12,12 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from ask import AA, AD, CD, RA, RD, TC, Asker, subnet  # noqa: E402
 from hostile import FORGED, GOOD, Upstream  # noqa: E402
-from run import PINTLECTL, PINTLED, Checks, Daemon  # noqa: E402
+from run import PINTLED, Daemon, guarded, play  # noqa: E402
 from zones import free_port  # noqa: E402
 
 CONFIG = """\
@@ -371,47 +370,31 @@ def loops(checks, dir):
     checks.check("F-loop: a listener of its own is no resolver", done.returncode != 0 and "loop" in done.stderr, done.stderr)
 
 
-def main():
-    checks = Checks()
-    for program in (PINTLED, PINTLECTL):
-        if not os.access(program, os.X_OK):
-            print(f"{program} is not built (./x build)")
-            return 1
-    with tempfile.TemporaryDirectory(prefix="pintle-upstream-") as temporary:
-        dir = pathlib.Path(temporary)
-        first, second = Upstream(), Upstream()
-        closed = free_port()
-        dot = Upstream(certificate=make_certificate(dir, "good", 2))
-        old = Upstream(certificate=make_certificate(dir, "old", -1))
-        hello = Upstream(certificate=(dir / "good.crt", dir / "good.key"), at_hello=True)
-        (dir / "c1").mkdir()
-        (dir / "corp.zone").write_text(ZONE)
-        config = dir / "pintle.yaml"
-        config.write_text(CONFIG.format(first=first.port, second=second.port, closed=closed, dot=dot.port,
-                                       old=old.port, hello=hello.port))
-        daemon = Daemon(dir, "forward", "--config", config, "--workers", os.environ.get("WORKERS", "2"))
-        ask = Asker(daemon.port)
-        parts = (forgeries, chains, dead_names, unreachable, streams, ttls, denials, failures, bits, stale, failing_longer)
-
-        def run(part):
-            try:
-                part(checks, ask, first)
-            except Exception as err:  # noqa: BLE001  (whatever it is, it is a failure of that part)
-                checks.check(f"{part} runs to its end", False, repr(err))
-
-        with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
-            list(pool.map(run, parts))
-        for part in (at_once, dead_resolver):
-            run(part)
-        run(lambda *_: tls(checks, ask, dot, old, hello))
-        run(lambda *_: by_hand(checks, daemon, ask, first))
-        run(lambda *_: loops(checks, dir))
-        checks.equal("it ends when told to", daemon.stop(signal.SIGINT), 0)
-        if checks.failed:
-            print(daemon.log_text()[-3000:])
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+def everything(checks, dir):
+    first, second = Upstream(), Upstream()
+    closed = free_port()
+    dot = Upstream(certificate=make_certificate(dir, "good", 2))
+    old = Upstream(certificate=make_certificate(dir, "old", -1))
+    hello = Upstream(certificate=(dir / "good.crt", dir / "good.key"), at_hello=True)
+    (dir / "c1").mkdir()
+    (dir / "corp.zone").write_text(ZONE)
+    config = dir / "pintle.yaml"
+    config.write_text(CONFIG.format(first=first.port, second=second.port, closed=closed, dot=dot.port,
+                                   old=old.port, hello=hello.port))
+    daemon = Daemon(dir, "forward", "--config", config, "--workers", os.environ.get("WORKERS", "2"))
+    ask = Asker(daemon.port)
+    at_a_time = (forgeries, chains, dead_names, unreachable, streams, ttls, denials, failures, bits, stale, failing_longer)
+    with concurrent.futures.ThreadPoolExecutor(len(at_a_time)) as pool:
+        list(pool.map(lambda part: guarded(checks, part, ask, first), at_a_time))
+    for part in (at_once, dead_resolver):
+        guarded(checks, part, ask, first)
+    guarded(checks, tls, ask, dot, old, hello)
+    guarded(checks, by_hand, daemon, ask, first)
+    guarded(checks, loops, dir)
+    checks.equal("it ends when told to", daemon.stop(signal.SIGINT), 0)
+    if checks.failed:
+        print(daemon.log_text()[-3000:])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play("upstream", everything))

@@ -322,16 +322,5 @@ def all_parts(checks, dir):
         checks.equal("the daemon ends well", daemon.stop(), 0)
 
 
-def main():
-    checks = e2e.Checks()
-    with tempfile.TemporaryDirectory(prefix="pintle-zones-") as temporary:
-        try:
-            all_parts(checks, pathlib.Path(temporary))
-        except (OSError, RuntimeError, ValueError, KeyError, IndexError, subprocess.SubprocessError) as err:
-            checks.check("the test runs to its end", False, repr(err))
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(e2e.play("zones", all_parts))
