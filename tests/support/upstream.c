@@ -333,22 +333,27 @@ const char *upstream_tell(const uint8_t *wire, size_t bytes, char out[UPSTREAM_T
     return out;
 }
 
+size_t upstream_put_body(
+    const struct pin_asked *asked, const struct pin_reply *reply, uint8_t *ret_wire)
+{
+    struct builder b = {.wire = ret_wire};
+    put_u16(&b, asked->id);
+    put_u16(&b, 0x8180u | (reply->rcode & 0xFu));
+    put_u16(&b, 1);
+    for (size_t s = 0; s < PIN_SECTION_MAX; s++) {
+        put_u16(&b, reply->n_rr[s]);
+    }
+    memcpy(ret_wire + b.at, asked->qname, asked->qname_bytes);
+    b.at += asked->qname_bytes;
+    put_u16(&b, asked->qtype);
+    put_u16(&b, asked->qclass);
+    memcpy(ret_wire + b.at, reply->body, reply->body_bytes);
+    return b.at + reply->body_bytes;
+}
+
 const char *upstream_tell_body(
     const struct pin_asked *asked, const struct pin_reply *reply, char out[UPSTREAM_TEXT_MAX])
 {
     static uint8_t wire[MESSAGE_MAX_BYTES + 1];
-    struct builder b = {.wire = wire};
-    memset(wire, 0, 12);
-    b.at = 2;
-    put_u16(&b, 0x8180);
-    put_u16(&b, 1);
-    for (size_t s = 0; s < 3; s++) {
-        put_u16(&b, reply->n_rr[s]);
-    }
-    memcpy(wire + b.at, asked->qname, asked->qname_bytes);
-    b.at += asked->qname_bytes;
-    put_u16(&b, asked->qtype);
-    put_u16(&b, asked->qclass);
-    memcpy(wire + b.at, reply->body, reply->body_bytes);
-    return upstream_tell(wire, b.at + reply->body_bytes, out);
+    return upstream_tell(wire, upstream_put_body(asked, reply, wire), out);
 }

@@ -37,6 +37,11 @@ uint16_t upstream_type(const char *name);
  */
 const char *upstream_tell(const uint8_t *wire, size_t bytes, char out[UPSTREAM_TEXT_MAX]);
 
+/** Makes a message of a good reply's body: its question, NOERROR or NXDOMAIN, no OPT. Returns its
+ * length; `ret_wire` has room for 65535 and the longest question. */
+size_t upstream_put_body(
+    const struct pin_asked *asked, const struct pin_reply *reply, uint8_t *ret_wire);
+
 /** Puts a reply's body behind its question and tells it. */
 const char *upstream_tell_body(
     const struct pin_asked *asked, const struct pin_reply *reply, char out[UPSTREAM_TEXT_MAX]);

@@ -97,27 +97,6 @@ static bool make_asked(uint8_t how, const uint8_t *message, size_t size, struct 
 
 /* --- what is believed ----------------------------------------------------------------------- */
 
-/* The message that the body is meant for. Returns its length. */
-static size_t make_home(const struct pin_asked *asked)
-{
-    size_t at = PIN_HEADER_BYTES;
-    memset(wire, 0, PIN_HEADER_BYTES);
-    wire[2] = 0x80;
-    wire[5] = 1;
-    for (size_t s = 0; s < PIN_SECTION_MAX; s++) {
-        wire[6 + 2 * s] = (uint8_t)(reply->n_rr[s] >> 8);
-        wire[7 + 2 * s] = (uint8_t)reply->n_rr[s];
-    }
-    memcpy(wire + at, asked->qname, asked->qname_bytes);
-    at += asked->qname_bytes;
-    wire[at++] = (uint8_t)(asked->qtype >> 8);
-    wire[at++] = (uint8_t)asked->qtype;
-    wire[at++] = (uint8_t)(asked->qclass >> 8);
-    wire[at++] = (uint8_t)asked->qclass;
-    memcpy(wire + at, reply->body, reply->body_bytes);
-    return at + reply->body_bytes;
-}
-
 /* A name of the message as text that any bytes can be in: two digits each, letters lower-cased. */
 static const char *name_text(size_t at, char out[NAME_TEXT])
 {
@@ -180,7 +159,7 @@ static void check_body(const struct pin_asked *asked)
 {
     require(reply->n_rr[PIN_SECTION_ADDITIONAL] == 0);
     require(reply->n_ttls == reply->n_rr[0] + reply->n_rr[1]);
-    require(message_parse(wire, make_home(asked), &told));
+    require(message_parse(wire, upstream_put_body(asked, reply, wire), &told));
     require(told.n_records == reply->n_ttls);
     for (size_t i = 0; i < told.n_records; i++) {
         require(told.records[i].ttl_s <= PIN_TTL_CAP_S);
