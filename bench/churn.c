@@ -8,9 +8,9 @@
  *     RATE on stdin      from now on so many changes a second, 0 stops them; prints "changes=K",
  *                        those made since the start
  *
- * The k-th change gives name k mod NAMES the addresses of generation k + 1, all four of them, in
- * one EndpointSlice: 10.0.0.0 + 4 * generation and the three behind it. So an answer that mixes two
- * generations shows. Ends with its input.
+ * Name k begins in generation k, and the k-th change gives name k mod NAMES generation NAMES + k:
+ * four addresses, 10.0.0.0 + 4 * generation and the three behind it, all in one EndpointSlice. So
+ * an answer that mixes two generations shows. Ends with its input.
  */
 
 #include <arpa/inet.h>
@@ -135,7 +135,7 @@ static bool feed_service(unsigned i)
         "apiVersion: multicluster.x-k8s.io/v1alpha1\nkind: ServiceExport\n"
         "metadata: {name: svc-%05u, namespace: ns}\n",
         i, i >> 8 & 255, i & 255, i);
-    return feed(text, (size_t)bytes) && feed_slice(i, 0);
+    return feed(text, (size_t)bytes) && feed_slice(i, i);
 }
 
 /* Lists everything, as a source does at its start. */
@@ -156,7 +156,7 @@ static bool fill(void)
             return false;
         }
     }
-    return mark(PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    return mark(PIN_DELTA_SYNCED, PIN_KIND_SERVICE) && mark(PIN_DELTA_UP, PIN_KIND_SERVICE);
 }
 
 static bool start(struct pin_why *why)
@@ -198,7 +198,7 @@ static bool make_changes(unsigned rate)
         int64_t passed_ns = pin_clock_mono_ns() - start_ns;
         uint32_t n_due = before + (uint32_t)(passed_ns / (NS_PER_S / (int64_t)rate));
         for (; churn.n_changes < n_due; churn.n_changes++) {
-            if (!feed_slice(churn.n_changes % churn.n_names, churn.n_changes + 1)) {
+            if (!feed_slice(churn.n_changes % churn.n_names, churn.n_names + churn.n_changes)) {
                 return false;
             }
         }

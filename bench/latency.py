@@ -115,7 +115,7 @@ class Churn:
 
 def expected(i, n, n_changes):
     """The addresses of the i-th name after so many changes (churn.c says how they come about)."""
-    last = 0 if n_changes <= i else i + (n_changes - 1 - i) // n * n + 1
+    last = i if n_changes <= i else n + i + (n_changes - 1 - i) // n * n
     return sorted(f"10.{ip >> 16 & 255}.{ip >> 8 & 255}.{ip & 255}"
                   for ip in range(4 * last, 4 * last + 4))
 
