@@ -15,6 +15,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
+#include "pintle/base/thread.h"
 
 #include "forward_run.h"
 
@@ -134,6 +135,7 @@ static void *run(void *arg)
     struct pin_forward_thread *thread = arg;
     struct epoll_event events[EVENTS_MAX];
     bool has_more = false;
+    pin_thread_be_prompt();
     pin_rcu_register();
     thread->now_ms = pin_clock_mono_ms();
     for (size_t i = 0; i < thread->n_upstreams && thread->thread_i == 0; i++) {

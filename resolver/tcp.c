@@ -20,6 +20,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
+#include "pintle/base/thread.h"
 
 #include "conn.h"
 #include "ids.h"
@@ -621,6 +622,7 @@ static void serve(struct pin_tcp *tcp)
 static void *run(void *arg)
 {
     struct pin_tcp *tcp = arg;
+    pin_thread_be_prompt();
     pin_rcu_register();
     pin_rcu_offline();
     tcp->now_ms = pin_clock_mono_ms();

@@ -16,6 +16,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
+#include "pintle/base/thread.h"
 
 #include "answer.h"
 
@@ -202,6 +203,7 @@ static void on_receive_error(struct pin_udp *udp, int errno_value)
 static void *run(void *arg)
 {
     struct pin_udp *udp = arg;
+    pin_thread_be_prompt();
     pin_rcu_register();
     pin_rcu_offline();
     while (!is_stopping(udp)) {
