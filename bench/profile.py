@@ -20,7 +20,7 @@ PARTS = (
     ("kernel: receive", r"__x64_sys_recvmmsg|__sys_recvmmsg|do_recvmmsg"),
     ("kernel: rest", r"entry_SYSCALL|asm_sysvec|asm_exc|\[k\]"),
     ("query: read it", r"pin_query_|read_q|read_record|read_opt|skip_name|pin_name_lower"),
-    ("lookup: hash, find", r"pin_index_|pin_hash64|XXH|find_hashed|pin_shortcut|cds_lfht|memcmp|match_name|is_named"),
+    ("lookup: hash, find", r"pin_index_|pin_hash64|XXH|find_hashed|pin__rcu_|pin_rcu_table_|memcmp|match_name"),
     ("draw: choose", r"pin_select_|pin_draws"),
     ("response: write it", r"pin_response_|add_drawn|add_rotated|add_fixed|add_table|add_data|put_"),
     ("who asks: view", r"pin_scene_|pin_lpm|pin_asker|pin_ip_"),

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/rand.h"
@@ -21,8 +20,6 @@
 #define N_EACH       5u
 #define N_CHANGES    2001u
 #define N_AT_ONCE    1000u /* Services published at once while filling */
-#define FILL_REST_MS 1
-#define SETTLE_MS    2000
 #define MANIFEST_MAX 4096u
 #define NS_PER_US    1000.0
 
@@ -42,20 +39,11 @@ static const char slice_text[] =
     "metadata: {name: s-%u, namespace: ns, labels: {kubernetes.io/service-name: s-%u}}\n"
     "addressType: IPv4\nports: [{name: http, port: 80, protocol: TCP}]\nendpoints:\n";
 
-/* Publishes as the builder does: then nothing of the index is held, so that it can grow. */
+/* Publishes as the builder does: then nothing of the index is held, and what is old is freed. */
 static void publish(void)
 {
     pin_stage_publish(&stage);
     pin_rcu_quiescent();
-}
-
-/* Holds nothing for a while: tables grow on a thread of their own, which has to come along. */
-static void rest(long ms)
-{
-    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    pin_rcu_offline();
-    (void)nanosleep(&pause, NULL);
-    pin_rcu_online();
 }
 
 /* Appends the slice of a Service; its first endpoint has the address `first`. */
@@ -90,11 +78,9 @@ static bool fill(unsigned n_services)
         }
         if (i % N_AT_ONCE == 0) {
             publish();
-            rest(FILL_REST_MS);
         }
     }
     publish();
-    rest(SETTLE_MS);
     return true;
 }
 

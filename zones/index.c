@@ -16,18 +16,16 @@
 #include "pintle/zones/settings.h"
 
 #include "zones/edition.h"
-#include "zones/shortcut.h"
 #include "zones/soa.h"
 #include "zones/tables.h"
 
-#define INDEX_FIRST_BUCKETS 1024
+#define FIRST_NAMES 1024
 /* Nodes up to this size are fetched whole: link, name and RRsets of a service in two families. */
 #define NODE_FETCH_BYTES 192u
 #define LINE_BYTES       64u
 
 struct pin_index {
     struct pin_rcu_table *nodes;
-    struct pin_shortcut *shortcut; /* read with pin_rcu_deref() */
     struct pin_zone **zones;
     size_t n_zones;
     struct pin_slots slots;
@@ -45,16 +43,11 @@ static struct pin_node *node_of(struct pin_rcu_node *link)
     return container_of(link, struct pin_node, link);
 }
 
-static bool is_named(const struct pin_node *node, const uint8_t *wire, size_t bytes)
-{
-    return node->name_bytes == bytes && memcmp(node->name, wire, bytes) == 0;
-}
-
 static int match_name(struct pin_rcu_node *link, const void *arg)
 {
     const struct key *key = arg;
     const struct pin_node *node = node_of(link);
-    return is_named(node, key->wire, key->bytes);
+    return node->name_bytes == key->bytes && memcmp(node->name, key->wire, key->bytes) == 0;
 }
 
 /* --- finding --------------------------------------------------------------------------------- */
@@ -62,14 +55,6 @@ static int match_name(struct pin_rcu_node *link, const void *arg)
 static struct pin_node *find_hashed(
     const struct pin_index *index, const uint8_t *wire, size_t bytes, uint64_t hash)
 {
-    char *place = pin_shortcut_look(pin_rcu_deref(index->shortcut), hash);
-    struct pin_node *found = pin_shortcut_node(place);
-    if (found != NULL && is_named(found, wire, bytes)) {
-        return found;
-    }
-    if (pin_likely(!pin_shortcut_is_shared(place))) {
-        return NULL;
-    }
     struct key key = {.wire = wire, .bytes = bytes};
     struct pin_rcu_node *link = pin_rcu_table_find(index->nodes, hash, match_name, &key);
     return link != NULL ? node_of(link) : NULL;
@@ -83,13 +68,14 @@ static struct pin_node *find(const struct pin_index *index, const uint8_t *wire,
 uint64_t pin_index_hash(const struct pin_index *index, const uint8_t *wire_lower, size_t bytes)
 {
     uint64_t hash = pin_hash64(wire_lower, bytes);
-    __builtin_prefetch(pin_shortcut_place(pin_rcu_deref(index->shortcut), hash));
+    pin_rcu_table_fetch(index->nodes, hash);
     return hash;
 }
 
 void pin_index_fetch(const struct pin_index *index, uint64_t hash)
 {
-    const char *node = pin_shortcut_look(pin_rcu_deref(index->shortcut), hash);
+    struct pin_rcu_node *link = pin_rcu_table_guess(index->nodes, hash);
+    const char *node = link == NULL ? NULL : (const char *)node_of(link);
     for (size_t at = 0; node != NULL && at < NODE_FETCH_BYTES; at += LINE_BYTES) {
         __builtin_prefetch(node + at);
     }
@@ -285,10 +271,8 @@ static void install(struct pin_index *index, struct pin_node *node)
     uint64_t hash = pin_hash64(node->name, node->name_bytes);
     index->size.bytes += node_bytes(node->rrsets, node->n_rrsets, node->name_bytes);
     index->size.n_nodes++;
-    pin_shortcut_widen(&index->shortcut, index->size.n_nodes);
     struct pin_rcu_node *old =
         pin_rcu_table_replace(index->nodes, hash, match_name, &key, &node->link);
-    pin_shortcut_put(index->shortcut, hash, node);
     if (old != NULL) {
         retire(index, node_of(old));
     }
@@ -299,7 +283,6 @@ static void uninstall(struct pin_index *index, struct pin_node *node)
     struct key key = {.wire = node->name, .bytes = node->name_bytes};
     uint64_t hash = pin_hash64(node->name, node->name_bytes);
     (void)pin_rcu_table_remove(index->nodes, hash, match_name, &key);
-    pin_shortcut_remove(index->shortcut, hash, node);
     retire(index, node);
 }
 
@@ -353,7 +336,9 @@ static enum pin_err add_node(struct pin_index *index, struct pin_node *node)
     if (node == NULL) {
         return PIN_ENOMEM;
     }
-    enum pin_err err = announce(index, node->name, node->name_bytes);
+    enum pin_err err = pin_rcu_table_reserve(index->nodes)
+                           ? announce(index, node->name, node->name_bytes)
+                           : PIN_ENOMEM;
     if (err != PIN_OK) {
         unref_data(node);
         free(node); /* nobody has seen it */
@@ -554,7 +539,7 @@ static struct pin_table *new_ns_table(const struct pin_zone_spec *spec)
 static enum pin_err put_apex(
     struct pin_index *index, struct pin_zone *zone, const struct pin_zone_spec *spec)
 {
-    struct pin_table *ns = new_ns_table(spec);
+    struct pin_table *ns = pin_rcu_table_reserve(index->nodes) ? new_ns_table(spec) : NULL;
     if (ns == NULL) {
         return PIN_ENOMEM;
     }
@@ -677,10 +662,9 @@ struct pin_index *pin_index_new(void)
     if (index == NULL) {
         return NULL;
     }
-    index->nodes = pin_rcu_table_new(INDEX_FIRST_BUCKETS);
-    index->shortcut = pin_shortcut_new();
-    if (index->nodes == NULL || index->shortcut == NULL) {
-        pin_index_free(index);
+    index->nodes = pin_rcu_table_new(FIRST_NAMES);
+    if (index->nodes == NULL) {
+        free(index);
         return NULL;
     }
     return index;
@@ -698,9 +682,7 @@ void pin_index_free(struct pin_index *index)
     if (index == NULL) {
         return;
     }
-    if (index->nodes != NULL) {
-        pin_rcu_table_free(index->nodes, free_node_now);
-    }
+    pin_rcu_table_free(index->nodes, free_node_now);
     for (size_t i = 0; i < index->n_zones; i++) {
         pin_editions_free(index->zones[i]->editions);
         free(index->zones[i]->soa);
@@ -708,7 +690,6 @@ void pin_index_free(struct pin_index *index)
     }
     free(index->zones);
     pin_slots_done(&index->slots);
-    free(index->shortcut);
     free(index);
 }
 

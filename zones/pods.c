@@ -17,7 +17,7 @@
 #include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
-#include "pintle/base/rcu.h"
+#include "pintle/base/rcu_table.h"
 
 #define FIRST_BUCKETS 64
 
@@ -192,7 +192,8 @@ static bool change_address(struct pin_pods *pods, const struct change *change)
     struct address *old = find_address(pods, change->ip);
     size_t n_owners = old != NULL ? old->n_owners : 0;
     struct address *next = calloc(1, sizeof(*next) + (n_owners + 1) * sizeof(struct owner));
-    if (next == NULL) {
+    if (next == NULL || !pin_rcu_table_reserve(pods->addresses)) {
+        free(next);
         return false;
     }
     next->ip = *change->ip;

@@ -183,7 +183,8 @@ bool pin_reverse_set(struct pin_reverse *reverse, const struct pin_ip *ip,
     if (is_there && old != NULL && old->n_names == UINT16_MAX) {
         return false;
     }
-    struct pin_address *address = copy_with(old, ip, name, is_there);
+    struct pin_address *address =
+        pin_rcu_table_reserve(reverse->addresses) ? copy_with(old, ip, name, is_there) : NULL;
     if (address == NULL) {
         return false;
     }

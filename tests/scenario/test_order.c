@@ -15,7 +15,7 @@
 
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
-#include "pintle/base/rcu.h"
+#include "pintle/base/rcu_table.h"
 #include "pintle/base/text.h"
 #include "pintle/zones/index.h"
 

@@ -11,9 +11,11 @@
 void *real_malloc(size_t bytes) __asm__("__real_malloc");
 void *real_calloc(size_t n, size_t bytes) __asm__("__real_calloc");
 void *real_realloc(void *old, size_t bytes) __asm__("__real_realloc");
+void *real_aligned_alloc(size_t alignment, size_t bytes) __asm__("__real_aligned_alloc");
 void *pin_faults_malloc(size_t bytes) __asm__("__wrap_malloc");
 void *pin_faults_calloc(size_t n, size_t bytes) __asm__("__wrap_calloc");
 void *pin_faults_realloc(void *old, size_t bytes) __asm__("__wrap_realloc");
+void *pin_faults_aligned_alloc(size_t alignment, size_t bytes) __asm__("__wrap_aligned_alloc");
 
 static _Thread_local struct {
     unsigned n_good;
@@ -61,4 +63,9 @@ void *pin_faults_calloc(size_t n, size_t bytes)
 void *pin_faults_realloc(void *old, size_t bytes)
 {
     return is_failing() ? NULL : real_realloc(old, bytes);
+}
+
+void *pin_faults_aligned_alloc(size_t alignment, size_t bytes)
+{
+    return is_failing() ? NULL : real_aligned_alloc(alignment, bytes);
 }

@@ -4,7 +4,8 @@
 /**
  * @file
  * Faults: memory that runs out when a test wants it to. A test that includes this header is linked
- * so that malloc, calloc and realloc of our own code (not of libraries) pass through here.
+ * so that malloc, calloc, realloc and aligned_alloc of our own code (not of libraries) pass through
+ * here.
  */
 
 /**

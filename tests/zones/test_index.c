@@ -19,7 +19,7 @@
 #include "zones/soa.h"
 #include "zones/tables.h"
 
-#define N_SHARING 8000u
+#define N_COMING 8000u
 
 struct fixture {
     struct pin_index *index;
@@ -232,15 +232,15 @@ static void test_random(void **state)
     assert_int_equal(pin_index_size(f->index).bytes, before.bytes);
 }
 
-/* With more names than the shortcut has places for at first, who shares one with whom changes with
- * every name that comes and with every widening: what is there is found, what is not is not. */
-static void test_shared_places(void **state)
+/* More names come and go than the table has room for at first: what is there is found, what is not
+ * is not. */
+static void test_names_come_and_go(void **state)
 {
     struct fixture *f = *state;
-    static bool is_in[N_SHARING];
+    static bool is_in[N_COMING];
     char text[64];
-    for (unsigned step = 0; step < 4 * N_SHARING; step++) {
-        unsigned n = (unsigned)pin_rand_below(N_SHARING);
+    for (unsigned step = 0; step < 4 * N_COMING; step++) {
+        unsigned n = (unsigned)pin_rand_below(N_COMING);
         bool is_put = pin_rand_below(3) > 0; /* more come than go */
         (void)snprintf(text, sizeof(text), "n%u.z.test", n);
         if (is_put) {
@@ -249,14 +249,14 @@ static void test_shared_places(void **state)
             take(f, text);
         }
         is_in[n] = is_put;
-        unsigned other = (unsigned)pin_rand_below(N_SHARING);
+        unsigned other = (unsigned)pin_rand_below(N_COMING);
         (void)snprintf(text, sizeof(text), "n%u.z.test", other);
         assert_int_equal(find(f, text) != NULL, is_in[other]);
         if (step % 512 == 0) {
             pin_rcu_quiescent();
         }
     }
-    for (unsigned n = 0; n < N_SHARING; n++) {
+    for (unsigned n = 0; n < N_COMING; n++) {
         (void)snprintf(text, sizeof(text), "n%u.z.test", n);
         assert_int_equal(find(f, text) != NULL, is_in[n]);
         if (is_in[n]) {
@@ -284,7 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wildcard_flag, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_serial_wraps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_random, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_shared_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_come_and_go, set_up, tear_down),
     };
     pin_rcu_register();
     return cmocka_run_group_tests_name("index", tests, NULL, end_rcu);

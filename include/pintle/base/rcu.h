@@ -20,9 +20,7 @@
  * With -DPIN_RCU_LOCKED (whole build; for ThreadSanitizer, which cannot follow liburcu) the same
  * calls work over locks, see base/rcu_locked.c: online = holding a read lock, quiescent = giving it
  * up for a moment, a grace period = having held the write lock once. That lock lets a waiting
- * writer pass before new readers, so readers that keep the rules cannot starve it. A table has a
- * lock of its own that is held during one call only and under which no other lock is taken; match
- * functions and visitors therefore must not call back into the table.
+ * writer pass before new readers, so readers that keep the rules cannot starve it.
  */
 
 #include <stdatomic.h>
@@ -45,45 +43,17 @@ struct pin_rcu_head {
     void (*func)(struct pin_rcu_head *head);
 };
 
-/** Embedded in the entries of a table. */
-struct pin_rcu_node {
-    struct pin_rcu_node *next;
-    uint64_t hash;
-};
-
 #else
 
 #include <pthread.h>
 #include <signal.h>
 
-#include <urcu/rculfhash.h>
 #include <urcu/urcu-qsbr.h>
 
 /** Embedded in what pin_rcu_defer() frees. liburcu's own type, so that callbacks need no cast. */
 #define pin_rcu_head rcu_head
 
-/** Embedded in the entries of a table. liburcu's own type, for the same reason. */
-#define pin_rcu_node cds_lfht_node
-
 #endif
-
-/**
- * A hash table read without locks that grows by itself. Opaque.
- *
- * It grows on liburcu's thread alone: that thread waits for the table's own lock while it is
- * online, so whoever else grew the table (cds_lfht_resize()) would hold the lock and wait for a
- * grace period that never ends (liburcu 0.13).
- */
-struct pin_rcu_table;
-
-/** Non-zero when the entry around `node` has this key. Pure; calls nothing of this file. */
-typedef int pin_rcu_match_fn(struct pin_rcu_node *node, const void *key);
-
-/** Called for each entry by pin_rcu_table_each(). Must not change the table. */
-typedef void pin_rcu_visit_fn(struct pin_rcu_node *node, void *arg);
-
-/** Called for each entry by pin_rcu_table_free(). */
-typedef void pin_rcu_free_fn(struct pin_rcu_node *node);
 
 #ifdef PIN_RCU_LOCKED
 
@@ -98,27 +68,8 @@ bool pin_rcu_is_online(void);
 void pin_rcu_defer(struct pin_rcu_head *head, void (*fn)(struct pin_rcu_head *head));
 void pin_rcu_synchronize(void);
 void pin_rcu_barrier(void);
-struct pin_rcu_table *pin_rcu_table_new(size_t n_expected);
-void pin_rcu_table_free(struct pin_rcu_table *table, pin_rcu_free_fn *free_node);
-struct pin_rcu_node *pin_rcu_table_find(
-    struct pin_rcu_table *table, uint64_t hash, pin_rcu_match_fn *match, const void *key);
-struct pin_rcu_node *pin_rcu_table_replace(struct pin_rcu_table *table, uint64_t hash,
-    pin_rcu_match_fn *match, const void *key, struct pin_rcu_node *node);
-struct pin_rcu_node *pin_rcu_table_remove(
-    struct pin_rcu_table *table, uint64_t hash, pin_rcu_match_fn *match, const void *key);
-void pin_rcu_table_each(struct pin_rcu_table *table, pin_rcu_visit_fn *visit, void *arg);
-size_t pin_rcu_table_count(const struct pin_rcu_table *table);
 
 #else
-
-/** Private to the functions below. */
-struct pin_rcu_table {
-    struct cds_lfht *ht;
-    _Atomic size_t n_nodes;
-};
-
-/** Buckets a table may grow to (address space only); beyond that chains grow. */
-#define PIN_RCU_BUCKETS_MAX ((size_t)1 << 24)
 
 /**
  * Starts the thread that runs deferred frees, with all signals blocked in it. Call once from main()
@@ -192,129 +143,6 @@ static inline void pin_rcu_synchronize(void)
 static inline void pin_rcu_barrier(void)
 {
     urcu_qsbr_barrier();
-}
-
-/** Makes an empty table; `n_expected` is a hint for its first size. NULL when out of memory. */
-static inline struct pin_rcu_table *pin_rcu_table_new(size_t n_expected)
-{
-    size_t n_buckets = 64;
-    while (n_buckets < n_expected && n_buckets < PIN_RCU_BUCKETS_MAX) {
-        n_buckets *= 2;
-    }
-    struct pin_rcu_table *table = calloc(1, sizeof(*table));
-    if (table == NULL) {
-        return NULL;
-    }
-    table->ht = cds_lfht_new_flavor(n_buckets, 64, PIN_RCU_BUCKETS_MAX,
-        CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_qsbr_flavor, NULL);
-    if (table->ht == NULL) {
-        free(table);
-        return NULL;
-    }
-    return table;
-}
-
-/**
- * Frees a table that no other thread uses any more. The calling thread is online; its RCU pointers
- * are void afterwards. Waits for a grace period, because the table's own thread may be growing it.
- *
- * @param free_node  Called for each entry that is still inside; NULL: they are left alone.
- */
-static inline void pin_rcu_table_free(struct pin_rcu_table *table, pin_rcu_free_fn *free_node)
-{
-    if (table == NULL) {
-        return;
-    }
-    size_t n_nodes = atomic_load_explicit(&table->n_nodes, memory_order_relaxed);
-    struct pin_rcu_node **nodes = calloc(n_nodes + 1, sizeof(struct pin_rcu_node *));
-    size_t n_kept = 0;
-    struct cds_lfht_iter iter;
-    cds_lfht_first(table->ht, &iter);
-    for (struct pin_rcu_node *node = cds_lfht_iter_get_node(&iter); node != NULL;
-         node = cds_lfht_iter_get_node(&iter)) {
-        cds_lfht_next(table->ht, &iter);
-        (void)cds_lfht_del(table->ht, node); /* nobody else removes: cannot fail */
-        if (nodes != NULL && n_kept < n_nodes) {
-            nodes[n_kept++] = node; /* without memory for the list the entries are leaked */
-        }
-    }
-    urcu_qsbr_synchronize_rcu();
-    for (size_t i = 0; i < n_kept && free_node != NULL; i++) {
-        free_node(nodes[i]);
-    }
-    free(nodes);
-    /* It waits for the table's thread, which may wait for us: liburcu 0.13 does not go offline
-     * here. */
-    bool was_online = pin_rcu_is_online();
-    if (was_online) {
-        pin_rcu_offline();
-    }
-    (void)cds_lfht_destroy(table->ht, NULL); /* empty: cannot fail */
-    if (was_online) {
-        pin_rcu_online();
-    }
-    free(table);
-}
-
-/**
- * The entry with that key, or NULL. The calling thread is online; the entry stays valid until its
- * next quiescent point. Never blocks or allocates.
- */
-static inline struct pin_rcu_node *pin_rcu_table_find(
-    struct pin_rcu_table *table, uint64_t hash, pin_rcu_match_fn *match, const void *key)
-{
-    struct cds_lfht_iter iter;
-    cds_lfht_lookup(table->ht, (unsigned long)hash, match, key, &iter);
-    return cds_lfht_iter_get_node(&iter);
-}
-
-/**
- * Adds `node` under a key, or puts it in the place of the entry that has this key: a reader sees
- * the old or the new one, never none or both.
- *
- * @return The entry it replaced, which the caller now frees with pin_rcu_defer(); NULL: there was
- * none.
- *
- * The calling thread is online; several writers may work at once.
- */
-static inline struct pin_rcu_node *pin_rcu_table_replace(struct pin_rcu_table *table, uint64_t hash,
-    pin_rcu_match_fn *match, const void *key, struct pin_rcu_node *node)
-{
-    struct pin_rcu_node *old =
-        cds_lfht_add_replace(table->ht, (unsigned long)hash, match, key, node);
-    if (old == NULL) {
-        atomic_fetch_add_explicit(&table->n_nodes, 1, memory_order_relaxed);
-    }
-    return old;
-}
-
-/** Removes the entry with that key and returns it for pin_rcu_defer(), or NULL. As replace. */
-static inline struct pin_rcu_node *pin_rcu_table_remove(
-    struct pin_rcu_table *table, uint64_t hash, pin_rcu_match_fn *match, const void *key)
-{
-    struct pin_rcu_node *node = pin_rcu_table_find(table, hash, match, key);
-    if (node == NULL || cds_lfht_del(table->ht, node) != 0) {
-        return NULL;
-    }
-    atomic_fetch_sub_explicit(&table->n_nodes, 1, memory_order_relaxed);
-    return node;
-}
-
-/** Visits every entry once, in no order; what changes meanwhile may or may not show. Online. */
-static inline void pin_rcu_table_each(
-    struct pin_rcu_table *table, pin_rcu_visit_fn *visit, void *arg)
-{
-    struct cds_lfht_iter iter;
-    for (cds_lfht_first(table->ht, &iter); cds_lfht_iter_get_node(&iter) != NULL;
-         cds_lfht_next(table->ht, &iter)) {
-        visit(cds_lfht_iter_get_node(&iter), arg);
-    }
-}
-
-/** Number of entries. Any thread. */
-static inline size_t pin_rcu_table_count(const struct pin_rcu_table *table)
-{
-    return atomic_load_explicit(&table->n_nodes, memory_order_relaxed);
 }
 
 #endif

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "pintle/base/ip.h"
+#include "pintle/base/rcu_table.h"
 #include "pintle/zones/index.h"
 #include "pintle/zones/settings.h"
 

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "pintle/base/macros.h"
-#include "pintle/base/rcu.h"
+#include "pintle/base/rcu_table.h"
 #include "pintle/zones/checked.h"
 #include "pintle/zones/name.h"
 #include "pintle/zones/object.h"
