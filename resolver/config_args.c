@@ -196,7 +196,7 @@ void pin_args_ways(struct pin_text *text)
         "  pintled --dev                     three embedded clusters, to look around\n"
         "  pintled --clusters-dir DIR        every sub-directory of DIR is a cluster\n"
         "  pintled --contexts c1,c2          contexts of a kubeconfig\n"
-        "  pintled --config FILE             everything, see docs\n");
+        "  pintled --config FILE             everything, see docs/configuration.md\n");
 }
 
 void pin_args_help(struct pin_text *text)

@@ -755,7 +755,7 @@ const struct pin_option pin_options[] = {
     {.key = "stateDir",
         .kind = PIN_OPTION_PATH,
         .offset = IN_CONFIG(state_dir),
-        .doc = "Directory of state that survives a restart: what is drained."},
+        .doc = "Directory of state that survives a restart: what is drained, and serials."},
     {.key = "ready", .kind = PIN_OPTION_MAP, .children = ready_options, .doc = "Readiness."},
     {.key = "dns", .kind = PIN_OPTION_MAP, .children = dns_options, .doc = "NS and SOA."},
     {.key = "rateLimit",
