@@ -4,6 +4,29 @@
 
 #include "resolver/app_files.h"
 
+#include <stdlib.h>
+
+#include "pintle/base/file.h"
+
+#define CA_MAX_BYTES ((size_t)16 << 20)
+
+/* Certificates that resolvers are checked with can be read; what they are worth shows at the start.
+ */
+static void check_authorities(const struct pin_config *config, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < config->n_forward; i++) {
+        const struct pin_config_forward *forward = &config->forward[i];
+        struct pin_why why = {0};
+        char *text = NULL;
+        if (forward->ca != NULL
+            && pin_file_read(forward->ca, CA_MAX_BYTES, &text, NULL, &why) != PIN_OK) {
+            pin_findings_add(
+                findings, config->file, forward->at, "forward[%zu].ca: %s", i, why.text);
+        }
+        free(text);
+    }
+}
+
 void pin_app_files_load(
     const struct pin_config *config, struct pin_findings *findings, struct pin_app_files *ret_files)
 {
@@ -14,6 +37,7 @@ void pin_app_files_load(
     ret_files->zonefiles = pin_zonefiles_load(config, findings);
     ret_files->primary = pin_primary_load(config, findings);
     ret_files->certs = pin_certs_load(config, findings);
+    check_authorities(config, findings);
     if (ret_files->zonefiles == NULL || ret_files->primary == NULL || ret_files->certs == NULL) {
         pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
     }

@@ -425,6 +425,10 @@ static void check_tls(const struct pin_config *config, size_t i, struct pin_find
 
 static void check_listens(const struct pin_config *config, struct pin_findings *findings)
 {
+    if (config->n_listens > PIN_LISTENS_MAX) {
+        pin_findings_add(findings, config->file, config->listens[PIN_LISTENS_MAX].at,
+            "listen: more than %u listeners", PIN_LISTENS_MAX);
+    }
     for (size_t i = 0; i < config->n_listens; i++) {
         const struct pin_config_listen *listen = &config->listens[i];
         if (listen->address.ip.family == 0 && findings->n == 0) {
@@ -633,6 +637,15 @@ static void check_tap(const struct pin_config *config, struct pin_findings *find
         pin_findings_add(findings, config->file, no_place,
             "dnstap: socket and address cannot both be used; leave one of them out");
     }
+    if (config->log_sample != 1 && config->tap.log_file == NULL && !config->logs_to_stdout) {
+        pin_findings_add(findings, config->file, no_place,
+            "queryLog: nothing would be written; say file or stdout: true");
+    }
+    bool has_dnstap = config->tap.dnstap_socket != NULL || config->tap.dnstap_tcp.port != 0;
+    if (!has_dnstap && (config->dnstap_sample != 1 || config->tap.dnstap_identity != NULL)) {
+        pin_findings_add(findings, config->file, no_place,
+            "dnstap: nothing would be sent; say socket, or address with a port");
+    }
 }
 
 void pin_config_check(const struct pin_config *config, struct pin_findings *findings)
@@ -653,6 +666,11 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     check_tap(config, findings);
     for (size_t i = 0; i < config->n_transfers; i++) {
         check_transfer(config, i, findings);
+    }
+    if (config->hostmaster != NULL && strchr(config->hostmaster, '@') != NULL) {
+        pin_findings_add(findings, config->file, no_place,
+            "dns.hostmaster: \"%s\": a mailbox is written as a name, with a dot in place of the @",
+            config->hostmaster);
     }
     check_commands(config, findings);
     check_probed_networks(config, findings);

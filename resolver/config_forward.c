@@ -150,7 +150,35 @@ static void fill_upstreams(
     }
 }
 
-/* Each zone once, and with resolvers. */
+/* A name of ours is answered here, never forwarded: NULL, or the zone of ours that has it. */
+static const char *own_zone(const struct pin_config *config, const struct pin_name *name)
+{
+    const char *const cluster_zones[] = {
+        config->zone_cluster_set, config->zone_assigned, config->zone_cluster};
+    struct pin_name zone;
+    for (size_t i = 0; i < N_ELEMS(cluster_zones); i++) {
+        if (cluster_zones[i] != NULL && pin_name_parse(cluster_zones[i], &zone) == PIN_OK
+            && pin_name_is_below(name, &zone)) {
+            return cluster_zones[i];
+        }
+    }
+    for (size_t i = 0; i < config->n_zones_custom; i++) {
+        if (pin_name_parse(config->zones_custom[i], &zone) == PIN_OK
+            && pin_name_is_below(name, &zone)) {
+            return config->zones_custom[i];
+        }
+    }
+    for (size_t i = 0; i < config->n_zonefiles; i++) {
+        const char *text = config->zonefiles[i].zone;
+        if (text != NULL && pin_name_parse(text, &zone) == PIN_OK
+            && pin_name_is_below(name, &zone)) {
+            return text;
+        }
+    }
+    return NULL;
+}
+
+/* Each zone once, with resolvers, and none that is answered here. */
 static void check_zone(const struct pin_config *config, size_t i, struct pin_findings *findings)
 {
     struct pin_config_forward *forward = &config->forward[i];
@@ -164,6 +192,12 @@ static void check_zone(const struct pin_config *config, size_t i, struct pin_fin
     }
     if (forward->n_to == 0 && findings->n == 0) {
         complain(config, forward, findings, forward->zone, "goes nowhere: say to");
+    }
+    const char *own = own_zone(config, &name);
+    if (own != NULL) {
+        pin_findings_add(findings, config->file, forward->at,
+            "forward: \"%s\" lies in our zone \"%s\": it is answered here, never forwarded",
+            forward->zone, own);
     }
     for (size_t j = 0; j < i; j++) {
         if (strcmp(config->forward[j].zone, ".") == 0) {

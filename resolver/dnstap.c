@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/log.h"
 #include "pintle/version.h"
 
 #define CONTENT_TYPE "protobuf:dnstap.Dnstap"
@@ -194,6 +196,19 @@ static struct fstrm_iothr *start_thread(struct fstrm_writer **writer)
     return iothr;
 }
 
+/* Tells at once of a collector that is not there: libfstrm tries again and says nothing. */
+static void tell_absence(const struct pin_tap_config *config)
+{
+    struct stat st = {0};
+    if (config->dnstap_socket != NULL
+        && (stat(config->dnstap_socket, &st) != 0 || !S_ISSOCK(st.st_mode))) {
+        pin_log_warn(
+            "dnstap: %s is no socket yet; what is noted before a collector listens there is "
+            "gone",
+            config->dnstap_socket);
+    }
+}
+
 enum pin_err pin_dnstap_open(
     const struct pin_tap_config *config, struct pin_dnstap **ret_dnstap, struct pin_why *why)
 {
@@ -222,6 +237,7 @@ enum pin_err pin_dnstap_open(
         free(dnstap);
         return pin_why_set(why, PIN_ENOMEM, "dnstap");
     }
+    tell_absence(config);
     dnstap->queue = fstrm_iothr_get_input_queue(dnstap->iothr);
     *ret_dnstap = dnstap;
     return PIN_OK;

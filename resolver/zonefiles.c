@@ -42,7 +42,8 @@ struct zone {
     struct pin_text faults;        /* of the latest reading; warnings when it was good */
     struct pin_text told;          /* faults that were logged */
     struct pin_zonefile_status status;
-    bool is_bad; /* the file as it is now has faults */
+    bool is_bad;    /* the file as it is now has faults */
+    bool is_unread; /* ... or could not even be read */
 };
 
 struct pin_zonefiles {
@@ -141,7 +142,8 @@ static bool read_zone(struct zone *zone)
     forget_files(zone);
     pin_text_cut(&zone->faults, 0);
     enum pin_err err = open_file(zone, zone->config->path, &input.text, &why);
-    if (err != PIN_OK) {
+    zone->is_unread = err != PIN_OK;
+    if (zone->is_unread) {
         pin_text_putf(&zone->faults, "%s\n", why.text);
     } else {
         err = pin_zonefile_parse(&input, &zonefile, &zone->faults);
@@ -187,6 +189,19 @@ static void add_finding(void *arg, const char *line)
     pin_findings_add(arg, NULL, (struct pin_at){0}, "%s", line);
 }
 
+/* Adds what is wrong with zones.files[i]: where its file says it, or where the file is named. */
+static void add_findings(const struct pin_config *config, size_t i, const struct zone *zone,
+    struct pin_findings *findings)
+{
+    if (!zone->is_unread) {
+        each_line(&zone->faults, add_finding, findings);
+        return;
+    }
+    const char *text = pin_text_get(&zone->faults);
+    pin_findings_add(findings, config->file, zone->config->at, "zones.files[%zu]: %.*s", i,
+        (int)strcspn(text, "\n"), text);
+}
+
 struct pin_zonefiles *pin_zonefiles_load(
     const struct pin_config *config, struct pin_findings *findings)
 {
@@ -209,7 +224,7 @@ struct pin_zonefiles *pin_zonefiles_load(
         }
         zonefiles->n_zones++;
         if (!read_zone(zone)) {
-            each_line(&zone->faults, add_finding, findings);
+            add_findings(config, i, zone, findings);
         }
     }
     return zonefiles;

@@ -175,7 +175,9 @@ enum pin_err pin_cluster_file_read(const char *directory, struct pin_arena *aren
     if (err == PIN_ENOTFOUND) {
         *ret_file = (struct pin_cluster_file){0};
         err = PIN_OK;
-    } else if (err == PIN_OK) {
+    } else if (err != PIN_OK) {
+        pin_why_wrap(why, "cluster directory '%s'", directory);
+    } else {
         err = pin_cluster_file_parse(path, text, bytes, arena, ret_file, why);
     }
     free(text);

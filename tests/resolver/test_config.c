@@ -196,6 +196,13 @@ static struct wrong_case {
     {"a path of DoH begins with a slash",
         "listen: [{address: 127.0.0.1:443, https: {certificate: a, key: b, path: dns-query}}]\n",
         "p.yaml:1:10: listen[0].https.path: want a path like /dns-query, without a query\n"},
+    {"a query log goes somewhere", ONE_CLUSTER "queryLog: {sample: 100}\n",
+        "p.yaml: queryLog: nothing would be written; say file or stdout: true\n"},
+    {"dnstap goes somewhere", ONE_CLUSTER "dnstap: {identity: a, address: \"192.0.2.1:0\"}\n",
+        "p.yaml: dnstap: nothing would be sent; say socket, or address with a port\n"},
+    {"a mailbox is written as a name", ONE_CLUSTER "dns: {hostmaster: joe@example.com}\n",
+        "p.yaml: dns.hostmaster: \"joe@example.com\": a mailbox is written as a name, with a dot "
+        "in place of the @\n"},
     {"and has no query",
         "listen: [{address: 127.0.0.1:443, https: {certificate: a, key: b, path: '/q?dns='}}]\n",
         "p.yaml:1:10: listen[0].https.path: want a path like /dns-query, without a query\n"},
