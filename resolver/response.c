@@ -21,8 +21,6 @@
 #define FLAG_RD 0x01u
 #define FLAG_RA 0x80u /* these in the next byte */
 #define FLAG_AD 0x20u
-#define FLAG_RA 0x80u /* these in the second byte */
-#define FLAG_AD 0x20u
 #define FLAG_CD 0x10u
 
 /* The longest answer that this client takes over this transport (RFC 6891, section 6.2.5). */
@@ -51,7 +49,7 @@ void pin_response_init(struct pin_response *ret_response, const struct pin_packe
             - (query->has_edns ? PIN_OPT_BYTES + PIN_OPTION_EDE_BYTES + options_bytes : 0),
         .options_bytes = (uint16_t)options_bytes,
         .end_bytes = end_bytes,
-        .cap_bytes = packet->cap_bytes,
+        .cap_bytes = end_bytes,
         .rcode = PIN_RCODE_NOERROR,
         .ede = PIN_EDE_NONE,
         .is_stream = is_stream,
@@ -65,6 +63,7 @@ void pin_response_seal(struct pin_response *response, struct pin_tsig *tsig, uin
     response->wall_s = wall_s;
     if (response->limit_bytes < response->used_bytes + room) {
         response->limit_bytes = response->used_bytes; /* names near their limit, and no EDNS */
+        response->is_bare = true;
     } else {
         response->limit_bytes -= room;
         response->end_bytes -= room;
@@ -405,8 +404,37 @@ void pin_response_add_soa(struct pin_response *response, enum pin_section sectio
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+/* Leaves the question and the TSIG of an answer that is cut (RFC 8945, section 5.3), and whatever
+ * else its TSIG has to have room from. What cannot be signed even so is told over TCP. */
+static void make_room_for_tsig(struct pin_response *response, const struct pin_query *query)
+{
+    if (response->is_truncated) {
+        pin_response_clear(response, query);
+        response->is_truncated = true;
+        response->has_expire = false;
+        response->rcode = PIN_RCODE_NOERROR;
+    }
+    if (!response->is_bare) {
+        return;
+    }
+    size_t behind = (query->has_edns ? PIN_OPT_BYTES : 0) + pin_tsig_room(response->tsig);
+    response->ede = PIN_EDE_NONE;
+    if (response->used_bytes + behind > response->cap_bytes) {
+        response->used_bytes = PIN_HEADER_BYTES;
+    }
+    if (response->used_bytes + behind > response->cap_bytes) {
+        response->used_bytes = query->question_end;
+        response->tsig = NULL;
+        response->is_truncated = true;
+    }
+}
+
 size_t pin_response_finish(struct pin_response *response, const struct pin_query *query)
 {
+    if (pin_unlikely(response->tsig != NULL)) {
+        make_room_for_tsig(response, query);
+    }
+    bool has_question = query->has_question && response->used_bytes > PIN_HEADER_BYTES;
     if (query->has_edns) {
         pin_response_put_opt(response, query);
     }
@@ -421,7 +449,7 @@ size_t pin_response_finish(struct pin_response *response, const struct pin_query
     more |= response->is_recursive ? FLAG_RA : 0;
     more |= response->is_authentic ? FLAG_AD : 0;
     header[3] = (uint8_t)more;
-    pin_put_be16(header + 4, query->has_question ? 1 : 0);
+    pin_put_be16(header + 4, has_question ? 1 : 0);
     pin_put_be16(header + 6, response->n_rr[PIN_SECTION_ANSWER]);
     pin_put_be16(header + 8, response->n_rr[PIN_SECTION_AUTHORITY]);
     pin_put_be16(header + 10, response->n_rr[PIN_SECTION_ADDITIONAL]);

@@ -85,7 +85,7 @@ struct pin_response {
     uint8_t *wire;
     size_t used_bytes;
     size_t limit_bytes; /**< Up to here RRs may go; the OPT comes behind. */
-    size_t end_bytes;   /**< Longest answer this client takes. */
+    size_t end_bytes;   /**< Longest answer this client takes, before it is signed. */
     uint16_t n_rr[PIN_SECTION_MAX];
     uint16_t rcode;
     uint16_t ede; /**< PIN_EDE_*. */
@@ -94,6 +94,7 @@ struct pin_response {
     bool is_recursive;                /**< RA: this client may ask for any name. */
     bool is_authentic;                /**< AD: whom we trust has validated it. */
     bool is_stream;                   /**< Never sets TC. */
+    bool is_bare;                     /**< Its TSIG leaves no room for RRs and options. */
     const _Atomic uint64_t *verdicts; /**< Of the health table, for tables that are checked. */
     uint64_t asker_key;     /**< Stands for the asker in sticky tables; set before one is added. */
     uint8_t ecs_scope;      /**< Source prefix length when the answer depends on it, else 0. */
@@ -104,7 +105,7 @@ struct pin_response {
     const struct pin_manners *manners; /**< NULL: no option but EDE and ECS is written. */
     struct pin_tsig *tsig;     /**< What the answer is signed with; NULL: it is not. Borrowed. */
     uint64_t wall_s;           /**< With `tsig`: the time, seconds since 1970. */
-    size_t cap_bytes;          /**< Of the buffer. */
+    size_t cap_bytes;          /**< Longest answer this client takes, with its TSIG. */
     struct pin_source *source; /**< The answer in its place; NULL: this one. */
 };
 
@@ -159,5 +160,5 @@ void pin_response_add_rr(struct pin_response *response, enum pin_section section
 /** Writes the OPT behind the RRs (RFC 6891, section 6.1.2). For pin_response_finish(). */
 void pin_response_put_opt(struct pin_response *response, const struct pin_query *query);
 
-/** Writes header, OPT and TSIG and returns the length of the message; 0: it could not be signed. */
+/** Writes header, OPT and TSIG, cuts what leaves no room for these, and returns the length of the message; 0: it could not be signed. */
 size_t pin_response_finish(struct pin_response *response, const struct pin_query *query);

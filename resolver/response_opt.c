@@ -153,8 +153,10 @@ static uint8_t *put_padding(const struct pin_response *response, uint8_t *to)
     if (bytes > response->end_bytes) {
         return to;
     }
-    size_t padded = (bytes + PADDING_BLOCK_BYTES - 1) / PADDING_BLOCK_BYTES * PADDING_BLOCK_BYTES;
-    size_t n = PIN_MIN(padded, response->end_bytes) - bytes;
+    size_t behind = response->tsig != NULL ? pin_tsig_room(response->tsig) : 0;
+    size_t whole = bytes + behind;
+    size_t padded = (whole + PADDING_BLOCK_BYTES - 1) / PADDING_BLOCK_BYTES * PADDING_BLOCK_BYTES;
+    size_t n = PIN_MIN(padded - behind, response->end_bytes) - bytes;
     pin_put_be16(to, PIN_OPTION_PADDING);
     pin_put_be16(to + 2, (unsigned)n);
     memset(to + PIN_OPTION_HEAD_BYTES, 0, n);
@@ -194,7 +196,7 @@ void pin_response_put_opt(struct pin_response *response, const struct pin_query 
     if (response->ede != PIN_EDE_NONE) {
         end = put_ede(response, end);
     }
-    if (pin_unlikely(query->options != 0)) {
+    if (pin_unlikely(query->options != 0) && !response->is_bare) {
         end = put_asked(response, query, end);
     }
     opt[0] = 0;

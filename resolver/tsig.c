@@ -342,11 +342,24 @@ void pin_tsig_begin(struct pin_tsig *tsig, const struct pin_tsig_key *key)
     memcpy(tsig->algorithm.wire, algorithms[key->hash].wire, algorithms[key->hash].bytes);
 }
 
+/* Whether its next message gets a MAC; those about unknown keys and wrong MACs do not (RFC 8945,
+ * section 5.3.2). */
+static bool has_mac(const struct pin_tsig *tsig)
+{
+    return tsig->key != NULL && tsig->error != PIN_TSIG_BADSIG;
+}
+
+/* Other data: our time, for whom it was too late (RFC 8945, section 5.2.3). */
+static size_t other_bytes(const struct pin_tsig *tsig)
+{
+    return tsig->error == PIN_TSIG_BADTIME ? TIME_BYTES : 0;
+}
+
 size_t pin_tsig_room(const struct pin_tsig *tsig)
 {
-    size_t mac_bytes = tsig->key != NULL ? pin_hash_bytes(tsig->key->hash) : 0;
+    size_t mac_bytes = has_mac(tsig) ? pin_hash_bytes(tsig->key->hash) : 0;
     return (size_t)tsig->name.bytes + FIXED_BYTES + tsig->algorithm.bytes + RDATA_FIXED_BYTES
-           + mac_bytes + TIME_BYTES;
+           + mac_bytes + other_bytes(tsig);
 }
 
 /* Writes the record behind the message. */
@@ -378,8 +391,7 @@ size_t pin_tsig_sign(struct pin_tsig *tsig, enum pin_tsig_turn turn, uint8_t *wi
 {
     uint8_t mac[PIN_HASH_MAX_BYTES];
     uint8_t server_time[TIME_BYTES];
-    bool is_signed = tsig->key != NULL && tsig->error != PIN_TSIG_BADSIG;
-    bool is_late = tsig->error == PIN_TSIG_BADTIME;
+    bool is_signed = has_mac(tsig);
     struct pin_buf other = pin_buf_init(server_time, sizeof(server_time));
     put_time(&other, now_s);
     /* Errors repeat the request's time (RFC 8945, section 5.2.3). */
@@ -387,7 +399,7 @@ size_t pin_tsig_sign(struct pin_tsig *tsig, enum pin_tsig_turn turn, uint8_t *wi
         .fudge_s = tsig->error != 0 ? tsig->fudge_s : PIN_TSIG_FUDGE_S,
         .error = tsig->error,
         .other = server_time,
-        .other_bytes = is_late ? TIME_BYTES : 0,
+        .other_bytes = (uint16_t)other_bytes(tsig),
         .id = pin_get_be16(wire),
         .is_short = turn == PIN_TSIG_NEXT};
     if (is_signed && !make_mac(tsig, wire, bytes, &stamp, mac)) {

@@ -82,7 +82,7 @@ void pin_tsig_begin(struct pin_tsig *tsig, const struct pin_tsig_key *key);
 enum pin_tsig_verdict pin_tsig_verify_answer(
     struct pin_tsig *tsig, const uint8_t *wire, size_t bytes, size_t tsig_at, uint64_t now_s);
 
-/** Bytes that the TSIG of the next message takes, at most. */
+/** Bytes that the TSIG of the next message takes: no more, no less. */
 size_t pin_tsig_room(const struct pin_tsig *tsig);
 
 /** Which message of an exchange is signed. */
