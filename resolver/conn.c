@@ -93,6 +93,7 @@ static ssize_t send_some(int fd, const uint8_t *from, size_t bytes)
 static void send_or_keep(struct pin_conn *conn, const uint8_t *from, size_t bytes)
 {
     ssize_t n_sent = conn->unsent.bytes == 0 ? send_some(conn->fd, from, bytes) : 0;
+    conn->has_said = true;
     if (n_sent < 0
         || ((size_t)n_sent < bytes && !keep(&conn->unsent, from + n_sent, bytes - (size_t)n_sent))
         || conn->unsent.bytes - conn->unsent_at > PIN_CONN_UNSENT_MAX_BYTES) {
@@ -387,6 +388,59 @@ static void answer_fresh(struct pin_conn *conn, struct pin_worker *worker,
     }
 }
 
+/* --- the end ------------------------------------------------------------------------------ */
+
+/* Says goodbye, if that goes out at once. */
+static void end_session(struct pin_conn *conn)
+{
+    uint8_t farewell[PIN_HTTPS_FAREWELL_BYTES];
+    uint8_t last[sizeof(farewell) + (size_t)3 * PIN_TLS_OVERHEAD_BYTES];
+    struct pin_tls_out out = {.ptr = last, .cap_bytes = sizeof(last)};
+    bool is_idle = conn->unsent.bytes == 0 && conn->state != PIN_CONN_CLOSED;
+    if (is_idle && conn->http != NULL) {
+        pin_https_end(conn->http);
+        size_t bytes = pin_https_take(conn->http, farewell, sizeof(farewell));
+        (void)pin_tls_session_seal(conn->tls, farewell, bytes, &out);
+    }
+    if (conn->unsent.bytes == 0) {
+        pin_tls_session_end(conn->tls, &out);
+        (void)send_some(conn->fd, out.ptr, out.bytes);
+    }
+}
+
+/* Tells the client that all is said, and waits until it has noticed. */
+static void linger(struct pin_conn *conn)
+{
+    if (conn->tls != NULL) {
+        end_session(conn);
+    }
+    conn->is_lingering = true;
+    conn->state =
+        shutdown(conn->fd, SHUT_WR) == 0 ? PIN_CONN_LINGERING : PIN_CONN_CLOSED; /* it has gone */
+}
+
+/* Drops what still comes of a client that has been told. */
+static void drop_late(struct pin_conn *conn, struct pin_conn_buffers *buffers)
+{
+    conn->dropped_bytes += (uint32_t)receive(conn, buffers->sealed_in, sizeof(buffers->sealed_in));
+    if (conn->is_ended || conn->dropped_bytes > PIN_CONN_LINGER_BYTES) {
+        conn->state = PIN_CONN_CLOSED;
+    }
+}
+
+/* What becomes of a connection that has nothing more to say. Who sends nothing more has noticed,
+ * and who was told nothing has nothing to lose. */
+static void close_or_linger(struct pin_conn *conn)
+{
+    if (conn->is_ended || !conn->has_said) {
+        conn->state = PIN_CONN_CLOSED;
+    } else {
+        linger(conn);
+    }
+}
+
+/* --- what comes next ---------------------------------------------------------------------- */
+
 /* Whether no query is cut in the middle. */
 static bool is_whole(const struct pin_conn *conn)
 {
@@ -400,10 +454,10 @@ static bool is_whole(const struct pin_conn *conn)
  * done is done. */
 static void choose_state(struct pin_conn *conn, struct pin_conn_buffers *buffers)
 {
-    if (conn->http != NULL) {
+    if (conn->http != NULL && !conn->is_lingering) {
         (void)take_http(conn, buffers);
     }
-    if (conn->state == PIN_CONN_CLOSED) {
+    if (conn->state == PIN_CONN_CLOSED || conn->is_lingering) {
         return;
     }
     if (conn->is_shaking) {
@@ -414,7 +468,7 @@ static void choose_state(struct pin_conn *conn, struct pin_conn_buffers *buffers
     if (conn->unsent.bytes > 0 || conn->source != NULL) {
         conn->state = PIN_CONN_WRITING;
     } else if (has_end && conn->n_pending == 0) {
-        conn->state = PIN_CONN_CLOSED;
+        close_or_linger(conn);
     } else if (!has_end && !is_whole(conn)) {
         conn->state = PIN_CONN_READING;
     } else {
@@ -461,6 +515,10 @@ size_t pin_conn_on_event(
 {
     size_t n_answered = 0;
     conn->worker = worker;
+    if (conn->is_lingering) {
+        drop_late(conn, buffers);
+        return 0;
+    }
     if (conn->unsent.bytes > 0 || conn->source != NULL) {
         if (conn->unsent.bytes > 0) {
             flush_unsent(conn);
@@ -528,34 +586,16 @@ void pin_conn_end(struct pin_conn *conn, struct pin_conn_buffers *buffers)
 bool pin_conn_is_reading(const struct pin_conn *conn)
 {
     bool has_room = conn->http == NULL || conn->unread.bytes == 0; /* the codec keeps halves */
-    return may_answer(conn) && !conn->is_ended && has_room;
-}
-
-/* Says goodbye, if that goes out at once. */
-static void end_session(struct pin_conn *conn)
-{
-    uint8_t farewell[PIN_HTTPS_FAREWELL_BYTES];
-    uint8_t last[sizeof(farewell) + (size_t)3 * PIN_TLS_OVERHEAD_BYTES];
-    struct pin_tls_out out = {.ptr = last, .cap_bytes = sizeof(last)};
-    bool is_idle = conn->unsent.bytes == 0 && conn->state != PIN_CONN_CLOSED;
-    if (is_idle && conn->http != NULL) {
-        pin_https_end(conn->http);
-        size_t bytes = pin_https_take(conn->http, farewell, sizeof(farewell));
-        (void)pin_tls_session_seal(conn->tls, farewell, bytes, &out);
-    }
-    if (conn->unsent.bytes == 0) {
-        pin_tls_session_end(conn->tls, &out);
-        (void)send_some(conn->fd, out.ptr, out.bytes);
-    }
-    pin_tls_session_free(conn->tls);
-    conn->tls = NULL;
+    return conn->is_lingering || (may_answer(conn) && !conn->is_ended && has_room);
 }
 
 void pin_conn_done(struct pin_conn *conn)
 {
-    if (conn->tls != NULL) {
+    if (conn->tls != NULL && !conn->is_lingering) {
         end_session(conn);
     }
+    pin_tls_session_free(conn->tls);
+    conn->tls = NULL;
     if (conn->source != NULL) {
         conn->source->end(conn->source, false);
         conn->source = NULL;

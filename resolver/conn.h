@@ -31,6 +31,8 @@
 #define PIN_CONN_READ_BYTES ((size_t)64 << 10)
 /** Answers are sent when this much has come together, and no more is read while it is unsent. */
 #define PIN_CONN_UNSENT_BYTES ((size_t)64 << 10)
+/** Read and dropped of a client that goes on sending when we have ended; then it is reset. */
+#define PIN_CONN_LINGER_BYTES ((size_t)1 << 20)
 /** Late answers may pile up to this for a client that does not read; then it is closed. */
 #define PIN_CONN_UNSENT_MAX_BYTES ((size_t)1 << 20)
 
@@ -59,24 +61,28 @@ struct pin_conn_rest {
 
 /** What a connection waits for. */
 enum pin_conn_state {
-    PIN_CONN_IDLE,    /**< For the first byte of a query. */
-    PIN_CONN_READING, /**< For the rest of a query. */
-    PIN_CONN_WRITING, /**< For the client to take an answer. */
-    PIN_CONN_PENDING, /**< For late answers, and perhaps the next query. */
-    PIN_CONN_SHAKING, /**< For a PROXY header, or for the end of the TLS handshake. */
-    PIN_CONN_CLOSED,  /**< For nothing: to be taken down. */
+    PIN_CONN_IDLE,      /**< For the first byte of a query. */
+    PIN_CONN_READING,   /**< For the rest of a query. */
+    PIN_CONN_WRITING,   /**< For the client to take an answer. */
+    PIN_CONN_PENDING,   /**< For late answers, and perhaps the next query. */
+    PIN_CONN_SHAKING,   /**< For a PROXY header, or for the end of the TLS handshake. */
+    PIN_CONN_LINGERING, /**< For the client to notice that we have ended. */
+    PIN_CONN_CLOSED,    /**< For nothing: to be taken down. */
 };
 
 /** One stream. */
 struct pin_conn {
     int fd;
     enum pin_conn_state state;
-    bool is_greeting;   /**< A PROXY header comes before all else. */
-    bool is_shaking;    /**< The TLS handshake is not over. */
-    bool is_ended;      /**< The client sends nothing more. */
-    bool is_ending;     /**< Nothing more is answered; to be closed when all is sent. */
-    uint32_t n_pending; /**< Queries whose answer comes later. */
-    uint32_t n_queries; /**< Queries so far. */
+    bool is_greeting;       /**< A PROXY header comes before all else. */
+    bool is_shaking;        /**< The TLS handshake is not over. */
+    bool is_ended;          /**< The client sends nothing more. */
+    bool is_ending;         /**< Nothing more is answered; to be closed when all is sent. */
+    bool has_said;          /**< Bytes went to the client. */
+    bool is_lingering;      /**< All is said, and the client was told so. */
+    uint32_t n_pending;     /**< Queries whose answer comes later. */
+    uint32_t n_queries;     /**< Queries so far. */
+    uint32_t dropped_bytes; /**< is_lingering: read since. */
     const struct pin_stream_limits *limits;
     struct pin_source *source;   /**< An answer under way, until its end; NULL: none. */
     struct pin_conn_rest unread; /**< Part of a query, or queries that may not be answered yet. */
@@ -119,7 +125,13 @@ void pin_conn_on_late(
 size_t pin_conn_settle(
     struct pin_conn *conn, struct pin_worker *worker, struct pin_conn_buffers *buffers);
 
-/** Nothing more is to be read: what is asked is still answered. */
+/**
+ * Nothing more is to be read: what is asked is still answered.
+ *
+ * A connection that ends while its client may still send lingers: a socket that is closed with
+ * bytes unread is reset, and the client may lose the answers that it has not read yet (RFC
+ * 9112, 9.6).
+ */
 void pin_conn_end(struct pin_conn *conn, struct pin_conn_buffers *buffers);
 
 /** Whether it has had all the queries that it may have. */

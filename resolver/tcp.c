@@ -30,6 +30,8 @@
 #define EVENTS_MAX 64
 /* Connections accepted from one listener before others have their turn. */
 #define ACCEPTS_MAX 64
+/* How long a client has to notice that its connection has ended. */
+#define LINGER_MS 2000
 /* How long nothing is accepted once descriptors or memory have run out. */
 #define ACCEPT_PAUSE_MS 200
 
@@ -109,6 +111,13 @@ static void leave_origin(struct pin_tcp *tcp, struct stream *stream)
     }
 }
 
+static void count_spent(struct pin_tcp *tcp, const struct stream *stream)
+{
+    if (pin_conn_is_spent(&stream->conn)) {
+        count(&tcp->worker.stats.n_query_limit);
+    }
+}
+
 /* Closes a stream now; its memory goes at the end of the round, since events may still name it. */
 static void close_stream(struct pin_tcp *tcp, struct stream *stream)
 {
@@ -119,8 +128,8 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
         count(pin_tls_session_is_refused(stream->conn.tls) ? &tcp->worker.stats.n_handshakes_refused
                                                            : &tcp->worker.stats.n_tls_failed);
     }
-    if (pin_conn_is_spent(&stream->conn)) {
-        count(&tcp->worker.stats.n_query_limit);
+    if (!stream->conn.is_lingering) {
+        count_spent(tcp, stream);
     }
     pin_conn_done(&stream->conn);
     leave_origin(tcp, stream);
@@ -182,6 +191,9 @@ static void move_on(
         close_stream(tcp, stream);
         return;
     }
+    if (now == PIN_CONN_LINGERING && before != now) {
+        count_spent(tcp, stream);
+    }
     if (is_progress || now != before) {
         stream->since_ms = tcp->now_ms;
         if (stream->origin != NULL) {
@@ -199,10 +211,12 @@ static void move_on(
 
 /* --- letting in --------------------------------------------------------------------------- */
 
-/* Whoever has been quiet for longest makes room; whoever is idle first. False: nobody is here. */
+/* Whoever has been quiet for longest makes room; whoever has ended first, then whoever is idle.
+ * False: nobody is here. */
 static bool evict_oldest(struct pin_tcp *tcp)
 {
-    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+    for (size_t i = 0; i < N_ELEMS(tcp->waits); i++) {
+        size_t state = i == 0 ? PIN_CONN_LINGERING : i - 1; /* the last one of them */
         struct stream *stream = oldest(&tcp->waits[state]);
         if (stream != NULL) {
             count(&tcp->worker.stats.n_evicted);
@@ -506,6 +520,7 @@ static int64_t timeout_ms(const struct pin_tcp *tcp, size_t state)
         [PIN_CONN_WRITING] = tcp->limits.write_timeout_ms,
         [PIN_CONN_PENDING] = tcp->limits.pending_timeout_ms,
         [PIN_CONN_SHAKING] = tcp->limits.handshake_timeout_ms,
+        [PIN_CONN_LINGERING] = LINGER_MS,
     };
     return timeouts[state];
 }
@@ -519,8 +534,10 @@ static void count_overdue(struct pin_stats *stats, size_t state)
         [PIN_CONN_PENDING] = &stats->n_unanswered,
         [PIN_CONN_SHAKING] = &stats->n_slow_handshakes,
     };
-    count(&stats->n_timed_out);
-    count(by_state[state]);
+    if (state != PIN_CONN_LINGERING) { /* that one was over already */
+        count(&stats->n_timed_out);
+        count(by_state[state]);
+    }
 }
 
 /* Closes what has waited too long; each list is ordered, so only what is due is looked at. */

@@ -16,7 +16,8 @@
  *
  * Over TLS, the handshake comes first. Each of the waits has a deadline. What is ready is sent at
  * once; an answer that comes later (late.h) is appended when its mail arrives, so it holds up
- * nobody. A client that has sent all it wants is kept until its last answer has gone out.
+ * nobody. A client that has sent all it wants is kept until its last answer has gone out; one that
+ * we end is told so, and has a moment to notice before its socket goes.
  */
 
 #include <stdatomic.h>

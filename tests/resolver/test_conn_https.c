@@ -157,7 +157,7 @@ static void test_states(void **state)
     assert_int_equal(hear(f, text, sizeof(text)), 1);
     assert_non_null(strstr(text, "first-answer"));
     say(f, "GET / HTTP/1.0\r\n\r\n");
-    assert_int_equal(f->conn.state, PIN_CONN_CLOSED);
+    assert_int_equal(f->conn.state, PIN_CONN_LINGERING);
     assert_int_equal(hear(f, text, sizeof(text)), 1);
     assert_non_null(strstr(text, "404 Not Found"));
 }
@@ -170,7 +170,7 @@ static void test_end_waits_for_what_is_pending(void **state)
     assert_int_equal(f->conn.state, PIN_CONN_PENDING);
     assert_false(pin_conn_is_reading(&f->conn));
     assert_int_equal(answer(f, 0, "first-answer"), 0);
-    assert_int_equal(f->conn.state, PIN_CONN_CLOSED);
+    assert_int_equal(f->conn.state, PIN_CONN_LINGERING);
     assert_int_equal(hear(f, text, sizeof(text)), 1);
 }
 
@@ -229,7 +229,7 @@ static void test_limit_of_queries(void **state)
     say(f, QUICK);
     assert_int_equal(f->conn.state, PIN_CONN_IDLE);
     say(f, QUICK);
-    assert_int_equal(f->conn.state, PIN_CONN_CLOSED);
+    assert_int_equal(f->conn.state, PIN_CONN_LINGERING);
     assert_int_equal(hear(f, text, sizeof(text)), 2);
 }
 
@@ -241,8 +241,59 @@ static void test_time_is_over(void **state)
     pin_conn_end(&f->conn, f->buffers);
     assert_int_equal(f->conn.state, PIN_CONN_PENDING);
     (void)answer(f, 0, "first-answer");
-    assert_int_equal(f->conn.state, PIN_CONN_CLOSED);
+    assert_int_equal(f->conn.state, PIN_CONN_LINGERING);
     assert_int_equal(hear(f, text, sizeof(text)), 1);
+}
+
+/* A body that is too long is refused at once, and read to its end: else its client, which still
+ * sends, would learn of a reset before it learns why. */
+static void test_refusal_outlives_the_body(void **state)
+{
+    struct fixture *f = *state;
+    static char body[70000];
+    char text[4096];
+    memset(body, 'x', sizeof(body) - 1);
+    say(f, "POST /dns-query HTTP/1.1\r\nHost: x\r\nContent-Type: application/dns-message\r\n"
+           "Content-Length: 70000\r\n\r\n");
+    assert_int_equal(f->conn.state, PIN_CONN_LINGERING);
+    assert_true(pin_conn_is_reading(&f->conn));
+    say(f, body);
+    say(f, QUICK);
+    assert_int_equal(n_asked, 0);
+    assert_int_equal(f->conn.state, PIN_CONN_LINGERING);
+    assert_int_equal(hear(f, text, sizeof(text)), 1);
+    assert_non_null(strstr(text, "413 Content Too Large"));
+    assert_int_equal(recv(f->client, text, sizeof(text), 0), 0);
+    assert_int_equal(shutdown(f->client, SHUT_WR), 0);
+    while (f->conn.state == PIN_CONN_LINGERING) {
+        (void)pin_conn_on_event(&f->conn, f->worker, f->buffers);
+    }
+    assert_int_equal(f->conn.state, PIN_CONN_CLOSED);
+}
+
+/* But not for ever. */
+static void test_what_is_dropped_has_a_bound(void **state)
+{
+    struct fixture *f = *state;
+    static char more[30001];
+    size_t n_bytes = 0;
+    memset(more, 'x', sizeof(more) - 1);
+    say(f, "GET / HTTP/1.0\r\n\r\n");
+    for (; f->conn.state == PIN_CONN_LINGERING; n_bytes += sizeof(more) - 1) {
+        assert_true(n_bytes <= PIN_CONN_LINGER_BYTES);
+        say(f, more);
+    }
+    assert_true(n_bytes > PIN_CONN_LINGER_BYTES);
+    assert_int_equal(f->conn.state, PIN_CONN_CLOSED);
+}
+
+/* Who has been told nothing has nothing to lose. */
+static void test_a_lost_client_is_not_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    say(f, "POST ");
+    pin_conn_end(&f->conn, f->buffers);
+    assert_int_equal(f->conn.state, PIN_CONN_CLOSED);
 }
 
 int main(void)
@@ -258,6 +309,9 @@ int main(void)
         TEST("a client that does not read is not answered", test_client_that_does_not_read),
         TEST("the last query of a connection ends it", test_limit_of_queries),
         TEST("a connection whose time is over answers what is asked", test_time_is_over),
+        TEST("a refusal outlives the body", test_refusal_outlives_the_body),
+        TEST("what is dropped has a bound", test_what_is_dropped_has_a_bound),
+        TEST("a lost client is not waited for", test_a_lost_client_is_not_waited_for),
     };
     return cmocka_run_group_tests_name("conn_https", tests, NULL, NULL);
 }

@@ -380,6 +380,16 @@ static void test_total_limit_makes_room_for_others(void **state)
     }
 }
 
+/* Waits until the server has that many connections. */
+static void assert_open_becomes(uint64_t n)
+{
+    int64_t start_ms = pin_clock_mono_ms();
+    while (server_stats(&server).n_open != n) {
+        assert_true(pin_clock_mono_ms() - start_ms < SERVER_PATIENCE_MS);
+        (void)usleep(1000);
+    }
+}
+
 static void test_queries_of_one_connection_are_limited(void **state)
 {
     uint8_t wire[7 * 64];
@@ -395,7 +405,53 @@ static void test_queries_of_one_connection_are_limited(void **state)
     }
     assert_true(server_is_closed_by_peer(fd));
     (void)close(fd);
+    assert_open_becomes(0);
     assert_int_equal(server_stats(&server).n_query_limit, 1);
+}
+
+/* Nobody is reset in the middle of a sentence: answers that it has not read would be lost. */
+static void test_who_asks_too_much_may_finish_its_sentence(void **state)
+{
+    static uint8_t wire[50000];
+    size_t bytes = 0;
+    (void)state;
+    for (uint16_t i = 1; i <= 7; i++) {
+        bytes += www(wire + bytes, i);
+    }
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
+    assert_true(server_send(fd, wire, bytes));
+    for (uint16_t i = 1; i <= 5; i++) {
+        assert_answer(fd, i);
+    }
+    assert_true(server_is_closed_by_peer(fd));
+    for (size_t i = 0; i < 10; i++) {
+        assert_true(server_send(fd, wire, sizeof(wire)));
+    }
+    (void)close(fd);
+}
+
+/* Who does not care is let go. */
+static void test_nobody_is_waited_for_long(void **state)
+{
+    uint8_t wire[7 * 64];
+    size_t bytes = 0;
+    (void)state;
+    for (uint16_t i = 1; i <= 5; i++) {
+        bytes += www(wire + bytes, i);
+    }
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
+    int64_t start_ms = pin_clock_mono_ms();
+    assert_true(server_send(fd, wire, bytes));
+    assert_true(server_is_closed_by_peer(fd));
+    assert_int_equal(server_stats(&server).n_open, 1);
+    while (server_stats(&server).n_open > 0) {
+        assert_true(pin_clock_mono_ms() - start_ms < SERVER_PATIENCE_MS);
+        (void)server_send(fd, wire, 1); /* a byte now and then changes nothing */
+        (void)usleep(20000);
+    }
+    assert_true(pin_clock_mono_ms() - start_ms >= 1900);
+    (void)close(fd);
+    assert_int_equal(server_stats(&server).n_timed_out, 0);
 }
 
 static void test_life_of_one_connection_is_limited(void **state)
@@ -407,6 +463,7 @@ static void test_life_of_one_connection_is_limited(void **state)
     assert_true(server_is_closed_by_peer(fd));
     assert_in_range(pin_clock_mono_ms() - start_ms, 350, 2000);
     (void)close(fd);
+    assert_open_becomes(0);
     assert_int_equal(server_stats(&server).n_time_limit, 1);
     assert_int_equal(server_stats(&server).n_timed_out, 0);
 }
@@ -487,6 +544,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_total_limit_makes_room_for_others, start_narrow, stop),
         cmocka_unit_test_setup_teardown(
             test_queries_of_one_connection_are_limited, start_frugal, stop),
+        cmocka_unit_test_setup_teardown(
+            test_who_asks_too_much_may_finish_its_sentence, start_frugal, stop),
+        cmocka_unit_test_setup_teardown(test_nobody_is_waited_for_long, start_frugal, stop),
         cmocka_unit_test_setup_teardown(test_life_of_one_connection_is_limited, start_frugal, stop),
         cmocka_unit_test_setup_teardown(
             test_new_connections_of_a_client_are_limited, start_slow_door, stop),
