@@ -34,6 +34,7 @@ struct pin_origin {
     struct pin_link streams; /**< The owner's, the one quiet for longest first. */
     struct pin_link by_end;  /**< Among those without streams. */
     int64_t end_ms;          /**< When its last stream ended. */
+    uint64_t round;          /**< The owner's: when it was its turn last. */
     struct {
         int64_t filled_ms;   /**< When it was filled up last. */
         int64_t thousandths; /**< Of what is left in it; below 0: overdrawn. */

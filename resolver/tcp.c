@@ -26,12 +26,14 @@
 #include "ids.h"
 #include "links.h"
 #include "origins.h"
+#include "patience.h"
 
-#define EVENTS_MAX 64
+#define EVENTS_MAX 256
+/* TLS handshakes that are gone on with in one round, each of another client: one costs as much as
+ * hundreds of answers. */
+#define HANDSHAKES_MAX 4
 /* Connections accepted from one listener before others have their turn. */
 #define ACCEPTS_MAX 64
-/* How long a client has to notice that its connection has ended. */
-#define LINGER_MS 2000
 /* How long nothing is accepted once descriptors or memory have run out. */
 #define ACCEPT_PAUSE_MS 200
 
@@ -78,6 +80,8 @@ struct pin_tcp {
     enum source mail_source;
     bool is_stopping;
     int64_t now_ms;
+    uint64_t round;
+    uint32_t n_handshakes;                  /* gone on with in this round */
     int64_t accept_again_ms;                /* 0: accepting */
     struct pin_link waits[PIN_CONN_CLOSED]; /* by state */
     struct pin_link births;                 /* all whose time ends some day */
@@ -512,42 +516,15 @@ static void on_listener(struct pin_tcp *tcp, struct listener *listener)
 
 /* --- the loop ----------------------------------------------------------------------------- */
 
-static int64_t timeout_ms(const struct pin_tcp *tcp, size_t state)
-{
-    const uint32_t timeouts[] = {
-        [PIN_CONN_IDLE] = tcp->limits.idle_timeout_ms,
-        [PIN_CONN_READING] = tcp->limits.read_timeout_ms,
-        [PIN_CONN_WRITING] = tcp->limits.write_timeout_ms,
-        [PIN_CONN_PENDING] = tcp->limits.pending_timeout_ms,
-        [PIN_CONN_SHAKING] = tcp->limits.handshake_timeout_ms,
-        [PIN_CONN_LINGERING] = LINGER_MS,
-    };
-    return timeouts[state];
-}
-
-static void count_overdue(struct pin_stats *stats, size_t state)
-{
-    struct pin_stat *const by_state[] = {
-        [PIN_CONN_IDLE] = &stats->n_idle,
-        [PIN_CONN_READING] = &stats->n_slow_queries,
-        [PIN_CONN_WRITING] = &stats->n_slow_readers,
-        [PIN_CONN_PENDING] = &stats->n_unanswered,
-        [PIN_CONN_SHAKING] = &stats->n_slow_handshakes,
-    };
-    if (state != PIN_CONN_LINGERING) { /* that one was over already */
-        count(&stats->n_timed_out);
-        count(by_state[state]);
-    }
-}
-
 /* Closes what has waited too long; each list is ordered, so only what is due is looked at. */
 static void close_overdue(struct pin_tcp *tcp)
 {
-    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+    for (enum pin_conn_state state = 0; state < N_ELEMS(tcp->waits); state++) {
         for (struct stream *stream = oldest(&tcp->waits[state]);
-             stream != NULL && tcp->now_ms - stream->since_ms >= timeout_ms(tcp, state);
+             stream != NULL
+             && tcp->now_ms - stream->since_ms >= pin_patience_ms(&tcp->limits, state);
              stream = oldest(&tcp->waits[state])) {
-            count_overdue(&tcp->worker.stats, state);
+            pin_patience_count(&tcp->worker.stats, state);
             close_stream(tcp, stream);
         }
     }
@@ -582,10 +559,10 @@ static int next_due_ms(struct pin_tcp *tcp)
     if (born != NULL) {
         due_ms = PIN_MIN(due_ms, born->born_ms + tcp->limits.max_duration_ms);
     }
-    for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
+    for (enum pin_conn_state state = 0; state < N_ELEMS(tcp->waits); state++) {
         const struct stream *stream = oldest(&tcp->waits[state]);
         if (stream != NULL) {
-            int64_t over_ms = stream->since_ms + timeout_ms(tcp, state);
+            int64_t over_ms = stream->since_ms + pin_patience_ms(&tcp->limits, state);
             due_ms = PIN_MIN(due_ms, over_ms);
         }
     }
@@ -615,16 +592,56 @@ static void on_event(struct pin_tcp *tcp, void *source, uint32_t events)
     }
 }
 
-/* One round: waits offline, then serves what is ready as an RCU reader. */
+/* Whether an event is about somebody who is not let in yet. */
+static bool is_outside(const enum source *source)
+{
+    return *source == PIN_TCP_LISTENER
+           || (*source == PIN_TCP_STREAM && ((const struct stream *)source)->conn.is_shaking);
+}
+
+/* Whether it is somebody's turn in this round. What has to wait epoll tells again. */
+static bool has_turn(struct pin_tcp *tcp, enum source *source)
+{
+    struct stream *stream = (struct stream *)source;
+    if (*source != PIN_TCP_STREAM || stream->origin == NULL) {
+        return true; /* a listener; or it is closed, or its header is to come */
+    }
+    if (tcp->n_handshakes == HANDSHAKES_MAX || stream->origin->round == tcp->round) {
+        return false;
+    }
+    tcp->n_handshakes++;
+    stream->origin->round = tcp->round;
+    return true;
+}
+
+/* Serves what is ready: who has been let in comes first. */
+static void serve_ready(struct pin_tcp *tcp, struct epoll_event *events, int n_events)
+{
+    int n_outside = 0;
+    tcp->round++;
+    tcp->n_handshakes = 0;
+    for (int i = 0; i < n_events; i++) {
+        if (is_outside(events[i].data.ptr)) {
+            events[n_outside++] = events[i];
+        } else {
+            on_event(tcp, events[i].data.ptr, events[i].events);
+        }
+    }
+    for (int i = 0; i < n_outside; i++) {
+        if (has_turn(tcp, events[i].data.ptr)) {
+            on_event(tcp, events[i].data.ptr, events[i].events);
+        }
+    }
+}
+
+/* One round: waits offline, then serves as an RCU reader. */
 static void serve(struct pin_tcp *tcp)
 {
     struct epoll_event events[EVENTS_MAX];
     int n_events = epoll_wait(tcp->epoll_fd, events, EVENTS_MAX, next_due_ms(tcp));
     tcp->now_ms = pin_clock_mono_ms();
     pin_rcu_online();
-    for (int i = 0; i < n_events; i++) {
-        on_event(tcp, events[i].data.ptr, events[i].events);
-    }
+    serve_ready(tcp, events, n_events);
     pin_rcu_offline();
     if (tcp->accept_again_ms != 0 && tcp->now_ms >= tcp->accept_again_ms) {
         tcp->accept_again_ms = 0;

@@ -9,6 +9,7 @@ keys that others can read. Prints one line per check and, last, "N passed, N fai
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
 HOST = "dns.t.example"
 N_EARLY = 300    # clients that reset after their first flight
 N_HALF = 40      # clients that stop in the middle of a handshake
+N_FLOOD = 400    # clients of one address that begin a handshake all at once
 N_PIPELINED = 100
 HANDSHAKE_S = 5
 QUERY = struct.pack("!HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"\3www\1t\7example\0" + struct.pack("!HH", 1, 1)
@@ -269,6 +271,49 @@ def half_way(checks, daemon):
     checks.check("S3 the same process", daemon.child.poll() is None)
 
 
+def flood(checks, daemon):
+    """Handshakes by the hundred, all there at once: how many are answered before somebody else's turn comes."""
+    first = hello()
+
+    def n_greeted(clients):
+        return len(select.select(clients, [], [], 0)[0])
+
+    def race(what, others_turn):
+        """`others_turn` waits until the other one, who came last, is served."""
+        clients = [socket.create_connection(("127.0.0.1", daemon.dot), timeout=10) for _ in range(N_FLOOD)]
+        checks.becomes(f"S4 {what}: all have come in", lambda: daemon.metric("pintle_dns_streams_open"),
+                       lambda n: n is not None and n >= N_FLOOD, 10)
+        daemon.child.send_signal(signal.SIGSTOP)
+        try:
+            for raw in clients:
+                raw.sendall(first)
+            wait = others_turn()
+        finally:
+            daemon.child.send_signal(signal.SIGCONT)
+        wait()
+        n = n_greeted(clients)
+        checks.check(f"S4 {what} does not wait for {N_FLOOD} handshakes", n < N_FLOOD / 2, n)
+        checks.becomes(f"S4 {what}: but they are served, too", lambda: n_greeted(clients), lambda n: n == N_FLOOD, 10)
+        for raw in clients:
+            raw.close()
+
+    _, stream = client(daemon.dot)
+    ask(stream)
+
+    def question():
+        stream.sendall(frame(1))
+        return lambda: read_answer(stream)
+
+    def newcomer():
+        raw = socket.create_connection(("127.0.0.1", daemon.dot), timeout=10, source_address=("127.0.0.2", 0))
+        raw.sendall(first)
+        return lambda: (raw.recv(1), raw.close())
+
+    race("a question", question)
+    race("a newcomer from elsewhere", newcomer)
+    stream.close()
+
+
 class Load:
     """Clients that ask without a pause: some connect for each question, some stay."""
 
@@ -400,6 +445,7 @@ def all_parts(checks, dir):
         resume(checks, daemon)
         framing(checks, daemon)
         half_way(checks, daemon)
+        flood(checks, daemon)
         certificates(checks, daemon, dir, serial)
     finally:
         checks.equal("the daemon ends well", daemon.stop(), 0)
