@@ -160,5 +160,6 @@ void pin_response_add_rr(struct pin_response *response, enum pin_section section
 /** Writes the OPT behind the RRs (RFC 6891, section 6.1.2). For pin_response_finish(). */
 void pin_response_put_opt(struct pin_response *response, const struct pin_query *query);
 
-/** Writes header, OPT and TSIG, cuts what leaves no room for these, and returns the length of the message; 0: it could not be signed. */
+/** Writes header, OPT and TSIG, cuts what leaves no room for these, and returns the length of the
+ * message; 0: it could not be signed. */
 size_t pin_response_finish(struct pin_response *response, const struct pin_query *query);
