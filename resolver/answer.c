@@ -589,7 +589,7 @@ static void begin(struct pin_answering *a, struct pin_worker *worker,
     a->query_bytes = packet->bytes;
     a->verdict = pin_query_parse(packet->wire, packet->bytes, &a->query);
     if (pin_unlikely(worker->tap != NULL)) {
-        a->tap_note = pin_tap_begin(worker->tap, packet->wire, packet->bytes);
+        a->tap_note = pin_tap_begin(worker->tap, client->asked_ns, packet->wire, packet->bytes);
     }
     if (a->verdict == PIN_QUERY_DROP) {
         return;

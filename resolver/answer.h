@@ -22,6 +22,7 @@ struct pin_client {
     uint16_t listen_cluster_id;  /**< What the listener says, or PIN_CLUSTER_NONE: by address. */
     enum pin_transport transport;
     const struct pin_return *back; /**< Where a late answer goes; NULL: none can be given. */
+    int64_t asked_ns; /**< When a query came whose answer is late, monotonic; 0: just now. */
 };
 
 /**

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 
@@ -62,16 +63,28 @@ struct pin_forward_port *pin_forward_port(struct pin_forward *forward, size_t po
     return forward != NULL && port_i < forward->config.n_ports ? &forward->ports[port_i] : NULL;
 }
 
-/* Copies the client's address and, on wildcard sockets, where its packet came to. */
+static void put_peer(union pin_peer *peer, const struct sockaddr *from)
+{
+    if (from->sa_family == AF_INET6) {
+        memcpy(&peer->v6, from, sizeof(peer->v6));
+    } else {
+        memcpy(&peer->v4, from, sizeof(peer->v4));
+    }
+}
+
+/* Copies the client's address, that of the proxy in front of it and, on wildcard sockets, where its
+ * packet came to. */
 static void put_way_back(struct pin_miss *miss, const struct pin_client *client)
 {
     const struct msghdr *packet = client->back->packet;
     miss->client = *client;
+    if (client->asked_ns == 0) {
+        miss->client.asked_ns = pin_clock_mono_ns();
+    }
     miss->back = *client->back;
-    if (client->peer->sa_family == AF_INET6) {
-        memcpy(&miss->peer.v6, client->peer, sizeof(miss->peer.v6));
-    } else {
-        memcpy(&miss->peer.v4, client->peer, sizeof(miss->peer.v4));
+    put_peer(&miss->peer, client->peer);
+    if (packet != NULL) {
+        put_peer(&miss->sender, packet->msg_name);
     }
     miss->control_bytes = 0;
     if (packet != NULL && packet->msg_control != NULL
@@ -221,14 +234,18 @@ enum pin_err pin_forward_start(
     return PIN_OK;
 }
 
-void pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
-    const struct pin_tsig_keys *keys, struct pin_tapper *tapper)
+enum pin_err pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
+    const struct pin_tsig_keys *keys, struct pin_tapper *tapper, struct pin_why *why)
 {
-    for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
-        forward->threads[t]->worker.manners = manners;
-        forward->threads[t]->worker.keys = keys;
-        forward->threads[t]->worker.tap = pin_tapper_join(tapper);
+    enum pin_err err = PIN_OK;
+    for (size_t t = 0; forward != NULL && t < forward->n_threads && err == PIN_OK; t++) {
+        struct pin_worker *worker = &forward->threads[t]->worker;
+        worker->manners = manners;
+        worker->keys = keys;
+        worker->tap = pin_tapper_join(tapper);
+        err = pin_worker_limit_rate(worker, why);
     }
+    return err;
 }
 
 void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum)

@@ -53,7 +53,8 @@ struct pin_miss {
     uint8_t n_rounds;         /**< Questions asked for this query before: a chain of aliases. */
     struct pin_client client; /**< Its pointers are set again by who takes it out. */
     struct pin_return back;
-    union pin_peer peer;
+    union pin_peer peer;   /**< Who asks. */
+    union pin_peer sender; /**< Over UDP: where the packet came from, a proxy perhaps. */
     uint16_t control_bytes;
     uint16_t bytes;
     uint8_t control[PIN_MISS_CONTROL_BYTES];

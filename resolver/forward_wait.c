@@ -25,6 +25,7 @@ struct pin_waiter {
     struct msghdr header; /* UDP */
     struct iovec vector;
     union pin_peer peer;
+    union pin_peer sender;
     uint16_t bytes;
     uint8_t n_rounds;
     _Alignas(struct cmsghdr) uint8_t control[PIN_MISS_CONTROL_BYTES];
@@ -46,12 +47,13 @@ static struct pin_waiter *new_waiter(const struct pin_miss *miss)
     *waiter = (struct pin_waiter){.client = miss->client,
         .back = miss->back,
         .peer = miss->peer,
+        .sender = miss->sender,
         .bytes = miss->bytes,
         .n_rounds = miss->n_rounds};
     memcpy(waiter->wire, miss->wire, miss->bytes);
     memcpy(waiter->control, miss->control, miss->control_bytes);
-    waiter->header = (struct msghdr){.msg_name = &waiter->peer,
-        .msg_namelen = peer_bytes(&waiter->peer),
+    waiter->header = (struct msghdr){.msg_name = &waiter->sender,
+        .msg_namelen = peer_bytes(&waiter->sender),
         .msg_iov = &waiter->vector,
         .msg_iovlen = 1,
         .msg_control = miss->control_bytes > 0 ? waiter->control : NULL,

@@ -56,7 +56,7 @@ struct pin_return {
     uint64_t stream_id;          /**< Never used again by this mailbox's thread. */
     uint32_t request_id;         /**< Of several on the stream (HTTP/2 stream id); else 0. */
     int fd;                      /**< UDP: the socket it came to. */
-    const struct msghdr *packet; /**< UDP: peer and, on wildcard sockets, packet info to copy. */
+    const struct msghdr *packet; /**< UDP: its sender and, on wildcard sockets, packet info. */
 };
 
 /** Opens an empty mailbox. */

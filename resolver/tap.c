@@ -28,7 +28,7 @@ static bool is_turn(uint32_t every, uint32_t *n_until)
     return true;
 }
 
-uint8_t pin_tap_begin(struct pin_tap *tap, const uint8_t *wire, size_t bytes)
+uint8_t pin_tap_begin(struct pin_tap *tap, int64_t asked_ns, const uint8_t *wire, size_t bytes)
 {
     unsigned wanted = is_turn(tap->log_every, &tap->n_until_log) ? PIN_TAP_LOG : 0u;
     wanted |= is_turn(tap->dnstap_every, &tap->n_until_dnstap) ? PIN_TAP_DNSTAP : 0u;
@@ -37,8 +37,9 @@ uint8_t pin_tap_begin(struct pin_tap *tap, const uint8_t *wire, size_t bytes)
     }
     uint8_t note_i = (uint8_t)(tap->next_note++ % PIN_TAP_NOTES);
     struct pin_tap_note *note = &tap->notes[note_i];
-    note->started_ns = pin_clock_mono_ns();
-    note->query_wall_ns = pin_clock_wall_ms() * NS_PER_MS;
+    int64_t now_ns = pin_clock_mono_ns();
+    note->started_ns = asked_ns != 0 ? asked_ns : now_ns;
+    note->query_wall_ns = pin_clock_wall_ms() * NS_PER_MS - (now_ns - note->started_ns);
     note->query_bytes = (uint32_t)bytes;
     note->wanted = wanted;
     memcpy(note->query, wire, PIN_MIN(bytes, sizeof(note->query)));

@@ -43,7 +43,7 @@ enum pin_tap_for {
 /** One question with its answer. */
 struct pin_tap_record {
     int64_t query_wall_ns;    /**< Since 1970. */
-    int64_t took_ns;          /**< From the question's turn until its answer was ready. */
+    int64_t took_ns;          /**< From then until its answer was ready, with all it waited. */
     struct pin_addrport peer; /**< Who asked. */
     uint32_t query_bytes;     /**< As received. */
     uint32_t answer_bytes;    /**< As sent; 0: silence. */
@@ -94,8 +94,9 @@ struct pin_tap *pin_tapper_join(struct pin_tapper *tapper);
 /** What was noted, and what was lost because a ring was full. Any thread. */
 void pin_tapper_stats(const struct pin_tapper *tapper, uint64_t *ret_n_noted, uint64_t *ret_n_lost);
 
-/** Decides whether a question is noted, and copies it. Its worker. Hot path. */
-uint8_t pin_tap_begin(struct pin_tap *tap, const uint8_t *wire, size_t bytes);
+/** Decides whether a question is noted, and copies it. `asked_ns` is when it came, monotonic; 0:
+ * now. Its worker. Hot path. */
+uint8_t pin_tap_begin(struct pin_tap *tap, int64_t asked_ns, const uint8_t *wire, size_t bytes);
 
 /** Records what begin noted, with the finished answer. Nothing for PIN_TAP_NONE. Hot path. */
 void pin_tap_end(struct pin_tap *tap, uint8_t note_i, const struct pin_client *client,

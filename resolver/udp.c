@@ -224,18 +224,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Answers over UDP can go to whom never asked; over streams they cannot. */
-static enum pin_err limit_rate(struct pin_worker *worker, struct pin_why *why)
-{
-    const struct pin_rate_config *config = &worker->manners->rate;
-    if (!pin_rate_is_on(config)) {
-        return PIN_OK;
-    }
-    worker->limiter = pin_limiter_new(config);
-    return worker->limiter != NULL ? PIN_OK
-                                   : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
-}
-
 /* Makes room for who asks behind proxies, if there are any. */
 static enum pin_err expect_proxies(
     struct pin_udp *udp, const struct pin_proxy_trust *trust, struct pin_why *why)
@@ -274,7 +262,7 @@ enum pin_err pin_udp_start(
     udp->worker.forward = config->forward;
     if (config->manners != NULL) {
         udp->worker.manners = config->manners;
-        err = err == PIN_OK ? limit_rate(&udp->worker, why) : err;
+        err = err == PIN_OK ? pin_worker_limit_rate(&udp->worker, why) : err;
     }
     udp->worker.tap = pin_tapper_join(config->tapper);
     if (err == PIN_OK) {

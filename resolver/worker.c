@@ -58,6 +58,18 @@ enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *l
     return pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
 }
 
+/* Answers over UDP can go to whom never asked; over streams they cannot. */
+enum pin_err pin_worker_limit_rate(struct pin_worker *worker, struct pin_why *why)
+{
+    const struct pin_rate_config *config = &worker->manners->rate;
+    if (!pin_rate_is_on(config)) {
+        return PIN_OK;
+    }
+    worker->limiter = pin_limiter_new(config);
+    return worker->limiter != NULL ? PIN_OK
+                                   : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
+}
+
 uint32_t pin_worker_wall_s(struct pin_worker *worker)
 {
     if (worker->wall_s == 0) {
@@ -227,10 +239,13 @@ enum pin_err pin_workers_start(
     }
     workers->n_sets = config->n_workers;
     set_manners(workers, config);
-    pin_forward_equip(config->forward, &workers->manners, config->keys, config->tapper);
     workers->forward = config->forward;
     uint32_t thread_i = 0;
-    enum pin_err err = open_listens(workers, config, why);
+    enum pin_err err =
+        pin_forward_equip(config->forward, &workers->manners, config->keys, config->tapper, why);
+    if (err == PIN_OK) {
+        err = open_listens(workers, config, why);
+    }
     for (size_t i = 0; i < workers->n_sets && err == PIN_OK; i++) {
         err = start_udp(workers, i, config, &thread_i, why);
         if (err == PIN_OK) {

@@ -66,6 +66,9 @@ enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *l
 /** The wall clock in seconds, read at most once per batch. Its thread. Hot path. */
 uint32_t pin_worker_wall_s(struct pin_worker *worker);
 
+/** Gives it its own accounts of answers over UDP where its manners say so. PIN_ENOMEM. */
+enum pin_err pin_worker_limit_rate(struct pin_worker *worker, struct pin_why *why);
+
 /** Gives back what init took; a zeroed one is fine. */
 void pin_worker_done(struct pin_worker *worker);
 

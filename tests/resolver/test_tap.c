@@ -61,7 +61,7 @@ static void test_one_in_so_many_is_noted(void **state)
     unsigned n = 0;
     (void)state;
     for (int i = 0; i < 12; i++) {
-        n += pin_tap_begin(tap, query_wire, QUERY_BYTES) != PIN_TAP_NONE;
+        n += pin_tap_begin(tap, 0, query_wire, QUERY_BYTES) != PIN_TAP_NONE;
     }
     assert_int_equal(n, 4);
     free(tap);
@@ -79,7 +79,7 @@ static void test_records_of_a_batch_arrive_whole_and_in_order(void **state)
     for (unsigned round = 0; round < 300; round++) { /* the ring wraps */
         uint8_t notes[16];
         for (unsigned i = 0; i < 16; i++) {
-            notes[i] = pin_tap_begin(tap, query_wire, QUERY_BYTES - (i == 5));
+            notes[i] = pin_tap_begin(tap, 0, query_wire, QUERY_BYTES - (i == 5));
         }
         for (unsigned i = 0; i < 16; i++) {
             memset(answer, (int)(round + i), sizeof(answer));
@@ -114,7 +114,7 @@ static void test_a_full_ring_loses_records_and_counts_them(void **state)
     unsigned n_taken = 0;
     (void)state;
     for (unsigned i = 0; i < 100; i++) {
-        uint8_t note = pin_tap_begin(tap, query_wire, QUERY_BYTES);
+        uint8_t note = pin_tap_begin(tap, 0, query_wire, QUERY_BYTES);
         pin_tap_end(tap, note, &client, &response);
     }
     while (pin_tap_take(tap, &page, &record)) {
