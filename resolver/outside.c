@@ -118,6 +118,16 @@ static enum pin_outside give_up(struct pin_answering *a, uint16_t ede)
     return PIN_OUTSIDE_SETTLED;
 }
 
+/* What belongs into the answer does not fit: a stream has no TC to tell of what is left out. */
+static enum pin_outside cut_short(struct pin_answering *a)
+{
+    if (a->response.is_stream) {
+        return give_up(a, PIN_EDE_NONE);
+    }
+    a->response.is_truncated = true;
+    return PIN_OUTSIDE_SETTLED;
+}
+
 /* --- chains ----------------------------------------------------------------------------------- */
 
 /* Reads the name at `at`, which may be compressed; pointers lead backwards only. False: none. */
@@ -201,8 +211,7 @@ static enum pin_outside show(struct pin_answering *a, const struct pin_cache_ent
         return give_up(a, entry->ede);
     }
     if (pin_unlikely(!pin_response_add_entry(response, entry, &shown))) {
-        response->is_truncated = !response->is_stream;
-        return PIN_OUTSIDE_SETTLED;
+        return cut_short(a);
     }
     bool is_asked = (response->wire[3] & FLAG_AD) != 0 || a->query.is_do;
     response->is_authentic = entry->is_authentic && is_asked && !is_stale;
@@ -212,7 +221,7 @@ static enum pin_outside show(struct pin_answering *a, const struct pin_cache_ent
     size_t last = (size_t)entry->n_rr[PIN_SECTION_ANSWER] - 1;
     response->is_authentic = false;
     return follow_last(a, body_at + pin_cache_ttl_at(entry)[last], target) ? PIN_OUTSIDE_ALIAS
-                                                                           : PIN_OUTSIDE_SETTLED;
+                                                                           : cut_short(a);
 }
 
 static bool is_same(const struct pin_cache_key *a, const struct pin_cache_key *b)
