@@ -22,12 +22,21 @@
 /* With less left a try is not begun any more: most often of a question that had to wait its turn.
  */
 #define IN_VAIN_MS 200
-/* Patience with a second try at the only resolver. */
+/* Patience with a second try at the only resolver, and with any try where packets are lost. */
 #define ALONE_MS 950
+#define LOSSY_MS 300
 /* Between two tries at a resolver that the network says is not there, and after the last. */
 #define UNREACHABLE_MS         200
 #define TRIES_MAX              10u
 #define TRIES_PER_UPSTREAM_MAX 3u
+/* While it does not answer questions of ours either, which are asked again and again. */
+#define TRIES_IF_DOWN_MAX 1u
+/* How often it is looked whether it does again. */
+#define RECOVERY_MS 500
+/* Where packets are lost, and losses have paid for it. */
+#define TRIES_IF_LOSSY_MAX 8u
+/* It has said that it has no answer. */
+#define TRIES_NO_MORE UINT8_MAX
 /* Messages that are not the reply, after which nobody can guess any more: a stream. */
 #define MISMATCHES_MAX 20u
 #define PLAIN_MS       900000
@@ -83,105 +92,6 @@ static size_t position_of(const struct pin_ask *ask, const struct pin_upstream *
     return upstream->index - ask->thread->first_upstream[ask->key.group];
 }
 
-/* --- a client's share ------------------------------------------------------------------------ */
-
-/* An address that asked for what is under way now. */
-struct pin_asker_count {
-    struct pin_ip ip;
-    uint32_t n_asks;
-    uint32_t n_max;
-    struct pin_ask *first_parked;
-    struct pin_ask *last_parked;
-};
-
-static uint32_t asks_max(const struct pin_forward_thread *thread, const struct pin_ip *ip)
-{
-    const struct pin_scene *scene = pin_rcu_deref(thread->forward->config.live->scene);
-    bool is_forwarder = pin_lpm_find(scene->forwarders, ip) != PIN_LPM_NONE;
-    uint32_t n = is_forwarder ? PIN_ASKS_PER_FORWARDER : PIN_ASKS_PER_CLIENT;
-    uint32_t n_threads = (uint32_t)thread->forward->n_threads;
-    return (n + n_threads - 1) / n_threads;
-}
-
-/* Counts the question for who asked it first. False: out of memory. */
-static bool join_asker(struct pin_ask *ask, const struct sockaddr *peer)
-{
-    struct pin_forward_thread *thread = ask->thread;
-    struct pin_ip ip = pin_ip_from_sockaddr(peer);
-    struct pin_asker_count *asker = pin_map_find(&thread->askers, &ip, sizeof(ip));
-    if (asker == NULL) {
-        asker = calloc(1, sizeof(*asker));
-        if (asker == NULL) {
-            return false;
-        }
-        asker->ip = ip;
-        asker->n_max = asks_max(thread, &ip);
-        if (!pin_map_put(&thread->askers, &asker->ip, sizeof(asker->ip), asker, NULL)) {
-            free(asker);
-            return false;
-        }
-    }
-    ask->asker = asker;
-    ask->is_parked = asker->n_asks >= asker->n_max;
-    if (!ask->is_parked) {
-        asker->n_asks++;
-        return true;
-    }
-    if (asker->last_parked != NULL) {
-        asker->last_parked->next_parked = ask;
-    } else {
-        asker->first_parked = ask;
-    }
-    asker->last_parked = ask;
-    pin_stat_add(&thread->stats.n_parked, 1);
-    return true;
-}
-
-/* Takes a question that waits for its turn out of the queue. */
-static void unpark(struct pin_asker_count *asker, const struct pin_ask *ask)
-{
-    struct pin_ask *before = NULL;
-    for (struct pin_ask *a = asker->first_parked; a != NULL && a != ask; a = a->next_parked) {
-        before = a;
-    }
-    if (before == NULL) {
-        asker->first_parked = ask->next_parked;
-    } else {
-        before->next_parked = ask->next_parked;
-    }
-    if (asker->last_parked == ask) {
-        asker->last_parked = before;
-    }
-}
-
-/* The question is over for its client, whose next one may begin. */
-static void leave_asker(struct pin_ask *ask)
-{
-    struct pin_asker_count *asker = ask->asker;
-    ask->asker = NULL;
-    if (asker == NULL) {
-        return;
-    }
-    if (ask->is_parked) {
-        ask->is_parked = false;
-        unpark(asker, ask);
-    } else {
-        asker->n_asks--;
-    }
-    struct pin_ask *next = asker->first_parked;
-    if (next != NULL && asker->n_asks < asker->n_max) {
-        unpark(asker, next);
-        next->is_parked = false;
-        asker->n_asks++;
-        next->try_ms = ask->thread->now_ms;
-        pin_timers_set(&ask->thread->timers, &next->deadline, next->try_ms);
-    }
-    if (asker->n_asks == 0 && asker->first_parked == NULL) {
-        (void)pin_map_remove(&ask->thread->askers, &asker->ip, sizeof(asker->ip));
-        free(asker);
-    }
-}
-
 /* --- the end of a question ------------------------------------------------------------------- */
 
 static void end_attempts(struct pin_ask *ask)
@@ -209,7 +119,7 @@ static void dispose(struct pin_ask *ask)
     struct pin_forward_thread *thread = ask->thread;
     pin_timers_clear(&thread->timers, &ask->deadline);
     end_attempts(ask);
-    leave_asker(ask);
+    pin_ask_leave(ask);
     pin_waiters_drop(thread, ask);
     thread->n_asks--;
     pin_stat_set(&thread->stats.n_pending, thread->n_asks);
@@ -245,7 +155,7 @@ static void fail(struct pin_ask *ask)
     pin_stat_add(&thread->stats.n_failed, 1);
     ask->is_failed = true;
     pin_waiters_answer(thread, ask, &outcome);
-    leave_asker(ask);
+    pin_ask_leave(ask);
     if (ask->attempts == NULL || thread->n_asks > PIN_ASKS_MAX / 2) {
         free_ask(ask);
         return;
@@ -290,6 +200,26 @@ static bool is_better(const struct pin_ask *ask, size_t a, size_t b)
     return of_a->srtt_us < of_b->srtt_us;
 }
 
+/* How often one question may be put to a resolver. */
+static unsigned tries_max(const struct pin_upstream *upstream)
+{
+    if (pin_upstream_is_lossy(upstream)) {
+        return TRIES_IF_LOSSY_MAX;
+    }
+    return upstream->is_down ? TRIES_IF_DOWN_MAX : TRIES_PER_UPSTREAM_MAX;
+}
+
+/* Whether a resolver that is down now may be asked again when it is not. */
+static bool may_recover(const struct pin_ask *ask)
+{
+    for (size_t i = 0; i < zone_of(ask)->n_upstreams; i++) {
+        if (upstream_of(ask, i)->is_down && ask->n_tries_of[i] < TRIES_PER_UPSTREAM_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The resolver to ask now, or NULL. */
 static struct pin_upstream *choose(const struct pin_ask *ask)
 {
@@ -298,18 +228,29 @@ static struct pin_upstream *choose(const struct pin_ask *ask)
     if (ask->n_tries >= TRIES_MAX) {
         return NULL;
     }
-    size_t first = pin_rand_below(EXPLORE_ONE_IN) == 0 ? pin_rand_below((uint32_t)n) : n;
+    bool is_exploring = ask->n_tries == 0 && pin_rand_below(EXPLORE_ONE_IN) == 0;
+    size_t first = is_exploring ? pin_rand_below((uint32_t)n) : n;
     for (size_t i = 0; i < n; i++) {
         const struct pin_upstream *upstream = upstream_of(ask, i);
-        if (upstream->is_loop || ask->n_tries_of[i] >= TRIES_PER_UPSTREAM_MAX) {
+        if (upstream->is_loop || ask->n_tries_of[i] >= tries_max(upstream)) {
             continue;
         }
-        bool is_explored = i == first && ask->n_tries == 0 && !upstream->is_down;
+        bool is_explored = i == first && !upstream->is_down;
         if (best == n || is_explored || (best != first && is_better(ask, i, best))) {
             best = i;
         }
     }
     return best < n ? upstream_of(ask, best) : NULL;
+}
+
+/* How long the try that was just made may be the last one. */
+static int64_t patience_ms(const struct pin_ask *ask, const struct pin_upstream *upstream)
+{
+    if (pin_upstream_is_lossy(upstream)) {
+        return LOSSY_MS;
+    }
+    bool is_alone = zone_of(ask)->n_upstreams == 1;
+    return is_alone && ask->n_tries > 1 ? ALONE_MS : pin_upstream_patience_ms(upstream);
 }
 
 /* Tries one resolver. False: that cannot be done now. */
@@ -324,9 +265,10 @@ static bool try_at(struct pin_ask *ask, struct pin_upstream *upstream, bool over
         .is_plain = upstream->plain_until_ms > ask->thread->now_ms,
         .over_stream = over_stream || upstream->spec->is_tls};
     int errno_value = 0;
-    size_t n_upstreams = zone_of(ask)->n_upstreams;
     ask->n_tries++;
-    ask->n_tries_of[position_of(ask, upstream)]++;
+    if (++ask->n_tries_of[position_of(ask, upstream)] > TRIES_PER_UPSTREAM_MAX) {
+        pin_upstream_pay(upstream);
+    }
     struct pin_attempt *attempt = pin_attempt_start(upstream, &try, &errno_value);
     if (attempt == NULL) {
         ask->ede = PIN_EDE_NETWORK_ERROR;
@@ -334,10 +276,7 @@ static bool try_at(struct pin_ask *ask, struct pin_upstream *upstream, bool over
     }
     attempt->next = ask->attempts;
     ask->attempts = attempt;
-    int64_t patience_ms = n_upstreams > 1    ? pin_upstream_patience_ms(upstream)
-                          : ask->n_tries > 1 ? ALONE_MS
-                                             : pin_upstream_patience_ms(NULL);
-    ask->try_ms = ask->thread->now_ms + patience_ms;
+    ask->try_ms = ask->thread->now_ms + patience_ms(ask, upstream);
     return true;
 }
 
@@ -367,7 +306,7 @@ static void next_try(struct pin_ask *ask)
             return;
         }
     }
-    ask->try_ms = ask->fail_ms;
+    ask->try_ms = may_recover(ask) ? ask->thread->now_ms + RECOVERY_MS : ask->fail_ms;
     if (ask->attempts == NULL) {
         fail(ask);
         return;
@@ -384,7 +323,7 @@ static void try_again(struct pin_ask *ask, struct pin_attempt *attempt, bool ove
     struct pin_upstream *upstream = attempt->upstream;
     end_attempt(ask, attempt);
     bool may = !ask->is_failed && ask->n_tries < TRIES_MAX
-               && ask->n_tries_of[position_of(ask, upstream)] <= TRIES_PER_UPSTREAM_MAX;
+               && ask->n_tries_of[position_of(ask, upstream)] <= tries_max(upstream);
     if (may && try_at(ask, upstream, over_stream)) {
         schedule(ask);
     } else {
@@ -396,7 +335,8 @@ static void try_again(struct pin_ask *ask, struct pin_attempt *attempt, bool ove
 static void note_silence(struct pin_ask *ask)
 {
     struct pin_attempt *newest = ask->attempts;
-    if (newest != NULL && !newest->has_error) {
+    if (newest != NULL && !newest->has_error && !newest->is_silent) {
+        newest->is_silent = true;
         pin_stat_add(&newest->upstream->stats.n_silent, 1);
         ask->ede = PIN_EDE_NO_REACHABLE_AUTHORITY;
         pin_upstream_on_silence(newest->upstream);
@@ -438,6 +378,18 @@ static bool believes(void *arg, const uint8_t *name, size_t name_bytes)
            && pin_index_enclose(forward->config.live->index, name, name_bytes, &at) == NULL;
 }
 
+/* Whether a try before this one at the same resolver, over UDP too, is still without an answer. */
+static bool shows_loss(const struct pin_attempt *attempt)
+{
+    for (const struct pin_attempt *a = attempt->next; attempt->conn == NULL && a != NULL;
+         a = a->next) {
+        if (a->upstream == attempt->upstream && a->conn == NULL && !a->has_error) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_mismatch(struct pin_ask *ask, struct pin_attempt *attempt)
 {
     pin_stat_add(&attempt->upstream->stats.n_mismatched, 1);
@@ -452,7 +404,7 @@ static void on_failed(struct pin_ask *ask, struct pin_attempt *attempt)
     pin_stat_add(&attempt->upstream->stats.n_failed, 1);
     ask->ede = ask->thread->reply->ede != PIN_EDE_NONE ? ask->thread->reply->ede
                                                        : PIN_EDE_NO_REACHABLE_AUTHORITY;
-    ask->n_tries_of[position_of(ask, attempt->upstream)] = TRIES_PER_UPSTREAM_MAX + 1;
+    ask->n_tries_of[position_of(ask, attempt->upstream)] = TRIES_NO_MORE;
     end_attempt(ask, attempt);
     next_try(ask);
 }
@@ -464,6 +416,9 @@ static void on_verdict(
     switch (verdict) {
     case PIN_REPLY_GOOD:
         pin_stat_add(&upstream->stats.n_answered, 1);
+        if (shows_loss(attempt)) {
+            pin_upstream_on_loss(upstream);
+        }
         succeed(ask);
         break;
     case PIN_REPLY_TRUNCATED:
@@ -605,7 +560,7 @@ static void begin(struct pin_forward_thread *thread, const struct pin_miss *miss
 {
     struct pin_ask *ask = new_ask(thread, miss, has_stale);
     if (ask != NULL && !miss->is_refresh
-        && (!join_asker(ask, &miss->peer.any) || !pin_waiter_add(thread, ask, miss))) {
+        && (!pin_ask_join(ask, &miss->peer.any) || !pin_waiter_add(thread, ask, miss))) {
         free_ask(ask);
         ask = NULL;
     }

@@ -19,6 +19,7 @@ struct upstream_sum {
     uint64_t n_asked;
     uint64_t n_answered;
     uint64_t n_silent;
+    uint64_t n_lost;
     uint64_t n_unreachable;
     uint64_t n_failed;
     uint64_t n_malformed;
@@ -38,6 +39,7 @@ static struct upstream_sum sum_of(const struct pin_forward *forward, size_t inde
         sum.n_asked += pin_stat_read(&stats->n_asked);
         sum.n_answered += pin_stat_read(&stats->n_answered);
         sum.n_silent += pin_stat_read(&stats->n_silent);
+        sum.n_lost += pin_stat_read(&stats->n_lost);
         sum.n_unreachable += pin_stat_read(&stats->n_unreachable);
         sum.n_failed += pin_stat_read(&stats->n_failed);
         sum.n_malformed += pin_stat_read(&stats->n_malformed);
@@ -135,6 +137,7 @@ static void put_results(const struct pin_forward *forward, size_t zone_i, size_t
     } results[] = {
         {"answered", sum.n_answered},
         {"silent", sum.n_silent},
+        {"lost", sum.n_lost},
         {"unreachable", sum.n_unreachable},
         {"failed", sum.n_failed},
         {"malformed", sum.n_malformed},

@@ -103,7 +103,7 @@ static bool take_some(struct pin_forward_thread *thread)
     return has_more;
 }
 
-/* One turn: whatever has come, whatever is due. True: there may be more to take at once. */
+/* Whatever has come, whatever is due. True: there may be more to take at once. */
 static bool turn(struct pin_forward_thread *thread, const struct epoll_event *events, int n_events)
 {
     thread->now_ms = pin_clock_mono_ms();
@@ -125,6 +125,15 @@ static bool turn(struct pin_forward_thread *thread, const struct epoll_event *ev
     return has_more;
 }
 
+bool pin_forward_thread_turn(struct pin_forward_thread *thread, int wait_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    pin_rcu_offline();
+    int n_events = epoll_wait(thread->epoll_fd, events, EVENTS_MAX, wait_ms);
+    pin_rcu_online();
+    return turn(thread, events, n_events);
+}
+
 static bool is_stopping(struct pin_forward_thread *thread)
 {
     return atomic_load_explicit(&thread->is_stopping, memory_order_acquire);
@@ -133,7 +142,6 @@ static bool is_stopping(struct pin_forward_thread *thread)
 static void *run(void *arg)
 {
     struct pin_forward_thread *thread = arg;
-    struct epoll_event events[EVENTS_MAX];
     bool has_more = false;
     pin_thread_be_prompt();
     pin_rcu_register();
@@ -144,10 +152,7 @@ static void *run(void *arg)
     while (!is_stopping(thread)) {
         int wait_ms =
             has_more ? 0 : pin_timers_wait_ms(&thread->timers, pin_clock_mono_ms(), WAIT_MAX_MS);
-        pin_rcu_offline();
-        int n_events = epoll_wait(thread->epoll_fd, events, EVENTS_MAX, wait_ms);
-        pin_rcu_online();
-        has_more = turn(thread, events, n_events);
+        has_more = pin_forward_thread_turn(thread, wait_ms);
     }
     pin_rcu_unregister();
     return NULL;

@@ -7,6 +7,7 @@
  *
  *     forward_thread.c  the loop: rings, sockets, deadlines, grace periods
  *     forward_ask.c     questions under way: one per key, tries, verdicts, failures
+ *     forward_share.c   how many of them one client may have
  *     forward_wait.c    who waits for them, and their answers
  *     upstream*.c       resolvers: health, sockets, connections
  */
@@ -31,10 +32,11 @@
 #define PIN_ASKS_MAX 4096u
 /** Clients that wait, per thread. */
 #define PIN_WAITERS_MAX 16384u
-/** Questions under way for one client, of all threads together; more wait their turn. */
-#define PIN_ASKS_PER_CLIENT 100u
-/** The same for a trusted forwarder, behind whom are many. */
-#define PIN_ASKS_PER_FORWARDER 1000u
+/** Questions under way for one client, of all threads together, and never more than an eighth of
+ * what a thread takes; as many more wait their turn. As Unbound's wait-limit. */
+#define PIN_ASKS_PER_CLIENT 1000u
+/** The same for a trusted forwarder, behind whom are many: at most a quarter. */
+#define PIN_ASKS_PER_FORWARDER 4000u
 /** Random bytes of the label that shows a loop. */
 #define PIN_LOOP_LABEL_BYTES 16u
 
@@ -174,6 +176,15 @@ void pin_ask_take(struct pin_forward_thread *thread, const struct pin_miss *miss
 
 /** Ends all questions without an answer. */
 void pin_asks_drop(struct pin_forward_thread *thread);
+
+/* --- for whom: forward_share.c ---------------------------------------------------------------- */
+
+/** Counts the question for the client that asked it first; it may have to wait its turn then, and
+ * is parked. False: too many wait, or out of memory. */
+bool pin_ask_join(struct pin_ask *ask, const struct sockaddr *peer);
+
+/** The question is over for its client, whose next one may begin. */
+void pin_ask_leave(struct pin_ask *ask);
 
 /* --- who waits: forward_wait.c ---------------------------------------------------------------- */
 

@@ -19,10 +19,15 @@
 #define SILENT_MAX        3u
 #define PROBES_SILENT_MAX 2u
 #define PROBE_EVERY_MS    1000
-/* Patience before another resolver is asked: the usual time of this one, within these bounds. */
+/* Patience before somebody is asked again: the usual time of this one, within these bounds. */
 #define PATIENCE_MIN_MS 300
 #define PATIENCE_MAX_MS 750
 #define US_PER_MS       1000
+/* What one lost packet pays for. It is proved by an answer, so nobody can be made to ask a resolver
+ * that is gone, or about a name that is silent, more often than usual; and together there are never
+ * more tries than the usual ones and so many for each answer. */
+#define CREDITS_PER_LOSS 3u
+#define CREDITS_MAX      64u
 /* Weights of the newest measurement (RFC 6298): 1/8 and 1/4. */
 #define RTT_SHARE    8
 #define RTTVAR_SHARE 4
@@ -153,11 +158,27 @@ void pin_upstream_on_reply(struct pin_upstream *upstream, const struct pin_attem
 
 int64_t pin_upstream_patience_ms(const struct pin_upstream *upstream)
 {
-    if (upstream == NULL || upstream->srtt_us == 0) {
+    if (upstream->srtt_us == 0) {
         return PATIENCE_MAX_MS;
     }
     int64_t usual_ms = (upstream->srtt_us + 4 * upstream->rttvar_us) / US_PER_MS;
     return PIN_MAX(PIN_MIN(usual_ms, (int64_t)PATIENCE_MAX_MS), (int64_t)PATIENCE_MIN_MS);
+}
+
+void pin_upstream_on_loss(struct pin_upstream *upstream)
+{
+    pin_stat_add(&upstream->stats.n_lost, 1);
+    upstream->n_credits = PIN_MIN(upstream->n_credits + CREDITS_PER_LOSS, CREDITS_MAX);
+}
+
+bool pin_upstream_is_lossy(const struct pin_upstream *upstream)
+{
+    return upstream->n_credits > 0;
+}
+
+void pin_upstream_pay(struct pin_upstream *upstream)
+{
+    upstream->n_credits -= upstream->n_credits > 0;
 }
 
 /* --- life --------------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ struct pin_upstream_stats {
     PIN_STAT_ALIGNED struct pin_stat n_asked; /**< Tries. */
     struct pin_stat n_answered;               /**< Replies that were believed. */
     struct pin_stat n_silent;                 /**< Tries that had no answer in time. */
+    struct pin_stat n_lost;                   /**< Of these, so many that a packet was lost. */
     struct pin_stat n_unreachable;            /**< Errors of the network. */
     struct pin_stat n_failed;                 /**< Replies such as SERVFAIL and REFUSED. */
     struct pin_stat n_malformed;              /**< Replies that could not be read. */
@@ -61,8 +62,9 @@ struct pin_upstream {
     bool is_trusted;
     bool mixes_case;
     bool is_down;
-    bool is_loop;      /**< Questions to it come back to us. */
-    uint32_t n_silent; /**< Tries in a row without an answer to any. */
+    bool is_loop;       /**< Questions to it come back to us. */
+    uint32_t n_silent;  /**< Tries in a row without an answer to any. */
+    uint32_t n_credits; /**< Tries beyond the usual that losses have paid for. */
     uint32_t n_probes_silent;
     int64_t plain_until_ms; /**< It does not know EDNS. */
     int64_t srtt_us;        /**< 0: not measured. */
@@ -87,6 +89,7 @@ struct pin_attempt {
     uint16_t id;
     uint16_t qtype;
     uint8_t n_mismatched;
+    bool is_silent; /**< It should have been answered by now. */
     bool is_over;   /**< Ended: only its memory is still there. */
     bool has_error; /**< The network said no; over UDP it is listened to all the same. */
     bool has_edns;
@@ -118,8 +121,17 @@ enum pin_err pin_upstream_init(struct pin_upstream *upstream, struct pin_forward
 /** Closes all. */
 void pin_upstream_done(struct pin_upstream *upstream);
 
-/** How long to wait for its answer before somebody else is asked; NULL: one not known yet. */
+/** How long to wait for its answer before somebody is asked again. */
 int64_t pin_upstream_patience_ms(const struct pin_upstream *upstream);
+
+/** A try over UDP was answered, and one before it was not: a packet was lost on the way. */
+void pin_upstream_on_loss(struct pin_upstream *upstream);
+
+/** Whether packets to and from it are lost: waiting longer is no use then, asking again is. */
+bool pin_upstream_is_lossy(const struct pin_upstream *upstream);
+
+/** Pays for a try beyond the usual; nothing is owed. */
+void pin_upstream_pay(struct pin_upstream *upstream);
 
 /** It said something to a question of ours. `attempt` may have waited behind others. */
 void pin_upstream_on_reply(struct pin_upstream *upstream, const struct pin_attempt *attempt);
