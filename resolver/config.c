@@ -15,7 +15,6 @@
 #include "pintle/zones/name.h"
 
 #include "resolver/dev.h"
-#include "resolver/https.h"
 #include "resolver/worker.h"
 
 #define CONFIG_MAX_BYTES ((size_t)16 << 20)
@@ -341,7 +340,7 @@ static void check_cluster(const struct pin_config *config, size_t i, struct pin_
     }
 }
 
-static bool has_cluster(const struct pin_config *config, const char *name)
+bool pin_config_has_cluster(const struct pin_config *config, const char *name)
 {
     for (size_t i = 0; i < config->n_clusters; i++) {
         if (config->clusters[i].name != NULL && strcmp(config->clusters[i].name, name) == 0) {
@@ -360,7 +359,7 @@ static void check_gateways(
         const struct pin_config_gateway *gateway = &network->gateways[i];
         const char *cluster =
             gateway->gateway.cluster != NULL ? gateway->gateway.cluster : gateway->service.cluster;
-        if (cluster != NULL && !has_cluster(config, cluster)) {
+        if (cluster != NULL && !pin_config_has_cluster(config, cluster)) {
             pin_findings_add(findings, config->file, gateway->at,
                 "networks[%zu].gateways[%zu]: there is no cluster \"%s\"", network_i, i, cluster);
         }
@@ -381,74 +380,6 @@ static void check_networks(const struct pin_config *config, struct pin_findings 
                 && strcmp(config->networks[j].name, network->name) == 0) {
                 pin_findings_add(findings, config->file, network->at,
                     "network \"%s\" is there twice", network->name);
-                break;
-            }
-        }
-    }
-}
-
-static void listen_twice(const struct pin_config *config, size_t i, struct pin_findings *findings)
-{
-    const struct pin_config_listen *listen = &config->listens[i];
-    char text[PIN_ADDRPORT_TEXT_MAX];
-
-    (void)pin_addrport_format(&listen->address, text);
-    if (listen->at.line == 0) {
-        pin_findings_add_usage(findings, "--listen: %s is there twice", text);
-    } else {
-        pin_findings_add(
-            findings, config->file, listen->at, "listen[%zu]: %s is there twice", i, text);
-    }
-}
-
-/* A listener speaks one of DNS, DoT and DoH. */
-static void check_tls(const struct pin_config *config, size_t i, struct pin_findings *findings)
-{
-    const struct pin_config_listen *listen = &config->listens[i];
-    const char *key = listen->has_https ? "https" : "tls";
-    if (listen->has_tls && listen->has_https) {
-        pin_findings_add(findings, config->file, listen->at,
-            "listen[%zu]: want tls or https, two listeners for both", i);
-        return;
-    }
-    if ((listen->has_tls || listen->has_https)
-        && (listen->tls_certificate == NULL || listen->tls_key == NULL)) {
-        pin_findings_add(findings, config->file, listen->at,
-            "listen[%zu].%s: want {certificate: FILE, key: FILE}", i, key);
-    }
-    if (listen->has_https && listen->https_path != NULL
-        && (listen->https_path[0] != '/' || strpbrk(listen->https_path, " ?#") != NULL)) {
-        pin_findings_add(findings, config->file, listen->at,
-            "listen[%zu].https.path: want a path like " PIN_HTTPS_PATH ", without a query", i);
-    }
-}
-
-static void check_listens(const struct pin_config *config, struct pin_findings *findings)
-{
-    if (config->n_listens > PIN_LISTENS_MAX) {
-        pin_findings_add(findings, config->file, config->listens[PIN_LISTENS_MAX].at,
-            "listen: more than %u listeners", PIN_LISTENS_MAX);
-    }
-    for (size_t i = 0; i < config->n_listens; i++) {
-        const struct pin_config_listen *listen = &config->listens[i];
-        if (listen->address.ip.family == 0 && findings->n == 0) {
-            pin_findings_add(findings, config->file, listen->at, "listen[%zu]: no address", i);
-        }
-        check_tls(config, i, findings);
-        if (listen->has_proxy && listen->n_proxies == 0) {
-            pin_findings_add(findings, config->file, listen->at,
-                "listen[%zu].proxy: want {from: [PREFIX, ...]}", i);
-        }
-        if (listen->cluster != NULL && !has_cluster(config, listen->cluster)) {
-            pin_findings_add(findings, config->file, listen->at,
-                "listen[%zu].cluster: there is no cluster \"%s\"", i, listen->cluster);
-        }
-        for (size_t j = 0; j < i; j++) {
-            const struct pin_addrport *other = &config->listens[j].address;
-            if (listen->address.port != 0 && other->port == listen->address.port
-                && listen->address.ip.family != 0
-                && pin_ip_equal(&other->ip, &listen->address.ip)) {
-                listen_twice(config, i, findings);
                 break;
             }
         }
@@ -658,7 +589,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
         check_cluster(config, i, findings);
     }
     check_networks(config, findings);
-    check_listens(config, findings);
+    pin_config_check_listens(config, findings);
     check_zones(config, findings);
     for (size_t i = 0; i < config->n_tsig_keys; i++) {
         check_tsig_key(config, i, findings);
@@ -674,7 +605,8 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     }
     check_commands(config, findings);
     check_probed_networks(config, findings);
-    if (config->default_cluster != NULL && !has_cluster(config, config->default_cluster)) {
+    if (config->default_cluster != NULL
+        && !pin_config_has_cluster(config, config->default_cluster)) {
         pin_findings_add(findings, config->file, no_place,
             "defaultCluster: there is no cluster \"%s\"", config->default_cluster);
     }

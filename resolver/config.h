@@ -377,6 +377,12 @@ void pin_config_read(struct pin_config *config, const char *file, const char *te
 /** What must hold between options: names that exist, nothing twice. */
 void pin_config_check(const struct pin_config *config, struct pin_findings *findings);
 
+/** The part of pin_config_check() that is about listeners: pin_config_check() calls it. */
+void pin_config_check_listens(const struct pin_config *config, struct pin_findings *findings);
+
+/** Whether a cluster has that name. */
+bool pin_config_has_cluster(const struct pin_config *config, const char *name);
+
 /**
  * Makes upstreams of what `forward:` says, or of --forward, which takes its place; and checks them:
  * addresses, zones named once, none of our own listeners. After listeners were read.

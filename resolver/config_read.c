@@ -160,12 +160,26 @@ static void normalise_name(char *name)
     }
 }
 
+/* Whether a text has a byte that is not ASCII: such names are asked for in another form. */
+static bool is_beyond_ascii(const char *text)
+{
+    while (*text != '\0' && ((unsigned char)*text & 0x80u) == 0) {
+        text++;
+    }
+    return *text != '\0';
+}
+
 /* A normalised copy; NULL after a finding. */
 static char *dns_name(struct reader *r, const struct pin_tree *node)
 {
     struct pin_name name;
     const char *text = want_scalar(r, node, "a DNS name");
     if (text == NULL) {
+        return NULL;
+    }
+    if (is_beyond_ascii(text)) {
+        (void)finding(
+            r, node, "\"%s\" is not asked for in these letters: write its xn-- form", text);
         return NULL;
     }
     if (pin_name_parse(text, &name) != PIN_OK || name.bytes <= 1) {

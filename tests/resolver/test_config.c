@@ -196,6 +196,14 @@ static struct wrong_case {
     {"a path of DoH begins with a slash",
         "listen: [{address: 127.0.0.1:443, https: {certificate: a, key: b, path: dns-query}}]\n",
         "p.yaml:1:10: listen[0].https.path: want a path like /dns-query, without a query\n"},
+    {"a name is written as it is asked for", ONE_CLUSTER "zones: {custom: [b\xc3\xbc.example]}\n",
+        "p.yaml:2:18: zones.custom[0]: \"b\xc3\xbc.example\" is not asked for in these letters: "
+        "write its xn-- form\n"},
+    {"an address behind a wildcard is not listened on again",
+        ONE_CLUSTER
+        "listen: [{address: 127.0.0.1:53}, {address: \"[::]:53\"}, {address: 0.0.0.0:53}]\n",
+        "p.yaml:2:10: listen[0]: 127.0.0.1:53 is one of all addresses at that port, which are "
+        "there too\n"},
     {"a query log goes somewhere", ONE_CLUSTER "queryLog: {sample: 100}\n",
         "p.yaml: queryLog: nothing would be written; say file or stdout: true\n"},
     {"dnstap goes somewhere", ONE_CLUSTER "dnstap: {identity: a, address: \"192.0.2.1:0\"}\n",
