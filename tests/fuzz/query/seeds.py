@@ -5,6 +5,8 @@
 import os
 import struct
 
+FRESH, ENDING, OVER, GONE = range(4)  # what 60 seconds are by then
+NO_BACK, STALE, FAILURE, OFF, ANSWER = 4, 8, 16, 32, 64
 SEEDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seeds")
 
 
@@ -24,11 +26,49 @@ def option(code, data=b""):
     return struct.pack(">HH", code, len(data)) + data
 
 
-def query(qname, qtype, qclass=1, flags=0x0100, extra=b"", counts=(1, 0, 0, None)):
+def query(qname, qtype, qclass=1, flags=0x0100, extra=b"", counts=(1, 0, 0, None), knobs=OFF | FAILURE | NO_BACK):
     """A message with one question; the last count follows from `extra` unless given."""
     n_additional = counts[3] if counts[3] is not None else int(bool(extra))
-    header = struct.pack(">HHHHHH", 0x1234, flags, *counts[:3], n_additional)
+    header = struct.pack(">HHHHHH", 0x1200 | knobs, flags, *counts[:3], n_additional)
     return header + name(qname) + struct.pack(">HH", qtype, qclass) + extra
+
+
+def forwarded():
+    """Seeds of what is forwarded: the asker may when the length is 4n or 4n+1."""
+    names = {
+        "www": ("www.cached.test", 1), "trusted": ("www.trusted.test", 1), "zero": ("zero.cached.test", 1),
+        "alias": ("alias.cached.test", 1), "open": ("open.cached.test", 1), "lost": ("lost.cached.test", 1),
+        "home": ("home.cached.test", 1), "ping": ("ping.cached.test", 1), "far": ("far.t.example", 1),
+        "nx": ("nx.cached.test", 1), "below-nx": ("a.b.nx.cached.test", 28), "nodata": ("nodata.cached.test", 28),
+        "mx": ("MX.cached.test", 15), "ede": ("ede.cached.test", 1), "failed": ("failed.test", 1),
+        "miss": ("miss.test", 1), "miss-txt": ("miss.test", 16), "big": ("big.cached.test", 16),
+        "any": ("www.cached.test", 255), "meta": ("www.cached.test", 249), "nobody": ("example.com", 1),
+    }
+    knobs = {"fresh": FRESH, "ending": ENDING, "over": OVER, "over-slow": OVER | STALE, "gone": GONE,
+             "over-failing": OVER | FAILURE, "over-back": OVER | NO_BACK, "gone-answer": GONE | ANSWER,
+             "gone-failing": GONE | FAILURE}
+    files = {}
+    for key, (qname, qtype) in names.items():
+        for when, knob in knobs.items():
+            files[f"{key}-{when}"] = may_ask(qname, qtype, knob)
+    files["www-do"] = may_ask("www.cached.test", 1, FRESH, flags=0x8000)
+    files["www-cd"] = may_ask("www.cached.test", 1, FRESH, bits=0x0110)
+    files["trusted-ad"] = may_ask("www.trusted.test", 1, FRESH, bits=0x0120)
+    files["www-no-rd"] = may_ask("www.cached.test", 1, FRESH, bits=0)
+    files["miss-no-rd"] = may_ask("miss.test", 1, GONE, bits=0)
+    files["lost-no-rd"] = may_ask("lost.cached.test", 1, FRESH, bits=0)
+    files["miss-long"] = may_ask(".".join(["a" * 63] * 3 + ["b" * 56, "test"]), 16, GONE | ANSWER)
+    files["may-not"] = query("www.cached.test", 1, extra=opt(options=option(100, b"x" * 2)), knobs=FRESH)
+    return files
+
+
+def may_ask(qname, qtype, knobs, bits=0x0100, flags=0):
+    """A question of somebody who may ask: with padding where the length would not do."""
+    for n in range(4):
+        data = query(qname, qtype, flags=bits, extra=opt(flags=flags, options=option(100, b"x" * n)), knobs=knobs)
+        if len(data) % 4 < 2:
+            return data
+    raise ValueError(qname)
 
 
 def seeds():
@@ -82,6 +122,6 @@ def seeds():
 
 if __name__ == "__main__":
     os.makedirs(SEEDS, exist_ok=True)
-    for file_name, data in seeds().items():
+    for file_name, data in {**seeds(), **{f"forward-{key}": data for key, data in forwarded().items()}}.items():
         with open(os.path.join(SEEDS, file_name), "wb") as file:
             file.write(data)
