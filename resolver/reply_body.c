@@ -94,7 +94,7 @@ static bool follow_chain(struct pin_reply_work *work, struct pin_reply *reply)
 /* Whether this record is in the body already; from now on it is. */
 static bool was_kept(struct pin_reply_work *work, uint64_t hash)
 {
-    hash = hash == 0 ? 1 : hash;
+    hash |= 1; /* 0 is a free place */
     size_t place = hash & work->kept_mask;
     while (work->kept[place] != 0) {
         if (work->kept[place] == hash) {
@@ -123,13 +123,15 @@ static void put_owner(struct pin_reply_work *work, struct pin_reply *reply,
 static void note_signer(
     struct pin_reply_work *work, const struct pin_reply_rr *rr, const struct pin_name *owner)
 {
+    if (work->n_zones == PIN_REPLY_ZONES_MAX) {
+        return;
+    }
     struct pin_name signer;
-    if (work->n_zones < PIN_REPLY_ZONES_MAX
-        && read_again(work, (size_t)rr->rdata_at + RRSIG_SIGNER_AT, &signer)) {
-        lower(&signer);
-        if (pin_name_is_below(owner, &signer)) {
-            work->zones[work->n_zones++] = signer;
-        }
+    const uint8_t *name = work->wire + rr->rdata_at + RRSIG_SIGNER_AT; /* never compressed */
+    signer.bytes = (uint8_t)pin_name_wire_bytes(name);
+    pin_name_lower(signer.wire, name, signer.bytes);
+    if (pin_name_is_below(owner, &signer)) {
+        work->zones[work->n_zones++] = signer;
     }
 }
 

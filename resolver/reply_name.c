@@ -110,12 +110,9 @@ void pin__reply_names_start(struct pin_reply_work *work)
     }
 }
 
-/* Where this name stands already; 0: nowhere, or nobody looks any more. */
+/* Where this name stands already; 0: nowhere. */
 static size_t find_suffix(struct pin_reply_work *work, uint64_t hash)
 {
-    if (work->n_looks_left < work->n_suffixes) {
-        return 0;
-    }
     work->n_looks_left -= (uint32_t)work->n_suffixes;
     for (size_t i = 0; i < work->n_suffixes; i++) {
         if (work->suffixes[i].hash == hash) {
@@ -130,11 +127,10 @@ void pin__reply_put_name(struct pin_reply_work *work, struct pin_reply *reply,
 {
     struct pin_name lower;
     size_t start = work->base + work->out_bytes;
-    size_t n_suffixes_before = work->n_suffixes;
     size_t i = 0;
     size_t target = 0;
     pin_name_lower(lower.wire, name->wire, name->bytes);
-    while (may_compress && lower.wire[i] != 0 && work->n_looks_left >= n_suffixes_before) {
+    while (may_compress && lower.wire[i] != 0 && work->n_looks_left >= work->n_suffixes) {
         uint64_t hash = pin_hash64(lower.wire + i, name->bytes - i);
         target = find_suffix(work, hash);
         if (target != 0) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the unit tests of a build with PINTLE_COVERAGE (the preset cov) and counts what they take.
-# Fails unless every branch of the wire parser and the encoder is taken, and 85 % of all lines.
+# Fails unless every branch of the wire parsers and the encoder is taken, and 85 % of all lines.
 # usage: tests/coverage.sh BUILD_DIR
 set -euo pipefail
 build=$(realpath "$1")
@@ -12,9 +12,9 @@ find "$build" -name '*.gcda' -delete
 ctest --test-dir "$build" -L '^(base|zones|sync|resolver|cli|scenario|fuzz)$' -j "$(nproc)" --output-on-failure |
     tail -n 25
 
-# What outside bytes meet first: messages in, names, messages out.
-parser="$root/(resolver/(query|response|response_opt)\.c|zones/name\.c|include/pintle/base/buf\.h)"
-echo "coverage: branches of the wire parser and the encoder"
+# What outside bytes meet first: queries, replies of upstreams, PROXY headers, names, messages out.
+parser="$root/(resolver/(query|response|response_opt|proxy|reply|reply_body|reply_name|reply_rdata)\.c|zones/name\.c|include/pintle/base/buf\.h)"
+echo "coverage: branches of the parsers of queries, replies and PROXY headers, and of the encoder"
 gcovr -r "$root" --object-directory "$build" --branches --exclude-unreachable-branches -f "$parser" \
     --fail-under-branch 100 "$build"
 

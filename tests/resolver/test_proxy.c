@@ -83,12 +83,40 @@ static void test_read(void **state)
     }
 }
 
+static void test_is_header(void **state)
+{
+    (void)state;
+    assert_true(pin_proxy_is_header((const uint8_t *)SIGNATURE "\x21", 13));
+    assert_true(pin_proxy_is_header((const uint8_t *)SIGNATURE, 12));
+    assert_false(pin_proxy_is_header((const uint8_t *)SIGNATURE, 11));
+    assert_false(pin_proxy_is_header((const uint8_t *)"\r\n\r\n\0\r\nQUIT\r", 12));
+    assert_false(pin_proxy_is_header((const uint8_t *)"\0\x1D\x12\x34\x01\0\0\x01\0\0\0\0", 12));
+}
+
+static void test_is_trusted(void **state)
+{
+    static struct pin_prefix prefixes[2];
+    const struct pin_proxy_trust nobody = {0};
+    const struct pin_proxy_trust some = {.prefixes = prefixes, .n = 2};
+    struct pin_prefix peer;
+    (void)state;
+    assert_true(pin_prefix_parse("192.0.2.0/24", &prefixes[0]));
+    assert_true(pin_prefix_parse("2001:db8::/32", &prefixes[1]));
+    assert_true(pin_prefix_parse("2001:db8::7/128", &peer));
+    assert_true(pin_proxy_is_trusted(&some, &peer.ip));
+    assert_false(pin_proxy_is_trusted(&nobody, &peer.ip));
+    assert_true(pin_prefix_parse("198.51.100.1/32", &peer));
+    assert_false(pin_proxy_is_trusted(&some, &peer.ip));
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases)] = {{0}};
+    struct CMUnitTest tests[N_ELEMS(cases) + 2] = {{0}};
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
         tests[i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_read, .initial_state = &cases[i]};
     }
+    tests[N_ELEMS(cases)] = (struct CMUnitTest)cmocka_unit_test(test_is_header);
+    tests[N_ELEMS(cases) + 1] = (struct CMUnitTest)cmocka_unit_test(test_is_trusted);
     return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
 }

@@ -227,6 +227,29 @@ static struct reply_case cases[] = {
         "au a.example.com. 300 NSEC z.example.com.\n"
         "au a.example.com. 300 RRSIG NSEC example.com.\n",
         60, ANSWER},
+    {"signatures of others, and in the authority section, are dropped", "www.example.com A DO",
+        "an www.example.com 60 A 192.0.2.1\nan other.example.com 60 RRSIG A example.com\n"
+        "au www.example.com 60 RRSIG A example.com",
+        PIN_REPLY_GOOD, "an www.example.com. 60 A 192.0.2.1\n", 60, ANSWER},
+    {"so are those of the chain", "www.example.com A DO",
+        "an www.example.com 60 CNAME a.test\nan a.test 60 A 192.0.2.1\n"
+        "au www.example.com 60 RRSIG CNAME example.com",
+        PIN_REPLY_GOOD, "an www.example.com. 60 CNAME a.test.\nan a.test. 60 A 192.0.2.1\n", 60,
+        ANSWER},
+    {"NSEC3 proves as well; a signature of another SOA is dropped", "www.example.com A DO",
+        "flags 8183\nau example.com 300 SOA 60\nau com 300 RRSIG SOA com\n"
+        "au h.example.com 300 TYPE50 010000010001680000",
+        PIN_REPLY_GOOD,
+        "au example.com. 60 SOA 60\nau h.example.com. 300 TYPE50 010000010001680000\n", 60,
+        PIN_BODY_NXDOMAIN},
+    {"an SOA in the answer denies nothing, nor does anything else in the authority", NULL,
+        "an example.com 300 SOA 60\nau example.com 300 TXT x", PIN_REPLY_GOOD, "", 0,
+        PIN_BODY_NODATA},
+    {"a DNAME in the authority section explains nothing", NULL,
+        "an www.example.com 60 CNAME www.test\nan www.test 60 A 192.0.2.1\n"
+        "au example.com 60 DNAME test",
+        PIN_REPLY_GOOD, "an www.example.com. 60 CNAME www.test.\nan www.test. 60 A 192.0.2.1\n", 60,
+        ANSWER},
     {"a DNAME's signature is kept with it", "www.example.com A DO",
         "an example.com 60 DNAME test\nan example.com 60 RRSIG DNAME example.com\n"
         "an www.example.com 60 CNAME www.test\nan www.test 60 A 192.0.2.1",

@@ -14,86 +14,9 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
-#include "resolver/reply.h"
-#include "support/message.h"
-#include "support/upstream.h"
+#include "reply_rig.h"
 
-#define QNAME       "\3www\7example\3com"
-#define QNAME_BYTES 17u
-#define BODY_AT     (12u + QNAME_BYTES + 4u)
-#define COM_AT      24u /* in the question */
-#define TYPE_A      1u
-#define TYPE_NS     2u
-#define TYPE_CNAME  5u
 #define WORK_MAX_MS 500 /* a hundred times what it takes, for sanitizers on a busy machine */
-
-static struct pin_reply *reply;
-static struct pin_asked asked;
-static uint8_t wire[MESSAGE_MAX_BYTES + 1];
-static char text[UPSTREAM_TEXT_MAX];
-static size_t used;
-
-static void put(const void *data, size_t bytes)
-{
-    assert_true(used + bytes <= MESSAGE_MAX_BYTES);
-    memcpy(wire + used, data, bytes);
-    used += bytes;
-}
-
-static void put_u16(unsigned value)
-{
-    const uint8_t bytes[] = {(uint8_t)(value >> 8), (uint8_t)value};
-    put(bytes, sizeof(bytes));
-}
-
-/* Starts a message that repeats the question www.example.com, with these counts. */
-static void begin(uint16_t qtype, unsigned n_answer, unsigned n_authority, unsigned n_additional)
-{
-    asked = (struct pin_asked){.qname = (const uint8_t *)QNAME,
-        .qname_bytes = QNAME_BYTES,
-        .id = 0x1234,
-        .qtype = qtype,
-        .qclass = 1};
-    used = 0;
-    put_u16(0x1234);
-    put_u16(0x8180);
-    put_u16(1);
-    put_u16(n_answer);
-    put_u16(n_authority);
-    put_u16(n_additional);
-    put(QNAME, QNAME_BYTES);
-    put_u16(qtype);
-    put_u16(1);
-}
-
-/* A record whose owner is a pointer. */
-static void put_rr(unsigned owner_at, uint16_t type, const void *rdata, size_t bytes)
-{
-    put_u16(0xC000u | owner_at);
-    put_u16(type);
-    put_u16(1);
-    put_u16(0);
-    put_u16(60);
-    put_u16((unsigned)bytes);
-    put(rdata, bytes);
-}
-
-static void put_a(uint32_t address)
-{
-    const uint8_t rdata[] = {
-        10, (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address};
-    put_rr(12, TYPE_A, rdata, sizeof(rdata));
-}
-
-static enum pin_reply_verdict verdict(void)
-{
-    return pin_reply_read(wire, used, &asked, reply);
-}
-
-static const char *body(void)
-{
-    return upstream_tell_body(&asked, reply, text);
-}
 
 /* --- pointers ----------------------------------------------------------------------------- */
 
@@ -418,7 +341,13 @@ static void test_a_bare_header_refuses_edns_alone(void **state)
     asked.has_edns = true;
     wire[3] = 0x82;
     assert_int_equal(verdict(), PIN_REPLY_MISMATCH);
-    wire[3] = 0x81;
+    wire[3] = 0x84; /* NOTIMP */
+    assert_int_equal(verdict(), PIN_REPLY_NO_EDNS);
+    wire[5] = 1; /* a question that is not there */
+    assert_int_equal(verdict(), PIN_REPLY_MISMATCH);
+    wire[5] = 0;
+    used = 13;
+    assert_int_equal(verdict(), PIN_REPLY_MISMATCH);
     used = 11;
     assert_int_equal(verdict(), PIN_REPLY_MISMATCH);
 }
@@ -492,6 +421,12 @@ static void test_rdata_of_another_class(void **state)
     assert_int_equal(verdict(), PIN_REPLY_GOOD);
     wire[BODY_AT + 3] = TYPE_CNAME;
     assert_int_equal(verdict(), PIN_REPLY_MALFORMED);
+    wire[BODY_AT + 3] = 28; /* AAAA and WKS */
+    assert_int_equal(verdict(), PIN_REPLY_GOOD);
+    wire[BODY_AT + 3] = 11;
+    assert_int_equal(verdict(), PIN_REPLY_GOOD);
+    asked.qclass = 1; /* the question is of another class */
+    assert_int_equal(verdict(), PIN_REPLY_MISMATCH);
 }
 
 /* Names come out compressed, also where the upstream's pointed to what is dropped. */
@@ -549,6 +484,7 @@ static const struct rdata_case {
     {13, 4, 4, "\1a\1b"},
     {14, 4, 4, "\1a\0\0"},
     {15, 5, 5, "\0\1\1a\0"},
+    {16, 2, 2, "\1a"},
     {17, 4, 4, "\1a\0\0"},
     {18, 5, 5, "\0\1\1a\0"},
     {26, 4, 4, "\0\1\0\0"},
@@ -585,20 +521,6 @@ static void test_rdlength_lies_by_type(void **state)
             check_rdata(&rdatas[i], bytes);
         }
     }
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    reply = pin_reply_new();
-    return reply == NULL ? -1 : 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pin_reply_free(reply);
-    return 0;
 }
 
 int main(void)
