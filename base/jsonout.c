@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/tree.h"
+
 struct pin_jsonout pin_jsonout_init(struct pin_text *text)
 {
     return (struct pin_jsonout){.text = text};
@@ -190,4 +192,39 @@ void pin_jsonout_key_bool(struct pin_jsonout *json, const char *key, bool value)
 bool pin_jsonout_is_ok(const struct pin_jsonout *json)
 {
     return !json->failed && !json->text->failed && json->depth == 0 && !json->has_key;
+}
+
+void pin_jsonout_tree(struct pin_jsonout *json, const struct pin_tree *tree)
+{
+    switch (tree->kind) {
+    case PIN_TREE_NULL:
+        pin_jsonout_null(json);
+        return;
+    case PIN_TREE_BOOL:
+        pin_jsonout_bool(json, tree->boolean);
+        return;
+    case PIN_TREE_INT:
+        pin_jsonout_int(json, tree->integer);
+        return;
+    case PIN_TREE_FLOAT:
+        pin_jsonout_double(json, tree->number);
+        return;
+    case PIN_TREE_STRING:
+        pin_jsonout_string_n(json, tree->text, tree->text_bytes);
+        return;
+    case PIN_TREE_LIST:
+        pin_jsonout_array(json);
+        break;
+    case PIN_TREE_MAP:
+        pin_jsonout_object(json);
+        break;
+    }
+    PIN_TREE_EACH(child, tree)
+    {
+        if (tree->kind == PIN_TREE_MAP) {
+            pin_jsonout_key(json, child->key);
+        }
+        pin_jsonout_tree(json, child);
+    }
+    pin_jsonout_end(json);
 }

@@ -95,42 +95,6 @@ void pin_emit_yaml(struct pin_text *text, const struct pin_tree *tree)
     put_node(text, tree, 0, false);
 }
 
-/* The depth is the parser's limit. */
-void pin_emit_json(struct pin_jsonout *json, const struct pin_tree *tree)
-{
-    switch (tree->kind) {
-    case PIN_TREE_NULL:
-        pin_jsonout_null(json);
-        return;
-    case PIN_TREE_BOOL:
-        pin_jsonout_bool(json, tree->boolean);
-        return;
-    case PIN_TREE_INT:
-        pin_jsonout_int(json, tree->integer);
-        return;
-    case PIN_TREE_FLOAT:
-        pin_jsonout_double(json, tree->number);
-        return;
-    case PIN_TREE_STRING:
-        pin_jsonout_string(json, tree->text);
-        return;
-    case PIN_TREE_LIST:
-        pin_jsonout_array(json);
-        break;
-    case PIN_TREE_MAP:
-        pin_jsonout_object(json);
-        break;
-    }
-    PIN_TREE_EACH(child, tree)
-    {
-        if (tree->kind == PIN_TREE_MAP) {
-            pin_jsonout_key(json, child->key);
-        }
-        pin_emit_json(json, child);
-    }
-    pin_jsonout_end(json);
-}
-
 bool pin_emit_made(const struct pin_ctl *ctl, const struct pin_text *json)
 {
     struct pin_why why = {0};

@@ -13,9 +13,6 @@
 /** Appends a tree as a YAML document. Texts that could be read as something else are quoted. */
 void pin_emit_yaml(struct pin_text *text, const struct pin_tree *tree);
 
-/** Writes a tree as JSON. */
-void pin_emit_json(struct pin_jsonout *json, const struct pin_tree *tree);
-
 /** Prints JSON that was made here as -o says: as it is, or as YAML. False when memory is out. */
 bool pin_emit_made(const struct pin_ctl *ctl, const struct pin_text *json);
 

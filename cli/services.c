@@ -92,7 +92,7 @@ static void put_items(struct pin_jsonout *json, const struct pages *pages)
     for (size_t i = 0; i < pages->n; i++) {
         PIN_TREE_EACH(item, pin_tree_list(pages->replies[i].tree, "items"))
         {
-            pin_emit_json(json, item);
+            pin_jsonout_tree(json, item);
         }
     }
     pin_jsonout_end(json);

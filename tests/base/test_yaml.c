@@ -17,46 +17,6 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/yaml.h"
 
-/* The tree as JSON: numbers bare, strings quoted. The depth limit of the parser bounds it. */
-static void show(struct pin_jsonout *json, const struct pin_tree *node)
-{
-    switch (node->kind) {
-    case PIN_TREE_NULL:
-        pin_jsonout_null(json);
-        break;
-    case PIN_TREE_BOOL:
-        pin_jsonout_bool(json, node->boolean);
-        break;
-    case PIN_TREE_INT:
-        pin_jsonout_int(json, node->integer);
-        break;
-    case PIN_TREE_FLOAT:
-        pin_jsonout_double(json, node->number);
-        break;
-    case PIN_TREE_STRING:
-        pin_jsonout_string_n(json, node->text, node->text_bytes);
-        break;
-    case PIN_TREE_LIST:
-        pin_jsonout_array(json);
-        break;
-    case PIN_TREE_MAP:
-        pin_jsonout_object(json);
-        break;
-    default:
-        fail();
-    }
-    PIN_TREE_EACH(child, node)
-    {
-        if (child->key != NULL) {
-            pin_jsonout_key(json, child->key);
-        }
-        show(json, child);
-    }
-    if (node->kind == PIN_TREE_LIST || node->kind == PIN_TREE_MAP) {
-        pin_jsonout_end(json);
-    }
-}
-
 static struct value_case {
     const char *name;
     const char *yaml;
@@ -119,7 +79,7 @@ static void test_value(void **state)
     struct pin_arena *arena = pin_arena_new("test", 1 << 20);
     assert_int_equal(pin_yaml_parse(c->yaml, strlen(c->yaml), arena, &docs, &why), PIN_OK);
     struct pin_jsonout json = pin_jsonout_init(&text);
-    show(&json, docs);
+    pin_jsonout_tree(&json, docs);
     assert_true(pin_jsonout_is_ok(&json));
     assert_string_equal(pin_text_get(&text), c->want);
     pin_text_done(&text);

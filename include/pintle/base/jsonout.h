@@ -19,6 +19,8 @@
 
 #include "pintle/base/text.h"
 
+struct pin_tree;
+
 /** Objects and arrays that may be open at once. */
 #define PIN_JSONOUT_DEPTH_MAX 32
 
@@ -64,6 +66,9 @@ void pin_jsonout_key_int(struct pin_jsonout *json, const char *key, int64_t valu
 void pin_jsonout_key_uint(struct pin_jsonout *json, const char *key, uint64_t value);
 void pin_jsonout_key_double(struct pin_jsonout *json, const char *key, double value);
 void pin_jsonout_key_bool(struct pin_jsonout *json, const char *key, bool value);
+
+/** A whole tree. Recurses as deep as its parser let it become. */
+void pin_jsonout_tree(struct pin_jsonout *json, const struct pin_tree *tree);
 
 /** True when everything is closed and neither the writer nor the text failed. */
 bool pin_jsonout_is_ok(const struct pin_jsonout *json);
