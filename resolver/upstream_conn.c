@@ -116,22 +116,30 @@ static void tell_epoll(struct pin_upstream_conn *conn, uint32_t events)
     }
 }
 
+/* What one try over TLS did: bytes, 0 when it must wait, -1 when it is over. */
+static ssize_t of_line(enum pin_tls_line_io result, size_t bytes)
+{
+    if (result == PIN_TLS_LINE_DONE) {
+        return (ssize_t)bytes;
+    }
+    return result == PIN_TLS_LINE_CLOSED ? -1 : 0;
+}
+
+/* The same of a plain socket, which said `bytes`. */
+static ssize_t of_socket(ssize_t bytes)
+{
+    return bytes >= 0 ? bytes : errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
 /* Writes once. Bytes taken; 0 when it must wait; -1 when it is over. */
 static ssize_t write_some(struct pin_upstream_conn *conn)
 {
     size_t n = 0;
     if (conn->tls == NULL) {
-        ssize_t n_sent = send(conn->fd, conn->out, conn->out_bytes, MSG_NOSIGNAL);
-        return n_sent >= 0 ? n_sent : errno == EAGAIN || errno == EINTR ? 0 : -1;
+        return of_socket(send(conn->fd, conn->out, conn->out_bytes, MSG_NOSIGNAL));
     }
-    switch (pin_tls_line_write(conn->tls, conn->out, conn->out_bytes, &n)) {
-    case PIN_TLS_LINE_DONE:
-        return (ssize_t)n;
-    case PIN_TLS_LINE_CLOSED:
-        return -1;
-    default:
-        return 0;
-    }
+    enum pin_tls_line_io result = pin_tls_line_write(conn->tls, conn->out, conn->out_bytes, &n);
+    return of_line(result, n);
 }
 
 /* False: the connection was lost and closed. */
@@ -196,16 +204,11 @@ static ssize_t read_some(struct pin_upstream_conn *conn)
     size_t n = 0;
     if (conn->tls == NULL) {
         ssize_t n_read = recv(conn->fd, conn->in + conn->in_bytes, room_bytes, 0);
-        return n_read > 0 ? n_read : n_read < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+        return n_read == 0 ? -1 : of_socket(n_read); /* 0: the peer has closed */
     }
-    switch (pin_tls_line_read(conn->tls, conn->in + conn->in_bytes, room_bytes, &n)) {
-    case PIN_TLS_LINE_DONE:
-        return (ssize_t)n;
-    case PIN_TLS_LINE_CLOSED:
-        return -1;
-    default:
-        return 0;
-    }
+    enum pin_tls_line_io result =
+        pin_tls_line_read(conn->tls, conn->in + conn->in_bytes, room_bytes, &n);
+    return of_line(result, n);
 }
 
 static void read_all(struct pin_upstream_conn *conn)
