@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/require.h"
 #include "resolver/https.h"
 
 #define FUZZ_OUT_BYTES   4096u
@@ -27,20 +28,12 @@ struct fuzz_https {
     size_t n_asked;
 };
 
-/** A check that holds in every build. */
-static inline void fuzz_require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 /** Answers by the question's first byte: now, later, never, or with much. */
 static inline size_t fuzz_ask(void *arg, uint32_t request_id, const struct pin_packet *packet)
 {
     struct fuzz_https *f = arg;
-    fuzz_require(packet->bytes >= PIN_HEADER_BYTES && packet->bytes <= PIN_STREAM_MAX_BYTES);
-    fuzz_require(packet->cap_bytes == PIN_STREAM_MAX_BYTES);
+    require(packet->bytes >= PIN_HEADER_BYTES && packet->bytes <= PIN_STREAM_MAX_BYTES);
+    require(packet->cap_bytes == PIN_STREAM_MAX_BYTES);
     f->n_asked++;
     switch (packet->wire[0] % 4) {
     case 0:
@@ -65,10 +58,10 @@ static inline size_t fuzz_take(struct fuzz_https *f, size_t cap_bytes)
     size_t total = 0;
     for (size_t n = pin_https_take(f->http, out, cap_bytes); n > 0;
          n = pin_https_take(f->http, out, cap_bytes)) {
-        fuzz_require(n <= cap_bytes);
+        require(n <= cap_bytes);
         total += n;
     }
-    fuzz_require(total <= FUZZ_HELD_MAX_BYTES);
+    require(total <= FUZZ_HELD_MAX_BYTES);
     return total;
 }
 
@@ -91,27 +84,27 @@ static inline void fuzz_https(enum pin_https_version version, const uint8_t *dat
 {
     static struct pin_https_shared *shared;
     struct pin_why why = {0};
-    fuzz_require(shared != NULL || pin_https_shared_new(NULL, &shared, &why) == PIN_OK);
+    require(shared != NULL || pin_https_shared_new(NULL, &shared, &why) == PIN_OK);
     struct fuzz_https f = {0};
     f.http = pin_https_new(shared, version, PIN_HTTPS_PATH, fuzz_ask, &f);
-    fuzz_require(f.http != NULL);
+    require(f.http != NULL);
     uint8_t how = size > 0 ? data[0] : 0;
     size_t piece = (how & 3) == 0 ? size : (size_t)1 << ((how & 3) * 3);
     size_t at = size > 0 ? 1 : 0;
     while (at < size && !pin_https_is_over(f.http)) {
         size_t bytes = piece < size - at ? piece : size - at;
         uint8_t *exact = malloc(bytes);
-        fuzz_require(exact != NULL);
+        require(exact != NULL);
         memcpy(exact, data + at, bytes);
         size_t done = pin_https_feed(f.http, exact, bytes);
         free(exact);
-        fuzz_require(done <= bytes);
+        require(done <= bytes);
         at += done;
         if ((how & 4) != 0 || done < bytes) {
             bool has_pending = f.n_pending > 0;
             fuzz_answer(&f);
             size_t taken = fuzz_take(&f, (how & 8) != 0 ? 1 : FUZZ_OUT_BYTES);
-            fuzz_require(done > 0 || taken > 0 || has_pending); /* it goes on some time */
+            require(done > 0 || taken > 0 || has_pending); /* it goes on some time */
         }
     }
     if ((how & 16) != 0) {
@@ -120,7 +113,7 @@ static inline void fuzz_https(enum pin_https_version version, const uint8_t *dat
     while (f.n_pending > 0) {
         fuzz_answer(&f);
     }
-    fuzz_require(pin_https_n_pending(f.http) == 0);
+    require(pin_https_n_pending(f.http) == 0);
     (void)fuzz_take(&f, FUZZ_OUT_BYTES);
     (void)pin_https_is_reading(f.http);
     pin_https_free(f.http);

@@ -6,12 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 
@@ -29,47 +27,17 @@ static struct pin_cache *cache;
 static struct pin_reply *reply;
 static struct pin_cache_found found;
 
-struct name {
-    uint8_t wire[PIN_NAME_MAX_BYTES];
-    uint8_t bytes;
-};
-
-static struct pin_cache_key key_of(
-    const char *text, uint16_t qtype, uint16_t group, uint8_t flags, struct name *name)
-{
-    name->bytes = (uint8_t)message_put_name(text, name->wire);
-    struct pin_cache_key key = {.name = name->wire,
-        .name_bytes = name->bytes,
-        .name_hash = pin_hash64(name->wire, name->bytes),
-        .qtype = qtype,
-        .qclass = 1,
-        .group = group,
-        .flags = flags};
-    pin_cache_key_finish(&key);
-    return key;
-}
-
 /* Reads what an upstream says to this question; it must be good. */
 static void hear(const char *name, const char *type, const char *records)
 {
-    static uint8_t wire[MESSAGE_MAX_BYTES + 1];
-    char message[2048];
-    uint8_t qname[PIN_NAME_MAX_BYTES];
-    struct pin_asked asked = {.qname = qname,
-        .qname_bytes = (uint8_t)message_put_name(name, qname),
-        .id = 0x1234,
-        .qtype = upstream_type(type),
-        .qclass = 1};
-    (void)snprintf(message, sizeof(message), "q %s %s\n%s", name, type, records);
-    size_t bytes = upstream_build(message, wire);
-    assert_int_equal(pin_reply_read(wire, bytes, &asked, reply), PIN_REPLY_GOOD);
+    assert_int_equal(upstream_hear(name, type, records, false, reply), PIN_REPLY_GOOD);
 }
 
 static const struct pin_cache_entry *put(
     const char *name, const char *type, const char *records, int64_t now_ms)
 {
-    struct name wire;
-    struct pin_cache_key key = key_of(name, upstream_type(type), 0, 0, &wire);
+    struct pin_name wire;
+    struct pin_cache_key key = upstream_key(name, upstream_type(type), 0, 0, &wire);
     hear(name, type, records);
     const struct pin_cache_entry *entry = pin_cache_put(cache, &key, reply, now_ms);
     assert_non_null(entry);
@@ -78,8 +46,8 @@ static const struct pin_cache_entry *put(
 
 static enum pin_cache_state find(const char *name, uint16_t qtype, int64_t now_ms)
 {
-    struct name wire;
-    struct pin_cache_key key = key_of(name, qtype, 0, 0, &wire);
+    struct pin_name wire;
+    struct pin_cache_key key = upstream_key(name, qtype, 0, 0, &wire);
     pin_cache_fetch_bucket(cache, &key);
     pin_cache_fetch_entry(cache, &key);
     enum pin_cache_state state = pin_cache_find(cache, &key, now_ms, &found);
@@ -90,8 +58,8 @@ static enum pin_cache_state find(const char *name, uint16_t qtype, int64_t now_m
 
 static const struct pin_cache_entry *put_failure(const char *name, int64_t now_ms)
 {
-    struct name wire;
-    struct pin_cache_key key = key_of(name, TYPE_A, 0, 0, &wire);
+    struct pin_name wire;
+    struct pin_cache_key key = upstream_key(name, TYPE_A, 0, 0, &wire);
     return pin_cache_put_failure(cache, &key, 22, now_ms);
 }
 
@@ -132,8 +100,8 @@ static void test_fresh_until_its_ttl(void **state)
 
 static void test_key_separates(void **state)
 {
-    struct name wire;
-    struct pin_cache_key key = key_of("a.example", TYPE_A, 3, PIN_KEY_DO, &wire);
+    struct pin_name wire;
+    struct pin_cache_key key = upstream_key("a.example", TYPE_A, 3, PIN_KEY_DO, &wire);
     (void)state;
     hear("a.example", "A", "an a.example 60 A 192.0.2.1");
     (void)pin_cache_put(cache, &key, reply, START_MS);
@@ -148,7 +116,7 @@ static void test_key_separates(void **state)
         pin_cache_key_finish(&others[i]);
         assert_int_equal(pin_cache_find(cache, &others[i], START_MS, &found), PIN_CACHE_MISS);
     }
-    key = key_of("b.example", TYPE_A, 3, PIN_KEY_DO, &wire);
+    key = upstream_key("b.example", TYPE_A, 3, PIN_KEY_DO, &wire);
     assert_int_equal(pin_cache_find(cache, &key, START_MS, &found), PIN_CACHE_MISS);
 }
 

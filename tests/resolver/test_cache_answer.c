@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 
@@ -33,23 +32,9 @@ static struct message said;
 /* Puts what an upstream says into the cache. */
 static const struct pin_cache_entry *put(const char *name, const char *type, const char *records)
 {
-    static uint8_t message[MESSAGE_MAX_BYTES + 1];
-    static char lines[UPSTREAM_TEXT_MAX];
-    uint8_t qname[PIN_NAME_MAX_BYTES];
-    struct pin_asked asked = {.qname = qname,
-        .qname_bytes = (uint8_t)message_put_name(name, qname),
-        .id = 0x1234,
-        .qtype = upstream_type(type),
-        .qclass = 1};
-    struct pin_cache_key key = {.name = qname,
-        .name_bytes = asked.qname_bytes,
-        .name_hash = pin_hash64(qname, asked.qname_bytes),
-        .qtype = asked.qtype,
-        .qclass = 1};
-    (void)snprintf(lines, sizeof(lines), "q %s %s\n%s", name, type, records);
-    size_t bytes = upstream_build(lines, message);
-    assert_int_equal(pin_reply_read(message, bytes, &asked, reply), PIN_REPLY_GOOD);
-    pin_cache_key_finish(&key);
+    struct pin_name qname;
+    struct pin_cache_key key = upstream_key(name, upstream_type(type), 0, 0, &qname);
+    assert_int_equal(upstream_hear(name, type, records, false, reply), PIN_REPLY_GOOD);
     return pin_cache_put(cache, &key, reply, START_MS);
 }
 

@@ -163,6 +163,19 @@ static bool is_nobody_here(const struct server *s)
 
 /* --- tests ---------------------------------------------------------------------------------- */
 
+/* A connection with questions 1 to `n` whose answers are late. */
+static int connect_late(uint16_t n)
+{
+    uint8_t wire[QUERY_BYTES * N_PENDING];
+    size_t bytes = 0;
+    for (uint16_t i = 1; i <= n; i++) {
+        bytes += ask(wire + bytes, TYPE_LATE, i);
+    }
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
+    assert_true(server_send(fd, wire, bytes));
+    return fd;
+}
+
 static void test_a_slow_question_holds_up_nobody(void **state)
 {
     uint8_t wire[QUERY_BYTES * 100];
@@ -186,13 +199,9 @@ static void test_a_slow_question_holds_up_nobody(void **state)
 
 static void test_late_answers_come_in_any_order(void **state)
 {
-    uint8_t wire[QUERY_BYTES * 3];
+    uint8_t wire[QUERY_BYTES];
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    size_t bytes = ask(wire, TYPE_LATE, 1);
-    bytes += ask(wire + bytes, TYPE_LATE, 2);
-    bytes += ask(wire + bytes, TYPE_LATE, 3);
-    assert_true(server_send(fd, wire, bytes));
+    int fd = connect_late(3);
     assert_true(wait_for_kept(3));
     post(2, 0, false);
     assert_answer(fd, 3);
@@ -207,12 +216,8 @@ static void test_late_answers_come_in_any_order(void **state)
 
 static void test_half_close_waits_for_what_is_pending(void **state)
 {
-    uint8_t wire[QUERY_BYTES * 2];
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    size_t bytes = ask(wire, TYPE_LATE, 1);
-    bytes += ask(wire + bytes, TYPE_LATE, 2);
-    assert_true(server_send(fd, wire, bytes));
+    int fd = connect_late(2);
     assert_int_equal(shutdown(fd, SHUT_WR), 0);
     assert_true(wait_for_kept(2));
     usleep(20000); /* time in which it could be closed too early */
@@ -227,10 +232,8 @@ static void test_half_close_waits_for_what_is_pending(void **state)
 
 static void test_a_request_that_ends_without_an_answer(void **state)
 {
-    uint8_t wire[QUERY_BYTES];
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    assert_true(server_send(fd, wire, ask(wire, TYPE_LATE, 1)));
+    int fd = connect_late(1);
     assert_int_equal(shutdown(fd, SHUT_WR), 0);
     assert_true(wait_for_kept(1));
     post(0, 0, true);
@@ -264,10 +267,8 @@ static void test_too_many_pending_stop_the_reading(void **state)
 
 static void test_pending_questions_stop_the_idle_clock(void **state)
 {
-    uint8_t wire[QUERY_BYTES];
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    assert_true(server_send(fd, wire, ask(wire, TYPE_LATE, 1)));
+    int fd = connect_late(1);
     assert_true(wait_for_kept(1));
     usleep(700000); /* more than twice the idle deadline */
     post(0, 0, false);
@@ -278,10 +279,8 @@ static void test_pending_questions_stop_the_idle_clock(void **state)
 
 static void test_an_answer_that_never_comes(void **state)
 {
-    uint8_t wire[QUERY_BYTES];
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    assert_true(server_send(fd, wire, ask(wire, TYPE_LATE, 1)));
+    int fd = connect_late(1);
     assert_true(server_is_closed_by_peer(fd));
     (void)close(fd);
     assert_true(server_wait(is_nobody_here, &server));

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/hash.h"
+
 #include "support/message.h"
 
 #define LINE_MAX_BYTES 1024u
@@ -331,6 +333,38 @@ const char *upstream_tell(const uint8_t *wire, size_t bytes, char out[UPSTREAM_T
     }
     free(m);
     return out;
+}
+
+enum pin_reply_verdict upstream_hear(
+    const char *name, const char *type, const char *lines, bool is_do, struct pin_reply *reply)
+{
+    static uint8_t wire[MESSAGE_MAX_BYTES + 1];
+    static char text[UPSTREAM_TEXT_MAX];
+    uint8_t qname[PIN_NAME_MAX_BYTES];
+    const struct pin_asked asked = {.qname = qname,
+        .qname_bytes = (uint8_t)message_put_name(name, qname),
+        .id = 0x1234,
+        .qtype = upstream_type(type),
+        .qclass = 1,
+        .is_do = is_do};
+    (void)snprintf(text, sizeof(text), "q %s %s\n%s", name, type, lines);
+    return pin_reply_read(wire, upstream_build(text, wire), &asked, reply);
+}
+
+struct pin_cache_key upstream_key(
+    const char *name, uint16_t qtype, uint16_t group, uint8_t flags, struct pin_name *ret_name)
+{
+    ret_name->bytes = (uint8_t)message_put_name(name, ret_name->wire);
+    pin_name_lower(ret_name->wire, ret_name->wire, ret_name->bytes);
+    struct pin_cache_key key = {.name = ret_name->wire,
+        .name_bytes = ret_name->bytes,
+        .name_hash = pin_hash64(ret_name->wire, ret_name->bytes),
+        .qtype = qtype,
+        .qclass = 1,
+        .group = group,
+        .flags = flags};
+    pin_cache_key_finish(&key);
+    return key;
 }
 
 size_t upstream_put_body(

@@ -17,10 +17,11 @@
  * Names in RRSIG are `covered-type signer`, in MX `preference name`, in SRV `port name`.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "resolver/reply.h"
+#include "resolver/cache.h"
 
 /** Room for the text of a body. */
 #define UPSTREAM_TEXT_MAX 16384u
@@ -36,6 +37,16 @@ uint16_t upstream_type(const char *name);
  * strict reader objects. Returns `out`.
  */
 const char *upstream_tell(const uint8_t *wire, size_t bytes, char out[UPSTREAM_TEXT_MAX]);
+
+/** Has `reply` read what an upstream says to a plain question: lines of records, and others but
+ * `q`. `is_do`: DNSSEC records are wanted. */
+enum pin_reply_verdict upstream_hear(
+    const char *name, const char *type, const char *lines, bool is_do, struct pin_reply *reply);
+
+/** The finished key of a question in class IN. `ret_name` holds the name, in lower case, that it
+ * borrows; `flags` are PIN_KEY_*. */
+struct pin_cache_key upstream_key(
+    const char *name, uint16_t qtype, uint16_t group, uint8_t flags, struct pin_name *ret_name);
 
 /** Makes a message of a good reply's body: its question, NOERROR or NXDOMAIN, no OPT. Returns its
  * length; `ret_wire` has room for 65535 and the longest question. */

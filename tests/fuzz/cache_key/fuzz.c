@@ -14,6 +14,7 @@
 #include "pintle/base/hash.h"
 #include "pintle/base/rcu.h"
 
+#include "fuzz/require.h"
 #include "resolver/cache.h"
 #include "resolver/query.h"
 #include "support/message.h"
@@ -28,14 +29,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct pin_reply *reply;
 static struct pin_cache *cache;
 static uint16_t n_runs;
-
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void set_up(void)
 {

@@ -14,18 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz/require.h"
 #include "resolver/config.h"
 #include "resolver/worker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static bool is_lower_name(const char *text)
 {

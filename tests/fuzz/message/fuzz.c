@@ -13,6 +13,7 @@
 
 #include "pintle/base/bytes.h"
 
+#include "fuzz/require.h"
 #include "resolver/reply.h"
 #include "resolver/response.h"
 #include "resolver/worker.h"
@@ -32,14 +33,6 @@ static const struct pin_manners manners = {.has_cookies = true,
     .version = {.bytes = 3, .text = "one"}};
 static uint8_t wire[MESSAGE_MAX_BYTES + 1];
 static struct message told;
-
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* --- queries ---------------------------------------------------------------------------------- */
 

@@ -13,15 +13,9 @@
 
 #include "pintle/zones/name.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/require.h"
 
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Length of the wire name that the bytes begin with; 0: they do not. */
 static size_t wire_bytes(const uint8_t *data, size_t size)

@@ -8,19 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/require.h"
 #include "resolver/proxy.h"
 
 #define HEADER_BYTES 16u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* A check that holds in every build. */
-static void require(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* The verdict on the first `bytes` of data, in memory that ends there. */
 static enum pin_proxy_verdict read_copy(

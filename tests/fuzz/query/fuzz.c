@@ -24,6 +24,7 @@
 #include "pintle/base/rcu.h"
 #include "pintle/zones/settings.h"
 
+#include "fuzz/require.h"
 #include "resolver/answer.h"
 #include "resolver/forward.h"
 #include "resolver/transfer.h"
@@ -65,54 +66,41 @@ static struct pin_manners manners = {.has_cookies = true,
     .identity = {.bytes = PIN_IDENTITY_MAX_BYTES},
     .version = {.bytes = 3, .text = "one"}};
 
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 /* There in builds with the leak sanitizer only. */
 #pragma weak __lsan_disable
 #pragma weak __lsan_enable
 
 /* --- what is known ---------------------------------------------------------------------------- */
 
-/* What upstreams have said: the question, and the message in the form of support/upstream.h. */
+/* What upstreams have said: the question, and lines of support/upstream.h. */
 static const struct {
     const char *name;
-    uint16_t type;
+    const char *type;
     uint8_t flags; /* PIN_KEY_* */
-    const char *message;
+    const char *lines;
 } cached[] = {
-    {"www.cached.test", 1, 0, "q www.cached.test A\nan www.cached.test 60 A 192.0.2.1\n"},
-    {"www.cached.test", 1, PIN_KEY_DO,
-        "q www.cached.test A\nan www.cached.test 60 A 192.0.2.1\n"
+    {"www.cached.test", "A", 0, "an www.cached.test 60 A 192.0.2.1\n"},
+    {"www.cached.test", "A", PIN_KEY_DO,
+        "an www.cached.test 60 A 192.0.2.1\n"
         "an www.cached.test 60 RRSIG A cached.test\nopt 0\n"},
-    {"www.trusted.test", 1, 0,
-        "flags 81a0\nq www.trusted.test A\nan www.trusted.test 60 A 192.0.2.2\n"},
-    {"long.cached.test", 28, 0,
-        "q long.cached.test AAAA\nan long.cached.test 604800 AAAA 2001:db8::1\n"},
-    {"zero.cached.test", 1, 0, "q zero.cached.test A\nan zero.cached.test 1 A 192.0.2.3\n"},
-    {"alias.cached.test", 1, 0,
-        "q alias.cached.test A\nan alias.cached.test 60 CNAME www.cached.test\n"
+    {"www.trusted.test", "A", 0, "flags 81a0\nan www.trusted.test 60 A 192.0.2.2\n"},
+    {"long.cached.test", "AAAA", 0, "an long.cached.test 604800 AAAA 2001:db8::1\n"},
+    {"zero.cached.test", "A", 0, "an zero.cached.test 1 A 192.0.2.3\n"},
+    {"alias.cached.test", "A", 0,
+        "an alias.cached.test 60 CNAME www.cached.test\n"
         "an www.cached.test 60 A 192.0.2.1\n"},
-    {"open.cached.test", 1, 0,
-        "q open.cached.test A\nan open.cached.test 60 CNAME www.cached.test\n"},
-    {"lost.cached.test", 1, 0, "q lost.cached.test A\nan lost.cached.test 60 CNAME lost.test\n"},
-    {"home.cached.test", 1, 0,
-        "q home.cached.test A\nan home.cached.test 60 CNAME www.t.example\n"},
-    {"ping.cached.test", 1, 0, "q ping.cached.test A\nan ping.cached.test 60 CNAME pong.test\n"},
-    {"pong.test", 1, 0, "q pong.test A\nan pong.test 60 CNAME ping.cached.test\n"},
-    {"elsewhere.test", 1, 0, "q elsewhere.test A\nan elsewhere.test 60 A 192.0.2.4\n"},
-    {"nx.cached.test", 1, 0, "flags 8183\nq nx.cached.test A\nau cached.test 60 SOA 60\n"},
-    {"nodata.cached.test", 28, 0, "q nodata.cached.test AAAA\nau cached.test 60 SOA 60\n"},
-    {"mx.cached.test", 15, 0,
-        "q mx.cached.test MX\nan mx.cached.test 60 MX 10 a.mx.cached.test\n"
+    {"open.cached.test", "A", 0, "an open.cached.test 60 CNAME www.cached.test\n"},
+    {"lost.cached.test", "A", 0, "an lost.cached.test 60 CNAME lost.test\n"},
+    {"home.cached.test", "A", 0, "an home.cached.test 60 CNAME www.t.example\n"},
+    {"ping.cached.test", "A", 0, "an ping.cached.test 60 CNAME pong.test\n"},
+    {"pong.test", "A", 0, "an pong.test 60 CNAME ping.cached.test\n"},
+    {"elsewhere.test", "A", 0, "an elsewhere.test 60 A 192.0.2.4\n"},
+    {"nx.cached.test", "A", 0, "flags 8183\nau cached.test 60 SOA 60\n"},
+    {"nodata.cached.test", "AAAA", 0, "au cached.test 60 SOA 60\n"},
+    {"mx.cached.test", "MX", 0,
+        "an mx.cached.test 60 MX 10 a.mx.cached.test\n"
         "an mx.cached.test 60 MX 20 b.mx.cached.test\n"},
-    {"ede.cached.test", 1, 0,
-        "q ede.cached.test A\nan ede.cached.test 60 A 192.0.2.5\nopt 0 15 0006\n"},
+    {"ede.cached.test", "A", 0, "an ede.cached.test 60 A 192.0.2.5\nopt 0 15 0006\n"},
 };
 #define BIG_RRS 90 /* TXT of big.cached.test: more than UDP takes */
 
@@ -134,23 +122,15 @@ static void make_key(
     pin_cache_key_finish(key);
 }
 
-static void put(const char *text, uint16_t type, uint8_t flags, const char *message)
+static void put(const char *text, const char *type, uint8_t flags, const char *lines)
 {
-    static uint8_t wire[MESSAGE_MAX_BYTES + 1];
     struct pin_name name;
     struct pin_cache_key key;
     struct pin_reply *reply = pin_reply_new();
+    bool is_do = (flags & PIN_KEY_DO) != 0;
     require(reply != NULL && pin_name_parse(text, &name) == PIN_OK);
-    make_key(&name, type, flags, &key);
-    const struct pin_asked asked = {.qname = name.wire,
-        .qname_bytes = name.bytes,
-        .id = 0x1234,
-        .qtype = type,
-        .qclass = 1,
-        .has_edns = true,
-        .is_do = (flags & PIN_KEY_DO) != 0};
-    size_t bytes = upstream_build(message, wire);
-    require(pin_reply_read(wire, bytes, &asked, reply) == PIN_REPLY_GOOD);
+    make_key(&name, upstream_type(type), flags, &key);
+    require(upstream_hear(text, type, lines, is_do, reply) == PIN_REPLY_GOOD);
     (void)pin_cache_put(pin_forward_cache(forward), &key, reply, FILLED_MS);
     pin_reply_free(reply);
 }
@@ -178,16 +158,16 @@ static void put_failures(void)
 static void fill_cache(void)
 {
     static char big[BIG_RRS * 64];
-    size_t used = (size_t)snprintf(big, sizeof(big), "q big.cached.test TXT\n");
+    size_t used = 0;
     for (int i = 0; i < BIG_RRS; i++) {
         used += (size_t)snprintf(
             big + used, sizeof(big) - used, "an big.cached.test 60 TYPE16 0F%030d\n", i);
     }
     require(used < sizeof(big));
     for (size_t i = 0; i < sizeof(cached) / sizeof(cached[0]); i++) {
-        put(cached[i].name, cached[i].type, cached[i].flags, cached[i].message);
+        put(cached[i].name, cached[i].type, cached[i].flags, cached[i].lines);
     }
-    put("big.cached.test", 16, 0, big);
+    put("big.cached.test", "TXT", 0, big);
     put_failures();
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/require.h"
 #include "resolver/tsig.h"
 
 #define HEADER_BYTES 12u
@@ -17,14 +18,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t secret[] = "0123456789abcdef0123456789abcdef";
-
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* Answers with exactly the room that was promised, so that ASan sees a byte too far. */
 static void answer(struct pin_tsig *tsig)

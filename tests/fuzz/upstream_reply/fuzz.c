@@ -18,6 +18,7 @@
 #include "pintle/base/hash.h"
 #include "pintle/base/rcu.h"
 
+#include "fuzz/require.h"
 #include "resolver/cache_answer.h"
 #include "support/message.h"
 #include "support/upstream.h"
@@ -37,14 +38,6 @@ static struct pin_cache *cache;
 static uint8_t wire[MESSAGE_MAX_BYTES + 1];
 static struct message told;
 static uint16_t n_runs;
-
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void set_up(void)
 {

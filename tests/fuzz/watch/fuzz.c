@@ -22,6 +22,7 @@
 #include "pintle/base/loop.h"
 #include "pintle/zones/delta.h"
 
+#include "fuzz/require.h"
 #include "sync/decode.h"
 #include "sync/http.h"
 #include "sync/source.h"
@@ -85,14 +86,6 @@ static struct {
     bool is_whole; /* The answer at hand is. */
     bool is_stopped;
 } scene;
-
-/* A check that holds in every build. */
-static void require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* --- HTTP and timers -------------------------------------------------------------------------- */
 
