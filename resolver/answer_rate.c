@@ -47,8 +47,12 @@ bool pin_answer_withhold(struct pin_answering *a)
     uint64_t name = 0;
     struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
     enum pin_rate_kind kind = classify(a, &name);
-    enum pin_rate_verdict verdict = pin_limiter_judge(
-        a->worker->limiter, (uint32_t)pin_clock_coarse_mono_ms(), &source, kind, name);
+    const struct pin_rate_ask ask = {.client = &source,
+        .kind = kind,
+        .name = name,
+        .now_ms = (uint64_t)pin_clock_coarse_mono_ms()};
+    enum pin_rate_verdict verdict =
+        pin_limiter_judge(a->worker->limiter, &ask, &a->worker->n_limited);
     if (pin_likely(verdict == PIN_RATE_PASS) || is_spared(a, &source)) {
         return false;
     }

@@ -234,18 +234,15 @@ enum pin_err pin_forward_start(
     return PIN_OK;
 }
 
-enum pin_err pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
-    const struct pin_tsig_keys *keys, struct pin_tapper *tapper, struct pin_why *why)
+void pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
+    const struct pin_tsig_keys *keys, struct pin_tapper *tapper)
 {
-    enum pin_err err = PIN_OK;
-    for (size_t t = 0; forward != NULL && t < forward->n_threads && err == PIN_OK; t++) {
-        struct pin_worker *worker = &forward->threads[t]->worker;
-        worker->manners = manners;
-        worker->keys = keys;
-        worker->tap = pin_tapper_join(tapper);
-        err = pin_worker_limit_rate(worker, why);
+    for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
+        forward->threads[t]->worker.manners = manners;
+        forward->threads[t]->worker.limiter = manners->limiter;
+        forward->threads[t]->worker.keys = keys;
+        forward->threads[t]->worker.tap = pin_tapper_join(tapper);
     }
-    return err;
 }
 
 void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum)

@@ -98,9 +98,9 @@ struct pin_tapper;
 struct pin_tsig_keys;
 
 /** What late answers are like in other respects, who limits and who notes them; all of it outlives
- * the threads. Before anybody asks. PIN_ENOMEM. */
-enum pin_err pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
-    const struct pin_tsig_keys *keys, struct pin_tapper *tapper, struct pin_why *why);
+ * the threads. Before anybody asks. */
+void pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
+    const struct pin_tsig_keys *keys, struct pin_tapper *tapper);
 
 /** Adds what the threads answered to the sums of the workers. NULL is fine. Any thread. */
 void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum);

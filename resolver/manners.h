@@ -36,6 +36,7 @@ struct pin_manners {
     bool wants_cookies;    /**< Over UDP, one that is not good is BADCOOKIE. */
     uint16_t keepalive_ds; /**< Tenths of a second that an idle stream is kept; 0: not told. */
     struct pin_rate_config rate;
+    struct pin_limiter *limiter; /**< Of the workers that run; NULL: nothing is limited. */
     struct pin_cookie_secret secret;
     struct pin_manners_text identity; /**< NSID, id.server, hostname.bind. */
     struct pin_manners_text version;  /**< version.bind, version.server. */

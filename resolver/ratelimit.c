@@ -4,32 +4,32 @@
 
 #include "ratelimit.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 
-#define WAYS           4u
+#define WAYS           8u
 #define N_ACCOUNTS_MIN 64u
-/* Accounts count in thousandths of an answer: a rate per second is one per millisecond. */
-#define ONE_ANSWER   1000
-#define PREFIX_BYTES 8u
-
-/* One account; an unused one has tag 0. */
-struct account {
-    uint32_t tag;
-    uint32_t last_ms;
-    int64_t credit;
-};
+#define PREFIX_BYTES   8u
+#define US_PER_MS      1000
+#define US_PER_S       INT64_C(1000000)
+/* An account is a tag that is never 0, and a moment modulo 12 days; 0 is no account. */
+#define MOMENT_BITS 40u
+#define MOMENT_MASK ((UINT64_C(1) << MOMENT_BITS) - 1)
+/* A moment further ahead than any debt, and than clocks of threads are apart, is 12 days old. */
+#define APART_US (60 * US_PER_S)
+/* Whoever is always overtaken by other threads goes without paying. */
+#define TRIES_MAX 8u
 
 struct bucket {
-    _Alignas(64) struct account ways[WAYS];
+    _Alignas(64) _Atomic uint64_t ways[WAYS];
 };
 
 struct pin_limiter {
     struct pin_rate_config config;
-    uint32_t n_limited; /* counts which one slips */
     uint32_t mask;
     struct bucket buckets[];
 };
@@ -77,63 +77,90 @@ static void put_network(const struct pin_limiter *limiter, const struct pin_ip *
     network[PREFIX_BYTES] = client->family;
 }
 
-/* What an account holds now. */
-static int64_t credit_now(const struct account *account, uint32_t now_ms, uint32_t per_second)
+/* What of an account counts now. */
+struct moment {
+    int64_t now_us;
+    int64_t debt_max_us; /* paid back in that time */
+};
+
+/* How long an account holding nothing will take, or has taken, to hold nothing: below 0, the time
+ * in which it was filled. */
+static int64_t debt_us(uint64_t account, const struct moment *at)
 {
-    int64_t credit = account->credit + (int64_t)(uint32_t)(now_ms - account->last_ms) * per_second;
-    return PIN_MIN(credit, (int64_t)per_second * ONE_ANSWER);
+    uint64_t ahead = (account - (uint64_t)at->now_us) & MOMENT_MASK;
+    int64_t us =
+        ahead > MOMENT_MASK / 2 ? (int64_t)ahead - (int64_t)MOMENT_MASK - 1 : (int64_t)ahead;
+    return account == 0 || us < -US_PER_S || us > at->debt_max_us + APART_US ? -US_PER_S : us;
 }
 
-/* The account of that tag, or the fullest one, made new. */
-static struct account *find_account(
-    struct bucket *bucket, uint32_t tag, uint32_t now_ms, uint32_t per_second)
+/* The account of that tag, or the fullest one, made new. Returns its way; *ret_account is what is
+ * there now. */
+static size_t find_account(struct bucket *bucket, uint64_t tag, const struct moment *at,
+    uint64_t *ret_account, int64_t *ret_debt_us)
 {
-    struct account *fullest = &bucket->ways[0];
-    int64_t most = INT64_MIN;
+    size_t fullest = 0;
+    int64_t least_us = INT64_MAX;
     for (size_t i = 0; i < WAYS; i++) {
-        struct account *account = &bucket->ways[i];
-        if (account->tag == tag) {
-            return account;
+        uint64_t account = atomic_load_explicit(&bucket->ways[i], memory_order_relaxed);
+        int64_t us = account == 0 ? INT64_MIN : debt_us(account, at);
+        if (account >> MOMENT_BITS == tag) {
+            *ret_account = account;
+            *ret_debt_us = us;
+            return i;
         }
-        int64_t credit = account->tag == 0 ? INT64_MAX : credit_now(account, now_ms, per_second);
-        if (credit > most) {
-            most = credit;
-            fullest = account;
+        if (us < least_us) {
+            least_us = us;
+            fullest = i;
+            *ret_account = account;
         }
     }
-    *fullest =
-        (struct account){.tag = tag, .last_ms = now_ms, .credit = (int64_t)per_second * ONE_ANSWER};
+    *ret_debt_us = -US_PER_S;
     return fullest;
 }
 
-enum pin_rate_verdict pin_limiter_judge(struct pin_limiter *limiter, uint32_t now_ms,
-    const struct pin_ip *client, enum pin_rate_kind kind, uint64_t name)
+/* Takes one answer, which is worth `worth_us`. Returns the debt then. */
+static int64_t pay(struct bucket *bucket, uint64_t tag, const struct moment *at, int64_t worth_us)
+{
+    int64_t debt = 0;
+    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+        uint64_t before = 0;
+        size_t way = find_account(bucket, tag, at, &before, &debt);
+        debt += worth_us;
+        uint64_t moment = (uint64_t)(at->now_us + PIN_MIN(debt, at->debt_max_us)) & MOMENT_MASK;
+        uint64_t after = tag << MOMENT_BITS | moment;
+        if (after == before
+            || atomic_compare_exchange_weak_explicit(
+                &bucket->ways[way], &before, after, memory_order_relaxed, memory_order_relaxed)) {
+            break;
+        }
+    }
+    return debt;
+}
+
+enum pin_rate_verdict pin_limiter_judge(
+    struct pin_limiter *limiter, const struct pin_rate_ask *ask, uint32_t *n_limited)
 {
     struct {
         uint64_t name;
         uint8_t network[PREFIX_BYTES + 1];
         uint8_t kind;
         uint8_t zeroes[6];
-    } key = {.name = name, .kind = (uint8_t)kind};
-    uint32_t per_second = limiter->config.per_second[kind];
+    } key = {.name = ask->name, .kind = (uint8_t)ask->kind};
+    uint32_t per_second = limiter->config.per_second[ask->kind];
     if (per_second == 0) {
         return PIN_RATE_PASS;
     }
-    put_network(limiter, client, key.network);
+    put_network(limiter, ask->client, key.network);
     uint64_t hash = pin_hash64(&key, sizeof(key));
-    uint32_t tag = (uint32_t)(hash >> 32) | 1u;
-    struct account *account =
-        find_account(&limiter->buckets[hash & limiter->mask], tag, now_ms, per_second);
-
-    int64_t debt_max = (int64_t)limiter->config.window_s * per_second * ONE_ANSWER;
-    int64_t credit = credit_now(account, now_ms, per_second) - ONE_ANSWER;
-    account->last_ms = now_ms;
-    account->credit = PIN_MAX(credit, -debt_max);
-    if (pin_likely(credit >= 0)) {
+    const struct moment at = {.now_us = (int64_t)(ask->now_ms * US_PER_MS),
+        .debt_max_us = limiter->config.window_s * US_PER_S};
+    int64_t debt = pay(&limiter->buckets[hash & limiter->mask], hash >> MOMENT_BITS | 1u, &at,
+        US_PER_S / per_second);
+    if (pin_likely(debt <= 0)) {
         return PIN_RATE_PASS;
     }
-    limiter->n_limited++;
-    bool slips = limiter->config.slip > 0 && limiter->n_limited % limiter->config.slip == 0;
+    (*n_limited)++;
+    bool slips = limiter->config.slip > 0 && *n_limited % limiter->config.slip == 0;
     return slips ? PIN_RATE_SLIP : PIN_RATE_DROP;
 }
 

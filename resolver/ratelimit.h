@@ -10,10 +10,12 @@
  * Below zero nothing is sent, or, each `slip`-th time, an empty answer with TC: a real client asks
  * again over TCP, a victim gets no more than was sent in its name.
  *
- *     hash -> bucket of four accounts (one cache line); a new one takes the place of the fullest,
+ *     hash -> bucket of eight accounts (one cache line); a new one takes the place of the fullest,
  *             which has the least to say
+ *     account: 24 bits of the hash | 40 bits: when it holds, or held, nothing, in microseconds
  *
- * One limiter per thread, no lock, no allocation after it is made.
+ * One table for all threads, without a lock: an account is one word, replaced if it is still what
+ * it was. No allocation after it is made.
  */
 
 #include <stdbool.h>
@@ -52,22 +54,31 @@ struct pin_limiter;
 /** Whether anything is limited at all. */
 bool pin_rate_is_on(const struct pin_rate_config *config);
 
-/** Makes one, full accounts for everybody. `config` is copied. NULL when memory is out. */
+/** Makes one, full accounts for everybody; for all threads. `config` is copied. NULL when memory is
+ * out. */
 struct pin_limiter *pin_limiter_new(const struct pin_rate_config *config);
 
 /** Frees it. NULL is fine. */
 void pin_limiter_free(struct pin_limiter *limiter);
 
+/** An answer that is about to be sent. */
+struct pin_rate_ask {
+    const struct pin_ip *client;
+    enum pin_rate_kind kind;
+    uint64_t name;   /**< Which name or zone it is about: a hash that clients cannot foresee. */
+    uint64_t now_ms; /**< Monotonic; only differences count, threads may be a little apart. */
+};
+
 /**
- * Takes an answer from an account.
+ * Takes an answer from an account. Any thread.
  *
- * @param now_ms  Monotonic; only differences count.
- * @param name    Which name or zone the answer is about: a hash that clients cannot foresee.
+ * @param n_limited  The thread's own count of answers that did not pass: it says which one slips.
  *
- * Cost: a hash and one cache line. Hot path, when it is on.
+ * Cost: a hash, one cache line, and one write to it; none to that of an account deep in debt. Hot
+ * path, when it is on.
  */
-enum pin_rate_verdict pin_limiter_judge(struct pin_limiter *limiter, uint32_t now_ms,
-    const struct pin_ip *client, enum pin_rate_kind kind, uint64_t name);
+enum pin_rate_verdict pin_limiter_judge(
+    struct pin_limiter *limiter, const struct pin_rate_ask *ask, uint32_t *n_limited);
 
 /** Whether an address is in `exempt`. */
 bool pin_limiter_spares(const struct pin_limiter *limiter, const struct pin_ip *client);

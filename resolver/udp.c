@@ -262,7 +262,7 @@ enum pin_err pin_udp_start(
     udp->worker.forward = config->forward;
     if (config->manners != NULL) {
         udp->worker.manners = config->manners;
-        err = err == PIN_OK ? pin_worker_limit_rate(&udp->worker, why) : err;
+        udp->worker.limiter = config->manners->limiter;
     }
     udp->worker.tap = pin_tapper_join(config->tapper);
     if (err == PIN_OK) {

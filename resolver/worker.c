@@ -58,18 +58,6 @@ enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *l
     return pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
 }
 
-/* Answers over UDP can go to whom never asked; over streams they cannot. */
-enum pin_err pin_worker_limit_rate(struct pin_worker *worker, struct pin_why *why)
-{
-    const struct pin_rate_config *config = &worker->manners->rate;
-    if (!pin_rate_is_on(config)) {
-        return PIN_OK;
-    }
-    worker->limiter = pin_limiter_new(config);
-    return worker->limiter != NULL ? PIN_OK
-                                   : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
-}
-
 uint32_t pin_worker_wall_s(struct pin_worker *worker)
 {
     if (worker->wall_s == 0) {
@@ -80,7 +68,6 @@ uint32_t pin_worker_wall_s(struct pin_worker *worker)
 
 void pin_worker_done(struct pin_worker *worker)
 {
-    pin_limiter_free(worker->limiter);
     pin_draws_done(&worker->draws);
 }
 
@@ -144,14 +131,23 @@ static struct pin_stream_limits fit_limits(const struct pin_workers_config *conf
     return limits;
 }
 
-/* What clients are told of idle streams is what tcp.c does. */
-static void set_manners(struct pin_workers *workers, const struct pin_workers_config *config)
+/* What clients are told of idle streams is what tcp.c does. Answers over UDP can go to whom never
+ * asked; over streams they cannot. */
+static enum pin_err set_manners(
+    struct pin_workers *workers, const struct pin_workers_config *config, struct pin_why *why)
 {
     if (config->manners != NULL) {
         workers->manners = *config->manners;
     }
     uint32_t idle_ds = fit_limits(config).idle_timeout_ms / MS_PER_DS;
     workers->manners.keepalive_ds = (uint16_t)PIN_MIN(idle_ds, (uint32_t)UINT16_MAX);
+    if (!pin_rate_is_on(&workers->manners.rate)) {
+        return PIN_OK;
+    }
+    workers->manners.limiter = pin_limiter_new(&workers->manners.rate);
+    return workers->manners.limiter != NULL
+               ? PIN_OK
+               : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
 }
 
 static enum pin_err open_listens(
@@ -238,11 +234,10 @@ enum pin_err pin_workers_start(
         return pin_why_set(why, PIN_ENOMEM, "%zu workers", config->n_workers);
     }
     workers->n_sets = config->n_workers;
-    set_manners(workers, config);
+    enum pin_err err = set_manners(workers, config, why);
+    pin_forward_equip(config->forward, &workers->manners, config->keys, config->tapper);
     workers->forward = config->forward;
     uint32_t thread_i = 0;
-    enum pin_err err =
-        pin_forward_equip(config->forward, &workers->manners, config->keys, config->tapper, why);
     if (err == PIN_OK) {
         err = open_listens(workers, config, why);
     }
@@ -274,6 +269,7 @@ void pin_workers_stop(struct pin_workers *workers)
     for (size_t l = 0; l < workers->n_listens; l++) {
         pin_listen_close(&workers->listens[l]);
     }
+    pin_limiter_free(workers->manners.limiter);
     free(workers);
 }
 

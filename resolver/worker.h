@@ -53,10 +53,11 @@ struct pin_worker {
     uint32_t wall_s; /**< Seconds since 1970 when somebody asked in this batch; 0: nobody has. */
     const struct pin_manners *manners; /**< Never NULL. */
     struct pin_cookie_keys cookie_keys;
-    struct pin_limiter *limiter; /**< Owned; NULL: nothing is limited. */
+    struct pin_limiter *limiter; /**< Borrowed, of all threads; NULL: nothing is limited. */
     struct pin_stats stats;
     struct pin_audit_ring audit;
     struct pin_tap *tap; /**< NULL: nothing is noted. */
+    uint32_t n_limited;  /**< Answers that the limiter did not let pass. */
 };
 
 /** Prepares a thread context; `thread_i` must differ between threads. PIN_ENOMEM. */
@@ -65,9 +66,6 @@ enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *l
 
 /** The wall clock in seconds, read at most once per batch. Its thread. Hot path. */
 uint32_t pin_worker_wall_s(struct pin_worker *worker);
-
-/** Gives it its own accounts of answers over UDP where its manners say so. PIN_ENOMEM. */
-enum pin_err pin_worker_limit_rate(struct pin_worker *worker, struct pin_why *why);
 
 /** Gives back what init took; a zeroed one is fine. */
 void pin_worker_done(struct pin_worker *worker);

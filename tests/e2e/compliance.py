@@ -11,6 +11,7 @@ import ctypes
 import os
 import pathlib
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -426,6 +427,33 @@ def rate_limit(checks, dir):
         server.stop()
 
 
+def rate_limit_of_threads(checks, dir):
+    """A network that asks from many ports, which the kernel spreads over two workers."""
+    server = transports.Server(
+        dir, "shared", "rateLimit: {responsesPerSecond: 20, slip: 0, exempt: []}\nworkers: 2\n")
+    query = wire.query(f"www.{Z}")
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
+    try:
+        start = time.monotonic()
+        for sock in socks:
+            sock.connect(("127.0.0.1", server.port))
+            for _ in range(10):
+                sock.send(query)
+        n, ready = 0, socks
+        while ready:
+            ready = select.select(socks, [], [], 0.3)[0]
+            n += sum(bool(sock.recv(4096)) for sock in ready)
+        took = time.monotonic() - start
+        checks.check("RRL1: two workers give a network no more than one", 20 <= n <= 20 * (1 + took) + 1, (n, took))
+        text = server.get("/metrics")[1]
+        found = re.search(r'event="rate_dropped"\} (\d+)', text)
+        checks.check("RRL1: and drop the rest", found and int(found.group(1)) == 400 - n, found and found.group(1))
+    finally:
+        server.stop()
+        for sock in socks:
+            sock.close()
+
+
 def lists(checks, dir):
     server = transports.Server(dir, "plain", "streams: {idleTimeout: 2s}\n")
     try:
@@ -453,4 +481,4 @@ def lists(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(e2e.play("compliance", lists, chaos, rate_limit))
+    sys.exit(e2e.play("compliance", lists, chaos, rate_limit, rate_limit_of_threads))

@@ -3,6 +3,7 @@
 /* One network gets so many answers of a kind in a second, and pays back what it took too much. */
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@
 #include "support/message.h"
 #include "support/world.h"
 
-#define T0       UINT32_C(4294967000) /* the counter of milliseconds wraps soon */
+#define T0       UINT64_C(1099511327) /* what an account knows of time wraps soon: 2^40 us */
 #define STRANGER "203.0.113.7"
 
 static const struct pin_rate_config usual = {.per_second = {10, 5, 2},
@@ -42,14 +43,17 @@ static struct pin_ip ip(const char *text)
 }
 
 /* How many of `n` answers pass, all at once. */
-static unsigned count_passing(struct pin_limiter *limiter, uint32_t now_ms, const char *client,
+static unsigned count_passing(struct pin_limiter *limiter, uint64_t now_ms, const char *client,
     enum pin_rate_kind kind, unsigned n)
 {
     struct pin_ip address = ip(client);
+    const struct pin_rate_ask ask = {.client = &address, .kind = kind, .name = 1, .now_ms = now_ms};
+    uint32_t n_limited = 0;
     unsigned n_passing = 0;
     for (unsigned i = 0; i < n; i++) {
-        n_passing += pin_limiter_judge(limiter, now_ms, &address, kind, 1) == PIN_RATE_PASS;
+        n_passing += pin_limiter_judge(limiter, &ask, &n_limited) == PIN_RATE_PASS;
     }
+    assert_int_equal(n_limited, n - n_passing);
     return n_passing;
 }
 
@@ -88,7 +92,7 @@ static void test_a_steady_rate_passes(void **state)
 {
     struct pin_limiter *limiter = pin_limiter_new(&usual);
     (void)state;
-    for (uint32_t ms = 0; ms < 10000; ms += 100) {
+    for (uint64_t ms = 0; ms < 10000; ms += 100) {
         assert_int_equal(count_passing(limiter, T0 + ms, STRANGER, PIN_RATE_DATA, 1), 1);
     }
     pin_limiter_free(limiter);
@@ -125,10 +129,11 @@ static void test_slip(void **state)
         struct pin_rate_config config = usual;
         config.slip = slips[s];
         struct pin_limiter *limiter = pin_limiter_new(&config);
+        const struct pin_rate_ask ask = {.client = &address, .now_ms = T0};
+        uint32_t n_limited = 0;
         unsigned n_slipped = 0;
         for (unsigned i = 0; i < 10 + 60; i++) {
-            n_slipped +=
-                pin_limiter_judge(limiter, T0, &address, PIN_RATE_DATA, 1) == PIN_RATE_SLIP;
+            n_slipped += pin_limiter_judge(limiter, &ask, &n_limited) == PIN_RATE_SLIP;
         }
         assert_int_equal(n_slipped, slips[s] == 0 ? 0 : 60 / slips[s]);
         pin_limiter_free(limiter);
@@ -162,6 +167,80 @@ static void test_a_full_table_keeps_debtors(void **state)
     pin_limiter_free(limiter);
 }
 
+/* A clock that is a little behind sees no debt as one of long ago. */
+static void test_threads_clocks_may_differ(void **state)
+{
+    struct pin_limiter *limiter = pin_limiter_new(&usual);
+    (void)state;
+    (void)count_passing(limiter, T0 + 9000, STRANGER, PIN_RATE_DATA, 1000);
+    for (uint64_t behind_ms = 0; behind_ms < 9000; behind_ms += 300) {
+        assert_int_equal(
+            count_passing(limiter, T0 + 9000 - behind_ms, STRANGER, PIN_RATE_DATA, 5), 0);
+    }
+    pin_limiter_free(limiter);
+}
+
+/* A debt of twelve days ago is told from one of now, but for the minute that clocks may differ. */
+static void test_who_was_away_for_long_has_a_full_account(void **state)
+{
+    static const uint64_t wrap_ms = (UINT64_C(1) << 40) / 1000;
+    static const uint64_t minutes_ms[] = {70000, 600000, 36000000};
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(minutes_ms); i++) {
+        struct pin_limiter *limiter = pin_limiter_new(&usual);
+        (void)count_passing(limiter, T0, STRANGER, PIN_RATE_DATA, 1000);
+        uint64_t then_ms = T0 + wrap_ms - minutes_ms[i];
+        assert_int_equal(count_passing(limiter, then_ms, STRANGER, PIN_RATE_DATA, 50), 10);
+        pin_limiter_free(limiter);
+    }
+}
+
+/* --- threads ------------------------------------------------------------------------------- */
+
+#define N_THREADS    2
+#define N_PER_THREAD 20000
+#define N_CLIENTS    50
+#define FAST_PER_S   100
+
+static struct racer {
+    struct pin_limiter *limiter;
+    pthread_t thread;
+    unsigned n_passing;
+} racers[N_THREADS];
+
+static void *race(void *arg)
+{
+    struct racer *racer = arg;
+    uint32_t n_limited = 0;
+    for (unsigned i = 0; i < N_PER_THREAD; i++) {
+        struct pin_ip address = {.family = 4, .bytes = {203, 0, (uint8_t)(i / 7 % N_CLIENTS), 1}};
+        const struct pin_rate_ask ask = {.client = &address, .now_ms = T0 + i / 4000};
+        racer->n_passing += pin_limiter_judge(racer->limiter, &ask, &n_limited) == PIN_RATE_PASS;
+    }
+    return NULL;
+}
+
+/* Two threads give a network no more than one would: 100 at once, none for a time of 5 ms. */
+static void test_threads_share_accounts(void **state)
+{
+    struct pin_rate_config config = usual;
+    unsigned n_passing = 0;
+    (void)state;
+    config.per_second[PIN_RATE_DATA] = FAST_PER_S;
+    config.n_accounts = 4096;
+    struct pin_limiter *limiter = pin_limiter_new(&config);
+    for (size_t i = 0; i < N_THREADS; i++) {
+        racers[i] = (struct racer){.limiter = limiter};
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+    }
+    for (size_t i = 0; i < N_THREADS; i++) {
+        assert_int_equal(pthread_join(racers[i].thread, NULL), 0);
+        n_passing += racers[i].n_passing;
+    }
+    assert_in_range(n_passing, N_CLIENTS * FAST_PER_S, N_CLIENTS * FAST_PER_S * 51 / 50);
+    pin_limiter_free(limiter);
+}
+
 /* --- answers ------------------------------------------------------------------------------- */
 
 static struct world *world;
@@ -191,6 +270,7 @@ static int fresh_limiter(void **state)
 {
     (void)state;
     pin_limiter_free(worker.limiter);
+    worker.n_limited = 0;
     struct pin_lpm_entry spared = {.value = 1};
     assert_true(pin_prefix_parse("198.51.100.0/24", &spared.prefix));
     if (manners.rate.exempt == NULL) {
@@ -216,6 +296,7 @@ static int tear_down(void **state)
 {
     (void)state;
     pin_clock_set_real();
+    pin_limiter_free(worker.limiter);
     pin_worker_done(&worker);
     pin_manners_done(&manners);
     world_free(world);
@@ -392,6 +473,9 @@ int main(void)
         cmocka_unit_test(test_slip),
         cmocka_unit_test(test_zero_is_no_limit),
         cmocka_unit_test(test_a_full_table_keeps_debtors),
+        cmocka_unit_test(test_threads_clocks_may_differ),
+        cmocka_unit_test(test_who_was_away_for_long_has_a_full_account),
+        cmocka_unit_test(test_threads_share_accounts),
         cmocka_unit_test_setup(test_errors, fresh_limiter),
         cmocka_unit_test_setup(test_slipped_answer, fresh_limiter),
         cmocka_unit_test_setup(test_good_cookies_pass, fresh_limiter),

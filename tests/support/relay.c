@@ -125,8 +125,8 @@ void relay_start(struct relay *relay, const struct relay_options *options)
     relay->thread = relay->forward->threads[0];
     relay->thread->now_ms = relay->now_ms;
     relay->manners.rate = options->rate;
-    assert_int_equal(
-        pin_forward_equip(relay->forward, &relay->manners, NULL, options->tapper, &why), PIN_OK);
+    relay->manners.limiter = pin_limiter_new(&options->rate);
+    pin_forward_equip(relay->forward, &relay->manners, NULL, options->tapper);
     assert_int_equal(
         pin_worker_init(&relay->worker, &relay->world->live, PIN_TRANSPORT_TCP, 0), PIN_OK);
     relay->worker.forward = pin_forward_port(relay->forward, 0);
@@ -148,6 +148,7 @@ void relay_stop(struct relay *relay)
     pin_forward_free(relay->forward);
     pin_mailbox_done(&relay->mailbox);
     pin_worker_done(&relay->worker);
+    pin_limiter_free(relay->manners.limiter);
     for (size_t i = 0; i < relay->zone.n_upstreams; i++) {
         close_upstream(&relay->upstreams[i]);
     }
