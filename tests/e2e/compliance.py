@@ -19,6 +19,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import nameserver  # noqa: E402
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
 import transports  # noqa: E402
 import wire  # noqa: E402
@@ -454,6 +455,38 @@ def rate_limit_of_threads(checks, dir):
             sock.close()
 
 
+class SlowServer(nameserver.NameServer):
+    """Answers all questions about one name while they are still coming in."""
+
+    def answer(self, question):
+        time.sleep(0.1)
+        return super().answer(question)
+
+
+def rate_limit_of_late_answers(checks, dir):
+    """Answers of a resolver that was asked first count like all others."""
+    upstream = SlowServer()
+    upstream.names["w.late.test"] = ["192.0.2.9"]
+    server = transports.Server(
+        dir, "late", "rateLimit: {responsesPerSecond: 20, slip: 0, exempt: []}\n"
+        f'forward: [{{zone: late.test, to: ["127.0.0.1:{upstream.port}"]}}]\n')
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            start = time.monotonic()
+            sock.connect(("127.0.0.1", server.port))
+            for _ in range(60):
+                sock.send(wire.query("w.late.test", flags=0x100))
+            n, took, rcodes = 0, 0, []
+            while select.select([sock], [], [], 2)[0]:
+                rcodes.append(wire.Reply(sock.recv(4096)).rcode)
+                n, took = n + 1, time.monotonic() - start
+        checks.check("RRL1: late answers are limited as others are", 20 <= n <= 20 * (1 + took) + 1 and set(rcodes) == {0},
+                     (n, took, rcodes))
+    finally:
+        server.stop()
+        upstream.stop()
+
+
 def lists(checks, dir):
     server = transports.Server(dir, "plain", "streams: {idleTimeout: 2s}\n")
     try:
@@ -481,4 +514,4 @@ def lists(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(e2e.play("compliance", lists, chaos, rate_limit, rate_limit_of_threads))
+    sys.exit(e2e.play("compliance", lists, chaos, rate_limit, rate_limit_of_threads, rate_limit_of_late_answers))
