@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/dirwatch.h"
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/rcu.h"
@@ -41,6 +42,7 @@ struct app {
     struct pin_config *config;
     struct pin_settings settings;
     struct pin_loop *loop;
+    struct pin_dirwatch *dirwatch; /* of all directories and files that are watched */
     struct pin_builder *builder;
     struct pin_forward *forward; /* NULL: names that are not ours are refused */
     struct pin_workers *workers;
@@ -267,7 +269,9 @@ static enum pin_err start_sync(struct app *app, struct pin_why *why)
     for (size_t i = 0; i < n; i++) {
         specs[i] = source_of(app, i);
     }
-    enum pin_err err = pin_sync_new(app->loop, specs, n, &sink, &app->sync, why);
+    const struct pin_sync_config config = {
+        .loop = app->loop, .dirwatch = app->dirwatch, .specs = specs, .n_specs = n, .sink = sink};
+    enum pin_err err = pin_sync_new(&config, &app->sync, why);
     free(specs);
     if (err == PIN_OK) {
         pin_sync_start(app->sync);
@@ -693,9 +697,10 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
     if (app->loop == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "the event loop");
     }
+    app->dirwatch = pin_dirwatch_new(app->loop);
     app->lameduck = pin_timer_new(app->loop, on_lameduck_over, app);
-    if (app->lameduck == NULL) {
-        return pin_why_set(why, PIN_ENOMEM, "a timer");
+    if (app->dirwatch == NULL || app->lameduck == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "watches and a timer");
     }
     err = start_threads(app, why);
     if (err == PIN_OK) {
@@ -720,10 +725,11 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
         err = start_sync(app, why);
     }
     if (err == PIN_OK) {
-        err = pin_zonefiles_watch(app->files.zonefiles, app->loop, on_zonefile, app, why);
+        err = pin_zonefiles_watch(
+            app->files.zonefiles, app->loop, app->dirwatch, on_zonefile, app, why);
     }
     if (err == PIN_OK) {
-        err = pin_certs_watch(app->files.certs, app->loop, why);
+        err = pin_certs_watch(app->files.certs, app->loop, app->dirwatch, why);
     }
     return err;
 }
@@ -750,6 +756,7 @@ static void app_stop(struct app *app)
     }
     pin_timer_free(app->lameduck);
     pin_greeting_free(app->greeting);
+    pin_dirwatch_free(app->dirwatch);
     pin_loop_free(app->loop);
     pin_config_free(app->config);
 }

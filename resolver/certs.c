@@ -6,22 +6,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/file.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "resolver/filewatch.h"
+
 /* Certificate and key are often written one after the other. */
 #define SETTLE_MS 50
-/* Where no event comes from, files are looked at this often. */
-#define LOOK_MS     5000
-#define EVENT_BYTES 4096
-#define EVENTS      (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB)
-#define N_FILES     2
+#define N_FILES   2
 
 struct cert {
     struct pin_tls *tls; /* NULL: the listener is plain */
@@ -34,10 +30,7 @@ struct cert {
 struct pin_certs {
     struct cert *certs; /* by listener */
     size_t n_certs;
-    struct pin_fd *watch;
-    struct pin_timer *settle;
-    struct pin_timer *look;
-    int inotify_fd;
+    struct pin_filewatch *watch;
 };
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -50,19 +43,12 @@ static void see(const struct cert *cert, struct stat ret_seen[N_FILES])
     }
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size
-           && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec
-           && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 static bool has_changed(const struct cert *cert)
 {
     struct stat now[N_FILES];
     see(cert, now);
     for (size_t i = 0; i < N_FILES; i++) {
-        if (!is_same_file(&now[i], &cert->seen[i])) {
+        if (!pin_filewatch_is_same(&now[i], &cert->seen[i])) {
             return true;
         }
     }
@@ -94,7 +80,6 @@ struct pin_certs *pin_certs_load(const struct pin_config *config, struct pin_fin
     if (certs == NULL) {
         return NULL;
     }
-    certs->inotify_fd = -1;
     certs->certs = calloc(config->n_listens + 1, sizeof(*certs->certs));
     if (certs->certs == NULL) {
         free(certs);
@@ -137,17 +122,13 @@ static void renew(struct cert *cert)
     pin_log_info("certs: listener %s: new certificate, it expires %s", address, expires);
 }
 
-/* Watches the directories of all files; one that is watched already stays so. */
 static void watch_directories(const struct pin_certs *self)
 {
     for (size_t i = 0; i < self->n_certs * N_FILES; i++) {
         const struct cert *cert = &self->certs[i / N_FILES];
-        char *dir = cert->tls == NULL ? NULL : pin_path_dir(cert->files[i % N_FILES]);
-        if (dir != NULL) {
-            /* A failure costs time, not truth: files are looked at now and then anyway. */
-            (void)inotify_add_watch(self->inotify_fd, dir, EVENTS);
+        if (cert->tls != NULL) {
+            pin_filewatch_add(self->watch, cert->files[i % N_FILES]);
         }
-        free(dir);
     }
 }
 
@@ -160,19 +141,6 @@ static void on_look(void *arg)
         }
     }
     watch_directories(self);
-}
-
-/* Events only say when to look; what changed is seen from the files. */
-static void on_event(int fd, int what, void *arg)
-{
-    struct pin_certs *self = arg;
-    char buffer[EVENT_BYTES];
-    (void)what;
-    while (read(fd, buffer, sizeof(buffer)) > 0) {
-    }
-    if (!pin_timer_is_running(self->settle)) {
-        pin_timer_start(self->settle, SETTLE_MS, false);
-    }
 }
 
 void pin_certs_reload(struct pin_certs *certs)
@@ -196,25 +164,23 @@ static bool has_any(const struct pin_certs *certs)
     return false;
 }
 
-enum pin_err pin_certs_watch(struct pin_certs *certs, struct pin_loop *loop, struct pin_why *why)
+enum pin_err pin_certs_watch(struct pin_certs *certs, struct pin_loop *loop,
+    struct pin_dirwatch *dirwatch, struct pin_why *why)
 {
     if (!has_any(certs)) {
         return PIN_OK;
     }
-    certs->settle = pin_timer_new(loop, on_look, certs);
-    certs->look = pin_timer_new(loop, on_look, certs);
-    if (certs->settle == NULL || certs->look == NULL) {
-        return pin_why_set(why, PIN_ENOMEM, "timers of certificates");
-    }
-    certs->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (certs->inotify_fd >= 0) {
-        certs->watch = pin_fd_new(loop, certs->inotify_fd, PIN_FD_READ, on_event, certs);
-    }
+    const struct pin_filewatch_config config = {.loop = loop,
+        .dirwatch = dirwatch,
+        .name = "certs",
+        .settle_ms = SETTLE_MS,
+        .look = on_look,
+        .arg = certs};
+    certs->watch = pin_filewatch_new(&config);
     if (certs->watch == NULL) {
-        pin_log_warn("certs: no inotify, files are looked at every %d s", LOOK_MS / 1000);
+        return pin_why_set(why, PIN_ENOMEM, "watches of certificates");
     }
     watch_directories(certs);
-    pin_timer_start(certs->look, LOOK_MS, true);
     return PIN_OK;
 }
 
@@ -223,12 +189,7 @@ void pin_certs_free(struct pin_certs *certs)
     if (certs == NULL) {
         return;
     }
-    pin_timer_free(certs->settle);
-    pin_timer_free(certs->look);
-    pin_fd_free(certs->watch);
-    if (certs->inotify_fd >= 0) {
-        (void)close(certs->inotify_fd); /* nothing to lose */
-    }
+    pin_filewatch_free(certs->watch);
     for (size_t i = 0; i < certs->n_certs; i++) {
         pin_tls_free(certs->certs[i].tls);
     }

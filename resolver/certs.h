@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pintle/base/dirwatch.h"
 #include "pintle/base/loop.h"
 
 #include "resolver/config.h"
@@ -35,8 +36,9 @@ void pin_certs_free(struct pin_certs *certs);
 /** What listener `listen_i` serves TLS with, or NULL: it is plain. Lives as long as `certs`. */
 struct pin_tls *pin_certs_tls(const struct pin_certs *certs, size_t listen_i);
 
-/** Looks at the files from now on. */
-enum pin_err pin_certs_watch(struct pin_certs *certs, struct pin_loop *loop, struct pin_why *why);
+/** Looks at the files from now on. `dirwatch` outlives `certs`. */
+enum pin_err pin_certs_watch(struct pin_certs *certs, struct pin_loop *loop,
+    struct pin_dirwatch *dirwatch, struct pin_why *why);
 
 /** Reads all of them again now, changed or not. Loud. */
 void pin_certs_reload(struct pin_certs *certs);

@@ -7,22 +7,18 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "pintle/base/file.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "resolver/filewatch.h"
+
 /* Files of one zone, included ones among them. */
 #define FILES_MAX 256
 /* Several files are often written one after the other. */
 #define SETTLE_MS 20
-/* Where no event comes from, as from some network file systems, files are looked at this often. */
-#define LOOK_MS     5000
-#define EVENT_BYTES 16384
-#define EVENTS      (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE)
 
 /* One file as it was when it was read. */
 struct file {
@@ -49,12 +45,9 @@ struct zone {
 struct pin_zonefiles {
     struct zone *zones;
     size_t n_zones;
-    struct pin_fd *watch;
-    struct pin_timer *settle;
-    struct pin_timer *look;
+    struct pin_filewatch *watch;
     pin_zonefiles_fn *fn;
     void *arg;
-    int inotify_fd;
 };
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -209,7 +202,6 @@ struct pin_zonefiles *pin_zonefiles_load(
     if (zonefiles == NULL) {
         return NULL;
     }
-    zonefiles->inotify_fd = -1;
     zonefiles->zones = calloc(config->n_zonefiles + 1, sizeof(*zonefiles->zones));
     if (zonefiles->zones == NULL) {
         free(zonefiles);
@@ -291,17 +283,11 @@ static bool hand_over(struct pin_zonefiles *self, struct zone *zone)
     return true;
 }
 
-/* Watches the directories of all files; one that is watched already stays so. */
 static void watch_directories(const struct pin_zonefiles *self)
 {
     for (size_t z = 0; z < self->n_zones; z++) {
         for (size_t i = 0; i < self->zones[z].n_files; i++) {
-            char *dir = pin_path_dir(self->zones[z].files[i].path);
-            if (dir != NULL) {
-                /* A failure costs time, not truth: files are looked at now and then anyway. */
-                (void)inotify_add_watch(self->inotify_fd, dir, EVENTS);
-            }
-            free(dir);
+            pin_filewatch_add(self->watch, self->zones[z].files[i].path);
         }
     }
 }
@@ -319,7 +305,7 @@ static void look(struct pin_zonefiles *self)
     }
     watch_directories(self);
     if (!is_done) {
-        pin_timer_start(self->settle, SETTLE_MS, false);
+        pin_filewatch_again(self->watch);
     }
 }
 
@@ -328,47 +314,30 @@ static void on_look(void *arg)
     look(arg);
 }
 
-/* Events only say when to look; what changed is seen from the files. */
-static void on_event(int fd, int what, void *arg)
-{
-    struct pin_zonefiles *self = arg;
-    char buffer[EVENT_BYTES];
-    (void)what;
-    while (read(fd, buffer, sizeof(buffer)) > 0) {
-    }
-    if (!pin_timer_is_running(self->settle)) {
-        pin_timer_start(self->settle, SETTLE_MS, false);
-    }
-}
-
 /* --- life ---------------------------------------------------------------------------------- */
 
 enum pin_err pin_zonefiles_watch(struct pin_zonefiles *zonefiles, struct pin_loop *loop,
-    pin_zonefiles_fn *fn, void *arg, struct pin_why *why)
+    struct pin_dirwatch *dirwatch, pin_zonefiles_fn *fn, void *arg, struct pin_why *why)
 {
     zonefiles->fn = fn;
     zonefiles->arg = arg;
     if (zonefiles->n_zones == 0) {
         return PIN_OK;
     }
-    zonefiles->settle = pin_timer_new(loop, on_look, zonefiles);
-    zonefiles->look = pin_timer_new(loop, on_look, zonefiles);
-    if (zonefiles->settle == NULL || zonefiles->look == NULL) {
-        return pin_why_set(why, PIN_ENOMEM, "timers of zone files");
-    }
-    zonefiles->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (zonefiles->inotify_fd >= 0) {
-        zonefiles->watch =
-            pin_fd_new(loop, zonefiles->inotify_fd, PIN_FD_READ, on_event, zonefiles);
-    }
+    const struct pin_filewatch_config config = {.loop = loop,
+        .dirwatch = dirwatch,
+        .name = "zonefiles",
+        .settle_ms = SETTLE_MS,
+        .look = on_look,
+        .arg = zonefiles};
+    zonefiles->watch = pin_filewatch_new(&config);
     if (zonefiles->watch == NULL) {
-        pin_log_warn("zonefiles: no inotify, files are looked at every %d s", LOOK_MS / 1000);
+        return pin_why_set(why, PIN_ENOMEM, "watches of zone files");
     }
     for (size_t i = 0; i < zonefiles->n_zones; i++) {
         tell(&zonefiles->zones[i], true);
     }
     watch_directories(zonefiles);
-    pin_timer_start(zonefiles->look, LOOK_MS, true);
     return PIN_OK;
 }
 
@@ -377,12 +346,7 @@ void pin_zonefiles_free(struct pin_zonefiles *zonefiles)
     if (zonefiles == NULL) {
         return;
     }
-    pin_timer_free(zonefiles->settle);
-    pin_timer_free(zonefiles->look);
-    pin_fd_free(zonefiles->watch);
-    if (zonefiles->inotify_fd >= 0) {
-        (void)close(zonefiles->inotify_fd); /* nothing to lose */
-    }
+    pin_filewatch_free(zonefiles->watch);
     for (size_t i = 0; i < zonefiles->n_zones; i++) {
         forget_files(&zonefiles->zones[i]);
         pin_zonefile_free(zonefiles->zones[i].zonefile);

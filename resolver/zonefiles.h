@@ -11,6 +11,7 @@
  * zone as it was: that is logged once and counted. Control's thread.
  */
 
+#include "pintle/base/dirwatch.h"
 #include "pintle/base/loop.h"
 #include "pintle/zones/zonefile.h"
 
@@ -39,9 +40,10 @@ size_t pin_zonefiles_count(const struct pin_zonefiles *zonefiles);
 /** Gives the zone that was read at first to the caller; NULL when it was taken before. */
 struct pin_zonefile *pin_zonefiles_take(struct pin_zonefiles *zonefiles, size_t i);
 
-/** Logs what was odd, and hands zones over from now on whenever their files change. */
+/** Logs what was odd, and hands zones over from now on whenever their files change. `dirwatch`
+ * outlives `zonefiles`. */
 enum pin_err pin_zonefiles_watch(struct pin_zonefiles *zonefiles, struct pin_loop *loop,
-    pin_zonefiles_fn *fn, void *arg, struct pin_why *why);
+    struct pin_dirwatch *dirwatch, pin_zonefiles_fn *fn, void *arg, struct pin_why *why);
 
 /** How one zone stands. Texts are borrowed until the loop goes on. */
 struct pin_zonefile_status {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A directory of manifests, live through inotify (dirwatch.h).
+ * A directory of manifests, live through inotify (base/dirwatch.h).
  *
  *     events -> names to read, names that are gone -> manifest -> file set -> deltas
  *
@@ -19,13 +19,13 @@
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/dirwatch.h"
 #include "pintle/base/file.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/macros.h"
 
-#include "dirwatch.h"
 #include "fileset.h"
 #include "manifest.h"
 #include "source.h"
@@ -427,7 +427,7 @@ static void on_event(void *arg, enum pin_seen seen, const char *name)
         self->is_lost = true;
     } else if (seen == PIN_SEEN_MUCH || strcmp(name, "..data") == 0) {
         self->must_scan = true; /* ..data: the link that a mounted ConfigMap's change swaps */
-    } else if (!is_manifest_name(name)) {
+    } else if (!is_manifest_name(name) || seen == PIN_SEEN_TOUCHED) {
         return;
     } else if (seen == PIN_SEEN_GONE) {
         (void)pin_map_remove(&self->pending, name, strlen(name));

@@ -10,7 +10,6 @@
 #include "pintle/base/clock.h"
 
 #include "decode.h"
-#include "dirwatch.h"
 #include "http.h"
 #include "source.h"
 
@@ -21,7 +20,7 @@ struct pin_sync {
     struct pin_sync_sink sink;
     struct pin_http *http;         /* Shared by all clusters with an API server. */
     struct pin_arena *arena;       /* One object at a time, whoever decodes it. */
-    struct pin_dirwatch *dirwatch; /* Shared by all directories. */
+    struct pin_dirwatch *dirwatch; /* The caller's. */
     struct pin_source **sources;
     size_t n_sources;
     bool is_started;
@@ -70,23 +69,21 @@ static enum pin_err make_sources(struct pin_sync *self, struct pin_loop *loop,
     return PIN_OK;
 }
 
-enum pin_err pin_sync_new(struct pin_loop *loop, const struct pin_source_spec *specs,
-    size_t n_specs, const struct pin_sync_sink *sink, struct pin_sync **ret_sync,
-    struct pin_why *why)
+enum pin_err pin_sync_new(
+    const struct pin_sync_config *config, struct pin_sync **ret_sync, struct pin_why *why)
 {
     struct pin_sync *self = calloc(1, sizeof(*self));
     if (self == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for the sources");
     }
-    self->sink = *sink;
-    self->http = pin_http_new(loop);
+    self->sink = config->sink;
+    self->http = pin_http_new(config->loop);
     self->arena = pin_arena_new("object", OBJECT_ARENA_BYTES);
-    self->dirwatch = pin_dirwatch_new(loop);
-    self->sources = calloc(n_specs + 1, sizeof(struct pin_source *));
-    enum pin_err err =
-        self->http == NULL || self->arena == NULL || self->dirwatch == NULL || self->sources == NULL
-            ? pin_why_set(why, PIN_ENOMEM, "no memory for the sources")
-            : make_sources(self, loop, specs, n_specs, why);
+    self->dirwatch = config->dirwatch;
+    self->sources = calloc(config->n_specs + 1, sizeof(struct pin_source *));
+    enum pin_err err = self->http == NULL || self->arena == NULL || self->sources == NULL
+                           ? pin_why_set(why, PIN_ENOMEM, "no memory for the sources")
+                           : make_sources(self, config->loop, config->specs, config->n_specs, why);
     if (err != PIN_OK) {
         pin_sync_free(self);
         return err;
@@ -121,7 +118,6 @@ void pin_sync_free(struct pin_sync *sync)
     for (size_t i = 0; i < sync->n_sources; i++) {
         sync->sources[i]->ops->free(sync->sources[i]);
     }
-    pin_dirwatch_free(sync->dirwatch);
     pin_http_free(sync->http);
     pin_arena_free(sync->arena);
     free(sync->sources);

@@ -42,6 +42,7 @@ while read -r header door; do
     breach "<$header...> belongs to $door" "$hits"
 done <<'DOORS'
 event2/ base/loop\.c|resolver/admin\.c|sync/dns\.c
+sys/inotify\.h base/dirwatch\.c
 urcu include/pintle/base/rcu\.h
 cjson/ base/json\.c
 yaml\.h base/yaml\.c

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/dirwatch.h"
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/text.h"
@@ -21,6 +22,7 @@
 /** One test's set-up. */
 struct rig {
     struct pin_loop *loop;
+    struct pin_dirwatch *dirwatch;
     struct pin_sync *sync;
     struct pin_text seen;   /**< Deltas, one a line. */
     struct pin_text logged; /**< Log lines, one a line. */
@@ -53,10 +55,15 @@ static inline void rig_log(enum pin_log_level level, const char *line, void *arg
 static inline void rig_init(struct rig *self, const struct pin_source_spec *specs, size_t n)
 {
     *self = (struct rig){.room = SIZE_MAX, .loop = pin_loop_new()};
-    struct pin_sync_sink sink = {.push = rig_push, .arg = self};
+    self->dirwatch = pin_dirwatch_new(self->loop);
+    struct pin_sync_config config = {.loop = self->loop,
+        .dirwatch = self->dirwatch,
+        .specs = specs,
+        .n_specs = n,
+        .sink = {.push = rig_push, .arg = self}};
     pin_log_set_sink(rig_log, self);
     struct pin_why why = {0};
-    if (pin_sync_new(self->loop, specs, n, &sink, &self->sync, &why) != PIN_OK) {
+    if (pin_sync_new(&config, &self->sync, &why) != PIN_OK) {
         abort();
     }
 }
@@ -64,6 +71,7 @@ static inline void rig_init(struct rig *self, const struct pin_source_spec *spec
 static inline void rig_done(struct rig *self)
 {
     pin_sync_free(self->sync);
+    pin_dirwatch_free(self->dirwatch);
     pin_loop_free(self->loop);
     pin_log_set_sink(NULL, NULL);
     pin_text_done(&self->seen);

@@ -61,19 +61,26 @@ struct pin_source_spec {
     size_t n_files;
 };
 
+/** What to make sources of. */
+struct pin_sync_config {
+    struct pin_loop *loop;         /**< Must outlive the sync. */
+    struct pin_dirwatch *dirwatch; /**< Of that loop; likewise. */
+    const struct pin_source_spec *specs;
+    size_t n_specs;
+    struct pin_sync_sink sink;
+};
+
 /**
  * Makes the sources; nothing is opened yet but kubeconfig files are read.
  *
  * A context that cannot be used (absent, no credentials) is that cluster's trouble: it is logged,
  * shown in the status and looked up again every minute. Only a spec that makes no sense fails.
  *
- * @param loop      Must outlive the sync.
  * @param ret_sync  The caller frees it.
  * @return PIN_OK, PIN_EINVAL, PIN_ENOMEM or PIN_EIO.
  */
-enum pin_err pin_sync_new(struct pin_loop *loop, const struct pin_source_spec *specs,
-    size_t n_specs, const struct pin_sync_sink *sink, struct pin_sync **ret_sync,
-    struct pin_why *why);
+enum pin_err pin_sync_new(
+    const struct pin_sync_config *config, struct pin_sync **ret_sync, struct pin_why *why);
 
 /** Starts all sources. Deltas may come during this call already (directories). */
 void pin_sync_start(struct pin_sync *sync);

@@ -3,7 +3,7 @@
 /* One inotify instance for all directories: who watches which descriptor, and the order of calls.
  */
 
-#include "dirwatch.h"
+#include "pintle/base/dirwatch.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -20,8 +20,8 @@
 #define SEEN_LOST   (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)
 #define SEEN_GONE   (IN_DELETE | IN_MOVED_FROM)
 #define EVENTS                                                                                     \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | SEEN_GONE | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF          \
-        | IN_ONLYDIR)
+    (IN_CLOSE_WRITE | IN_MOVED_TO | SEEN_GONE | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF             \
+        | IN_MOVE_SELF | IN_ONLYDIR)
 
 #define HINT_INSTANCES                                                                             \
     "raise fs.inotify.max_user_instances (sysctl) or the limit of open files (ulimit -n)"
@@ -95,7 +95,10 @@ static enum pin_seen seen_of(uint32_t mask)
     if ((mask & SEEN_GONE) != 0) {
         return PIN_SEEN_GONE;
     }
-    return (mask & IN_CREATE) != 0 ? PIN_SEEN_MADE : PIN_SEEN_WRITTEN;
+    if ((mask & IN_CREATE) != 0) {
+        return PIN_SEEN_MADE;
+    }
+    return (mask & IN_ATTRIB) != 0 ? PIN_SEEN_TOUCHED : PIN_SEEN_WRITTEN;
 }
 
 static void take_event(struct pin_dirwatch *self, const struct inotify_event *event)

@@ -27,6 +27,7 @@ enum pin_seen {
     PIN_SEEN_WRITTEN, /**< The file was closed by a writer or moved in: it is whole. */
     PIN_SEEN_MADE,    /**< The file was made; unless it is a link, it has yet to be written. */
     PIN_SEEN_GONE,    /**< The file was deleted or moved out. */
+    PIN_SEEN_TOUCHED, /**< Mode, owner or times of the file changed, not what is in it. */
     PIN_SEEN_LOST,    /**< The directory itself was deleted or moved, and may be watched no more. */
     PIN_SEEN_MUCH,    /**< Events were lost: anything may have changed. */
 };
