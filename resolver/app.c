@@ -729,7 +729,7 @@ static enum pin_err app_start(struct app *app, struct pin_why *why)
             app->files.zonefiles, app->loop, app->dirwatch, on_zonefile, app, why);
     }
     if (err == PIN_OK) {
-        err = pin_certs_watch(app->files.certs, app->loop, app->dirwatch, why);
+        err = pin_app_files_watch(&app->files, app->loop, app->dirwatch, why);
     }
     return err;
 }

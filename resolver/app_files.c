@@ -37,14 +37,26 @@ void pin_app_files_load(
     ret_files->zonefiles = pin_zonefiles_load(config, findings);
     ret_files->primary = pin_primary_load(config, findings);
     ret_files->certs = pin_certs_load(config, findings);
+    ret_files->cookies = config->manners.cookie_file;
     check_authorities(config, findings);
     if (ret_files->zonefiles == NULL || ret_files->primary == NULL || ret_files->certs == NULL) {
         pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
     }
 }
 
+enum pin_err pin_app_files_watch(struct pin_app_files *files, struct pin_loop *loop,
+    struct pin_dirwatch *dirwatch, struct pin_why *why)
+{
+    enum pin_err err = pin_certs_watch(files->certs, loop, dirwatch, why);
+    if (err == PIN_OK) {
+        err = pin_cookie_file_watch(files->cookies, loop, dirwatch, why);
+    }
+    return err;
+}
+
 void pin_app_files_free(struct pin_app_files *files)
 {
+    pin_cookie_file_unwatch(files->cookies);
     pin_certs_free(files->certs);
     pin_primary_free(files->primary);
     pin_zonefiles_free(files->zonefiles);

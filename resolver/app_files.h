@@ -8,6 +8,7 @@
 
 #include "resolver/certs.h"
 #include "resolver/config.h"
+#include "resolver/cookie_file.h"
 #include "resolver/primary.h"
 #include "resolver/zonefiles.h"
 
@@ -16,11 +17,16 @@ struct pin_app_files {
     struct pin_zonefiles *zonefiles; /**< Of static zones. */
     struct pin_primary *primary;     /**< Secrets of TSIG, and who may transfer zones. */
     struct pin_certs *certs;         /**< Of TLS listeners. */
+    struct pin_cookie_file *cookies; /**< Of a fleet; the configuration's. NULL: none. */
 };
 
 /** Reads all of them. @param config  Outlives them; NULL: nothing is read. */
 void pin_app_files_load(const struct pin_config *config, struct pin_findings *findings,
     struct pin_app_files *ret_files);
+
+/** Looks at certificates and secrets from now on. `dirwatch` outlives the files. */
+enum pin_err pin_app_files_watch(struct pin_app_files *files, struct pin_loop *loop,
+    struct pin_dirwatch *dirwatch, struct pin_why *why);
 
 /** Frees what there is. */
 void pin_app_files_free(struct pin_app_files *files);

@@ -121,19 +121,31 @@ static void derive(
     }
 }
 
-void pin_cookie_keys_follow(
-    struct pin_cookie_keys *keys, const struct pin_cookie_secret *secret, uint32_t wall_s)
+/* Takes the keys of a file as it is now. */
+static void follow_fleet(struct pin_cookie_keys *keys, const struct pin_cookie_secret *secret)
 {
-    uint64_t turn = secret->is_shared ? 1 : (uint64_t)wall_s / secret->rollover_s + 1;
+    const struct pin_cookie_pair *pair = secret->pair != NULL ? pin_rcu_deref(*secret->pair) : NULL;
+    uint64_t turn = pair != NULL ? pair->turn : 1;
     if (pin_likely(keys->turn == turn)) {
         return;
     }
     keys->turn = turn;
+    memcpy(keys->current, pair != NULL ? pair->current : secret->shared[0], sizeof(keys->current));
+    memcpy(keys->former, pair != NULL ? pair->former : secret->shared[1], sizeof(keys->former));
+}
+
+void pin_cookie_keys_follow(
+    struct pin_cookie_keys *keys, const struct pin_cookie_secret *secret, uint32_t wall_s)
+{
     if (secret->is_shared) {
-        memcpy(keys->current, secret->shared[0], sizeof(keys->current));
-        memcpy(keys->former, secret->shared[1], sizeof(keys->former));
+        follow_fleet(keys, secret);
         return;
     }
+    uint64_t turn = (uint64_t)wall_s / secret->rollover_s + 1;
+    if (pin_likely(keys->turn == turn)) {
+        return;
+    }
+    keys->turn = turn;
     derive(secret, turn, keys->current);
     derive(secret, turn - 1, keys->former);
 }

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "pintle/base/error.h"
+#include "pintle/base/rcu.h"
 #include "pintle/base/siphash.h"
 
 /** A client's part alone. */
@@ -34,9 +35,19 @@
 /** How far ahead another server's clock may be. */
 #define PIN_COOKIE_AHEAD_S 300
 
+/** A fleet's two keys at one time. Immutable; replaced under RCU. */
+struct pin_cookie_pair {
+    struct pin_rcu_head rcu;
+    uint64_t turn; /**< Counted from 1, a new one with each change. */
+    uint8_t current[PIN_SIPHASH_KEY_BYTES];
+    uint8_t former[PIN_SIPHASH_KEY_BYTES];
+};
+
 /** Where keys come from. Immutable once workers run. */
 struct pin_cookie_secret {
-    bool is_shared;      /**< The keys are these two; else they follow from `master`. */
+    bool is_shared; /**< The keys are these two; else they follow from `master`. */
+    struct pin_cookie_pair *const *pair; /**< Shared: what there is instead of the two when they
+                                            change while workers run; NULL: they do not. */
     uint32_t rollover_s; /**< Not shared: length of a turn, at least PIN_COOKIE_OLDEST_S. */
     uint8_t shared[2][PIN_SIPHASH_KEY_BYTES]; /**< To write with, and to accept beside it. */
     uint8_t master[PIN_SIPHASH_KEY_BYTES];
@@ -67,7 +78,8 @@ void pin_cookie_secret_draw(struct pin_cookie_secret *ret_secret, uint32_t rollo
 enum pin_err pin_cookie_secret_read(
     const char *path, struct pin_cookie_secret *ret_secret, struct pin_why *why);
 
-/** Makes the keys those of `wall_s`. Two hashes when a turn begins, nothing else. */
+/** Makes the keys those of `wall_s`. Two hashes when a turn begins, nothing else. The thread is an
+ * RCU reader, online. */
 void pin_cookie_keys_follow(
     struct pin_cookie_keys *keys, const struct pin_cookie_secret *secret, uint32_t wall_s);
 

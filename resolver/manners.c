@@ -13,6 +13,7 @@
 
 #include "answer.h"
 #include "config.h"
+#include "cookie_file.h"
 #include "query.h"
 #include "response.h"
 #include "worker.h"
@@ -107,7 +108,9 @@ void pin_manners_load(struct pin_config *config, struct pin_findings *findings)
     set_rate(config, findings);
     if (config->cookie_file == NULL) {
         pin_cookie_secret_draw(&manners->secret, config->cookie_rollover_s);
-    } else if (pin_cookie_secret_read(config->cookie_file, &manners->secret, &why) != PIN_OK) {
+    } else if (pin_cookie_file_load(
+                   config->cookie_file, &manners->secret, &manners->cookie_file, &why)
+               != PIN_OK) {
         pin_findings_add(
             findings, config->file, (struct pin_at){0}, "cookies.secretFile: %s", why.text);
     }
@@ -116,7 +119,10 @@ void pin_manners_load(struct pin_config *config, struct pin_findings *findings)
 void pin_manners_done(struct pin_manners *manners)
 {
     pin_lpm_free(manners->rate.exempt);
+    pin_cookie_file_free(manners->cookie_file);
     manners->rate.exempt = NULL;
+    manners->cookie_file = NULL;
+    manners->secret.pair = NULL;
 }
 
 /* --- options ------------------------------------------------------------------------------ */

@@ -15,6 +15,7 @@
 #include "stats.h"
 
 struct pin_client;
+struct pin_cookie_file;
 struct pin_config;
 struct pin_findings;
 struct pin_query;
@@ -38,8 +39,9 @@ struct pin_manners {
     struct pin_rate_config rate;
     struct pin_limiter *limiter; /**< Of the workers that run; NULL: nothing is limited. */
     struct pin_cookie_secret secret;
-    struct pin_manners_text identity; /**< NSID, id.server, hostname.bind. */
-    struct pin_manners_text version;  /**< version.bind, version.server. */
+    struct pin_cookie_file *cookie_file; /**< Where that comes from; NULL: from this process. */
+    struct pin_manners_text identity;    /**< NSID, id.server, hostname.bind. */
+    struct pin_manners_text version;     /**< version.bind, version.server. */
 };
 
 /**

@@ -398,6 +398,34 @@ def chaos(checks, dir):
         server.stop()
 
 
+def cookie_file(checks, dir):
+    """A fleet's secret changes while its cookies are in use."""
+    def put(secret):
+        (dir / "new").write_text(secret + "\n")
+        os.chmod(dir / "new", 0o600)
+        os.rename(dir / "new", dir / "cookies.txt")
+
+    def ask(cookie):
+        return Seen(transports.dig(server, "udp", [f"+cookie={cookie}", "+nobadcookie", Z, "SOA"]))
+
+    put("e5e973e5a6b2a43f48e7dc849e37bfcf")
+    server = transports.Server(dir, "fleet", "cookies: {required: true, secretFile: cookies.txt}\n")
+    try:
+        first = ask("0102030405060708").cookie
+        put("dd3bdf9344b678b185a6f5cb60fca715")
+        checks.becomes("cookies.secretFile is read when it changes",
+                       lambda: "cookies: new secret" in server.log_text(), bool, 4)
+        second = ask(first)
+        checks.check("a cookie of the secret before is good, and written anew",
+                     second.status == "NOERROR" and second.cookie != first, second.text)
+        checks.equal("and the new one is good", ask(second.cookie).status, "NOERROR")
+        put("none")
+        checks.becomes("a broken file is told", lambda: "the secret read before is used on" in server.log_text(), bool, 4)
+        checks.equal("and changes nothing", ask(second.cookie).status, "NOERROR")
+    finally:
+        server.stop()
+
+
 def rate_limit(checks, dir):
     """RRL1 in short: a network that asks too much, beside cookies and TCP."""
     server = transports.Server(
@@ -514,4 +542,4 @@ def lists(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(e2e.play("compliance", lists, chaos, rate_limit, rate_limit_of_threads, rate_limit_of_late_answers))
+    sys.exit(e2e.play("compliance", lists, chaos, cookie_file, rate_limit, rate_limit_of_threads, rate_limit_of_late_answers))
