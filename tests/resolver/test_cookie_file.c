@@ -67,7 +67,7 @@ static struct fixture *new_fixture(void)
     struct fixture *f = calloc(1, sizeof(*f));
     struct pin_why why = {0};
     assert_non_null(f);
-    (void)strcpy(f->dir, "/tmp/pintle-cookie-XXXXXX");
+    (void)snprintf(f->dir, sizeof(f->dir), "/tmp/pintle-cookie-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     (void)snprintf(f->path, sizeof(f->path), "%s/secret", f->dir);
     put(f, A, 0600);
@@ -102,7 +102,8 @@ static enum pin_cookie_verdict show(struct fixture *f, uint8_t cookie[PIN_COOKIE
 /* A new client's cookie. */
 static void draw(struct fixture *f, uint8_t cookie[PIN_COOKIE_BYTES])
 {
-    memcpy(cookie, "client-1", PIN_COOKIE_CLIENT_BYTES);
+    static const uint8_t own[PIN_COOKIE_CLIENT_BYTES] = {1, 2, 3, 4, 5, 6, 7, 8};
+    memcpy(cookie, own, sizeof(own));
     assert_int_equal(show(f, cookie, PIN_COOKIE_CLIENT_BYTES), PIN_COOKIE_NEW);
 }
 

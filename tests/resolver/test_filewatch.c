@@ -63,7 +63,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    (void)strcpy(f->dir, "/tmp/pintle-watch-XXXXXX");
+    (void)snprintf(f->dir, sizeof(f->dir), "/tmp/pintle-watch-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     (void)snprintf(f->file, sizeof(f->file), "%s/d/tls.crt", f->dir);
     (void)snprintf(f->link, sizeof(f->link), "%s/now/tls.crt", f->dir);
