@@ -319,8 +319,8 @@ class Upstream:
         option = struct.pack("!HH", 18, len(agent)) + agent
         return [q.reply(rcode=2, additional=[b"\0" + struct.pack("!HHIH", OPT, 1232, 0, len(option)) + option])]
 
-    def do_slow(self, q, send):
-        threading.Timer(0.5, lambda: send(q.good())).start()
+    def do_slow(self, q, send):  # so that it has to be waited for, not long enough to be asked again
+        threading.Timer(0.25, lambda: send(q.good())).start()
         return []
 
     def do_late(self, q, send):  # later than anybody waits

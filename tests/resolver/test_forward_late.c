@@ -296,6 +296,61 @@ static void test_stale_is_renewed(void **state)
     assert_int_equal(answer.records[0].ttl_s, TTL_S);
 }
 
+/* An alias of ours leads to what has expired. */
+static void test_stale_behind_an_alias(void **state)
+{
+    const struct message_query far = {
+        .name = "far.t.example", .type = TYPE_A, .has_edns = true, .edns_bytes = 1232};
+    (void)state;
+    assert_true(relay_ask(&relay, 1, &far, &answer) > 0);
+    reply_with(&good);
+    assert_true(relay_take(&relay, &answer) > 0);
+    assert_int_equal(answer.n_rr[1], 2);
+    relay_wait(&relay, EXPIRED_MS);
+    uint64_t stream_id = relay_ask(&relay, 1, &far, &answer);
+    relay_wait(&relay, STALE_MS);
+    assert_int_equal(relay_take(&relay, &answer), stream_id);
+    assert_int_equal(answer.rcode, 0);
+    assert_int_equal(answer.ede, 3);
+    assert_int_equal(answer.n_rr[1], 2);
+    assert_int_equal(answer.records[1].ttl_s, STALE_TTL_S);
+}
+
+static void test_stale_for_nobody(void **state)
+{
+    struct sockaddr_in address;
+    (void)state;
+    assert_true(relay_ask(&relay, 1, &www, &answer) > 0);
+    reply_with(&good);
+    assert_true(relay_take(&relay, &answer) > 0);
+    relay_wait(&relay, EXPIRED_MS);
+    int fd = open_client(&address);
+    assert_false(relay_ask_udp(&relay, fd, NULL, &www));
+    relay_run(&relay);
+    (void)close(fd); /* the client is gone before the answer */
+    relay_wait(&relay, STALE_MS);
+    assert_int_equal(relay.thread->n_waiters, 0);
+    assert_int_equal(relay.thread->n_asks, 1); /* who asks next may get a fresh one */
+    relay_wait(&relay, FAIL_MS);
+    assert_int_equal(relay_ask(&relay, 1, &www, &answer), 0);
+    assert_int_equal(answer.ede, 3);
+}
+
+/* While it is known that nobody answers, who asks does not wait for 1.75 s. */
+static void test_stale_at_once_while_all_are_down(void **state)
+{
+    (void)state;
+    assert_true(relay_ask(&relay, 1, &www, &answer) > 0);
+    reply_with(&good);
+    assert_true(relay_take(&relay, &answer) > 0);
+    relay_wait(&relay, EXPIRED_MS);
+    relay.thread->upstreams[0].is_down = true;
+    uint64_t stream_id = relay_ask(&relay, 1, &www, &answer);
+    relay_wait(&relay, 1);
+    assert_int_equal(relay_take(&relay, &answer), stream_id);
+    assert_int_equal(answer.ede, 3);
+}
+
 static uint64_t ask_number(uint16_t client, unsigned i)
 {
     char name[32];
@@ -351,6 +406,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_proxy_gets_the_answer, start, stop),
         cmocka_unit_test_setup_teardown(test_no_room_on_a_stream, start, stop),
         cmocka_unit_test_setup_teardown(test_stale_is_renewed, start, stop),
+        cmocka_unit_test_setup_teardown(test_stale_behind_an_alias, start, stop),
+        cmocka_unit_test_setup_teardown(test_stale_for_nobody, start, stop),
+        cmocka_unit_test_setup_teardown(test_stale_at_once_while_all_are_down, start, stop),
         cmocka_unit_test_setup_teardown(test_many_ask_for_stale, start, stop),
     };
     struct CMUnitTest tests[N_ELEMS(plain) + N_ELEMS(stales)];
