@@ -20,8 +20,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
 import streams  # noqa: E402
 import tls  # noqa: E402
+from nameserver import NameServer  # noqa: E402
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+OUTSIDE = b"\3www\7outside\4test\0"  # another server is asked for it: its first answer comes late
 NAME = b"\3web\7default\3svc\7cluster\5local\0"
 OWN = {"10.1.0.9": "10.96.0.1", "10.2.0.9": "10.97.0.1", "fd00:1::9": "10.96.0.1", "fd00:2::9": "10.97.0.1"}
 PER_CLIENT = 5
@@ -36,6 +38,8 @@ listen:
 clusters:
   - {{name: c1, directory: c1, clients: [10.1.0.0/16, "fd00:1::/64"]}}
   - {{name: c2, directory: c2, clients: [10.2.0.0/16, "fd00:2::/64"]}}
+forward: [{{zone: outside.test, to: ["127.0.0.1:{upstream}"]}}]
+allowRecursion: [10.1.0.0/16]
 streams: {{maxPerClient: {per_client}, handshakeTimeout: 1s}}
 shutdown: {{lameduck: 0s}}
 workers: 1
@@ -71,19 +75,19 @@ def header(source, command=0x21, transport=1, more=b""):
     return SIGNATURE + struct.pack("!BBH", command, (2 if ":" in source else 1) << 4 | transport, len(body)) + body
 
 
-def query(ident=1, cookie=b"", name=NAME):
+def query(ident=1, cookie=b"", name=NAME, flags=0):
     opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, len(cookie)) + cookie
-    return struct.pack("!HHHHHH", ident, 0, 1, 0, 0, 1) + name + struct.pack("!HH", 1, 1) + opt
+    return struct.pack("!HHHHHH", ident, flags, 1, 0, 0, 1) + name + struct.pack("!HH", 1, 1) + opt
 
 
 def framed(message):
     return struct.pack("!H", len(message)) + message
 
 
-def address(answer):
+def address(answer, name=NAME):
     """The address in an answer, or its rcode where there is none."""
     n_answers, rcode = struct.unpack("!H", answer[6:8])[0], answer[3] & 15
-    at = 12 + len(NAME) + 4
+    at = 12 + len(name) + 4
     return socket.inet_ntoa(answer[at + 12:at + 16]) if n_answers == 1 else f"rcode {rcode}"
 
 
@@ -227,6 +231,19 @@ def limits(checks, ports):
         stream.close()
 
 
+def late(checks, ports):
+    """What has to be asked elsewhere comes back by way of the proxy, too."""
+    question = query(name=OUTSIDE, flags=0x0100)
+    for what in ("late", "cached"):
+        answer = ask_udp(ports.proxied, header("10.1.0.9") + question)
+        checks.equal(f"UDP: a {what} answer of another server goes to the proxy", answer and address(answer, OUTSIDE), "192.0.2.7")
+    answer = ask_udp(ports.proxied, header("10.2.0.9") + question)
+    checks.equal("UDP: who stands in the header is let ask, or not", answer and address(answer, OUTSIDE), "rcode 5")
+    stream = connect(ports.proxied, header("10.1.0.9") + framed(query(name=OUTSIDE.replace(b"www", b"ww2"), flags=0x0100)))
+    checks.equal("TCP: the same", address(read(stream), OUTSIDE), "192.0.2.7")
+    stream.close()
+
+
 def refusals(checks, daemon, ports):
     first = header("10.1.0.9")
     checks.equal("UDP: a header where none is expected is dropped", ask_udp(ports.plain, first + query()), None)
@@ -264,9 +281,12 @@ def all_parts(checks, dir):
     (dir / "c1" / "route.yaml").write_text(ROUTE)
     tls.make_certificate(dir)
     ports = Ports()
+    upstream = NameServer()
+    upstream.names = {"www.outside.test": ["192.0.2.7"], "ww2.outside.test": ["192.0.2.7"]}
+    upstream.ttl_s = 60
     (dir / "pintle.yaml").write_text(CONFIG.format(
         plain=ports.plain, dot=ports.dot, proxied=ports.proxied, proxied_dot=ports.proxied_dot,
-        proxied_https=ports.proxied_https, per_client=PER_CLIENT))
+        proxied_https=ports.proxied_https, per_client=PER_CLIENT, upstream=upstream.port))
     daemon = tls.TlsDaemon(dir, "proxy")
     try:
         checks.becomes("the clusters are there", lambda: daemon.metric(r'pintle_cluster_synced\{cluster="c2"\}'),
@@ -275,9 +295,11 @@ def all_parts(checks, dir):
         access(checks, ports)
         cookies(checks, ports)
         limits(checks, ports)
+        late(checks, ports)
         refusals(checks, daemon, ports)
     finally:
         checks.equal("the daemon ends well", daemon.stop(), 0)
+        upstream.stop()
 
 
 if __name__ == "__main__":
