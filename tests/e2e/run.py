@@ -35,6 +35,7 @@ GLOBAL = "userlist-svc.song.svc.clusterset.local"
 VER1, VER2 = "10.96.1.1", "10.20.1.21"  # as c1 sees them: its own ClusterIP, the endpoint in c2
 WAIT_S = 20
 POLL_S = 0.02
+LOOKS_PER_S = 5  # at least
 
 
 class Checks:
@@ -56,12 +57,17 @@ class Checks:
         return self.check(what, seen == wanted, f"wanted {wanted!r}\n        got    {seen!r}")
 
     def becomes(self, what, look, is_good, seconds=WAIT_S):
-        """Looks until it is good or time is up; returns how long it took."""
+        """Looks until it is good or time is up; returns how long it took.
+
+        A machine that stood still meanwhile has moved the clock and nothing else: without looks time is not up.
+        """
         start = time.monotonic()
+        n_looks_left = seconds * LOOKS_PER_S
         while True:
             seen = look()
             took = time.monotonic() - start
-            if is_good(seen) or took > seconds:
+            n_looks_left -= 1
+            if is_good(seen) or (took > seconds and n_looks_left <= 0):
                 self.check(what, is_good(seen), f"after {took:.1f} s: {seen}")
                 return took
             time.sleep(POLL_S)

@@ -22,7 +22,7 @@ one() { # program -> a line; the whole output when it fails
     log=build/fuzz/$target.log
     mkdir -p "$corpus"
     [ ! -f "tests/fuzz/$target/dictionary" ] || dictionary=("-dict=tests/fuzz/$target/dictionary")
-    if "$program" -max_total_time="$seconds" -runs="$runs" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+    if "$program" -max_total_time="$seconds" -runs="$runs" -timeout=30 -rss_limit_mb=2048 -max_len=65536 \
         -print_final_stats=1 -verbosity=0 "${dictionary[@]}" -artifact_prefix="$corpus-" \
         "$corpus" "tests/fuzz/$target/seeds" >"$log" 2>&1; then
         echo "ok      $target, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
