@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "pintle/base/macros.h"
-#include "pintle/base/rcu.h"
 
+#include "cache_rig.h"
 #include "resolver/cache.h"
 #include "support/message.h"
 #include "support/upstream.h"
@@ -23,8 +23,6 @@
 #define START_MS  1000000
 #define S         1000
 
-static struct pin_cache *cache;
-static struct pin_reply *reply;
 static struct pin_cache_found found;
 
 /* Reads what an upstream says to this question; it must be good. */
@@ -68,18 +66,7 @@ static int set_up(void **state)
     static const struct pin_cache_settings settings = {
         .size_bytes = 2 << 20, .n_shards = 2, .stale_max_s = 3600, .is_prefetching = true};
     (void)state;
-    pin_rcu_register();
-    reply = pin_reply_new();
-    return reply == NULL ? -1 : (int)pin_cache_new(&settings, &cache, NULL);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pin_cache_free(cache);
-    pin_reply_free(reply);
-    pin_rcu_unregister();
-    return 0;
+    return make_cache(&settings);
 }
 
 /* --- life of an answer -------------------------------------------------------------------- */

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "pintle/base/macros.h"
-#include "pintle/base/rcu.h"
 
+#include "cache_rig.h"
 #include "resolver/cache_answer.h"
 #include "support/message.h"
 #include "support/upstream.h"
@@ -21,8 +21,6 @@
 #define START_MS 1000000
 #define DAY_S    86400u
 
-static struct pin_cache *cache;
-static struct pin_reply *reply;
 static struct pin_response response;
 static struct pin_query query;
 static uint8_t wire[MESSAGE_MAX_BYTES + 1];
@@ -244,18 +242,7 @@ static int set_up(void **state)
     static const struct pin_cache_settings settings = {
         .size_bytes = 1 << 20, .n_shards = 1, .stale_max_s = DAY_S};
     (void)state;
-    pin_rcu_register();
-    reply = pin_reply_new();
-    return reply == NULL ? -1 : (int)pin_cache_new(&settings, &cache, NULL);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pin_cache_free(cache);
-    pin_reply_free(reply);
-    pin_rcu_unregister();
-    return 0;
+    return make_cache(&settings);
 }
 
 int main(void)

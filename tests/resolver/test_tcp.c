@@ -23,6 +23,7 @@
 #include "support/server.h"
 
 #define N_PIPELINED 100u
+#define N_SENT_MAX  500u
 
 static struct server server;
 static struct message reply;
@@ -81,6 +82,25 @@ static size_t www(uint8_t *wire, uint16_t id)
         &(struct message_query){.name = "www.t.example", .type = 1, .id = id}, wire);
 }
 
+/* Questions 1 to `n`; returns their length. */
+static size_t many(uint8_t *wire, size_t (*ask)(uint8_t *wire, uint16_t id), uint16_t n)
+{
+    size_t bytes = 0;
+    for (uint16_t i = 1; i <= n; i++) {
+        bytes += ask(wire + bytes, i);
+    }
+    return bytes;
+}
+
+/* A connection on which they were asked, all at once. */
+static int connect_with(size_t (*ask)(uint8_t *wire, uint16_t id), uint16_t n)
+{
+    static uint8_t wire[N_SENT_MAX * 64];
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
+    assert_true(n <= N_SENT_MAX && server_send(fd, wire, many(wire, ask, n)));
+    return fd;
+}
+
 static void assert_answer(int fd, uint16_t id)
 {
     assert_true(server_read_answer(fd, &reply));
@@ -100,14 +120,8 @@ static void assert_still_answers(int fd)
 
 static void test_pipelined_queries(void **state)
 {
-    uint8_t wire[N_PIPELINED * 64];
-    size_t bytes = 0;
     (void)state;
-    for (uint16_t i = 1; i <= N_PIPELINED; i++) {
-        bytes += www(wire + bytes, i);
-    }
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    assert_true(server_send(fd, wire, bytes));
+    int fd = connect_with(www, N_PIPELINED);
     for (uint16_t i = 1; i <= N_PIPELINED; i++) {
         assert_answer(fd, i);
     }
@@ -220,14 +234,8 @@ static size_t srvs(uint8_t *wire, uint16_t id)
 /* Far more than socket buffers hold is asked for before the first answer is read. */
 static void test_slow_reader_gets_everything_in_order(void **state)
 {
-    uint8_t wire[500 * 64];
-    size_t bytes = 0;
     (void)state;
-    for (uint16_t i = 1; i <= 500; i++) {
-        bytes += srvs(wire + bytes, i);
-    }
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    assert_true(server_send(fd, wire, bytes));
+    int fd = connect_with(srvs, 500);
     for (uint16_t i = 1; i <= 500; i++) {
         assert_true(server_read_answer(fd, &reply));
         assert_int_equal(reply.id, i);
@@ -249,14 +257,8 @@ static bool is_nobody_here(const struct server *s)
 
 static void test_client_that_never_reads(void **state)
 {
-    uint8_t wire[500 * 64];
-    size_t bytes = 0;
     (void)state;
-    for (uint16_t i = 1; i <= 500; i++) {
-        bytes += srvs(wire + bytes, i);
-    }
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    assert_true(server_send(fd, wire, bytes));
+    int fd = connect_with(srvs, 500);
     assert_true(server_wait(is_one_timed_out, &server));
     assert_true(server_wait(is_nobody_here, &server));
     (void)close(fd);
@@ -265,12 +267,9 @@ static void test_client_that_never_reads(void **state)
 static void test_reset_while_answering(void **state)
 {
     uint8_t wire[100 * 64];
-    size_t bytes = 0;
+    size_t bytes = many(wire, srvs, 100);
     struct linger reset = {.l_onoff = 1};
     (void)state;
-    for (uint16_t i = 1; i <= 100; i++) {
-        bytes += srvs(wire + bytes, i);
-    }
     for (int i = 0; i < 50; i++) {
         int fd = server_connect(&server, SOCK_STREAM, NULL);
         assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
@@ -392,14 +391,8 @@ static void assert_open_becomes(uint64_t n)
 
 static void test_queries_of_one_connection_are_limited(void **state)
 {
-    uint8_t wire[7 * 64];
-    size_t bytes = 0;
     (void)state;
-    for (uint16_t i = 1; i <= 7; i++) {
-        bytes += www(wire + bytes, i);
-    }
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    assert_true(server_send(fd, wire, bytes));
+    int fd = connect_with(www, 7);
     for (uint16_t i = 1; i <= 5; i++) {
         assert_answer(fd, i);
     }
@@ -413,11 +406,8 @@ static void test_queries_of_one_connection_are_limited(void **state)
 static void test_who_asks_too_much_may_finish_its_sentence(void **state)
 {
     static uint8_t wire[50000];
-    size_t bytes = 0;
+    size_t bytes = many(wire, www, 7);
     (void)state;
-    for (uint16_t i = 1; i <= 7; i++) {
-        bytes += www(wire + bytes, i);
-    }
     int fd = server_connect(&server, SOCK_STREAM, NULL);
     assert_true(server_send(fd, wire, bytes));
     for (uint16_t i = 1; i <= 5; i++) {
@@ -434,11 +424,8 @@ static void test_who_asks_too_much_may_finish_its_sentence(void **state)
 static void test_nobody_is_waited_for_long(void **state)
 {
     uint8_t wire[7 * 64];
-    size_t bytes = 0;
+    size_t bytes = many(wire, www, 5);
     (void)state;
-    for (uint16_t i = 1; i <= 5; i++) {
-        bytes += www(wire + bytes, i);
-    }
     int fd = server_connect(&server, SOCK_STREAM, NULL);
     int64_t start_ms = pin_clock_mono_ms();
     assert_true(server_send(fd, wire, bytes));
