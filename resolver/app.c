@@ -171,6 +171,9 @@ enum pin_exit pin_app_check(const struct pin_args *args)
     } else {
         (void)printf("%s: valid, %zu clusters\n",
             config->file == NULL ? "command line" : config->file, config->n_clusters);
+        pin_app_files_note(config, pin_kubeconfig_contexts, &findings);
+        (void)fputs(pin_findings_text(&findings), stderr);
+        pin_findings_done(&findings);
     }
     pin_app_files_free(&files);
     pin_config_free(config);

@@ -5,6 +5,8 @@
 #include "resolver/app_files.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "pintle/base/file.h"
 
@@ -52,6 +54,49 @@ enum pin_err pin_app_files_watch(struct pin_app_files *files, struct pin_loop *l
         err = pin_cookie_file_watch(files->cookies, loop, dirwatch, why);
     }
     return err;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Whether a kubeconfig has the context that the cluster wants; if not, the note says so. */
+static void note_context(const struct pin_config *config, const struct pin_config_cluster *cluster,
+    pin_list_contexts_fn *list_contexts, struct pin_findings *notes)
+{
+    const char *const *names = NULL;
+    size_t n = 0;
+    struct pin_why why = {0};
+    if (list_contexts(cluster->kubeconfig, config->arena, &names, &n, &why) != PIN_OK) {
+        pin_findings_add(
+            notes, config->file, cluster->at, "cluster \"%s\": %s", cluster->name, why.text);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (cluster->context == NULL || strcmp(names[i], cluster->context) == 0) {
+            return;
+        }
+    }
+    pin_findings_add(notes, config->file, cluster->at,
+        "cluster \"%s\": the kubeconfig has no context \"%s\"", cluster->name,
+        cluster->context == NULL ? "" : cluster->context);
+}
+
+void pin_app_files_note(const struct pin_config *config, pin_list_contexts_fn *list_contexts,
+    struct pin_findings *notes)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        const struct pin_config_cluster *cluster = &config->clusters[i];
+        if (cluster->source == PIN_CONFIG_CONTEXT) {
+            note_context(config, cluster, list_contexts, notes);
+        } else if (cluster->source == PIN_CONFIG_DIRECTORY && !is_directory(cluster->directory)) {
+            pin_findings_add(notes, config->file, cluster->at,
+                "cluster \"%s\": there is no directory '%s' yet", cluster->name,
+                cluster->directory);
+        }
+    }
 }
 
 void pin_app_files_free(struct pin_app_files *files)

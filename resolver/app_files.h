@@ -28,5 +28,12 @@ void pin_app_files_load(const struct pin_config *config, struct pin_findings *fi
 enum pin_err pin_app_files_watch(struct pin_app_files *files, struct pin_loop *loop,
     struct pin_dirwatch *dirwatch, struct pin_why *why);
 
+/**
+ * Adds what a good configuration names and this machine does not have: directories of clusters, and
+ * contexts of kubeconfigs. pintled starts without them and waits, so they are notes for --check.
+ */
+void pin_app_files_note(const struct pin_config *config, pin_list_contexts_fn *list_contexts,
+    struct pin_findings *notes);
+
 /** Frees what there is. */
 void pin_app_files_free(struct pin_app_files *files);

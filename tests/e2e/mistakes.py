@@ -94,6 +94,22 @@ def mistakes(checks, dir):
         checks.check("a file that may not be read, exit 1", code == 1 and str(config) in err, err)
 
 
+def notes(checks, dir):
+    """What may come later: --check tells it, and is content."""
+    config, kubeconfig = dir / "later.yaml", dir / "kubeconfig"
+    kubeconfig.write_text("apiVersion: v1\nkind: Config\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n"
+                          "clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: a, user: {token: t}}]\n")
+    for what, cluster, wanted in (("a directory", "directory: later", "there is no directory '"),
+                                  ("a kubeconfig", "context: a, kubeconfig: later", "later"),
+                                  ("a context", "context: b, kubeconfig: kubeconfig", "the kubeconfig has no context \"b\""),
+                                  ("nothing", "context: a, kubeconfig: kubeconfig", "")):
+        config.write_text(f"clusters: [{{name: c1, {cluster}}}]\n")
+        code, out, err = run(PINTLED, "--config", config, "--check")
+        checks.check(f"{what} that is not there yet is noted, exit 0", code == 0 and "1 clusters" in out and wanted in err
+                     and err.startswith(f"{config}:1:12: cluster \"c1\": " if wanted else "") and (wanted or not err),
+                     (code, out, err))
+
+
 def second(checks, dir):
     first = Daemon(dir, "first", "--dev")
     try:
@@ -162,4 +178,4 @@ def poor(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(play("mistakes", mistakes, second, rough, poor))
+    sys.exit(play("mistakes", mistakes, notes, second, rough, poor))
