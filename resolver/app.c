@@ -788,7 +788,8 @@ enum pin_exit pin_app_run(const struct pin_args *args)
         pin_loop_run(app.loop);
         pin_log_info("app: ended");
     } else {
-        pin_log_error("app: %s", why.text);
+        /* that text names what there was no memory for, at most */
+        pin_log_error("app: %s%s", err == PIN_ENOMEM ? "out of memory: " : "", why.text);
     }
     app_stop(&app);
     return err == PIN_OK        ? PIN_EXIT_OK

@@ -152,6 +152,18 @@ def rough(checks, dir):
         daemon.stop()
 
 
+def small(checks, dir):
+    """Less memory than asked for; sanitizers cannot even begin with so little."""
+    little = ["sh", "-c", 'ulimit -v 400000; exec "$@"', "sh", "timeout", WAIT_S, PINTLED]
+    if run(*little, "--version")[0] != 0:
+        return
+    config = dir / "large.yaml"
+    config.write_text(CLUSTER + "cache: {size: 4Gi}\nforward: [{to: [192.0.2.1]}]\n")
+    code, _, err = run(*little, "--config", config, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    checks.check("a cache that there is no memory for: told at the start, exit 1",
+                 code == 1 and "out of memory: a cache of 4294967296 bytes" in err, (code, err))
+
+
 def poor(checks, dir):
     """64 descriptors, and a disk that is full."""
     (dir / "full.yaml").write_text(CLUSTER + "shutdown: {lameduck: 0s}\nqueryLog: {file: /dev/full}\n")
@@ -178,4 +190,4 @@ def poor(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(play("mistakes", mistakes, notes, second, rough, poor))
+    sys.exit(play("mistakes", mistakes, notes, small, second, rough, poor))
