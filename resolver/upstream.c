@@ -109,20 +109,41 @@ static void calm_down(struct pin_upstream *upstream)
     set_down(upstream, false);
 }
 
-void pin_upstream_look_for_loop(struct pin_upstream *upstream)
+/* Where a loop through it would show: in the zone that it is asked about, for a resolver may well
+ * forward to us what it does not have itself. */
+static void loop_zone(const struct pin_upstream *upstream, struct pin_name *ret_zone)
 {
     static const uint8_t invalid[] = {7, 'i', 'n', 'v', 'a', 'l', 'i', 'd', 0};
+    const struct pin_forward_thread *thread = upstream->thread;
+    size_t zone_i = thread->forward->config.n_zones;
+    do {
+        zone_i--;
+    } while (zone_i > 0 && thread->first_upstream[zone_i] > upstream->index);
+    *ret_zone = thread->forward->config.zones[zone_i].name;
+    if (ret_zone->bytes == 1) {
+        memcpy(ret_zone->wire, invalid, sizeof(invalid));
+        ret_zone->bytes = (uint8_t)sizeof(invalid);
+    }
+}
+
+void pin_upstream_look_for_loop(struct pin_upstream *upstream)
+{
     const uint8_t *label = upstream->thread->forward->loop_label;
-    uint8_t name[sizeof(upstream->thread->forward->loop_label) + sizeof(invalid)];
+    uint8_t name[sizeof(upstream->thread->forward->loop_label) + PIN_NAME_MAX_BYTES];
+    struct pin_name zone;
     int errno_value = 0;
     size_t label_bytes = sizeof(upstream->thread->forward->loop_label);
+    loop_zone(upstream, &zone);
+    if (label_bytes + zone.bytes > PIN_NAME_MAX_BYTES) {
+        return; /* no name of ours fits in front */
+    }
     memcpy(name, label, label_bytes);
     name[label_bytes - 1] = (uint8_t)('a' + upstream->index % 26u);
     name[label_bytes - 2] = (uint8_t)('a' + upstream->index / 26u % 26u);
     name[label_bytes - 3] = (uint8_t)('a' + upstream->index / 26u / 26u);
-    memcpy(name + label_bytes, invalid, sizeof(invalid));
+    memcpy(name + label_bytes, zone.wire, zone.bytes);
     const struct pin_try probe = {.name = name,
-        .name_bytes = (uint8_t)sizeof(name),
+        .name_bytes = (uint8_t)(label_bytes + zone.bytes),
         .qtype = PIN_TYPE_A,
         .is_plain = true,
         .over_stream = upstream->spec->is_tls};

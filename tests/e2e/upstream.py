@@ -365,6 +365,21 @@ def loops(checks, dir):
     checks.check("F-loop: no storm", 0 < n <= 50, n)
     for daemon in daemons:
         daemon.stop(signal.SIGINT)
+    owner = dir / "owner.yaml"  # has a zone, and forwards all else to the one that asks it
+    (dir / "owner.zone").write_text("@ 60 SOA ns h 1 60 60 60 60\n@ 60 NS ns\nwww 60 A 192.0.2.80\n")
+    owner.write_text(f'clusters: [{{name: c1, directory: empty/c1}}]\nzones: {{files: [{{zone: owned.test, file: owner.zone}}]}}\n'
+                     f'forward: [{{to: ["127.0.0.1:{ports[0]}"]}}]\n')
+    asking = dir / "asking.yaml"
+    asking.write_text(f'clusters: [{{name: c1, directory: empty/c1}}]\n'
+                      f'forward: [{{zone: owned.test, to: ["127.0.0.1:{ports[1]}"]}}, {{to: ["127.0.0.1:{free_port()}"]}}]\n')
+    daemons = [Daemon(dir, "owner", "--config", owner, "--listen", f"127.0.0.1:{ports[1]}"),
+               Daemon(dir, "asking", "--config", asking, "--listen", f"127.0.0.1:{ports[0]}")]
+    time.sleep(0.3)  # whatever its own question was, it has come back by then; nothing waits for this
+    r = Asker(ports[0])("www.owned.test")
+    checks.check("F-loop: who forwards all else to us is asked about its own zone", r.status == "NOERROR",
+                 (r, daemons[1].log_text()))
+    for daemon in daemons:
+        daemon.stop(signal.SIGINT)
     done = subprocess.run([PINTLED, "--clusters-dir", str(dir / "empty"), "--listen", "127.0.0.1:5399", "--forward",
                            "127.0.0.1:5399", "--check"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     checks.check("F-loop: a listener of its own is no resolver", done.returncode != 0 and "loop" in done.stderr, done.stderr)
