@@ -5,6 +5,7 @@
 Same form of report as run.py, whose tools it uses.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import sys
 
 from run import Daemon, play
 
+SLOW = int(os.environ.get("PINTLE_SLOW", "1"))
 NAME = "web.apps.svc.clusterset.local"
 OBJECTS = """\
 apiVersion: v1
@@ -82,6 +84,10 @@ def sampled(checks, dir):
 
 
 def dnstap(checks, dir):
+    """Left out under ThreadSanitizer (the one build that is SLOW): it sees nothing of the barriers in libfstrm's own queue."""
+    if SLOW > 1:
+        print("left out: dnstap, of which other builds are asked")
+        return
     socket, file = dir / "tap.sock", dir / "taps.fstrm"
     daemon = start(dir, "tap", "dnstap: {socket: tap.sock, identity: here}\n")
     capture = None

@@ -191,8 +191,10 @@ static void set_up_forward(void)
         .n_threads = 1,
         .n_ports = 1,
         .thread_i = 1};
+    pin_rcu_offline(); /* its thread is waited for */
     require(pin_forward_start(&config, &forward, &why) == PIN_OK);
     pin_forward_halt(forward);
+    pin_rcu_online();
     port = pin_forward_port(forward, 0);
     fill_cache();
 }
