@@ -52,14 +52,17 @@ static struct pin_waiter *new_waiter(const struct pin_miss *miss)
         .n_rounds = miss->n_rounds};
     memcpy(waiter->wire, miss->wire, miss->bytes);
     memcpy(waiter->control, miss->control, miss->control_bytes);
-    waiter->header = (struct msghdr){.msg_name = &waiter->sender,
-        .msg_namelen = peer_bytes(&waiter->sender),
-        .msg_iov = &waiter->vector,
-        .msg_iovlen = 1,
-        .msg_control = miss->control_bytes > 0 ? waiter->control : NULL,
-        .msg_controllen = miss->control_bytes};
+    waiter->back.packet = NULL;
+    if (miss->back.mailbox == NULL) {
+        waiter->header = (struct msghdr){.msg_name = &waiter->sender,
+            .msg_namelen = peer_bytes(&waiter->sender),
+            .msg_iov = &waiter->vector,
+            .msg_iovlen = 1,
+            .msg_control = miss->control_bytes > 0 ? waiter->control : NULL,
+            .msg_controllen = miss->control_bytes};
+        waiter->back.packet = &waiter->header;
+    }
     waiter->client.peer = &waiter->peer.any;
-    waiter->back.packet = &waiter->header;
     waiter->client.back = miss->n_rounds < ROUNDS_MAX ? &waiter->back : NULL;
     return waiter;
 }

@@ -8,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/side_by_side.sh
+export PINTLE_SOURCE_DIR=$PWD # as ctest tells tests
 build=$(realpath "$1")
 command -v valgrind >/dev/null || { echo "valgrind: it is not installed (./x setup valgrind)" >&2; exit 1; }
 work=$(mktemp -d)
