@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -21,6 +21,14 @@
 
 #define READ_STEP_BYTES ((size_t)64 << 10)
 #define PIPE_SILENCE_MS 10000
+
+/* An open file, and how it is read. */
+struct source {
+    const char *path;
+    size_t max_bytes;
+    int fd;
+    int silence_ms; /* How long a pipe may say nothing; 0: all has to be there. */
+};
 
 /* What a file holds. */
 struct blob {
@@ -36,39 +44,41 @@ static size_t first_cap(const struct stat *st, size_t max_bytes)
 }
 
 /* Waits until a pipe has more or has ended. False: its writer has been silent for too long. */
-static bool wait_for_more(int fd)
+static bool wait_for_more(const struct source *source)
 {
-    struct pollfd pipe = {.fd = fd, .events = POLLIN};
+    struct pollfd pipe = {.fd = source->fd, .events = POLLIN};
     int n = 0;
     do {
-        n = poll(&pipe, 1, PIPE_SILENCE_MS);
+        n = poll(&pipe, 1, source->silence_ms);
     } while (n < 0 && errno == EINTR);
     return n > 0;
 }
 
 /* What is there, 0 at the end, -1 with errno when there is no more to be had. */
-static ssize_t read_some(int fd, char *to, size_t bytes)
+static ssize_t read_some(const struct source *source, char *to, size_t bytes)
 {
-    ssize_t got = read(fd, to, bytes);
+    ssize_t got = read(source->fd, to, bytes);
     while (got < 0 && (errno == EINTR || errno == EAGAIN)) {
-        if (errno == EAGAIN && !wait_for_more(fd)) {
+        if (errno == EAGAIN && !wait_for_more(source)) {
             errno = ETIMEDOUT;
             break;
         }
-        got = read(fd, to, bytes);
+        got = read(source->fd, to, bytes);
     }
     return got;
 }
 
 /* Reads to the end. On success *text is the caller's. */
-static enum pin_err read_all(int fd, size_t cap, const char *path, size_t max_bytes,
-    struct blob *ret_blob, struct pin_why *why)
+static enum pin_err read_all(
+    const struct source *source, size_t cap, struct blob *ret_blob, struct pin_why *why)
 {
+    const char *path = source->path;
+    size_t max_bytes = source->max_bytes;
     size_t used = 0;
     char *text = malloc(cap);
     enum pin_err err = PIN_OK;
     while (err == PIN_OK && text != NULL) {
-        ssize_t got = read_some(fd, text + used, cap - used - 1);
+        ssize_t got = read_some(source, text + used, cap - used - 1);
         if (got < 0) {
             err = errno == ETIMEDOUT ? pin_why_set(
                       why, PIN_ETIMEOUT, "'%s' is a pipe whose writer is silent", path)
@@ -107,25 +117,29 @@ static enum pin_err check_type(const struct stat *st, const char *path, struct p
         S_ISDIR(st->st_mode) ? "directory" : "device, not a file");
 }
 
-enum pin_err pin_file_read(
-    const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why)
+/* Opens and reads it; the path, the limit and the patience of `source` are set. */
+static enum pin_err read_source(
+    struct source *source, char **ret_text, size_t *ret_bytes, struct pin_why *why)
 {
+    const char *path = source->path;
     struct stat st;
     struct blob blob = {0};
-    max_bytes = PIN_MIN(max_bytes, SIZE_MAX / 4);
+    source->max_bytes = PIN_MIN(source->max_bytes, SIZE_MAX / 4);
     /* Opening must not wait for somebody to write into a pipe. */
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
+    source->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (source->fd < 0) {
         return pin_why_errno(why, errno, "open '%s'", path);
     }
-    enum pin_err err = fstat(fd, &st) == 0 ? check_type(&st, path, why)
-                                           : pin_why_errno(why, errno, "look at '%s'", path);
+    enum pin_err err = fstat(source->fd, &st) == 0
+                           ? check_type(&st, path, why)
+                           : pin_why_errno(why, errno, "look at '%s'", path);
     if (err == PIN_OK) {
-        err = read_all(fd, first_cap(&st, max_bytes), path, max_bytes, &blob, why);
+        err = read_all(source, first_cap(&st, source->max_bytes), &blob, why);
     }
-    (void)close(fd); /* read-only: a failed close loses nothing */
+    (void)close(source->fd); /* read-only: a failed close loses nothing */
     if (err == PIN_OK && blob.bytes == 0 && S_ISFIFO(st.st_mode)) {
         free(blob.text);
+        blob.text = NULL;
         err = pin_why_set(why, PIN_EINVAL, "'%s' is a pipe that nobody writes to", path);
     }
     if (err == PIN_OK) {
@@ -137,8 +151,61 @@ enum pin_err pin_file_read(
     return err;
 }
 
-static bool write_all(int fd, const char *at, size_t bytes)
+enum pin_err pin_file_read(
+    const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why)
 {
+    struct source source = {.path = path, .max_bytes = max_bytes, .silence_ms = PIPE_SILENCE_MS};
+    return read_source(&source, ret_text, ret_bytes, why);
+}
+
+enum pin_err pin_file_read_now(
+    const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why)
+{
+    struct source source = {.path = path, .max_bytes = max_bytes};
+    return read_source(&source, ret_text, ret_bytes, why);
+}
+
+/* A file of no name in memory that holds this; -1 with errno. */
+static int keep_in_memory(const char *text, size_t bytes)
+{
+    int fd = memfd_create("pipe", MFD_CLOEXEC);
+    if (fd >= 0 && !pin_file_write_all(fd, text, bytes)) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+enum pin_err pin_file_keep_pipe(
+    const char *path, size_t max_bytes, char **ret_path, struct pin_why *why)
+{
+    struct stat st;
+    char *text = NULL;
+    size_t bytes = 0;
+    *ret_path = NULL;
+    if (stat(path, &st) != 0 || !S_ISFIFO(st.st_mode)) {
+        return PIN_OK; /* whoever reads it says what is wrong with it */
+    }
+    enum pin_err err = pin_file_read(path, max_bytes, &text, &bytes, why);
+    if (err != PIN_OK || text == NULL) {
+        return err;
+    }
+    int fd = keep_in_memory(text, bytes);
+    if (fd < 0) {
+        err = pin_why_errno(why, errno, "keep what '%s' held", path);
+    } else if (asprintf(ret_path, "/proc/self/fd/%d", fd) < 0) {
+        *ret_path = NULL;
+        (void)close(fd);
+        err = pin_why_set(why, PIN_ENOMEM, "no memory for '%s'", path);
+    }
+    explicit_bzero(text, bytes); /* it may hold secrets */
+    free(text);
+    return err;
+}
+
+bool pin_file_write_all(int fd, const void *data, size_t bytes)
+{
+    const char *at = data;
     while (bytes > 0) {
         ssize_t put = write(fd, at, bytes);
         if (put < 0 && errno != EINTR) {
@@ -161,7 +228,7 @@ static enum pin_err write_new(
         return pin_why_errno(why, errno, "create '%s'", path);
     }
     enum pin_err err = PIN_OK;
-    if (!write_all(fd, text, bytes) || fchmod(fd, mode) != 0 || fsync(fd) != 0) {
+    if (!pin_file_write_all(fd, text, bytes) || fchmod(fd, mode) != 0 || fsync(fd) != 0) {
         err = pin_why_errno(why, errno, "write '%s'", path);
     }
     if (close(fd) != 0 && err == PIN_OK) {

@@ -30,12 +30,33 @@ bool pin_ip_parse(const char *text, struct pin_ip *ret_ip)
     return true;
 }
 
+/* Four numbers with `between` after all but the last. By hand: each endpoint is written many times,
+ * and inet_ntop() goes through printf(). */
+static void write_v4(const uint8_t bytes[4], char between, char *to)
+{
+    for (int i = 0; i < 4; i++) {
+        unsigned value = bytes[i];
+        if (value >= 100) {
+            *to++ = (char)('0' + value / 100);
+        }
+        if (value >= 10) {
+            *to++ = (char)('0' + value / 10 % 10);
+        }
+        *to++ = (char)('0' + value % 10);
+        if (i < 3) {
+            *to++ = between;
+        }
+    }
+    *to = '\0';
+}
+
 const char *pin_ip_format(const struct pin_ip *ip, char out[PIN_IP_TEXT_MAX])
 {
     out[0] = '\0';
-    if (ip->family == 4 || ip->family == 6) {
-        int family = ip->family == 4 ? AF_INET : AF_INET6;
-        (void)inet_ntop(family, ip->bytes, out, PIN_IP_TEXT_MAX); /* large enough: cannot fail */
+    if (ip->family == 4) {
+        write_v4(ip->bytes, '.', out);
+    } else if (ip->family == 6) {
+        (void)inet_ntop(AF_INET6, ip->bytes, out, PIN_IP_TEXT_MAX); /* large enough: cannot fail */
     }
     return out;
 }
@@ -56,9 +77,13 @@ bool pin_ip_equal(const struct pin_ip *a, const struct pin_ip *b)
 const char *pin_ip_dashed(const struct pin_ip *ip, char out[PIN_IP_DASHED_MAX])
 {
     char text[PIN_IP_TEXT_MAX];
+    if (ip->family == 4) {
+        write_v4(ip->bytes, '-', out);
+        return out;
+    }
     (void)pin_ip_format(ip, text);
     char *dot = strchr(text, '.');
-    if (ip->family == 6 && dot != NULL) { /* the system writes ::1.2.3.4; a label wants hex */
+    if (dot != NULL) { /* the system writes ::1.2.3.4; a label wants hex */
         char *tail = strrchr(text, ':') + 1;
         unsigned high = (unsigned)ip->bytes[12] << 8 | ip->bytes[13];
         unsigned low = (unsigned)ip->bytes[14] << 8 | ip->bytes[15];

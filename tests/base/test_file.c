@@ -139,6 +139,67 @@ static void test_pipe_without_writer_does_not_block(void **state)
     free(path);
 }
 
+static void test_those_who_must_not_wait_take_what_is_there(void **state)
+{
+    int fds[2];
+    char path[32];
+    char *text = NULL;
+    struct pin_why why = {0};
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    (void)snprintf(path, sizeof(path), "/dev/fd/%d", fds[0]);
+    assert_int_equal(write(fds[1], "half", 4), 4);
+    assert_int_equal(pin_file_read_now(path, 100, &text, NULL, &why), PIN_ETIMEOUT);
+    assert_non_null(strstr(why.text, "a pipe whose writer is silent"));
+    assert_null(text);
+    assert_int_equal(write(fds[1], "whole", 5), 5);
+    (void)close(fds[1]);
+    assert_int_equal(pin_file_read_now(path, 100, &text, NULL, &why), PIN_OK);
+    assert_string_equal(text, "whole");
+    free(text);
+    (void)close(fds[0]);
+}
+
+static void test_what_a_pipe_held_can_be_read_again(void **state)
+{
+    int fds[2];
+    char path[32];
+    char *kept = NULL;
+    char *text = NULL;
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    (void)snprintf(path, sizeof(path), "/dev/fd/%d", fds[0]);
+    assert_int_equal(write(fds[1], "secret", 6), 6);
+    (void)close(fds[1]);
+    assert_int_equal(pin_file_keep_pipe(path, 100, &kept, NULL), PIN_OK);
+    (void)close(fds[0]);
+    assert_non_null(kept);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pin_file_read_now(kept, 100, &text, NULL, NULL), PIN_OK);
+        assert_string_equal(text, "secret");
+        free(text);
+    }
+    free(kept);
+}
+
+static void test_what_is_no_pipe_is_used_as_it_is(void **state)
+{
+    char *kept = NULL;
+    (void)state;
+    assert_int_equal(pin_file_keep_pipe("/proc/self/maps", 1 << 20, &kept, NULL), PIN_OK);
+    assert_null(kept);
+    assert_int_equal(pin_file_keep_pipe("/no/such/file", 100, &kept, NULL), PIN_OK);
+    assert_null(kept);
+    char *path = pin_path_join(dir, "fifo");
+    struct pin_why why = {0};
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(pin_file_keep_pipe(path, 10, &kept, &why), PIN_EINVAL);
+    assert_non_null(strstr(why.text, "a pipe that nobody writes to"));
+    assert_null(kept);
+    (void)unlink(path);
+    free(path);
+}
+
 static void test_errors_are_told(void **state)
 {
     struct pin_why why = {0};
@@ -185,6 +246,9 @@ int main(void)
         cmocka_unit_test(test_large_and_odd_files),
         cmocka_unit_test(test_pipe_is_read_to_its_end),
         cmocka_unit_test(test_pipe_without_writer_does_not_block),
+        cmocka_unit_test(test_those_who_must_not_wait_take_what_is_there),
+        cmocka_unit_test(test_what_a_pipe_held_can_be_read_again),
+        cmocka_unit_test(test_what_is_no_pipe_is_used_as_it_is),
         cmocka_unit_test(test_errors_are_told),
         cmocka_unit_test(test_paths),
     };

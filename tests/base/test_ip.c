@@ -2,6 +2,7 @@
 
 /* Addresses, prefixes and ports: text in, text out, and what is refused. */
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -199,20 +200,40 @@ static void test_labels_that_are_no_address(void **state)
     assert_string_equal(pin_ip_format(&ip, out), "::1");
 }
 
+/* We write IPv4 ourselves: as the system does, whatever the number. */
+static void test_every_octet(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 256; i++) {
+        char want[PIN_IP_TEXT_MAX];
+        char out[PIN_IP_TEXT_MAX];
+        char label[PIN_IP_DASHED_MAX];
+        const uint8_t bytes[4] = {(uint8_t)i, (uint8_t)(255 - i), (uint8_t)i, (uint8_t)(i ^ 0x5a)};
+        struct pin_ip ip = pin_ip_from_bytes(bytes, 4);
+        assert_non_null(inet_ntop(AF_INET, bytes, want, sizeof(want)));
+        assert_string_equal(pin_ip_format(&ip, out), want);
+        for (char *at = want; *at != '\0'; at++) {
+            *at = (char)(*at == '.' ? '-' : *at);
+        }
+        assert_string_equal(pin_ip_dashed(&ip, label), want);
+    }
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(has_cases) + 4] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(has_cases) + 5] = {
+        cmocka_unit_test(test_every_octet),
         cmocka_unit_test(test_no_address),
         cmocka_unit_test(test_sockaddr),
         cmocka_unit_test(test_order_and_loopback),
         cmocka_unit_test(test_labels_that_are_no_address),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[4 + i] = (struct CMUnitTest){
+        tests[5 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_text, .initial_state = &cases[i]};
     }
     for (size_t i = 0; i < N_ELEMS(has_cases); i++) {
-        tests[4 + N_ELEMS(cases) + i] = (struct CMUnitTest){
+        tests[5 + N_ELEMS(cases) + i] = (struct CMUnitTest){
             .name = has_cases[i].name, .test_func = test_has, .initial_state = &has_cases[i]};
     }
     return cmocka_run_group_tests_name("ip", tests, NULL, NULL);

@@ -6,6 +6,7 @@
  * Whole files: read with a limit, replace atomically, join paths. Blocking.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -26,6 +27,23 @@ enum pin_err pin_file_read(
     const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why);
 
 /**
+ * The same for those who must not wait, an event loop's callbacks: a pipe that does not hold all of
+ * it is PIN_ETIMEOUT at once. A writer that never stops ends at the limit.
+ */
+enum pin_err pin_file_read_now(
+    const char *path, size_t max_bytes, char **ret_text, size_t *ret_bytes, struct pin_why *why);
+
+/**
+ * A pipe can be read once. If `path` is one, reads it to its end and keeps what it held in memory,
+ * under another path that this process can read again and again for as long as it lives.
+ *
+ * @param ret_path  Heap, the caller frees it; NULL: `path` is no pipe, or nothing that is there.
+ * @return As pin_file_read().
+ */
+enum pin_err pin_file_keep_pipe(
+    const char *path, size_t max_bytes, char **ret_path, struct pin_why *why);
+
+/**
  * Replaces or creates a file so that a crash leaves the old or the new content, never a mix: writes
  * beside it, syncs, renames, syncs the directory.
  *
@@ -33,6 +51,9 @@ enum pin_err pin_file_read(
  */
 enum pin_err pin_file_write_atomic(
     const char *path, const void *text, size_t bytes, mode_t mode, struct pin_why *why);
+
+/** Writes all bytes to an open file, in as many calls as it takes. False: `errno` says why. */
+bool pin_file_write_all(int fd, const void *data, size_t bytes);
 
 /** "dir/name", or `name` alone when it is absolute or `dir` is NULL or ""; heap, NULL: no memory.
  */

@@ -31,6 +31,15 @@ static inline uint64_t pin_hash64(const void *data, size_t bytes)
 }
 
 /**
+ * Checksum of `bytes` bytes that is the same everywhere and for ever. Another seed gives another
+ * one.
+ */
+static inline uint64_t pin_checksum64(const void *data, size_t bytes, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(data, bytes, seed);
+}
+
+/**
  * Hash table: byte string -> pointer that is not NULL. Keys are copied, values are the caller's.
  *
  *     slots  [ . 2 . 0 . 1 . . ]   index of the entry, found by hash with linear probing
