@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Digests through OpenSSL; base64 and hex by hand. */
+/* Digests and certificates through OpenSSL; base64 and hex by hand. */
 
 #include "pintle/base/crypto.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 void pin_sha256(const void *data, size_t bytes, uint8_t ret_digest[PIN_SHA256_BYTES])
 {
@@ -41,6 +47,8 @@ void pin_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t
 static const EVP_MD *digest_of(enum pin_hash hash)
 {
     switch (hash) {
+    case PIN_HASH_SHA224:
+        return EVP_sha224();
     case PIN_HASH_SHA384:
         return EVP_sha384();
     case PIN_HASH_SHA512:
@@ -91,6 +99,48 @@ bool pin_hmac(enum pin_hash hash, const struct pin_piece *key, const struct pin_
     EVP_MD_CTX_free(context);
     OPENSSL_cleanse(block, sizeof(block));
     OPENSSL_cleanse(pads, sizeof(pads));
+    return is_ok;
+}
+
+/* --- AES-256-GCM ---------------------------------------------------------------------------- */
+
+bool pin_gcm_seal(const uint8_t key[PIN_AES_KEY_BYTES], const uint8_t nonce[PIN_GCM_NONCE_BYTES],
+    const void *data, size_t bytes, uint8_t *ret_sealed)
+{
+    EVP_CIPHER_CTX *context = bytes > INT32_MAX ? NULL : EVP_CIPHER_CTX_new();
+    int used = 0;
+    int last = 0;
+    bool is_ok =
+        context != NULL && EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce) == 1
+        && EVP_EncryptUpdate(context, ret_sealed, &used, data, (int)bytes) == 1
+        && EVP_EncryptFinal_ex(context, ret_sealed + used, &last) == 1
+        && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, PIN_GCM_TAG_BYTES, ret_sealed + bytes)
+               == 1;
+    EVP_CIPHER_CTX_free(context);
+    ERR_clear_error();
+    return is_ok;
+}
+
+bool pin_gcm_open(const uint8_t key[PIN_AES_KEY_BYTES], const uint8_t nonce[PIN_GCM_NONCE_BYTES],
+    const void *sealed, size_t bytes, uint8_t *ret_data)
+{
+    if (bytes < PIN_GCM_TAG_BYTES || bytes > INT32_MAX) {
+        return false;
+    }
+    const uint8_t *at = sealed;
+    uint8_t tag[PIN_GCM_TAG_BYTES]; /* a copy: OpenSSL takes no const */
+    size_t data_bytes = bytes - PIN_GCM_TAG_BYTES;
+    memcpy(tag, at + data_bytes, sizeof(tag));
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    int used = 0;
+    int last = 0;
+    bool is_ok = context != NULL
+                 && EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce) == 1
+                 && EVP_DecryptUpdate(context, ret_data, &used, at, (int)data_bytes) == 1
+                 && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, sizeof(tag), tag) == 1
+                 && EVP_DecryptFinal_ex(context, ret_data + used, &last) == 1;
+    EVP_CIPHER_CTX_free(context);
+    ERR_clear_error();
     return is_ok;
 }
 
@@ -197,4 +247,21 @@ malformed:
 bool pin_crypto_equal(const void *a, const void *b, size_t bytes)
 {
     return CRYPTO_memcmp(a, b, bytes) == 0;
+}
+
+/* --- Certificates --------------------------------------------------------------------------- */
+
+bool pin_certificate_expiry(const void *pem, size_t bytes, int64_t *ret_wall_ms)
+{
+    BIO *bio = bytes > INT32_MAX ? NULL : BIO_new_mem_buf(pem, (int)bytes); /* borrows the text */
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    struct tm end = {0};
+    bool is_ok = certificate != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1;
+    if (is_ok) {
+        *ret_wall_ms = (int64_t)timegm(&end) * 1000;
+    }
+    X509_free(certificate);
+    (void)BIO_free(bio);
+    ERR_clear_error(); /* nobody else is to find what was wrong with this text */
+    return is_ok;
 }

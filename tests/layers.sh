@@ -44,8 +44,9 @@ done <<'DOORS'
 event2/ base/loop\.c|resolver/admin\.c|sync/dns\.c
 sys/inotify\.h base/dirwatch\.c
 urcu include/pintle/base/rcu\.h
-cjson/ base/json\.c
 yaml\.h base/yaml\.c
+expat\.h base/xml\.c
+zlib\.h base/gzip\.c
 xxhash\.h base/hash\.c|include/pintle/base/hash\.h
 maxminddb\.h resolver/geo\.c
 fstrm\.h resolver/dnstap\.c

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,7 @@ static struct hmac_case {
     size_t key_bytes; /* of 0xaa; 0: "Jefe" */
     const char *want; /* the first half */
 } hmac_cases[] = {
+    {"HMAC-SHA-224 with a short key", PIN_HASH_SHA224, 0, "a30e01098bc6dbbf45690f3a7e9e"},
     {"HMAC-SHA-256 with a short key", PIN_HASH_SHA256, 0, "5bdcc146bf60754e6a042426089575c7"},
     {"HMAC-SHA-384 with a short key", PIN_HASH_SHA384, 0,
         "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47"},
@@ -139,19 +141,84 @@ static void test_equal(void **state)
     assert_true(pin_crypto_equal("abc", "xyz", 0));
 }
 
+/* AES-256-GCM: cases 13 and 14 of the paper that GCM comes from (McGrew and Viega). */
+static void test_gcm(void **state)
+{
+    static const uint8_t zeros[PIN_AES_KEY_BYTES];
+    uint8_t sealed[16 + PIN_GCM_TAG_BYTES];
+    uint8_t plain[16];
+    char hex[2 * sizeof(sealed) + 1];
+    (void)state;
+    assert_true(pin_gcm_seal(zeros, zeros, "", 0, sealed));
+    assert_string_equal(
+        pin_hex_encode(sealed, PIN_GCM_TAG_BYTES, hex), "530f8afbc74536b9a963b4f1c4cb738b");
+    assert_true(pin_gcm_seal(zeros, zeros, zeros, 16, sealed));
+    assert_string_equal(pin_hex_encode(sealed, sizeof(sealed), hex),
+        "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
+    assert_true(pin_gcm_open(zeros, zeros, sealed, sizeof(sealed), plain));
+    assert_memory_equal(plain, zeros, sizeof(plain));
+    assert_false(pin_gcm_open(zeros, zeros, sealed, PIN_GCM_TAG_BYTES - 1, plain));
+    for (size_t i = 0; i < sizeof(sealed); i++) {
+        sealed[i] ^= 1;
+        assert_false(pin_gcm_open(zeros, zeros, sealed, sizeof(sealed), plain));
+        sealed[i] ^= 1;
+    }
+}
+
+/* Of "openssl req -x509", valid until 2036-11-18T17:28:01Z. */
+static const char certificate[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBeDCCAR2gAwIBAgIUN53hHU5TGFys7swBMqJ8Ib7SeX8wCgYIKoZIzj0EAwIw\n"
+    "ETEPMA0GA1UEAwwGcGludGxlMB4XDTI2MTEyMTE3MjgwMVoXDTM2MTExODE3Mjgw\n"
+    "MVowETEPMA0GA1UEAwwGcGludGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n"
+    "1zEmj53/ixfmPiqHET4HLhbLerHOuQ57UE7hglY7NP4UprQUQBEE3XnyVIOHOd7/\n"
+    "jM5DI72ZbARjcjf5vZk8HKNTMFEwHQYDVR0OBBYEFMot6+yMxgIvhbLWl+0dNLlX\n"
+    "c6AZMB8GA1UdIwQYMBaAFMot6+yMxgIvhbLWl+0dNLlXc6AZMA8GA1UdEwEB/wQF\n"
+    "MAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhAJUdO7VU9Th95Z7btjSquQ7rrewuwtRu\n"
+    "zIwUGv/Zpn5XAiEA7wZbEXZ27E8bov3X69lqzafh4XYG3XTKsK7tspNH5Mo=\n"
+    "-----END CERTIFICATE-----\n";
+
+static void test_the_end_of_a_certificate(void **state)
+{
+    int64_t end_ms = 0;
+    char behind[sizeof(certificate) + 8];
+    (void)state;
+    (void)snprintf(behind, sizeof(behind), "key\n%s", certificate);
+    assert_true(pin_certificate_expiry(certificate, strlen(certificate), &end_ms));
+    assert_int_equal(end_ms, 2110642081000);
+    end_ms = 0;
+    assert_true(pin_certificate_expiry(behind, strlen(behind), &end_ms));
+    assert_int_equal(end_ms, 2110642081000);
+}
+
+static void test_what_is_no_certificate_has_no_end(void **state)
+{
+    int64_t end_ms = 7;
+    (void)state;
+    assert_false(pin_certificate_expiry(NULL, 0, &end_ms));
+    assert_false(pin_certificate_expiry("-----BEGIN CERTIFICATE-----\n", 28, &end_ms));
+    for (size_t cut = 0; cut < strlen(certificate) - 27; cut += 7) {
+        assert_false(pin_certificate_expiry(certificate, cut, &end_ms));
+    }
+    assert_int_equal(end_ms, 7);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(hmac_cases) + 3] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(hmac_cases) + 6] = {
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_gcm),
+        cmocka_unit_test(test_the_end_of_a_certificate),
+        cmocka_unit_test(test_what_is_no_certificate_has_no_end),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[3 + i] = (struct CMUnitTest){
+        tests[6 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_base64, .initial_state = &cases[i]};
     }
     for (size_t i = 0; i < N_ELEMS(hmac_cases); i++) {
-        tests[3 + N_ELEMS(cases) + i] = (struct CMUnitTest){
+        tests[6 + N_ELEMS(cases) + i] = (struct CMUnitTest){
             .name = hmac_cases[i].name, .test_func = test_hmac, .initial_state = &hmac_cases[i]};
     }
     return cmocka_run_group_tests_name("crypto", tests, NULL, NULL);

@@ -3,7 +3,8 @@
 
 /**
  * @file
- * SHA-256, HMAC, base64 and a comparison in constant time; OpenSSL's door in this room.
+ * SHA-256, HMAC, AES-256-GCM, base64, a comparison in constant time, and until when a certificate
+ * is valid; OpenSSL's door in this room.
  * Any thread. Not on the answer path.
  */
 
@@ -28,6 +29,7 @@ void pin_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t
 
 /** Hashes that an HMAC may be made with. */
 enum pin_hash {
+    PIN_HASH_SHA224,
     PIN_HASH_SHA256,
     PIN_HASH_SHA384,
     PIN_HASH_SHA512,
@@ -54,6 +56,34 @@ size_t pin_hash_bytes(enum pin_hash hash);
 bool pin_hmac(enum pin_hash hash, const struct pin_piece *key, const struct pin_piece *pieces,
     size_t n_pieces, uint8_t ret_mac[PIN_HASH_MAX_BYTES]);
 
+/** Bytes of a key of AES-256. */
+#define PIN_AES_KEY_BYTES 32
+/** Bytes of a nonce of AES-GCM, as everybody uses it. */
+#define PIN_GCM_NONCE_BYTES 12
+/** Bytes of the tag behind the sealed bytes. */
+#define PIN_GCM_TAG_BYTES 16
+
+/**
+ * AES-256-GCM (NIST SP 800-38D) without further data.
+ *
+ * @param nonce       Never the same for two different texts under one key.
+ * @param ret_sealed  Gets bytes + PIN_GCM_TAG_BYTES.
+ * @return False when memory is out.
+ */
+bool pin_gcm_seal(const uint8_t key[PIN_AES_KEY_BYTES], const uint8_t nonce[PIN_GCM_NONCE_BYTES],
+    const void *data, size_t bytes, uint8_t *ret_sealed);
+
+/**
+ * The other way round.
+ *
+ * @param bytes     With the tag.
+ * @param ret_data  Gets bytes - PIN_GCM_TAG_BYTES.
+ * @return False when it was not sealed with that key and nonce, is cut, or memory is out; what
+ *         `ret_data` holds then is worth nothing.
+ */
+bool pin_gcm_open(const uint8_t key[PIN_AES_KEY_BYTES], const uint8_t nonce[PIN_GCM_NONCE_BYTES],
+    const void *sealed, size_t bytes, uint8_t *ret_data);
+
 /** Overwrites a secret, whatever the compiler thinks of memory that is not read again. */
 void pin_crypto_wipe(void *data, size_t bytes);
 
@@ -75,3 +105,11 @@ enum pin_err pin_base64_decode(
 
 /** True for equal bytes; takes the same time wherever they differ. */
 bool pin_crypto_equal(const void *a, const void *b, size_t bytes);
+
+/**
+ * Until when the first certificate of a PEM text is valid.
+ *
+ * @param ret_wall_ms  Milliseconds since 1970-01-01T00:00:00Z.
+ * @return False when there is no certificate that can be read, or memory is out.
+ */
+bool pin_certificate_expiry(const void *pem, size_t bytes, int64_t *ret_wall_ms);

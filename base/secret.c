@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Secrets are read, used and overwritten; no copy stays. */
+
+#include "pintle/base/secret.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "pintle/base/crypto.h"
+#include "pintle/base/file.h"
+
+#define FILE_MAX_BYTES ((size_t)64 << 10)
+#define MODE_MASK      07777u
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Moves the text to the front and ends it where white space begins that goes on to the end. */
+static void trim(struct pin_secret *secret)
+{
+    size_t first = 0;
+    size_t end = secret->bytes;
+    while (end > 0 && is_space(secret->data[end - 1])) {
+        end--;
+    }
+    while (first < end && is_space(secret->data[first])) {
+        first++;
+    }
+    memmove(secret->data, secret->data + first, end - first);
+    pin_crypto_wipe(secret->data + (end - first), secret->bytes - (end - first));
+    secret->bytes = end - first;
+}
+
+enum pin_err pin_secret_read(const char *path, struct pin_secret *ret_secret, struct pin_why *why)
+{
+    struct stat st;
+    char *text = NULL;
+    size_t bytes = 0;
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IRWXO) != 0) {
+        return pin_why_set(why, PIN_EDENIED,
+            "%s has mode %04o: others than its owner and group "
+            "must not have access (chmod o= it)",
+            path, (unsigned)st.st_mode & MODE_MASK);
+    }
+    enum pin_err err = pin_file_read(path, FILE_MAX_BYTES, &text, &bytes, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    struct pin_secret secret = {.data = (uint8_t *)text, .bytes = bytes};
+    trim(&secret);
+    if (secret.bytes == 0) {
+        pin_secret_done(&secret);
+        return pin_why_set(why, PIN_EPARSE, "%s is empty", path);
+    }
+    *ret_secret = secret;
+    return PIN_OK;
+}
+
+enum pin_err pin_secret_read_base64(
+    const char *path, struct pin_secret *ret_secret, struct pin_why *why)
+{
+    struct pin_secret text = {0};
+    struct pin_secret secret = {0};
+    enum pin_err err = pin_secret_read(path, &text, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    err = pin_base64_decode((const char *)text.data, text.bytes, &secret.data, &secret.bytes);
+    pin_secret_done(&text);
+    if (err != PIN_OK) {
+        return pin_why_set(why, err, "%s holds no base64", path);
+    }
+    *ret_secret = secret;
+    return PIN_OK;
+}
+
+void pin_secret_done(struct pin_secret *secret)
+{
+    if (secret->data != NULL) {
+        pin_crypto_wipe(secret->data, secret->bytes);
+    }
+    free(secret->data);
+    *secret = (struct pin_secret){0};
+}
