@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/clock.h"
 #include "pintle/base/tree.h"
 
 struct pin_jsonout pin_jsonout_init(struct pin_text *text)
@@ -163,6 +164,15 @@ void pin_jsonout_key_string(struct pin_jsonout *json, const char *key, const cha
 {
     pin_jsonout_key(json, key);
     pin_jsonout_string(json, value);
+}
+
+void pin_jsonout_key_micro_time(struct pin_jsonout *json, const char *key, int64_t wall_ms)
+{
+    char text[PIN_CLOCK_TEXT_MAX];
+    char micro[PIN_CLOCK_TEXT_MAX + 4];
+    pin_clock_format(wall_ms, text);
+    (void)snprintf(micro, sizeof(micro), "%.*s000Z", (int)strlen(text) - 1, text);
+    pin_jsonout_key_string(json, key, micro);
 }
 
 void pin_jsonout_key_int(struct pin_jsonout *json, const char *key, int64_t value)

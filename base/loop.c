@@ -28,6 +28,9 @@ struct pin_loop {
     struct event_base *base;
     struct event *bell; /* readable when something was posted or the loop is to stop */
     int bell_fd;
+    bool is_turning;
+    pin_loop_fn *on_turn; /* or NULL */
+    void *on_turn_arg;
     _Atomic bool is_stopping;
     pthread_mutex_t lock; /* guards the list */
     struct posted *first;
@@ -166,14 +169,36 @@ void pin_loop_free(struct pin_loop *loop)
     free(loop);
 }
 
+static void end_turn(struct pin_loop *loop)
+{
+    if (loop->on_turn != NULL) {
+        loop->on_turn(loop->on_turn_arg);
+    }
+}
+
 void pin_loop_run(struct pin_loop *loop)
 {
     int result = 0;
+    loop->is_turning = true;
     while (!atomic_load(&loop->is_stopping) && result >= 0) {
-        result = event_base_loop(loop->base, 0); /* the bell keeps it from ending by itself */
+        result = event_base_loop(loop->base, EVLOOP_ONCE); /* the bell is always waited for */
+        end_turn(loop);
     }
     atomic_store(&loop->is_stopping, false);
     run_posted(loop);
+    end_turn(loop);
+    loop->is_turning = false;
+}
+
+void pin_loop_on_turn(struct pin_loop *loop, pin_loop_fn *fn, void *arg)
+{
+    loop->on_turn = fn;
+    loop->on_turn_arg = arg;
+}
+
+bool pin_loop_is_turning(const struct pin_loop *loop)
+{
+    return loop->is_turning;
 }
 
 static void on_poll_timeout(evutil_socket_t fd, short what, void *arg)

@@ -11,8 +11,17 @@ void pin_memory_share(void)
 {
     (void)mallopt(M_ARENA_MAX, 1); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 }
+
+void pin_memory_trim(void)
+{
+    (void)malloc_trim(0);
+}
 #else
 void pin_memory_share(void)
+{
+}
+
+void pin_memory_trim(void)
 {
 }
 #endif

@@ -11,6 +11,8 @@
 
 #include "pintle/base/clock.h"
 
+#define MORE_MAX 64u /* items that wait for pin_queue_tell() */
+
 struct pin_queue {
     pthread_mutex_t lock;
     pthread_cond_t has_items;
@@ -72,26 +74,47 @@ void pin_queue_on_room(struct pin_queue *queue, size_t low_water, pin_queue_room
     (void)pthread_mutex_unlock(&queue->lock);
 }
 
-/* Under the lock, with room. */
-static void put_in(struct pin_queue *queue, void *item)
+/* Under the lock, with room. Wakes the consumer once so many items wait. */
+static void put_in(struct pin_queue *queue, void *item, size_t n_wake)
 {
     queue->items[(queue->first + queue->count) % queue->capacity] = item;
     queue->count++;
-    (void)pthread_cond_signal(&queue->has_items);
+    if (queue->count >= n_wake) {
+        (void)pthread_cond_signal(&queue->has_items);
+    }
 }
 
-bool pin_queue_push(struct pin_queue *queue, void *item)
+static bool push(struct pin_queue *queue, void *item, size_t n_wake)
 {
     (void)pthread_mutex_lock(&queue->lock);
     bool is_full = queue->count == queue->capacity;
     bool is_taken = !is_full && !queue->is_closed;
     if (is_taken) {
-        put_in(queue, item);
+        put_in(queue, item, n_wake);
     } else if (!queue->is_closed) {
         queue->has_refused = true;
     }
     (void)pthread_mutex_unlock(&queue->lock);
     return is_taken;
+}
+
+bool pin_queue_push(struct pin_queue *queue, void *item)
+{
+    return push(queue, item, 1);
+}
+
+bool pin_queue_push_more(struct pin_queue *queue, void *item)
+{
+    return push(queue, item, MORE_MAX);
+}
+
+void pin_queue_tell(struct pin_queue *queue)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    if (queue->count > 0) {
+        (void)pthread_cond_signal(&queue->has_items);
+    }
+    (void)pthread_mutex_unlock(&queue->lock);
 }
 
 bool pin_queue_push_wait(struct pin_queue *queue, void *item)
@@ -102,7 +125,7 @@ bool pin_queue_push_wait(struct pin_queue *queue, void *item)
     }
     bool is_taken = !queue->is_closed;
     if (is_taken) {
-        put_in(queue, item);
+        put_in(queue, item, 1);
     }
     (void)pthread_mutex_unlock(&queue->lock);
     return is_taken;

@@ -47,6 +47,49 @@ static void stop(void *arg)
     pin_loop_stop(loop);
 }
 
+/* What callbacks and ends of turns saw. */
+struct turns {
+    int n_calls;
+    int n_ends;
+    bool is_behind; /* A turn ended with a call that was not told. */
+};
+
+static void on_call(void *arg)
+{
+    struct turns *turns = arg;
+    turns->n_calls++;
+    turns->is_behind = true;
+    assert_true(pin_loop_is_turning(loop));
+}
+
+static void on_turn(void *arg)
+{
+    struct turns *turns = arg;
+    turns->n_ends++;
+    turns->is_behind = false;
+}
+
+static void test_a_turn_ends_behind_its_callbacks(void **state)
+{
+    struct turns turns = {0};
+    (void)state;
+    pin_loop_on_turn(loop, on_turn, &turns);
+    assert_false(pin_loop_is_turning(loop));
+    assert_true(pin_loop_post(loop, on_call, &turns));
+    assert_true(pin_loop_post(loop, on_call, &turns));
+    assert_true(pin_loop_post(loop, stop, NULL));
+    pin_loop_run(loop);
+    assert_int_equal(turns.n_calls, 2);
+    assert_true(turns.n_ends > 0);
+    assert_false(turns.is_behind);
+    assert_false(pin_loop_is_turning(loop));
+    int n_ends = turns.n_ends;
+    pin_loop_on_turn(loop, NULL, NULL);
+    assert_true(pin_loop_post(loop, stop, NULL));
+    pin_loop_run(loop);
+    assert_int_equal(turns.n_ends, n_ends);
+}
+
 static void test_timer_fires_once_and_not_early(void **state)
 {
     int n_calls = 0;
@@ -288,6 +331,7 @@ static void test_free_drops_posts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_turn_ends_behind_its_callbacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timer_fires_once_and_not_early, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timer_repeats_until_stopped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timer_frees_itself, set_up, tear_down),

@@ -48,6 +48,35 @@ static void test_first_in_first_out(void **state)
     assert_null(pin_queue_new(0, NULL));
 }
 
+static void *pop_one(void *arg)
+{
+    return pin_queue_pop(arg, -1);
+}
+
+/* What is pushed with more to come waits for the word, unless much waits already. */
+static void test_more_is_told_at_once(void **state)
+{
+    pthread_t thread;
+    void *got = NULL;
+    (void)state;
+    struct pin_queue *queue = pin_queue_new(100, NULL);
+    pin_queue_tell(queue); /* nothing to tell */
+    assert_int_equal(pthread_create(&thread, NULL, pop_one, queue), 0);
+    assert_true(pin_queue_push_more(queue, &items[0]));
+    pin_queue_tell(queue);
+    (void)pthread_join(thread, &got);
+    assert_ptr_equal(got, &items[0]);
+    assert_int_equal(pthread_create(&thread, NULL, pop_one, queue), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_true(pin_queue_push_more(queue, &items[i])); /* the 64th wakes, the 65th at last */
+    }
+    (void)pthread_join(thread, &got);
+    assert_ptr_equal(got, &items[0]);
+    pin_queue_close(queue);
+    assert_false(pin_queue_push_more(queue, &items[0]));
+    pin_queue_free(queue);
+}
+
 static void test_room_is_told_once_per_refusal(void **state)
 {
     int n_calls = 0;
@@ -154,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_in_first_out),
+        cmocka_unit_test(test_more_is_told_at_once),
         cmocka_unit_test(test_room_is_told_once_per_refusal),
         cmocka_unit_test(test_timeout_wake_and_close),
         cmocka_unit_test(test_free_frees_what_is_inside),

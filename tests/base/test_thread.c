@@ -37,10 +37,13 @@ static void test_the_kernel_gives_short_slices_and_nothing_else_changes(void **s
     (void)state;
     bool is_known = knows_slices();
     struct sched_attr before = own_attr();
+    assert_int_equal(pin_thread_be_brisk(), is_known);
+    struct sched_attr brisk = own_attr();
     assert_int_equal(pin_thread_be_prompt(), is_known);
     struct sched_attr after = own_attr();
     if (is_known) {
-        assert_true(after.sched_runtime < before.sched_runtime);
+        assert_true(after.sched_runtime < brisk.sched_runtime);
+        assert_true(brisk.sched_runtime <= 300000); /* an unasked slice is 700 us or more */
     }
     assert_int_equal(after.sched_policy, before.sched_policy);
     assert_int_equal(after.sched_nice, before.sched_nice);
@@ -54,6 +57,7 @@ static void test_another_policy_is_left_alone(void **state)
     assert_int_equal(syscall(SYS_sched_setattr, 0, &attr, 0), 0);
     struct sched_attr before = own_attr();
     assert_false(pin_thread_be_prompt());
+    assert_false(pin_thread_be_brisk());
     assert_int_equal(own_attr().sched_policy, SCHED_BATCH);
     assert_int_equal(own_attr().sched_runtime, before.sched_runtime);
 }

@@ -65,6 +65,9 @@ void pin_jsonout_key_string(struct pin_jsonout *json, const char *key, const cha
 void pin_jsonout_key_int(struct pin_jsonout *json, const char *key, int64_t value);
 void pin_jsonout_key_uint(struct pin_jsonout *json, const char *key, uint64_t value);
 void pin_jsonout_key_double(struct pin_jsonout *json, const char *key, double value);
+
+/** A key and a moment as Kubernetes' MicroTime, "2026-11-21T03:04:05.678000Z". */
+void pin_jsonout_key_micro_time(struct pin_jsonout *json, const char *key, int64_t wall_ms);
 void pin_jsonout_key_bool(struct pin_jsonout *json, const char *key, bool value);
 
 /** A whole tree. Recurses as deep as its parser let it become. */

@@ -45,6 +45,13 @@ void pin_loop_run(struct pin_loop *loop);
  * tests. */
 void pin_loop_poll(struct pin_loop *loop, int64_t timeout_ms);
 
+/** Has fn(arg) called at the end of each turn of pin_loop_run(), when all callbacks that were due
+ * have run and before it waits; one function for a loop, NULL for none. */
+void pin_loop_on_turn(struct pin_loop *loop, pin_loop_fn *fn, void *arg);
+
+/** Whether a turn of pin_loop_run() is under way, whose end is told. The loop's thread. */
+bool pin_loop_is_turning(const struct pin_loop *loop);
+
 /** Makes pin_loop_run() return soon; also one that starts later, once. Any thread. */
 void pin_loop_stop(struct pin_loop *loop);
 

@@ -12,3 +12,9 @@
  * allocate at the same time, and none while it answers. Before any thread is started.
  */
 void pin_memory_share(void);
+
+/**
+ * Gives back to the system what is free between things that stay. Whoever allocates meanwhile
+ * waits: some 10 ms at 200 MB. Any thread but a worker.
+ */
+void pin_memory_trim(void);

@@ -38,6 +38,13 @@ void pin_queue_on_room(struct pin_queue *queue, size_t low_water, pin_queue_room
 /** Hands over `item` (not NULL). Never blocks. False when full or closed: still the caller's. */
 bool pin_queue_push(struct pin_queue *queue, void *item);
 
+/** As pin_queue_push() for who has more to hand over: a consumer that sleeps is woken by
+ * pin_queue_tell(), which has to follow, or once 64 items wait. */
+bool pin_queue_push_more(struct pin_queue *queue, void *item);
+
+/** Wakes a consumer that sleeps while there are items. */
+void pin_queue_tell(struct pin_queue *queue);
+
 /** As pin_queue_push(), but waits for room; false only when closed. Not on control or workers. */
 bool pin_queue_push_wait(struct pin_queue *queue, void *item);
 

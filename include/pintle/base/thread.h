@@ -16,3 +16,7 @@
  * @return false: the kernel does not know slices of that length (before Linux 6.12).
  */
 bool pin_thread_be_prompt(void);
+
+/** The same with slices that are shorter than others' and longer than those of prompt threads, for
+ * threads that a change passes through: they run before whoever computes, and after who answers. */
+bool pin_thread_be_brisk(void);
