@@ -83,7 +83,7 @@ enum pin_err pin_cookie_secret_read(
     struct stat st;
     char *text = NULL;
     size_t bytes = 0;
-    enum pin_err err = pin_file_read(path, FILE_MAX, &text, &bytes, why);
+    enum pin_err err = pin_file_read_now(path, FILE_MAX, &text, &bytes, why);
     if (err != PIN_OK) {
         return err;
     }

@@ -240,11 +240,12 @@ static void make_room_of(struct pin_tcp *tcp, struct pin_origin *origin)
     }
 }
 
-/* Makes room for one more in all. False: there is none. */
-static bool make_room(struct pin_tcp *tcp)
+/* Makes room for one more in all; a thread that has none takes one in any case. */
+static void make_room(struct pin_tcp *tcp)
 {
-    return atomic_load_explicit(tcp->n_open, memory_order_relaxed) < tcp->limits.n_max
-           || evict_oldest(tcp);
+    if (atomic_load_explicit(tcp->n_open, memory_order_relaxed) >= tcp->limits.n_max) {
+        (void)evict_oldest(tcp);
+    }
 }
 
 /* Gives a connection its TLS session, if it is to have one. What kinds of handshake its origin may
@@ -367,10 +368,11 @@ static void on_mail(struct pin_tcp *tcp)
 
 /* --- accepting ---------------------------------------------------------------------------- */
 
-/* Fills a stream and has it watched. False: it is the caller's, as it was. */
+/* Makes room, fills a stream and has it watched. False: it is the caller's, as it was. */
 static bool install(struct pin_tcp *tcp, struct stream *stream)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
+    make_room(tcp);
     stream->back.stream_id = pin_ids_give(&tcp->ids, stream);
     if (stream->back.stream_id == 0
         || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, stream->conn.fd, &event) != 0) {
@@ -461,7 +463,7 @@ static bool add_stream(
     if (stream == NULL) {
         return false;
     }
-    if (receive_stream(tcp, stream) && make_room(tcp) && install(tcp, stream)) {
+    if (receive_stream(tcp, stream) && install(tcp, stream)) {
         return true;
     }
     leave_origin(tcp, stream);

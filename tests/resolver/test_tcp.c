@@ -53,6 +53,14 @@ static int start_narrow(void **state)
     return 0;
 }
 
+static int start_crowded(void **state)
+{
+    static const struct pin_stream_limits limits = {.n_max = 1};
+    (void)state;
+    server_start(&server, "127.0.0.1:0", 2, &limits);
+    return 0;
+}
+
 static int start_frugal(void **state)
 {
     static const struct pin_stream_limits limits = {.n_max_queries = 5, .max_duration_ms = 400};
@@ -379,6 +387,22 @@ static void test_total_limit_makes_room_for_others(void **state)
     }
 }
 
+/* The kernel says whose they are: some come to a thread whose neighbour has all that there may be.
+ */
+static void test_no_thread_keeps_another_from_answering(void **state)
+{
+    int fds[32];
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(fds); i++) {
+        fds[i] = connect_from("127.0.0.2");
+        assert_still_answers(fds[i]);
+    }
+    assert_true(server_stats(&server).n_open <= 2);
+    for (size_t i = 0; i < N_ELEMS(fds); i++) {
+        (void)close(fds[i]);
+    }
+}
+
 /* Waits until the server has that many connections. */
 static void assert_open_becomes(uint64_t n)
 {
@@ -529,6 +553,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_queries_keep_a_connection_open, start_impatient, stop),
         cmocka_unit_test_setup_teardown(test_client_limit_closes_its_quietest, start_narrow, stop),
         cmocka_unit_test_setup_teardown(test_total_limit_makes_room_for_others, start_narrow, stop),
+        cmocka_unit_test_setup_teardown(
+            test_no_thread_keeps_another_from_answering, start_crowded, stop),
         cmocka_unit_test_setup_teardown(
             test_queries_of_one_connection_are_limited, start_frugal, stop),
         cmocka_unit_test_setup_teardown(
