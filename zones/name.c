@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define LABELS_MAX 127
+#define LABELS_MAX   127
+#define LABEL_TYPE   0xC0u
+#define HEADER_BYTES 12u
 
 static uint8_t lower(uint8_t byte)
 {
@@ -125,6 +127,53 @@ void pin_name_format(const uint8_t *wire, char ret_text[PIN_NAME_TEXT_MAX])
         wire = pin_name_parent(wire);
     }
     *out = '\0';
+}
+
+/* Goes to where a pointer leads whose first byte was read; `limit` is in front of the last one's.
+ */
+static bool follow(struct pin_reader *at, uint8_t first_byte, size_t *limit)
+{
+    size_t target = (size_t)(first_byte & ~LABEL_TYPE) << 8 | pin_reader_get_u8(at);
+    if (!pin_reader_is_ok(at) || target < HEADER_BYTES || target >= *limit) {
+        return false;
+    }
+    at->pos = at->start + target;
+    *limit = target;
+    return true;
+}
+
+bool pin_name_read(struct pin_reader *reader, struct pin_name *ret_name)
+{
+    struct pin_reader at = *reader;
+    size_t limit = pin_reader_offset(reader);
+    size_t bytes = 0;
+    unsigned n_pointers = 0;
+    for (;;) {
+        uint8_t label_bytes = pin_reader_get_u8(&at);
+        if ((label_bytes & LABEL_TYPE) == LABEL_TYPE) {
+            struct pin_reader behind = at;
+            if (n_pointers == PIN_NAME_POINTERS_MAX || !follow(&at, label_bytes, &limit)) {
+                return false;
+            }
+            (void)pin_reader_get_u8(&behind);
+            *reader = n_pointers++ > 0 ? *reader : behind;
+            continue;
+        }
+        const uint8_t *label = pin_reader_get_bytes(&at, label_bytes);
+        if (label_bytes > PIN_LABEL_MAX_BYTES || label == NULL
+            || bytes + label_bytes + 1 > PIN_NAME_MAX_BYTES) {
+            return false;
+        }
+        ret_name->wire[bytes] = label_bytes;
+        pin_name_lower(ret_name->wire + bytes + 1, label, label_bytes);
+        bytes += (size_t)label_bytes + 1;
+        if (label_bytes == 0) {
+            break;
+        }
+    }
+    *reader = n_pointers > 0 ? *reader : at;
+    ret_name->bytes = (uint8_t)bytes;
+    return true;
 }
 
 size_t pin_name_wire_bytes(const uint8_t *wire)

@@ -95,6 +95,66 @@ static void test_below(void **state)
     assert_true(pin_name_is_below(&name, &zone));
 }
 
+/* --- Names in messages (RFC 1035, section 4.1.4) ---------------------------------------------- */
+
+#define AT_12 "\1a\0"
+#define H     "hhhhhhhhhhhh" /* a header */
+
+static struct read_case {
+    const char *name;
+    const char *message;
+    size_t message_bytes; /* sizeof, less the literal's NUL */
+    size_t at;
+    const char *want; /* NULL: refused */
+    size_t end;       /* where reading goes on */
+} read_cases[] = {
+    {"a name that is written out", H AT_12, sizeof(H AT_12) - 1, 12, "a.", 15},
+    {"a pointer", H AT_12 "\xC0\x0C", sizeof(H AT_12 "\xC0\x0C") - 1, 15, "a.", 17},
+    {"labels, then a pointer", H AT_12 "\1B\xC0\x0C", sizeof(H AT_12 "\1B\xC0\x0C") - 1, 15, "b.a.",
+        19},
+    {"half a pointer", H AT_12 "\xC0", sizeof(H AT_12 "\xC0") - 1, 15, NULL, 0},
+    {"a pointer into the header", H "\xC0\x04", sizeof(H "\xC0\x04") - 1, 12, NULL, 0},
+    {"a pointer at itself", H "\xC0\x0C", sizeof(H "\xC0\x0C") - 1, 12, NULL, 0},
+    {"a label of no known type", H "\101ab", sizeof(H "\101ab") - 1, 12, NULL, 0},
+    {"a label behind the end", H "\3ab", sizeof(H "\3ab") - 1, 12, NULL, 0},
+    {"64 letters", H "\x40" L63 "l\0", sizeof(H "\x40" L63 "l\0") - 1, 12, NULL, 0},
+    {"256 bytes", H "\x3F" L63 "\x3F" L63 "\x3F" L63 "\x3F" L63 "\0",
+        sizeof(H "\x3F" L63 "\x3F" L63 "\x3F" L63 "\x3F" L63 "\0") - 1, 12, NULL, 0},
+};
+
+static void test_read(void **state)
+{
+    const struct read_case *c = *state;
+    struct pin_reader reader = pin_reader_init(c->message, c->message_bytes);
+    struct pin_name name;
+    char text[PIN_NAME_TEXT_MAX];
+    (void)pin_reader_get_bytes(&reader, c->at);
+    assert_int_equal(pin_name_read(&reader, &name), c->want != NULL);
+    if (c->want != NULL) {
+        pin_name_format(name.wire, text);
+        assert_string_equal(text, c->want);
+        assert_int_equal(pin_reader_offset(&reader), c->end);
+    }
+}
+
+/* Each pointer leads to the one before, the first to the root. */
+static void test_pointers_are_counted(void **state)
+{
+    uint8_t message[13 + 2 * (PIN_NAME_POINTERS_MAX + 1)] = {0};
+    struct pin_name name;
+    (void)state;
+    for (size_t i = 0; i <= PIN_NAME_POINTERS_MAX; i++) {
+        size_t target = i == 0 ? 12 : 13 + 2 * (i - 1);
+        message[13 + 2 * i] = (uint8_t)(0xC0 | target >> 8);
+        message[14 + 2 * i] = (uint8_t)target;
+    }
+    for (size_t i = PIN_NAME_POINTERS_MAX - 1; i <= PIN_NAME_POINTERS_MAX; i++) {
+        struct pin_reader reader = pin_reader_init(message, sizeof(message));
+        (void)pin_reader_get_bytes(&reader, 13 + 2 * i);
+        assert_int_equal(pin_name_read(&reader, &name), i < PIN_NAME_POINTERS_MAX);
+    }
+}
+
 static void test_label(void **state)
 {
     (void)state;
@@ -125,12 +185,17 @@ static void test_labels_are_bounded(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {{0}};
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(read_cases) + 5] = {{0}};
     size_t n = 0;
     for (; n < N_ELEMS(cases); n++) {
         tests[n] = (struct CMUnitTest){
             .name = cases[n].name, .test_func = test_parse, .initial_state = &cases[n]};
     }
+    for (size_t i = 0; i < N_ELEMS(read_cases); i++) {
+        tests[n++] = (struct CMUnitTest){
+            .name = read_cases[i].name, .test_func = test_read, .initial_state = &read_cases[i]};
+    }
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_pointers_are_counted);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_labels_are_bounded);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_prepend);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_below);

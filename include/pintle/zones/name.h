@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pintle/base/buf.h"
 #include "pintle/base/error.h"
 
 /** Longest name in wire format, root label included (RFC 1035, section 2.3.4). */
@@ -45,6 +46,18 @@ enum pin_err pin_name_prepend(struct pin_name *name, const char *label, size_t l
 
 /** Writes presentation format with a trailing dot and a NUL; unusual bytes become \DDD. */
 void pin_name_format(const uint8_t *wire, char ret_text[PIN_NAME_TEXT_MAX]);
+
+/**
+ * Reads a name out of a message, compressed or not (RFC 1035, section 4.1.4), and lower-cases it.
+ *
+ * @param reader  Of the whole message from its header on; moves behind the name.
+ * @return False for what is none: a pointer that does not lead to further in front, or past the
+ *         header; more than PIN_NAME_POINTERS_MAX of them; a long name; the end.
+ */
+bool pin_name_read(struct pin_reader *reader, struct pin_name *ret_name);
+
+/** As many labels has no name: more pointers lead nowhere. */
+#define PIN_NAME_POINTERS_MAX 127u
 
 /** Length of a wire name in bytes, root label included. The name must be well formed. */
 size_t pin_name_wire_bytes(const uint8_t *wire);
