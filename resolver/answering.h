@@ -13,6 +13,7 @@
 
 #include "pintle/zones/index.h"
 #include "pintle/zones/policy.h"
+#include "pintle/zones/tsig.h"
 #include "pintle/zones/view.h"
 
 #include "answer.h"
@@ -20,7 +21,6 @@
 #include "cache.h"
 #include "query.h"
 #include "synth.h"
-#include "tsig.h"
 #include "worker.h"
 
 /** Where the RDATA of a table's first RR starts. */

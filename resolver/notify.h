@@ -14,8 +14,7 @@
 #include "pintle/base/ip.h"
 #include "pintle/base/loop.h"
 #include "pintle/zones/table.h"
-
-#include "tsig.h"
+#include "pintle/zones/tsig.h"
 
 /** Whom to tell about one zone. */
 struct pin_notify_zone {

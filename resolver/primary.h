@@ -10,11 +10,12 @@
  * free
  */
 
+#include "pintle/zones/tsig.h"
+
 #include "resolver/builder.h"
 #include "resolver/config.h"
 #include "resolver/notify.h"
 #include "resolver/transfer.h"
-#include "resolver/tsig.h"
 
 struct pin_primary;
 

@@ -10,9 +10,9 @@
 #include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
+#include "pintle/zones/tsig.h"
 
 #include "proxy.h"
-#include "tsig.h"
 
 #define QR_BIT         0x80u
 #define LABEL_TYPE     0xC0u

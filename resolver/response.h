@@ -17,10 +17,10 @@
 
 #include "pintle/zones/select.h"
 #include "pintle/zones/table.h"
+#include "pintle/zones/tsig.h"
 
 #include "manners.h"
 #include "query.h"
-#include "tsig.h"
 
 /** UDP payload size that we announce and never exceed (DNS flag day 2020). */
 #define PIN_UDP_MAX_BYTES 1232u
@@ -116,7 +116,7 @@ void pin_response_init(struct pin_response *ret_response, const struct pin_packe
 /**
  * Has the answer signed when it is finished.
  *
- * @param tsig    Verified with the query (tsig.h); lives until the answer is finished.
+ * @param tsig    Verified with the query (zones/tsig.h); lives until the answer is finished.
  * @param wall_s  Seconds since 1970.
  */
 void pin_response_seal(struct pin_response *response, struct pin_tsig *tsig, uint64_t wall_s);

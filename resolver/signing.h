@@ -8,9 +8,10 @@
 
 #include <stdbool.h>
 
+#include "pintle/zones/tsig.h"
+
 #include "query.h"
 #include "response.h"
-#include "tsig.h"
 
 /**
  * Verifies the TSIG of a query that has one, and has the answer signed: with the same key, or with

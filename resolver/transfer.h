@@ -18,11 +18,11 @@
 
 #include "pintle/base/ip.h"
 #include "pintle/zones/catalog.h"
+#include "pintle/zones/tsig.h"
 
 #include "query.h"
 #include "response.h"
 #include "stats.h"
-#include "tsig.h"
 
 /** Most transfers at a time. */
 #define PIN_TRANSFERS_MAX 64u

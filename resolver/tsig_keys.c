@@ -5,16 +5,12 @@
 #include "resolver/tsig_keys.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "pintle/base/crypto.h"
-#include "pintle/base/file.h"
+#include "pintle/base/secret.h"
 
-#define FILE_MAX_BYTES ((size_t)64 << 10)
 /* Fewer cannot keep anything secret (RFC 8945, section 10, asks for as many as the hash has). */
 #define SECRET_MIN_BYTES 16u
-#define MODE_MASK        07777u
 
 /* The keys with what they own. */
 struct owned {
@@ -23,35 +19,15 @@ struct owned {
 };
 
 static enum pin_err read_secret(
-    const char *path, uint8_t **ret_secret, size_t *ret_bytes, struct pin_why *why)
+    const char *path, struct pin_secret *ret_secret, struct pin_why *why)
 {
-    struct stat st;
-    char *text = NULL;
-    size_t bytes = 0;
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IRWXO) != 0) {
-        return pin_why_set(why, PIN_EDENIED,
-            "%s has mode %04o: others than its owner and group "
-            "must not have access (chmod o= it)",
-            path, (unsigned)st.st_mode & MODE_MASK);
+    enum pin_err err = pin_secret_read_base64(path, ret_secret, why);
+    if (err == PIN_OK && ret_secret->bytes < SECRET_MIN_BYTES) {
+        err = pin_why_set(why, PIN_EINVAL, "the secret in %s has %zu bytes, at least %u are needed",
+            path, ret_secret->bytes, SECRET_MIN_BYTES);
+        pin_secret_done(ret_secret);
     }
-    enum pin_err err = pin_file_read(path, FILE_MAX_BYTES, &text, &bytes, why);
-    if (err != PIN_OK) {
-        return err;
-    }
-    err = pin_base64_decode(text, bytes, ret_secret, ret_bytes);
-    pin_crypto_wipe(text, bytes);
-    free(text);
-    if (err != PIN_OK) {
-        return pin_why_set(why, err, "%s holds no base64", path);
-    }
-    if (*ret_bytes < SECRET_MIN_BYTES) {
-        pin_crypto_wipe(*ret_secret, *ret_bytes);
-        free(*ret_secret);
-        return pin_why_set(why, PIN_EINVAL,
-            "the secret in %s has %zu bytes, at least %u are needed", path, *ret_bytes,
-            SECRET_MIN_BYTES);
-    }
-    return PIN_OK;
+    return err;
 }
 
 /* Adds a key, unless it has or gets a finding. */
@@ -60,17 +36,18 @@ static void add_key(struct owned *owned, const struct pin_config *config,
 {
     struct pin_tsig_key key = {.hash = (enum pin_hash)from->algorithm};
     struct pin_why why = {0};
-    uint8_t *secret = NULL;
+    struct pin_secret secret = {0};
     if (from->name == NULL || from->secret_path == NULL
         || pin_name_parse(from->name, &key.name) != PIN_OK) {
         return; /* pin_config_check() tells */
     }
-    if (read_secret(from->secret_path, &secret, &key.secret_bytes, &why) != PIN_OK) {
+    if (read_secret(from->secret_path, &secret, &why) != PIN_OK) {
         pin_findings_add(
             findings, config->file, from->at, "tsigKeys \"%s\": %s", from->name, why.text);
         return;
     }
-    key.secret = secret;
+    key.secret = secret.data;
+    key.secret_bytes = secret.bytes;
     owned->items[owned->keys.n++] = key;
 }
 

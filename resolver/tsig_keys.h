@@ -6,8 +6,9 @@
  * TSIG keys of the configuration, with their secrets read from files.
  */
 
+#include "pintle/zones/tsig.h"
+
 #include "resolver/config.h"
-#include "resolver/tsig.h"
 
 /**
  * Reads all secrets. What is wrong with a key is a finding, and the key is left out. A file that

@@ -20,6 +20,7 @@
 #include "pintle/base/ip.h"
 #include "pintle/zones/catalog.h"
 #include "pintle/zones/select.h"
+#include "pintle/zones/tsig.h"
 
 #include "audit.h"
 #include "manners.h"
@@ -27,7 +28,6 @@
 #include "proxy.h"
 #include "stats.h"
 #include "tap.h"
-#include "tsig.h"
 
 /** Most worker sets; the sequences of their threads start at distinct places. */
 #define PIN_WORKERS_MAX 256u
@@ -89,7 +89,9 @@ struct pin_listen_spec {
 /** Limits on streams. 0 takes the default that stands beside each. A client is an IPv4 address or
  * an IPv6 /64. */
 struct pin_stream_limits {
-    uint32_t n_max; /**< 20000 connections in all, and never more than descriptors allow. */
+    /** 20000 connections in all, and never more than descriptors allow; beyond that one for each
+     * thread that has none. */
+    uint32_t n_max;
     uint32_t n_max_per_client;     /**< 1000 connections of one client. */
     uint32_t n_max_pending;        /**< 100 late answers of one connection; then it is not read. */
     uint32_t n_max_queries;        /**< Queries of one connection; no limit. */

@@ -15,9 +15,9 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/tsig.h"
 
 #include "resolver/answer.h"
-#include "resolver/tsig.h"
 #include "resolver/worker.h"
 #include "support/message.h"
 #include "support/world.h"

@@ -32,7 +32,7 @@ static struct key_case {
     {"a group may read it", "MDEyMzQ1Njc4OWFiY2RlZg==", 0640, NULL},
     {"the world may not", "MDEyMzQ1Njc4OWFiY2RlZg==", 0644, "has mode 0644: others than"},
     {"a secret of 15 bytes", "MDEyMzQ1Njc4OWFiY2Rl", 0600, "has 15 bytes, at least 16"},
-    {"an empty file", "", 0600, "has 0 bytes"},
+    {"an empty file", "", 0600, "is empty"},
     {"no base64", "secret!", 0600, "holds no base64"},
 };
 

@@ -2,7 +2,7 @@
 
 /* TSIG: what is signed, in which order, and what is wrong with a signature. */
 
-#include "tsig.h"
+#include "pintle/zones/tsig.h"
 
 #include <string.h>
 
@@ -29,6 +29,7 @@ static const struct {
     const char *wire;
     uint8_t bytes;
 } algorithms[] = {
+    [PIN_HASH_SHA224] = {"\x0bhmac-sha224", 13},
     [PIN_HASH_SHA256] = {"\x0bhmac-sha256", 13},
     [PIN_HASH_SHA384] = {"\x0bhmac-sha384", 13},
     [PIN_HASH_SHA512] = {"\x0bhmac-sha512", 13},
@@ -71,43 +72,6 @@ static bool read_plain_name(struct pin_reader *reader, struct pin_name *ret_name
     }
 }
 
-/* Reads an owner name, which may end in pointers, each to somewhere further in front. */
-static bool read_owner(struct pin_reader *reader, struct pin_name *ret_name)
-{
-    struct pin_reader at = *reader;
-    size_t start = pin_reader_offset(reader);
-    size_t bytes = 0;
-    bool has_jumped = false;
-    for (;;) {
-        uint8_t label_bytes = pin_reader_get_u8(&at);
-        if ((label_bytes & LABEL_TYPE) == LABEL_TYPE) {
-            size_t target = (size_t)(label_bytes & ~LABEL_TYPE) << 8 | pin_reader_get_u8(&at);
-            *reader = has_jumped ? *reader : at;
-            has_jumped = true;
-            if (!pin_reader_is_ok(&at) || target < HEADER_BYTES || target >= start) {
-                return false;
-            }
-            at.pos = at.start + target;
-            start = target;
-            continue;
-        }
-        const uint8_t *label = pin_reader_get_bytes(&at, label_bytes);
-        if (label_bytes > PIN_LABEL_MAX_BYTES || label == NULL
-            || bytes + label_bytes + 1 > PIN_NAME_MAX_BYTES) {
-            return false;
-        }
-        ret_name->wire[bytes] = label_bytes;
-        pin_name_lower(ret_name->wire + bytes + 1, label, label_bytes);
-        bytes += (size_t)label_bytes + 1;
-        if (label_bytes == 0) {
-            break;
-        }
-    }
-    *reader = has_jumped ? *reader : at;
-    ret_name->bytes = (uint8_t)bytes;
-    return true;
-}
-
 static uint64_t read_time(struct pin_reader *reader)
 {
     uint64_t high = pin_reader_get_u16(reader);
@@ -122,7 +86,7 @@ static bool read_record(const uint8_t *wire, size_t bytes, size_t at, struct rec
         return false;
     }
     reader.pos += at;
-    if (!read_owner(&reader, &ret->name)) {
+    if (!pin_name_read(&reader, &ret->name)) {
         return false;
     }
     uint16_t type = pin_reader_get_u16(&reader);
@@ -153,9 +117,10 @@ struct stamp {
     uint16_t fudge_s;
     uint16_t error;
     uint16_t other_bytes;
-    uint16_t id;     /* of the message, whatever its header says */
-    bool is_short;   /* time and fudge alone */
-    bool is_counted; /* the header counts the TSIG already */
+    uint16_t id;             /* of the message, whatever its header says */
+    bool is_short;           /* time and fudge alone */
+    bool is_counted;         /* the header counts the TSIG already */
+    struct pin_piece before; /* messages that were not signed */
 };
 
 static void put_name(struct pin_buf *w, const struct pin_name *name)
@@ -194,8 +159,8 @@ static void count_additional(uint8_t *header, int difference)
     header[ARCOUNT_AT + 1] = (uint8_t)n;
 }
 
-/* The MAC of a message without its TSIG: behind the MAC before, if there is one, in front of the
- * variables. False: memory is out. */
+/* The MAC of a message without its TSIG: behind the MAC before, if there is one, and the messages
+ * since then, in front of the variables. False: memory is out. */
 static bool make_mac(const struct pin_tsig *tsig, const uint8_t *wire, size_t bytes,
     const struct stamp *stamp, uint8_t ret_mac[PIN_HASH_MAX_BYTES])
 {
@@ -216,6 +181,7 @@ static bool make_mac(const struct pin_tsig *tsig, const uint8_t *wire, size_t by
     const struct pin_piece key = {.ptr = tsig->key->secret, .bytes = tsig->key->secret_bytes};
     const struct pin_piece pieces[] = {
         {.ptr = front_bytes, .bytes = pin_buf_used(&front)},
+        stamp->before,
         {.ptr = header, .bytes = sizeof(header)},
         {.ptr = wire + HEADER_BYTES, .bytes = bytes - HEADER_BYTES},
         {.ptr = variable_bytes, .bytes = pin_buf_used(&variables)},
@@ -257,25 +223,30 @@ static bool is_timely(const struct record *record, uint64_t now_s)
     return apart_s <= record->fudge_s;
 }
 
-/* Whether the MAC is the message's: the whole of it (RFC 8945, section 5.2.2.1). A message that is
- * late or whose MAC is cut is answered with a signature, so its MAC is kept. */
-static enum pin_tsig_verdict check_mac(struct pin_tsig *tsig, const uint8_t *wire, size_t tsig_at,
-    const struct record *record, uint64_t now_s)
+/* What was hashed of a TSIG that was read. */
+static struct stamp stamp_of(const struct record *record)
 {
-    uint8_t mac[PIN_HASH_MAX_BYTES];
-    size_t full_bytes = pin_hash_bytes(tsig->key->hash);
-    const struct stamp stamp = {.time_s = record->time_s,
+    return (struct stamp){.time_s = record->time_s,
         .fudge_s = record->fudge_s,
         .error = record->error,
         .other = record->other,
         .other_bytes = record->other_bytes,
         .id = record->original_id,
         .is_counted = true};
+}
+
+/* Whether the MAC is the message's: the whole of it (RFC 8945, section 5.2.2.1). A message that is
+ * late or whose MAC is cut is answered with a signature, so its MAC is kept. */
+static enum pin_tsig_verdict check_mac(struct pin_tsig *tsig, const uint8_t *wire, size_t tsig_at,
+    const struct record *record, const struct stamp *stamp, uint64_t now_s)
+{
+    uint8_t mac[PIN_HASH_MAX_BYTES];
+    size_t full_bytes = pin_hash_bytes(tsig->key->hash);
     if (record->mac_bytes > full_bytes
         || record->mac_bytes < PIN_MAX((size_t)MAC_MIN_BYTES, full_bytes / 2)) {
         return PIN_TSIG_FORMERR;
     }
-    if (!make_mac(tsig, wire, tsig_at, &stamp, mac)) {
+    if (!make_mac(tsig, wire, tsig_at, stamp, mac)) {
         return PIN_TSIG_FAILED;
     }
     if (!pin_crypto_equal(mac, record->mac, record->mac_bytes)) {
@@ -310,22 +281,59 @@ enum pin_tsig_verdict pin_tsig_verify(const struct pin_tsig_keys *keys, const ui
         ret_tsig->error = PIN_TSIG_BADKEY;
         return PIN_TSIG_BAD;
     }
-    return check_mac(ret_tsig, wire, tsig_at, &record, now_s);
+    const struct stamp stamp = stamp_of(&record);
+    return check_mac(ret_tsig, wire, tsig_at, &record, &stamp, now_s);
+}
+
+/* Reads the TSIG of an answer. GOOD: it is the request's key's, and its MAC is worth a look. */
+static enum pin_tsig_verdict read_answer(struct pin_tsig *tsig, const uint8_t *wire, size_t bytes,
+    size_t tsig_at, struct record *ret_record)
+{
+    if (!read_record(wire, bytes, tsig_at, ret_record)) {
+        return PIN_TSIG_FORMERR;
+    }
+    if (!is_same_name(&ret_record->name, &tsig->name)
+        || !is_same_name(&ret_record->algorithm, &tsig->algorithm)) {
+        tsig->error = PIN_TSIG_BADKEY;
+        return PIN_TSIG_BAD;
+    }
+    if (ret_record->error != 0 && ret_record->mac_bytes == 0) { /* it cannot or will not sign */
+        tsig->error = ret_record->error;
+        return PIN_TSIG_BAD;
+    }
+    return PIN_TSIG_GOOD;
 }
 
 enum pin_tsig_verdict pin_tsig_verify_answer(
     struct pin_tsig *tsig, const uint8_t *wire, size_t bytes, size_t tsig_at, uint64_t now_s)
 {
     struct record record;
-    if (!read_record(wire, bytes, tsig_at, &record)) {
-        return PIN_TSIG_FORMERR;
+    enum pin_tsig_verdict verdict = read_answer(tsig, wire, bytes, tsig_at, &record);
+    if (verdict != PIN_TSIG_GOOD) {
+        return verdict;
     }
-    if (!is_same_name(&record.name, &tsig->name)
-        || !is_same_name(&record.algorithm, &tsig->algorithm)) {
-        tsig->error = PIN_TSIG_BADKEY;
+    const struct stamp stamp = stamp_of(&record);
+    verdict = check_mac(tsig, wire, tsig_at, &record, &stamp, now_s);
+    if (verdict == PIN_TSIG_GOOD && record.error != 0) {
+        tsig->error = record.error;
         return PIN_TSIG_BAD;
     }
-    enum pin_tsig_verdict verdict = check_mac(tsig, wire, tsig_at, &record, now_s);
+    return verdict;
+}
+
+enum pin_tsig_verdict pin_tsig_verify_next(struct pin_tsig *tsig, const struct pin_piece *before,
+    const struct pin_piece *message, size_t tsig_at, uint64_t now_s)
+{
+    struct record record;
+    enum pin_tsig_verdict verdict =
+        read_answer(tsig, message->ptr, message->bytes, tsig_at, &record);
+    if (verdict != PIN_TSIG_GOOD) {
+        return verdict;
+    }
+    struct stamp stamp = stamp_of(&record);
+    stamp.is_short = true;
+    stamp.before = *before;
+    verdict = check_mac(tsig, message->ptr, tsig_at, &record, &stamp, now_s);
     if (verdict == PIN_TSIG_GOOD && record.error != 0) {
         tsig->error = record.error;
         return PIN_TSIG_BAD;

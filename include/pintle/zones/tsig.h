@@ -8,8 +8,8 @@
  *     query  -> pin_tsig_verify -> struct pin_tsig -> pin_tsig_room ... pin_tsig_sign -> answer
  *     our own request: pin_tsig_begin, pin_tsig_sign -> its answer: pin_tsig_verify_answer
  *
- * HMAC-SHA-256, -384 and -512 at full length; everything else is an unknown key. Any thread. A
- * message that carries a TSIG costs an allocation of the crypto library; others cost nothing.
+ * HMAC-SHA-224, -256, -384 and -512 at full length; everything else is an unknown key. Any thread.
+ * A message that carries a TSIG costs an allocation of the crypto library; others cost nothing.
  */
 
 #include <stdbool.h>
@@ -78,9 +78,23 @@ enum pin_tsig_verdict pin_tsig_verify(const struct pin_tsig_keys *keys, const ui
 /** Begins an exchange of our own: the next signature is a request's. */
 void pin_tsig_begin(struct pin_tsig *tsig, const struct pin_tsig_key *key);
 
-/** Verifies the answer to a request that `tsig` signed. An answer that reports an error is BAD. */
+/**
+ * Verifies the answer to a request that `tsig` signed. An answer that reports an error is BAD; who
+ * says so is not proved when it has no MAC, as BADKEY and BADSIG have none.
+ */
 enum pin_tsig_verdict pin_tsig_verify_answer(
     struct pin_tsig *tsig, const uint8_t *wire, size_t bytes, size_t tsig_at, uint64_t now_s);
+
+/**
+ * Verifies a further message of an answer (RFC 8945, section 5.3.1); the first one goes to
+ * pin_tsig_verify_answer().
+ *
+ * @param before   The messages without a TSIG since the last one that had one, in a row.
+ * @param message  The whole of it.
+ * @param tsig_at  Offset of its TSIG.
+ */
+enum pin_tsig_verdict pin_tsig_verify_next(struct pin_tsig *tsig, const struct pin_piece *before,
+    const struct pin_piece *message, size_t tsig_at, uint64_t now_s);
 
 /** Bytes that the TSIG of the next message takes: no more, no less. */
 size_t pin_tsig_room(const struct pin_tsig *tsig);

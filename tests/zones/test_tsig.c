@@ -13,8 +13,7 @@
 
 #include "pintle/base/crypto.h"
 #include "pintle/base/macros.h"
-
-#include "resolver/tsig.h"
+#include "pintle/zones/tsig.h"
 
 #define SECRET       "0123456789abcdef0123456789abcdef"
 #define OTHER_SECRET "0123456789abcdef0123456789abcdeF"
@@ -22,6 +21,9 @@
 #define ANSWERED_S   1700000001u
 #define QUESTION                                                                                   \
     "\x12\x34\1\0\0\1\0\0\0\0\0\0"                                                                 \
+    "\3www\4corp\4test\0\0\1\0\1"
+#define ANSWER                                                                                     \
+    "\x12\x34\x81\0\0\1\0\0\0\0\0\0"                                                               \
     "\3www\4corp\4test\0\0\1\0\1"
 #define QUESTION_BYTES (sizeof(QUESTION) - 1)
 #define ROOM           512u
@@ -56,6 +58,9 @@ static struct vector_case {
     const char *request_mac;
     const char *answer_mac;
 } vectors[] = {
+    {"HMAC-SHA224 is what another implementation makes of it", PIN_HASH_SHA224,
+        "faaebdda7e36dd947242d4918c10750c2c0d8b6eac8c8ac0900b15ab",
+        "f315eb8ae27c3e286cae99054d0fee40265272b14dfb67e6fcf90284"},
     {"HMAC-SHA256 is what another implementation makes of it", PIN_HASH_SHA256,
         "7003ead510a6d1178746ed4188c2f30bb89de2ca6c6b661d6b3626432de2bce6",
         "5681d627d598a71bb11eafa80bdad983e192ca7df9d90216e055d012f392c5a9"},
@@ -248,6 +253,66 @@ static void test_a_sequence_is_signed_link_by_link(void **state)
         pin_tsig_sign(&server, PIN_TSIG_NEXT, second, QUESTION_BYTES, room - 7, SIGNED_AT_S), 0);
 }
 
+/* dnspython's MAC of a message behind two unsigned ones and a signed one. */
+static const uint8_t next_mac[] = {0xd6, 0x20, 0xe5, 0xe3, 0xf2, 0x31, 0x1f, 0x03, 0x25, 0x57, 0x7f,
+    0xd2, 0x12, 0xa2, 0x79, 0x3f, 0xab, 0x13, 0x2b, 0x1e, 0xe9, 0xc2, 0x65, 0x75, 0xc8, 0xe3, 0x96,
+    0x7c, 0x53, 0xd3, 0x8c, 0x4f};
+
+/* The first message of an answer was verified; `ret_wire` holds a third one behind it. */
+static size_t answer_in_turns(struct pin_tsig *client, uint8_t *ret_wire)
+{
+    struct pin_tsig server;
+    uint8_t wire[ROOM];
+    size_t bytes = sign_question(client, &some_keys[0], wire);
+    (void)pin_tsig_verify(&keys, wire, bytes, QUESTION_BYTES, SIGNED_AT_S, &server);
+    memcpy(wire, ANSWER, QUESTION_BYTES);
+    bytes = pin_tsig_sign(&server, PIN_TSIG_FIRST, wire, QUESTION_BYTES, ROOM, SIGNED_AT_S);
+    assert_int_equal(
+        pin_tsig_verify_answer(client, wire, bytes, QUESTION_BYTES, SIGNED_AT_S), PIN_TSIG_GOOD);
+    memcpy(ret_wire, ANSWER, QUESTION_BYTES);
+    bytes = pin_tsig_sign(&server, PIN_TSIG_NEXT, ret_wire, QUESTION_BYTES, ROOM, SIGNED_AT_S);
+    memcpy(ret_wire + MAC_AT, next_mac, sizeof(next_mac));
+    return bytes;
+}
+
+static void test_messages_without_a_signature_are_covered_by_the_next_one(void **state)
+{
+    static const char two[] = ANSWER ANSWER;
+    const struct pin_piece both = {.ptr = two, .bytes = sizeof(two) - 1};
+    const struct pin_piece one = {.ptr = two, .bytes = QUESTION_BYTES};
+    struct pin_tsig client;
+    uint8_t wire[ROOM];
+    (void)state;
+    struct pin_piece message = {.ptr = wire, .bytes = answer_in_turns(&client, wire)};
+    struct pin_tsig kept = client;
+    assert_int_equal(
+        pin_tsig_verify_next(&client, &both, &message, QUESTION_BYTES, SIGNED_AT_S), PIN_TSIG_GOOD);
+    client = kept;
+    assert_int_equal(
+        pin_tsig_verify_next(&client, &one, &message, QUESTION_BYTES, SIGNED_AT_S), PIN_TSIG_BAD);
+    assert_int_equal(client.error, PIN_TSIG_BADSIG);
+    client = kept;
+    assert_int_equal(
+        pin_tsig_verify_next(&client, &both, &message, QUESTION_BYTES, SIGNED_AT_S + 301),
+        PIN_TSIG_BAD);
+    assert_int_equal(client.error, PIN_TSIG_BADTIME);
+}
+
+static void test_a_server_that_knows_no_key_says_so_without_a_mac(void **state)
+{
+    const struct pin_tsig_keys none = {0};
+    struct pin_tsig client;
+    struct pin_tsig server;
+    uint8_t wire[ROOM];
+    (void)state;
+    size_t bytes = sign_question(&client, &some_keys[0], wire);
+    (void)pin_tsig_verify(&none, wire, bytes, QUESTION_BYTES, SIGNED_AT_S, &server);
+    bytes = pin_tsig_sign(&server, PIN_TSIG_FIRST, wire, QUESTION_BYTES, ROOM, SIGNED_AT_S);
+    assert_int_equal(
+        pin_tsig_verify_answer(&client, wire, bytes, QUESTION_BYTES, SIGNED_AT_S), PIN_TSIG_BAD);
+    assert_int_equal(client.error, PIN_TSIG_BADKEY);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -258,14 +323,16 @@ static int set_up(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(vectors) + N_ELEMS(wrong_cases) + 5] = {
+    struct CMUnitTest tests[N_ELEMS(vectors) + N_ELEMS(wrong_cases) + 7] = {
         cmocka_unit_test(test_every_length_cut_is_harmless),
         cmocka_unit_test(test_a_cut_mac_is_told_with_a_signature),
         cmocka_unit_test(test_a_late_request_is_told_the_time),
         cmocka_unit_test(test_an_unknown_key_is_told_without_a_mac),
         cmocka_unit_test(test_a_sequence_is_signed_link_by_link),
+        cmocka_unit_test(test_messages_without_a_signature_are_covered_by_the_next_one),
+        cmocka_unit_test(test_a_server_that_knows_no_key_says_so_without_a_mac),
     };
-    size_t n = 5;
+    size_t n = 7;
     for (size_t i = 0; i < N_ELEMS(vectors); i++) {
         tests[n++] = (struct CMUnitTest){
             .name = vectors[i].name, .test_func = test_vector, .initial_state = &vectors[i]};
