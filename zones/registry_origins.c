@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Who gave which value, as a label:
+ *
+ *     c1                      one cluster gave all values
+ *     c1_c2                   either may have given any of them
+ *     c1:a3f2.9bc1_c2:77aa    four hex digits stand for a value
+ *
+ * A cluster's name is letters, digits and "-", so that nothing has to be escaped. Two values with
+ * the same digits are both said to be of the clusters of either: a value stays for longer then.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pintle/base/arena.h"
+#include "pintle/base/hash.h"
+#include "pintle/base/macros.h"
+#include "pintle/base/text.h"
+#include "pintle/zones/registry.h"
+
+#define STRING_MAX_BYTES 255u
+#define DIGITS           4u
+
+static void hash_value(const char *value, char ret_digits[DIGITS + 1])
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t hash = pin_checksum64(value, strlen(value), 0);
+    for (size_t i = 0; i < DIGITS; i++) {
+        ret_digits[i] = hex[hash >> (4 * i) & 15];
+    }
+    ret_digits[DIGITS] = '\0';
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const char *const *one = a;
+    const char *const *other = b;
+    return strcmp(*one, *other);
+}
+
+/* All clusters that give some value, sorted, each once. */
+static const char **all_clusters(
+    const struct pin_recordset *set, struct pin_arena *arena, size_t *ret_n)
+{
+    size_t n = 0;
+    size_t used = 0;
+    for (size_t i = 0; i < set->n_values; i++) {
+        n += set->values[i].n_clusters;
+    }
+    const char **clusters = pin_arena_alloc(arena, n * sizeof(*clusters));
+    if (clusters == NULL) {
+        return NULL;
+    }
+    n = 0;
+    for (size_t i = 0; i < set->n_values; i++) {
+        for (size_t k = 0; k < set->values[i].n_clusters; k++) {
+            clusters[n++] = set->values[i].clusters[k];
+        }
+    }
+    if (n > 1) {
+        qsort(clusters, n, sizeof(*clusters), by_text);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (used == 0 || strcmp(clusters[used - 1], clusters[i]) != 0) {
+            clusters[used++] = clusters[i];
+        }
+    }
+    *ret_n = used;
+    return clusters;
+}
+
+/* Writes which of the values one cluster gives; nothing when it gives all of them. */
+static void put_values(struct pin_text *out, const struct pin_recordset *set, const char *cluster)
+{
+    size_t n_given = 0;
+    for (size_t i = 0; i < set->n_values; i++) {
+        n_given +=
+            pin_recordset_has_text(set->values[i].clusters, set->values[i].n_clusters, cluster);
+    }
+    if (n_given == set->n_values) {
+        return;
+    }
+    char separator = ':';
+    for (size_t i = 0; i < set->n_values; i++) {
+        const struct pin_recordset_value *value = &set->values[i];
+        if (pin_recordset_has_text(value->clusters, value->n_clusters, cluster)) {
+            char digits[DIGITS + 1];
+            hash_value(value->text, digits);
+            pin_text_putc(out, separator);
+            pin_text_puts(out, digits);
+            separator = '.';
+        }
+    }
+}
+
+static const char *origins_of(
+    const struct pin_recordset *set, bool says_values, struct pin_arena *arena)
+{
+    struct pin_text out = {0};
+    size_t n = 0;
+    const char **clusters = all_clusters(set, arena, &n);
+    for (size_t i = 0; clusters != NULL && i < n; i++) {
+        pin_text_puts(&out, i == 0 ? "" : "_");
+        pin_text_puts(&out, clusters[i]);
+        if (says_values) {
+            put_values(&out, set, clusters[i]);
+        }
+    }
+    const char *label =
+        out.failed || out.len == 0 ? NULL : pin_arena_strndup(arena, out.ptr, out.len);
+    pin_text_done(&out);
+    return label;
+}
+
+/* Some value that nobody is known to give: then nothing is said. */
+static bool has_unknown(const struct pin_recordset *set)
+{
+    for (size_t i = 0; i < set->n_values; i++) {
+        if (set->values[i].n_clusters == 0) {
+            return true;
+        }
+    }
+    return set->n_values == 0;
+}
+
+const char *pin_registry_write_origins(const struct pin_registry *registry,
+    struct pin_registry_labels *labels, const struct pin_recordset *set, struct pin_arena *arena)
+{
+    static const bool says_values[] = {true, false};
+    for (size_t i = 0; i < N_ELEMS(says_values) && !has_unknown(set); i++) {
+        labels->origins = origins_of(set, says_values[i], arena);
+        const char *value =
+            labels->origins == NULL ? NULL : pin_registry_write(registry, labels, arena);
+        if (value == NULL || strlen(value) <= STRING_MAX_BYTES + 2) {
+            return value; /* nothing in it is escaped: two quotes more than its text */
+        }
+    }
+    labels->origins = NULL;
+    return pin_registry_write(registry, labels, arena);
+}
+
+/* --- Reading -------------------------------------------------------------------------------- */
+
+/* Whether a list of digits, "a3f2.9bc1", names the value. */
+static bool names_value(const char *list, size_t bytes, const char *value)
+{
+    char digits[DIGITS + 1];
+    hash_value(value, digits);
+    for (size_t i = 0; i + DIGITS <= bytes; i += DIGITS + 1) {
+        if (memcmp(list + i, digits, DIGITS) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_cluster(
+    struct pin_recordset_value *value, const char *cluster, size_t cap, struct pin_arena *arena)
+{
+    const char **clusters = NULL;
+    if (value->n_clusters == 0) {
+        clusters = pin_arena_alloc(arena, cap * sizeof(*clusters));
+    } else {
+        clusters = pin_arena_memdup(arena, value->clusters, cap * sizeof(*clusters));
+    }
+    if (clusters == NULL) {
+        return false;
+    }
+    size_t i = value->n_clusters;
+    while (i > 0 && strcmp(clusters[i - 1], cluster) > 0) {
+        clusters[i] = clusters[i - 1];
+        i--;
+    }
+    clusters[i] = cluster;
+    value->clusters = clusters;
+    value->n_clusters++;
+    return true;
+}
+
+bool pin_registry_read_origins(
+    const char *origins, struct pin_recordset *set, struct pin_arena *arena)
+{
+    size_t cap = 1;
+    for (size_t i = 0; i < set->n_values; i++) {
+        set->values[i].clusters = NULL;
+        set->values[i].n_clusters = 0;
+    }
+    for (const char *at = origins; at != NULL && *at != '\0'; at++) {
+        cap += *at == '_';
+    }
+    for (const char *at = origins; at != NULL && *at != '\0';) {
+        size_t bytes = strcspn(at, "_");
+        size_t name_bytes = strcspn(at, "_:");
+        const char *cluster = pin_arena_strndup(arena, at, name_bytes);
+        for (size_t i = 0; cluster != NULL && name_bytes > 0 && i < set->n_values; i++) {
+            bool gives =
+                name_bytes == bytes
+                || names_value(at + name_bytes + 1, bytes - name_bytes - 1, set->values[i].text);
+            if (gives && !add_cluster(&set->values[i], cluster, cap, arena)) {
+                return false;
+            }
+        }
+        at += bytes + (at[bytes] == '_');
+    }
+    return !pin_arena_has_failed(arena);
+}
