@@ -28,7 +28,8 @@ static void put_label(struct pin_buf *w, const struct pin_target_row *row)
         pin_buf_put_bytes(w, row->label, row->label[0] + 1u);
         return;
     }
-    struct pin_ip ip = pin_ip_from_bytes(row->ips + 1, row->ips[0]);
+    struct pin_ip ip;
+    (void)pin_target_ip(row, row->ips, &ip);
     size_t bytes = strlen(pin_ip_dashed(&ip, dashed));
     pin_buf_put_u8(w, (uint8_t)bytes);
     pin_buf_put_bytes(w, dashed, bytes);
@@ -91,24 +92,25 @@ static size_t note_extra(
 static bool add_addresses(struct pin_response *response, const struct extra *extra, uint32_t ttl_s,
     const struct pin_targets_place *place)
 {
-    const uint8_t *ip = extra->row.ips;
+    const uint8_t *at = extra->row.ips;
     for (uint8_t i = 0; i < extra->row.n_ips; i++) {
         uint8_t rr[PIN_RR_AAAA_BYTES];
-        bool is_v6 = ip[0] != 4;
+        struct pin_ip ip;
+        at = pin_target_ip(&extra->row, at, &ip);
+        bool is_v6 = ip.family != 4;
         struct pin_buf w = pin_buf_init(rr, sizeof(rr));
         pin_buf_put_u16(&w, PIN_OWNER_POINTER);
         pin_buf_put_u16(&w, is_v6 ? PIN_TYPE_AAAA : PIN_TYPE_A);
         pin_buf_put_u16(&w, PIN_CLASS_IN);
         pin_buf_put_u32(&w, ttl_s);
         pin_buf_put_u16(&w, is_v6 ? 16 : 4);
-        pin_buf_put_bytes(&w, ip + 1, is_v6 ? 16 : 4);
+        pin_buf_put_bytes(&w, ip.bytes, is_v6 ? 16 : 4);
         if (response->limit_bytes - response->used_bytes < pin_buf_used(&w)) {
             return false;
         }
         if (!place->hides[is_v6]) {
             pin_response_add_rr(response, PIN_SECTION_ADDITIONAL, rr, pin_buf_used(&w), extra->at);
         }
-        ip += pin_target_ip_bytes(ip);
     }
     return true;
 }
@@ -118,12 +120,10 @@ void pin_targets_add(struct pin_response *response, const struct pin_table *tabl
 {
     struct extra extras[PIN_EXTRAS_MAX];
     size_t n_extras = 0;
-    const uint8_t *at = table->wire;
-    uint32_t ttl_s = pin_get_be32(at);
-    at += PIN_TARGETS_HEAD_BYTES;
+    uint32_t ttl_s = pin_get_be32(table->wire);
+    struct pin_targets_at at = {.at = table->wire + PIN_TARGETS_HEAD_BYTES};
     for (uint16_t i = 0; i < table->n_rr; i++) {
-        struct pin_target_row row;
-        at = pin_targets_next(at, &row);
+        struct pin_target_row row = pin_targets_next(&at);
         size_t target_at = add_record(response, &row, ttl_s, place);
         if (target_at == 0) {
             break;

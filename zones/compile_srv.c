@@ -20,8 +20,8 @@
 #define ROWS_MAX 2000
 /* Bytes of an SRV RR without its target. */
 #define SRV_FIXED_BYTES 18u
-/* Of one packed row without its addresses, and of an address. */
-#define ROW_BYTES (7u + PIN_LABEL_MAX_BYTES + PIN_NAME_MAX_BYTES)
+/* Of one packed row in a run of its own without its addresses, and of an address. */
+#define ROW_BYTES (PIN_TARGETS_RUN_BYTES + 2u + PIN_LABEL_MAX_BYTES + PIN_NAME_MAX_BYTES)
 #define IP_BYTES  17u
 
 /* One SRV RR to be. */
@@ -169,26 +169,68 @@ static bool are_packable(const struct rows *rows)
     return true;
 }
 
-static void put_packed(struct pin_buf *w, const struct row *row)
+/* The bytes of the one address that the row's target is named by; 0: it is more than that. */
+static uint8_t bare_ip_bytes(const struct row *row)
+{
+    const struct pin_target *pod = row->pod;
+    if (!pod->is_dashed || pod->n_ips != 1) {
+        return 0;
+    }
+    return pod->ips[0].family == 4 ? 4 : 16;
+}
+
+/* Whether a row continues the run of the one before. */
+static bool is_alike(const struct row *row, const struct row *before)
+{
+    return row->port == before->port && row->srv_weight == before->srv_weight
+           && strcmp(row->pod->source, before->pod->source) == 0
+           && bare_ip_bytes(row) == bare_ip_bytes(before);
+}
+
+static void put_run(struct pin_buf *w, const struct row *first, size_t n)
+{
+    struct pin_name source;
+    pin_name_root(&source);
+    if (first->pod->source[0] != '\0') {
+        (void)pin_name_prepend(&source, first->pod->source, strlen(first->pod->source)); /* plain */
+    }
+    pin_buf_put_u16(w, (uint16_t)n);
+    pin_buf_put_u16(w, first->port);
+    pin_buf_put_u16(w, first->srv_weight);
+    pin_buf_put_u8(w, (uint8_t)(source.bytes - 1));
+    pin_buf_put_bytes(w, source.wire, source.bytes - 1u);
+    pin_buf_put_u8(w, bare_ip_bytes(first));
+}
+
+static void put_row(struct pin_buf *w, const struct row *row)
 {
     const struct pin_target *pod = row->pod;
     const uint8_t *label = pod->name.wire;
     uint8_t label_bytes = pod->is_dashed ? 0 : label[0];
-    struct pin_name source;
-    pin_name_root(&source);
-    if (pod->source[0] != '\0') {
-        (void)pin_name_prepend(&source, pod->source, strlen(pod->source)); /* one label: plain */
+    uint8_t ip_bytes = bare_ip_bytes(row);
+    if (ip_bytes != 0) {
+        pin_buf_put_bytes(w, pod->ips[0].bytes, ip_bytes);
+        return;
     }
-    pin_buf_put_u16(w, row->port);
-    pin_buf_put_u16(w, row->srv_weight);
     pin_buf_put_u8(w, label_bytes);
     pin_buf_put_bytes(w, label + 1, label_bytes);
-    pin_buf_put_u8(w, (uint8_t)(source.bytes - 1));
-    pin_buf_put_bytes(w, source.wire, source.bytes - 1u);
     pin_buf_put_u8(w, (uint8_t)pod->n_ips);
     for (size_t i = 0; i < pod->n_ips; i++) {
         pin_buf_put_u8(w, pod->ips[i].family);
         pin_buf_put_bytes(w, pod->ips[i].bytes, pod->ips[i].family == 4 ? 4 : 16);
+    }
+}
+
+static void put_runs(struct pin_buf *w, const struct rows *rows)
+{
+    size_t end = 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        if (i == end) {
+            for (end++; end < rows->n && is_alike(&rows->row[end], &rows->row[i]); end++) {
+            }
+            put_run(w, &rows->row[i], end - i);
+        }
+        put_row(w, &rows->row[i]);
     }
 }
 
@@ -208,9 +250,7 @@ static const struct pin_table *packed_table(
     }
     struct pin_buf w = pin_buf_init(wire, cap);
     pin_buf_put_u32(&w, run->ttl_s);
-    for (size_t i = 0; i < rows->n; i++) {
-        put_packed(&w, &rows->row[i]);
-    }
+    put_runs(&w, rows);
     return pin_compile_table(run,
         &(struct pin_table_spec){
             .form = PIN_TABLE_TARGETS,
