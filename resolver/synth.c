@@ -169,14 +169,14 @@ static enum pin_synth_verdict answer_pod(const struct pin_synth *synth)
 
 static enum pin_synth_verdict answer_dashed(const struct pin_synth *synth)
 {
-    const struct pin_ip *ip = &synth->dashed.address->ip;
-    uint16_t type = ip->family == 4 ? PIN_TYPE_A : PIN_TYPE_AAAA;
+    struct pin_ip ip = pin_address_ip(synth->dashed.address);
+    uint16_t type = ip.family == 4 ? PIN_TYPE_A : PIN_TYPE_AAAA;
     if ((synth->qtype != type && synth->qtype != PIN_TYPE_ANY)
-        || pin_scene_hides(synth->scene, synth->view_id, ip->family == 6)) {
+        || pin_scene_hides(synth->scene, synth->view_id, ip.family == 6)) {
         return PIN_SYNTH_NODATA;
     }
     note_stale(synth, synth->dashed.cluster_id);
-    add_rr_for(synth, type, synth->dashed.ttl_s, ip->bytes, ip->family == 4 ? 4 : 16);
+    add_rr_for(synth, type, synth->dashed.ttl_s, ip.bytes, ip.family == 4 ? 4 : 16);
     return PIN_SYNTH_DATA;
 }
 

@@ -11,15 +11,13 @@
 
 #include "decoder.h"
 
-#define NAME_BYTES_MAX      253 /* RFC 1123 subdomain, as the API server bounds metadata.name */
-#define NAMESPACE_BYTES_MAX 63
-#define SMALL_BODY_BYTES    384
-#define TRIGGER_TIME        "endpoints.kubernetes.io/last-change-trigger-time"
-#define GATEWAY_GROUP       "gateway.networking.k8s.io"
-#define MCS_GROUP           "multicluster.x-k8s.io"
-#define AWS_GROUP           "application-networking.k8s.aws"
-#define PINTLE_GROUP        "pintle.dev"
-#define EXTERNAL_GROUP      "externaldns.k8s.io"
+#define SMALL_BODY_BYTES 384
+#define TRIGGER_TIME     "endpoints.kubernetes.io/last-change-trigger-time"
+#define GATEWAY_GROUP    "gateway.networking.k8s.io"
+#define MCS_GROUP        "multicluster.x-k8s.io"
+#define AWS_GROUP        "application-networking.k8s.aws"
+#define PINTLE_GROUP     "pintle.dev"
+#define EXTERNAL_GROUP   "externaldns.k8s.io"
 
 /* kind, is_namespaced, group, versions, plural, resource, kind_text, decode, size; in the enum's
  * order */
@@ -29,7 +27,8 @@ static const struct pin_kind_row rows[] = {
     {PIN_KIND_ENDPOINT_SLICE, true, "discovery.k8s.io", {"v1"}, "endpointslices",
         "endpointslices.discovery.k8s.io", "EndpointSlice", pin__decode_slice,
         pin__decode_slice_size},
-    {PIN_KIND_NAMESPACE, false, "", {"v1"}, "namespaces", "namespaces", "Namespace", NULL, NULL},
+    {PIN_KIND_NAMESPACE, false, "", {"v1"}, "namespaces", "namespaces", "Namespace",
+        pin__decode_namespace, NULL},
     {PIN_KIND_NODE, false, "", {"v1"}, "nodes", "nodes", "Node", pin__decode_node, NULL},
     {PIN_KIND_GATEWAY, true, GATEWAY_GROUP, {"v1", "v1beta1"}, "gateways",
         "gateways." GATEWAY_GROUP, "Gateway", pin__decode_gateway, NULL},
@@ -64,8 +63,27 @@ static const struct pin_kind_row rows[] = {
     {PIN_KIND_POD, true, "", {"v1"}, "pods", "pods", "Pod", pin__decode_pod, NULL},
     {PIN_KIND_SERVICE_CIDR, false, "networking.k8s.io", {"v1", "v1beta1"}, "servicecidrs",
         "servicecidrs.networking.k8s.io", "ServiceCIDR", pin__decode_service_cidr, NULL},
+    {PIN_KIND_GATEWAY_CLASS, false, GATEWAY_GROUP, {"v1", "v1beta1"}, "gatewayclasses",
+        "gatewayclasses." GATEWAY_GROUP, "GatewayClass", pin__decode_gateway_class, NULL},
+    {PIN_KIND_INGRESS, true, "networking.k8s.io", {"v1"}, "ingresses",
+        "ingresses.networking.k8s.io", "Ingress", pin__decode_ingress, NULL},
 };
 _Static_assert(N_ELEMS(rows) == PIN_KIND_MAX, "every kind has a row");
+
+const struct pin_json_skip pin_decode_unread[] = {
+    {"metadata", "managedFields"},
+    {"annotations", "kubectl.kubernetes.io/last-applied-configuration"},
+    {"endpoints", "nodeName"},
+    {"endpoints", "deprecatedTopology"},
+    {"targetRef", "uid"},
+    {"targetRef", "namespace"},
+    {"status", "images"},
+    {"status", "containerStatuses"},
+    {"spec", "containers"},
+    {"spec", "initContainers"},
+    {"spec", "volumes"},
+    {"", NULL},
+};
 
 const struct pin_kind_row *pin_decode_row(enum pin_kind kind)
 {
@@ -95,26 +113,6 @@ const struct pin_kind_row *pin_decode_find(const char *api_version, const char *
         }
     }
     return NULL;
-}
-
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/* Lower-case letters, digits and '-', with '.' between labels: what the API server lets through. */
-static bool is_name(const char *text, size_t bytes_max, bool has_dots)
-{
-    size_t bytes = strlen(text);
-    if (bytes == 0 || bytes > bytes_max || !is_alnum(text[0]) || !is_alnum(text[bytes - 1])) {
-        return false;
-    }
-    for (size_t i = 1; i < bytes; i++) {
-        if (!is_alnum(text[i]) && text[i] != '-' && !(has_dots && text[i] == '.')) {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* Whose kind this is: the row when given, else what the object says of itself. */
@@ -164,11 +162,11 @@ static void read_key(struct pin_decoder *self, const struct pin_kind_row *row)
     self->key.namespace_name = !self->key.row->is_namespaced ? ""
                                : namespace_name != NULL      ? namespace_name
                                                              : "default";
-    if (!is_name(name, NAME_BYTES_MAX, true)) {
+    if (!pin_object_is_name(name, PIN_NAME_BYTES_MAX, true)) {
         pin__decoder_fail(self, pin_tree_find(metadata, "name"), "metadata.name",
             "is no name, use up to 253 lower-case letters, digits, '-' and '.'");
     } else if (self->key.row->is_namespaced
-               && !is_name(self->key.namespace_name, NAMESPACE_BYTES_MAX, false)) {
+               && !pin_object_is_name(self->key.namespace_name, PIN_NAMESPACE_BYTES_MAX, false)) {
         pin__decoder_fail(self, pin_tree_find(metadata, "namespace"), "metadata.namespace",
             "is no namespace, use up to 63 lower-case letters, digits and '-'");
     }
@@ -232,7 +230,8 @@ static void read_object(struct pin_decoder *self)
 enum pin_err pin_decode_as(const struct pin_kind_row *row, const char *where,
     const struct pin_tree *object, struct pin_object **ret, struct pin_why *why)
 {
-    struct pin_decoder self = {.root = object, .where = where, .why = why};
+    char complaint[PIN_DECODER_COMPLAINT_MAX] = "";
+    struct pin_decoder self = {.root = object, .where = where, .why = why, .complaint = complaint};
     read_key(&self, row);
     if (self.err == PIN_OK) {
         read_object(&self);

@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "pintle/base/error.h"
+#include "pintle/base/json.h"
 #include "pintle/base/tree.h"
 #include "pintle/zones/object.h"
 
@@ -42,6 +43,9 @@ struct pin_kind_row {
 
 /** The row of a kind; `kind` below PIN_KIND_MAX. Static. */
 const struct pin_kind_row *pin_decode_row(enum pin_kind kind);
+
+/** What API servers write much of and no decode function reads: for pin_json_parse_some(). */
+extern const struct pin_json_skip pin_decode_unread[];
 
 /** The row for an `apiVersion` and a `kind`, or NULL when such objects are not read. */
 const struct pin_kind_row *pin_decode_find(const char *api_version, const char *kind);

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Kinds of the Gateway API: Gateway, the routes, ReferenceGrant. What their versions have in common
- * is all we read. */
+/* Kinds of the Gateway API: GatewayClass, Gateway, the routes, ReferenceGrant. What their versions
+ * have in common is all we read. */
 
+#include <stdio.h>
 #include <string.h>
+
+#include "pintle/base/macros.h"
 
 #include "decoder.h"
 
 #define GATEWAY_GROUP "gateway.networking.k8s.io"
 #define MCS_GROUP     "multicluster.x-k8s.io"
 #define AWS_GROUP     "application-networking.k8s.aws"
+/* A group, "/", a kind. */
+#define KIND_BYTES 320
 
 static bool is_text(const char *text, const char *want)
 {
@@ -21,9 +26,105 @@ static const char *or_text(const char *text, const char *fallback)
     return text == NULL ? fallback : text;
 }
 
+/* A text copied into the object. */
+static bool read_text(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    const char **text = element;
+    const char *value = pin_tree_text(item, NULL);
+    *text = value == NULL ? NULL : pin_object_text(self->object, value, strlen(value));
+    return *text != NULL;
+}
+
+/* Kinds of another group are none that we know, and kept with their group. */
+static bool read_route_kind(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    const char **text = element;
+    char both[KIND_BYTES];
+    const char *group = pin_tree_string(item, "group", GATEWAY_GROUP);
+    const char *kind = pin_tree_string(item, "kind", "");
+    bool is_usual = is_text(group, GATEWAY_GROUP);
+    (void)snprintf(both, sizeof(both), "%s%s%s", is_usual ? "" : group, is_usual ? "" : "/", kind);
+    *text = pin_object_text(self->object, both, strlen(both));
+    return *text != NULL;
+}
+
+static enum pin_label_op label_op(const char *text)
+{
+    static const char *const texts[] = {[PIN_LABEL_IN] = "In",
+        [PIN_LABEL_NOT_IN] = "NotIn",
+        [PIN_LABEL_EXISTS] = "Exists",
+        [PIN_LABEL_NOT_EXISTS] = "DoesNotExist"};
+    size_t i = 0;
+    while (i < N_ELEMS(texts) && strcmp(texts[i], text) != 0) {
+        i++;
+    }
+    return (enum pin_label_op)i;
+}
+
+/* One of matchExpressions. */
+static bool read_expression(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    struct pin_label_rule *rule = element;
+    const char *key = pin_tree_string(item, "key", "");
+    rule->op = label_op(pin_tree_string(item, "operator", ""));
+    rule->key = pin_object_text(self->object, key, strlen(key));
+    rule->values = pin__decoder_elements(self, pin_tree_list(item, "values"), "values",
+        sizeof(*rule->values), read_text, &rule->n_values);
+    return rule->key != NULL;
+}
+
+/* matchLabels come after matchExpressions, as rules like them. */
+static void read_selector(
+    struct pin_decoder *self, const struct pin_tree *selector, struct pin_listener *listener)
+{
+    const struct pin_tree *labels = pin_tree_map(selector, "matchLabels");
+    const struct pin_tree *list = pin_tree_list(selector, "matchExpressions");
+    size_t n_labels = labels == NULL ? 0 : labels->n_children;
+    size_t n = 0;
+    const struct pin_label_rule *expressions = pin__decoder_elements(
+        self, list, "matchExpressions", sizeof(*expressions), read_expression, &n);
+    struct pin_label_rule *rules = pin__decoder_array(self, n + n_labels, sizeof(*rules));
+    if (rules == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        rules[i] = expressions[i];
+    }
+    PIN_TREE_EACH(label, labels)
+    {
+        const char **value = pin__decoder_array(self, 1, sizeof(*value));
+        if (value != NULL && read_text(self, label, value)) {
+            rules[n++] = (struct pin_label_rule){
+                .key = pin_object_text(self->object, label->key, strlen(label->key)),
+                .values = value,
+                .n_values = 1};
+        }
+    }
+    listener->selector = rules;
+    listener->n_selector = n;
+}
+
+/* Whose routes the listener takes; what is not said is the API's default. */
+static void read_allowed(
+    struct pin_decoder *self, const struct pin_tree *allowed, struct pin_listener *listener)
+{
+    const struct pin_tree *namespaces = pin_tree_find(allowed, "namespaces");
+    const char *from = pin_tree_string(namespaces, "from", "Same");
+    listener->kinds = pin__decoder_elements(self, pin_tree_list(allowed, "kinds"), "kinds",
+        sizeof(*listener->kinds), read_route_kind, &listener->n_kinds);
+    listener->from = is_text(from, "Same")       ? PIN_ROUTES_SAME
+                     : is_text(from, "All")      ? PIN_ROUTES_ALL
+                     : is_text(from, "Selector") ? PIN_ROUTES_SELECTOR
+                                                 : PIN_ROUTES_NONE;
+    if (listener->from == PIN_ROUTES_SELECTOR) {
+        read_selector(self, pin_tree_find(namespaces, "selector"), listener);
+    }
+}
+
 static bool read_listener(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
     struct pin_listener *listener = element;
+    read_allowed(self, pin_tree_find(item, "allowedRoutes"), listener);
     listener->name = pin__decoder_text(self, item, "name");
     listener->hostname = pin__decoder_text(self, item, "hostname");
     listener->protocol = pin__decoder_text(self, item, "protocol");
@@ -57,6 +158,14 @@ void pin__decode_gateway(struct pin_decoder *self)
         "status.addresses", sizeof(*body->hosts), read_host, &body->n_hosts);
     body->listeners = pin__decoder_elements(self, pin__decoder_list(self, self->spec, "listeners"),
         "spec.listeners", sizeof(*body->listeners), read_listener, &body->n_listeners);
+    body->class_name = pin__decoder_text(self, self->spec, "gatewayClassName");
+}
+
+void pin__decode_gateway_class(struct pin_decoder *self)
+{
+    struct pin_gateway_class_body *body = &self->object->as.gateway_class;
+    body->controller = pin__decoder_text(self, self->spec, "controllerName");
+    body->has_parameters = pin_tree_map(self->spec, "parametersRef") != NULL;
 }
 
 /* --- routes --------------------------------------------------------------------------------- */
@@ -83,6 +192,8 @@ static bool read_parent(struct pin_decoder *self, const struct pin_tree *item, v
     parent->namespace_name = read_namespace(self, item);
     parent->name = pin__decoder_name(self, item, "name");
     parent->section = pin__decoder_text(self, item, "sectionName");
+    parent->port = (uint16_t)pin__decoder_int(self, item, "port", 1, 65535, 0);
+    parent->has_namespace = pin__decoder_peek(self, item, "namespace") != NULL;
     return true;
 }
 

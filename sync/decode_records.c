@@ -3,9 +3,23 @@
 /* DNSEndpoint of external-dns: names, types and targets as they are written. What they mean is seen
  * where they are served. */
 
+#include "pintle/zones/recordset.h"
+
 #include "decoder.h"
 
 #define TTL_MAX_S INT32_MAX
+
+/* One of providerSpecific; without a name it is none. */
+static bool read_property(struct pin_decoder *self, const struct pin_tree *item, void *element)
+{
+    struct pin_recordset_property *property = element;
+    property->name = pin__decoder_text(self, item, "name");
+    property->value = pin__decoder_text(self, item, "value");
+    if (property->value == NULL) {
+        property->value = "";
+    }
+    return property->name != NULL;
+}
 
 static void read_targets(
     struct pin_decoder *self, const struct pin_tree *item, struct pin_record *record)
@@ -42,6 +56,10 @@ void pin__decode_dns_endpoint(struct pin_decoder *self)
             .type = pin__decoder_text(self, item, "recordType")};
         long long ttl_s = pin__decoder_int(self, item, "recordTTL", 0, TTL_MAX_S, 0);
         record.ttl_s = ttl_s > 0 ? (uint32_t)ttl_s : PIN_TTL_UNSET;
+        record.set_id = pin__decoder_text(self, item, "setIdentifier");
+        record.properties = pin__decoder_elements(self,
+            pin__decoder_list(self, item, "providerSpecific"), "providerSpecific",
+            sizeof(*record.properties), read_property, &record.n_properties);
         read_targets(self, item, &record);
         if (record.name != NULL && record.type != NULL && record.n_targets > 0) {
             records[body->n_records++] = record;

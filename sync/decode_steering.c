@@ -8,6 +8,7 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/name.h"
+#include "pintle/zones/write.h"
 
 #include "decoder.h"
 
@@ -149,7 +150,8 @@ static bool read_ttl(const char *text, uint32_t *ret_ttl_s)
 /* Keys of ours that later versions read; said once in a while, so that nobody relies on them. */
 static void note_own(const struct pin_decoder *self, const char *key, const char *value)
 {
-    static const char *const silent[] = {OWN_PREFIX "assigned-domain-name"};
+    static const char *const silent[] = {
+        PIN_WRITE_ASSIGNED, PIN_WRITE_APPLIED, PIN_WRITE_EXPORTERS};
     for (size_t i = 0; i < N_ELEMS(silent); i++) {
         if (strcmp(key, silent[i]) == 0) {
             return;

@@ -346,4 +346,8 @@ void pin__decoder_warn_annotation(
     pin_log_warn("decode: %s: %s %s/%s: annotation %s: '%s' cannot be used, use %s; ignored",
         self->where, self->key.row->kind_text, self->key.namespace_name, self->key.name, key, value,
         allowed);
+    if (self->complaint != NULL && self->complaint[0] == '\0') {
+        (void)snprintf(self->complaint, PIN_DECODER_COMPLAINT_MAX,
+            "annotation %s: '%.200s' cannot be used, use %s; ignored", key, value, allowed);
+    }
 }

@@ -18,7 +18,8 @@
 #include "decode.h"
 
 /** Nesting of lists that messages can name: rules[1].backendRefs[0]. */
-#define PIN_DECODER_LISTS_MAX 4
+#define PIN_DECODER_LISTS_MAX     4
+#define PIN_DECODER_COMPLAINT_MAX 512
 
 /** One list on the way to the current field. */
 struct pin_decoder_list {
@@ -35,6 +36,7 @@ struct pin_decoder {
     struct pin_object *object;   /**< Being filled in. */
     enum pin_err err;
     struct pin_why *why;
+    char *complaint; /**< PIN_DECODER_COMPLAINT_MAX bytes: the first annotation that is ignored. */
     struct pin_decoder_list lists[PIN_DECODER_LISTS_MAX];
     size_t n_lists;
 };
@@ -132,19 +134,45 @@ const struct pin_check *pin__decode_check(
 /** decode_steering.c: what annotations say, into the object's steering. */
 void pin__decode_steering(struct pin_decoder *self);
 
+/** decode_written.c: what the object shows of what Pintle writes; and the room that takes. */
+void pin__decode_written(struct pin_decoder *self);
+size_t pin__decode_written_size(const struct pin_decoder *self);
+
+/** Room that an array may need between it and what stands before it in an object. */
+#define PIN_DECODE_ALIGN_BYTES 8u
+
+/** decode_asks.c: what the object asks of the DNS outside, NULL for nothing; and the room it takes,
+ * 0 where it asks for nothing. */
+const struct pin_asks *pin__decode_asks(struct pin_decoder *self);
+size_t pin__decode_asks_size(const struct pin_decoder *self);
+
+/** Reads the address of one of status.loadBalancer.ingress (pin__element_fn). */
+bool pin__decode_balancer_ip(struct pin_decoder *self, const struct pin_tree *item, void *element);
+
+/** Likewise, its host name. */
+bool pin__decode_balancer_host(
+    struct pin_decoder *self, const struct pin_tree *item, void *element);
+
+/** Bytes that a child's text, if it has one, and that a list of ports take in an object. */
+size_t pin__decode_text_bytes(const struct pin_tree *map, const char *key);
+size_t pin__decode_ports_bytes(const struct pin_tree *ports);
+
 /** The decode functions behind the rows of decode.c. */
 void pin__decode_service(struct pin_decoder *self);
 bool pin__decode_prefers_zone(struct pin_decoder *self);
 void pin__decode_slice(struct pin_decoder *self);
 size_t pin__decode_service_size(const struct pin_tree *object);
 size_t pin__decode_slice_size(const struct pin_tree *object);
+void pin__decode_namespace(struct pin_decoder *self);
 void pin__decode_node(struct pin_decoder *self);
 void pin__decode_pod(struct pin_decoder *self);
 void pin__decode_service_cidr(struct pin_decoder *self);
 void pin__decode_gateway(struct pin_decoder *self);
+void pin__decode_gateway_class(struct pin_decoder *self);
 void pin__decode_route(struct pin_decoder *self);
 void pin__decode_reference_grant(struct pin_decoder *self);
 void pin__decode_dns_endpoint(struct pin_decoder *self);
+void pin__decode_ingress(struct pin_decoder *self);
 void pin__decode_import(struct pin_decoder *self);
 void pin__decode_aws_export(struct pin_decoder *self);
 void pin__decode_aws_import(struct pin_decoder *self);

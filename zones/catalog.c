@@ -325,6 +325,15 @@ static size_t object_key(const char *namespace_name, const char *name, char key[
     return n < 0 || n >= 512 ? 0 : (size_t)n;
 }
 
+const struct pin_object *pin_catalog_find(const struct pin_catalog *catalog, uint16_t cluster_id,
+    enum pin_kind kind, const char *namespace_name, const char *name)
+{
+    char key[512];
+    size_t bytes = object_key(namespace_name, name, key);
+    return bytes == 0 ? NULL
+                      : pin_map_find(&catalog->clusters[cluster_id].objects[kind], key, bytes);
+}
+
 static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_object *object)
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];

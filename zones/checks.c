@@ -199,7 +199,7 @@ static const uint32_t *slots_of(const struct pin_steer *steer, struct pin_plan *
         }
         for (uint32_t i = 0; i < c->n_ready[f]; i++) {
             const struct pin_ready *ready = &c->ready[f][i];
-            slots[i] = take(steer, check, &ready->endpoint->ip, endpoint_port(c, ready));
+            slots[i] = take(steer, check, &ready->ip, endpoint_port(c, ready));
             c->slots->has_any[f] = c->slots->has_any[f] || slots[i] != PIN_SLOT_NONE;
         }
         c->slots->slots[f] = slots;

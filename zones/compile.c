@@ -96,17 +96,17 @@ const struct pin_table *pin_compile_table(
     uint32_t *bucket = table == NULL ? NULL : alike_bucket(run, table);
     if (bucket == NULL) {
         run->failed = true;
-        pin_table_unref(table);
+        pin_table_discard(table);
         return NULL;
     }
     const struct pin_table *own = find_old(old, table);
     const struct pin_table *held = find_held(run, table, *bucket);
     if (held != NULL && (own == NULL || table->form != PIN_TABLE_DRAWN || table->is_whole)) {
-        pin_table_unref(table);
+        pin_table_discard(table);
         return held;
     }
     if (own != NULL) {
-        pin_table_unref(table);
+        pin_table_discard(table);
         pin_table_ref(own);
         return hold(run, own, bucket);
     }

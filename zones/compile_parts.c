@@ -8,6 +8,7 @@
 #include "pintle/base/buf.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
+#include "pintle/zones/slice.h"
 
 #include "zones/compile.h"
 #include "zones/steer_address.h"
@@ -75,14 +76,15 @@ static void add_row(
     }
     struct row row = {.share = share, .flags = reach};
     if (share->via == PIN_VIA_ENDPOINT) {
-        const struct pin_endpoint *endpoint = share->ready->endpoint;
-        row.zone_i = zone_of(p, endpoint->zone);
+        const struct pin_slice_body *slice = &share->ready->slice->as.slice;
+        const char *hostname = pin_slice_hostname(slice, share->ready->row);
+        row.zone_i = zone_of(p, pin_slice_zone(slice, share->ready->row));
         if ((p->flags & PIN_PARTS_HEADLESS) != 0) {
             row.flags |= PIN_ROW_POD;
-            row.label = endpoint->hostname != NULL && endpoint->hostname[0] != '\0'
-                                && strlen(endpoint->hostname) <= PIN_LABEL_MAX_BYTES
-                            ? endpoint->hostname
-                            : NULL;
+            row.label =
+                hostname != NULL && hostname[0] != '\0' && strlen(hostname) <= PIN_LABEL_MAX_BYTES
+                    ? hostname
+                    : NULL;
         }
     }
     part->rows = rows;

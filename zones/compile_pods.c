@@ -9,6 +9,7 @@
 #include "pintle/base/buf.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
+#include "pintle/zones/slice.h"
 #include "pintle/zones/targets.h"
 
 #include "zones/compile.h"
@@ -26,11 +27,11 @@ struct entry {
 /* The endpoint's hostname, else its address with dashes. */
 static void make_label(struct entry *entry, const struct pin_ready *ready)
 {
-    const char *hostname = ready->endpoint->hostname;
+    const char *hostname = pin_slice_hostname(&ready->slice->as.slice, ready->row);
     char dashed[PIN_IP_DASHED_MAX];
     entry->ready = ready;
     if (hostname == NULL || hostname[0] == '\0' || strlen(hostname) > PIN_LABEL_MAX_BYTES) {
-        hostname = pin_ip_dashed(&ready->endpoint->ip, dashed);
+        hostname = pin_ip_dashed(&ready->ip, dashed);
         entry->is_dashed = true;
     }
     memcpy(entry->label, hostname, strlen(hostname) + 1);
@@ -40,9 +41,11 @@ static void make_label(struct entry *entry, const struct pin_ready *ready)
  * its pod's name another. False when the endpoint has no second name. */
 static bool make_second(struct entry *entry, const struct pin_ready *ready)
 {
-    const char *pod = ready->endpoint->pod;
-    bool has_hostname = ready->endpoint->hostname != NULL && ready->endpoint->hostname[0] != '\0';
-    if (has_hostname || pod == NULL || !pin_name_is_rfc1123_label(pod)) {
+    const struct pin_slice_body *slice = &ready->slice->as.slice;
+    const char *hostname = pin_slice_hostname(slice, ready->row);
+    bool has_hostname = hostname != NULL && hostname[0] != '\0';
+    char pod[PIN_POD_NAME_MAX];
+    if (has_hostname || !pin_slice_pod(slice, ready->row, pod) || !pin_name_is_rfc1123_label(pod)) {
         return false;
     }
     entry->ready = ready;
@@ -57,7 +60,7 @@ static int compare_entry(const void *a, const void *b)
     const struct entry *y = b;
     int order = strcmp(x->label, y->label);
     order = order != 0 ? order : x->is_second - y->is_second;
-    return order != 0 ? order : pin_ip_cmp(&x->ready->endpoint->ip, &y->ready->endpoint->ip);
+    return order != 0 ? order : pin_ip_cmp(&x->ready->ip, &y->ready->ip);
 }
 
 /* The endpoints of one contribution while their names are made. */
@@ -130,8 +133,8 @@ static const struct pin_table *const *class_tables(const struct pods *pods,
     size_t n_near = 0;
     size_t n_far = 0;
     for (size_t i = 0; i < n; i++) {
-        if (entries[i].ready->endpoint->ip.family == family) {
-            near_ips[n_near++] = entries[i].ready->endpoint->ip;
+        if (entries[i].ready->ip.family == family) {
+            near_ips[n_near++] = entries[i].ready->ip;
         }
     }
     for (size_t i = 0; i < far->n_ips; i++) {
@@ -160,7 +163,7 @@ static bool add_ips(
 {
     struct pin_ip *ips = pin_arena_alloc(run->steer.arena, n * sizeof(*ips));
     for (size_t i = 0; ips != NULL && i < n; i++) {
-        ips[i] = entries[i].ready->endpoint->ip;
+        ips[i] = entries[i].ready->ip;
     }
     run->failed = run->failed || ips == NULL;
     target->ips = ips;

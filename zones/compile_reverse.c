@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/zones/slice.h"
+
 #include "zones/compile.h"
 #include "zones/steer_address.h"
 
@@ -20,21 +22,11 @@ struct wanteds {
     size_t cap;
 };
 
-static int compare_held(const struct pin_held_address *a, const struct pin_held_address *b)
-{
-    int order = pin_ip_cmp(&a->ip, &b->ip);
-    if (order != 0) {
-        return order;
-    }
-    order = (a->cluster_id > b->cluster_id) - (a->cluster_id < b->cluster_id);
-    return order != 0 ? order : (a->kind > b->kind) - (a->kind < b->kind);
-}
-
 static int compare_wanted(const void *a, const void *b)
 {
     const struct wanted *x = a;
     const struct wanted *y = b;
-    return compare_held(&x->held, &y->held);
+    return pin_held_compare(&x->held, &y->held);
 }
 
 static void add(struct pin_compile *run, struct wanteds *list, const struct wanted *wanted)
@@ -64,12 +56,12 @@ static void add_endpoints(
 {
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         for (uint32_t i = 0; i < c->n_ready[f]; i++) {
-            const struct pin_endpoint *endpoint = c->ready[f][i].endpoint;
+            const struct pin_ready *ready = &c->ready[f][i];
             add(run, list,
-                &(struct wanted){.held = {.ip = endpoint->ip,
+                &(struct wanted){.held = {.ip = ready->ip,
                                      .kind = PIN_REVERSE_ENDPOINT,
                                      .cluster_id = c->cluster_id},
-                    .host = endpoint->hostname});
+                    .host = pin_slice_hostname(&ready->slice->as.slice, ready->row)});
         }
     }
 }
@@ -116,83 +108,107 @@ static struct wanteds collect(struct pin_compile *run, const struct pin_facts *f
 static void set(struct pin_compile *run, const struct pin_service_unit *unit,
     const struct pin_held_address *held, const char *host, bool is_there)
 {
-    struct pin_name name;
-    char dashed[PIN_IP_DASHED_MAX];
-    pin_name_root(&name);
+    struct pin_name service;
+    struct pin_reverse_name name = {.cluster_id = held->cluster_id, .kind = held->kind};
+    pin_name_root(&service);
     bool is_ok =
-        pin_name_prepend(&name, unit->namespace_name, strlen(unit->namespace_name)) == PIN_OK
-        && pin_name_prepend(&name, unit->name, strlen(unit->name)) == PIN_OK;
-    if (held->kind == PIN_REVERSE_ENDPOINT) {
-        if (host == NULL || host[0] == '\0' || strlen(host) > PIN_LABEL_MAX_BYTES) {
-            host = pin_ip_dashed(&held->ip, dashed);
-        }
-        is_ok = is_ok && pin_name_prepend(&name, host, strlen(host)) == PIN_OK;
+        pin_name_prepend(&service, unit->namespace_name, strlen(unit->namespace_name)) == PIN_OK
+        && pin_name_prepend(&service, unit->name, strlen(unit->name)) == PIN_OK;
+    size_t host_bytes = host != NULL ? strlen(host) : 0;
+    if (host_bytes > 0 && host_bytes <= PIN_LABEL_MAX_BYTES) {
+        struct pin_name label;
+        pin_name_root(&label);
+        is_ok = is_ok && pin_name_prepend(&label, host, host_bytes) == PIN_OK;
+        memcpy(name.host, label.wire, host_bytes + 1);
     }
     if (!is_ok) {
         return; /* not a name that DNS could show */
     }
-    struct pin_reverse_name reverse = {.cluster_id = held->cluster_id,
-        .kind = held->kind,
-        .bytes = (uint8_t)(name.bytes - 1),
-        .labels = name.wire};
-    if (!pin_reverse_set(run->catalog->live.reverse, &held->ip, &reverse, is_there)) {
+    name.bytes = (uint8_t)(service.bytes - 1);
+    name.service = service.wire;
+    if (!pin_reverse_set(run->catalog->live.reverse, &held->ip, &name, is_there)) {
         run->failed = true;
     }
 }
 
-/* Where the unit may have a name after this run, even if memory runs out on the way: the addresses
- * it has and those it wants, each once. */
-static bool hold_all(struct pin_service_unit *unit, const struct wanteds *list)
+/* Keeps these as the addresses where the unit has a name. False when memory is out. */
+static bool keep(struct pin_service_unit *unit, const struct pin_held_address *addresses, size_t n)
 {
-    size_t n = 0;
-    size_t next = 0;
-    struct pin_held_address *held = malloc((unit->n_addresses + list->n + 1) * sizeof(*held));
-    if (held == NULL) {
+    size_t bytes = pin_held_bytes(addresses, n);
+    uint8_t *packed = malloc(bytes + 1);
+    if (packed == NULL) {
         return false;
     }
-    for (size_t i = 0; i < unit->n_addresses; i++) {
-        while (next < list->n && compare_held(&list->wanted[next].held, &unit->addresses[i]) < 0) {
-            held[n++] = list->wanted[next++].held;
-        }
-        if (next < list->n && compare_held(&list->wanted[next].held, &unit->addresses[i]) == 0) {
-            next++;
-        }
-        held[n++] = unit->addresses[i];
-    }
-    while (next < list->n) {
-        held[n++] = list->wanted[next++].held;
-    }
-    free(unit->addresses);
-    unit->addresses = held;
-    unit->n_addresses = n;
+    pin_held_write(packed, addresses, n);
+    free(unit->addresses.bytes);
+    unit->addresses = (struct pin_held_addresses){.bytes = packed, .n_bytes = bytes};
     return true;
 }
 
-/* Forgets the addresses that are not wanted and have no name of the unit any more. */
-static void keep_wanted(struct pin_service_unit *unit, const struct wanteds *list)
+/* Where the unit has names, and where it is to have them: each once. */
+struct both {
+    struct pin_held_address *held;
+    size_t n;
+};
+
+/* NULL when memory is out. */
+static struct both merge(
+    struct pin_compile *run, const struct pin_held_addresses *old, const struct wanteds *list)
+{
+    struct both both = {0};
+    struct pin_held_at at = {0};
+    struct pin_held_address one;
+    size_t next = 0;
+    size_t n_most = list->n + old->n_bytes / 4; /* of the shortest addresses */
+    both.held = pin_arena_alloc(run->steer.arena, (n_most + 1) * sizeof(*both.held));
+    while (both.held != NULL && pin_held_next(old, &at, &one)) {
+        while (next < list->n && pin_held_compare(&list->wanted[next].held, &one) < 0) {
+            both.held[both.n++] = list->wanted[next++].held;
+        }
+        if (next < list->n && pin_held_compare(&list->wanted[next].held, &one) == 0) {
+            next++;
+        }
+        both.held[both.n++] = one;
+    }
+    while (both.held != NULL && next < list->n) {
+        both.held[both.n++] = list->wanted[next++].held;
+    }
+    return both;
+}
+
+/* Notes only what is wanted; that takes no more room than what is noted. */
+static void forget_others(
+    struct pin_service_unit *unit, struct both *both, const struct wanteds *list)
 {
     for (size_t i = 0; i < list->n; i++) {
-        unit->addresses[i] = list->wanted[i].held;
+        both->held[i] = list->wanted[i].held;
     }
-    unit->n_addresses = list->n;
-    struct pin_held_address *shrunk =
-        realloc(unit->addresses, (list->n + 1) * sizeof(*unit->addresses));
-    unit->addresses = shrunk != NULL ? shrunk : unit->addresses;
+    size_t bytes = pin_held_bytes(both->held, list->n);
+    pin_held_write(unit->addresses.bytes, both->held, list->n);
+    unit->addresses.n_bytes = bytes;
+    uint8_t *shrunk = realloc(unit->addresses.bytes, bytes + 1);
+    unit->addresses.bytes = shrunk != NULL ? shrunk : unit->addresses.bytes;
 }
 
 void pin_compile_reverse(
     struct pin_compile *run, const struct pin_facts *facts, struct pin_service_unit *unit)
 {
     struct wanteds list = collect(run, facts);
-    run->failed = run->failed || (list.n + unit->n_addresses > 0 && !hold_all(unit, &list));
+    if (run->failed || list.n + unit->addresses.n_bytes == 0) {
+        return;
+    }
+    /* First note all where it may have a name after this run, even if memory runs out on the way.
+     */
+    struct both both = merge(run, &unit->addresses, &list);
+    run->failed = both.held == NULL || !keep(unit, both.held, both.n);
     size_t next = 0;
-    for (size_t i = 0; !run->failed && i < unit->n_addresses; i++) {
-        const struct pin_held_address *held = &unit->addresses[i];
-        bool is_wanted = next < list.n && compare_held(&list.wanted[next].held, held) == 0;
+    for (size_t i = 0; !run->failed && i < both.n; i++) {
+        const struct pin_held_address *held = &both.held[i];
+        bool is_wanted = next < list.n && pin_held_compare(&list.wanted[next].held, held) == 0;
         set(run, unit, held, is_wanted ? list.wanted[next].host : NULL, is_wanted);
         next += is_wanted;
     }
-    if (!run->failed && unit->n_addresses > 0) {
-        keep_wanted(unit, &list);
+    if (!run->failed) {
+        forget_others(unit, &both, &list);
     }
 }

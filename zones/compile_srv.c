@@ -442,7 +442,7 @@ static uint32_t target_slot(
     const struct srv *srv, const struct pin_target *target, struct rows *rows)
 {
     const struct pin_contribution *c = target->contribution;
-    enum pin_family_i f = target->ready->endpoint->ip.family == 4 ? PIN_FAMILY_V4 : PIN_FAMILY_V6;
+    enum pin_family_i f = target->ready->ip.family == 4 ? PIN_FAMILY_V4 : PIN_FAMILY_V6;
     struct pin_plan plan = {.family_i = f};
     uint32_t slot = srv->run->is_cluster_zone ? PIN_SLOT_NONE
                                               : pin_checks_endpoint(&srv->run->steer, &plan, c, f,

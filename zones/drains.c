@@ -11,6 +11,7 @@
 
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/slice.h"
 
 #include "zones/drains_nearby.h"
 
@@ -45,23 +46,27 @@ static bool is_cluster(const struct pin_drain *drain, uint16_t cluster_id)
     return drain->cluster_id == PIN_CLUSTER_NONE || drain->cluster_id == cluster_id;
 }
 
-static bool has_endpoint(const struct pin_drain *drain, uint16_t cluster_id,
-    const char *namespace_name, const struct pin_endpoint *endpoint)
+static bool has_endpoint(
+    const struct pin_drain *drain, uint16_t cluster_id, const struct pin_object *slice, size_t row)
 {
+    const struct pin_slice_body *body = &slice->as.slice;
+    char pod[PIN_POD_NAME_MAX];
     if (!is_cluster(drain, cluster_id)) {
         return false;
     }
     if (drain->what == PIN_DRAIN_ZONE) {
-        return endpoint->zone != NULL && strcmp(endpoint->zone, drain->object) == 0;
+        const char *zone = pin_slice_zone(body, row);
+        return zone != NULL && strcmp(zone, drain->object) == 0;
     }
     if (drain->what != PIN_DRAIN_ENDPOINT) {
         return false;
     }
     if (drain->ip.family != 0) {
-        return pin_ip_equal(&drain->ip, &endpoint->ip);
+        struct pin_ip ip = pin_slice_ip(body, row);
+        return pin_ip_equal(&drain->ip, &ip);
     }
-    return endpoint->pod != NULL && strcmp(endpoint->pod, drain->object) == 0
-           && strcmp(namespace_name, drain->namespace_name) == 0;
+    return pin_slice_pod(body, row, pod) && strcmp(pod, drain->object) == 0
+           && strcmp(slice->namespace_name, drain->namespace_name) == 0;
 }
 
 const struct pin_drain *pin_drains_cluster(const struct pin_drains *drains, uint16_t cluster_id)
@@ -90,10 +95,10 @@ const struct pin_drain *pin_drains_member(
 }
 
 const struct pin_drain *pin_drains_endpoint(const struct pin_drains *drains, uint16_t cluster_id,
-    const char *namespace_name, const struct pin_endpoint *endpoint)
+    const struct pin_object *slice, size_t row)
 {
     for (size_t i = 0; i < drains->n && drains->n_by_endpoint > 0; i++) {
-        if (has_endpoint(&drains->items[i], cluster_id, namespace_name, endpoint)) {
+        if (has_endpoint(&drains->items[i], cluster_id, slice, row)) {
             return &drains->items[i];
         }
     }
@@ -107,8 +112,7 @@ static bool is_in_slices(const struct pin_drain *drain, const struct pin_member 
     for (size_t s = 0; s < member->n_slices; s++) {
         const struct pin_object *slice = member->slices[s];
         for (size_t e = 0; e < slice->as.slice.n_endpoints; e++) {
-            if (has_endpoint(drain, member->cluster_id, slice->namespace_name,
-                    &slice->as.slice.endpoints[e])) {
+            if (has_endpoint(drain, member->cluster_id, slice, e)) {
                 return true;
             }
         }

@@ -30,7 +30,7 @@ const struct pin_drain *pin_drains_cluster(const struct pin_drains *drains, uint
 
 /** The drain that takes one endpoint out, or NULL. Cost: drains of zones and endpoints. */
 const struct pin_drain *pin_drains_endpoint(const struct pin_drains *drains, uint16_t cluster_id,
-    const char *namespace_name, const struct pin_endpoint *endpoint);
+    const struct pin_object *slice, size_t row);
 
 /**
  * "drained until 2026-11-21T08:30:00Z (zone eu-1a)" in the arena; never NULL. With `others`, which

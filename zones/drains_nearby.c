@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pintle/base/macros.h"
+#include "pintle/zones/slice.h"
 
 /* Names that are told. */
 #define NEARBY_MAX 6
@@ -90,19 +91,23 @@ static bool is_neighbour(const struct pin_ip *a, const struct pin_ip *b)
 }
 
 /* What an endpoint is called where the drain looks for it; NULL when it is not near. */
-static const char *near_endpoint(const struct pin_drain *drain, const char *namespace_name,
-    const struct pin_endpoint *endpoint, char out[300])
+static const char *near_endpoint(
+    const struct pin_drain *drain, const struct pin_object *slice, size_t row, char out[320])
 {
+    const struct pin_slice_body *body = &slice->as.slice;
+    char pod[PIN_POD_NAME_MAX];
     if (drain->what == PIN_DRAIN_ZONE) {
-        return endpoint->zone;
+        return pin_slice_zone(body, row);
     }
     if (drain->ip.family != 0) {
-        return is_neighbour(&drain->ip, &endpoint->ip) ? pin_ip_format(&endpoint->ip, out) : NULL;
+        struct pin_ip ip = pin_slice_ip(body, row);
+        return is_neighbour(&drain->ip, &ip) ? pin_ip_format(&ip, out) : NULL;
     }
-    if (endpoint->pod == NULL || strcmp(namespace_name, drain->namespace_name) != 0) {
+    if (strcmp(slice->namespace_name, drain->namespace_name) != 0
+        || !pin_slice_pod(body, row, pod)) {
         return NULL;
     }
-    (void)snprintf(out, 300, "%s/%s", namespace_name, endpoint->pod);
+    (void)snprintf(out, 320, "%s/%s", slice->namespace_name, pod);
     return out;
 }
 
@@ -110,9 +115,8 @@ static void add_slice(
     const struct pin_drain *drain, const struct pin_object *slice, struct nearby *nearby)
 {
     for (size_t e = 0; e < slice->as.slice.n_endpoints; e++) {
-        char text[300];
-        const char *name =
-            near_endpoint(drain, slice->namespace_name, &slice->as.slice.endpoints[e], text);
+        char text[320];
+        const char *name = near_endpoint(drain, slice, e, text);
         if (name != NULL) {
             add(nearby, name);
         }

@@ -140,7 +140,7 @@ static bool explain_dashed(const struct pin_catalog *catalog, const struct pin_n
         || !pin_reverse_dashed(catalog->live.reverse, label, parent, &dashed)) {
         return false;
     }
-    bool is_v4 = dashed.address->ip.family == 4;
+    bool is_v4 = dashed.address->family == 4;
     ret->is_data = below->type == (is_v4 ? PIN_TYPE_A : PIN_TYPE_AAAA);
     ret->status = ret->is_data ? "answer" : NODATA;
     ret->rule = "endpoints of a headless service without a hostname are named by their address";

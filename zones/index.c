@@ -147,11 +147,9 @@ void pin_table_ref(const struct pin_table *table)
     }
 }
 
-void pin_table_unref(const struct pin_table *table)
+/* Lets go what a table refers to. */
+static void drop_parts(const struct pin_table *table)
 {
-    if (table == NULL || --unfrozen(table)->n_refs > 0) {
-        return;
-    }
     for (uint16_t i = 0; i < table->n_extras; i++) {
         /* One level only: tables that are extras have no extras. */
         pin_table_unref(table->extras[i].a);
@@ -160,7 +158,22 @@ void pin_table_unref(const struct pin_table *table)
     if (table->slots != NULL) {
         pin_slots_give(table->slots, table->slot);
     }
-    pin_rcu_defer(&unfrozen(table)->rcu, free_table);
+}
+
+void pin_table_unref(const struct pin_table *table)
+{
+    if (table != NULL && --unfrozen(table)->n_refs == 0) {
+        drop_parts(table);
+        pin_rcu_defer(&unfrozen(table)->rcu, free_table);
+    }
+}
+
+void pin_table_discard(struct pin_table *table)
+{
+    if (table != NULL) {
+        drop_parts(table);
+        free(table);
+    }
 }
 
 /* --- nodes ------------------------------------------------------------------------------------ */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/zones/slice.h"
+
 #include "zones/checks.h"
 #include "zones/drains.h"
 
@@ -21,13 +23,13 @@ enum usable {
     PIN_USABLE_NOT,
 };
 
-static enum usable how_usable(const struct pin_endpoint *endpoint)
+static enum usable how_usable(uint8_t flags)
 {
-    if ((endpoint->flags & PIN_ENDPOINT_READY) != 0) {
+    if ((flags & PIN_ENDPOINT_READY) != 0) {
         return PIN_USABLE_READY;
     }
     uint8_t draining = PIN_ENDPOINT_SERVING | PIN_ENDPOINT_TERMINATING;
-    return (endpoint->flags & draining) == draining ? PIN_USABLE_TERMINATING : PIN_USABLE_NOT;
+    return (flags & draining) == draining ? PIN_USABLE_TERMINATING : PIN_USABLE_NOT;
 }
 
 /* By address; of one that stands in several slices the slice whose name comes first counts. */
@@ -35,12 +37,12 @@ static int compare_ready(const void *a, const void *b)
 {
     const struct pin_ready *x = a;
     const struct pin_ready *y = b;
-    int order = pin_ip_cmp(&x->endpoint->ip, &y->endpoint->ip);
+    int order = pin_ip_cmp(&x->ip, &y->ip);
     if (order != 0) {
         return order;
     }
     return x->slice != y->slice ? strcmp(x->slice->name, y->slice->name)
-                                : (x->endpoint > y->endpoint) - (x->endpoint < y->endpoint);
+                                : (x->row > y->row) - (x->row < y->row);
 }
 
 /* Sorts and drops addresses that stand twice. Returns how many are left. */
@@ -52,7 +54,7 @@ static uint32_t sort_unique(struct pin_ready *ready, uint32_t n)
     }
     qsort(ready, n, sizeof(*ready), compare_ready);
     for (uint32_t i = 0; i < n; i++) {
-        if (kept == 0 || !pin_ip_equal(&ready[kept - 1].endpoint->ip, &ready[i].endpoint->ip)) {
+        if (kept == 0 || !pin_ip_equal(&ready[kept - 1].ip, &ready[i].ip)) {
             ready[kept++] = ready[i];
         }
     }
@@ -76,11 +78,9 @@ static uint8_t family_of(enum pin_family_i family_i)
 }
 
 /* Whether the endpoint is out by hand; the contribution takes note of it. */
-static bool is_drained(
-    struct pin_contribution *c, const struct pin_object *slice, const struct pin_endpoint *endpoint)
+static bool is_drained(struct pin_contribution *c, const struct pin_object *slice, size_t row)
 {
-    const struct pin_drain *drain =
-        pin_drains_endpoint(c->unit->drains, c->cluster_id, slice->namespace_name, endpoint);
+    const struct pin_drain *drain = pin_drains_endpoint(c->unit->drains, c->cluster_id, slice, row);
     c->has_drained = c->has_drained || drain != NULL;
     c->drain = c->drain == NULL ? drain : c->drain;
     return drain != NULL;
@@ -97,9 +97,9 @@ static uint32_t gather(const struct pin_member *member, struct pin_contribution 
             continue;
         }
         for (size_t e = 0; e < slice->as.slice.n_endpoints; e++) {
-            const struct pin_endpoint *endpoint = &slice->as.slice.endpoints[e];
-            if (how_usable(endpoint) <= worst && !is_drained(c, slice, endpoint)) {
-                out[n++] = (struct pin_ready){.endpoint = endpoint, .slice = slice};
+            if (how_usable(slice->as.slice.flags[e]) <= worst && !is_drained(c, slice, e)) {
+                out[n++] = (struct pin_ready){
+                    .slice = slice, .ip = pin_slice_ip(&slice->as.slice, e), .row = (uint32_t)e};
             }
         }
     }
@@ -127,7 +127,7 @@ static uint32_t count_staying(
         const struct pin_slice_body *slice = &member->slices[s]->as.slice;
         bool counts = slice->family == family_of(family_i) && is_slice_of(member->slices[s], c);
         for (size_t e = 0; counts && e < slice->n_endpoints; e++) {
-            n += (slice->endpoints[e].flags & PIN_ENDPOINT_TERMINATING) == 0;
+            n += (slice->flags[e] & PIN_ENDPOINT_TERMINATING) == 0;
         }
     }
     return n;

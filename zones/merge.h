@@ -23,8 +23,9 @@ enum pin_family_i {
 
 /** One endpoint address that may be shown, and the slice that names its ports. */
 struct pin_ready {
-    const struct pin_endpoint *endpoint;
     const struct pin_object *slice;
+    struct pin_ip ip;
+    uint32_t row; /**< Of the slice. */
 };
 
 /** Slots of a contribution's endpoints by family, parallel to `ready`; NULL until asked for. */

@@ -43,6 +43,8 @@ static const char *const kind_texts[] = {
     [PIN_KIND_TARGET_GROUP_POLICY] = "TargetGroupPolicy",
     [PIN_KIND_POD] = "Pod",
     [PIN_KIND_SERVICE_CIDR] = "ServiceCIDR",
+    [PIN_KIND_GATEWAY_CLASS] = "GatewayClass",
+    [PIN_KIND_INGRESS] = "Ingress",
 };
 _Static_assert(N_ELEMS(kind_texts) == PIN_KIND_MAX, "every kind has a text");
 
@@ -51,12 +53,38 @@ static size_t align_up(size_t bytes)
     return (bytes + (FIELD_ALIGN - 1)) & ~(size_t)(FIELD_ALIGN - 1);
 }
 
-/* Objects of kinds that are many and have little to say end behind their body. */
+#define BODY(field) sizeof(((struct pin_object *)0)->as.field)
+
+/* An object ends behind the body of its own kind. */
+static const uint16_t body_bytes[] = {
+    [PIN_KIND_SERVICE] = BODY(service),
+    [PIN_KIND_ENDPOINT_SLICE] = BODY(slice),
+    [PIN_KIND_NAMESPACE] = BODY(namespace_),
+    [PIN_KIND_NODE] = BODY(node),
+    [PIN_KIND_GATEWAY] = BODY(gateway),
+    [PIN_KIND_HTTP_ROUTE] = BODY(route),
+    [PIN_KIND_GRPC_ROUTE] = BODY(route),
+    [PIN_KIND_TCP_ROUTE] = BODY(route),
+    [PIN_KIND_TLS_ROUTE] = BODY(route),
+    [PIN_KIND_REFERENCE_GRANT] = BODY(grant),
+    [PIN_KIND_DNS_ENDPOINT] = BODY(records),
+    [PIN_KIND_SERVICE_EXPORT] = BODY(export_),
+    [PIN_KIND_SERVICE_IMPORT] = BODY(import),
+    [PIN_KIND_AWS_SERVICE_EXPORT] = BODY(aws_export),
+    [PIN_KIND_AWS_SERVICE_IMPORT] = BODY(aws_import),
+    [PIN_KIND_IAM_AUTH_POLICY] = BODY(policy),
+    [PIN_KIND_RESOLVE_POLICY] = BODY(policy),
+    [PIN_KIND_TARGET_GROUP_POLICY] = BODY(target_group),
+    [PIN_KIND_POD] = BODY(pod),
+    [PIN_KIND_SERVICE_CIDR] = BODY(service_cidr),
+    [PIN_KIND_GATEWAY_CLASS] = BODY(gateway_class),
+    [PIN_KIND_INGRESS] = BODY(ingress),
+};
+_Static_assert(N_ELEMS(body_bytes) == PIN_KIND_MAX, "every kind has a size");
+
 static size_t head_bytes(enum pin_kind kind)
 {
-    size_t body_bytes = kind == PIN_KIND_SERVICE_EXPORT ? sizeof(struct pin_export_body)
-                                                        : sizeof(((struct pin_object *)0)->as);
-    return align_up(offsetof(struct pin_object, as) + body_bytes);
+    return align_up(offsetof(struct pin_object, as) + body_bytes[kind]);
 }
 
 struct pin_object *pin_object_new(enum pin_kind kind, size_t expected_bytes)
@@ -144,6 +172,25 @@ void pin_object_free(struct pin_object *object)
         chunk = older;
     }
     free(object);
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool pin_object_is_name(const char *text, size_t bytes_max, bool has_dots)
+{
+    size_t bytes = strlen(text);
+    if (bytes == 0 || bytes > bytes_max || !is_alnum(text[0]) || !is_alnum(text[bytes - 1])) {
+        return false;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        if (!is_alnum(text[i]) && text[i] != '-' && !(has_dots && text[i] == '.')) {
+            return false;
+        }
+    }
+    return true;
 }
 
 const char *pin_kind_text(enum pin_kind kind)

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "pintle/zones/slice.h"
+
 /* Whether "a,b" names the zone. */
 static bool names_zone(const char *list, const char *zone)
 {
@@ -23,9 +25,9 @@ static bool names_zone(const char *list, const char *zone)
 static bool slice_matters(const struct pin_slice_body *slice, const char *zone)
 {
     for (size_t i = 0; i < slice->n_endpoints; i++) {
-        const char *own = slice->endpoints[i].zone;
+        const char *own = pin_slice_zone(slice, i);
         if ((own != NULL && strcmp(own, zone) == 0)
-            || (slice->hints != NULL && names_zone(slice->hints[i], zone))) {
+            || names_zone(pin_slice_hints(slice, i), zone)) {
             return true;
         }
     }
@@ -67,8 +69,7 @@ bool pin_zone_is_preferred(const struct pin_facts *facts)
 /* The endpoint's hints, or NULL. */
 static const char *hints_of(const struct pin_ready *ready)
 {
-    const struct pin_slice_body *slice = &ready->slice->as.slice;
-    return slice->hints != NULL ? slice->hints[ready->endpoint - slice->endpoints] : NULL;
+    return pin_slice_hints(&ready->slice->as.slice, ready->row);
 }
 
 static bool have_all_hints(const struct pin_contribution *c)
@@ -92,7 +93,8 @@ static bool keep_zone(struct pin_arena *arena, struct pin_contribution *c,
     struct pin_ready *kept = pin_arena_alloc(arena, (c->n_ready[family_i] + 1) * sizeof(*kept));
     for (uint32_t i = 0; kept != NULL && i < c->n_ready[family_i]; i++) {
         const struct pin_ready *ready = &c->ready[family_i][i];
-        if (names_zone(by_hints ? hints_of(ready) : ready->endpoint->zone, zone)) {
+        const char *own = pin_slice_zone(&ready->slice->as.slice, ready->row);
+        if (names_zone(by_hints ? hints_of(ready) : own, zone)) {
             kept[n++] = *ready;
         }
     }

@@ -7,17 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/buf.h"
 #include "pintle/base/bytes.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
 
 #define FIRST_BUCKETS 256
-/* One name in an entry: cluster id, kind, length, labels. */
-#define NAME_HEAD_BYTES 4u
+/* One name in an entry: its place, and the length of its host label; 0: none, or the dashed one. */
+#define NAME_HEAD_BYTES (sizeof(struct pin_place *) + 1)
+/* Of one entry; more names than any message could hold. */
+#define NAMES_MAX_BYTES (UINT32_C(1) << 20)
 #define LABELS_MAX      128
 #define V4_SUFFIX       "\007in-addr\004arpa"
 #define V6_SUFFIX       "\003ip6\004arpa"
+
+/* What addresses are called after: a service or import, in one cluster and in one way. */
+struct pin_place {
+    struct pin_rcu_head rcu;
+    uint32_t n_refs; /* builder only */
+    uint16_t cluster_id;
+    uint8_t kind;
+    uint8_t bytes;
+    uint8_t labels[]; /* service, namespace */
+};
 
 static const uint8_t svc_label[] = {3, 's', 'v', 'c'};
 
@@ -26,15 +39,22 @@ static struct pin_address *address_of(struct pin_rcu_node *link)
     return container_of(link, struct pin_address, link);
 }
 
+static size_t ip_bytes(uint8_t family)
+{
+    return family == 4 ? 4 : 16;
+}
+
 static int match_ip(struct pin_rcu_node *link, const void *arg)
 {
     const struct pin_ip *ip = arg;
-    return pin_ip_equal(&address_of(link)->ip, ip);
+    const struct pin_address *address = address_of(link);
+    return address->family == ip->family
+           && memcmp(address->ip_and_names, ip->bytes, ip_bytes(ip->family)) == 0;
 }
 
 static uint64_t hash_ip(const struct pin_ip *ip)
 {
-    return pin_hash64(ip->bytes, ip->family == 4 ? 4 : 16);
+    return pin_hash64(ip->bytes, ip_bytes(ip->family));
 }
 
 static struct pin_address *find(const struct pin_reverse *reverse, const struct pin_ip *ip)
@@ -49,41 +69,117 @@ const struct pin_address *pin_reverse_find(
     return find(reverse, ip);
 }
 
+struct pin_ip pin_address_ip(const struct pin_address *address)
+{
+    return pin_ip_from_bytes(address->ip_and_names, address->family);
+}
+
+/* Reads one name as it is stored; returns where the next one starts. */
+static const uint8_t *read_stored(
+    const uint8_t *at, struct pin_place **ret_place, const uint8_t **ret_host)
+{
+    memcpy(ret_place, at, sizeof(*ret_place));
+    *ret_host = at + sizeof(*ret_place);
+    return *ret_host + 1 + (*ret_host)[0];
+}
+
+/* The host label as it is shown: without one an endpoint has its address with dashes. */
+static void complete_host(struct pin_reverse_name *name, const struct pin_ip *ip)
+{
+    char dashed[PIN_IP_DASHED_MAX];
+    if (name->kind == PIN_REVERSE_ENDPOINT && name->host[0] == 0) {
+        name->host[0] = (uint8_t)strlen(pin_ip_dashed(ip, dashed));
+        memcpy(name->host + 1, dashed, name->host[0]);
+    }
+}
+
 bool pin_address_next(const struct pin_address *address, size_t *at, struct pin_reverse_name *ret)
 {
+    struct pin_place *place;
+    const uint8_t *host;
+    const uint8_t *names = address->ip_and_names + ip_bytes(address->family);
     if (*at >= address->bytes) {
         return false;
     }
-    const uint8_t *from = address->names + *at;
-    *ret = (struct pin_reverse_name){.cluster_id = pin_get_be16(from),
-        .kind = from[2],
-        .bytes = from[3],
-        .labels = from + NAME_HEAD_BYTES};
-    *at += NAME_HEAD_BYTES + ret->bytes;
+    *at = (size_t)(read_stored(names + *at, &place, &host) - names);
+    ret->cluster_id = place->cluster_id;
+    ret->kind = place->kind;
+    ret->bytes = place->bytes;
+    ret->service = place->labels;
+    memcpy(ret->host, host, host[0] + 1u);
+    if (host[0] == 0) {
+        struct pin_ip ip = pin_address_ip(address);
+        complete_host(ret, &ip);
+    }
     return true;
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+/* What tells a place from others: what stands before its labels, and they. */
+struct place_key {
+    uint8_t bytes[3 + PIN_NAME_MAX_BYTES];
+    size_t n;
+};
+
+static struct place_key place_key(
+    uint16_t cluster_id, uint8_t kind, const uint8_t *labels, uint8_t n)
+{
+    struct place_key key = {.n = 3u + n};
+    pin_put_be16(key.bytes, cluster_id);
+    key.bytes[2] = kind;
+    memcpy(key.bytes + 3, labels, n);
+    return key;
+}
+
+static void free_place(struct pin_rcu_head *head)
+{
+    free(container_of(head, struct pin_place, rcu));
+}
+
+/* The place of a name, with a reference for the caller. NULL when memory is out. */
+static struct pin_place *hold_place(
+    struct pin_reverse *reverse, const struct pin_reverse_name *name)
+{
+    struct place_key key = place_key(name->cluster_id, name->kind, name->service, name->bytes);
+    struct pin_place *place = pin_map_find(reverse->places, key.bytes, key.n);
+    if (place != NULL) {
+        place->n_refs++;
+        return place;
+    }
+    place = malloc(sizeof(*place) + name->bytes);
+    if (place == NULL) {
+        return NULL;
+    }
+    *place = (struct pin_place){
+        .n_refs = 1, .cluster_id = name->cluster_id, .kind = name->kind, .bytes = name->bytes};
+    memcpy(place->labels, name->service, name->bytes);
+    if (!pin_map_put(reverse->places, key.bytes, key.n, place, NULL)) {
+        free(place); /* nobody has seen it */
+        return NULL;
+    }
+    reverse->bytes += sizeof(*place) + place->bytes;
+    return place;
+}
+
+static void drop_place(struct pin_reverse *reverse, struct pin_place *place)
+{
+    if (--place->n_refs > 0) {
+        return;
+    }
+    struct place_key key = place_key(place->cluster_id, place->kind, place->labels, place->bytes);
+    (void)pin_map_remove(reverse->places, key.bytes, key.n);
+    reverse->bytes -= sizeof(*place) + place->bytes;
+    pin_rcu_defer(&place->rcu, free_place);
 }
 
 /* --- one name more or less ------------------------------------------------------------------- */
 
-/* What follows the host label of an endpoint; all of it for others. */
-static size_t service_at(const struct pin_reverse_name *name)
-{
-    return name->kind == PIN_REVERSE_ENDPOINT ? (size_t)name->labels[0] + 1 : 0;
-}
-
 /* Whether both are what one service calls the address in one way. */
 static bool is_same_place(const struct pin_reverse_name *a, const struct pin_reverse_name *b)
 {
-    size_t a_at = service_at(a);
-    size_t b_at = service_at(b);
-    return a->kind == b->kind && a->cluster_id == b->cluster_id
-           && a->bytes - a_at == b->bytes - b_at
-           && memcmp(a->labels + a_at, b->labels + b_at, a->bytes - a_at) == 0;
-}
-
-static bool is_same_name(const struct pin_reverse_name *a, const struct pin_reverse_name *b)
-{
-    return a->bytes == b->bytes && memcmp(a->labels, b->labels, a->bytes) == 0;
+    return a->kind == b->kind && a->cluster_id == b->cluster_id && a->bytes == b->bytes
+           && memcmp(a->service, b->service, a->bytes) == 0;
 }
 
 /* An order that does not depend on the order of arrival. */
@@ -92,26 +188,32 @@ static bool is_before(const struct pin_reverse_name *a, const struct pin_reverse
     if (a->kind != b->kind) {
         return a->kind < b->kind;
     }
-    int order = memcmp(a->labels, b->labels, PIN_MIN(a->bytes, b->bytes));
+    int order = memcmp(a->host, b->host, PIN_MIN(a->host[0], b->host[0]) + 1u);
+    if (order == 0) {
+        order = memcmp(a->service, b->service, PIN_MIN(a->bytes, b->bytes));
+    }
     order = order != 0 ? order : (a->bytes > b->bytes) - (a->bytes < b->bytes);
     return order != 0 ? order < 0 : a->cluster_id < b->cluster_id;
 }
 
-static void append(struct pin_address *address, const struct pin_reverse_name *name)
+static uint8_t *names_of(struct pin_address *address)
 {
-    uint8_t *to = address->names + address->bytes;
-    to[0] = (uint8_t)(name->cluster_id >> 8);
-    to[1] = (uint8_t)name->cluster_id;
-    to[2] = name->kind;
-    to[3] = name->bytes;
-    memcpy(to + NAME_HEAD_BYTES, name->labels, name->bytes);
-    address->bytes += NAME_HEAD_BYTES + name->bytes;
-    address->n_names++;
+    return address->ip_and_names + ip_bytes(address->family);
+}
+
+/* Appends a name as it is stored. */
+static void append(struct pin_address *address, struct pin_place *place, const uint8_t *host)
+{
+    uint8_t *to = names_of(address) + address->bytes;
+    place->n_refs++;
+    memcpy(to, &place, sizeof(place));
+    memcpy(to + sizeof(place), host, host[0] + 1u);
+    address->bytes += (uint32_t)(NAME_HEAD_BYTES + host[0]);
 }
 
 static size_t entry_bytes(const struct pin_address *address)
 {
-    return sizeof(*address) + address->bytes;
+    return sizeof(*address) + ip_bytes(address->family) + address->bytes;
 }
 
 static void free_address(struct pin_rcu_head *head)
@@ -119,41 +221,65 @@ static void free_address(struct pin_rcu_head *head)
     free(container_of(head, struct pin_address, rcu));
 }
 
+static void drop_places(struct pin_reverse *reverse, struct pin_address *address)
+{
+    for (const uint8_t *at = names_of(address); at < names_of(address) + address->bytes;) {
+        struct pin_place *place;
+        const uint8_t *host;
+        at = read_stored(at, &place, &host);
+        drop_place(reverse, place);
+    }
+}
+
 static void retire(struct pin_reverse *reverse, struct pin_rcu_node *link)
 {
     if (link != NULL) {
         struct pin_address *address = address_of(link);
         reverse->bytes -= entry_bytes(address);
+        drop_places(reverse, address);
         pin_rcu_defer(&address->rcu, free_address);
     }
 }
 
+/* A name that comes, goes or changes. */
+struct change {
+    struct pin_reverse_name name; /* with its host label as it is shown */
+    const uint8_t *host;          /* as it is stored */
+    struct pin_place *place;      /* NULL: it goes */
+};
+
 /* Copies an entry (NULL: none) without the name in that place, with the new one where it belongs.
  */
-static struct pin_address *copy_with(const struct pin_address *old, const struct pin_ip *ip,
-    const struct pin_reverse_name *name, bool is_there)
+static struct pin_address *copy_with(
+    const struct pin_address *old, const struct pin_ip *ip, const struct change *change)
 {
     size_t at = 0;
     struct pin_reverse_name other;
+    struct pin_place *to_come = change->place;
     struct pin_address *address =
-        malloc(sizeof(*address) + (old != NULL ? old->bytes : 0) + NAME_HEAD_BYTES + name->bytes);
+        malloc(sizeof(*address) + ip_bytes(ip->family) + (old != NULL ? old->bytes : 0)
+               + NAME_HEAD_BYTES + change->host[0]);
     if (address == NULL) {
         return NULL;
     }
-    memset(address, 0, sizeof(*address));
-    address->ip = *ip;
-    while (old != NULL && pin_address_next(old, &at, &other)) {
-        if (is_same_place(&other, name)) {
+    *address = (struct pin_address){.family = ip->family};
+    memcpy(address->ip_and_names, ip->bytes, ip_bytes(ip->family));
+    while (old != NULL && at < old->bytes) {
+        struct pin_place *place;
+        const uint8_t *host;
+        (void)read_stored(old->ip_and_names + ip_bytes(ip->family) + at, &place, &host);
+        (void)pin_address_next(old, &at, &other);
+        if (is_same_place(&other, &change->name)) {
             continue;
         }
-        if (is_there && is_before(name, &other)) {
-            append(address, name);
-            is_there = false;
+        if (to_come != NULL && is_before(&change->name, &other)) {
+            append(address, to_come, change->host);
+            to_come = NULL;
         }
-        append(address, &other);
+        append(address, place, host);
     }
-    if (is_there) {
-        append(address, name);
+    if (to_come != NULL) {
+        append(address, to_come, change->host);
     }
     return address;
 }
@@ -171,33 +297,53 @@ static bool find_place(const struct pin_address *address, const struct pin_rever
     return false;
 }
 
-bool pin_reverse_set(struct pin_reverse *reverse, const struct pin_ip *ip,
-    const struct pin_reverse_name *name, bool is_there)
+/* Makes the change; false when memory is out. */
+static bool change_entry(struct pin_reverse *reverse, struct pin_address *old,
+    const struct pin_ip *ip, const struct change *change)
 {
-    struct pin_address *old = find(reverse, ip);
-    struct pin_reverse_name known;
-    bool is_known = find_place(old, name, &known);
-    if (is_known == is_there && (!is_there || is_same_name(&known, name))) {
-        return true;
-    }
-    if (is_there && old != NULL && old->n_names == UINT16_MAX) {
-        return false;
-    }
     struct pin_address *address =
-        pin_rcu_table_reserve(reverse->addresses) ? copy_with(old, ip, name, is_there) : NULL;
+        pin_rcu_table_reserve(reverse->addresses) ? copy_with(old, ip, change) : NULL;
     if (address == NULL) {
         return false;
     }
     atomic_fetch_add_explicit(&reverse->serial, 1, memory_order_relaxed);
-    if (address->n_names == 0) {
+    if (address->bytes == 0) {
         free(address);
         retire(reverse, pin_rcu_table_remove(reverse->addresses, hash_ip(ip), match_ip, ip));
         return true;
     }
     reverse->bytes += entry_bytes(address);
-    retire(reverse, pin_rcu_table_replace(
-                        reverse->addresses, hash_ip(ip), match_ip, &address->ip, &address->link));
+    retire(reverse,
+        pin_rcu_table_replace(reverse->addresses, hash_ip(ip), match_ip, ip, &address->link));
     return true;
+}
+
+bool pin_reverse_set(struct pin_reverse *reverse, const struct pin_ip *ip,
+    const struct pin_reverse_name *name, bool is_there)
+{
+    struct pin_address *old = find(reverse, ip);
+    struct pin_reverse_name known;
+    struct change change = {.name = *name, .host = name->host};
+    complete_host(&change.name, ip);
+    bool is_known = find_place(old, name, &known);
+    if (is_known == is_there
+        && (!is_there || memcmp(known.host, change.name.host, known.host[0] + 1u) == 0)) {
+        return true;
+    }
+    if (is_there && old != NULL && old->bytes > NAMES_MAX_BYTES) {
+        return false;
+    }
+    if (is_there) {
+        change.place = hold_place(reverse, name);
+        if (change.place == NULL) {
+            return false;
+        }
+    }
+    bool is_done = change_entry(reverse, old, ip, &change);
+    if (change.place != NULL) {
+        drop_place(reverse, change.place); /* the entry has a reference of its own */
+    }
+    return is_done;
 }
 
 /* --- names and zones -------------------------------------------------------------------------- */
@@ -209,14 +355,16 @@ bool pin_reverse_target(const struct pin_reverse *reverse, const struct pin_reve
                                   : name->kind == PIN_REVERSE_CLUSTER_SET
                                       ? reverse->cluster_set
                                       : reverse->zone_of_cluster[name->cluster_id];
-    size_t bytes = (size_t)name->bytes + sizeof(svc_label) + zone->apex.bytes;
-    if (bytes > PIN_NAME_MAX_BYTES) {
+    size_t host_bytes = name->host[0] > 0 ? name->host[0] + 1u : 0;
+    struct pin_buf w = pin_buf_init(ret_name->wire, sizeof(ret_name->wire));
+    if (host_bytes + name->bytes + sizeof(svc_label) + zone->apex.bytes > PIN_NAME_MAX_BYTES) {
         return false;
     }
-    memcpy(ret_name->wire, name->labels, name->bytes);
-    memcpy(ret_name->wire + name->bytes, svc_label, sizeof(svc_label));
-    memcpy(ret_name->wire + name->bytes + sizeof(svc_label), zone->apex.wire, zone->apex.bytes);
-    ret_name->bytes = (uint8_t)bytes;
+    pin_buf_put_bytes(&w, name->host, host_bytes);
+    pin_buf_put_bytes(&w, name->service, name->bytes);
+    pin_buf_put_bytes(&w, svc_label, sizeof(svc_label));
+    pin_buf_put_bytes(&w, zone->apex.wire, zone->apex.bytes);
+    ret_name->bytes = (uint8_t)pin_buf_used(&w);
     return true;
 }
 
@@ -231,8 +379,7 @@ static bool is_endpoint_in(
         if (name.kind != PIN_REVERSE_ENDPOINT || name.cluster_id != cluster_id) {
             continue;
         }
-        const uint8_t *service = name.labels + name.labels[0] + 1;
-        const uint8_t *namespace_name = service + service[0] + 1;
+        const uint8_t *namespace_name = name.service + name.service[0] + 1;
         if (namespace_name[0] == namespace_label[0]
             && memcmp(namespace_name, namespace_label, bytes) == 0) {
             return true;
@@ -279,8 +426,6 @@ static bool is_parent(const struct pin_reverse *reverse, const struct pin_node *
     const struct pin_reverse_name *name)
 {
     const uint8_t *at = parent->name;
-    const uint8_t *service = name->labels + name->labels[0] + 1;
-    size_t bytes = (size_t)name->bytes - name->labels[0] - 1;
     if (parent->zone->cluster_id == PIN_CLUSTER_NONE) {
         const char *cluster = reverse->settings->clusters[name->cluster_id].name;
         if (strlen(cluster) != at[0] || memcmp(cluster, at + 1, at[0]) != 0) {
@@ -291,8 +436,8 @@ static bool is_parent(const struct pin_reverse *reverse, const struct pin_node *
         return false;
     }
     size_t left = parent->name_bytes - (size_t)(at - parent->name);
-    return left == bytes + sizeof(svc_label) + parent->zone->apex.bytes
-           && memcmp(at, service, bytes) == 0;
+    return left == name->bytes + sizeof(svc_label) + parent->zone->apex.bytes
+           && memcmp(at, name->service, name->bytes) == 0;
 }
 
 bool pin_reverse_dashed(const struct pin_reverse *reverse, const uint8_t *label,
@@ -306,8 +451,7 @@ bool pin_reverse_dashed(const struct pin_reverse *reverse, const uint8_t *label,
     }
     const struct pin_address *address = find(reverse, &ip);
     while (address != NULL && pin_address_next(address, &at, &name)) {
-        if (name.kind == PIN_REVERSE_ENDPOINT && name.labels[0] == label[0]
-            && memcmp(name.labels + 1, label + 1, label[0]) == 0
+        if (name.kind == PIN_REVERSE_ENDPOINT && memcmp(name.host, label, label[0] + 1u) == 0
             && is_parent(reverse, parent, &name)) {
             const struct pin_table *parts = pin_node_rrset(parent, PIN_TYPE_PARTS)->base;
             *ret = (struct pin_dashed){.address = address,
@@ -456,8 +600,9 @@ struct pin_reverse *pin_reverse_new(const struct pin_settings *settings, uint32_
     reverse->ttl_s = settings->ttl_s;
     reverse->negative_ttl_s = settings->negative_ttl_s;
     reverse->addresses = pin_rcu_table_new(FIRST_BUCKETS);
+    reverse->places = calloc(1, sizeof(*reverse->places));
     reverse->ns = calloc(settings->n_ns + 1, sizeof(*reverse->ns));
-    bool is_ok = reverse->addresses != NULL && reverse->ns != NULL;
+    bool is_ok = reverse->addresses != NULL && reverse->places != NULL && reverse->ns != NULL;
     for (size_t i = 0; is_ok && i < settings->n_ns; i++) {
         is_ok = pin_name_parse(settings->ns[i], &reverse->ns[i]) == PIN_OK;
     }
@@ -481,6 +626,10 @@ void pin_reverse_free(struct pin_reverse *reverse)
 {
     if (reverse != NULL) {
         pin_rcu_table_free(reverse->addresses, free_link);
+        if (reverse->places != NULL) {
+            pin_map_done(reverse->places, free);
+            free(reverse->places);
+        }
         free(reverse->ns);
         free(reverse);
     }

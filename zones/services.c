@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pintle/base/log.h"
+#include "pintle/zones/slice.h"
 
 #include "zones/compile.h"
 #include "zones/prefer.h"
@@ -92,7 +93,7 @@ static const struct pin_ready *find_ready(
     const struct pin_contribution *c, size_t family_i, const struct pin_ip *ip)
 {
     for (uint32_t i = 0; i < c->n_ready[family_i]; i++) {
-        if (pin_ip_equal(&c->ready[family_i][i].endpoint->ip, ip)) {
+        if (pin_ip_equal(&c->ready[family_i][i].ip, ip)) {
             return &c->ready[family_i][i];
         }
     }
@@ -114,31 +115,29 @@ static void put_ports(
     pin_jsonout_end(v->out);
 }
 
-/* One endpoint. `ready` is NULL for one that is not to be used. */
-static void put_backend(const struct view *v, size_t contribution_i,
-    const struct pin_endpoint *endpoint, const struct pin_object *slice,
-    const struct pin_ready *ready)
+/* One endpoint; `is_ready` is false for one that is not to be used. */
+static void put_backend(
+    const struct view *v, size_t contribution_i, const struct pin_ready *it, bool is_ready)
 {
     const struct pin_contribution *c = &v->facts->contributions[contribution_i];
     const struct pin_backend_row *row = find_row(v, contribution_i);
-    size_t family_i = endpoint->ip.family == 6 ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
-    bool is_going = (endpoint->flags & PIN_ENDPOINT_TERMINATING) != 0;
-    bool is_sick = ready != NULL && is_unhealthy(v, &endpoint->ip);
-    bool counts = ready != NULL && is_used(v, contribution_i);
+    size_t family_i = it->ip.family == 6 ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
+    bool is_going = (it->slice->as.slice.flags[it->row] & PIN_ENDPOINT_TERMINATING) != 0;
+    bool is_sick = is_ready && is_unhealthy(v, &it->ip);
+    bool counts = is_ready && is_used(v, contribution_i);
     bool has_side = v->affinity == PIN_AFFINITY_LOCAL || v->affinity == PIN_AFFINITY_REMOTE
                     || v->affinity == PIN_AFFINITY_LIST;
-    struct pin_ready it = {.endpoint = endpoint, .slice = slice};
     const char *reason = row != NULL && row->reason != NULL ? row->reason : "";
     char ip[PIN_IP_TEXT_MAX];
     pin_jsonout_object(v->out);
-    pin_jsonout_key_string(v->out, "address", pin_ip_format(&endpoint->ip, ip));
-    put_ports(v, c, &it);
+    pin_jsonout_key_string(v->out, "address", pin_ip_format(&it->ip, ip));
+    put_ports(v, c, it);
     pin_jsonout_key_string(v->out, "cluster", v->catalog->settings->clusters[c->cluster_id].name);
     pin_jsonout_key_string(v->out, "state",
-        is_sick         ? "unhealthy"
-        : ready != NULL ? "active"
-        : is_going      ? "terminating"
-                        : "not ready");
+        is_sick    ? "unhealthy"
+        : is_ready ? "active"
+        : is_going ? "terminating"
+                   : "not ready");
     pin_jsonout_key_bool(v->out, "preferred", counts && has_side);
     pin_jsonout_key_bool(v->out, "used", counts);
     if (row != NULL && row->cluster_weight != PIN_WEIGHT_UNSET) {
@@ -146,10 +145,10 @@ static void put_backend(const struct view *v, size_t contribution_i,
     }
     pin_jsonout_key_double(v->out, "share", counts ? share_of(v, c, family_i) : 0);
     pin_jsonout_key_string(v->out, "reason",
-        is_sick         ? "health probes say it is down"
-        : ready != NULL ? reason
-        : is_going      ? "the endpoint is terminating"
-                        : "the endpoint is not ready");
+        is_sick    ? "health probes say it is down"
+        : is_ready ? reason
+        : is_going ? "the endpoint is terminating"
+                   : "the endpoint is not ready");
     pin_jsonout_end(v->out);
 }
 
@@ -170,17 +169,17 @@ static void put_contribution(const struct view *v, size_t contribution_i)
     const struct pin_member *member = pin_unit_member(v->facts->unit, c->cluster_id);
     for (size_t f = 0; f < PIN_FAMILY_MAX; f++) {
         for (uint32_t i = 0; i < c->n_ready[f]; i++) {
-            const struct pin_ready *ready = &c->ready[f][i];
-            put_backend(v, contribution_i, ready->endpoint, ready->slice, ready);
+            put_backend(v, contribution_i, &c->ready[f][i], true);
         }
     }
     for (size_t s = 0; member != NULL && s < member->n_slices; s++) {
         const struct pin_object *slice = member->slices[s];
         size_t family_i = slice->as.slice.family == 6 ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
         for (size_t i = 0; is_of(slice, c) && i < slice->as.slice.n_endpoints; i++) {
-            const struct pin_endpoint *endpoint = &slice->as.slice.endpoints[i];
-            if (find_ready(c, family_i, &endpoint->ip) == NULL) {
-                put_backend(v, contribution_i, endpoint, slice, NULL);
+            struct pin_ready it = {
+                .slice = slice, .ip = pin_slice_ip(&slice->as.slice, i), .row = (uint32_t)i};
+            if (find_ready(c, family_i, &it.ip) == NULL) {
+                put_backend(v, contribution_i, &it, false);
             }
         }
     }

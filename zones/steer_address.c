@@ -204,7 +204,7 @@ static void add_endpoints(const struct pin_steer *steer, struct pin_plan *plan,
             continue;
         }
         add_share(steer, plan,
-            &(struct pin_share){.ip = ready->endpoint->ip,
+            &(struct pin_share){.ip = ready->ip,
                 .via = PIN_VIA_ENDPOINT,
                 .cluster_id = c->cluster_id,
                 .contribution = c,

@@ -101,7 +101,7 @@ static void free_service_unit(struct pin_service_unit *unit)
     free(unit->members);
     free(unit->subject.routes);
     free(unit->names.packed);
-    free(unit->addresses);
+    free(unit->addresses.bytes);
     free(unit->left);
     free(unit->holds.slots);
     free(unit->key);
@@ -111,7 +111,7 @@ static void free_service_unit(struct pin_service_unit *unit)
 void pin_unit_release_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
 {
     if (unit->n_members > 0 || unit->subject.n_routes > 0 || unit->names.bytes > 0
-        || unit->n_addresses > 0 || unit->is_dirty) {
+        || unit->addresses.n_bytes > 0 || unit->is_dirty) {
         return;
     }
     (void)pin_map_remove(&catalog->services, unit->key, strlen(unit->key));

@@ -17,6 +17,7 @@
 #include "pintle/base/hash.h"
 #include "pintle/zones/catalog.h"
 
+#include "zones/held.h"
 #include "zones/names.h"
 #include "zones/slots.h"
 
@@ -43,13 +44,6 @@ struct pin_subject {
     size_t cap_routes;
 };
 
-/** An address that has a name of the unit's in the reverse table. */
-struct pin_held_address {
-    struct pin_ip ip;
-    uint8_t kind; /**< enum pin_reverse_kind */
-    uint16_t cluster_id;
-};
-
 /** What one cluster says about a service name. Objects belong to the cluster's maps. */
 struct pin_member {
     uint16_t cluster_id;
@@ -74,12 +68,11 @@ struct pin_service_unit {
     struct pin_member *members; /**< Ascending cluster_id. */
     size_t n_members;
     struct pin_subject subject;
-    const struct pin_drains *drains;    /**< The catalog's. */
-    struct pin_names names;             /**< That it put. */
-    struct pin_held_address *addresses; /**< Sorted; compile_reverse.c's. */
-    size_t n_addresses;
-    struct pin_holds holds; /**< Slots of what is probed for it. */
-    uint64_t *left;         /**< Preferred sides below their threshold; prefer.c's. */
+    const struct pin_drains *drains;     /**< The catalog's. */
+    struct pin_names names;              /**< That it put. */
+    struct pin_held_addresses addresses; /**< With a name of its own; compile_reverse.c's. */
+    struct pin_holds holds;              /**< Slots of what is probed for it. */
+    uint64_t *left;                      /**< Preferred sides below their threshold; prefer.c's. */
     size_t n_left;
     struct pin_service_unit *next_dirty;
     bool is_dirty;

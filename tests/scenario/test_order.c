@@ -440,10 +440,12 @@ static void dump_address(struct pin_rcu_node *link, void *arg)
     struct pin_text text = {0};
     size_t at = 0;
     while (pin_address_next(address, &at, &name)) {
-        put_bytes(&text, address->ip.bytes, sizeof(address->ip.bytes));
+        struct pin_ip ip = pin_address_ip(address);
+        put_bytes(&text, ip.bytes, sizeof(ip.bytes));
         pin_text_putf(&text, " of %s kind %u ",
             told->stage->settings.clusters[name.cluster_id].name, name.kind);
-        put_bytes(&text, name.labels, name.bytes);
+        put_bytes(&text, name.host, name.host[0] + 1u);
+        put_bytes(&text, name.service, name.bytes);
         add_line(told->lines, &text);
     }
 }

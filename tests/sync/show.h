@@ -8,7 +8,9 @@
 
 #include "pintle/base/ip.h"
 #include "pintle/base/text.h"
+#include "pintle/zones/claims.h"
 #include "pintle/zones/delta.h"
+#include "pintle/zones/slice.h"
 
 static inline void show_text(struct pin_text *out, const char *key, const char *value)
 {
@@ -62,15 +64,16 @@ static inline void show_slice(struct pin_text *out, const struct pin_slice_body 
     show_text(out, "source", body->source_cluster);
     pin_text_putf(out, " IPv%u", body->family);
     for (size_t i = 0; i < body->n_endpoints; i++) {
-        const struct pin_endpoint *row = &body->endpoints[i];
-        pin_text_putf(out, " [%s%s%s%s", pin_ip_format(&row->ip, text),
-            (row->flags & PIN_ENDPOINT_READY) ? " ready" : "",
-            (row->flags & PIN_ENDPOINT_SERVING) ? " serving" : "",
-            (row->flags & PIN_ENDPOINT_TERMINATING) ? " terminating" : "");
-        show_text(out, "host", row->hostname);
-        show_text(out, "pod", row->pod);
-        show_text(out, "zone", row->zone);
-        show_text(out, "hints", body->hints != NULL ? body->hints[i] : NULL);
+        struct pin_ip ip = pin_slice_ip(body, i);
+        char pod[PIN_POD_NAME_MAX];
+        pin_text_putf(out, " [%s%s%s%s", pin_ip_format(&ip, text),
+            (body->flags[i] & PIN_ENDPOINT_READY) ? " ready" : "",
+            (body->flags[i] & PIN_ENDPOINT_SERVING) ? " serving" : "",
+            (body->flags[i] & PIN_ENDPOINT_TERMINATING) ? " terminating" : "");
+        show_text(out, "host", pin_slice_hostname(body, i));
+        show_text(out, "pod", pin_slice_pod(body, i, pod) ? pod : NULL);
+        show_text(out, "zone", pin_slice_zone(body, i));
+        show_text(out, "hints", pin_slice_hints(body, i));
         pin_text_putc(out, ']');
     }
     show_ports(out, body->ports, body->n_ports);
@@ -102,7 +105,19 @@ static inline void show_gateway(struct pin_text *out, const struct pin_gateway_b
         const struct pin_listener *l = &body->listeners[i];
         pin_text_putf(out, " listener=%s:%s:%u:%s", l->name ? l->name : "",
             l->protocol ? l->protocol : "", l->port, l->hostname ? l->hostname : "");
+        pin_text_puts(out, l->from == PIN_ROUTES_ALL ? ":all" : "");
+        pin_text_puts(out, l->from == PIN_ROUTES_NONE ? ":none" : "");
+        for (size_t k = 0; k < l->n_kinds; k++) {
+            pin_text_putf(out, ":%s", l->kinds[k]);
+        }
+        for (size_t r = 0; r < l->n_selector; r++) {
+            pin_text_putf(out, ":%s%d", l->selector[r].key, (int)l->selector[r].op);
+            for (size_t v = 0; v < l->selector[r].n_values; v++) {
+                pin_text_putf(out, "=%s", l->selector[r].values[v]);
+            }
+        }
     }
+    show_text(out, "class", body->class_name);
 }
 
 static inline void show_route(struct pin_text *out, const struct pin_route_body *body)
@@ -112,6 +127,9 @@ static inline void show_route(struct pin_text *out, const struct pin_route_body 
         const struct pin_parent_ref *p = &body->parents[i];
         pin_text_putf(out, " parent=%s/%s", p->namespace_name, p->name);
         show_text(out, "section", p->section);
+        if (p->port != 0) {
+            pin_text_putf(out, " port=%u", p->port);
+        }
     }
     for (size_t i = 0; i < body->n_rules; i++) {
         const struct pin_route_rule *rule = &body->rules[i];
@@ -148,7 +166,32 @@ static inline void show_records(struct pin_text *out, const struct pin_records_b
         for (size_t t = 0; t < record->n_targets; t++) {
             pin_text_putf(out, " %s", record->targets[t]);
         }
+        show_text(out, "id", record->set_id);
+        for (size_t p = 0; p < record->n_properties; p++) {
+            show_text(out, record->properties[p].name, record->properties[p].value);
+        }
     }
+}
+
+static inline void show_ingress(struct pin_text *out, const struct pin_ingress_body *body)
+{
+    for (size_t i = 0; i < body->n_hostnames; i++) {
+        show_text(out, "host", body->hostnames[i]);
+    }
+    show_ips(out, "lb", body->balancer_ips, body->n_balancer_ips);
+    for (size_t i = 0; i < body->n_balancer_hosts; i++) {
+        show_text(out, "lb", body->balancer_hosts[i]);
+    }
+    show_text(out, "class", body->class_name);
+}
+
+static inline void show_asks(struct pin_text *out, const struct pin_asks *asks)
+{
+    for (size_t i = 0; i < asks->n_notes; i++) {
+        show_text(out, asks->notes[i].key, asks->notes[i].value);
+    }
+    show_ips(out, "outside", asks->external_ips, asks->n_external_ips);
+    pin_text_puts(out, asks->is_balancer ? " balancer" : "");
 }
 
 static inline void show_check(struct pin_text *out, const struct pin_check *check)
@@ -260,11 +303,23 @@ static inline void show_body(struct pin_text *out, const struct pin_object *obje
     case PIN_KIND_GATEWAY:
         show_gateway(out, &object->as.gateway);
         break;
+    case PIN_KIND_GATEWAY_CLASS:
+        show_text(out, "controller", object->as.gateway_class.controller);
+        pin_text_puts(out, object->as.gateway_class.has_parameters ? " parameters" : "");
+        break;
+    case PIN_KIND_NAMESPACE:
+        for (size_t i = 0; i < object->as.namespace_.n_labels; i++) {
+            pin_text_putf(out, " %s", object->as.namespace_.labels[i]);
+        }
+        break;
     case PIN_KIND_HTTP_ROUTE:
     case PIN_KIND_GRPC_ROUTE:
     case PIN_KIND_TCP_ROUTE:
     case PIN_KIND_TLS_ROUTE:
         show_route(out, &object->as.route);
+        break;
+    case PIN_KIND_INGRESS:
+        show_ingress(out, &object->as.ingress);
         break;
     case PIN_KIND_DNS_ENDPOINT:
         show_records(out, &object->as.records);
@@ -305,6 +360,9 @@ static inline void show_object(struct pin_text *out, const struct pin_object *ob
         object->namespace_name, object->name);
     show_body(out, object);
     show_steering(out, &object->steering);
+    if (object->written != NULL && object->written->asks != NULL) {
+        show_asks(out, object->written->asks);
+    }
 }
 
 /** Appends e.g. "UPSERT Service shop/web" or "LIST_BEGIN Node". */

@@ -54,6 +54,11 @@ const struct pin_live *pin_catalog_live(const struct pin_catalog *catalog);
 /** Takes the delta and marks what it dirties. Costs what the delta changes. */
 void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta);
 
+/** The object of that name as the cluster last told, or NULL. Valid until the next apply. No Pods.
+ */
+const struct pin_object *pin_catalog_find(const struct pin_catalog *catalog, uint16_t cluster_id,
+    enum pin_kind kind, const char *namespace_name, const char *name);
+
 /**
  * Makes a static zone, one of settings.zones_static, show what the file says from the next
  * publication on. Takes `zonefile`. PIN_ENOTFOUND for any other zone.

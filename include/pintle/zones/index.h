@@ -129,6 +129,9 @@ void pin_table_ref(const struct pin_table *table);
 /** Drops one reference; the last one frees the table after a grace period (builder). */
 void pin_table_unref(const struct pin_table *table);
 
+/** Frees a table that its maker alone has seen, at once. NULL is fine. */
+void pin_table_discard(struct pin_table *table);
+
 /** Number of nodes, and of bytes held by nodes and tables. Builder. */
 struct pin_index_size {
     uint64_t n_nodes;

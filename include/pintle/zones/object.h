@@ -19,6 +19,9 @@
 #include "pintle/base/macros.h"
 #include "pintle/zones/check.h"
 
+struct pin_claim_annotation;
+struct pin_recordset_property;
+
 /** The kinds Pintle reads. One row of sync/decode.c's table per kind and served version. */
 enum PIN_ONE_BYTE pin_kind {
     PIN_KIND_SERVICE,
@@ -41,6 +44,8 @@ enum PIN_ONE_BYTE pin_kind {
     PIN_KIND_TARGET_GROUP_POLICY, /**< application-networking.k8s.aws; its health check only. */
     PIN_KIND_POD,                 /**< Only while a policy asks for namespaces. */
     PIN_KIND_SERVICE_CIDR,        /**< networking.k8s.io */
+    PIN_KIND_GATEWAY_CLASS,       /**< Only while conditions are written or taken away. */
+    PIN_KIND_INGRESS,             /**< networking.k8s.io; only while records are written outside. */
     PIN_KIND_MAX,
 };
 
@@ -155,16 +160,13 @@ struct pin_service_body {
 #define PIN_ENDPOINT_SERVING     0x02u /**< conditions.serving, absent = ready */
 #define PIN_ENDPOINT_TERMINATING 0x04u /**< conditions.terminating */
 
-/** One address of one endpoint. */
-struct pin_endpoint {
-    struct pin_ip ip;
-    uint8_t flags;        /**< PIN_ENDPOINT_*. */
-    const char *hostname; /**< NULL unless the object names one. */
-    const char *pod;      /**< targetRef.name when its kind is Pod, else NULL. */
-    const char *zone;     /**< Topology zone or NULL; shared between endpoints of a slice. */
-};
+/** Most bytes of a Pod's name, with its NUL. */
+#define PIN_POD_NAME_MAX 254
 
-/** Body of an EndpointSlice. */
+/**
+ * Body of an EndpointSlice: one row per address, in columns, because there may be a million rows
+ * and few of them say everything. zones/slice.h reads a row. A column that no row fills is NULL.
+ */
 struct pin_slice_body {
     const char *service; /**< Label kubernetes.io/service-name. */
     const char
@@ -172,12 +174,25 @@ struct pin_slice_body {
     const char *source_cluster; /**< Label multicluster.kubernetes.io/source-cluster. */
     const struct pin_port *ports;
     size_t n_ports;
-    const struct pin_endpoint *endpoints; /**< One row per address. */
-    size_t n_endpoints;
-    const char *const *hints; /**< By row: hints.forZones as "a,b", NULL where there are none; the
-                                 array is NULL when no row has any. */
-    uint8_t family;           /**< 4 or 6 (addressType); FQDN slices are not decoded. */
+    size_t n_endpoints;           /**< Rows. */
+    const uint8_t *ips;           /**< 4 or 16 bytes a row, network byte order. */
+    size_t ip_bytes;              /**< Of all rows. */
+    const uint8_t *flags;         /**< PIN_ENDPOINT_* of each row. */
+    const char *const *hostnames; /**< NULL where the object names none. */
+    const char *const *hints;     /**< hints.forZones as "a,b"; NULL where there are none. */
+    const char *const *zones;     /**< Not a column: the zones that rows have, each once. */
+    const uint16_t *zone_of;      /**< 1 + position in zones; 0: none. */
+    const char *pod_prefix;       /**< What the names of all its Pods begin with. */
+    const char *pod_texts;        /**< What they go on with, each ended by NUL. */
+    size_t pod_bytes;             /**< Of pod_texts. */
+    const uint32_t *pod_of;       /**< Offset in pod_texts of targetRef.name when its kind is Pod;
+                                     PIN_SLICE_POD_NONE: none. */
+    size_t n_zones;               /**< 65535 at most. */
+    uint8_t family;               /**< 4 or 6 (addressType); FQDN slices are not decoded. */
 };
+
+/** A row of a slice that no Pod stands behind. */
+#define PIN_SLICE_POD_NONE UINT32_MAX
 
 /** Body of a Node. */
 struct pin_node_body {
@@ -195,12 +210,48 @@ struct pin_service_cidr_body {
     size_t n_ranges;
 };
 
+/** Body of a Namespace. */
+struct pin_namespace_body {
+    const char *const *labels; /**< "key=value" */
+    size_t n_labels;
+};
+
+/** How a label is compared. */
+enum PIN_ONE_BYTE pin_label_op {
+    PIN_LABEL_IN,
+    PIN_LABEL_NOT_IN,
+    PIN_LABEL_EXISTS,
+    PIN_LABEL_NOT_EXISTS,
+    PIN_LABEL_NEVER, /**< A word that we do not know. */
+};
+
+/** One condition of a label selector; all of them have to be met. */
+struct pin_label_rule {
+    const char *key;
+    const char *const *values;
+    size_t n_values;
+    enum pin_label_op op;
+};
+
+/** Whose routes a listener takes. */
+enum PIN_ONE_BYTE pin_routes_from {
+    PIN_ROUTES_SAME, /**< Those of the Gateway's namespace. */
+    PIN_ROUTES_ALL,
+    PIN_ROUTES_SELECTOR,
+    PIN_ROUTES_NONE,
+};
+
 /** One listener of a Gateway. */
 struct pin_listener {
     const char *name;
     const char *hostname;
-    const char *protocol; /**< HTTP, HTTPS, TLS, TCP, UDP as written. */
+    const char *protocol;     /**< HTTP, HTTPS, TLS, TCP, UDP as written. */
+    const char *const *kinds; /**< allowedRoutes.kinds; those of other groups as "group/Kind". */
+    size_t n_kinds;           /**< 0: those of the protocol. */
+    const struct pin_label_rule *selector; /**< PIN_ROUTES_SELECTOR. */
+    size_t n_selector;
     uint16_t port;
+    enum pin_routes_from from;
 };
 
 /** Body of a Gateway. */
@@ -211,6 +262,13 @@ struct pin_gateway_body {
     size_t n_addresses;
     const char *const *hosts; /**< status.addresses of type Hostname */
     size_t n_hosts;
+    const char *class_name;
+};
+
+/** Body of a GatewayClass. */
+struct pin_gateway_class_body {
+    const char *controller; /**< spec.controllerName */
+    bool has_parameters;    /**< spec.parametersRef */
 };
 
 /** What a backendRef points at. */
@@ -244,6 +302,8 @@ struct pin_parent_ref {
     const char *namespace_name;
     const char *name;
     const char *section; /**< NULL = all listeners. */
+    uint16_t port;       /**< 0 = all ports. */
+    bool has_namespace;  /**< It was written. */
 };
 
 /** Body of a route of any kind. */
@@ -276,12 +336,26 @@ struct pin_grant_body {
     size_t n_to;
 };
 
+/** Body of an Ingress: names and where they lead. */
+struct pin_ingress_body {
+    const char *const *hostnames; /**< spec.rules[].host, then spec.tls[].hosts[]; as written. */
+    size_t n_hostnames;
+    const struct pin_ip *balancer_ips; /**< status.loadBalancer.ingress[].ip */
+    size_t n_balancer_ips;
+    const char *const *balancer_hosts; /**< status.loadBalancer.ingress[].hostname */
+    size_t n_balancer_hosts;
+    const char *class_name; /**< spec.ingressClassName, else the annotation it replaced. */
+};
+
 /** Records of one name and type in a DNSEndpoint, as written. */
 struct pin_record {
     const char *name;
     const char *type; /**< "A", "CNAME", ... */
     const char *const *targets;
     size_t n_targets;
+    const char *set_id;                              /**< setIdentifier; NULL: none. */
+    const struct pin_recordset_property *properties; /**< providerSpecific; zones/recordset.h */
+    size_t n_properties;
     uint32_t ttl_s; /**< PIN_TTL_UNSET: not said. */
 };
 
@@ -385,6 +459,58 @@ struct pin_pod_body {
     bool is_host_network; /**< They are the node's. */
 };
 
+/** One condition of an object's status; texts are never NULL. */
+struct pin_condition {
+    const char *type;
+    const char *status; /**< "True", "False", "Unknown". */
+    const char *reason;
+    const char *message;
+    const char *since;   /**< lastTransitionTime as written. */
+    uint64_t generation; /**< observedGeneration; 0: not said. */
+};
+
+/** A part of a status that has conditions of its own: an entry of ours of a route's
+ * status.parents, or a listener of a Gateway. */
+struct pin_status_part {
+    const char *key;   /**< "namespace/name/section/port" of the parentRef, what is not written
+                          empty; the listener's name. */
+    const char *kinds; /**< Listeners: supportedKinds, "HTTPRoute,GRPCRoute". */
+    uint32_t n_routes; /**< Listeners: attachedRoutes. */
+    uint16_t position; /**< In its list. */
+    const struct pin_condition *conditions;
+    size_t n_conditions;
+};
+
+/** What an object asks of the DNS outside; zones/claims.h says what annotations mean. */
+struct pin_asks {
+    const struct pin_claim_annotation *notes; /**< Of external-dns, under both its prefixes. */
+    size_t n_notes;
+    const struct pin_ip *external_ips; /**< Services: spec.externalIPs */
+    size_t n_external_ips;
+    bool is_balancer; /**< Services: type LoadBalancer. */
+};
+
+/** What Pintle wrote on an object or may write; only routes, Gateways, their classes and exports,
+ * what asks for records outside, and what is ours, have it. */
+struct pin_written {
+    const char *uid;             /**< metadata.uid; NULL in manifests. */
+    const char *assigned;        /**< Routes: the assigned name it shows, PIN_WRITE_ASSIGNED. */
+    const char *lattice;         /**< Routes: the same by PIN_WRITE_LATTICE. */
+    const char *service;         /**< Services: which imported one it is derived for. */
+    const char *exporters;       /**< Imports: the clusters that export, "c1,c2". */
+    const char *complaint;       /**< Of an annotation that cannot be used; NULL: of none. */
+    const char *version;         /**< Routes: metadata.resourceVersion. */
+    const struct pin_asks *asks; /**< NULL: it has no annotation of external-dns. */
+    const struct pin_condition *conditions; /**< Of its status; not routes'. */
+    size_t n_conditions;
+    const struct pin_status_part
+        *parts; /**< Routes: our entries of status.parents; Gateways: listeners. */
+    size_t n_parts;
+    uint64_t generation; /**< metadata.generation; 0: not said. */
+    uint64_t applied;    /**< What was applied, PIN_WRITE_APPLIED; 0: it is not ours. */
+    bool has_parents;    /**< Routes: there is a list status.parents. */
+};
+
 /** One object of one cluster. */
 struct pin_object {
     enum pin_kind kind;
@@ -394,15 +520,19 @@ struct pin_object {
     int64_t created_s;       /**< creationTimestamp, Unix seconds; 0 when absent. */
     int64_t trigger_wall_ms; /**< Annotation endpoints.kubernetes.io/last-change-trigger-time; 0 =
                                 absent. */
-    struct pin_object_chunk *chunks; /**< Memory the pointers here lead into; zones/object.c's. */
+    struct pin_object_chunk *chunks;   /**< Memory the pointers here lead into; zones/object.c's. */
+    const struct pin_written *written; /**< NULL where there is nothing to say. */
     struct pin_steering steering;
     union { /**< Memory may end behind the body of the object's own kind. */
         struct pin_service_body service;
         struct pin_slice_body slice;
         struct pin_node_body node;
+        struct pin_namespace_body namespace_;
         struct pin_gateway_body gateway;
+        struct pin_gateway_class_body gateway_class;
         struct pin_route_body route;
         struct pin_grant_body grant;
+        struct pin_ingress_body ingress;
         struct pin_records_body records;
         struct pin_export_body export_;
         struct pin_import_body import;
@@ -429,6 +559,17 @@ const char *pin_object_text(struct pin_object *object, const char *text, size_t 
 
 /** Frees an object with all it holds. NULL is fine. */
 void pin_object_free(struct pin_object *object);
+
+/** Longest name, an RFC 1123 subdomain, and longest namespace, a label, as API servers bound them.
+ */
+#define PIN_NAME_BYTES_MAX      253
+#define PIN_NAMESPACE_BYTES_MAX 63
+
+/**
+ * Whether API servers let such a name through: lower-case letters, digits and '-', with '.' between
+ * where `has_dots` is set. Paths of requests and keys of maps are made of names as they are.
+ */
+bool pin_object_is_name(const char *text, size_t bytes_max, bool has_dots);
 
 /** Whether objects of that kind are routes: `as.route` is theirs. */
 static inline bool pin_kind_is_route(enum pin_kind kind)

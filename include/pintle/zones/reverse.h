@@ -5,7 +5,7 @@
  * @file
  * Reverse: address -> names, for PTR records and the names of pods.
  *
- *     address --> names[] (cluster, what it is, labels below "svc.<zone>")
+ *     address --> names[] (host label) --> place (cluster, what it is, labels below "svc.<zone>")
  *
  * No node of the index stands for an address: there would be one per endpoint, with another answer
  * for each asker's cluster. A table of addresses takes a fifth of that, and a worker writes the
@@ -28,30 +28,38 @@ enum pin_reverse_kind {
     PIN_REVERSE_CLUSTER_SET, /**< A ServiceImport whose address it is. */
 };
 
-/** One name of an address. */
+/** One name of an address: <host>.<service>, the zone's part aside. */
 struct pin_reverse_name {
-    uint16_t cluster_id; /**< Whose data it is. */
-    uint8_t kind;        /**< enum pin_reverse_kind */
-    uint8_t bytes;       /**< Of the labels; 2 or more. */
-    const uint8_t
-        *labels; /**< Wire labels below "svc.<zone>", no root: [host] service namespace. */
+    uint16_t cluster_id;    /**< Whose data it is. */
+    uint8_t kind;           /**< enum pin_reverse_kind */
+    uint8_t bytes;          /**< Of `service`; 2 or more. */
+    const uint8_t *service; /**< Wire labels below "svc.<zone>", no root: service, namespace. */
+    uint8_t host[PIN_LABEL_MAX_BYTES + 1]; /**< Wire label of an endpoint; length 0: of others. */
 };
 
-/** All names of one address. Immutable. */
+/** What addresses are called after, as the entries share it. Private. */
+struct pin_place;
+
+/**
+ * All names of one address. Immutable, and private but for pin_address_next(): one that is an
+ * endpoint of one service takes 34 bytes.
+ */
 struct pin_address {
-    struct pin_rcu_node link;
-    struct pin_rcu_head rcu;
-    struct pin_ip ip;
-    uint16_t n_names;
-    uint32_t bytes;  /**< Of the names. */
-    uint8_t names[]; /**< By kind, labels, cluster; read with pin_address_next(). */
+    union {
+        struct pin_rcu_node link;
+        struct pin_rcu_head rcu; /* once it is out of the table */
+    };
+    uint32_t bytes; /* of the names */
+    uint8_t family;
+    uint8_t ip_and_names[]; /* 4 or 16 bytes, then the names by kind, labels, cluster */
 };
 
 /** The table, and what answers from it need beside. */
 struct pin_reverse {
     const struct pin_settings *settings;
     struct pin_rcu_table *addresses;
-    atomic_uint serial; /**< Of all reverse zones: moves with every change of a name. */
+    struct pin_map *places; /**< What entries refer to. Builder. */
+    atomic_uint serial;     /**< Of all reverse zones: moves with every change of a name. */
     uint32_t ttl_s;
     uint32_t negative_ttl_s;
     struct pin_name *ns; /**< As configured; n_ns 0: ns1 below each zone. */
@@ -73,12 +81,16 @@ void pin_reverse_free(struct pin_reverse *reverse);
 const struct pin_address *pin_reverse_find(
     const struct pin_reverse *reverse, const struct pin_ip *ip);
 
+/** The address itself. */
+struct pin_ip pin_address_ip(const struct pin_address *address);
+
 /** Steps through the names of an address; start with *at = 0. False when there are no more. */
 bool pin_address_next(const struct pin_address *address, size_t *at, struct pin_reverse_name *ret);
 
 /**
  * Makes `name` the name that its service has at the address in the way of its kind; with
- * `is_there` false, takes it away. The host label of what is taken away does not count. A name that
+ * `is_there` false, takes it away. Without a host label an endpoint is called by its address with
+ * dashes. The host label of what is taken away does not count. A name that
  * is there already changes nothing. False when memory is out. Builder.
  */
 bool pin_reverse_set(struct pin_reverse *reverse, const struct pin_ip *ip,
@@ -109,7 +121,7 @@ enum pin_pod pin_reverse_pod(const struct pin_reverse *reverse, const struct pin
 
 /** An endpoint named by its address with dashes, which no node stands for (targets.h). */
 struct pin_dashed {
-    const struct pin_address *address; /**< Its ip is what the name shows. */
+    const struct pin_address *address; /**< pin_address_ip() is what the name shows. */
     uint16_t cluster_id;               /**< Whose data it is. */
     uint32_t ttl_s;
 };

@@ -73,6 +73,12 @@ struct pin_cluster_settings {
     uint64_t stale_after_ms;         /**< 0: as pin_settings says. */
 };
 
+/** All kinds of objects that names outside can come from. */
+#define PIN_RECORD_KINDS                                                                           \
+    (1u << PIN_KIND_SERVICE | 1u << PIN_KIND_INGRESS | 1u << PIN_KIND_GATEWAY                      \
+        | 1u << PIN_KIND_HTTP_ROUTE | 1u << PIN_KIND_GRPC_ROUTE | 1u << PIN_KIND_TCP_ROUTE         \
+        | 1u << PIN_KIND_TLS_ROUTE | 1u << PIN_KIND_DNS_ENDPOINT)
+
 /** All of it. */
 struct pin_settings {
     const char *cluster_set;            /**< Part of every assigned name; "default" when not set. */
@@ -129,3 +135,4 @@ struct pin_settings {
 
 /** The id of the cluster with that name, or PIN_CLUSTER_NONE. Linear. */
 uint16_t pin_settings_cluster(const struct pin_settings *settings, const char *name);
+
