@@ -651,6 +651,7 @@ static void fetch_data(struct pin_answering *a)
     }
 }
 
+/* Counts the answer, and says for how long it counts when it is stale. */
 static void count(struct pin_answering *a)
 {
     struct pin_stats *stats = &a->worker->stats;
@@ -660,6 +661,8 @@ static void count(struct pin_answering *a)
     }
     if (pin_unlikely(a->response.ede == PIN_EDE_STALE_ANSWER) && !a->is_outside) {
         pin_stat_add(&stats->n_stale, 1);
+        /* what may be out of date is not kept for long (RFC 8767, section 4) */
+        pin_response_cap_ttls(&a->response, a->query.question_end, PIN_STALE_TTL_S);
     }
 }
 

@@ -275,18 +275,25 @@ static void add_fixed_checked(struct pin_response *response, enum pin_section se
     }
 }
 
+void pin_response_cap_ttls(struct pin_response *response, size_t at, uint32_t ttl_max_s)
+{
+    while (at < response->used_bytes) {
+        while (response->wire[at] != 0 && response->wire[at] < POINTER >> 8) {
+            at += 1u + response->wire[at]; /* what others said may have owners written out */
+        }
+        uint8_t *rr = response->wire + at - (response->wire[at] == 0 ? 1 : 0);
+        if (pin_get_be32(rr + RR_TTL_AT) > ttl_max_s) {
+            pin_put_be32(rr + RR_TTL_AT, ttl_max_s);
+        }
+        at = (size_t)(rr - response->wire) + rr_length(rr);
+    }
+}
+
 /* An answer that the next result of a probe can change is not kept longer than until then. */
 static void shorten_ttls(struct pin_response *response, size_t at, uint32_t next_s)
 {
     uint32_t now_s = (uint32_t)(pin_clock_mono_ms() / 1000) & PIN_HEALTH_NEXT_MASK;
-    uint32_t left_s = next_s > now_s ? next_s - now_s : 1;
-    while (at < response->used_bytes) {
-        uint8_t *rr = response->wire + at;
-        if (pin_get_be32(rr + RR_TTL_AT) > left_s) {
-            pin_put_be32(rr + RR_TTL_AT, left_s);
-        }
-        at += rr_length(rr);
-    }
+    pin_response_cap_ttls(response, at, next_s > now_s ? next_s - now_s : 1);
 }
 
 /* False: every address is shown as always, which is left to the caller. */

@@ -146,6 +146,9 @@ size_t pin_response_add_table(struct pin_response *response, enum pin_section se
 void pin_response_add_extras(struct pin_response *response, const struct pin_table *table,
     size_t table_at, struct pin_draws *draws);
 
+/** Gives the RRs from the offset `at` on a TTL of at most `ttl_max_s`. */
+void pin_response_cap_ttls(struct pin_response *response, size_t at, uint32_t ttl_max_s);
+
 /** Adds an SOA with its own TTL, or with at most `ttl_max_s`. */
 void pin_response_add_soa(struct pin_response *response, enum pin_section section,
     const struct pin_soa *soa, size_t owner_at, uint32_t ttl_max_s);

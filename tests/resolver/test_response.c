@@ -16,6 +16,7 @@
 #include "pintle/zones/settings.h"
 
 #include "resolver/answer.h"
+#include "resolver/response.h"
 #include "resolver/worker.h"
 #include "support/message.h"
 #include "support/world.h"
@@ -236,6 +237,41 @@ static void test_whole_table_begins_everywhere(void **state)
     assert_in_range(n_firsts, 60, 100);
 }
 
+/* Owners as pointers, written out, and none at all. */
+static void test_ttls_are_capped_whatever_the_owner(void **state)
+{
+#define RR_HEAD(ttl) "\0\1\0\1\0\0" ttl "\0\4"
+    char wire[] =
+        "hhhhhhhhhhhh"
+        "\xC0\x0C" RR_HEAD(
+            "\1\2") "abcd"
+                    "\3www\1a"
+                    "\0" RR_HEAD("\1\2") "abcd"
+                                         "\0" RR_HEAD("\1\2") "abcd"
+                                                              "\1b"
+                                                              "\0" RR_HEAD(
+                                                                  "\0\7") "abcd"
+                                                                          "\1c\xC0\x0C" RR_HEAD(
+                                                                              "\1\2") "abcd";
+    char want[] =
+        "hhhhhhhhhhhh"
+        "\xC0\x0C" RR_HEAD(
+            "\0\36") "abcd"
+                     "\3www\1a"
+                     "\0" RR_HEAD("\0\36") "abcd"
+                                           "\0" RR_HEAD("\0\36") "abcd"
+                                                                 "\1b"
+                                                                 "\0" RR_HEAD(
+                                                                     "\0\7") "abcd"
+                                                                             "\1c\xC0\x0C" RR_HEAD(
+                                                                                 "\0\36") "abcd";
+    struct pin_response response = {.wire = (uint8_t *)wire, .used_bytes = sizeof(wire) - 1};
+    (void)state;
+    pin_response_cap_ttls(&response, 12, 30);
+    assert_memory_equal(wire, want, sizeof(want));
+#undef RR_HEAD
+}
+
 int main(void)
 {
     static const struct CMUnitTest others[] = {
@@ -246,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_no_address_twice),
         cmocka_unit_test(test_shares_of_thirty_questions),
         cmocka_unit_test(test_whole_table_begins_everywhere),
+        cmocka_unit_test(test_ttls_are_capped_whatever_the_owner),
     };
     struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(others)] = {{0}};
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
