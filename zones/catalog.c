@@ -22,6 +22,7 @@
 #include "zones/stale.h"
 #include "zones/units.h"
 #include "zones/views.h"
+#include "zones/watchers.h"
 
 #define SCRATCH_MAX_BYTES ((size_t)1 << 30)
 #define DNS_VERSION_TTL_S 28800u
@@ -341,6 +342,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
     void *old = NULL;
     size_t bytes = object_key(object->namespace_name, object->name, key);
     if (object->kind == PIN_KIND_POD && bytes > 0) {
+        pin_watchers_put(catalog, cluster_id, object, NULL);
         pin_pods_upsert(catalog, cluster_id, object, key, bytes);
         pin_object_free(object);
         return;
@@ -371,12 +373,14 @@ static void remove_object(struct pin_catalog *catalog, uint16_t cluster_id, enum
     const char *key, size_t bytes)
 {
     if (kind == PIN_KIND_POD) {
+        pin_watchers_gone(catalog, cluster_id, kind, key, bytes);
         pin_pods_remove(catalog, cluster_id, key, bytes);
         return;
     }
     struct pin_object *object =
         pin_map_remove(&catalog->clusters[cluster_id].objects[kind], key, bytes);
     if (object != NULL) {
+        pin_watchers_gone(catalog, cluster_id, kind, key, bytes);
         pin_networks_note(catalog, cluster_id, object);
         pin_unit_detach(catalog, cluster_id, object);
         pin_object_free(object);
@@ -441,6 +445,7 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
     case PIN_DELTA_DOWN:
     case PIN_DELTA_SYNCED:
         mark_cluster(catalog, cluster_id, delta->op);
+        pin_watchers_mark(catalog, cluster_id, delta->op, delta->kind);
         break;
     case PIN_DELTA_LOOKUP:
         pin_networks_apply(catalog, delta->lookup);

@@ -19,6 +19,8 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu_table.h"
 
+#include "zones/watchers.h"
+
 #define FIRST_BUCKETS 64
 
 /* A namespace that Pods are in; one for all of them. */
@@ -300,6 +302,7 @@ void pin_pods_end_list(struct pin_catalog *catalog, uint16_t cluster_id)
             char gone[512];
             memcpy(gone, key, bytes); /* the map frees its key before we are done with it */
             gone[bytes] = '\0';
+            pin_watchers_gone(catalog, cluster_id, PIN_KIND_POD, gone, bytes);
             pin_pods_remove(catalog, cluster_id, gone, bytes);
         }
     }

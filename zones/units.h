@@ -16,6 +16,7 @@
 
 #include "pintle/base/hash.h"
 #include "pintle/zones/catalog.h"
+#include "pintle/zones/watcher.h"
 
 #include "zones/held.h"
 #include "zones/names.h"
@@ -207,6 +208,8 @@ struct pin_catalog {
     struct pin_arena *scratch;         /**< For one compile run. */
     /** Parts that many names have alike, by hash; each with a reference. */
     const struct pin_table *shared[PIN_SHARED_MAX];
+    struct pin_catalog_watcher watchers[PIN_WATCHERS_MAX];
+    size_t n_watchers;
     struct pin_catalog_counts counts;
     uint32_t stamp;        /**< Of the latest compile run. */
     bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */
