@@ -15,6 +15,7 @@
 
 #include "zones/compile.h"
 #include "zones/drains.h"
+#include "zones/lists.h"
 #include "zones/networks.h"
 #include "zones/pods.h"
 #include "zones/policy.h"
@@ -352,10 +353,12 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
             pin_kind_text(object->kind), object->namespace_name, object->name,
             catalog->settings->clusters[cluster_id].name,
             bytes == 0 ? "its name is too long" : "out of memory");
+        cluster->has_lost = true;
         pin_object_free(object);
         return;
     }
-    object->list_round = cluster->list_round[object->kind];
+    object->list_round = cluster->lists[object->kind].round;
+    pin_watchers_put(catalog, cluster_id, object, old);
     pin_networks_note(catalog, cluster_id, object);
     if (object->kind == PIN_KIND_IAM_AUTH_POLICY || object->kind == PIN_KIND_RESOLVE_POLICY) {
         object->as.policy.slot = pin_policy_slot(
@@ -369,7 +372,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
     pin_object_free(old);
 }
 
-static void remove_object(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind,
+void pin_catalog_remove_object(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind,
     const char *key, size_t bytes)
 {
     if (kind == PIN_KIND_POD) {
@@ -387,33 +390,14 @@ static void remove_object(struct pin_catalog *catalog, uint16_t cluster_id, enum
     }
 }
 
-/* Removes what the list that ends now did not name. */
-static void end_list(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind)
-{
-    const struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
-    size_t cursor = 0;
-    const char *key = NULL;
-    size_t bytes = 0;
-    void *value = NULL;
-    if (kind == PIN_KIND_POD) {
-        pin_pods_end_list(catalog, cluster_id);
-    }
-    while (pin_map_next(&cluster->objects[kind], &cursor, &key, &bytes, &value)) {
-        const struct pin_object *object = value;
-        if (object->list_round != cluster->list_round[kind]) {
-            char gone[512];
-            memcpy(gone, key, bytes); /* the map frees its key before we are done with it */
-            remove_object(catalog, cluster_id, kind, gone, bytes);
-        }
-    }
-}
-
 static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_delta_op op)
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     catalog->is_stale_dirty = true;
     if (op == PIN_DELTA_SYNCED) {
         catalog->is_scene_dirty = catalog->is_scene_dirty || !cluster->is_synced;
+        cluster->is_fresh =
+            !cluster->is_restored && cluster->lists[PIN_KIND_SERVICE_EXPORT].is_unproven;
         cluster->is_synced = true;
         return;
     }
@@ -432,20 +416,25 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
         delta->object = NULL;
         break;
     case PIN_DELTA_DELETE:
-        remove_object(catalog, cluster_id, delta->kind, key,
+        pin_catalog_remove_object(catalog, cluster_id, delta->kind, key,
             object_key(delta->namespace_name, delta->name, key));
         break;
     case PIN_DELTA_LIST_BEGIN:
-        catalog->clusters[cluster_id].list_round[delta->kind]++;
+        pin_list_begin(catalog, delta);
+        pin_watchers_mark(catalog, cluster_id, delta->op, delta->kind);
         break;
     case PIN_DELTA_LIST_END:
-        end_list(catalog, cluster_id, delta->kind);
+        pin_list_end(catalog, delta);
+        pin_watchers_mark(catalog, cluster_id, delta->op, delta->kind);
         break;
     case PIN_DELTA_UP:
     case PIN_DELTA_DOWN:
     case PIN_DELTA_SYNCED:
         mark_cluster(catalog, cluster_id, delta->op);
         pin_watchers_mark(catalog, cluster_id, delta->op, delta->kind);
+        break;
+    case PIN_DELTA_KEEP:
+        pin_list_keep(catalog, delta, key, object_key(delta->namespace_name, delta->name, key));
         break;
     case PIN_DELTA_LOOKUP:
         pin_networks_apply(catalog, delta->lookup);
@@ -661,6 +650,7 @@ struct pin_cluster_status pin_catalog_cluster(
         .is_synced = cluster->is_synced,
         .is_drained = pin_drains_cluster(&catalog->drains, cluster_id) != NULL,
         .stale_since_ms = cluster->is_out ? cluster->out_since_ms : 0,
+        .held_kinds = pin_catalog_held(catalog, cluster_id),
     };
     for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
         status.n_objects[kind] = (uint32_t)pin_map_count(&cluster->objects[kind]);

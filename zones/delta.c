@@ -29,10 +29,10 @@ struct pin_delta *pin_delta_upsert(uint16_t cluster_id, struct pin_object *objec
     return delta;
 }
 
-struct pin_delta *pin_delta_delete(
-    uint16_t cluster_id, enum pin_kind kind, const char *namespace_name, const char *name)
+static struct pin_delta *named(uint16_t cluster_id, enum pin_delta_op op, enum pin_kind kind,
+    const char *namespace_name, const char *name)
 {
-    struct pin_delta *delta = pin_delta_mark(cluster_id, PIN_DELTA_DELETE, kind);
+    struct pin_delta *delta = pin_delta_mark(cluster_id, op, kind);
     if (delta == NULL) {
         return NULL;
     }
@@ -43,6 +43,18 @@ struct pin_delta *pin_delta_delete(
         return NULL;
     }
     return delta;
+}
+
+struct pin_delta *pin_delta_delete(
+    uint16_t cluster_id, enum pin_kind kind, const char *namespace_name, const char *name)
+{
+    return named(cluster_id, PIN_DELTA_DELETE, kind, namespace_name, name);
+}
+
+struct pin_delta *pin_delta_keep(
+    uint16_t cluster_id, enum pin_kind kind, const char *namespace_name, const char *name)
+{
+    return named(cluster_id, PIN_DELTA_KEEP, kind, namespace_name, name);
 }
 
 struct pin_delta *pin_delta_lookup(struct pin_lookup *lookup)

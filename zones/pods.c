@@ -259,7 +259,7 @@ void pin_pods_upsert(struct pin_catalog *catalog, uint16_t cluster_id,
     struct pod *old = pin_map_find(&cluster->pods, key, bytes);
     struct pod *pod = pod_new(&object->as.pod);
     if (pod != NULL && old != NULL && are_same(pod, old)) { /* most changes are of other things */
-        old->list_round = cluster->list_round[PIN_KIND_POD];
+        old->list_round = cluster->lists[PIN_KIND_POD].round;
         free(pod);
         return;
     }
@@ -269,7 +269,7 @@ void pin_pods_upsert(struct pin_catalog *catalog, uint16_t cluster_id,
         pin_pods_remove(catalog, cluster_id, key, bytes);
         return;
     }
-    pod->list_round = cluster->list_round[PIN_KIND_POD];
+    pod->list_round = cluster->lists[PIN_KIND_POD].round;
     if (!change_pod(catalog, cluster_id, pod, key, 1)) {
         pin_log_error("catalog: out of memory, Pod %s has no namespace for policies", key);
     }
@@ -289,6 +289,27 @@ void pin_pods_remove(
     }
 }
 
+void pin_pods_keep(struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes)
+{
+    const struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
+    struct pod *pod = pin_map_find(&cluster->pods, key, bytes);
+    if (pod != NULL) {
+        pod->list_round = cluster->lists[PIN_KIND_POD].round;
+    }
+}
+
+uint32_t pin_pods_count(const struct pin_catalog *catalog, uint16_t cluster_id, uint32_t round)
+{
+    uint32_t n = 0;
+    size_t cursor = 0;
+    void *value = NULL;
+    while (pin_map_next(&catalog->clusters[cluster_id].pods, &cursor, NULL, NULL, &value)) {
+        const struct pod *pod = value;
+        n += pod->list_round >= round ? 1 : 0;
+    }
+    return n;
+}
+
 void pin_pods_end_list(struct pin_catalog *catalog, uint16_t cluster_id)
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
@@ -298,7 +319,7 @@ void pin_pods_end_list(struct pin_catalog *catalog, uint16_t cluster_id)
     void *value = NULL;
     while (pin_map_next(&cluster->pods, &cursor, &key, &bytes, &value)) {
         const struct pod *pod = value;
-        if (pod->list_round != cluster->list_round[PIN_KIND_POD]) {
+        if (pod->list_round != cluster->lists[PIN_KIND_POD].round) {
             char gone[512];
             memcpy(gone, key, bytes); /* the map frees its key before we are done with it */
             gone[bytes] = '\0';

@@ -21,5 +21,11 @@ void pin_pods_upsert(struct pin_catalog *catalog, uint16_t cluster_id,
 void pin_pods_remove(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes);
 
+/** Notes that the latest list names a Pod. Unknown ones are fine. */
+void pin_pods_keep(struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes);
+
+/** How many Pods lists of that round or a later one named, or watches since. O(Pods). */
+uint32_t pin_pods_count(const struct pin_catalog *catalog, uint16_t cluster_id, uint32_t round);
+
 /** Forgets the Pods that the list which ends now did not name. */
 void pin_pods_end_list(struct pin_catalog *catalog, uint16_t cluster_id);

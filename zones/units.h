@@ -19,6 +19,7 @@
 #include "pintle/zones/watcher.h"
 
 #include "zones/held.h"
+#include "zones/lists.h"
 #include "zones/names.h"
 #include "zones/slots.h"
 
@@ -141,10 +142,16 @@ struct pin_route_unit {
 struct pin_cluster_state {
     struct pin_map objects[PIN_KIND_MAX]; /**< "namespace/name" -> struct pin_object. */
     struct pin_map pods;                  /**< "namespace/name" -> what pods.c keeps of a Pod. */
-    uint32_t list_round[PIN_KIND_MAX];
+    struct pin_list_state lists[PIN_KIND_MAX];
+    uint8_t n_open; /**< Of these, begun and not ended. */
     bool is_up;
     bool is_synced;
-    bool is_out; /**< Synced once and out of reach since out_since_ms. */
+    bool is_fresh; /**< Synced by a server's first lists, and nobody has looked at what was written
+                        because of it. */
+    bool is_doubted;  /**< By pin_lists_doubt(). */
+    bool is_restored; /**< Not synced yet, but it was before a restart, and has what it had then. */
+    bool has_lost;    /**< Memory was out for an object of it, since the start. */
+    bool is_out;      /**< Out of reach since out_since_ms, and it has something. */
     uint64_t out_since_ms;
 };
 
@@ -216,6 +223,7 @@ struct pin_catalog {
     bool has_unattached;   /**< Memory was out when some object was to be attached. */
     bool is_scene_dirty;
     bool is_behind;        /**< A serial or an edition waits for memory. */
+    uint32_t held_stamp;   /**< Moves when a list is held, and when it is not any more. */
     bool is_stale_dirty;   /**< A cluster came or went, or changed while out of reach. */
     bool has_dropped;      /**< Some member is dropped or probing. */
     bool has_warned_views; /**< It was logged that there are too many. */

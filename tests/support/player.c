@@ -317,8 +317,7 @@ static void open_stage(struct pin_player *player, const struct command *c)
     }
 }
 
-/* --- events --------------------------------------------------------------------------------------
- */
+/* --- events -------------------------------------------------------------------------------- */
 
 /* Service, or ServiceImport.application-networking.k8s.aws where a kind has two groups. */
 static bool find_kind(const char *text, enum pin_kind *ret_kind)
@@ -348,20 +347,19 @@ static void play_mark(struct pin_player *player, const struct command *c)
     }
 }
 
-/* list CLUSTER KIND begin|end */
+/* list CLUSTER KIND begin|end|claim */
 static void play_list(struct pin_player *player, const struct command *c)
 {
     enum pin_kind kind = PIN_KIND_SERVICE;
+    const char *what = c->n_words == 4 ? c->words[3] : "";
     uint16_t cluster_id = cluster_of(player, c, c->n_words > 1 ? c->words[1] : NULL);
-    bool is_begin = c->n_words == 4 && strcmp(c->words[3], "begin") == 0;
-    bool is_end = c->n_words == 4 && strcmp(c->words[3], "end") == 0;
-    if ((!is_begin && !is_end) || !find_kind(c->words[2], &kind)) {
-        pin_player_break(player, c->line, "expected: list CLUSTER KIND begin|end");
-        return;
-    }
-    if (!player->is_broken) {
-        pin_stage_mark(
-            &player->stage, cluster_id, is_begin ? PIN_DELTA_LIST_BEGIN : PIN_DELTA_LIST_END, kind);
+    bool is_begin = strcmp(what, "begin") == 0;
+    bool is_claim = strcmp(what, "claim") == 0;
+    if ((!is_begin && !is_claim && strcmp(what, "end") != 0) || !find_kind(c->words[2], &kind)) {
+        pin_player_break(player, c->line, "expected: list CLUSTER KIND begin|end|claim");
+    } else if (!player->is_broken) {
+        pin_stage_list(&player->stage, cluster_id,
+            is_begin ? PIN_DELTA_LIST_BEGIN : PIN_DELTA_LIST_END, kind, is_claim);
     }
 }
 

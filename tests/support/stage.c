@@ -175,6 +175,17 @@ void pin_stage_mark(
     }
 }
 
+void pin_stage_list(struct pin_stage *stage, uint16_t cluster_id, enum pin_delta_op op,
+    enum pin_kind kind, bool is_unproven)
+{
+    struct pin_delta *delta = pin_delta_mark(cluster_id, op, kind);
+    if (delta != NULL) {
+        delta->is_unproven = is_unproven;
+        delta->received_ns = stage->now_ms * UINT64_C(1000000);
+        pin_catalog_apply(stage->catalog, delta);
+    }
+}
+
 void pin_stage_publish(struct pin_stage *stage)
 {
     stage->published = pin_catalog_publish(stage->catalog, stage->now_ms);

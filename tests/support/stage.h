@@ -32,6 +32,7 @@ struct pin_stage_asker {
 
 /** All of it. Texts are borrowed. */
 struct pin_stage {
+    struct pin_worker worker;
     struct pin_settings settings; /**< May be changed until open. */
     struct pin_network networks[STAGE_NETWORKS_MAX];
     struct pin_gateway gateways[STAGE_NETWORKS_MAX][STAGE_LIST_MAX];
@@ -45,8 +46,7 @@ struct pin_stage {
     struct pin_prefix forwarders[STAGE_LIST_MAX];
     const char *zones_static[STAGE_LIST_MAX];
     uint64_t now_ms;
-    struct pin_catalog *catalog; /**< NULL until open. */
-    struct pin_worker worker;
+    struct pin_catalog *catalog;    /**< NULL until open. */
     size_t n_probes;                /**< Orders to begin less those to stop. */
     struct pin_published published; /**< Of the latest publication. */
     struct pin_arena *scratch;
@@ -90,6 +90,10 @@ void pin_stage_delete(struct pin_stage *stage, uint16_t cluster_id, enum pin_kin
 /** Sends a mark: UP, DOWN, SYNCED, LIST_BEGIN, LIST_END. */
 void pin_stage_mark(
     struct pin_stage *stage, uint16_t cluster_id, enum pin_delta_op op, enum pin_kind kind);
+
+/** Sends LIST_BEGIN or LIST_END at stage->now_ms; `is_unproven` as in struct pin_delta. */
+void pin_stage_list(struct pin_stage *stage, uint16_t cluster_id, enum pin_delta_op op,
+    enum pin_kind kind, bool is_unproven);
 
 /** Publishes what is dirty at stage->now_ms. */
 void pin_stage_publish(struct pin_stage *stage);

@@ -369,14 +369,17 @@ static inline void show_object(struct pin_text *out, const struct pin_object *ob
 static inline void show_delta(struct pin_text *out, const struct pin_delta *delta)
 {
     static const char *const ops[] = {
-        "UPSERT", "DELETE", "LIST_BEGIN", "LIST_END", "UP", "DOWN", "SYNCED"};
+        "UPSERT", "DELETE", "LIST_BEGIN", "LIST_END", "UP", "DOWN", "SYNCED", "LOOKUP", "KEEP"};
     pin_text_puts(out, ops[delta->op]);
-    if (delta->op < PIN_DELTA_UP) {
+    if (delta->op < PIN_DELTA_UP || delta->op == PIN_DELTA_KEEP) {
         pin_text_putf(out, " %s", pin_kind_text(delta->kind));
     }
     if (delta->op == PIN_DELTA_UPSERT) {
         pin_text_putf(out, " %s/%s", delta->object->namespace_name, delta->object->name);
-    } else if (delta->op == PIN_DELTA_DELETE) {
+    } else if (delta->op == PIN_DELTA_DELETE || delta->op == PIN_DELTA_KEEP) {
         pin_text_putf(out, " %s/%s", delta->namespace_name, delta->name);
+    }
+    if (delta->op == PIN_DELTA_LIST_END && delta->is_partial) {
+        pin_text_puts(out, " partial");
     }
 }

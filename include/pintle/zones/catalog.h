@@ -124,11 +124,21 @@ struct pin_cluster_status {
     /** Since when its data is stale, as publications told the time; 0 while it is not. */
     uint64_t stale_since_ms;
     uint32_t n_objects[PIN_KIND_MAX];
+    uint32_t held_kinds; /**< pin_catalog_held() */
 };
 
 /** Status of a cluster; `cluster_id` must exist. */
 struct pin_cluster_status pin_catalog_cluster(
     const struct pin_catalog *catalog, uint16_t cluster_id);
+
+/**
+ * The kinds, one bit each (1 << enum pin_kind), whose last list is not believed yet: their source
+ * is to list them again, 30 s after that list or later. O(kinds).
+ */
+uint32_t pin_catalog_held(const struct pin_catalog *catalog, uint16_t cluster_id);
+
+/** A number that moves whenever pin_catalog_held() changes for some cluster. */
+uint32_t pin_catalog_held_stamp(const struct pin_catalog *catalog);
 
 /** Totals for metrics and status. */
 struct pin_catalog_counts {

@@ -9,9 +9,13 @@
  * the list did not name are gone then); afterwards UPSERT and DELETE one by one. UP and DOWN say
  * whether the cluster can be reached; SYNCED says that every kind it serves was listed once.
  * A kind that the cluster does not serve is listed as empty. Unknown is not empty: a list that
- * failed sends no LIST_END, and what was there stays.
+ * failed sends no LIST_END, and what was there stays. A list that is *unproven* (a server's word)
+ * and names nothing, or less than half of what was known, takes nothing away until a second one,
+ * begun 30 s later or more, says the same: its source sends that one when it is told of the first
+ * (pin_catalog_held()). What UPSERT and DELETE say in between counts at once.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pintle/zones/lookup.h"
@@ -27,6 +31,7 @@ enum pin_delta_op {
     PIN_DELTA_DOWN,
     PIN_DELTA_SYNCED,
     PIN_DELTA_LOOKUP, /**< A host name of a gateway was looked up; no cluster's. */
+    PIN_DELTA_KEEP,   /**< A list names an object that cannot be read: what is known of it stays. */
 };
 
 /** One change. Made by a source on the control thread, owned by whoever holds it last. */
@@ -34,10 +39,14 @@ struct pin_delta {
     enum pin_delta_op op;
     enum pin_kind kind;        /**< UPSERT, DELETE, LIST_*. */
     uint16_t cluster_id;       /**< Position in pin_settings.clusters. */
-    uint64_t received_ns;      /**< Monotonic, when the bytes arrived; 0 = unknown. */
+    uint64_t received_ns;      /**< Monotonic, when the bytes arrived; 0 = unknown. Of marks,
+                                  when they were sent. */
+    bool is_unproven;          /**< LIST_END: may be held. */
+    bool is_partial;           /**< LIST_END: named what nobody can read, so it removes nothing. */
+    bool has_more;             /**< Part of a first list: nobody waits for this one alone. */
     struct pin_object *object; /**< UPSERT: owned by the delta. */
-    char *namespace_name;      /**< DELETE: owned; "" for cluster-scoped kinds. */
-    char *name;                /**< DELETE: owned. */
+    char *namespace_name;      /**< DELETE, KEEP: owned; "" for cluster-scoped kinds. */
+    char *name;                /**< DELETE, KEEP: owned. */
     struct pin_lookup *lookup; /**< LOOKUP: owned. */
 };
 
@@ -48,7 +57,11 @@ struct pin_delta *pin_delta_upsert(uint16_t cluster_id, struct pin_object *objec
 struct pin_delta *pin_delta_delete(
     uint16_t cluster_id, enum pin_kind kind, const char *namespace_name, const char *name);
 
-/** Makes a LIST_BEGIN, LIST_END, UP, DOWN or SYNCED (`kind` counts for LIST_* only). */
+/** Makes a KEEP; likewise. */
+struct pin_delta *pin_delta_keep(
+    uint16_t cluster_id, enum pin_kind kind, const char *namespace_name, const char *name);
+
+/** Makes a LIST_BEGIN, LIST_END, UP, DOWN, SYNCED or RESTORED (`kind` counts for LIST_* only). */
 struct pin_delta *pin_delta_mark(uint16_t cluster_id, enum pin_delta_op op, enum pin_kind kind);
 
 /** Makes a LOOKUP and takes `lookup`; frees it and returns NULL when memory is out. */
