@@ -334,7 +334,11 @@ static enum pin_policy_verdict judge(struct pin_answering *a, const struct pin_p
 /* Says no: with the zone's SOA, or not at all before the clusters have been seen. */
 static void add_negative(struct pin_answering *a, const struct pin_zone *zone, uint16_t rcode)
 {
-    if (zone->is_synced_from_clusters && !a->scene->is_ready) {
+    bool is_early = zone->is_synced_from_clusters && !a->scene->is_ready;
+    if (is_early && rcode == PIN_RCODE_NOERROR && a->scene->is_restored) {
+        a->response.ede = PIN_EDE_STALE_ANSWER; /* so it was before the restart */
+    } else if (is_early) {
+        pin_wishes_put(a->worker->live->wishes, a->subject.hash, a->subject.name, a->subject.bytes);
         pin_response_clear(&a->response, &a->query);
         a->response.is_authoritative = false;
         a->response.ede = PIN_EDE_NOT_READY;

@@ -23,6 +23,7 @@
 #include "zones/stale.h"
 #include "zones/units.h"
 #include "zones/views.h"
+#include "zones/waits.h"
 #include "zones/watchers.h"
 
 #define SCRATCH_MAX_BYTES ((size_t)1 << 30)
@@ -236,6 +237,7 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     }
     catalog->settings = settings;
     catalog->next_stale_ms = UINT64_MAX;
+    catalog->live.wishes = &catalog->wishes;
     catalog->clusters = calloc(settings->n_clusters + 1, sizeof(*catalog->clusters));
     catalog->zone_of_cluster = calloc(settings->n_clusters + 1, sizeof(*catalog->zone_of_cluster));
     catalog->scratch = pin_arena_new("compile", SCRATCH_MAX_BYTES);
@@ -394,11 +396,19 @@ static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum 
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     catalog->is_stale_dirty = true;
+    if (op == PIN_DELTA_RESTORED) {
+        catalog->is_scene_dirty = true;
+        catalog->is_catching_up = true;
+        cluster->is_restored = !cluster->is_synced;
+        return;
+    }
     if (op == PIN_DELTA_SYNCED) {
         catalog->is_scene_dirty = catalog->is_scene_dirty || !cluster->is_synced;
         cluster->is_fresh =
             !cluster->is_restored && cluster->lists[PIN_KIND_SERVICE_EXPORT].is_unproven;
         cluster->is_synced = true;
+        cluster->is_restored = false;
+        pin_waits_end(catalog, cluster_id);
         return;
     }
     bool is_up = op == PIN_DELTA_UP;
@@ -410,6 +420,7 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
 {
     uint16_t cluster_id = delta->cluster_id;
     char key[512];
+    catalog->is_filling = pin_waits_is_filling(catalog, delta);
     switch (delta->op) {
     case PIN_DELTA_UPSERT:
         upsert(catalog, cluster_id, delta->object);
@@ -430,6 +441,7 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
     case PIN_DELTA_UP:
     case PIN_DELTA_DOWN:
     case PIN_DELTA_SYNCED:
+    case PIN_DELTA_RESTORED:
         mark_cluster(catalog, cluster_id, delta->op);
         pin_watchers_mark(catalog, cluster_id, delta->op, delta->kind);
         break;
@@ -440,17 +452,24 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
         pin_networks_apply(catalog, delta->lookup);
         break;
     }
+    catalog->is_filling = false;
     pin_delta_free(delta);
 }
 
 /* --- publication
  * ------------------------------------------------------------------------------------ */
 
+/* Whether one more unit may be compiled in this publication. */
+static bool has_room(const struct pin_catalog *catalog, const struct pin_published *published)
+{
+    return !catalog->is_catching_up || published->n_units < catalog->n_units_max;
+}
+
 /* A unit that is dirty after it was compiled is for the next publication: memory was out. */
 static void publish_services(struct pin_catalog *catalog, struct pin_published *published)
 {
     struct pin_service_unit *again = NULL;
-    while (catalog->dirty_services != NULL) {
+    while (catalog->dirty_services != NULL && has_room(catalog, published)) {
         struct pin_service_unit *unit = catalog->dirty_services;
         catalog->dirty_services = unit->next_dirty;
         unit->is_dirty = false;
@@ -463,7 +482,12 @@ static void publish_services(struct pin_catalog *catalog, struct pin_published *
             pin_unit_release_service(catalog, unit);
         }
     }
-    catalog->dirty_services = again;
+    while (again != NULL) {
+        struct pin_service_unit *unit = again;
+        again = unit->next_dirty;
+        unit->next_dirty = catalog->dirty_services;
+        catalog->dirty_services = unit;
+    }
 }
 
 static void publish_hosts(struct pin_catalog *catalog, struct pin_published *published)
@@ -490,7 +514,7 @@ static void publish_routes(struct pin_catalog *catalog, struct pin_published *pu
 {
     struct pin_route_unit *gone = NULL;
     struct pin_route_unit *again = NULL;
-    while (catalog->dirty_routes != NULL) {
+    while (catalog->dirty_routes != NULL && has_room(catalog, published)) {
         struct pin_route_unit *route = catalog->dirty_routes;
         catalog->dirty_routes = route->next_dirty;
         route->is_dirty = false;
@@ -507,7 +531,9 @@ static void publish_routes(struct pin_catalog *catalog, struct pin_published *pu
             again = route;
         }
     }
-    publish_hosts(catalog, published);
+    if (catalog->dirty_routes == NULL) {
+        publish_hosts(catalog, published);
+    }
     while (gone != NULL) {
         struct pin_route_unit *route = gone;
         gone = route->next_dirty;
@@ -519,7 +545,12 @@ static void publish_routes(struct pin_catalog *catalog, struct pin_published *pu
             pin_unit_free_route(catalog, route);
         }
     }
-    catalog->dirty_routes = again;
+    while (again != NULL) {
+        struct pin_route_unit *route = again;
+        again = route->next_dirty;
+        route->next_dirty = catalog->dirty_routes;
+        catalog->dirty_routes = route;
+    }
 }
 
 static bool is_grace_ending(const struct pin_catalog *catalog, uint64_t now_ms)
@@ -583,9 +614,9 @@ static void settle_flips(struct pin_catalog *catalog)
     }
 }
 
-struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms)
+/* Brings up to date what follows from time, clusters and drains, before anything is compiled. */
+static void settle(struct pin_catalog *catalog, uint64_t now_ms)
 {
-    struct pin_published published = {0};
     if (!catalog->has_grace_start) {
         catalog->has_grace_start = true;
         catalog->grace_start_ms = now_ms;
@@ -593,19 +624,46 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
     if (is_grace_ending(catalog, now_ms)) {
         catalog->is_grace_over = true;
         catalog->is_scene_dirty = true;
+        pin_waits_end_all(catalog);
     }
+    pin_waits_settle(catalog);
     pin_unit_settle(catalog);
     pin_stale_settle(catalog, now_ms);
     pin_networks_settle(catalog);
     pin_drains_settle(catalog, now_ms);
+}
+
+/* Whether units are left because of has_room(). The last of them ends the catching up. */
+static bool note_cut(struct pin_catalog *catalog)
+{
+    catalog->is_catching_up = catalog->is_catching_up
+                              && (catalog->dirty_services != NULL || catalog->dirty_routes != NULL
+                                  || catalog->dirty_hosts != NULL);
+    return catalog->is_catching_up;
+}
+
+struct pin_published pin_catalog_publish_some(
+    struct pin_catalog *catalog, uint64_t now_ms, uint32_t n_max)
+{
+    struct pin_published published = {0};
+    catalog->n_units_max = n_max;
+    settle(catalog, now_ms);
     pin_static_publish(catalog, &published); /* first: a file's names go before routes' */
     settle_flips(catalog);
     struct pin_scene *scene = make_scene(catalog);
+    if (scene != NULL && catalog->is_catching_up && !scene->is_ready) {
+        publish_scene(catalog, scene); /* it says whose names are stale before they are seen */
+        published.has_new_scene = true;
+        scene = NULL;
+    }
     publish_services(catalog, &published);
     publish_routes(catalog, &published);
     pin_health_flush(catalog->live.health);
+    published.is_cut = note_cut(catalog);
     /* Last: a scene that says "ready" must not be seen before the names it speaks of. */
-    if (scene != NULL) {
+    if (scene != NULL && published.is_cut) {
+        pin_scene_free(scene);
+    } else if (scene != NULL) {
         publish_scene(catalog, scene);
         published.has_new_scene = true;
     }
@@ -615,13 +673,19 @@ struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t n
     return published;
 }
 
+struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms)
+{
+    return pin_catalog_publish_some(catalog, now_ms, UINT32_MAX);
+}
+
 bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 {
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
-           || catalog->dirty_hosts != NULL || catalog->has_unattached || catalog->is_scene_dirty
-           || catalog->has_dirty_static || catalog->is_networks_dirty || catalog->is_behind
-           || is_grace_ending(catalog, now_ms) || pin_stale_is_due(catalog, now_ms)
-           || pin_drains_are_due(catalog, now_ms) || pin_health_has_flips(catalog->live.health);
+           || catalog->dirty_hosts != NULL || catalog->has_ripe || catalog->has_unattached
+           || catalog->is_scene_dirty || catalog->has_dirty_static || catalog->is_networks_dirty
+           || catalog->is_behind || is_grace_ending(catalog, now_ms)
+           || pin_stale_is_due(catalog, now_ms) || pin_drains_are_due(catalog, now_ms)
+           || pin_health_has_flips(catalog->live.health);
 }
 
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)
@@ -648,6 +712,7 @@ struct pin_cluster_status pin_catalog_cluster(
         .network = catalog->settings->networks[settings->network].name,
         .is_up = cluster->is_up,
         .is_synced = cluster->is_synced,
+        .is_restored = cluster->is_restored,
         .is_drained = pin_drains_cluster(&catalog->drains, cluster_id) != NULL,
         .stale_since_ms = cluster->is_out ? cluster->out_since_ms : 0,
         .held_kinds = pin_catalog_held(catalog, cluster_id),

@@ -14,6 +14,7 @@
 
 #include "zones/pods.h"
 #include "zones/units.h"
+#include "zones/waits.h"
 
 #define KEY_BYTES 512
 
@@ -53,6 +54,7 @@ void pin_list_begin(struct pin_catalog *catalog, const struct pin_delta *delta)
     list->begun_ns = delta->received_ns;
     list->n_missed = 0;
     list->round++;
+    pin_waits_set_open(catalog, delta->cluster_id, list, true);
 }
 
 /* Takes away what the latest list did not name. */
@@ -202,6 +204,7 @@ static void judge(struct pin_catalog *catalog, const struct pin_delta *delta)
 void pin_list_end(struct pin_catalog *catalog, const struct pin_delta *delta)
 {
     struct pin_list_state *list = state_of(catalog, delta);
+    pin_waits_set_open(catalog, delta->cluster_id, list, false);
     if (!delta->is_partial) {
         list->ended_ns = delta->received_ns;
         list->is_unproven = delta->is_unproven;

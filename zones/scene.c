@@ -282,11 +282,13 @@ struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
     scene->n_clusters = (uint16_t)n_clusters;
     scene->default_view = pin_view_of_cluster(catalog->settings->default_cluster);
     scene->is_ready = true;
+    scene->is_restored = true;
     for (size_t i = 0; i < n_clusters; i++) {
         const struct pin_cluster_state *cluster = &catalog->clusters[i];
         scene->is_ready = scene->is_ready && cluster->is_synced;
         scene->has_unseen = scene->has_unseen || !cluster->is_synced;
-        if (cluster->is_synced && !cluster->is_up) {
+        scene->is_restored = scene->is_restored && (cluster->is_synced || cluster->is_restored);
+        if (cluster->is_restored || (cluster->is_synced && !cluster->is_up)) {
             scene->has_down = true;
             scene->down[i / 8] = (uint8_t)(scene->down[i / 8] | 1u << i % 8);
         }

@@ -37,7 +37,7 @@ static bool note_clusters(struct pin_catalog *catalog, uint64_t now_ms)
     bool is_any_out = false;
     for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
         struct pin_cluster_state *cluster = &catalog->clusters[i];
-        bool is_out = cluster->is_synced && !cluster->is_up;
+        bool is_out = cluster->is_restored || (cluster->is_synced && !cluster->is_up);
         if (is_out && !cluster->is_out) {
             cluster->out_since_ms = now_ms;
         }

@@ -181,9 +181,15 @@ static void drop_member_if_empty(struct pin_service_unit *unit, struct pin_membe
 void pin_unit_touch_route(struct pin_catalog *catalog, struct pin_route_unit *route)
 {
     if (!route->is_dirty) {
+        struct pin_route_unit **list =
+            catalog->is_filling ? &catalog->waiting_routes : &catalog->dirty_routes;
         route->is_dirty = true;
-        route->next_dirty = catalog->dirty_routes;
-        catalog->dirty_routes = route;
+        route->is_waiting = catalog->is_filling;
+        route->next_dirty = *list;
+        *list = route;
+    } else if (route->is_waiting && !catalog->is_filling) {
+        route->is_waiting = false;
+        catalog->has_ripe = true;
     }
 }
 
@@ -197,9 +203,15 @@ void pin_unit_touch_subject(struct pin_catalog *catalog, const struct pin_subjec
 void pin_unit_touch_service(struct pin_catalog *catalog, struct pin_service_unit *unit)
 {
     if (!unit->is_dirty) {
+        struct pin_service_unit **list =
+            catalog->is_filling ? &catalog->waiting_services : &catalog->dirty_services;
         unit->is_dirty = true;
-        unit->next_dirty = catalog->dirty_services;
-        catalog->dirty_services = unit;
+        unit->is_waiting = catalog->is_filling;
+        unit->next_dirty = *list;
+        *list = unit;
+    } else if (unit->is_waiting && !catalog->is_filling) {
+        unit->is_waiting = false;
+        catalog->has_ripe = true;
     }
     pin_unit_touch_subject(catalog, &unit->subject);
 }

@@ -78,6 +78,7 @@ struct pin_service_unit {
     size_t n_left;
     struct pin_service_unit *next_dirty;
     bool is_dirty;
+    bool is_waiting; /**< It is dirty for first lists alone, and in waiting_services: waits.c's. */
     bool is_published; /**< Has a name in the clusterset zone. */
     bool is_global;    /**< ... and Cilium's annotation alone makes it. */
     bool has_warned;   /**< A port mismatch was logged. */
@@ -133,6 +134,7 @@ struct pin_route_unit {
     struct pin_holds holds; /**< Slots of what is probed for it. */
     struct pin_route_unit *next_dirty;
     bool is_dirty;
+    bool is_waiting;    /**< As a service unit's. */
     bool misses_depend; /**< Memory was out when a dependency was to be noted. */
     bool is_gone;       /**< Deleted: take its names back and free it. */
     bool has_warned;
@@ -198,9 +200,12 @@ struct pin_catalog {
     struct pin_service_unit *dirty_services;
     struct pin_route_unit *dirty_routes;
     struct pin_host_unit *dirty_hosts;
+    struct pin_service_unit *waiting_services; /**< waits.c's, with is_filling and has_ripe. */
+    struct pin_route_unit *waiting_routes;
     struct pin_static_unit *statics;
     size_t n_statics;
     struct pin_live live;
+    struct pin_wishes wishes;
     struct pin_view *views; /**< By view id; zones/views.c's. */
     size_t n_views;
     size_t cap_views;
@@ -222,6 +227,11 @@ struct pin_catalog {
     bool is_out_of_memory; /**< Since a compile run began: what it made is not whole. */
     bool has_unattached;   /**< Memory was out when some object was to be attached. */
     bool is_scene_dirty;
+    bool is_catching_up; /**< A restored state or first lists are being compiled, n_units_max at a
+                            time. */
+    bool is_filling;     /**< The delta at hand is part of a cluster's first lists. */
+    bool has_ripe;       /**< Some that stand among the waiting wait no more. */
+    uint32_t n_units_max;
     bool is_behind;        /**< A serial or an edition waits for memory. */
     uint32_t held_stamp;   /**< Moves when a list is held, and when it is not any more. */
     bool is_stale_dirty;   /**< A cluster came or went, or changed while out of reach. */

@@ -262,10 +262,10 @@ static void set_start(struct pin_player *player, const struct command *c)
     player->starts_unseen = true;
 }
 
-/* cluster NAME up|down|synced: an event. */
+/* cluster NAME up|down|synced|restored: an event. */
 static bool is_mark(const struct command *c)
 {
-    static const char *const marks[] = {"up", "down", "synced"};
+    static const char *const marks[] = {"up", "down", "synced", "restored"};
     bool is_it = c->n_words < 2;
     for (size_t i = 0; i < N_ELEMS(marks) && c->n_words == 3; i++) {
         is_it = is_it || strcmp(c->words[2], marks[i]) == 0;
@@ -335,13 +335,14 @@ static bool find_kind(const char *text, enum pin_kind *ret_kind)
     return false;
 }
 
-/* cluster NAME up|down|synced */
+/* cluster NAME up|down|synced|restored */
 static void play_mark(struct pin_player *player, const struct command *c)
 {
     uint16_t cluster_id = cluster_of(player, c, c->words[1]);
-    enum pin_delta_op op = strcmp(c->words[2], "up") == 0     ? PIN_DELTA_UP
-                           : strcmp(c->words[2], "down") == 0 ? PIN_DELTA_DOWN
-                                                              : PIN_DELTA_SYNCED;
+    const char first = c->words[2][0];
+    enum pin_delta_op ups = first == 'u' ? PIN_DELTA_UP : PIN_DELTA_DOWN;
+    enum pin_delta_op lists = first == 's' ? PIN_DELTA_SYNCED : PIN_DELTA_RESTORED;
+    enum pin_delta_op op = first == 'u' || first == 'd' ? ups : lists;
     if (!player->is_broken) {
         pin_stage_mark(&player->stage, cluster_id, op, PIN_KIND_SERVICE);
     }

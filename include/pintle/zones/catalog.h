@@ -23,6 +23,7 @@
 #include "pintle/zones/reverse.h"
 #include "pintle/zones/settings.h"
 #include "pintle/zones/view.h"
+#include "pintle/zones/wishes.h"
 #include "pintle/zones/zonefile.h"
 
 struct pin_catalog;
@@ -36,6 +37,7 @@ struct pin_live {
     struct pin_scene *scene;
     struct pin_pods *pods;
     struct pin_policy_labels *policies;
+    struct pin_wishes *wishes; /**< Workers write them; NULL in tests without a catalog. */
 };
 
 /**
@@ -79,6 +81,7 @@ struct pin_published {
     uint32_t n_names;   /**< Names put or removed. */
     uint32_t n_serials; /**< Serials that moved, and zones that can be transferred now. */
     bool has_new_scene;
+    bool is_cut; /**< Units are left that another publication is to compile. */
 };
 
 /**
@@ -87,6 +90,14 @@ struct pin_published {
  * @param now_ms  Monotonic; ready.grace counts from the first call's value.
  */
 struct pin_published pin_catalog_publish(struct pin_catalog *catalog, uint64_t now_ms);
+
+/** As pin_catalog_publish(), but while a restored state or a cluster's first lists are compiled for
+ * the first time, no more than `n_max` units, in the order in which they are asked for. */
+struct pin_published pin_catalog_publish_some(
+    struct pin_catalog *catalog, uint64_t now_ms, uint32_t n_max);
+
+/** Compiles what is wished for, before its turn: behind a publication that was cut. */
+void pin_catalog_grant(struct pin_catalog *catalog);
 
 /** Whether publish has something to do (dirty units, a scene, the end of the grace period). */
 bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms);
@@ -119,8 +130,9 @@ struct pin_cluster_status {
     const char *name;
     const char *network;
     bool is_up;
-    bool is_synced;  /**< At least once. */
-    bool is_drained; /**< By hand, as a whole. */
+    bool is_synced;   /**< At least once. */
+    bool is_restored; /**< Not synced yet, and has what it had before a restart. */
+    bool is_drained;  /**< By hand, as a whole. */
     /** Since when its data is stale, as publications told the time; 0 while it is not. */
     uint64_t stale_since_ms;
     uint32_t n_objects[PIN_KIND_MAX];

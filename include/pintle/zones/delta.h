@@ -32,6 +32,9 @@ enum pin_delta_op {
     PIN_DELTA_SYNCED,
     PIN_DELTA_LOOKUP, /**< A host name of a gateway was looked up; no cluster's. */
     PIN_DELTA_KEEP,   /**< A list names an object that cannot be read: what is known of it stays. */
+    /** What the cluster has by now was known before a restart: all of it, and out of reach until
+     * SYNCED. */
+    PIN_DELTA_RESTORED,
 };
 
 /** One change. Made by a source on the control thread, owned by whoever holds it last. */

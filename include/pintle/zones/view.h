@@ -68,7 +68,10 @@ struct pin_scene {
     const uint8_t *lacks; /**< By cluster: PIN_LACKS_*; NULL: every family is shown to everybody. */
     uint16_t default_view; /**< View of askers in no known cluster. */
     uint16_t n_clusters;
-    bool is_ready;   /**< Negative answers are allowed: all synced once, or grace is over. */
+    bool is_ready; /**< Negative answers are allowed: all synced once, or grace is over. */
+    /** Each cluster was synced, or has what it had before a restart: a name that is there may be
+     * said to have nothing of a type. */
+    bool is_restored;
     bool has_unseen; /**< Some cluster was never synced: NXDOMAIN carries EDE 14. */
     bool has_down;   /**< Some bit of `down` is set. */
     struct pin_rcu_head rcu;
