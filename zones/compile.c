@@ -241,7 +241,8 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
         return;
     }
     /* Before it is put: whatever happens, it can be taken back. */
-    if (!pin_names_add(&run->names, name)) {
+    bool is_noted = node != NULL && node->stamp == run->catalog->stamp;
+    if (!is_noted && !pin_names_add(&run->names, name)) {
         run->failed = true;
         return;
     }
@@ -253,9 +254,18 @@ void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
             return;
         }
         run->zone->is_changed = true;
-        run->n_names++;
+        run->n_names += is_noted ? 0 : 1;
     }
     (void)pin_index_stamp(index, name, run->catalog->stamp);
+}
+
+void pin_compile_put_first(struct pin_compile *run, const struct pin_name *name,
+    const struct pin_rrset *rrsets, size_t n_rrsets)
+{
+    const struct pin_node *node = pin_index_find(run->catalog->live.index, name->wire, name->bytes);
+    if (n_rrsets > 0 && (node == NULL || !node->is_put)) {
+        pin_compile_put(run, name, rrsets, n_rrsets);
+    }
 }
 
 /* --- classes
@@ -515,6 +525,7 @@ static void compile_names(struct pin_compile *run, const struct pin_facts *facts
         return;
     }
     size_t n = pin_compile_address_rrsets(run, name, rrsets);
+    pin_compile_put_first(run, name, rrsets, n);
     n += pin_compile_srv(run, facts, name, &rrsets[n]);
     n += pin_compile_parts(run, facts, name, &rrsets[n]);
     pin_compile_put(run, name, rrsets, n);
@@ -680,6 +691,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     }
     if (!run.failed && !route->is_gone) {
         size_t n = pin_compile_address_rrsets(&run, &route->assigned, rrsets);
+        pin_compile_put_first(&run, &route->assigned, rrsets, n);
         n += route_services(&run, route, &rrsets[n]);
         pin_compile_put(&run, &route->assigned, rrsets, n);
         warn_route(&run, route);

@@ -128,6 +128,14 @@ const struct pin_rrset *pin_compile_old(
 bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
     const struct pin_table *const *tables, struct pin_rrset *ret_rrset);
 
+/**
+ * Puts a new name with its addresses, before names below it make it an empty non-terminal that
+ * denies them for a moment; the caller puts it whole afterwards. Does nothing for names that are
+ * there.
+ */
+void pin_compile_put_first(struct pin_compile *run, const struct pin_name *name,
+    const struct pin_rrset *rrsets, size_t n_rrsets);
+
 /** Puts a name unless the index shows exactly this already. */
 void pin_compile_put(struct pin_compile *run, const struct pin_name *name,
     const struct pin_rrset *rrsets, size_t n_rrsets);

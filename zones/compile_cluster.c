@@ -99,6 +99,7 @@ static void put_service(struct pin_compile *run, const struct pin_facts *all,
         return;
     }
     size_t n = pin_compile_address_rrsets(run, name, rrsets);
+    pin_compile_put_first(run, name, rrsets, n);
     n += pin_compile_srv(run, &facts, name, &rrsets[n]);
     n += pin_compile_parts(run, &facts, name, &rrsets[n]);
     pin_compile_put(run, name, rrsets, n);
