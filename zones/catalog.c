@@ -13,6 +13,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "zones/changes.h"
 #include "zones/compile.h"
 #include "zones/drains.h"
 #include "zones/lists.h"
@@ -297,6 +298,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
     }
     pin_networks_done(catalog);
     pin_drains_done(&catalog->drains);
+    pin_changes_free(catalog->changes);
     free(catalog->clusters);
     free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
@@ -369,8 +371,10 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
     catalog->is_stale_dirty = catalog->is_stale_dirty || cluster->is_out;
     pin_unit_attach(catalog, cluster_id, object, old);
     if (old != NULL && object->kind == PIN_KIND_ENDPOINT_SLICE) {
+        pin_changes_note(catalog, cluster_id, old);
         pin_unit_detach(catalog, cluster_id, old); /* it may have belonged to another Service */
     }
+    pin_changes_note(catalog, cluster_id, object);
     pin_object_free(old);
 }
 
@@ -387,6 +391,7 @@ void pin_catalog_remove_object(struct pin_catalog *catalog, uint16_t cluster_id,
     if (object != NULL) {
         pin_watchers_gone(catalog, cluster_id, kind, key, bytes);
         pin_networks_note(catalog, cluster_id, object);
+        pin_changes_note(catalog, cluster_id, object);
         pin_unit_detach(catalog, cluster_id, object);
         pin_object_free(object);
     }
@@ -396,6 +401,7 @@ static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum 
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     catalog->is_stale_dirty = true;
+    pin_changes_note_state(catalog);
     if (op == PIN_DELTA_RESTORED) {
         catalog->is_scene_dirty = true;
         catalog->is_catching_up = true;

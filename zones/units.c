@@ -12,6 +12,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/assigned.h"
+#include "zones/changes.h"
 #include "zones/checks.h"
 #include "zones/policy.h"
 
@@ -693,6 +694,7 @@ void pin_unit_detach(
 void pin_unit_note_unattached(struct pin_catalog *catalog, const struct pin_object *object)
 {
     catalog->has_unattached = true;
+    pin_changes_note_lost(catalog);
     pin_log_error("catalog: out of memory, %s %s/%s does not count until there is some",
         pin_kind_text(object->kind), object->namespace_name, object->name);
 }

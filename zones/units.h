@@ -23,6 +23,7 @@
 #include "zones/names.h"
 #include "zones/slots.h"
 
+struct pin_changes;
 struct pin_drain;
 struct pin_network_state;
 struct pin_route_unit;
@@ -192,6 +193,7 @@ struct pin_catalog {
     struct pin_map lookups;             /**< Host names of gateways; networks.c's, as all below. */
     struct pin_network_state *networks; /**< settings->n_networks. */
     struct pin_drains drains;
+    struct pin_changes *changes; /**< What is told to others: changes.c's. NULL: nothing. */
     uint32_t lookup_stamp;
     bool is_networks_dirty;
     bool is_wanted_changed;
