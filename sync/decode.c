@@ -206,6 +206,7 @@ static void read_object(struct pin_decoder *self)
                         : row->decode != NULL ? SMALL_BODY_BYTES
                                               : 0;
 
+    body_bytes += pin__decode_written_size(self);
     self->object = pin_object_new(row->kind, names_bytes + body_bytes);
     if (self->object == NULL) {
         self->err = pin_why_set(
@@ -218,6 +219,7 @@ static void read_object(struct pin_decoder *self)
     if (row->decode != NULL && self->err == PIN_OK) {
         row->decode(self); /* its arrays come first: they need alignment, texts do not */
     }
+    pin__decode_written(self);
     self->object->name = pin_object_text(self->object, self->key.name, strlen(self->key.name));
     self->object->namespace_name =
         pin_object_text(self->object, self->key.namespace_name, strlen(self->key.namespace_name));

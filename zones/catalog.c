@@ -16,6 +16,7 @@
 #include "zones/changes.h"
 #include "zones/compile.h"
 #include "zones/drains.h"
+#include "zones/exports.h"
 #include "zones/lists.h"
 #include "zones/networks.h"
 #include "zones/pods.h"
@@ -26,6 +27,7 @@
 #include "zones/views.h"
 #include "zones/waits.h"
 #include "zones/watchers.h"
+#include "zones/writes.h"
 
 #define SCRATCH_MAX_BYTES ((size_t)1 << 30)
 #define DNS_VERSION_TTL_S 28800u
@@ -250,7 +252,7 @@ enum pin_err pin_catalog_new(const struct pin_settings *settings, uint32_t seria
     if (catalog->clusters == NULL || catalog->zone_of_cluster == NULL || catalog->scratch == NULL
         || catalog->live.index == NULL || catalog->live.health == NULL || catalog->live.pods == NULL
         || catalog->live.policies == NULL || catalog->live.reverse == NULL
-        || !pin_networks_init(catalog)) {
+        || !pin_networks_init(catalog) || !pin_writes_init(catalog)) {
         err = pin_why_set(why, PIN_ENOMEM, "catalog");
         goto out;
     }
@@ -299,6 +301,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
     pin_networks_done(catalog);
     pin_drains_done(&catalog->drains);
     pin_changes_free(catalog->changes);
+    pin_writes_done(catalog);
     free(catalog->clusters);
     free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
@@ -345,6 +348,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     char key[512];
     void *old = NULL;
+    object = pin_exports_trim(catalog->settings, object);
     size_t bytes = object_key(object->namespace_name, object->name, key);
     if (object->kind == PIN_KIND_POD && bytes > 0) {
         pin_watchers_put(catalog, cluster_id, object, NULL);
@@ -390,6 +394,7 @@ void pin_catalog_remove_object(struct pin_catalog *catalog, uint16_t cluster_id,
         pin_map_remove(&catalog->clusters[cluster_id].objects[kind], key, bytes);
     if (object != NULL) {
         pin_watchers_gone(catalog, cluster_id, kind, key, bytes);
+        pin_writes_note_gone(catalog, object);
         pin_networks_note(catalog, cluster_id, object);
         pin_changes_note(catalog, cluster_id, object);
         pin_unit_detach(catalog, cluster_id, object);
@@ -415,6 +420,7 @@ static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum 
         cluster->is_synced = true;
         cluster->is_restored = false;
         pin_waits_end(catalog, cluster_id);
+        pin_writes_note_all(catalog);
         return;
     }
     bool is_up = op == PIN_DELTA_UP;
@@ -480,6 +486,7 @@ static void publish_services(struct pin_catalog *catalog, struct pin_published *
         catalog->dirty_services = unit->next_dirty;
         unit->is_dirty = false;
         published->n_names += pin_compile_service(catalog, unit);
+        pin_writes_note_service(catalog, unit);
         published->n_units++;
         if (unit->is_dirty) {
             unit->next_dirty = again;
@@ -531,6 +538,7 @@ static void publish_routes(struct pin_catalog *catalog, struct pin_published *pu
             continue;
         }
         published->n_names += pin_compile_route(catalog, route);
+        pin_writes_note_route(catalog, route);
         pin_host_touch_all(catalog, route);
         if (route->is_dirty) {
             route->next_dirty = again;
@@ -734,6 +742,9 @@ struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog)
 {
     struct pin_catalog_counts counts = catalog->counts;
     counts.n_drains = catalog->drains.n;
+    counts.has_writes = catalog->writes.n_writable > 0;
+    counts.n_wanted = catalog->writes.n_wanted;
+    counts.n_differing = catalog->writes.n_differing;
     return counts;
 }
 

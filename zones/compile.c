@@ -15,6 +15,7 @@
 #include "zones/checks.h"
 #include "zones/prefer_zone.h"
 #include "zones/steer_address.h"
+#include "zones/writes.h"
 
 /* --- tables --------------------------------------------------------------------------------------
  */
@@ -607,6 +608,7 @@ static void guard_route(struct pin_compile *run, struct pin_route_unit *route)
             pin_unit_depend(route, &gateway->subject);
         }
     }
+    pin_writes_depend(run->catalog, route);
     size_t n = pin_policy_of_route(run->catalog, route, run->steer.arena, &objects);
     if (n > 0 && n != SIZE_MAX) {
         run->policy = pin_policy_new(run->catalog->settings, objects, n);

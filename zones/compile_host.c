@@ -9,6 +9,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/compile.h"
+#include "zones/writes.h"
 
 /* An alias changes when a route does, so resolvers may keep it (design, section 3, "Names"). */
 #define ALIAS_TTL_S 300u
@@ -78,8 +79,9 @@ static void warn_other(const char *name, const struct pin_claim *claim, const ch
         name, claim->route->key, owner);
 }
 
-/* Tells once of each route that does not get the name. */
-static void warn_others(struct pin_host_unit *host, const struct pin_route_unit *owner)
+/* Tells once of each route that does not get the name; its cluster may hear of it, too. */
+static void warn_others(
+    struct pin_catalog *catalog, struct pin_host_unit *host, const struct pin_route_unit *owner)
 {
     char text[PIN_NAME_TEXT_MAX];
     pin_name_format(host->name.wire, text);
@@ -89,7 +91,10 @@ static void warn_others(struct pin_host_unit *host, const struct pin_route_unit 
         if (claim->route != owner && !claim->has_warned) {
             warn_other(text, claim, owner != NULL ? owner->key : NULL);
         }
-        claim->has_warned = claim->route != owner;
+        if (claim->has_warned != (claim->route != owner)) {
+            claim->has_warned = claim->route != owner;
+            pin_writes_note_route(catalog, claim->route);
+        }
     }
 }
 
@@ -109,7 +114,7 @@ uint32_t pin_compile_host(struct pin_catalog *catalog, struct pin_host_unit *hos
             put_alias(&run, host, owner);
         }
     }
-    warn_others(host, owner);
+    warn_others(catalog, host, owner);
     host->is_dirty = !pin_compile_finish(&run);
     return run.n_names;
 }

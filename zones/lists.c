@@ -15,6 +15,7 @@
 #include "zones/pods.h"
 #include "zones/units.h"
 #include "zones/waits.h"
+#include "zones/writes.h"
 
 #define KEY_BYTES 512
 
@@ -179,6 +180,7 @@ static void take_second(
     }
     if (cluster->is_doubted && !is_doubted) {
         cluster->is_doubted = false;
+        pin_writes_note_all(catalog);
     }
 }
 

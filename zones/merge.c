@@ -12,6 +12,7 @@
 
 #include "zones/checks.h"
 #include "zones/drains.h"
+#include "zones/exports.h"
 
 /* --- endpoints -----------------------------------------------------------------------------------
  */
@@ -332,7 +333,8 @@ static const struct pin_object *oldest_import(
     const struct pin_member *best = NULL;
     for (size_t i = 0; i < unit->n_members; i++) {
         const struct pin_member *member = &unit->members[i];
-        if (member->import == NULL || member->is_dropped) {
+        if (member->import == NULL || member->is_dropped
+            || !pin_exports_import_counts(settings, member->import)) {
             continue;
         }
         int64_t younger_s = best != NULL ? member->import->created_s - best->import->created_s : -1;
@@ -386,7 +388,7 @@ static bool settle_conflicts(
     return true;
 }
 
-static void settle_existence(struct pin_facts *facts)
+static void settle_existence(const struct pin_settings *settings, struct pin_facts *facts)
 {
     for (size_t i = 0; i < facts->unit->n_members; i++) {
         const struct pin_member *member = &facts->unit->members[i];
@@ -394,8 +396,10 @@ static void settle_existence(struct pin_facts *facts)
             continue;
         }
         bool is_export = member->export_ != NULL && !is_external_name(member->service);
-        facts->is_mcs = facts->is_mcs || is_export || member->import != NULL;
-        facts->exists = facts->exists || is_export || member->import != NULL
+        bool is_import =
+            member->import != NULL && pin_exports_import_counts(settings, member->import);
+        facts->is_mcs = facts->is_mcs || is_export || is_import;
+        facts->exists = facts->exists || is_export || is_import
                         || (member->service != NULL && member->service->steering.is_global
                             && !is_external_name(member->service));
     }
@@ -426,7 +430,7 @@ struct pin_facts *pin_merge_facts(const struct pin_settings *settings,
     if (facts->contributions == NULL) {
         return NULL;
     }
-    settle_existence(facts);
+    settle_existence(settings, facts);
     for (size_t i = 0; i < unit->n_members; i++) {
         if (!add_own(settings, &unit->members[i], facts, arena)
             || !add_imported(settings, &unit->members[i], facts, arena)) {

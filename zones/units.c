@@ -15,6 +15,8 @@
 #include "zones/changes.h"
 #include "zones/checks.h"
 #include "zones/policy.h"
+#include "zones/same.h"
+#include "zones/writes.h"
 
 /* Longer than any key: Kubernetes names have 253 letters. Keys take no memory, so that what is
  * there is found and let go of without any. */
@@ -351,8 +353,8 @@ static struct pin_route_unit *new_route(
     return route;
 }
 
-static void attach_route(
-    struct pin_catalog *catalog, uint16_t cluster_id, const struct pin_object *object)
+static void attach_route(struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, const struct pin_object *old)
 {
     struct pin_route_unit *route = find_route(catalog, cluster_id, object);
     if (route == NULL) {
@@ -364,6 +366,8 @@ static void attach_route(
     }
     route->object = object;
     route->is_gone = false;
+    route->has_news = true;
+    pin_writes_note_parents(catalog, cluster_id, old);
     if (!pin_map_put(
             &catalog->assigned, route->assigned.wire, route->assigned.bytes, route, NULL)) {
         pin_unit_note_unattached(catalog, object);
@@ -541,41 +545,18 @@ static void touch_namespace(
     }
 }
 
-static bool are_same_zones(const struct pin_node_body *a, const struct pin_node_body *b)
+static void attach_namespace(struct pin_catalog *catalog, uint16_t cluster_id,
+    const struct pin_object *object, const struct pin_object *old)
 {
-    return a->zone == b->zone
-           || (a->zone != NULL && b->zone != NULL && strcmp(a->zone, b->zone) == 0);
-}
-
-static bool are_same_prefixes(
-    const struct pin_prefix *a, size_t n_a, const struct pin_prefix *b, size_t n_b)
-{
-    for (size_t i = 0; n_a == n_b && i < n_a; i++) {
-        if (a[i].bits != b[i].bits || !pin_ip_equal(&a[i].ip, &b[i].ip)) {
-            return false;
-        }
+    if (object->steering.address != (old != NULL ? old->steering.address : PIN_ADDRESS_UNSET)) {
+        touch_namespace(catalog, cluster_id, object);
     }
-    return n_a == n_b;
-}
-
-static bool are_same_ranges(const struct pin_object *a, const struct pin_object *b)
-{
-    if (a->kind == PIN_KIND_SERVICE_CIDR) {
-        return are_same_prefixes(a->as.service_cidr.ranges, a->as.service_cidr.n_ranges,
-            b->as.service_cidr.ranges, b->as.service_cidr.n_ranges);
+    if (old == NULL) {
+        pin_writes_note_namespace(catalog, object->name);
     }
-    const struct pin_node_body *x = &a->as.node;
-    const struct pin_node_body *y = &b->as.node;
-    if (!are_same_zones(x, y) || x->n_addresses != y->n_addresses
-        || !are_same_prefixes(x->pod_ranges, x->n_pod_ranges, y->pod_ranges, y->n_pod_ranges)) {
-        return false;
+    if (old == NULL || !pin_same_labels(object, old)) {
+        pin_writes_note_labels(catalog, cluster_id);
     }
-    for (size_t i = 0; i < x->n_addresses; i++) {
-        if (!pin_ip_equal(&x->addresses[i], &y->addresses[i])) {
-            return false;
-        }
-    }
-    return true;
 }
 
 void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
@@ -585,14 +566,17 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
     switch (object->kind) {
     case PIN_KIND_NODE:
     case PIN_KIND_SERVICE_CIDR:
-        if (old == NULL || !are_same_ranges(object, old)) {
+        if (old == NULL || !pin_same_ranges(object, old)) {
             catalog->is_scene_dirty = true;
         }
         return;
     case PIN_KIND_NAMESPACE:
-        if (object->steering.address != (old != NULL ? old->steering.address : PIN_ADDRESS_UNSET)) {
-            touch_namespace(catalog, cluster_id, object);
-        }
+        attach_namespace(catalog, cluster_id, object, old);
+        return;
+    case PIN_KIND_GATEWAY_CLASS:
+        pin_writes_note_class(catalog, cluster_id, object, old);
+        return;
+    case PIN_KIND_INGRESS: /* nothing that is answered depends on it */
         return;
     case PIN_KIND_GATEWAY:
         gateway = pin_unit_gateway(catalog, cluster_id, object->namespace_name, object->name);
@@ -600,14 +584,17 @@ void pin_unit_attach(struct pin_catalog *catalog, uint16_t cluster_id,
             pin_unit_note_unattached(catalog, object);
         } else {
             gateway->object = object;
-            pin_unit_touch_subject(catalog, &gateway->subject);
+            pin_writes_note_gateway(catalog, cluster_id, object);
+            if (old == NULL || old == object || !pin_same_gateway(object, old)) {
+                pin_unit_touch_subject(catalog, &gateway->subject);
+            }
         }
         return;
     case PIN_KIND_HTTP_ROUTE:
     case PIN_KIND_GRPC_ROUTE:
     case PIN_KIND_TCP_ROUTE:
     case PIN_KIND_TLS_ROUTE:
-        attach_route(catalog, cluster_id, object);
+        attach_route(catalog, cluster_id, object, old);
         return;
     case PIN_KIND_DNS_ENDPOINT:
         pin_records_attach(catalog, cluster_id, object);
@@ -648,8 +635,14 @@ void pin_unit_detach(
             touch_namespace(catalog, cluster_id, object);
         }
         return;
+    case PIN_KIND_GATEWAY_CLASS:
+        pin_writes_note_class(catalog, cluster_id, object, NULL);
+        return;
+    case PIN_KIND_INGRESS:
+        return;
     case PIN_KIND_GATEWAY:
         gateway = pin_unit_gateway(catalog, cluster_id, object->namespace_name, object->name);
+        pin_writes_note_gateway(catalog, cluster_id, object);
         if (gateway != NULL && gateway->object == object) {
             gateway->object = NULL;
             pin_unit_touch_subject(catalog, &gateway->subject);
@@ -665,6 +658,8 @@ void pin_unit_detach(
         route = find_route(catalog, cluster_id, object);
         if (route != NULL && route->object == object) {
             route->is_gone = true;
+            pin_writes_note_route(catalog, route);
+            pin_writes_note_parents(catalog, cluster_id, object);
             pin_host_unclaim(catalog, route);
             route->object = NULL;
             pin_unit_touch_route(catalog, route);

@@ -138,6 +138,7 @@ struct pin_route_unit {
     bool is_waiting;    /**< As a service unit's. */
     bool misses_depend; /**< Memory was out when a dependency was to be noted. */
     bool is_gone;       /**< Deleted: take its names back and free it. */
+    bool has_news;      /**< The object itself changed since its Gateways were noted; writes.c's. */
     bool has_warned;
 };
 
@@ -178,6 +179,17 @@ struct pin_view {
 /** Tables of parts that are remembered for others. */
 #define PIN_SHARED_MAX 64u
 
+/** What is to be looked at for writing; writes.c's. Empty while nothing may be written. */
+struct pin_writes {
+    struct pin_map noted;  /**< Keys of units. */
+    struct pin_map told;   /**< Keys whose latest set was not empty. */
+    struct pin_map wanted; /**< Keys with how many objects should show something. */
+    size_t n_wanted;       /**< Of all keys. */
+    size_t n_differing;    /**< Of the keys in `told`, those whose set had more than Events. */
+    bool *writable;        /**< By cluster: we are the one who writes there. NULL: never. */
+    size_t n_writable;
+};
+
 struct pin_catalog {
     const struct pin_settings *settings;
     struct pin_cluster_state *clusters; /**< settings->n_clusters. */
@@ -194,6 +206,7 @@ struct pin_catalog {
     struct pin_network_state *networks; /**< settings->n_networks. */
     struct pin_drains drains;
     struct pin_changes *changes; /**< What is told to others: changes.c's. NULL: nothing. */
+    struct pin_writes writes;
     uint32_t lookup_stamp;
     bool is_networks_dirty;
     bool is_wanted_changed;

@@ -118,6 +118,25 @@ bool pin_catalog_wants_pods(const struct pin_catalog *catalog);
 struct pin_wanted *pin_catalog_take_wanted(struct pin_catalog *catalog);
 
 /**
+ * Whether we are the one who writes to that cluster. Until it was said, nothing is to be written;
+ * once it is, everything there is looked at.
+ */
+void pin_catalog_set_writable(struct pin_catalog *catalog, uint16_t cluster_id, bool is_writable);
+
+/** Has everything looked at again: some writes were given up. */
+void pin_catalog_look_again(struct pin_catalog *catalog);
+
+/** How many units pin_catalog_take_writes() has to look at. */
+size_t pin_catalog_n_writes(const struct pin_catalog *catalog);
+
+/**
+ * What should be written for some of the units that changed since they were last looked at; the
+ * caller frees it. NULL: nothing. Ask again while pin_catalog_n_writes().
+ * @param wall_ms  For times within what is written.
+ */
+struct pin_write_set *pin_catalog_take_writes(struct pin_catalog *catalog, int64_t wall_ms);
+
+/**
  * Takes what a geo database says of strangers' places: prefixes with positions in
  * settings->geo_rules as values, copied. They replace earlier ones with the next publication. False
  * when memory is out: the earlier ones stay.
@@ -159,6 +178,9 @@ struct pin_catalog_counts {
     uint64_t n_routes;
     uint64_t n_endpoints; /**< Endpoint addresses held. */
     uint64_t n_drains;    /**< Things drained by hand. */
+    bool has_writes;      /**< Something may be written to some cluster; else both are 0. */
+    uint64_t n_wanted;    /**< Objects that should show something of ours. */
+    uint64_t n_differing; /**< Units of which some object did not when it was last looked at. */
     uint64_t generation;  /**< Publications that changed something. */
 };
 

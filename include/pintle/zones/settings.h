@@ -15,6 +15,7 @@
 
 #include "pintle/base/ip.h"
 #include "pintle/zones/object.h"
+#include "pintle/zones/write.h"
 
 /** Most clusters in one daemon. */
 #define PIN_CLUSTERS_MAX 1000u
@@ -73,6 +74,17 @@ struct pin_cluster_settings {
     uint64_t stale_after_ms;         /**< 0: as pin_settings says. */
 };
 
+/** One entry of `records`: names that go into other people's DNS servers, and of whom. */
+struct pin_record_want {
+    const char *name;
+    const char *const *zones; /**< Apexes, as zones/recordset.h writes names. */
+    size_t n_zones;
+    uint32_t kinds;   /**< One bit, 1 << enum pin_kind, for each whose objects count. */
+    bool to_assigned; /**< zones.assigned is delegated to us: routes' names become aliases. */
+    const struct pin_claim_record *entries; /**< What the configuration itself wants. */
+    size_t n_entries;
+};
+
 /** All kinds of objects that names outside can come from. */
 #define PIN_RECORD_KINDS                                                                           \
     (1u << PIN_KIND_SERVICE | 1u << PIN_KIND_INGRESS | 1u << PIN_KIND_GATEWAY                      \
@@ -128,6 +140,8 @@ struct pin_settings {
 
     bool policy_audits;                   /**< policy.mode: audit, all policies only count. */
     enum pin_policy_denied policy_denied; /**< policy.denied, where a policy does not say it. */
+
+    struct pin_write_switches writes; /**< writeBack */
 
     uint32_t ready_min_clusters; /**< ready.minClusters */
     uint64_t ready_grace_ms;     /**< ready.grace */
