@@ -14,6 +14,7 @@
 #include "pintle/base/macros.h"
 
 #include "zones/changes.h"
+#include "zones/claims_catalog.h"
 #include "zones/compile.h"
 #include "zones/drains.h"
 #include "zones/exports.h"
@@ -302,6 +303,7 @@ void pin_catalog_free(struct pin_catalog *catalog)
     pin_drains_done(&catalog->drains);
     pin_changes_free(catalog->changes);
     pin_writes_done(catalog);
+    pin_claimed_done(catalog);
     free(catalog->clusters);
     free(catalog->zone_of_cluster);
     pin_arena_free(catalog->scratch);
@@ -379,6 +381,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
         pin_unit_detach(catalog, cluster_id, old); /* it may have belonged to another Service */
     }
     pin_changes_note(catalog, cluster_id, object);
+    pin_claimed_note(catalog, object, old);
     pin_object_free(old);
 }
 
@@ -397,6 +400,7 @@ void pin_catalog_remove_object(struct pin_catalog *catalog, uint16_t cluster_id,
         pin_writes_note_gone(catalog, object);
         pin_networks_note(catalog, cluster_id, object);
         pin_changes_note(catalog, cluster_id, object);
+        pin_claimed_note(catalog, object, NULL);
         pin_unit_detach(catalog, cluster_id, object);
         pin_object_free(object);
     }
@@ -407,6 +411,7 @@ static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum 
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     catalog->is_stale_dirty = true;
     pin_changes_note_state(catalog);
+    pin_claimed_mark(catalog);
     if (op == PIN_DELTA_RESTORED) {
         catalog->is_scene_dirty = true;
         catalog->is_catching_up = true;
@@ -487,6 +492,7 @@ static void publish_services(struct pin_catalog *catalog, struct pin_published *
         unit->is_dirty = false;
         published->n_names += pin_compile_service(catalog, unit);
         pin_writes_note_service(catalog, unit);
+        pin_claimed_note_service(catalog, unit);
         published->n_units++;
         if (unit->is_dirty) {
             unit->next_dirty = again;
@@ -613,6 +619,7 @@ static void settle_flips(struct pin_catalog *catalog)
         return;
     }
     pin_health_take_flips(health);
+    pin_claimed_mark(catalog);
     while (pin_map_next(&catalog->services, &cursor, NULL, NULL, &value)) {
         struct pin_service_unit *unit = value;
         if (unit->holds.counts && pin_holds_have_flip(health, &unit->holds)) {
@@ -705,7 +712,7 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog)
 {
     uint64_t drain_ms = catalog->drains.n > 0 ? catalog->drains.next_ms : UINT64_MAX;
-    return PIN_MIN(catalog->next_stale_ms, drain_ms);
+    return PIN_MIN(PIN_MIN(catalog->next_stale_ms, drain_ms), pin_claimed_next_ms(catalog));
 }
 
 /* --- what others ask

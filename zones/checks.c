@@ -59,26 +59,37 @@ static const struct pin_object *find_teller(
     return member->target_group;
 }
 
-bool pin_checks_settle(
-    const struct pin_settings *settings, struct pin_facts *facts, struct pin_arena *arena)
+/* What is said for clusters that say nothing themselves: by the oldest object of all. */
+static const struct pin_check *find_common(
+    const struct pin_settings *settings, const struct pin_service_unit *unit)
 {
     const struct pin_check *common = NULL;
     const struct pin_object *teller = NULL;
     const char *teller_cluster = NULL;
-    for (size_t i = 0; i < facts->unit->n_members; i++) {
-        const struct pin_member *member = &facts->unit->members[i];
+    for (size_t i = 0; i < unit->n_members; i++) {
+        const struct pin_member *member = &unit->members[i];
         const char *cluster = settings->clusters[member->cluster_id].name;
         const struct pin_check *check = NULL;
         const struct pin_object *object = member->is_dropped ? NULL : find_teller(member, &check);
-        if (object == NULL) {
-            continue;
-        }
-        pin_checks_lend(facts, member);
-        if (teller == NULL || object->created_s < teller->created_s
-            || (object->created_s == teller->created_s && strcmp(cluster, teller_cluster) < 0)) {
+        if (object != NULL
+            && (teller == NULL || object->created_s < teller->created_s
+                || (object->created_s == teller->created_s
+                    && strcmp(cluster, teller_cluster) < 0))) {
             common = check;
             teller = object;
             teller_cluster = cluster;
+        }
+    }
+    return common;
+}
+
+bool pin_checks_settle(
+    const struct pin_settings *settings, struct pin_facts *facts, struct pin_arena *arena)
+{
+    const struct pin_check *common = find_common(settings, facts->unit);
+    for (size_t i = 0; i < facts->unit->n_members; i++) {
+        if (!facts->unit->members[i].is_dropped) {
+            pin_checks_lend(facts, &facts->unit->members[i]);
         }
     }
     struct pin_contribution_slots *slots =
@@ -117,6 +128,19 @@ static const struct pin_check stale_check = {.protocol = PIN_CHECK_TCP,
     .interval_s = 10,
     .timeout_s = 5,
     .path = "/"};
+
+const struct pin_check *pin_checks_member(const struct pin_settings *settings,
+    const struct pin_service_unit *unit, const struct pin_member *member)
+{
+    const struct pin_check *check = NULL;
+    if (find_teller(member, &check) == NULL) {
+        check = find_common(settings, unit);
+    }
+    if (check != NULL && check->is_enabled) {
+        return check;
+    }
+    return member->is_probing ? &stale_check : NULL;
+}
 
 /* The check in force; NULL for none. A route's own goes first. */
 static const struct pin_check *check_of(

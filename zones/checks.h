@@ -20,6 +20,10 @@
 bool pin_checks_settle(
     const struct pin_settings *settings, struct pin_facts *facts, struct pin_arena *arena);
 
+/** How addresses of a cluster's part of a service are probed, by the same rules; NULL: not. */
+const struct pin_check *pin_checks_member(const struct pin_settings *settings,
+    const struct pin_service_unit *unit, const struct pin_member *member);
+
 /** The TargetGroupPolicy of a cluster that counts for a service name: the oldest, then by name. */
 const struct pin_object *pin_checks_find_policy(const struct pin_catalog *catalog,
     uint16_t cluster_id, const char *namespace_name, const char *name);

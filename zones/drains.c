@@ -13,6 +13,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/zones/slice.h"
 
+#include "zones/claims_catalog.h"
 #include "zones/drains_nearby.h"
 
 /* Longest name of anything that can be drained. */
@@ -141,6 +142,7 @@ static void touch(struct pin_catalog *catalog, const struct pin_drain *drain)
 {
     size_t cursor = 0;
     void *value = NULL;
+    pin_claimed_mark(catalog);
     while (pin_map_next(&catalog->services, &cursor, NULL, NULL, &value)) {
         if (concerns(drain, value)) {
             pin_unit_touch_service(catalog, value);

@@ -15,3 +15,13 @@ uint16_t pin_settings_cluster(const struct pin_settings *settings, const char *n
     }
     return PIN_CLUSTER_NONE;
 }
+
+bool pin_settings_records(const struct pin_settings *settings, enum pin_kind kind)
+{
+    for (size_t i = 0; i < settings->n_records; i++) {
+        if ((settings->records[i].kinds >> kind & 1u) != 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -31,6 +31,15 @@ static uint64_t due_ms(
                : UINT64_MAX;
 }
 
+uint64_t pin_stale_drop_ms(const struct pin_catalog *catalog, uint16_t cluster_id)
+{
+    const struct pin_member nobody = {.cluster_id = cluster_id};
+    enum pin_stale stale = PIN_STALE_KEEP;
+    uint64_t due =
+        catalog->clusters[cluster_id].is_out ? due_ms(catalog, &nobody, &stale) : UINT64_MAX;
+    return stale == PIN_STALE_DROP ? due : UINT64_MAX;
+}
+
 /* Takes note of who is out of reach now; false when nobody is. */
 static bool note_clusters(struct pin_catalog *catalog, uint64_t now_ms)
 {

@@ -12,5 +12,9 @@
  */
 void pin_stale_settle(struct pin_catalog *catalog, uint64_t now_ms);
 
+/** When objects of the cluster that say nothing themselves are dropped; UINT64_MAX: it is within
+ * reach, or they are kept. */
+uint64_t pin_stale_drop_ms(const struct pin_catalog *catalog, uint16_t cluster_id);
+
 /** Whether pin_stale_settle() has something to do. */
 bool pin_stale_is_due(const struct pin_catalog *catalog, uint64_t now_ms);

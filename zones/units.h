@@ -83,6 +83,7 @@ struct pin_service_unit {
     bool is_published; /**< Has a name in the clusterset zone. */
     bool is_global;    /**< ... and Cilium's annotation alone makes it. */
     bool has_warned;   /**< A port mismatch was logged. */
+    uint16_t well;     /**< Stands for the clusters that can be reached; claims_catalog.c's. */
 };
 
 /** One Gateway, existing or only referred to. */
@@ -190,6 +191,16 @@ struct pin_writes {
     size_t n_writable;
 };
 
+/** What is wanted outside; claims_catalog.c's. Zeroed: it is to be looked at. */
+struct pin_claimed_state {
+    uint64_t *told;      /**< A checksum of what was told last, by entry of settings->records. */
+    uint64_t next_ms;    /**< Not looked at before. */
+    uint64_t due_ms;     /**< Looked at then, though nothing has changed. */
+    bool is_clean;       /**< Nothing has changed since it was looked at. */
+    struct pin_map bare; /**< "cluster namespace/name" of Services without a ready endpoint. */
+    uint32_t n_looks;
+};
+
 struct pin_catalog {
     const struct pin_settings *settings;
     struct pin_cluster_state *clusters; /**< settings->n_clusters. */
@@ -207,6 +218,7 @@ struct pin_catalog {
     struct pin_drains drains;
     struct pin_changes *changes; /**< What is told to others: changes.c's. NULL: nothing. */
     struct pin_writes writes;
+    struct pin_claimed_state claimed;
     uint32_t lookup_stamp;
     bool is_networks_dirty;
     bool is_wanted_changed;

@@ -104,8 +104,8 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms);
 
 /**
  * When pin_catalog_is_dirty() becomes true without a delta, because a cluster is out of reach for
- * too long (stale: drop) or a drain ends; UINT64_MAX for never. The end of the grace period is not
- * in it.
+ * too long (stale: drop) or a drain ends, or when pin_catalog_take_claims() is to be called;
+ * UINT64_MAX for never. The end of the grace period is not in it.
  */
 uint64_t pin_catalog_next_ms(const struct pin_catalog *catalog);
 

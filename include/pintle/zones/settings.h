@@ -74,6 +74,8 @@ struct pin_cluster_settings {
     uint64_t stale_after_ms;         /**< 0: as pin_settings says. */
 };
 
+struct pin_claim_record;
+
 /** One entry of `records`: names that go into other people's DNS servers, and of whom. */
 struct pin_record_want {
     const char *name;
@@ -143,6 +145,9 @@ struct pin_settings {
 
     struct pin_write_switches writes; /**< writeBack */
 
+    const struct pin_record_want *records; /**< records */
+    size_t n_records;
+
     uint32_t ready_min_clusters; /**< ready.minClusters */
     uint64_t ready_grace_ms;     /**< ready.grace */
 };
@@ -150,3 +155,5 @@ struct pin_settings {
 /** The id of the cluster with that name, or PIN_CLUSTER_NONE. Linear. */
 uint16_t pin_settings_cluster(const struct pin_settings *settings, const char *name);
 
+/** Whether some entry of `records` looks at objects of that kind. */
+bool pin_settings_records(const struct pin_settings *settings, enum pin_kind kind);
