@@ -20,6 +20,7 @@ void pin_items_init(struct pin_items *self, size_t item_bytes_max, pin_item_fn *
     *self = (struct pin_items){
         .on_item = on_item,
         .arg = arg,
+        .list_key = "items",
         .item_bytes_max = item_bytes_max == 0 ? PIN_ITEM_BYTES_MAX : item_bytes_max,
     };
 }
@@ -162,7 +163,8 @@ static enum pin_err scan_start(
 static void end_key(struct pin_items *self)
 {
     const char *key = pin_text_get(&self->piece);
-    self->is_items = strcmp(key, "\"items\"") == 0;
+    size_t len = strlen(self->list_key);
+    self->is_items = self->piece.len == len + 2 && memcmp(key + 1, self->list_key, len) == 0;
     self->is_metadata = strcmp(key, "\"metadata\"") == 0;
     if (self->is_metadata) {
         pin_text_cut(&self->metadata, 0);
@@ -209,12 +211,18 @@ static enum pin_err scan_value(
     while (self->is_items && *i < bytes && is_space(data[*i])) {
         (*i)++;
     }
-    if (self->is_items && *i < bytes && data[*i] == '[') {
-        (*i)++;
-        self->depth++;
-        self->has_items = true;
-        self->state = PIN_ITEMS_ITEM;
-        return PIN_OK;
+    if (self->is_items && *i < bytes) {
+        self->has_items = data[*i] == '[' || data[*i] == 'n'; /* null */
+        if (!self->has_items) {
+            return pin_why_set(why, PIN_EPARSE, "its items are no list");
+        }
+        self->is_items = false;
+        if (data[*i] == '[') {
+            (*i)++;
+            self->depth++;
+            self->state = PIN_ITEMS_ITEM;
+            return PIN_OK;
+        }
     }
     bool ends = false;
     size_t end = skip_nested(self, data, *i, bytes, 1, &ends);
@@ -226,7 +234,6 @@ static enum pin_err scan_value(
         pin_text_putn(&self->metadata, data + *i, end - *i);
     }
     if (ends) {
-        self->has_items |= self->is_items; /* null */
         self->state = PIN_ITEMS_KEY;
     }
     *i = end;
@@ -247,7 +254,6 @@ static enum pin_err scan_items(
         if (data[*i] == ']') {
             (*i)++;
             self->depth--;
-            self->is_items = false;
             self->state = PIN_ITEMS_VALUE;
             return PIN_OK;
         }

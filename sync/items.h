@@ -49,6 +49,7 @@ enum pin_items_state {
 struct pin_items {
     pin_item_fn *on_item;
     void *arg;
+    const char *list_key; /**< Which list is cut; may be changed after init. */
     size_t item_bytes_max;
     struct pin_text piece;    /**< The item or key that portions cut through. */
     struct pin_text metadata; /**< Text of the outer `metadata`. */

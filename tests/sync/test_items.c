@@ -107,6 +107,9 @@ static struct items_case {
 } cases[] = {
     {"an empty list is complete", "{\"items\":[]}", 0, "", PIN_OK, true},
     {"null items are an empty list", "{\"metadata\":{},\"items\":null}", 0, "", PIN_OK, true},
+    {"items that are a map are refused", "{\"items\":{\"a\":1}}", 0, "", PIN_EPARSE, false},
+    {"items that are a text are refused", "{\"items\": \"none\"}", 0, "", PIN_EPARSE, false},
+    {"items of nothing are refused", "{\"items\":}", 0, "", PIN_EPARSE, false},
     {"a list without items is not complete", "{\"kind\":\"Status\"}", 0, "", PIN_OK, false},
     {"a list cut short is not complete", "{\"items\":[{\"a\":1},{\"b\":", 0, "<{\"a\":1}>", PIN_OK,
         false},
