@@ -430,7 +430,7 @@ static void on_discovery_timer(void *arg)
         .on_done = on_discovery_done,
         .arg = self,
     };
-    if (pin_http_get(self->http, &request, &self->discovery, &why) != PIN_OK) {
+    if (pin_http_start(self->http, &request, &self->discovery, &why) != PIN_OK) {
         pin_log_warn("%s: %s", self->source.where, why.text);
         pin_timer_start(self->discovery_timer, DISCOVERY_EVERY_MS, false);
     }
@@ -540,7 +540,7 @@ static void on_probe_timer(void *arg)
         .on_done = on_probe_done,
         .arg = self,
     };
-    if (pin_http_get(self->http, &request, &self->probe, &why) != PIN_OK) {
+    if (pin_http_start(self->http, &request, &self->probe, &why) != PIN_OK) {
         pin_source_set_trouble(&self->source, &self->source.trouble, PIN_TROUBLE_TARGET,
             "correct the kubeconfig", "%s", why.text);
         pin_source_set_up(&self->source, false);

@@ -13,15 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <curl/curl.h>
 
 #include "pintle/base/arena.h"
 #include "pintle/base/json.h"
 #include "pintle/base/loop.h"
+#include "pintle/base/macros.h"
 #include "pintle/base/text.h"
 #include "pintle/base/tree.h"
+#include "pintle/sync/sync.h"
 #include "pintle/version.h"
+
+#include "protobuf.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
 /* A TLS record, and the least for what is sent; every watch has two. */
@@ -29,6 +34,7 @@
 #define PROBE_BUFFER_BYTES   2048L
 #define ERROR_BODY_BYTES_MAX 4096
 #define MESSAGE_BYTES        512
+#define RETRY_AFTER_MAX_S    ((curl_off_t)86400)
 /* A connection whose peer has gone without a word is found dead after some 50 s. */
 #define KEEPALIVE_IDLE_S     20
 #define KEEPALIVE_INTERVAL_S 10
@@ -55,9 +61,12 @@ struct pin_http_transfer {
     void (*on_body)(void *arg, const char *data, size_t bytes);
     void (*on_done)(void *arg, const struct pin_http_result *result);
     void *arg;
+    struct pin_sync_outcome *outcomes;
     struct pin_text error_body; /* Start of an answer that is no 2xx. */
     bool is_probe;              /* Only the status counts. */
+    bool wants_peer;
     bool is_cancelled;
+    bool is_blind;  /* Its socket cannot be watched: it ends. */
     bool is_paused; /* Our wish. */
     bool is_held;   /* libcurl holds bytes back. */
     bool wants_resume;
@@ -79,6 +88,9 @@ static void free_transfer(struct pin_http_transfer *self)
     if (self->easy != NULL) {
         (void)curl_multi_remove_handle(self->http->multi, self->easy);
         curl_easy_cleanup(self->easy);
+    }
+    for (struct curl_slist *at = self->headers; at != NULL; at = at->next) {
+        explicit_bzero(at->data, strlen(at->data)); /* tokens and keys */
     }
     curl_slist_free_all(self->headers);
     curl_slist_free_all(self->connect_to);
@@ -111,7 +123,9 @@ static enum pin_http_fault classify(CURLcode code, const char *error)
     case CURLE_OPERATION_TIMEDOUT:
         return PIN_HTTP_TIMEOUT;
     case CURLE_PEER_FAILED_VERIFICATION:
-        return has_text(error, "subject name") ? PIN_HTTP_CERT_NAME : PIN_HTTP_CERT;
+        return has_text(error, "subject name")                                  ? PIN_HTTP_CERT_NAME
+               : has_text(error, "has expired") || has_text(error, "yet valid") ? PIN_HTTP_CERT_TIME
+                                                                                : PIN_HTTP_CERT;
     case CURLE_SSL_CERTPROBLEM:
         return PIN_HTTP_OWN_CERT;
     case CURLE_SSL_CACERT_BADFILE:
@@ -134,7 +148,9 @@ static void read_error_body(const struct pin_text *body, char out[MESSAGE_BYTES]
     struct pin_tree *tree = NULL;
     struct pin_arena *arena = pin_arena_new("error answer", (size_t)1 << 20);
     const char *text = pin_text_get(body);
-    if (arena != NULL && pin_json_parse(text, body->len, arena, &tree, NULL) == PIN_OK) {
+    if (arena != NULL
+        && (pin_protobuf_status(text, body->len, arena, &tree, NULL) == PIN_OK
+            || pin_json_parse(text, body->len, arena, &tree, NULL) == PIN_OK)) {
         text = pin_tree_string(tree, "message", "");
     } else if (strstr(text, "\n[-]") != NULL) { /* the first check of /livez that failed */
         text = strstr(text, "\n[-]") + 1;
@@ -143,13 +159,100 @@ static void read_error_body(const struct pin_text *body, char out[MESSAGE_BYTES]
     pin_arena_free(arena);
 }
 
+const char *pin_http_fault_text(enum pin_http_fault fault)
+{
+    static const char *const texts[] = {
+        [PIN_HTTP_RESOLVE] = "resolve",
+        [PIN_HTTP_REFUSED] = "refused",
+        [PIN_HTTP_CLOSED] = "closed",
+        [PIN_HTTP_TIMEOUT] = "timeout",
+        [PIN_HTTP_CERT_NAME] = "certificate",
+        [PIN_HTTP_CERT] = "certificate",
+        [PIN_HTTP_CERT_TIME] = "certificate",
+        [PIN_HTTP_OWN_CERT] = "own-certificate",
+        [PIN_HTTP_TLS] = "tls",
+        [PIN_HTTP_OTHER] = "other",
+    };
+    return texts[fault];
+}
+
+static void count_end(struct pin_sync_outcome *rows, const struct pin_http_result *result)
+{
+    const char *fault = pin_http_fault_text(result->fault);
+    int status = fault == NULL ? result->status : 0;
+    for (size_t i = 0; rows != NULL && i < PIN_SYNC_OUTCOMES; i++) {
+        bool is_same =
+            rows[i].status == status
+            && (fault == NULL ? rows[i].fault == NULL
+                              : rows[i].fault != NULL && strcmp(rows[i].fault, fault) == 0);
+        if (rows[i].n == 0 || is_same) {
+            rows[i].fault = fault;
+            rows[i].status = status;
+            rows[i].n++;
+            return;
+        }
+    }
+}
+
+/* The value of "NAME:value" in what libcurl tells of a certificate, or "". */
+static const char *find_field(const struct curl_slist *fields, const char *name)
+{
+    size_t len = strlen(name);
+    for (; fields != NULL; fields = fields->next) {
+        if (strncmp(fields->data, name, len) == 0 && fields->data[len] == ':') {
+            return fields->data + len + 1;
+        }
+    }
+    return "";
+}
+
+/* Milliseconds since 1970 of a date as HTTP and OpenSSL write it; 0: it is none. */
+static int64_t read_date(const char *text)
+{
+    time_t wall_s = text[0] == '\0' ? -1 : curl_getdate(text, NULL);
+    return wall_s < 0 ? 0 : (int64_t)wall_s * 1000;
+}
+
+static void read_peer(CURL *easy, struct pin_http_peer *ret_peer)
+{
+    char *address = NULL;
+    long port = 0;
+    curl_off_t times_us[3] = {0};
+    struct curl_certinfo *chain = NULL;
+    struct curl_header *date = NULL;
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+    (void)curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
+    (void)curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &times_us[0]);
+    (void)curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &times_us[1]);
+    (void)curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &times_us[2]);
+    (void)curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain);
+    bool has_date = curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK;
+    const struct curl_slist *own =
+        chain != NULL && chain->num_of_certs > 0 ? chain->certinfo[0] : NULL;
+    *ret_peer = (struct pin_http_peer){
+        .address = address != NULL ? address : "",
+        .port = (uint16_t)port,
+        .connected_us = times_us[0],
+        .secured_us = times_us[1],
+        .answered_us = times_us[2],
+        .date_wall_ms = has_date ? read_date(date->value) : 0,
+        .subject = find_field(own, "Subject"),
+        .issuer = find_field(own, "Issuer"),
+        .names = find_field(own, "X509v3 Subject Alternative Name"),
+        .until_wall_ms = read_date(find_field(own, "Expire date")),
+    };
+}
+
 static void finish(struct pin_http_transfer *self, CURLcode code)
 {
+    struct pin_http_peer peer;
     char message[MESSAGE_BYTES] = "";
     long status = 0;
     curl_off_t retry_after_s = 0;
     struct curl_header *etag = NULL;
+    char *type = NULL;
     (void)curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(self->easy, CURLINFO_CONTENT_TYPE, &type);
     (void)curl_easy_getinfo(self->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     bool has_etag = curl_easy_header(self->easy, "ETag", 0, CURLH_HEADER, -1, &etag) == CURLHE_OK;
     if (self->is_probe && code == CURLE_WRITE_ERROR && status != 0) {
@@ -164,10 +267,19 @@ static void finish(struct pin_http_transfer *self, CURLcode code)
     struct pin_http_result result = {
         .fault = classify(code, message),
         .status = (int)status,
-        .retry_after_ms = retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : -1,
+        .retry_after_ms =
+            retry_after_s > 0 ? (int64_t)PIN_MIN(retry_after_s, RETRY_AFTER_MAX_S) * 1000 : -1,
         .message = message,
         .etag = has_etag ? etag->value : NULL,
+        .type = type != NULL ? type : "",
+        .text = pin_text_get(&self->error_body),
+        .text_bytes = self->error_body.len,
+        .peer = self->wants_peer ? &peer : NULL,
     };
+    count_end(self->outcomes, &result);
+    if (self->wants_peer) {
+        read_peer(self->easy, &peer);
+    }
     self->on_done(self->arg, &result);
     free_transfer(self);
 }
@@ -181,6 +293,10 @@ static void sweep(struct pin_http *self)
         next = at->next;
         if (at->is_cancelled) {
             free_transfer(at);
+        } else if (at->is_blind) {
+            self->has_marks = true; /* the others later: whoever is called may free them */
+            finish(at, CURLE_OUT_OF_MEMORY);
+            return;
         } else if (at->wants_resume) {
             at->wants_resume = false;
             at->is_held = false;
@@ -257,7 +373,6 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 {
     struct pin_http *self = arg;
     struct pin_fd *watch = socket_arg;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         pin_fd_free(watch);
         (void)curl_multi_assign(self->multi, fd, NULL);
@@ -265,15 +380,20 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     }
     int wanted = ((what & CURL_POLL_IN) != 0 ? PIN_FD_READ : 0)
                  | ((what & CURL_POLL_OUT) != 0 ? PIN_FD_WRITE : 0);
-    if (watch != NULL) {
-        return pin_fd_change(watch, wanted) ? 0 : -1;
+    bool is_new = watch == NULL;
+    if (is_new) {
+        watch = pin_fd_new(self->loop, fd, wanted, on_fd, self);
+        (void)curl_multi_assign(self->multi, fd, watch);
     }
-    watch = pin_fd_new(self->loop, fd, wanted, on_fd, self);
-    if (watch == NULL) {
-        return -1;
+    if (watch == NULL || (!is_new && !pin_fd_change(watch, wanted))) {
+        struct pin_http_transfer *transfer = NULL;
+        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+        if (transfer != NULL) {
+            transfer->is_blind = true;
+            self->has_marks = true;
+        }
     }
-    (void)curl_multi_assign(self->multi, fd, watch);
-    return 0;
+    return 0; /* always: at -1 libcurl gives up all transfers, now and later */
 }
 
 static size_t on_write(char *data, size_t size, size_t n, void *arg)
@@ -337,7 +457,7 @@ static void add_header(
         keep_code(all, CURLE_BAD_FUNCTION_ARGUMENT);
         return;
     }
-    if (asprintf(&line, "%s: %s", name, value) < 0) {
+    if (asprintf(&line, value[0] == '\0' ? "%s:%s" : "%s: %s", name, value) < 0) {
         keep_code(all, CURLE_OUT_OF_MEMORY);
         return;
     }
@@ -351,9 +471,32 @@ static void add_header(
     free(line);
 }
 
-static CURLcode set_headers(struct pin_http_transfer *self, const struct pin_http_request *request)
+static const char *method_of(const struct pin_http_request *request)
+{
+    return request->method == NULL ? "GET" : request->method;
+}
+
+/* What is asked for other than a GET, and what is sent along. */
+static CURLcode set_method(struct pin_http_transfer *self, const struct pin_http_request *request)
 {
     CURLcode all = CURLE_OK;
+    if (request->body != NULL) {
+        curl_off_t bytes = (curl_off_t)request->body_bytes;
+        keep_code(&all, curl_easy_setopt(self->easy, CURLOPT_POSTFIELDSIZE_LARGE, bytes));
+        keep_code(&all, curl_easy_setopt(self->easy, CURLOPT_COPYPOSTFIELDS, request->body));
+        add_header(self, &all, "Content-Type",
+            request->body_type == NULL ? "application/json" : request->body_type);
+        add_header(self, &all, "Expect", ""); /* an empty one: libcurl is not to ask first */
+    }
+    if (request->method != NULL) {
+        keep_code(&all, curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, request->method));
+    }
+    return all;
+}
+
+static CURLcode set_headers(struct pin_http_transfer *self, const struct pin_http_request *request)
+{
+    CURLcode all = set_method(self, request);
     const struct pin_target *target = request->target;
     add_header(self, &all, "Accept", request->accept ? request->accept : "application/json");
     if (request->etag != NULL) {
@@ -362,7 +505,9 @@ static CURLcode set_headers(struct pin_http_transfer *self, const struct pin_htt
     if (request->host != NULL) {
         add_header(self, &all, "Host", request->host);
     }
-    if (target->token != NULL) {
+    if (request->authorization != NULL) {
+        add_header(self, &all, "Authorization", request->authorization);
+    } else if (target->token != NULL) {
         char *value = NULL;
         if (asprintf(&value, "Bearer %s", target->token) < 0) {
             return CURLE_OUT_OF_MEMORY;
@@ -375,6 +520,9 @@ static CURLcode set_headers(struct pin_http_transfer *self, const struct pin_htt
         keep_code(&all, curl_easy_setopt(self->easy, CURLOPT_USERNAME, target->username));
         keep_code(&all, curl_easy_setopt(self->easy, CURLOPT_PASSWORD,
                             target->password ? target->password : ""));
+    }
+    for (size_t i = 0; i < request->n_headers; i++) {
+        add_header(self, &all, request->headers[i].name, request->headers[i].value);
     }
     if (target->as_user != NULL) {
         add_header(self, &all, "Impersonate-User", target->as_user);
@@ -539,10 +687,17 @@ static CURLcode set_up(struct pin_http_transfer *self, const struct pin_http_req
     if (all == CURLE_OK && request->is_probe) {
         all = set_probe(self->easy, request);
     }
+    if (all == CURLE_OK && request->wants_peer) {
+        all = curl_easy_setopt(self->easy, CURLOPT_CERTINFO, 1L);
+    }
+    if (all == CURLE_OK && (request->wants_peer || request->is_once)) {
+        /* of an old connection the certificate is not told again */
+        all = curl_easy_setopt(self->easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
     return all == CURLE_OK ? set_headers(self, request) : all;
 }
 
-enum pin_err pin_http_get(struct pin_http *http, const struct pin_http_request *request,
+enum pin_err pin_http_start(struct pin_http *http, const struct pin_http_request *request,
     struct pin_http_transfer **ret_transfer, struct pin_why *why)
 {
     struct pin_http_transfer *self = calloc(1, sizeof(*self));
@@ -551,9 +706,11 @@ enum pin_err pin_http_get(struct pin_http *http, const struct pin_http_request *
     }
     self->http = http;
     self->is_probe = request->is_probe;
+    self->wants_peer = request->wants_peer;
     self->on_body = request->on_body;
     self->on_done = request->on_done;
     self->arg = request->arg;
+    self->outcomes = request->outcomes;
     self->next = http->transfers;
     if (self->next != NULL) {
         self->next->prev = self;
@@ -566,7 +723,8 @@ enum pin_err pin_http_get(struct pin_http *http, const struct pin_http_request *
     if (code != CURLE_OK) {
         free_transfer(self);
         return pin_why_set(why, code == CURLE_OUT_OF_MEMORY ? PIN_ENOMEM : PIN_EINVAL,
-            "GET %s%s: %s", request->target->server, request->path, curl_easy_strerror(code));
+            "%s %s%s: %s", method_of(request), request->target->server, request->path,
+            curl_easy_strerror(code));
     }
     *ret_transfer = self;
     return PIN_OK;

@@ -93,7 +93,7 @@ enum pin_err pin_probe_http(struct pin_http *http, const struct pin_probe_want *
         .on_body = on_body,
         .on_done = on_done,
         .arg = self};
-    enum pin_err err = pin_http_get(http, &request, &self->transfer, why);
+    enum pin_err err = pin_http_start(http, &request, &self->transfer, why);
     if (err != PIN_OK) {
         free(self);
         return err;

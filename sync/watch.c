@@ -579,7 +579,7 @@ static void send_request(struct pin_watch *self)
     };
     enum pin_err err = path.failed
                            ? pin_why_set(&why, PIN_ENOMEM, "no memory for a request")
-                           : pin_http_get(self->host->http, &request, &self->transfer, &why);
+                           : pin_http_start(self->host->http, &request, &self->transfer, &why);
     pin_text_done(&path);
     if (err != PIN_OK) {
         const struct pin_http_result result = {

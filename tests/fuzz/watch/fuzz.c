@@ -89,7 +89,7 @@ static struct {
 
 /* --- HTTP and timers -------------------------------------------------------------------------- */
 
-enum pin_err pin_http_get(struct pin_http *http, const struct pin_http_request *request,
+enum pin_err pin_http_start(struct pin_http *http, const struct pin_http_request *request,
     struct pin_http_transfer **ret_transfer, struct pin_why *why)
 {
     (void)http;
