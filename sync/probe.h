@@ -12,6 +12,7 @@
 #include "pintle/base/error.h"
 #include "pintle/zones/check.h"
 
+struct pin_commands;
 struct pin_http;
 struct pin_loop;
 struct pin_prober_command;
@@ -45,21 +46,11 @@ enum pin_err pin_probe_tcp(struct pin_loop *loop, const struct pin_probe_want *w
 enum pin_err pin_probe_http(struct pin_http *http, const struct pin_probe_want *want,
     struct pin_probe_run **ret_run, struct pin_why *why);
 
-/** Runs programs; at most a few at a time. */
-struct pin_probe_commands;
-
-/** Makes the place where programs run. NULL when memory is out. */
-struct pin_probe_commands *pin_probe_commands_new(struct pin_loop *loop);
-
-/** Kills what runs and frees it. NULL is fine. */
-void pin_probe_commands_free(struct pin_probe_commands *commands);
-
 /**
  * Runs a program with the address in the place of "{address}" and "{port}", or as its last
  * argument where neither stands, and as PINTLE_ADDRESS and PINTLE_PORT in its environment. It gets
  * a process group of its own, which is killed as a whole when it ends or when its time is over.
- *
  */
-enum pin_err pin_probe_command(struct pin_probe_commands *commands,
+enum pin_err pin_probe_command(struct pin_commands *commands,
     const struct pin_prober_command *command, const struct pin_probe_want *want,
     struct pin_probe_run **ret_run, struct pin_why *why);

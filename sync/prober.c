@@ -14,12 +14,15 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 
+#include "command.h"
 #include "http.h"
 #include "judge.h"
 #include "probe.h"
 
 /* Each costs a descriptor. */
 #define RUNNING_MAX 1024u
+/* Programs at a time. */
+#define COMMANDS_MAX 32u
 /* Starts saved up for a burst: this part of a second. */
 #define BURST_DIVISOR 10u
 #define NOT_IN_HEAP   SIZE_MAX
@@ -44,7 +47,7 @@ struct probe {
 struct pin_prober {
     struct pin_prober_config config;
     struct pin_http *http;
-    struct pin_probe_commands *commands;
+    struct pin_commands *commands;
     struct pin_timer *timer;
     struct pin_map by_slot;
     struct probe **heap;
@@ -394,7 +397,7 @@ enum pin_err pin_prober_new(
     self->tokens = 1;
     self->tokens_at_ms = pin_clock_mono_ms();
     self->http = pin_http_new(config->loop);
-    self->commands = pin_probe_commands_new(config->loop);
+    self->commands = pin_commands_new(config->loop, COMMANDS_MAX);
     self->timer = pin_timer_new(config->loop, on_timer, self);
     if (self->http == NULL || self->commands == NULL || self->timer == NULL) {
         pin_prober_free(self);
@@ -415,7 +418,7 @@ void pin_prober_free(struct pin_prober *prober)
         free_probe(value);
     }
     pin_map_done(&prober->by_slot, NULL);
-    pin_probe_commands_free(prober->commands);
+    pin_commands_free(prober->commands);
     pin_http_free(prober->http);
     pin_timer_free(prober->timer);
     free(prober->heap);
