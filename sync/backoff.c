@@ -19,7 +19,8 @@ int64_t pin_backoff_next(struct pin_backoff *backoff, int64_t healthy_ms, int64_
         backoff->ceiling_ms = FIRST_MS;
     }
     int64_t wait_ms = SHORTEST_MS + pin_rand_below((uint32_t)backoff->ceiling_ms);
-    backoff->ceiling_ms = PIN_MIN(backoff->ceiling_ms * 2, (int64_t)LAST_MS);
+    int64_t last_ms = backoff->last_ms == 0 ? LAST_MS : backoff->last_ms;
+    backoff->ceiling_ms = PIN_MIN(backoff->ceiling_ms * 2, last_ms);
     if (retry_after_ms > 0) { /* never earlier, and not all clients at once */
         int64_t asked_ms = PIN_MIN(retry_after_ms, (int64_t)RETRY_AFTER_MS);
         asked_ms += pin_rand_below((uint32_t)(asked_ms / 10) + 1);

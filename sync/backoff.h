@@ -12,6 +12,7 @@
 /** A zeroed struct starts at the beginning. */
 struct pin_backoff {
     int64_t ceiling_ms; /**< Of the next wait; 0: the first one. */
+    int64_t last_ms;    /**< Greatest ceiling; 0: 30 s. */
 };
 
 /**

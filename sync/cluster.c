@@ -557,7 +557,7 @@ static enum pin_err load_target(
     if (self->is_in_cluster) {
         return pin_target_in_cluster(NULL, ret_target, why);
     }
-    enum pin_err err = pin_kubeconfig_load(self->kubeconfig, &kubeconfig, why);
+    enum pin_err err = pin_kubeconfig_load(self->kubeconfig, true, &kubeconfig, why);
     if (err == PIN_ENOTFOUND && self->kubeconfig == NULL && self->context == NULL
         && pin_target_is_in_cluster()) {
         return pin_target_in_cluster(NULL, ret_target, why);
@@ -601,11 +601,11 @@ static void find_target(struct cluster *self)
 static void refresh_target(struct cluster *self)
 {
     struct pin_why why = {0};
-    bool has_changed = false;
-    if (pin_target_refresh(self->target, &has_changed, &why) != PIN_OK) {
+    enum pin_target_change change = PIN_TARGET_SAME;
+    if (pin_target_refresh(self->target, &change, &why) != PIN_OK) {
         pin_log_warn("%s: %s; using what was read before", self->source.where, why.text);
     }
-    if (has_changed) {
+    if (change != PIN_TARGET_SAME) {
         pin_log_info("%s: credentials were renewed", self->source.where);
         probe_soon(self);
     }

@@ -17,6 +17,7 @@
 #include "pintle/base/tree.h"
 #include "pintle/sync/sync.h"
 
+#include "exec.h"
 #include "place.h"
 
 #define FILE_BYTES_MAX  ((size_t)16 << 20)
@@ -38,6 +39,7 @@ struct pin_kubeconfig {
     struct pin_text files; /* Names of the files read, for messages. */
     struct pin_why broken; /* Trouble of the first broken file, or empty. */
     size_t n_files;
+    bool may_wait;
 };
 
 /* --- Reading and merging -------------------------------------------------------------------- */
@@ -126,7 +128,9 @@ static enum pin_err merge_file(struct pin_kubeconfig *self, const char *path)
 {
     char *text = NULL;
     size_t bytes = 0;
-    enum pin_err err = pin_file_read(path, FILE_BYTES_MAX, &text, &bytes, &self->broken);
+    enum pin_err err = self->may_wait
+                           ? pin_file_read(path, FILE_BYTES_MAX, &text, &bytes, &self->broken)
+                           : pin_file_read_now(path, FILE_BYTES_MAX, &text, &bytes, &self->broken);
     if (err == PIN_OK) {
         err = merge_text(self, path, text, bytes);
         explicit_bzero(text, bytes);
@@ -184,13 +188,15 @@ static struct pin_kubeconfig *new_kubeconfig(void)
     return self;
 }
 
-enum pin_err pin_kubeconfig_load(const char *path, struct pin_kubeconfig **ret, struct pin_why *why)
+enum pin_err pin_kubeconfig_load(
+    const char *path, bool may_wait, struct pin_kubeconfig **ret, struct pin_why *why)
 {
     struct pin_kubeconfig *self = new_kubeconfig();
     if (self == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for a kubeconfig");
     }
     enum pin_err err = PIN_OK;
+    self->may_wait = may_wait;
     if (path == NULL) {
         err = merge_by_rules(self, why);
     } else {
@@ -368,44 +374,115 @@ static enum pin_err read_cluster(
     return self.err;
 }
 
-/* A plugin is needed only where nothing else proves who we are. */
-static void check_plugins(struct reader *self, const struct pin_target *target)
+/* Texts of a list, onto the heap. Items that are no text are left out. */
+static char **take_list(struct reader *self, const struct pin_tree *list, size_t *ret_n)
 {
-    const struct pin_tree *exec = pin_tree_find(self->entry->body, "exec");
-    const struct pin_tree *provider = pin_tree_find(self->entry->body, "auth-provider");
-    const struct pin_tree *plugin = exec != NULL ? exec : provider;
-    bool has_other = target->token != NULL || target->token_file != NULL
-                     || target->certificate.data != NULL || target->certificate_file != NULL
-                     || target->username != NULL;
-    if (plugin == NULL || plugin->kind == PIN_TREE_NULL || has_other) {
-        return;
+    char **texts = calloc(list == NULL ? 1 : list->n_children + 1, sizeof(*texts));
+    if (texts == NULL) {
+        reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+        return NULL;
     }
-    char problem[256];
-    (void)snprintf(problem, sizeof(problem),
-        "uses the %s '%.80s', which is not supported yet; give the user a tokenFile (a file with a "
-        "bearer token, read again each minute) instead",
-        exec != NULL ? "exec plugin" : "auth provider",
-        pin_tree_string(plugin, exec != NULL ? "command" : "name", "?"));
-    reader_fail(self, PIN_EUNSUPPORTED, plugin, problem);
+    PIN_TREE_EACH(item, list)
+    {
+        char *text = take_copy(self, pin_tree_text(item, NULL));
+        if (text != NULL) {
+            texts[(*ret_n)++] = text;
+        }
+    }
+    return texts;
 }
 
-static void take_groups(struct reader *self, struct pin_target *target)
+/* The variables of a plugin, as "NAME=value". */
+static void take_env(struct reader *self, const struct pin_tree *node, struct pin_exec *exec)
 {
-    const struct pin_tree *list = pin_tree_list(self->entry->body, "as-groups");
-    if (list == NULL || list->n_children == 0) {
-        return;
-    }
-    target->as_groups = calloc(list->n_children, sizeof(*target->as_groups));
-    if (target->as_groups == NULL) {
+    const struct pin_tree *list = pin_tree_list(node, "env");
+    exec->env = calloc(list == NULL ? 1 : list->n_children + 1, sizeof(*exec->env));
+    if (exec->env == NULL) {
         reader_fail(self, PIN_ENOMEM, NULL, "no memory");
         return;
     }
     PIN_TREE_EACH(item, list)
     {
-        char *group = take_copy(self, pin_tree_text(item, NULL));
-        if (group != NULL) {
-            target->as_groups[target->n_as_groups++] = group;
+        const char *name = pin_tree_string(item, "name", "");
+        char *line = NULL;
+        if (name[0] == '\0' || strchr(name, '=') != NULL) {
+            reader_fail(self, PIN_EINVAL, item, "a variable of its exec plugin has no name");
+        } else if (asprintf(&line, "%s=%s", name, pin_tree_string(item, "value", "")) < 0) {
+            reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+        } else {
+            exec->env[exec->n_env++] = line;
         }
+    }
+}
+
+/* A command with a '/' is relative to the kubeconfig, any other is looked up in $PATH. */
+static char *take_command(struct reader *self, const char *command)
+{
+    if (strchr(command, '/') == NULL) {
+        return take_copy(self, command);
+    }
+    char *dir = pin_path_dir(self->entry->file);
+    char *path = dir == NULL ? NULL : pin_path_join(dir, command);
+    if (path == NULL) {
+        reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+    }
+    free(dir);
+    return path;
+}
+
+static void take_exec(struct reader *self, const struct pin_tree *node, struct pin_target *target)
+{
+    const char *version = pin_tree_string(node, "apiVersion", "");
+    const char *command = pin_tree_string(node, "command", "");
+    if (strcmp(version, "client.authentication.k8s.io/v1") != 0
+        && strcmp(version, "client.authentication.k8s.io/v1beta1") != 0) {
+        reader_fail(self, PIN_EUNSUPPORTED, node,
+            "the apiVersion of its exec plugin must be client.authentication.k8s.io/v1 or v1beta1");
+        return;
+    }
+    if (command[0] == '\0') {
+        reader_fail(self, PIN_EINVAL, node, "its exec plugin has no 'command'");
+        return;
+    }
+    if (pin_tree_text_is(pin_tree_find(node, "interactiveMode"), "Always")) {
+        reader_fail(self, PIN_EUNSUPPORTED, node,
+            "its exec plugin wants a terminal (interactiveMode: Always), a daemon has none");
+        return;
+    }
+    struct pin_exec *exec = calloc(1, sizeof(*exec));
+    if (exec == NULL) {
+        reader_fail(self, PIN_ENOMEM, NULL, "no memory");
+        return;
+    }
+    target->exec = exec;
+    exec->command = take_command(self, command);
+    exec->args = take_list(self, pin_tree_list(node, "args"), &exec->n_args);
+    exec->api_version = take_copy(self, version);
+    exec->hint = take_copy(self, pin_tree_string(node, "installHint", NULL));
+    exec->tells_cluster = pin_tree_bool(node, "provideClusterInfo", false);
+    take_env(self, node, exec);
+}
+
+/* A plugin is needed only where nothing else proves who we are. */
+static void take_plugin(struct reader *self, struct pin_target *target)
+{
+    const struct pin_tree *exec = pin_tree_find(self->entry->body, "exec");
+    const struct pin_tree *provider = pin_tree_find(self->entry->body, "auth-provider");
+    bool has_other = target->token != NULL || target->token_file != NULL
+                     || target->certificate.data != NULL || target->certificate_file != NULL
+                     || target->username != NULL;
+    if (has_other) {
+        return;
+    }
+    if (exec != NULL && exec->kind != PIN_TREE_NULL) {
+        take_exec(self, exec, target);
+    } else if (provider != NULL && provider->kind != PIN_TREE_NULL) {
+        char problem[256];
+        (void)snprintf(problem, sizeof(problem),
+            "uses the auth provider '%.80s'; Kubernetes itself has dropped those: use its exec "
+            "plugin, or a tokenFile (a file with a bearer token, read again each minute)",
+            pin_tree_string(provider, "name", "?"));
+        reader_fail(self, PIN_EUNSUPPORTED, provider, problem);
     }
 }
 
@@ -423,8 +500,9 @@ static enum pin_err read_user(
     target->password = take_field(&self, "password");
     target->as_user = take_field(&self, "as");
     target->as_uid = take_field(&self, "as-uid");
-    take_groups(&self, target);
-    check_plugins(&self, target);
+    target->as_groups =
+        take_list(&self, pin_tree_list(entry->body, "as-groups"), &target->n_as_groups);
+    take_plugin(&self, target);
     bool has_certificate = target->certificate.data != NULL || target->certificate_file != NULL;
     bool has_key = target->key.data != NULL || target->key_file != NULL;
     if (has_certificate != has_key) {
@@ -468,6 +546,20 @@ static enum pin_err find_entry(const struct pin_kubeconfig *self, const char *wh
     return *ret == NULL ? not_found(self, what, name, map, why) : PIN_OK;
 }
 
+/* What a cluster's entry holds for exec plugins, or NULL. */
+static const struct pin_tree *plugin_config(const struct pin_kubeconfig *self, const char *cluster)
+{
+    const struct entry *entry = pin_map_find(&self->clusters, cluster, strlen(cluster));
+    const struct pin_tree *list = pin_tree_list(entry->body, "extensions");
+    PIN_TREE_EACH(item, list)
+    {
+        if (pin_tree_text_is(pin_tree_find(item, "name"), "client.authentication.k8s.io/exec")) {
+            return pin_tree_find(item, "extension");
+        }
+    }
+    return NULL;
+}
+
 static enum pin_err fill_target(const struct pin_kubeconfig *self, const char *name,
     struct pin_target *target, struct pin_why *why)
 {
@@ -491,8 +583,13 @@ static enum pin_err fill_target(const struct pin_kubeconfig *self, const char *n
         err = find_entry(self, "user", &self->users, user, &entry, why);
         err = entry != NULL ? read_user(entry, user, target, why) : err;
     }
-    bool changed = false;
-    return err == PIN_OK ? pin_target_refresh(target, &changed, why) : err;
+    enum pin_target_change change = PIN_TARGET_SAME;
+    err = err == PIN_OK ? pin_target_refresh(target, &change, why) : err;
+    if (err == PIN_OK && target->exec != NULL
+        && !pin_exec_set_info(target->exec, target, plugin_config(self, cluster))) {
+        err = pin_why_set(why, PIN_ENOMEM, "no memory for context '%s'", name);
+    }
+    return err;
 }
 
 enum pin_err pin_kubeconfig_target(const struct pin_kubeconfig *kubeconfig, const char *context,
@@ -553,7 +650,7 @@ enum pin_err pin_kubeconfig_contexts(const char *kubeconfig, struct pin_arena *a
     const char *const **ret_names, size_t *ret_n, struct pin_why *why)
 {
     struct pin_kubeconfig *self = NULL;
-    enum pin_err err = pin_kubeconfig_load(kubeconfig, &self, why);
+    enum pin_err err = pin_kubeconfig_load(kubeconfig, true, &self, why);
     if (err != PIN_OK || self == NULL) {
         return err;
     }

@@ -22,13 +22,14 @@ struct pin_kubeconfig;
 /**
  * Reads the files.
  *
- * @param path  One file, or NULL for the rules above.
- * @param ret   The caller frees it.
+ * @param path      One file, or NULL for the rules above.
+ * @param may_wait  For a file that is a pipe: only before the loop runs.
+ * @param ret       The caller frees it.
  * @return PIN_OK, also when some file is broken: contexts then say so; PIN_ENOTFOUND when there is
  *         no file at all; for a file named outright its own trouble. `why` has FILE:LINE:COL.
  */
 enum pin_err pin_kubeconfig_load(
-    const char *path, struct pin_kubeconfig **ret, struct pin_why *why);
+    const char *path, bool may_wait, struct pin_kubeconfig **ret, struct pin_why *why);
 
 /** The same for a text in memory; paths in it are relative to the directory part of `name`. */
 enum pin_err pin_kubeconfig_parse(const char *name, const char *text, size_t bytes,
@@ -46,7 +47,8 @@ const char *pin_kubeconfig_current(const struct pin_kubeconfig *kubeconfig);
  * @param context     NULL: the current one.
  * @param ret_target  The caller frees it.
  * @return PIN_OK, PIN_ENOTFOUND (no such context, cluster or user), PIN_EPARSE, PIN_EINVAL,
- *         PIN_EUNSUPPORTED (exec plugins), or why a file cannot be read.
+ *         PIN_EUNSUPPORTED (auth providers, plugins that ask a person), or why a file cannot be
+ *         read. Plugins are not run: see target->exec.
  */
 enum pin_err pin_kubeconfig_target(const struct pin_kubeconfig *kubeconfig, const char *context,
     struct pin_target **ret_target, struct pin_why *why);

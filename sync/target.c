@@ -10,6 +10,8 @@
 
 #include "pintle/base/file.h"
 
+#include "exec.h"
+
 #define CREDENTIAL_BYTES_MAX ((size_t)1 << 20)
 #define SERVICE_ACCOUNT      "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -50,7 +52,39 @@ void pin_target_free(struct pin_target *target)
     free(target->username);
     free(target->as_user);
     free(target->as_uid);
+    pin_exec_free(target->exec);
     free(target);
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool is_same_blob(const struct pin_blob *a, const struct pin_blob *b)
+{
+    return a->bytes == b->bytes && (a->bytes == 0 || memcmp(a->data, b->data, a->bytes) == 0);
+}
+
+bool pin_target_is_same_peer(const struct pin_target *a, const struct pin_target *b)
+{
+    return is_same_text(a->server, b->server) && is_same_text(a->server_name, b->server_name)
+           && is_same_text(a->proxy_url, b->proxy_url) && a->is_insecure == b->is_insecure
+           && is_same_blob(&a->ca, &b->ca) && is_same_blob(&a->certificate, &b->certificate)
+           && is_same_blob(&a->key, &b->key);
+}
+
+bool pin_target_is_same(const struct pin_target *a, const struct pin_target *b)
+{
+    bool is_same = pin_target_is_same_peer(a, b) && is_same_text(a->token, b->token)
+                   && is_same_text(a->username, b->username)
+                   && is_same_text(a->password, b->password) && is_same_text(a->as_user, b->as_user)
+                   && is_same_text(a->as_uid, b->as_uid) && a->n_as_groups == b->n_as_groups
+                   && pin_exec_is_same(a->exec, b->exec);
+    for (size_t i = 0; i < a->n_as_groups && is_same; i++) {
+        is_same = strcmp(a->as_groups[i], b->as_groups[i]) == 0;
+    }
+    return is_same;
 }
 
 /* Replaces a blob by what its file says now. */
@@ -62,7 +96,7 @@ static enum pin_err refresh_blob(
     if (path == NULL) {
         return PIN_OK;
     }
-    enum pin_err err = pin_file_read(path, CREDENTIAL_BYTES_MAX, &text, &bytes, why);
+    enum pin_err err = pin_file_read_now(path, CREDENTIAL_BYTES_MAX, &text, &bytes, why);
     if (err != PIN_OK) {
         return err;
     }
@@ -107,17 +141,21 @@ static enum pin_err refresh_token(struct pin_target *target, bool *changed, stru
     return PIN_OK;
 }
 
-enum pin_err pin_target_refresh(struct pin_target *target, bool *ret_changed, struct pin_why *why)
+enum pin_err pin_target_refresh(
+    struct pin_target *target, enum pin_target_change *ret_change, struct pin_why *why)
 {
-    bool changed = false;
+    bool is_other_peer = false;
+    bool is_other_token = false;
     struct pin_why whys[4] = {0};
     enum pin_err errs[] = {
-        refresh_blob(target->ca_file, &target->ca, &changed, &whys[0]),
-        refresh_blob(target->certificate_file, &target->certificate, &changed, &whys[1]),
-        refresh_blob(target->key_file, &target->key, &changed, &whys[2]),
-        refresh_token(target, &changed, &whys[3]),
+        refresh_blob(target->ca_file, &target->ca, &is_other_peer, &whys[0]),
+        refresh_blob(target->certificate_file, &target->certificate, &is_other_peer, &whys[1]),
+        refresh_blob(target->key_file, &target->key, &is_other_peer, &whys[2]),
+        refresh_token(target, &is_other_token, &whys[3]),
     };
-    *ret_changed = changed;
+    *ret_change = is_other_peer    ? PIN_TARGET_PEER
+                  : is_other_token ? PIN_TARGET_TOKEN
+                                   : PIN_TARGET_SAME;
     for (size_t i = 0; i < 4; i++) {
         if (errs[i] != PIN_OK) {
             return pin_why_set(why, errs[i], "%s", whys[i].text);
@@ -155,7 +193,7 @@ bool pin_target_is_in_cluster(void)
 enum pin_err pin_target_in_cluster(
     const char *directory, struct pin_target **ret_target, struct pin_why *why)
 {
-    bool changed = false;
+    enum pin_target_change change = PIN_TARGET_SAME;
     struct pin_target *target = calloc(1, sizeof(*target));
     if (target == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for credentials");
@@ -171,7 +209,7 @@ enum pin_err pin_target_in_cluster(
     target->token_file = pin_path_join(from, "token");
     enum pin_err err = target->ca_file == NULL || target->token_file == NULL
                            ? pin_why_set(why, PIN_ENOMEM, "no memory for credentials")
-                           : pin_target_refresh(target, &changed, why);
+                           : pin_target_refresh(target, &change, why);
     if (err != PIN_OK) {
         pin_target_free(target);
         return err;

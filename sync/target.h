@@ -14,6 +14,8 @@
 
 #include "pintle/base/error.h"
 
+struct pin_exec;
+
 /** Bytes on the heap; PEM where it is a certificate or key. */
 struct pin_blob {
     void *data; /**< NULL when absent. */
@@ -40,18 +42,33 @@ struct pin_target {
     char *as_uid;
     char **as_groups;
     size_t n_as_groups;
+    /** Plugin that says who we are, or NULL; what it gave is in `token`, `certificate`, `key`. */
+    struct pin_exec *exec;
 };
 
 /** Frees a target and wipes its secrets. NULL is fine. */
 void pin_target_free(struct pin_target *target);
 
+/** What is different after files were read again. */
+enum pin_target_change {
+    PIN_TARGET_SAME,
+    PIN_TARGET_TOKEN, /**< What each request says. */
+    PIN_TARGET_PEER,  /**< What connections are made of. */
+};
+
 /**
  * Reads again what comes from files. A file that cannot be read leaves what there was.
  *
- * @param ret_changed  Whether anything is different now.
  * @return PIN_OK, or the first failure; everything else was read nevertheless.
  */
-enum pin_err pin_target_refresh(struct pin_target *target, bool *ret_changed, struct pin_why *why);
+enum pin_err pin_target_refresh(
+    struct pin_target *target, enum pin_target_change *ret_change, struct pin_why *why);
+
+/** True when connections to one serve for the other: same server, same trust, same certificate. */
+bool pin_target_is_same_peer(const struct pin_target *a, const struct pin_target *b);
+
+/** True when, beyond that, both say the same of who we are. */
+bool pin_target_is_same(const struct pin_target *a, const struct pin_target *b);
 
 /** True when the server speaks TLS. */
 bool pin_target_is_tls(const struct pin_target *target);

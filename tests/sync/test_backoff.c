@@ -70,6 +70,27 @@ static void test_a_server_that_asks_for_a_day_gets_ten_minutes(void **state)
     assert_in_range(pin_backoff_next(&backoff, 0, 86400000), 600000, 660000);
 }
 
+static void test_a_lower_bound_keeps_a_day_below_a_try_in_four_seconds(void **state)
+{
+    (void)state;
+    for (int day = 0; day < 20; day++) {
+        struct pin_backoff backoff = {.last_ms = 15000};
+        int64_t now_ms = 0;
+        int64_t longest_ms = 0;
+        int n = 0;
+        int n_first_minute = 0;
+        for (; now_ms < 86400000; n++) {
+            int64_t wait_ms = pin_backoff_next(&backoff, 0, -1);
+            n_first_minute += now_ms < 60000 ? 1 : 0;
+            longest_ms = wait_ms > longest_ms ? wait_ms : longest_ms;
+            now_ms += wait_ms;
+        }
+        assert_true(n < 86400 / 4);
+        assert_true(n_first_minute <= 30);              /* 12 in the mean */
+        assert_true(longest_ms <= 15000 + SHORTEST_MS); /* and nobody waits long once it is back */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +98,7 @@ int main(void)
         cmocka_unit_test(test_two_healthy_minutes_forget_what_was_before),
         cmocka_unit_test(test_what_the_server_asks_for_is_never_cut_short),
         cmocka_unit_test(test_a_server_that_asks_for_a_day_gets_ten_minutes),
+        cmocka_unit_test(test_a_lower_bound_keeps_a_day_below_a_try_in_four_seconds),
     };
     return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 /* Files are found, merged and read as kubectl does; what is wrong is told with its place. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 #include <cmocka.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/clock.h"
 #include "pintle/base/file.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/text.h"
@@ -83,7 +85,7 @@ static void show_context(struct pin_text *out, const char *file, const char *con
     struct pin_kubeconfig *kubeconfig = NULL;
     struct pin_target *target = NULL;
     struct pin_why why = {0};
-    enum pin_err err = pin_kubeconfig_load(file, &kubeconfig, &why);
+    enum pin_err err = pin_kubeconfig_load(file, true, &kubeconfig, &why);
     if (err == PIN_OK) {
         err = pin_kubeconfig_target(kubeconfig, context, &target, &why);
         pin_kubeconfig_free(kubeconfig);
@@ -156,11 +158,11 @@ static struct kubeconfig_case {
     {"a context needs no user",
         HEAD "contexts: [{name: c1, context: {cluster: k1}}]\n" CLUSTER(SERVER),
         "https://10.0.0.5:6443"},
-    {"an exec plugin is refused and the way out named",
-        HEAD CONTEXTS CLUSTER(SERVER) USER("exec: {command: aws, args: [eks, get-token]}"),
-        "EUNSUPPORTED: DIR/config:10:16: user 'u1': uses the exec plugin 'aws', which is not "
-        "supported yet; give the user a tokenFile (a file with a bearer token, read again each "
-        "minute) instead"},
+    {"an auth provider is refused and the way out named",
+        HEAD CONTEXTS CLUSTER(SERVER) USER("auth-provider: {name: oidc}"),
+        "EUNSUPPORTED: DIR/config:10:25: user 'u1': uses the auth provider 'oidc'; Kubernetes "
+        "itself has dropped those: use its exec plugin, or a tokenFile (a file with a bearer "
+        "token, read again each minute)"},
     {"an exec plugin beside a token is not needed",
         HEAD CONTEXTS CLUSTER(SERVER) USER("token: t, exec: {command: aws}"),
         "https://10.0.0.5:6443 token=t"},
@@ -340,25 +342,44 @@ static void test_a_token_file_is_read_again(void **state)
 {
     struct pin_kubeconfig *kubeconfig = NULL;
     struct pin_target *target = NULL;
-    bool changed = true;
+    enum pin_target_change change = PIN_TARGET_PEER;
     char *path = path_of("config");
     (void)state;
     put_file("config", HEAD CONTEXTS CLUSTER(SERVER) USER("tokenFile: fresh"));
     put_file("fresh", "one");
-    assert_int_equal(pin_kubeconfig_load(path, &kubeconfig, NULL), PIN_OK);
+    assert_int_equal(pin_kubeconfig_load(path, true, &kubeconfig, NULL), PIN_OK);
     assert_int_equal(pin_kubeconfig_target(kubeconfig, "c1", &target, NULL), PIN_OK);
-    assert_int_equal(pin_target_refresh(target, &changed, NULL), PIN_OK);
-    assert_false(changed);
+    assert_int_equal(pin_target_refresh(target, &change, NULL), PIN_OK);
+    assert_int_equal(change, PIN_TARGET_SAME);
     put_file("fresh", "two\n");
-    assert_int_equal(pin_target_refresh(target, &changed, NULL), PIN_OK);
-    assert_true(changed);
+    assert_int_equal(pin_target_refresh(target, &change, NULL), PIN_OK);
+    assert_int_equal(change, PIN_TARGET_TOKEN);
     assert_string_equal(target->token, "two");
     put_file("fresh", " \n");
-    assert_int_equal(pin_target_refresh(target, &changed, NULL), PIN_EPARSE);
+    assert_int_equal(pin_target_refresh(target, &change, NULL), PIN_EPARSE);
     assert_string_equal(target->token, "two");
     pin_target_free(target);
     pin_kubeconfig_free(kubeconfig);
     free(path);
+}
+
+static void test_a_token_file_that_is_a_pipe_is_not_waited_for(void **state)
+{
+    struct pin_target target = {.token_file = path_of("pipe")};
+    enum pin_target_change change = PIN_TARGET_PEER;
+    struct pin_why why = {0};
+    (void)state;
+    assert_int_equal(mkfifo(target.token_file, 0600), 0);
+    int writer = open(target.token_file, O_RDWR);
+    assert_true(writer >= 0);
+    int64_t begin_ms = pin_clock_mono_ms();
+    assert_int_equal(pin_target_refresh(&target, &change, &why), PIN_ETIMEOUT);
+    assert_true(pin_clock_mono_ms() - begin_ms < 5000);
+    assert_non_null(strstr(why.text, "a pipe"));
+    assert_int_equal(change, PIN_TARGET_SAME);
+    (void)close(writer);
+    (void)unlink(target.token_file);
+    free(target.token_file);
 }
 
 static void test_a_pod_has_its_service_account(void **state)
@@ -416,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_a_file_named_outright_is_the_only_one),
         cmocka_unit_test(test_contexts_are_listed_by_name),
         cmocka_unit_test(test_a_token_file_is_read_again),
+        cmocka_unit_test(test_a_token_file_that_is_a_pipe_is_not_waited_for),
         cmocka_unit_test(test_a_pod_has_its_service_account),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
