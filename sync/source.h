@@ -47,14 +47,23 @@ bool pin_outbox_is_full(const struct pin_outbox *outbox);
 void pin_outbox_done(struct pin_outbox *outbox);
 
 struct pin_source;
+struct pin_target;
 
 /** What a kind of source can do. */
 struct pin_source_ops {
     void (*start)(struct pin_source *source);
-    void (*stop)(struct pin_source *source);      /**< Also when never started. */
-    void (*resume)(struct pin_source *source);    /**< The outbox is empty again. */
-    void (*want_pods)(struct pin_source *source); /**< `wants_pods` has changed. */
+    void (*stop)(struct pin_source *source);       /**< Also when never started. */
+    void (*resume)(struct pin_source *source);     /**< The outbox is empty again. */
+    void (*want_pods)(struct pin_source *source);  /**< `wants_pods` has changed. */
+    void (*set_held)(struct pin_source *source);   /**< stats.kinds[].is_held changed; or NULL. */
+    void (*list_again)(struct pin_source *source); /**< All kinds, 30 s from now; or NULL. */
     void (*free)(struct pin_source *source);
+    /** Where its API server is; NULL while it is out of reach. The operation itself may be NULL. */
+    const struct pin_target *(*target)(struct pin_source *source);
+    /** The version of a kind that it serves; NULL: none. Likewise. */
+    const char *(*version)(struct pin_source *source, enum pin_kind kind);
+    /** Whom a check asks, within reach or not; NULL: nobody can be. The operation may be NULL. */
+    const struct pin_target *(*survey_target)(struct pin_source *source);
 };
 
 /** One cluster's source; first member of each kind's own struct. */
