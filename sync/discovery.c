@@ -11,6 +11,12 @@
 
 #include "decode.h"
 
+/* Whether the server does not know now what this version has: it says what it knew. */
+static bool is_stale(const struct pin_tree *version)
+{
+    return pin_tree_text_is(pin_tree_find(version, "freshness"), "Stale");
+}
+
 /* Whether a version of an aggregated group has the resource. */
 static bool has_resource(const struct pin_tree *version, const char *plural)
 {
@@ -24,14 +30,18 @@ static bool has_resource(const struct pin_tree *version, const char *plural)
     return false;
 }
 
-static int find_version(
-    const struct pin_tree *versions, const struct pin_kind_row *row, bool is_aggregated)
+/* The best version that has the kind, or may have it: then it is not sure. */
+static int find_version(const struct pin_tree *versions, const struct pin_kind_row *row,
+    bool is_aggregated, bool *ret_sure)
 {
     for (int i = 0; i < PIN_KIND_VERSIONS_MAX && row->versions[i] != NULL; i++) {
         PIN_TREE_EACH(version, versions)
         {
-            if (pin_tree_text_is(pin_tree_find(version, "version"), row->versions[i])
-                && (!is_aggregated || has_resource(version, row->plural))) {
+            if (!pin_tree_text_is(pin_tree_find(version, "version"), row->versions[i])) {
+                continue;
+            }
+            *ret_sure = is_aggregated && has_resource(version, row->plural);
+            if (*ret_sure || !is_aggregated || is_stale(version)) {
                 return i;
             }
         }
@@ -39,6 +49,7 @@ static int find_version(
     return -1;
 }
 
+/* One without a name is nobody's: the core group is not in this list. */
 static void read_group(
     const struct pin_tree *group, bool is_aggregated, struct pin_discovery *discovery)
 {
@@ -46,9 +57,10 @@ static void read_group(
     const struct pin_tree *versions = pin_tree_list(group, "versions");
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
         const struct pin_kind_row *row = pin_decode_row((enum pin_kind)kind);
-        if (strcmp(row->group, name) == 0) {
-            discovery->version[kind] = find_version(versions, row, is_aggregated);
-            discovery->is_sure[kind] = is_aggregated;
+        if (name[0] != '\0' && strcmp(row->group, name) == 0) {
+            bool is_sure = true;
+            discovery->version[kind] = find_version(versions, row, is_aggregated, &is_sure);
+            discovery->is_sure[kind] = is_sure || discovery->version[kind] < 0;
         }
     }
 }

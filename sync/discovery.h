@@ -25,7 +25,8 @@ struct pin_arena;
 struct pin_discovery {
     /** Position in the row's versions of the best served one; -1: not served. */
     int version[PIN_KIND_MAX];
-    /** False: the group has that version, whether it has the kind a list will tell. */
+    /** False: the group has that version, whether it has the kind a list will tell. So it is in the
+     * plain form, and where a version is marked as stale. */
     bool is_sure[PIN_KIND_MAX];
 };
 

@@ -99,6 +99,15 @@ static struct file *get_file(struct pin_fileset *set, const char *name)
     return file;
 }
 
+/* Notes why a file cannot be read now; NULL: it can. Takes the text. */
+static void set_error(struct pin_fileset *set, struct file *file, char *error)
+{
+    set->n_broken += error != NULL ? 1 : 0;
+    set->n_broken -= file->error != NULL ? 1 : 0;
+    free(file->error);
+    file->error = error;
+}
+
 static struct rivals *get_rivals(struct pin_fileset *set, const char *key, size_t bytes)
 {
     struct rivals *rivals = pin_map_find(&set->rivals, key, bytes);
@@ -199,7 +208,8 @@ static void note_rivalry(struct pin_fileset *set, struct file *winner, struct fi
 static void claim(struct pin_fileset *set, struct file *file, struct pin_map *claims,
     struct pin_object *object, uint64_t received_ns)
 {
-    if (object->kind == PIN_KIND_POD && !set->source->wants_pods) {
+    bool is_class = object->kind == PIN_KIND_GATEWAY_CLASS; /* nobody has to watch them here */
+    if (!is_class && !pin_source_wants(set->source, object->kind)) {
         pin_object_free(object);
         return;
     }
@@ -250,8 +260,7 @@ void pin_fileset_apply(
         pin_log_error("%s: out of memory, %s is not read", set->source->where, name);
         return;
     }
-    free(file->error);
-    file->error = NULL;
+    set_error(set, file, NULL);
     for (size_t i = 0; i < manifest->n_objects; i++) {
         claim(set, file, &claims, manifest->objects[i], received_ns);
         manifest->objects[i] = NULL;
@@ -264,8 +273,7 @@ void pin_fileset_break(struct pin_fileset *set, const char *name, const char *er
 {
     struct file *file = get_file(set, name);
     if (file != NULL) {
-        free(file->error);
-        file->error = strdup(error);
+        set_error(set, file, strdup(error));
     }
 }
 
@@ -277,6 +285,7 @@ void pin_fileset_remove(struct pin_fileset *set, const char *name, uint64_t rece
     }
     drop_claims(set, file, NULL, received_ns);
     (void)pin_map_remove(&set->files, name, strlen(name));
+    set_error(set, file, NULL);
     free_file(file);
 }
 
@@ -284,7 +293,7 @@ const char *pin_fileset_error(const struct pin_fileset *set)
 {
     void *value = NULL;
     size_t cursor = 0;
-    while (pin_map_next(&set->files, &cursor, NULL, NULL, &value)) {
+    while (set->n_broken > 0 && pin_map_next(&set->files, &cursor, NULL, NULL, &value)) {
         const struct file *file = value;
         if (file->error != NULL) {
             return file->error;

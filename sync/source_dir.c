@@ -233,59 +233,83 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(*left, *right);
 }
 
-/* Names of all manifests, sorted; heap. -1: the directory cannot be read. */
-static ssize_t list_names(const char *path, char ***ret_names)
+/* Names of files. */
+struct names {
+    char **names; /* heap, and each of them */
+    size_t n;
+    size_t cap;
+};
+
+static void free_names(struct names *self)
 {
-    size_t n = 0;
-    size_t cap = 0;
-    char **names = NULL;
+    for (size_t i = 0; i < self->n; i++) {
+        free(self->names[i]);
+    }
+    free(self->names);
+}
+
+static bool push_name(struct names *self, const char *name)
+{
+    if (self->n == self->cap) {
+        char **more = realloc(self->names, (self->cap + 64) * sizeof(*more));
+        if (more == NULL) {
+            return false;
+        }
+        self->names = more;
+        self->cap += 64;
+    }
+    self->names[self->n] = strdup(name);
+    return self->names[self->n] != NULL && ++self->n > 0;
+}
+
+/* Names of all manifests, sorted. False: the directory cannot be read to its end, errno says why.
+ */
+static bool list_names(const char *path, struct names *ret_names)
+{
+    struct names names = {0};
+    const struct dirent *entry = NULL;
+    bool is_good = true;
     DIR *handle = opendir(path);
     if (handle == NULL) {
-        return -1;
+        return false;
     }
-    const struct dirent *entry = NULL;
-    while ((entry = readdir(handle)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own handle */
-        if (!is_manifest_name(entry->d_name)) {
-            continue;
-        }
-        if (n == cap) {
-            char **more = realloc(names, (cap + 64) * sizeof(*names));
-            if (more == NULL) {
-                break;
-            }
-            names = more;
-            cap += 64;
-        }
-        names[n] = strdup(entry->d_name);
-        n += names[n] != NULL ? 1 : 0;
+    errno = 0; /* the end is told from a failure by it alone */
+    while (is_good
+           && (entry = readdir(handle)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own handle */
+        is_good = !is_manifest_name(entry->d_name) || push_name(&names, entry->d_name);
+        errno = is_good ? 0 : ENOMEM;
     }
+    int error = errno;
     (void)closedir(handle);
-    if (n > 1) {
-        qsort(names, n, sizeof(*names), compare_entries);
+    if (error != 0) {
+        free_names(&names);
+        errno = error;
+        return false;
+    }
+    if (names.n > 1) {
+        qsort(names.names, names.n, sizeof(*names.names), compare_entries);
     }
     *ret_names = names;
-    return (ssize_t)n;
+    return true;
 }
 
 /* Every file is to be read; files that were there and are not any more are gone. */
 static bool scan(struct dir *self)
 {
-    char **names = NULL;
+    struct names names = {0};
     const char *known = NULL;
     size_t cursor = 0;
-    ssize_t n = list_names(self->path, &names);
-    if (n < 0) {
+    if (!list_names(self->path, &names)) {
         return false;
     }
     while (pin_map_next(&self->files.files, &cursor, &known, NULL, NULL)) {
         add_name(self, &self->gone, known);
     }
-    for (ssize_t i = 0; i < n; i++) {
-        (void)pin_map_remove(&self->gone, names[i], strlen(names[i]));
-        add_name(self, &self->pending, names[i]);
-        free(names[i]);
+    for (size_t i = 0; i < names.n; i++) {
+        (void)pin_map_remove(&self->gone, names.names[i], strlen(names.names[i]));
+        add_name(self, &self->pending, names.names[i]);
     }
-    free(names);
+    free_names(&names);
     if (pin_map_count(&self->gone) > 0) {
         pin_timer_start(self->gone_timer, GONE_AFTER_MS, false);
     }
@@ -347,7 +371,7 @@ static void try_directory(struct dir *self)
         self->is_listing = true;
         for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
             self->source.stats.kinds[kind].is_served = true;
-            self->source.stats.kinds[kind].n_lists++;
+            self->source.stats.kinds[kind].n_lists[PIN_LIST_START]++;
             pin_source_mark(&self->source, PIN_DELTA_LIST_BEGIN, (enum pin_kind)kind);
         }
     }

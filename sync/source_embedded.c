@@ -85,7 +85,7 @@ static void embedded_start(struct pin_source *source)
     pin_source_set_up(source, true);
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
         source->stats.kinds[kind].is_served = true;
-        source->stats.kinds[kind].n_lists++;
+        source->stats.kinds[kind].n_lists[PIN_LIST_START]++;
         pin_source_mark(source, PIN_DELTA_LIST_BEGIN, (enum pin_kind)kind);
     }
     read_on(self);

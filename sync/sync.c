@@ -4,25 +4,40 @@
 
 #include "pintle/sync/sync.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
+#include "pintle/base/loop.h"
+#include "pintle/base/macros.h"
+#include "pintle/base/text.h"
 
+#include "command.h"
 #include "decode.h"
 #include "http.h"
+#include "lease.h"
+#include "roles.h"
 #include "source.h"
+#include "writer.h"
 
 /* What one object of the largest accepted size needs as a tree, with room to spare. */
 #define OBJECT_ARENA_BYTES ((size_t)512 << 20)
+/* Exec plugins at a time: some are slow programs. */
+#define PLUGINS_MAX 4u
 
 struct pin_sync {
     struct pin_sync_sink sink;
-    struct pin_http *http;         /* Shared by all clusters with an API server. */
-    struct pin_arena *arena;       /* One object at a time, whoever decodes it. */
+    struct pin_cluster_tools tools;
     struct pin_dirwatch *dirwatch; /* The caller's. */
     struct pin_source **sources;
     size_t n_sources;
+    struct pin_writer **writers; /* By source; NULL where nothing is written. */
+    uint32_t write_roles;        /* What writing needs. */
+    char *lease_namespace;       /* Owned, as its name; NULL while nothing is written. */
+    char *lease_name;
+    struct pin_loop *loop;
     bool is_started;
 };
 
@@ -47,24 +62,60 @@ static struct pin_source *make_source(struct pin_sync *self, struct pin_loop *lo
         return pin_source_embedded_new(loop, spec, &self->sink, why);
     case PIN_SOURCE_CONTEXT:
     case PIN_SOURCE_IN_CLUSTER:
-        return pin_cluster_new(loop, self->http, self->arena, spec, &self->sink, why);
+        return pin_cluster_new(&self->tools, spec, &self->sink, why);
     }
     return NULL;
 }
 
-static enum pin_err make_sources(struct pin_sync *self, struct pin_loop *loop,
-    const struct pin_source_spec *specs, size_t n_specs, struct pin_why *why)
+static enum pin_err make_sources(
+    struct pin_sync *self, const struct pin_sync_config *config, struct pin_why *why)
 {
-    for (size_t i = 0; i < n_specs; i++) {
-        enum pin_err err = check_spec(&specs[i], why);
+    for (size_t i = 0; i < config->n_specs; i++) {
+        enum pin_err err = check_spec(&config->specs[i], why);
         if (err != PIN_OK) {
             return err;
         }
-        self->sources[i] = make_source(self, loop, &specs[i], why);
+        self->sources[i] = make_source(self, config->loop, &config->specs[i], why);
         if (self->sources[i] == NULL) {
             return PIN_ENOMEM;
         }
+        self->sources[i]->wants_ingresses = config->wants_ingresses;
         self->n_sources++;
+    }
+    return PIN_OK;
+}
+
+/* One writer per cluster with an API server. */
+static enum pin_err make_writers(
+    struct pin_sync *self, const struct pin_sync_writes *asked, struct pin_why *why)
+{
+    char identity[PIN_LEASE_HOLDER_MAX];
+    if (asked == NULL) {
+        return PIN_OK;
+    }
+    self->write_roles = pin_roles_of(&asked->switches);
+    self->lease_namespace = strdup(asked->lease_namespace);
+    self->lease_name = strdup(asked->lease_name);
+    if (self->lease_namespace == NULL || self->lease_name == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for the writers");
+    }
+    pin_lease_identity(identity);
+    struct pin_sync_writes writes = *asked;
+    writes.identity = asked->identity != NULL ? asked->identity : identity;
+    for (size_t i = 0; i < self->n_sources; i++) {
+        self->sources[i]->wants_classes = writes.switches.status || writes.switches.cleans;
+        struct pin_writer_config config = {.loop = self->loop,
+            .http = self->tools.http,
+            .arena = self->tools.arena,
+            .source = self->sources[i],
+            .writes = &writes};
+        if (self->sources[i]->ops->target == NULL) {
+            continue; /* no API server */
+        }
+        self->writers[i] = pin_writer_new(&config);
+        if (self->writers[i] == NULL) {
+            return pin_why_set(why, PIN_ENOMEM, "no memory for the writers");
+        }
     }
     return PIN_OK;
 }
@@ -77,13 +128,22 @@ enum pin_err pin_sync_new(
         return pin_why_set(why, PIN_ENOMEM, "no memory for the sources");
     }
     self->sink = config->sink;
-    self->http = pin_http_new(config->loop);
-    self->arena = pin_arena_new("object", OBJECT_ARENA_BYTES);
+    self->tools = (struct pin_cluster_tools){.loop = config->loop,
+        .http = pin_http_new(config->loop),
+        .commands = pin_commands_new(config->loop, PLUGINS_MAX),
+        .arena = pin_arena_new("object", OBJECT_ARENA_BYTES)};
     self->dirwatch = config->dirwatch;
+    self->loop = config->loop;
     self->sources = calloc(config->n_specs + 1, sizeof(struct pin_source *));
-    enum pin_err err = self->http == NULL || self->arena == NULL || self->sources == NULL
+    self->writers = calloc(config->n_specs + 1, sizeof(struct pin_writer *));
+    bool has_tools =
+        self->tools.http != NULL && self->tools.commands != NULL && self->tools.arena != NULL;
+    enum pin_err err = !has_tools || self->sources == NULL || self->writers == NULL
                            ? pin_why_set(why, PIN_ENOMEM, "no memory for the sources")
-                           : make_sources(self, config->loop, config->specs, config->n_specs, why);
+                           : make_sources(self, config, why);
+    if (err == PIN_OK) {
+        err = make_writers(self, config->writes, why);
+    }
     if (err != PIN_OK) {
         pin_sync_free(self);
         return err;
@@ -96,7 +156,11 @@ void pin_sync_start(struct pin_sync *sync)
 {
     sync->is_started = true;
     for (size_t i = 0; i < sync->n_sources; i++) {
+        sync->sources[i]->started_ms = pin_clock_mono_ms();
         sync->sources[i]->ops->start(sync->sources[i]);
+        if (sync->writers[i] != NULL) {
+            pin_writer_start(sync->writers[i]);
+        }
     }
 }
 
@@ -116,11 +180,16 @@ void pin_sync_free(struct pin_sync *sync)
     }
     pin_sync_stop(sync);
     for (size_t i = 0; i < sync->n_sources; i++) {
+        pin_writer_free(sync->writers != NULL ? sync->writers[i] : NULL);
         sync->sources[i]->ops->free(sync->sources[i]);
     }
-    pin_http_free(sync->http);
-    pin_arena_free(sync->arena);
+    pin_commands_free(sync->tools.commands);
+    pin_http_free(sync->tools.http);
+    pin_arena_free(sync->tools.arena);
     free(sync->sources);
+    free(sync->writers);
+    free(sync->lease_namespace);
+    free(sync->lease_name);
     free(sync);
 }
 
@@ -144,6 +213,94 @@ void pin_sync_want_pods(struct pin_sync *sync, bool is_wanted)
     }
 }
 
+void pin_sync_set_held(struct pin_sync *sync, size_t i, uint32_t kinds)
+{
+    pin_source_set_held(sync->sources[i], kinds);
+}
+
+bool pin_sync_list_again(struct pin_sync *sync, size_t i)
+{
+    struct pin_source *source = sync->sources[i];
+    if (source->ops->list_again != NULL) {
+        source->ops->list_again(source);
+    }
+    return source->ops->list_again != NULL;
+}
+
+struct pin_source *pin_sync_source(const struct pin_sync *sync, size_t i)
+{
+    return sync->sources[i];
+}
+
+/* --- Writing -------------------------------------------------------------------------------- */
+
+static struct pin_writer *writer_of(const struct pin_sync *sync, uint16_t cluster_id)
+{
+    for (size_t i = 0; i < sync->n_sources; i++) {
+        if (sync->sources[i]->cluster_id == cluster_id) {
+            return sync->writers[i];
+        }
+    }
+    return NULL;
+}
+
+void pin_sync_write(struct pin_sync *sync, struct pin_write_set *sets)
+{
+    for (struct pin_write_set *set = sync != NULL ? sets : NULL; set != NULL; set = set->next) {
+        for (size_t i = 0; i < sync->n_sources; i++) {
+            if (sync->writers[i] != NULL) {
+                pin_writer_clear(sync->writers[i], set->key);
+            }
+        }
+        while (set->first != NULL) {
+            struct pin_write *write = set->first;
+            struct pin_writer *writer = writer_of(sync, write->cluster_id);
+            set->first = write->next;
+            if (writer != NULL) {
+                pin_writer_add(writer, set->key, write);
+            } else {
+                pin_write_free(write);
+            }
+        }
+    }
+    pin_write_sets_free(sets);
+}
+
+static bool is_busy(const struct pin_sync *sync)
+{
+    for (size_t i = 0; i < sync->n_sources; i++) {
+        if (sync->writers[i] != NULL && pin_writer_is_busy(sync->writers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pin_sync_release(struct pin_sync *sync, int64_t timeout_ms)
+{
+    if (sync == NULL) {
+        return;
+    }
+    int64_t until_ms = pin_clock_mono_ms() + timeout_ms;
+    for (size_t i = 0; i < sync->n_sources; i++) {
+        if (sync->writers[i] != NULL) {
+            pin_writer_release(sync->writers[i]);
+        }
+    }
+    while (is_busy(sync) && pin_clock_mono_ms() < until_ms) {
+        pin_loop_poll(sync->loop, until_ms - pin_clock_mono_ms());
+    }
+}
+
+void pin_sync_write_stats(
+    const struct pin_sync *sync, size_t i, struct pin_sync_write_stats *ret_stats)
+{
+    *ret_stats = (struct pin_sync_write_stats){.holder = "", .error = ""};
+    if (sync->writers[i] != NULL) {
+        pin_writer_stats(sync->writers[i], ret_stats);
+    }
+}
+
 /* --- Status --------------------------------------------------------------------------------- */
 
 size_t pin_sync_n_clusters(const struct pin_sync *sync)
@@ -151,9 +308,12 @@ size_t pin_sync_n_clusters(const struct pin_sync *sync)
     return sync->n_sources;
 }
 
-/* The cluster's own trouble, else the first kind's. */
+/* That of credentials, else the cluster's own, else the first kind's, else that of held lists. */
 static const struct pin_trouble *find_trouble(const struct pin_source *source)
 {
+    if (source->access.code != 0) {
+        return &source->access;
+    }
     if (source->trouble.code != 0) {
         return &source->trouble;
     }
@@ -162,7 +322,7 @@ static const struct pin_trouble *find_trouble(const struct pin_source *source)
             return &source->kinds[kind];
         }
     }
-    return &source->trouble;
+    return &source->doubt;
 }
 
 void pin_sync_cluster_stats(
@@ -175,59 +335,154 @@ void pin_sync_cluster_stats(
     ret_stats->source = source->origin;
     ret_stats->error = trouble->text;
     ret_stats->hint = trouble->hint;
+    ret_stats->error_wall_ms = trouble->code != 0 ? trouble->since_wall_ms : 0;
 }
 
-static void put_age(struct pin_jsonout *out, int64_t event_wall_ms, int64_t wall_ms)
+/* Milliseconds as seconds; null when not known. */
+static void put_seconds(struct pin_jsonout *out, const char *key, bool is_known, int64_t ms)
 {
-    pin_jsonout_key(out, "lastEventAgeSeconds");
-    if (event_wall_ms == 0) {
-        pin_jsonout_null(out);
+    pin_jsonout_key(out, key);
+    if (is_known) {
+        pin_jsonout_double(out, (double)ms / 1000.0);
     } else {
-        int64_t age_ms = wall_ms > event_wall_ms ? wall_ms - event_wall_ms : 0;
-        pin_jsonout_double(out, (double)age_ms / 1000.0);
+        pin_jsonout_null(out);
     }
 }
 
-static void put_kind(struct pin_jsonout *out, enum pin_kind kind,
-    const struct pin_sync_kind_stats *stats, int64_t wall_ms)
+/* How long ago that was, as seconds; null when it never was. */
+static void put_age(struct pin_jsonout *out, const char *key, int64_t then_wall_ms, int64_t wall_ms)
 {
+    put_seconds(out, key, then_wall_ms != 0, PIN_MAX(wall_ms - then_wall_ms, (int64_t)0));
+}
+
+/* Where a kind stands, in a word. Before the first answer nobody knows what is served. */
+static const char *state_of(const struct pin_sync_kind_stats *stats, bool is_known)
+{
+    return stats->is_forbidden ? "forbidden"
+           : stats->is_missing ? "missing"
+           : stats->is_held    ? "held"
+           : stats->is_listed  ? "listed"
+           : stats->is_served  ? "listing"
+           : is_known          ? "notServed"
+                               : "waiting";
+}
+
+/* The list under way: what it has brought, and how many there will be; null where not known. */
+static void put_progress(struct pin_jsonout *out, const struct pin_sync_kind_stats *stats)
+{
+    pin_jsonout_key_uint(out, "read", stats->n_in_list);
+    pin_jsonout_key(out, "expected");
+    if (stats->n_expected > 0) {
+        pin_jsonout_uint(out, stats->n_expected);
+    } else {
+        pin_jsonout_null(out);
+    }
+}
+
+/* Whether the source has heard which kinds there are. */
+static bool knows_kinds(const struct pin_sync_cluster_stats *stats)
+{
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        if (stats->kinds[kind].is_served || stats->kinds[kind].is_listed) {
+            return true;
+        }
+    }
+    return stats->is_synced;
+}
+
+uint64_t pin_sync_n_lists(const struct pin_sync_kind_stats *stats)
+{
+    uint64_t n = 0;
+    for (size_t reason = 0; reason < PIN_LIST_REASONS; reason++) {
+        n += stats->n_lists[reason];
+    }
+    return n;
+}
+
+static void put_kind(struct pin_jsonout *out, enum pin_kind kind,
+    const struct pin_sync_cluster_stats *cluster, int64_t wall_ms)
+{
+    const struct pin_sync_kind_stats *stats = &cluster->kinds[kind];
     pin_jsonout_object(out);
     pin_jsonout_key_string(out, "group", pin_decode_row(kind)->group);
     pin_jsonout_key_string(out, "kind", pin_decode_row(kind)->kind_text);
+    pin_jsonout_key_string(out, "state", state_of(stats, knows_kinds(cluster)));
     pin_jsonout_key_bool(out, "served", stats->is_served);
     pin_jsonout_key_bool(out, "forbidden", stats->is_forbidden);
     pin_jsonout_key_bool(out, "listed", stats->is_listed);
+    pin_jsonout_key_bool(out, "streamed", stats->is_streamed);
+    pin_jsonout_key_bool(out, "held", stats->is_held);
+    pin_jsonout_key_bool(out, "missing", stats->is_missing);
     pin_jsonout_key_uint(out, "objects", stats->n_objects);
-    pin_jsonout_key_uint(out, "lists", stats->n_lists);
+    put_progress(out, stats);
+    pin_jsonout_key_uint(out, "lists", pin_sync_n_lists(stats));
+    pin_jsonout_key_uint(out, "broken", stats->n_broken);
     pin_jsonout_key_uint(out, "restarts", stats->n_restarts);
     pin_jsonout_key_uint(out, "events", stats->n_events);
     pin_jsonout_key_uint(out, "unreadable", stats->n_bad);
-    put_age(out, stats->last_event_wall_ms, wall_ms);
+    put_age(out, "lastEventAgeSeconds", stats->last_event_wall_ms, wall_ms);
+    pin_jsonout_end(out);
+}
+
+/* How writing back stands, where it is on. */
+static void put_writing(const struct pin_sync *sync, size_t i, struct pin_jsonout *out)
+{
+    struct pin_sync_write_stats stats;
+    pin_sync_write_stats(sync, i, &stats);
+    if (!stats.is_on) {
+        return;
+    }
+    pin_jsonout_key(out, "writeBack");
+    pin_jsonout_object(out);
+    pin_jsonout_key_bool(out, "isWriter", stats.is_held);
+    pin_jsonout_key_string(out, "holder", stats.holder);
+    pin_jsonout_key_string(out, "error", stats.error);
+    pin_jsonout_key_uint(out, "waiting", stats.n_waiting);
+    pin_jsonout_key_uint(out, "written", stats.n_good);
+    pin_jsonout_key_uint(out, "failed", stats.n_failed);
+    pin_jsonout_end(out);
+}
+
+void pin_sync_cluster_json(const struct pin_sync *sync, size_t i, struct pin_jsonout *out)
+{
+    int64_t wall_ms = pin_clock_wall_ms();
+    struct pin_sync_cluster_stats stats;
+    if (sync == NULL || i >= sync->n_sources) {
+        return;
+    }
+    pin_sync_cluster_stats(sync, i, &stats);
+    pin_jsonout_key_string(out, "name", stats.cluster);
+    pin_jsonout_key_string(out, "source", stats.source);
+    pin_jsonout_key_bool(out, "reachable", stats.is_up);
+    pin_jsonout_key_bool(out, "synced", stats.is_synced);
+    pin_jsonout_key_string(out, "error", stats.error);
+    pin_jsonout_key_string(out, "hint", stats.hint);
+    put_age(out, "errorAgeSeconds", stats.error_wall_ms, wall_ms);
+    put_seconds(out, "syncSeconds", stats.sync_took_ms != 0, stats.sync_took_ms);
+    put_age(out, "lastEventAgeSeconds", stats.last_event_wall_ms, wall_ms);
+    put_seconds(out, "credentialsExpireSeconds", stats.credentials_expire_wall_ms != 0,
+        stats.credentials_expire_wall_ms - wall_ms);
+    put_writing(sync, i, out);
+    pin_jsonout_key(out, "kinds");
+    pin_jsonout_array(out);
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        put_kind(out, (enum pin_kind)kind, &stats, wall_ms);
+    }
     pin_jsonout_end(out);
 }
 
 void pin_sync_status_json(const struct pin_sync *sync, struct pin_jsonout *out)
 {
-    int64_t wall_ms = pin_clock_wall_ms();
     pin_jsonout_array(out);
-    for (size_t i = 0; i < sync->n_sources; i++) {
-        struct pin_sync_cluster_stats stats;
-        pin_sync_cluster_stats(sync, i, &stats);
+    for (size_t i = 0; sync != NULL && i < sync->n_sources; i++) {
         pin_jsonout_object(out);
-        pin_jsonout_key_string(out, "name", stats.cluster);
-        pin_jsonout_key_string(out, "source", stats.source);
-        pin_jsonout_key_bool(out, "reachable", stats.is_up);
-        pin_jsonout_key_bool(out, "synced", stats.is_synced);
-        pin_jsonout_key_string(out, "error", stats.error);
-        pin_jsonout_key_string(out, "hint", stats.hint);
-        put_age(out, stats.last_event_wall_ms, wall_ms);
-        pin_jsonout_key(out, "kinds");
-        pin_jsonout_array(out);
-        for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
-            put_kind(out, (enum pin_kind)kind, &stats.kinds[kind], wall_ms);
-        }
-        pin_jsonout_end(out);
+        pin_sync_cluster_json(sync, i, out);
         pin_jsonout_end(out);
     }
     pin_jsonout_end(out);
 }
+
+/* --- Metrics -------------------------------------------------------------------------------- */
+
+/* --- Checks --------------------------------------------------------------------------------- */
+

@@ -5,82 +5,36 @@
 #include "watch.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
-#include "pintle/base/json.h"
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 #include "pintle/base/text.h"
 
-#include "backoff.h"
-#include "items.h"
+#include "watch_path.h"
+#include "watch_state.h"
 
-#define PAGE_LIMIT          500
-#define PAGES_MAX           20000 /* An endless list is given up. */
 #define LIST_GAP_MS         4000
 #define LIST_STALL_MS       45000
+#define PAGE_MS             600000 /* For a page that comes in drops. */
+#define STREAM_STALL_MS     10000  /* A streamed list that says nothing for so long is given up. */
 #define WATCH_TIMEOUT_MIN_S 300
 #define WATCH_TIMEOUT_MAX_S 600
 #define WATCH_GRACE_MS      30000
-#define WATCH_SHORT_MS      1000  /* A watch that ends sooner is not begun again at once. */
 #define WATCH_SOUND_MS      10000 /* One that lived so long was no failure, however it ended. */
-#define WATCH_FAILURES_MAX  3     /* In a row; then a list. */
 #define LOST_MAX            4     /* In a row; then it is told, though the server is up. */
 #define DENIED_MAX          2 /* In a row; servers that just started deny what they will allow. */
-#define OLD_LISTS_MAX       5 /* Then the past is believed: a cluster was restored from a backup. */
-#define STATUS_OK           200
-#define STATUS_GONE         410
+#define CONFIRM_MS          30000 /* From a list that is held to the one that confirms it, */
+#define CONFIRM_SPREAD_MS   3000  /* and up to so much more. */
 
-/* What comes next. */
-enum step {
-    PIN_STEP_LIST,
-    PIN_STEP_WATCH,
-};
-
-struct pin_watch {
-    struct pin_watch_host *host;
-    const struct pin_kind_row *row;
-    struct pin_sync_kind_stats *stats;
-    struct pin_timer *timer;
-    struct pin_http_transfer *transfer;
-    const char *version;
-    char *resource_version; /* Last one seen; NULL before the first list. */
-    struct pin_backoff backoff;
-    enum step step;         /* What the timer or the transfer is for. */
-    enum step trouble_step; /* What failed or was denied last. */
-    bool is_troubled;
-    bool is_running;
-    uint64_t received_ns; /* When the bytes at hand came. */
-    int64_t started_ms;   /* Of the request in flight. */
-    int64_t listed_ms;    /* When the last list began. */
-    bool has_listed;      /* listed_ms counts. */
-    /* The list in progress. */
-    struct pin_items items;
-    char *continue_token; /* Of the next page. */
-    bool has_begun;       /* LIST_BEGIN was sent. */
-    bool is_unpaged;      /* A page had expired: all at once. */
-    bool is_old;          /* This list is from before what we know. */
-    uint32_t n_old;       /* Such lists in a row. */
-    uint32_t n_pages;
-    uint64_t n_in_list;
-    /* The watch in progress. */
-    struct pin_lines lines;
-    uint32_t n_failures; /* Watches in a row that brought nothing. */
-    uint32_t n_denied;   /* 403s in a row. */
-    uint32_t n_lost;     /* Requests in a row that ended without an answer. */
-    bool needs_list;     /* An event asked for one, or cannot be read. */
-    bool has_error;      /* An ERROR event other than "gone". */
-};
-
-static void send_request(struct pin_watch *self);
+static void check_stall(struct pin_watch *self);
+static void on_done(void *arg, const struct pin_http_result *result);
 
 /* --- Steps and waits ------------------------------------------------------------------------ */
 
-static void report(
+void pin__watch_report(
     struct pin_watch *self, enum pin_watch_event event, const struct pin_http_result *result)
 {
     if (event == PIN_WATCH_DENIED || event == PIN_WATCH_FAILED) {
@@ -89,8 +43,7 @@ static void report(
     self->host->on_event(self->host, self->row, event, result);
 }
 
-/* A list or a watch brought something: trouble with the same is over. */
-static void works(struct pin_watch *self, enum step step)
+void pin__watch_works(struct pin_watch *self, enum pin_watch_step step)
 {
     self->n_lost = 0;
     if (self->trouble_step == step) {
@@ -98,11 +51,11 @@ static void works(struct pin_watch *self, enum step step)
     }
     if (self->is_troubled && self->trouble_step == step) {
         self->is_troubled = false;
-        report(self, PIN_WATCH_WORKS, NULL);
+        pin__watch_report(self, PIN_WATCH_WORKS, NULL);
     }
 }
 
-static void schedule(struct pin_watch *self, enum step step, int64_t delay_ms)
+void pin__watch_schedule(struct pin_watch *self, enum pin_watch_step step, int64_t delay_ms)
 {
     int64_t gap_ms = self->listed_ms + LIST_GAP_MS - pin_clock_mono_ms();
     if (step == PIN_STEP_LIST && self->has_listed) {
@@ -112,46 +65,130 @@ static void schedule(struct pin_watch *self, enum step step, int64_t delay_ms)
     pin_timer_start(self->timer, PIN_MAX(delay_ms, (int64_t)0), false);
 }
 
-static void schedule_retry(
-    struct pin_watch *self, enum step step, const struct pin_http_result *result)
+void pin__watch_schedule_retry(
+    struct pin_watch *self, enum pin_watch_step step, const struct pin_http_result *result)
 {
     int64_t healthy_ms = self->step == PIN_STEP_WATCH ? pin_clock_mono_ms() - self->started_ms : 0;
     int64_t asked_ms = result == NULL ? -1 : result->retry_after_ms;
-    schedule(self, step, pin_backoff_next(&self->backoff, healthy_ms, asked_ms));
+    pin__watch_schedule(self, step, pin_backoff_next(&self->backoff, healthy_ms, asked_ms));
 }
 
-static void end_list(struct pin_watch *self)
+/* One list after the other that no watch can follow would be as many as there can be. */
+void pin__watch_list_again(struct pin_watch *self)
+{
+    bool is_sound = pin_clock_mono_ms() - self->started_ms >= WATCH_SOUND_MS;
+    if (is_sound || self->step == PIN_STEP_LIST) {
+        pin__watch_schedule(self, PIN_STEP_LIST, 0);
+    } else {
+        pin__watch_schedule_retry(self, PIN_STEP_LIST, NULL);
+    }
+}
+
+void pin__watch_end_list(struct pin_watch *self)
 {
     pin_items_done(&self->items);
     free(self->continue_token);
     self->continue_token = NULL;
     self->has_begun = false;
+    self->is_partial = false;
     self->n_pages = 0;
-    self->n_in_list = 0;
+    self->stats->n_in_list = 0;
+    self->stats->n_expected = 0;
+}
+
+/* --- Lists that are held -------------------------------------------------------------------- */
+
+void pin__watch_start_confirm_timer(struct pin_watch *self)
+{
+    pin_timer_start(self->confirm_timer, CONFIRM_MS + pin_rand_below(CONFIRM_SPREAD_MS), false);
+}
+
+static void on_confirm_timer(void *arg)
+{
+    struct pin_watch *self = arg;
+    self->must_list = true;
+    self->reason = PIN_LIST_HELD;
+    if (self->is_running && self->step == PIN_STEP_WATCH) {
+        pin_http_cancel(self->transfer);
+        self->transfer = NULL;
+        pin__watch_schedule(self, PIN_STEP_LIST, 0);
+    }
+}
+
+void pin_watch_confirm(struct pin_watch *watch)
+{
+    if (!pin_timer_is_running(watch->confirm_timer)) {
+        pin__watch_start_confirm_timer(watch);
+    }
+}
+
+void pin_watch_set_held(struct pin_watch *watch, bool is_held)
+{
+    if (watch->is_held == is_held) {
+        return;
+    }
+    watch->is_held = is_held;
+    watch->must_list = false;
+    if (is_held) {
+        pin__watch_start_confirm_timer(watch);
+    } else {
+        pin_timer_stop(watch->confirm_timer);
+    }
+}
+
+/* --- Steps ---------------------------------------------------------------------------------- */
+
+/* Counts a list that begins, and tells why where nobody else has; unless somebody knows better, the
+ * next one begins because this one failed. */
+static void note_list(struct pin_watch *self)
+{
+    static const char *const texts[] = {
+#define X(reason, word, text) [PIN_LIST_##reason] = (text),
+        PIN_LIST_REASON_MAP(X)
+#undef X
+    };
+    bool is_news = self->reason == PIN_LIST_EXPIRED || self->reason == PIN_LIST_LOST
+                   || self->reason == PIN_LIST_UNREADABLE || self->reason == PIN_LIST_BACK;
+    self->stats->n_lists[self->reason] += self->is_same_list ? 0 : 1;
+    if (is_news && !self->is_same_list) {
+        pin_log_info("%s: listing %s again: %s", self->host->source->where, self->row->resource,
+            texts[self->reason]);
+    }
+    self->is_same_list = false;
+    self->list_reason = self->reason;
+    self->reason = PIN_LIST_FAILED;
 }
 
 static void on_timer(void *arg)
 {
     struct pin_watch *self = arg;
+    if (self->transfer != NULL) {
+        check_stall(self);
+        return;
+    }
+    self->is_streaming = false;
     if (self->step == PIN_STEP_LIST) {
-        end_list(self);
+        pin__watch_end_list(self);
         self->listed_ms = pin_clock_mono_ms();
         self->has_listed = true;
-        self->stats->n_lists++;
+        self->must_list = false;
+        self->is_streaming = !self->host->no_streams && !self->wants_pages && !self->is_unpaged;
+        note_list(self);
     }
-    send_request(self);
+    pin__watch_send_request(self);
 }
 
 /* 410: what we wanted to go on from is history. A page that expired: the next list is in one. */
 static void gone(struct pin_watch *self)
 {
-    if (self->step == PIN_STEP_LIST && self->is_unpaged) {
+    self->reason = PIN_LIST_EXPIRED;
+    if (self->step == PIN_STEP_LIST && (self->is_unpaged || self->is_streaming)) {
         self->is_unpaged = false;
-        schedule_retry(self, PIN_STEP_LIST, NULL);
+        pin__watch_schedule_retry(self, PIN_STEP_LIST, NULL);
         return;
     }
     self->is_unpaged = self->step == PIN_STEP_LIST;
-    schedule(self, PIN_STEP_LIST, 0);
+    pin__watch_list_again(self);
 }
 
 /* An answer other than 2xx. */
@@ -160,304 +197,34 @@ static void refused(struct pin_watch *self, const struct pin_http_result *result
     bool is_told = true;
     switch (result->status) {
     case 401:
-        schedule_retry(self, self->step, result);
-        report(self, PIN_WATCH_UNAUTHORIZED, result);
+        pin__watch_schedule_retry(self, self->step, result);
+        pin__watch_report(self, PIN_WATCH_UNAUTHORIZED, result);
         break;
     case 403:
         /* Where only watching is refused for good, listing now and then still tells the truth. */
         self->n_denied++;
-        schedule_retry(self, self->n_denied > DENIED_MAX ? PIN_STEP_LIST : self->step, result);
-        report(self, PIN_WATCH_DENIED, result);
+        self->reason = self->trouble_step == PIN_STEP_WATCH ? PIN_LIST_DENIED : self->reason;
+        pin__watch_schedule_retry(
+            self, self->n_denied > DENIED_MAX ? PIN_STEP_LIST : self->step, result);
+        pin__watch_report(self, PIN_WATCH_DENIED, result);
         break;
     case 404:
         pin_watch_stop(self);
         free(self->resource_version); /* of objects that went with their kind */
         self->resource_version = NULL;
-        report(self, PIN_WATCH_ABSENT, result);
+        pin__watch_report(self, PIN_WATCH_ABSENT, result);
         break;
-    case STATUS_GONE:
+    case PIN_STATUS_GONE:
         gone(self);
         break;
     default:
         /* 429 and 5xx pass by themselves as a rule, after a restart for example. */
         is_told = (result->status != 429 && result->status < 500) || ++self->n_lost >= LOST_MAX;
-        schedule_retry(self, self->step, result);
+        pin__watch_schedule_retry(self, self->step, result);
         if (is_told) {
-            report(self, PIN_WATCH_FAILED, result);
+            pin__watch_report(self, PIN_WATCH_FAILED, result);
         }
         break;
-    }
-}
-
-/* --- Objects -------------------------------------------------------------------------------- */
-
-static void bad_object(struct pin_watch *self, const char *message)
-{
-    self->stats->n_bad++;
-    pin_log_error("%s: %s; this object is left out", self->host->source->where, message);
-}
-
-/* Parses one text. NULL: it cannot be read, which is told. */
-static const struct pin_tree *parse(struct pin_watch *self, const char *text, size_t bytes)
-{
-    struct pin_tree *tree = NULL;
-    struct pin_why why = {0};
-    if (text == NULL) {
-        (void)pin_why_set(&why, PIN_ELIMIT, "a %s of %zu bytes is too big, the limit is %zu",
-            self->row->kind_text, bytes, (size_t)PIN_ITEM_BYTES_MAX);
-    } else if (pin_json_parse(text, bytes, self->host->arena, &tree, &why) != PIN_OK) {
-        pin_why_wrap(&why, "a %s cannot be read", self->row->kind_text);
-    }
-    if (tree == NULL) {
-        bad_object(self, why.text);
-    }
-    return tree;
-}
-
-/* Decodes and sends an object. True when it counts as one the cluster has. */
-static bool upsert(struct pin_watch *self, const struct pin_tree *tree)
-{
-    struct pin_source *source = self->host->source;
-    struct pin_object *object = NULL;
-    struct pin_why why = {0};
-    enum pin_err err = pin_decode_as(self->row, source->where, tree, &object, &why);
-    if (err == PIN_OK) {
-        pin_source_upsert(source, object, self->received_ns);
-    } else if (err != PIN_EUNSUPPORTED) {
-        bad_object(self, why.text);
-    }
-    return err == PIN_OK;
-}
-
-/* Resource versions are opaque, but those that are numbers can be compared (Kubernetes 1.35). */
-static bool is_older(const char *a, const char *b)
-{
-    size_t a_bytes = strlen(a);
-    size_t b_bytes = strlen(b);
-    if (strspn(a, "0123456789") != a_bytes || strspn(b, "0123456789") != b_bytes) {
-        return false;
-    }
-    return a_bytes != b_bytes ? a_bytes < b_bytes : strcmp(a, b) < 0;
-}
-
-static void set_version(struct pin_watch *self, const char *resource_version)
-{
-    char *copy = resource_version == NULL ? NULL : strdup(resource_version);
-    if (copy != NULL) {
-        free(self->resource_version);
-        self->resource_version = copy;
-    }
-}
-
-/* --- Listing -------------------------------------------------------------------------------- */
-
-/* Before the first object is sent on: is this list from before what we know already? */
-static void begin_list(struct pin_watch *self)
-{
-    struct pin_list_metadata metadata = {0};
-    if (self->has_begun || self->is_old) {
-        return;
-    }
-    if (pin_items_metadata(&self->items, &metadata) && metadata.resource_version != NULL
-        && self->resource_version != NULL
-        && is_older(metadata.resource_version, self->resource_version)
-        && self->n_old < OLD_LISTS_MAX) {
-        self->is_old = true;
-    } else {
-        self->has_begun = true;
-        pin_source_mark(self->host->source, PIN_DELTA_LIST_BEGIN, self->row->kind);
-    }
-    pin_list_metadata_done(&metadata);
-}
-
-static void on_item(void *arg, const char *text, size_t bytes)
-{
-    struct pin_watch *self = arg;
-    begin_list(self);
-    if (self->is_old) {
-        return;
-    }
-    const struct pin_tree *tree = parse(self, text, bytes);
-    if (tree != NULL && upsert(self, tree)) {
-        self->n_in_list++;
-    }
-    pin_arena_reset(self->host->arena);
-}
-
-/* The list makes no sense or was cut short: what it said so far stays, nothing is deleted. */
-static void abort_list(struct pin_watch *self, const char *message)
-{
-    const struct pin_http_result result = {
-        .status = STATUS_OK, .retry_after_ms = -1, .message = message};
-    pin_http_cancel(self->transfer);
-    self->transfer = NULL;
-    self->trouble_step = PIN_STEP_LIST;
-    schedule_retry(self, PIN_STEP_LIST, NULL);
-    report(self, PIN_WATCH_FAILED, &result);
-}
-
-static void feed_list(struct pin_watch *self, const char *data, size_t bytes)
-{
-    struct pin_why why = {0};
-    enum pin_err err = pin_items_feed(&self->items, data, bytes, &why);
-    if (err != PIN_OK) {
-        abort_list(self, why.text);
-    } else if (self->is_old) {
-        self->n_old++;
-        self->is_old = false;
-        abort_list(self, "the list is older than what was known before");
-    }
-}
-
-/* The last page has come. */
-static void finish_list(struct pin_watch *self, const struct pin_list_metadata *metadata)
-{
-    self->n_old = 0;
-    self->is_unpaged = false;
-    self->n_failures = 0;
-    set_version(self, metadata->resource_version);
-    pin_source_mark(self->host->source, PIN_DELTA_LIST_END, self->row->kind);
-    self->stats->is_listed = true;
-    self->stats->n_objects = self->n_in_list;
-    end_list(self);
-    self->step = PIN_STEP_WATCH;
-    works(self, PIN_STEP_LIST);
-    report(self, PIN_WATCH_LISTED, NULL);
-    if (self->is_running && self->transfer == NULL) {
-        send_request(self);
-    }
-}
-
-/* Keeps the token of the next page; false when the list leads nowhere. */
-static bool next_page(struct pin_watch *self, struct pin_list_metadata *metadata)
-{
-    bool is_same =
-        self->continue_token != NULL && strcmp(self->continue_token, metadata->continue_token) == 0;
-    free(self->continue_token);
-    self->continue_token = metadata->continue_token;
-    metadata->continue_token = NULL;
-    return !is_same && ++self->n_pages < PAGES_MAX;
-}
-
-static void page_done(struct pin_watch *self)
-{
-    struct pin_list_metadata metadata = {0};
-    if (!pin_items_is_complete(&self->items) || !pin_items_metadata(&self->items, &metadata)
-        || metadata.resource_version == NULL) {
-        pin_list_metadata_done(&metadata);
-        abort_list(self, "a list ended early or names no resourceVersion");
-        return;
-    }
-    begin_list(self);
-    if (self->is_old) {
-        self->n_old++;
-        self->is_old = false;
-        abort_list(self, "the list is older than what was known before");
-    } else if (metadata.continue_token == NULL) {
-        finish_list(self, &metadata);
-    } else if (next_page(self, &metadata)) {
-        send_request(self);
-    } else {
-        abort_list(self, "the list does not end");
-    }
-    pin_list_metadata_done(&metadata);
-}
-
-/* --- Watching ------------------------------------------------------------------------------- */
-
-static void on_error_event(struct pin_watch *self, const struct pin_tree *status)
-{
-    const char *reason = pin_tree_string(status, "reason", "");
-    if (pin_tree_int(status, "code", 0) == STATUS_GONE || strcmp(reason, "Expired") == 0
-        || strcmp(reason, "Gone") == 0) {
-        self->needs_list = true;
-        return;
-    }
-    self->has_error = true;
-    pin_log_warn("%s: the watch of %s ended with an error: %s", self->host->source->where,
-        self->row->resource, pin_tree_string(status, "message", reason));
-}
-
-static void on_delete_event(struct pin_watch *self, const struct pin_tree *tree)
-{
-    struct pin_object_key key;
-    struct pin_why why = {0};
-    if (pin_decode_key(self->row, tree, &key, &why) != PIN_OK) {
-        bad_object(self, why.text);
-        return;
-    }
-    pin_source_delete(
-        self->host->source, self->row->kind, key.namespace_name, key.name, self->received_ns);
-    self->stats->n_objects -= self->stats->n_objects > 0 ? 1 : 0;
-}
-
-static void on_event(struct pin_watch *self, const struct pin_tree *event)
-{
-    const char *type = pin_tree_string(event, "type", "");
-    const struct pin_tree *object = pin_tree_map(event, "object");
-    if (strcmp(type, "ERROR") == 0) {
-        on_error_event(self, object);
-        return;
-    }
-    if (strcmp(type, "ADDED") == 0) {
-        self->stats->n_objects += upsert(self, object) ? 1 : 0;
-    } else if (strcmp(type, "MODIFIED") == 0) {
-        (void)upsert(self, object);
-    } else if (strcmp(type, "DELETED") == 0) {
-        on_delete_event(self, object);
-    } else if (strcmp(type, "BOOKMARK") != 0) {
-        self->needs_list = true; /* not what we know: start over rather than miss something */
-        return;
-    }
-    self->n_failures = 0;
-    set_version(self, pin_tree_string(object, "metadata.resourceVersion", NULL));
-}
-
-static void on_line(void *arg, const char *text, size_t bytes)
-{
-    struct pin_watch *self = arg;
-    if (self->needs_list || self->has_error) {
-        return;
-    }
-    const struct pin_tree *event = parse(self, text, bytes);
-    if (event != NULL) {
-        on_event(self, event);
-    } else if (text != NULL) {
-        self->needs_list = true;
-    }
-    pin_arena_reset(self->host->arena);
-}
-
-static void feed_watch(struct pin_watch *self, const char *data, size_t bytes)
-{
-    struct pin_why why = {0};
-    if (pin_lines_feed(&self->lines, data, bytes, &why) != PIN_OK) {
-        self->needs_list = true;
-    }
-    if (!self->needs_list && !self->has_error) {
-        works(self, PIN_STEP_WATCH);
-        return;
-    }
-    pin_http_cancel(self->transfer);
-    self->transfer = NULL;
-    self->stats->n_restarts++;
-    self->n_failures++;
-    if (self->needs_list || self->n_failures >= WATCH_FAILURES_MAX) {
-        schedule(self, PIN_STEP_LIST, 0);
-    } else {
-        schedule_retry(self, PIN_STEP_WATCH, NULL);
-    }
-}
-
-/* A watch that was served has ended, as all do. */
-static void watch_ended(struct pin_watch *self)
-{
-    int64_t lived_ms = pin_clock_mono_ms() - self->started_ms;
-    works(self, PIN_STEP_WATCH);
-    if (lived_ms >= WATCH_SHORT_MS) {
-        schedule(self, PIN_STEP_WATCH, 0);
-    } else {
-        schedule_retry(self, PIN_STEP_WATCH, NULL);
     }
 }
 
@@ -467,13 +234,75 @@ static void on_body(void *arg, const char *data, size_t bytes)
 {
     struct pin_watch *self = arg;
     self->received_ns = (uint64_t)pin_clock_mono_ns();
-    if (self->step == PIN_STEP_LIST) {
-        feed_list(self, data, bytes);
+    if (self->step == PIN_STEP_LIST && !self->is_streaming) {
+        pin__watch_feed_list(self, data, bytes);
     } else {
-        feed_watch(self, data, bytes);
+        pin__watch_feed_events(self, data, bytes);
+    }
+    if (self->transfer != NULL && self->is_guarded) {
+        pin_timer_start(self->timer, self->host->silent_ms, false);
     }
     if (self->transfer != NULL && pin_outbox_is_full(&self->host->source->outbox)) {
         pin_http_pause(self->transfer);
+    }
+}
+
+/* A list that broke off on its way takes nothing away. */
+static void note_broken(struct pin_watch *self, const struct pin_http_result *result)
+{
+    if (self->step == PIN_STEP_LIST && self->has_begun) {
+        self->stats->n_broken++;
+        pin_log_info("%s: a list of %s broke off after %llu objects, nothing is removed: %s",
+            self->host->source->where, self->row->resource,
+            (unsigned long long)self->stats->n_in_list, result->message);
+    }
+}
+
+/* Whether the server cannot, or may not, stream lists to us. */
+static bool streams_not(struct pin_watch *self, const struct pin_http_result *result)
+{
+    bool is_unknown = result->status == 400 || result->status == 422;
+    if (is_unknown && !self->host->no_streams) {
+        pin_log_debug(
+            "%s: the API server streams no lists: %s", self->host->source->where, result->message);
+        self->host->no_streams = true;
+    }
+    return is_unknown || result->status == 403; /* listing may be allowed */
+}
+
+/* Nothing has come of a watch for so long that bookmarks must have been lost. */
+static void check_silence(struct pin_watch *self)
+{
+    const struct pin_http_result result = {.fault = PIN_HTTP_TIMEOUT,
+        .retry_after_ms = -1,
+        .message = "the API server sends no bookmarks any more"};
+    if (pin_outbox_is_full(&self->host->source->outbox)) { /* we do not read */
+        pin_timer_start(self->timer, self->host->silent_ms, false);
+        return;
+    }
+    pin_http_cancel(self->transfer);
+    on_done(self, &result);
+}
+
+/* Nothing has come of a streamed list for a while; while we do not read, that is no wonder. */
+static void check_stall(struct pin_watch *self)
+{
+    int64_t last_ms = PIN_MAX((int64_t)(self->received_ns / 1000000), self->started_ms);
+    int64_t left_ms = last_ms + STREAM_STALL_MS - pin_clock_mono_ms();
+    if (self->is_guarded) {
+        check_silence(self);
+        return;
+    }
+    if (!self->is_streaming) {
+        return;
+    }
+    if (pin_outbox_is_full(&self->host->source->outbox)) {
+        pin_timer_start(self->timer, STREAM_STALL_MS, false);
+    } else if (left_ms > 0) {
+        pin_timer_start(self->timer, left_ms, false);
+    } else {
+        self->host->no_streams = true;
+        pin__watch_abort_list(self, "the API server does not end a streamed list");
     }
 }
 
@@ -482,97 +311,95 @@ static void on_done(void *arg, const struct pin_http_result *result)
     struct pin_watch *self = arg;
     self->transfer = NULL;
     self->trouble_step = self->step;
+    self->wants_pages = self->wants_pages || self->is_streaming;
     self->stats->n_restarts += self->step == PIN_STEP_WATCH ? 1 : 0;
+    if (result->fault != PIN_HTTP_NONE || result->status != PIN_STATUS_OK) {
+        note_broken(self, result);
+    }
     if (result->fault != PIN_HTTP_NONE) {
         if (pin_clock_mono_ms() - self->started_ms >= WATCH_SOUND_MS) {
             self->n_lost = 0;
         }
         bool is_stuck = ++self->n_lost == LOST_MAX;
-        schedule_retry(self, self->step, result);
-        report(self, is_stuck ? PIN_WATCH_FAILED : PIN_WATCH_LOST, result);
-    } else if (result->status != STATUS_OK) {
+        pin__watch_schedule_retry(self, self->step, result);
+        pin__watch_report(self, is_stuck ? PIN_WATCH_FAILED : PIN_WATCH_LOST, result);
+    } else if (self->is_streaming && streams_not(self, result)) {
+        self->has_listed = false; /* nothing was listed: at once, in pages */
+        self->reason = self->list_reason;
+        self->is_same_list = true;
+        pin__watch_schedule(self, PIN_STEP_LIST, 0);
+    } else if (result->status != PIN_STATUS_OK) {
         self->n_failures += self->step == PIN_STEP_WATCH ? 1 : 0;
-        if (self->n_failures >= WATCH_FAILURES_MAX) {
+        if (self->n_failures >= PIN_WATCH_FAILURES_MAX) {
             self->n_failures = 0;
+            self->reason = PIN_LIST_LOST;
             self->step = PIN_STEP_LIST;
         }
         refused(self, result);
+    } else if (self->is_streaming) {
+        pin__watch_abort_list(self, "a streamed list ended early");
     } else if (self->step == PIN_STEP_LIST) {
-        page_done(self);
+        pin__watch_page_done(self);
     } else {
-        watch_ended(self);
+        pin__watch_ended(self);
     }
 }
 
-/* Percent-encodes all but unreserved characters (RFC 3986, section 2.3). */
-static void put_escaped(struct pin_text *text, const char *value)
+static enum pin_watch_form form_of(const struct pin_watch *self)
 {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (; *value != '\0'; value++) {
-        if (strchr(plain, *value) != NULL) {
-            pin_text_putc(text, *value);
-        } else {
-            pin_text_putf(text, "%%%02X", (unsigned char)*value);
-        }
-    }
-}
-
-/* Pods that have ended are many and tell nothing. */
-static const char *field_selector(const struct pin_kind_row *row)
-{
-    return row->kind == PIN_KIND_POD
-               ? "fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed&"
-               : "";
-}
-
-static void put_path(const struct pin_watch *self, struct pin_text *path, int64_t timeout_s)
-{
-    const char *group = self->row->group;
-    pin_text_putf(path, "%s%s/%s/%s?%s", group[0] == '\0' ? "/api" : "/apis/", group, self->version,
-        self->row->plural, field_selector(self->row));
-    if (self->step == PIN_STEP_WATCH) {
-        pin_text_putf(path, "watch=1&allowWatchBookmarks=true&timeoutSeconds=%lld&resourceVersion=",
-            (long long)timeout_s);
-        put_escaped(path, self->resource_version);
-    } else if (!self->is_unpaged) {
-        pin_text_putf(path, "limit=%d", PAGE_LIMIT);
-        if (self->continue_token != NULL) {
-            pin_text_puts(path, "&continue=");
-            put_escaped(path, self->continue_token);
-        }
-    }
+    return self->step == PIN_STEP_WATCH ? PIN_WATCH_EVENTS
+           : self->is_streaming         ? PIN_WATCH_STREAM
+           : self->is_unpaged           ? PIN_WATCH_WHOLE
+                                        : PIN_WATCH_PAGE;
 }
 
 /* Clears what the last answer left. */
 static void prepare(struct pin_watch *self)
 {
-    if (self->step == PIN_STEP_LIST) {
+    pin_frames_done(&self->frames);
+    self->frames = (struct pin_frames){
+        .on_frame = pin__watch_on_line, .arg = self, .frame_bytes_max = PIN_ITEM_BYTES_MAX};
+    self->has_form = false;
+    self->is_binary = false;
+    self->is_guarded = false;
+    if (self->step == PIN_STEP_LIST && !self->is_streaming) {
         pin_items_done(&self->items);
-        pin_items_init(&self->items, 0, on_item, self);
+        pin_items_init(&self->items, 0, pin__watch_on_item, self);
         self->is_old = false;
     } else {
         pin_lines_done(&self->lines);
-        pin_lines_init(&self->lines, 0, on_line, self);
+        pin_lines_init(&self->lines, 0, pin__watch_on_line, self);
         self->needs_list = false;
         self->has_error = false;
     }
     self->started_ms = pin_clock_mono_ms();
 }
 
-static void send_request(struct pin_watch *self)
+void pin__watch_send_request(struct pin_watch *self)
 {
     struct pin_text path = {0};
     struct pin_why why = {0};
     int64_t timeout_s =
         WATCH_TIMEOUT_MIN_S + pin_rand_below(WATCH_TIMEOUT_MAX_S - WATCH_TIMEOUT_MIN_S + 1);
-    put_path(self, &path, timeout_s);
+    const struct pin_watch_query query = {.row = self->row,
+        .version = self->version,
+        .form = form_of(self),
+        .resource_version = self->resource_version,
+        .continue_token = self->continue_token,
+        .timeout_s = timeout_s};
+    bool is_watch = query.form == PIN_WATCH_EVENTS || query.form == PIN_WATCH_STREAM;
+    pin_watch_put_path(&path, &query);
     prepare(self);
+    self->has_stall = !is_watch || self->host->silent_ms != 0;
     struct pin_http_request request = {
         .target = self->host->target,
         .path = pin_text_get(&path),
-        .timeout_ms = self->step == PIN_STEP_WATCH ? timeout_s * 1000 + WATCH_GRACE_MS : 0,
-        .stall_ms = self->step == PIN_STEP_WATCH ? 0 : LIST_STALL_MS,
+        .accept = is_watch && !self->no_binary && pin_protobuf_knows(self->row->kind)
+                      ? PIN_PROTOBUF_ACCEPT
+                      : NULL,
+        .timeout_ms = is_watch ? timeout_s * 1000 + WATCH_GRACE_MS : PAGE_MS,
+        .stall_ms = is_watch ? self->host->silent_ms : LIST_STALL_MS,
+        .outcomes = self->host->source->stats.outcomes,
         .on_body = on_body,
         .on_done = on_done,
         .arg = self,
@@ -584,9 +411,14 @@ static void send_request(struct pin_watch *self)
     if (err != PIN_OK) {
         const struct pin_http_result result = {
             .fault = PIN_HTTP_OTHER, .retry_after_ms = -1, .message = why.text};
-        schedule_retry(self, self->has_begun ? PIN_STEP_LIST : self->step, NULL);
-        report(self, PIN_WATCH_FAILED, &result);
-    } else if (pin_outbox_is_full(&self->host->source->outbox)) {
+        pin__watch_schedule_retry(self, self->has_begun ? PIN_STEP_LIST : self->step, NULL);
+        pin__watch_report(self, PIN_WATCH_FAILED, &result);
+        return;
+    }
+    if (query.form == PIN_WATCH_STREAM) {
+        pin_timer_start(self->timer, STREAM_STALL_MS, false);
+    }
+    if (pin_outbox_is_full(&self->host->source->outbox)) {
         pin_http_pause(self->transfer);
     }
 }
@@ -603,7 +435,10 @@ struct pin_watch *pin_watch_new(struct pin_watch_host *host, const struct pin_ki
     self->row = row;
     self->stats = &host->source->stats.kinds[row->kind];
     self->timer = pin_timer_new(host->source->loop, on_timer, self);
-    if (self->timer == NULL) {
+    self->confirm_timer = pin_timer_new(host->source->loop, on_confirm_timer, self);
+    if (self->timer == NULL || self->confirm_timer == NULL) {
+        pin_timer_free(self->timer);
+        pin_timer_free(self->confirm_timer);
         free(self);
         return NULL;
     }
@@ -617,7 +452,9 @@ void pin_watch_free(struct pin_watch *watch)
     }
     pin_watch_stop(watch);
     pin_lines_done(&watch->lines);
+    pin_frames_done(&watch->frames);
     pin_timer_free(watch->timer);
+    pin_timer_free(watch->confirm_timer);
     free(watch->resource_version);
     free(watch);
 }
@@ -628,9 +465,14 @@ void pin_watch_start(struct pin_watch *watch, const char *version, int64_t delay
         return;
     }
     watch->is_running = true;
+    watch->is_same_list = false;
     watch->version = version;
     watch->backoff = (struct pin_backoff){0};
-    schedule(watch, watch->resource_version == NULL ? PIN_STEP_LIST : PIN_STEP_WATCH, delay_ms);
+    bool must_list = watch->resource_version == NULL || watch->must_list;
+    watch->reason = watch->resource_version != NULL ? PIN_LIST_HELD
+                    : watch->stats->is_listed       ? PIN_LIST_BACK
+                                                    : PIN_LIST_START;
+    pin__watch_schedule(watch, must_list ? PIN_STEP_LIST : PIN_STEP_WATCH, delay_ms);
 }
 
 void pin_watch_stop(struct pin_watch *watch)
@@ -639,7 +481,7 @@ void pin_watch_stop(struct pin_watch *watch)
     pin_timer_stop(watch->timer);
     pin_http_cancel(watch->transfer);
     watch->transfer = NULL;
-    end_list(watch);
+    pin__watch_end_list(watch);
 }
 
 bool pin_watch_is_running(const struct pin_watch *watch)

@@ -3,7 +3,7 @@
 
 /**
  * @file
- * Fake: tests/sync/fake_api.py as a child process, and a sync that talks to it.
+ * Fake: tests/sync/fake_api.py (or another fake) as a child process, and a sync that talks to it.
  */
 
 #include <setjmp.h>
@@ -24,7 +24,7 @@
 
 #include "rig.h"
 
-/** A running fake API server. */
+/** A running fake server. */
 struct fake {
     pid_t pid;
     int port;
@@ -32,8 +32,8 @@ struct fake {
     FILE *from;
 };
 
-/** Starts it; `arguments` end with NULL: certificate, key and client CA for TLS. */
-static inline void fake_start(struct fake *self, const char *const arguments[3])
+/** Starts a fake, a script beside this file; its `arguments` end with NULL. */
+static inline void fake_run(struct fake *self, const char *name, const char *const arguments[3])
 {
     int in[2];
     int out[2];
@@ -42,8 +42,7 @@ static inline void fake_start(struct fake *self, const char *const arguments[3])
     char *argv[6] = {python, script, NULL};
     posix_spawn_file_actions_t actions;
     const char *source = getenv("PINTLE_SOURCE_DIR");
-    (void)snprintf(
-        script, sizeof(script), "%s/tests/sync/fake_api.py", source == NULL ? "." : source);
+    (void)snprintf(script, sizeof(script), "%s/tests/sync/%s", source == NULL ? "." : source, name);
     for (size_t i = 0; i < 3 && arguments != NULL && arguments[i] != NULL; i++) {
         argv[2 + i] = strdup(arguments[i]);
     }
@@ -73,6 +72,12 @@ static inline void fake_start(struct fake *self, const char *const arguments[3])
     self->port = (int)strtol(line, NULL, 10);
 }
 
+/** Starts it; `arguments` end with NULL: certificate, key and client CA for TLS. */
+static inline void fake_start(struct fake *self, const char *const arguments[3])
+{
+    fake_run(self, "fake_api.py", arguments);
+}
+
 /** Sends a command and returns its answer, valid until the next one. */
 static inline const char *fake_do(struct fake *self, const char *command)
 {
@@ -99,7 +104,7 @@ static inline void fake_stop(struct fake *self)
 
 /* --- A cluster c1 behind it --- */
 
-#define SOON_MS  10000
+#define SOON_MS  30000 /* as a rule milliseconds */
 #define SERVICES "/api/v1/services"
 #define PUT(name)                                                                                  \
     "{\"do\":\"put\",\"path\":\"" SERVICES "\",\"object\":{\"metadata\":{\"name\":\"" name         \

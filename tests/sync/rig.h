@@ -51,21 +51,32 @@ static inline void rig_log(enum pin_log_level level, const char *line, void *arg
     }
 }
 
-/** Makes a sync of these specs; not started. */
-static inline void rig_init(struct rig *self, const struct pin_source_spec *specs, size_t n)
+/** Makes a sync as the config says, but with a loop and a sink of its own; not started. */
+static inline void rig_init_config(struct rig *self, struct pin_sync_config config)
 {
     *self = (struct rig){.room = SIZE_MAX, .loop = pin_loop_new()};
     self->dirwatch = pin_dirwatch_new(self->loop);
-    struct pin_sync_config config = {.loop = self->loop,
-        .dirwatch = self->dirwatch,
-        .specs = specs,
-        .n_specs = n,
-        .sink = {.push = rig_push, .arg = self}};
+    config.loop = self->loop;
+    config.dirwatch = self->dirwatch;
+    config.sink = (struct pin_sync_sink){.push = rig_push, .arg = self};
     pin_log_set_sink(rig_log, self);
     struct pin_why why = {0};
     if (pin_sync_new(&config, &self->sync, &why) != PIN_OK) {
         abort();
     }
+}
+
+/** Makes a sync of these specs that writes (`writes` not NULL) or not; not started. */
+static inline void rig_init_writing(struct rig *self, const struct pin_source_spec *specs, size_t n,
+    const struct pin_sync_writes *writes)
+{
+    rig_init_config(self, (struct pin_sync_config){.specs = specs, .n_specs = n, .writes = writes});
+}
+
+/** One that does not. */
+static inline void rig_init(struct rig *self, const struct pin_source_spec *specs, size_t n)
+{
+    rig_init_writing(self, specs, n, NULL);
 }
 
 static inline void rig_done(struct rig *self)

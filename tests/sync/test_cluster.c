@@ -54,6 +54,34 @@ static void test_a_server_that_is_not_healthy_is_out_of_reach(void **state)
     want(self, "DOWN\nUP\n");
 }
 
+static void test_what_a_cluster_answers_is_counted(void **state)
+{
+    struct box *self = *state;
+    struct pin_text text = {0};
+    order(self, FAULT("/apis", "\"exact\":true,\"status\":503,\"times\":1"));
+    order(self, FAULT("/livez", "\"close\":true,\"times\":1"));
+    start(self);
+    pin_sync_metrics(self->rig.sync, &text);
+    static const char *const wanted[] = {
+        "\npintle_cluster_lists_total{cluster=\"c1\",kind=\"Service\",reason=\"start\"} ",
+        "\npintle_cluster_watch_restarts_total{cluster=\"c1\",kind=\"Service\"} 0\n",
+        "\npintle_cluster_requests_total{cluster=\"c1\",code=\"503\"} 1\n",
+        "\npintle_cluster_requests_total{cluster=\"c1\",code=\"closed\"} 1\n",
+        "\npintle_cluster_requests_total{cluster=\"c1\",code=\"200\"} ",
+        "\npintle_cluster_last_list_timestamp_seconds{cluster=\"c1\"} 1",
+    };
+    for (size_t i = 0; i < N_ELEMS(wanted); i++) {
+        if (strstr(pin_text_get(&text), wanted[i]) == NULL) {
+            (void)fputs(pin_text_get(&text), stderr); /* longer than fail_msg() takes */
+            fail_msg("'%s' is not in it", wanted[i]);
+        }
+    }
+    assert_null(strstr(pin_text_get(&text), "expire_seconds{")); /* a token does not say */
+    pin_text_done(&text);
+    pin_sync_metrics(NULL, &text);
+    assert_int_equal(text.len, 0);
+}
+
 static void test_refused_credentials_are_told(void **state)
 {
     struct box *self = *state;
@@ -101,6 +129,7 @@ int main(void)
         A_TEST(test_a_server_that_dies_is_noticed_within_ten_seconds),
         A_TEST(test_a_server_that_is_stopped_is_noticed_and_found_again),
         A_TEST(test_a_server_that_is_not_healthy_is_out_of_reach),
+        A_TEST(test_what_a_cluster_answers_is_counted),
         A_TEST(test_refused_credentials_are_told),
         A_TEST(test_renewed_credentials_are_taken_from_the_kubeconfig),
         A_TEST(test_a_context_that_is_missing_is_that_clusters_trouble),

@@ -22,20 +22,6 @@ static void test_a_kind_that_appears_is_found(void **state)
     want_log(self, "cluster c1: now has serviceexports.multicluster.x-k8s.io");
 }
 
-static void test_a_kind_that_goes_is_an_empty_list(void **state)
-{
-    struct box *self = *state;
-    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
-                "\"is\":true}");
-    start(self);
-    rig_run(&self->rig, 100);
-    rig_forget(&self->rig);
-    order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
-                "\"is\":false}");
-    order(self, "{\"do\":\"drop\"}");
-    assert_true(rig_wait(&self->rig, "LIST_BEGIN Gateway\nLIST_END Gateway\n", 15000));
-}
-
 static void test_a_kind_moves_to_another_version_without_a_gap(void **state)
 {
     struct box *self = *state;
@@ -140,11 +126,57 @@ static void test_pods_that_are_denied_are_told_until_nobody_wants_them(void **st
     assert_string_equal(stats_of(self).error, "");
 }
 
+/* --- Ingresses ------------------------------------------------------------------------------ */
+
+#define INGRESSES "/apis/networking.k8s.io/v1/ingresses"
+
+/* The same cluster, whose Ingresses are wanted. */
+static void want_ingresses(struct box *self)
+{
+    const struct pin_source_spec spec = {
+        .cluster = "c1", .kind = PIN_SOURCE_CONTEXT, .kubeconfig = self->config};
+    rig_done(&self->rig);
+    rig_init_config(&self->rig,
+        (struct pin_sync_config){.specs = &spec, .n_specs = 1, .wants_ingresses = true});
+}
+
+static void serve_ingresses(struct box *self)
+{
+    order(self, "{\"do\":\"serve\",\"path\":\"" INGRESSES "\",\"is\":true}");
+    order(self, "{\"do\":\"put\",\"path\":\"" INGRESSES "\",\"object\":{\"metadata\":"
+                "{\"name\":\"edge\",\"namespace\":\"d\"}}}");
+}
+
+static void test_ingresses_are_read_where_they_are_wanted(void **state)
+{
+    struct box *self = *state;
+    serve_ingresses(self);
+    start(self);
+    rig_run(&self->rig, 200);
+    assert_int_equal(count_requests(self, INGRESSES), 0);
+    want_ingresses(self);
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Ingress d/edge\nLIST_END Ingress\n"), 1);
+}
+
+static void test_a_cluster_that_denies_ingresses_is_synced_without_them(void **state)
+{
+    struct box *self = *state;
+    serve_ingresses(self);
+    order(self, FAULT(INGRESSES, "\"status\":403,\"times\":99"));
+    want_ingresses(self);
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "LIST_END Ingress"), 0); /* nobody knows */
+    assert_true(stats_of(self).kinds[PIN_KIND_INGRESS].is_forbidden);
+    want_log(self, "bind a ClusterRole with the verbs list and watch on ingresses");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        A_TEST(test_ingresses_are_read_where_they_are_wanted),
+        A_TEST(test_a_cluster_that_denies_ingresses_is_synced_without_them),
         A_TEST(test_a_kind_that_appears_is_found),
-        A_TEST(test_a_kind_that_goes_is_an_empty_list),
         A_TEST(test_a_kind_moves_to_another_version_without_a_gap),
         A_TEST(test_without_discovery_each_version_is_tried),
         A_TEST(test_a_kind_that_is_denied_keeps_nobody_else_back),

@@ -26,6 +26,10 @@ static struct discovery_case {
     enum pin_err want_err;
 } cases[] = {
     {"core kinds are always there", "{\"items\":[]}", PIN_KIND_SERVICE, 0, true, PIN_OK},
+    {"a group without a name takes no core kinds away", "{\"items\":[{\"versions\":[]}]}",
+        PIN_KIND_SERVICE, 0, true, PIN_OK},
+    {"nor does one in the plain form", "{\"groups\":[{\"name\":\"\",\"versions\":[]}]}",
+        PIN_KIND_SERVICE, 0, true, PIN_OK},
     {"a group that is absent is not served", "{\"items\":[]}", PIN_KIND_GATEWAY, -1, true, PIN_OK},
     {"the best version is chosen",
         "{\"items\":[{\"metadata\":{\"name\":\"" GATEWAY "\"},\"versions\":[{\"version\":"
@@ -42,6 +46,14 @@ static struct discovery_case {
         "{\"items\":[{\"metadata\":{\"name\":\"" GATEWAY "\"},\"versions\":[{\"version\":\"v1\","
         "\"resources\":[{\"resource\":\"gateways\"}]}]}]}",
         PIN_KIND_HTTP_ROUTE, -1, true, PIN_OK},
+    {"a stale version without the kind may have it",
+        "{\"items\":[{\"metadata\":{\"name\":\"" GATEWAY "\"},\"versions\":[{\"version\":\"v1\","
+        "\"freshness\":\"Stale\",\"resources\":[]}]}]}",
+        PIN_KIND_GATEWAY, 0, false, PIN_OK},
+    {"a stale version that names the kind has it",
+        "{\"items\":[{\"metadata\":{\"name\":\"" GATEWAY "\"},\"versions\":[{\"version\":\"v1\","
+        "\"freshness\":\"Stale\",\"resources\":[{\"resource\":\"gateways\"}]}]}]}",
+        PIN_KIND_GATEWAY, 0, true, PIN_OK},
     {"kinds of one name in two groups are told apart",
         "{\"items\":[{\"metadata\":{\"name\":\"application-networking.k8s.aws\"},\"versions\":[{"
         "\"version\":\"v1alpha1\",\"resources\":[{\"resource\":\"serviceexports\"}]}]}]}",

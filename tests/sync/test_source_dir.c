@@ -2,6 +2,7 @@
 
 /* Real files in a real directory on the real loop. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,8 +23,27 @@
 #include "rig.h"
 
 #define SERVICE(name) "{apiVersion: v1, kind: Service, metadata: {name: " name "}}\n"
-#define SOON_MS       3000 /* The promise is 100 ms; a loaded machine needs patience. */
+#define SOON_MS       30000 /* The promise is 100 ms; a loaded machine needs patience. */
 #define QUIET_MS      150
+
+/* Whether no directory can be read beyond its third entry. */
+static bool cuts_short;
+
+/* NOLINTBEGIN(*dcl51-cpp,*dcl37-c,*identifier-naming): names that the linker wants */
+struct dirent *__wrap_readdir(DIR *handle);
+struct dirent *__real_readdir(DIR *handle);
+
+struct dirent *__wrap_readdir(DIR *handle)
+{
+    static int n_read;
+    if (cuts_short && n_read++ == 3) {
+        n_read = 0;
+        errno = EIO;
+        return NULL;
+    }
+    return __real_readdir(handle); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+/* NOLINTEND(*dcl51-cpp,*dcl37-c,*identifier-naming) */
 
 struct box {
     struct rig rig;
@@ -108,6 +128,21 @@ static struct pin_sync_cluster_stats stats_of(const struct box *self)
     struct pin_sync_cluster_stats stats;
     pin_sync_cluster_stats(self->rig.sync, 0, &stats);
     return stats;
+}
+
+static void test_ingresses_count_where_they_are_wanted(void **state)
+{
+    struct box *self = *state;
+    const struct pin_source_spec spec = {
+        .cluster_id = 0, .cluster = "c1", .kind = PIN_SOURCE_DIRECTORY, .directory = self->dir};
+    put(self, "i.yaml", "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i}}\n");
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "UPSERT"), 0);
+    rig_done(&self->rig);
+    rig_init_config(&self->rig,
+        (struct pin_sync_config){.specs = &spec, .n_specs = 1, .wants_ingresses = true});
+    start(self);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Ingress default/i"), 1);
 }
 
 static void test_what_is_there_is_listed_once(void **state)
@@ -459,15 +494,38 @@ static void test_the_status_is_one_json_value(void **state)
     assert_non_null(strstr(
         pin_text_get(&text), "\"reachable\":true,\"synced\":true,\"error\":\"\",\"hint\":\"\""));
     assert_non_null(strstr(pin_text_get(&text),
-        "{\"group\":\"\",\"kind\":\"Service\",\"served\":true,\"forbidden\":false,\"listed\":true,"
-        "\"objects\":1,\"lists\":1,\"restarts\":0,\"events\":1,\"unreadable\":0,"));
+        "{\"group\":\"\",\"kind\":\"Service\",\"state\":\"listed\",\"served\":true,"
+        "\"forbidden\":false,\"listed\":true,\"streamed\":false,\"held\":false,"
+        "\"missing\":false,\"objects\":1,\"read\":0,\"expected\":null,\"lists\":1,"
+        "\"broken\":0,\"restarts\":0,\"events\":1,\"unreadable\":0,"));
+    assert_non_null(strstr(pin_text_get(&text), "\"errorAgeSeconds\":null,\"syncSeconds\":0.0"));
     pin_text_done(&text);
+}
+
+/* A list that breaks off is none: what it lacks would go with it. */
+static void test_a_directory_that_cannot_be_read_to_its_end_is_not_listed(void **state)
+{
+    struct box *self = *state;
+    put(self, "a.yaml", SERVICE("a"));
+    put(self, "b.yaml", SERVICE("b"));
+    put(self, "c.yaml", SERVICE("c"));
+    cuts_short = true;
+    pin_sync_start(self->rig.sync);
+    want_log(self, "cannot be listed: Input/output error; what it said before is kept");
+    want(self, "DOWN");
+    assert_int_equal(rig_count(&self->rig, "LIST_END"), 0);
+    assert_int_equal(rig_count(&self->rig, "SYNCED"), 0);
+    cuts_short = false;
+    want(self, "SYNCED");
+    assert_int_equal(rig_count(&self->rig, "UPSERT"), 3);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_there_is_listed_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_ingresses_count_where_they_are_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_pods_are_read_while_they_are_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_written_file_is_read_at_once, set_up, tear_down),
@@ -484,6 +542,8 @@ int main(void)
             test_the_first_of_two_files_counts_until_it_lets_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_an_editor_that_deletes_first_causes_no_delete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_directory_that_cannot_be_read_to_its_end_is_not_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_directory_that_goes_is_out_of_reach_not_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(

@@ -23,7 +23,7 @@
 
 #define N_DIR      150 /* More than the 128 instances that many kernels allow a user. */
 #define NO_LIMIT   UINT32_MAX
-#define SOON_MS    5000
+#define SOON_MS    30000
 #define QUIET_MS   150
 #define PATH_BYTES 96
 

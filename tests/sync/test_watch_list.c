@@ -41,6 +41,47 @@ static void test_lists_come_in_pages(void **state)
     assert_int_equal(count_requests(self, "continue=2%3A%2B%2F%3D"), 1);
 }
 
+/* What the status says of Services, in JSON. */
+static bool says_of_services(const struct box *self, const char *part)
+{
+    struct pin_text text = {0};
+    struct pin_jsonout out = pin_jsonout_init(&text);
+    pin_sync_status_json(self->rig.sync, &out);
+    const char *services = strstr(text.ptr, "\"kind\":\"Service\"");
+    const char *end = services == NULL ? NULL : strchr(services, '}');
+    const char *found = services == NULL ? NULL : strstr(services, part);
+    bool is_there = found != NULL && found < end;
+    pin_text_done(&text);
+    return is_there;
+}
+
+static void test_how_far_a_list_is_can_be_seen(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("a"));
+    order(self, PUT("b"));
+    order(self, PUT("c"));
+    order(self, FAULT("limit=500&continue=2", "\"hang\":true"));
+    order(self, FAULT(LIST_OF_SERVICES, "\"page\":1,\"times\":3"));
+    assert_true(says_of_services(self, "\"state\":\"waiting\""));
+    pin_sync_start(self->rig.sync);
+    want(self, "UPSERT Service d/b");
+    rig_run(&self->rig, 100);
+    assert_true(says_of_services(self, "\"state\":\"listing\""));
+    assert_true(says_of_services(self, "\"objects\":0,\"read\":2,\"expected\":3"));
+    assert_int_equal(stats_of(self).sync_took_ms, 0);
+}
+
+static void test_how_long_it_took_is_known(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("a"));
+    start(self);
+    assert_true(stats_of(self).sync_took_ms > 0);
+    assert_true(says_of_services(self, "\"state\":\"listed\""));
+    assert_true(says_of_services(self, "\"objects\":1,\"read\":0,\"expected\":null"));
+}
+
 static void test_a_full_sink_holds_the_stream_back_and_nothing_is_lost(void **state)
 {
     struct box *self = *state;
@@ -123,6 +164,16 @@ static void test_retry_after_is_obeyed(void **state)
     assert_true(pin_clock_mono_ms() - before_ms >= 2000);
 }
 
+static void test_retry_after_is_a_wait_however_large(void **state)
+{
+    struct box *self = *state;
+    order(self, FAULT(LIST_OF_SERVICES,
+                    "\"status\":429,\"headers\":{\"Retry-After\":\"9223372036854775807\"}"));
+    pin_sync_start(self->rig.sync);
+    rig_run(&self->rig, 6000); /* lists are 4 s apart at least */
+    assert_int_equal(count_requests(self, LIST_OF_SERVICES), 1);
+}
+
 static void test_an_older_list_is_not_believed(void **state)
 {
     struct box *self = *state;
@@ -137,18 +188,81 @@ static void test_an_older_list_is_not_believed(void **state)
     want(self, "LIST_END Service\n");
 }
 
+static void test_a_list_that_tells_its_age_at_its_end_removes_nothing_when_it_is_older(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("a"));
+    order(self, PUT("b"));
+    start(self);
+    rig_forget(&self->rig);
+    order(self, "{\"do\":\"version\",\"to\":50}");
+    order(self, FAULT(LIST_OF_SERVICES, "\"few\":1,\"sorted\":true"));
+    order(self, FAULT(WATCH_OF_SERVICES, "\"status\":410"));
+    order(self, "{\"do\":\"drop\"}");
+    want_log(self, "the list is older than what was known before");
+    assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 0);
+}
+
+/* A watch that tells an object, and of a version behind it, and is cut; and the one after it. */
+static void tell_and_cut(struct box *self, const char *version)
+{
+    struct pin_text events = {0};
+    struct pin_text command = {0};
+    start(self);
+    pin_text_puts(&events, "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"told\","
+                           "\"namespace\":\"d\"},\"spec\":{}}}\n");
+    pin_text_putf(&events,
+        "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"%s\"}}}", version);
+    pin_text_puts(&command, "{\"do\":\"fault\",\"match\":\"" WATCH_OF_SERVICES "\",\"event\":");
+    pin_text_put_json_string(&command, events.ptr, events.len);
+    pin_text_putc(&command, '}');
+    order(self, pin_text_get(&command));
+    order(self, "{\"do\":\"drop\"}");
+    want(self, "UPSERT Service d/told");
+    order(self, "{\"do\":\"drop\"}");
+    order(self, PUT("late"));
+    want(self, "UPSERT Service d/late");
+    pin_text_done(&events);
+    pin_text_done(&command);
+}
+
+static void test_a_bookmark_that_goes_back_is_not_gone_back_to(void **state)
+{
+    struct box *self = *state;
+    order(self, PUT("old"));
+    tell_and_cut(self, "1");
+    assert_int_equal(count_requests(self, "resourceVersion=1\""), 0);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Service d/old"), 1);
+}
+
+static void test_a_version_of_any_length_is_not_taken(void **state)
+{
+    struct box *self = *state;
+    char version[1101];
+    (void)memset(version, 'x', sizeof(version) - 1);
+    version[sizeof(version) - 1] = '\0';
+    tell_and_cut(self, version);
+    assert_int_equal(count_requests(self, "resourceVersion=xxxx"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         A_TEST(test_what_is_there_is_listed_and_then_watched),
         A_TEST(test_lists_come_in_pages),
+        A_TEST(test_how_far_a_list_is_can_be_seen),
+        A_TEST(test_how_long_it_took_is_known),
         A_TEST(test_a_full_sink_holds_the_stream_back_and_nothing_is_lost),
         A_TEST(test_stop_sends_nothing_more),
         A_TEST(test_a_page_that_expired_leads_to_a_list_in_one),
         A_TEST(test_a_truncated_list_deletes_nothing),
         A_TEST(test_an_answer_that_is_no_list_is_not_an_empty_one),
         A_TEST(test_retry_after_is_obeyed),
+        A_TEST(test_retry_after_is_a_wait_however_large),
         A_TEST(test_an_older_list_is_not_believed),
+        A_TEST(test_a_list_that_tells_its_age_at_its_end_removes_nothing_when_it_is_older),
+        A_TEST(test_a_bookmark_that_goes_back_is_not_gone_back_to),
+        A_TEST(test_a_version_of_any_length_is_not_taken),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests_name("watch_list", tests, NULL, NULL);

@@ -152,7 +152,7 @@ struct pin_sync_kind_stats {
     bool is_streamed;    /**< The last list came as a stream, not in pages. */
     bool is_held;        /**< The last list names too few objects to be believed yet. */
     bool is_missing;     /**< Answered 404, and discovery does not say that it is gone. */
-    uint64_t n_lists; /**< Lists begun, by reason. */
+    uint64_t n_lists[PIN_LIST_REASONS]; /**< Lists begun, by reason. */
     uint64_t n_broken;                  /**< Of these, those that broke off or made no sense. */
     uint64_t n_restarts;                /**< Watches that ended and were begun again. */
     uint64_t n_events;                  /**< Objects received by list or watch. */

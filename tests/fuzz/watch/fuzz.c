@@ -6,7 +6,9 @@
  *
  * The first byte picks the kind, the second says how often the sink has no room. Then come answers,
  * one for each request: how it ends (see `ends`), seconds until then in units of '0', bytes given
- * out at a time (all for 0x20), the body, a NUL. HTTP and timers are this file's own.
+ * out at a time (all for 0x20), the body, a NUL. 'H' in the place of an answer: the last list is
+ * held, or it is time for another one; 'h': it is not held; 'z': time passes. HTTP and timers are
+ * this file's own.
  */
 
 #include <limits.h>
@@ -58,12 +60,16 @@ static const struct end {
     {'a', 404, PIN_HTTP_NONE},
     {'g', 410, PIN_HTTP_NONE},
     {'m', 429, PIN_HTTP_NONE},
+    {'p', 422, PIN_HTTP_NONE},
     {'s', 500, PIN_HTTP_NONE},
     {'t', 0, PIN_HTTP_TIMEOUT},
     {'c', 200, PIN_HTTP_CLOSED},
 };
 #define N_ENDS      (sizeof(ends) / sizeof(ends[0]))
 #define NO_REQUEST  'x' /* It cannot even be sent. */
+#define HELD        'H'
+#define NOT_HELD    'h'
+#define STALL       'z' /* Of a streamed list, whose timer is over. */
 #define STATUS_GOOD 200
 
 static struct {
@@ -71,8 +77,10 @@ static struct {
     size_t left;
     int64_t now_ms;
     struct pin_http_transfer transfer;
-    struct pin_timer timer;
+    struct pin_timer timers[2]; /* Of steps, and of lists that are held. */
+    size_t n_timers;
     bool has_transfer;
+    bool is_stream; /* It asks for a list and its watch in one. */
     struct pin_watch *watch;
     const struct pin_kind_row *row;
     struct pin_watch_host host;
@@ -104,6 +112,7 @@ enum pin_err pin_http_start(struct pin_http *http, const struct pin_http_request
         return pin_why_set(why, PIN_EINVAL, "no request");
     }
     scene.has_transfer = true;
+    scene.is_stream = strstr(request->path, "sendInitialEvents") != NULL;
     scene.transfer = (struct pin_http_transfer){.request = *request};
     *ret_transfer = &scene.transfer;
     return PIN_OK;
@@ -129,8 +138,10 @@ void pin_http_resume(struct pin_http_transfer *transfer)
 struct pin_timer *pin_timer_new(struct pin_loop *loop, pin_loop_fn *fn, void *arg)
 {
     (void)loop;
-    scene.timer = (struct pin_timer){.fn = fn, .arg = arg};
-    return &scene.timer;
+    require(scene.n_timers < 2);
+    struct pin_timer *timer = &scene.timers[scene.n_timers++];
+    *timer = (struct pin_timer){.fn = fn, .arg = arg};
+    return timer;
 }
 
 void pin_timer_start(struct pin_timer *timer, int64_t ms, bool repeat)
@@ -143,6 +154,11 @@ void pin_timer_start(struct pin_timer *timer, int64_t ms, bool repeat)
 void pin_timer_stop(struct pin_timer *timer)
 {
     timer->is_running = false;
+}
+
+bool pin_timer_is_running(const struct pin_timer *timer)
+{
+    return timer->is_running;
 }
 
 void pin_timer_free(struct pin_timer *timer)
@@ -165,15 +181,20 @@ static void judge(const struct pin_delta *delta)
         break;
     case PIN_DELTA_LIST_END:
         require(scene.in_list);
-        require(scene.is_whole || scene.refuses_each != 0);
+        require(scene.is_whole || scene.is_stream || scene.refuses_each != 0);
+        require(delta->is_unproven != delta->is_partial);
         scene.in_list = false;
         break;
     case PIN_DELTA_UPSERT:
         require(delta->object != NULL && delta->object->kind == scene.row->kind);
         scene.n_in_list++;
         break;
-    case PIN_DELTA_DELETE:
-        require(!scene.in_list && delta->name[0] != '\0');
+    case PIN_DELTA_KEEP:
+        require((scene.in_list || scene.refuses_each != 0) && delta->name[0] != '\0');
+        break;
+    case PIN_DELTA_DELETE: /* where a streamed list is not at its end yet, the watch speaks, too */
+        require((!scene.in_list || scene.is_stream || scene.refuses_each != 0)
+                && delta->name[0] != '\0');
         break;
     default:
         abort();
@@ -199,7 +220,8 @@ static void on_event(struct pin_watch_host *host, const struct pin_kind_row *row
     require((event == PIN_WATCH_LISTED || event == PIN_WATCH_WORKS) == (result == NULL));
     if (event == PIN_WATCH_LISTED && scene.refuses_each == 0) {
         require(!scene.in_list);
-        require(scene.source.stats.kinds[row->kind].n_objects == scene.n_in_list);
+        uint64_t n = scene.source.stats.kinds[row->kind].n_objects;
+        require(scene.is_stream ? n <= scene.n_in_list : n == scene.n_in_list);
     }
     scene.is_stopped = scene.is_stopped || event == PIN_WATCH_ABSENT;
 }
@@ -260,6 +282,22 @@ static void answer(void)
     request.on_done(request.arg, &result);
 }
 
+static void fire(struct pin_timer *timer)
+{
+    pass(timer->ms);
+    timer->is_running = false;
+    timer->fn(timer->arg);
+}
+
+static void turn_held(bool is_held)
+{
+    if (is_held && scene.timers[1].is_running) {
+        fire(&scene.timers[1]);
+    } else {
+        pin_watch_set_held(scene.watch, is_held);
+    }
+}
+
 /* Whatever is next: a wait that is over, or an answer. */
 static void step(void)
 {
@@ -268,13 +306,21 @@ static void step(void)
         scene.is_stopped = false;
         pin_watch_start(scene.watch, scene.row->versions[0], 0);
     }
-    require(scene.has_transfer != scene.timer.is_running);
-    if (scene.timer.is_running) {
-        pass(scene.timer.ms);
-        scene.timer.is_running = false;
-        scene.timer.fn(scene.timer.arg);
-    } else {
+    struct pin_timer *timer = &scene.timers[0];
+    require(scene.has_transfer || timer->is_running);
+    require(!scene.has_transfer || !timer->is_running || scene.is_stream);
+    if (scene.data[0] == HELD || scene.data[0] == NOT_HELD) {
+        turn_held(scene.data[0] == HELD);
+        scene.data++;
+        scene.left--;
+    } else if (scene.has_transfer && scene.data[0] != STALL) {
         answer();
+    } else {
+        scene.data += scene.has_transfer ? 1 : 0;
+        scene.left -= scene.has_transfer ? 1 : 0;
+        if (timer->is_running) {
+            fire(timer);
+        }
     }
     while (!pin_outbox_drain(&scene.source.outbox)) {
     }
@@ -312,6 +358,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (scene.left > HEAD_BYTES) {
         step();
     }
+    pin_watch_set_held(scene.watch, false);
     pin_watch_free(scene.watch);
     pin_source_done(&scene.source);
     pin_arena_free(scene.host.arena);

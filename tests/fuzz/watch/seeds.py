@@ -8,6 +8,7 @@ import os
 SEEDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seeds")
 SERVICE, SLICE, POD = b"\0", b"\1", b"\x12"
 NEVER, OFTEN = b"0", b"7"  # a sink without room
+PAGED = b"p0 \0"  # the server streams no lists
 
 
 def said(text, end="o", seconds="0", step=" "):
@@ -64,10 +65,29 @@ def seeds():
         "unauthorized": said("", "u") + one + said("", "u") + said(changes),
         "version-odd": said(listed([], "\n\u00e9 ?&")) + said(changes),
     }
-    files = {name: SERVICE + NEVER + story for name, story in stories.items()}
-    files["full"] = SERVICE + OFTEN + one + said(changes, step="\x10")
-    files["slices"] = SLICE + NEVER + slices
-    files["pods"] = POD + NEVER + said(listed([{"metadata": {"name": "p", "namespace": "d"},
+    files = {name: SERVICE + NEVER + PAGED + story for name, story in stories.items()}
+    end = ("BOOKMARK", {"metadata": {"resourceVersion": "12", "annotations": {"k8s.io/initial-events-end": "true"}}})
+    first = (("ADDED", service("a", "3")), ("ADDED", service("b", "4")))
+    streamed = said(events(*first, ("DELETED", service("a", "11")), end, ("ADDED", service("c", "13"))), step="\x20")
+    streams = {
+        "stream": streamed + said(changes),
+        "stream-cut": said(events(*first), "c") + one + said(changes),
+        "stream-denied": said("", "d") + one,
+        "stream-early": said(events(*first)) + one,
+        "stream-empty": said(events(end)) + said(changes),
+        "stream-error": said(events(first[0], ("ERROR", {"code": 504, "message": "Too large resource version"}))) + one,
+        "stream-gone": streamed + said(gone) + streamed + said("", "g") + said("", "g") + one,
+        "stream-held": streamed + b"H" + b"H" + streamed + b"H" + b"h" + said(changes),
+        "stream-old": streamed + said(gone) + said(events(("BOOKMARK", dict(end[1], metadata=dict(
+            end[1]["metadata"], resourceVersion="1"))))) + said(listed([service("a")], "14")),
+        "stream-silent": b"z" + one + said(changes),
+        "stream-starved": said("", "m") + one,
+    }
+    files.update({name: SERVICE + NEVER + story for name, story in streams.items()})
+    files["stream-full"] = SERVICE + OFTEN + streamed
+    files["full"] = SERVICE + OFTEN + PAGED + one + said(changes, step="\x10")
+    files["slices"] = SLICE + NEVER + PAGED + slices
+    files["pods"] = POD + NEVER + PAGED + said(listed([{"metadata": {"name": "p", "namespace": "d"},
                                                "status": {"phase": "Running", "podIP": "10.1.0.9"}}]))
     return files
 
