@@ -18,8 +18,9 @@
 #include "decode.h"
 #include "http.h"
 #include "lease.h"
-#include "roles.h"
 #include "source.h"
+#include "survey.h"
+#include "survey_writes.h"
 #include "writer.h"
 
 /* What one object of the largest accepted size needs as a tree, with room to spare. */
@@ -169,6 +170,7 @@ void pin_sync_stop(struct pin_sync *sync)
     sync->is_started = false;
     for (size_t i = 0; i < sync->n_sources; i++) {
         sync->sources[i]->ops->stop(sync->sources[i]);
+        pin_survey_stop(sync->sources[i]->survey);
         pin_outbox_done(&sync->sources[i]->outbox);
     }
 }
@@ -181,6 +183,7 @@ void pin_sync_free(struct pin_sync *sync)
     pin_sync_stop(sync);
     for (size_t i = 0; i < sync->n_sources; i++) {
         pin_writer_free(sync->writers != NULL ? sync->writers[i] : NULL);
+        pin_survey_free(sync->sources[i]->survey);
         sync->sources[i]->ops->free(sync->sources[i]);
     }
     pin_commands_free(sync->tools.commands);
@@ -486,3 +489,30 @@ void pin_sync_status_json(const struct pin_sync *sync, struct pin_jsonout *out)
 
 /* --- Checks --------------------------------------------------------------------------------- */
 
+enum pin_err pin_sync_check_start(struct pin_sync *sync, size_t i, struct pin_why *why)
+{
+    size_t n_running = 0;
+    if (sync == NULL || i >= sync->n_sources) {
+        return pin_why_set(why, PIN_EBUSY, "starting, ask again");
+    }
+    struct pin_source *source = sync->sources[i];
+    for (size_t k = 0; k < sync->n_sources; k++) {
+        n_running += pin_survey_is_running(sync->sources[k]->survey) ? 1 : 0;
+    }
+    if (n_running >= PIN_SYNC_CHECKS_MAX && !pin_survey_is_running(source->survey)) {
+        return pin_why_set(why, PIN_EBUSY, "%zu other clusters are being checked", n_running);
+    }
+    const struct pin_survey_asked asked = {
+        .roles = sync->writers[i] != NULL ? sync->write_roles : 0,
+        .home = sync->lease_namespace,
+        .lease_name = sync->lease_name};
+    return pin_survey_start(source, sync->tools.http, &asked, &source->survey, why);
+}
+
+void pin_sync_check_json(const struct pin_sync *sync, size_t i, struct pin_jsonout *out)
+{
+    if (sync != NULL && i < sync->n_sources) {
+        pin_jsonout_key_string(out, "name", sync->sources[i]->cluster);
+        pin_survey_json(sync->sources[i]->survey, out);
+    }
+}
