@@ -50,6 +50,10 @@ static enum pin_err check_spec(const struct pin_source_spec *spec, struct pin_wh
     if (spec->kind == PIN_SOURCE_DIRECTORY && spec->directory == NULL) {
         return pin_why_set(why, PIN_EINVAL, "cluster '%s' has no directory", spec->cluster);
     }
+    if (spec->kind == PIN_SOURCE_ETCD && (spec->etcd.n_endpoints == 0 || !spec->etcd.prefix)) {
+        return pin_why_set(
+            why, PIN_EINVAL, "cluster '%s' has no endpoints or no prefix", spec->cluster);
+    }
     return PIN_OK;
 }
 
@@ -64,6 +68,8 @@ static struct pin_source *make_source(struct pin_sync *self, struct pin_loop *lo
     case PIN_SOURCE_CONTEXT:
     case PIN_SOURCE_IN_CLUSTER:
         return pin_cluster_new(&self->tools, spec, &self->sink, why);
+    case PIN_SOURCE_ETCD:
+        return pin_source_etcd_new(loop, self->tools.http, spec, &self->sink, why);
     }
     return NULL;
 }
@@ -486,6 +492,51 @@ void pin_sync_status_json(const struct pin_sync *sync, struct pin_jsonout *out)
 }
 
 /* --- Metrics -------------------------------------------------------------------------------- */
+
+static double confirmed_age_s(const struct pin_sync_etcd_stats *etcd)
+{
+    return etcd->confirmed_ms == 0 ? -1
+                                   : (double)(pin_clock_mono_ms() - etcd->confirmed_ms) / 1000.0;
+}
+
+static double revision_of(const struct pin_sync_etcd_stats *etcd)
+{
+    return (double)etcd->revision;
+}
+
+static double keys_of(const struct pin_sync_etcd_stats *etcd)
+{
+    return (double)etcd->n_keys;
+}
+
+void pin_sync_etcd_metrics(const struct pin_sync *sync, struct pin_text *out)
+{
+    static const struct {
+        const char *name, *help;
+        double (*value)(const struct pin_sync_etcd_stats *etcd);
+    } rows[] = {
+        {"pintle_etcd_revision", "Revision of etcd up to which all was taken.", revision_of},
+        {"pintle_etcd_keys", "Keys that a cluster has in etcd.", keys_of},
+        {"pintle_etcd_confirmed_age_seconds",
+            "Since when etcd has not confirmed that nothing is missing; -1: never yet.",
+            confirmed_age_s},
+    };
+    bool is_any = false;
+    for (size_t i = 0; i < sync->n_sources; i++) {
+        is_any = is_any || sync->sources[i]->stats.etcd.is_used;
+    }
+    for (size_t row = 0; is_any && row < N_ELEMS(rows); row++) {
+        pin_text_putf(
+            out, "# HELP %s %s\n# TYPE %s gauge\n", rows[row].name, rows[row].help, rows[row].name);
+        for (size_t i = 0; i < sync->n_sources; i++) {
+            const struct pin_source *source = sync->sources[i];
+            if (source->stats.etcd.is_used) {
+                pin_text_putf(out, "%s{cluster=\"%s\"} %.17g\n", rows[row].name, source->cluster,
+                    rows[row].value(&source->stats.etcd));
+            }
+        }
+    }
+}
 
 /* --- Checks --------------------------------------------------------------------------------- */
 

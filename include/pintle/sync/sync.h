@@ -42,6 +42,7 @@ enum pin_source_kind {
     PIN_SOURCE_CONTEXT,    /**< A kubeconfig context. */
     PIN_SOURCE_IN_CLUSTER, /**< The service account of the pod we run in. */
     PIN_SOURCE_EMBEDDED,   /**< Manifests held in memory, read once. */
+    PIN_SOURCE_ETCD,       /**< What another Pintle published below an etcd prefix. */
 };
 
 /** One manifest in memory. Borrowed texts. */
