@@ -160,16 +160,6 @@ static void add_context(struct pin_config *config, const struct pin_args *args, 
     add_cluster(config, &cluster, findings);
 }
 
-static bool is_among(const char *name, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* "c1,prod=arn:aws:eks:..." */
 static void clusters_of_contexts(struct pin_config *config, const struct pin_args *args,
     pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
@@ -192,7 +182,7 @@ static void clusters_of_contexts(struct pin_config *config, const struct pin_arg
         }
         if (context[0] == '\0') {
             pin_findings_add_usage(findings, "--contexts: an empty name");
-        } else if (known != NULL && !is_among(context, known, n)) {
+        } else if (known != NULL && !pin_is_among(context, known, n)) {
             const char *near = pin_nearest(context, known, n);
             pin_findings_add(findings, NULL, no_place,
                 "--contexts: the kubeconfig has no context \"%s\"%s%s%s", context,
@@ -308,7 +298,7 @@ static void check_cluster(const struct pin_config *config, size_t i, struct pin_
     const struct pin_config_cluster *cluster = &config->clusters[i];
     bool has_context = cluster->context != NULL || cluster->kubeconfig != NULL;
     int n_sources = (cluster->directory != NULL) + has_context + cluster->in_cluster
-                    + (cluster->source == PIN_CONFIG_EMBEDDED);
+                    + cluster->has_etcd + (cluster->source == PIN_CONFIG_EMBEDDED);
 
     if (cluster->name == NULL) {
         if (findings->n == 0) { /* else the name was there and has its own finding */
@@ -318,10 +308,13 @@ static void check_cluster(const struct pin_config *config, size_t i, struct pin_
     }
     if (n_sources == 0) {
         pin_findings_add(findings, config->file, cluster->at,
-            "cluster \"%s\" has no source: say context, directory or inCluster", cluster->name);
+            "cluster \"%s\" has no source: say context, directory, inCluster or etcd",
+            cluster->name);
     } else if (n_sources > 1) {
         pin_findings_add(findings, config->file, cluster->at,
-            "cluster \"%s\" has more than one source: keep one of context, directory and inCluster",
+            "cluster \"%s\" has more than one source: keep one of context, directory, inCluster "
+            "and "
+            "etcd",
             cluster->name);
     }
     for (size_t j = 0; j < i; j++) {
@@ -588,6 +581,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     for (size_t i = 0; i < config->n_clusters; i++) {
         check_cluster(config, i, findings);
     }
+    pin_config_check_etcd(config, findings);
     check_networks(config, findings);
     pin_config_check_listens(config, findings);
     check_zones(config, findings);
@@ -603,6 +597,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
             "dns.hostmaster: \"%s\": a mailbox is written as a name, with a dot in place of the @",
             config->hostmaster);
     }
+    pin_config_check_records(config, findings);
     check_commands(config, findings);
     check_probed_networks(config, findings);
     if (config->default_cluster != NULL
@@ -638,6 +633,8 @@ static void set_sources(struct pin_config *config)
             cluster->source = PIN_CONFIG_IN_CLUSTER;
         } else if (cluster->context != NULL || cluster->kubeconfig != NULL) {
             cluster->source = PIN_CONFIG_CONTEXT;
+        } else if (cluster->has_etcd) {
+            cluster->source = PIN_CONFIG_ETCD;
         }
     }
 }
@@ -704,6 +701,7 @@ struct pin_config *pin_config_load(
     }
     apply_args(config, args, list_contexts, findings);
     pin_config_forward(config, &args->forward, findings);
+    pin_config_records(config, findings);
     set_sources(config);
     set_tap(config);
     pin_config_check(config, findings);

@@ -24,6 +24,7 @@
 #include "pintle/zones/settings.h"
 
 #include "resolver/config_findings.h"
+#include "resolver/config_records.h"
 #include "resolver/manners.h"
 #include "resolver/tap.h"
 
@@ -52,6 +53,8 @@ struct pin_args {
     bool version;
     bool help;
     const char *export_dir;
+    const char *print_grant;
+    const char *write_back;
     const char *clusters_dir;
     const char *contexts;
     const char *kubeconfig;
@@ -130,6 +133,19 @@ enum pin_config_source {
     PIN_CONFIG_CONTEXT,
     PIN_CONFIG_IN_CLUSTER,
     PIN_CONFIG_EMBEDDED,
+    PIN_CONFIG_ETCD,
+};
+
+/** An etcd and the prefix below which clusters are shared. */
+struct pin_config_etcd {
+    const char *const *endpoints;
+    size_t n_endpoints;
+    const char *prefix;
+    const char *user;          /**< NULL: no authentication by password. */
+    const char *password_file; /**< NULL: as above. */
+    const char *ca;            /**< NULL: whom the system trusts. */
+    const char *certificate;   /**< NULL: none is shown. */
+    const char *key;
 };
 
 /** One cluster. */
@@ -140,7 +156,9 @@ struct pin_config_cluster {
     const char *kubeconfig; /**< CONTEXT; NULL: the usual rules. */
     const char *directory;  /**< DIRECTORY. */
     bool in_cluster;
-    const char *network; /**< NULL: cluster.yaml's, else "default". */
+    bool has_etcd;
+    struct pin_config_etcd etcd; /**< ETCD. */
+    const char *network;         /**< NULL: cluster.yaml's, else "default". */
     const struct pin_prefix *clients;
     size_t n_clients;
     const char *const *client_zones; /**< By range; NULL where none was written. */
@@ -237,6 +255,8 @@ struct pin_config {
     bool is_dev;
     bool is_recursion_said; /**< allowRecursion; else the usual private ranges. */
     bool cache_prefetches;  /**< cache.prefetch */
+    bool has_publish;       /**< publish.etcd */
+    struct pin_config_etcd publish;
 
     const char *cluster_set;
     struct pin_config_listen *listens;
@@ -329,6 +349,16 @@ struct pin_config {
     struct pin_config_command *commands;
     size_t n_commands;
 
+    struct pin_write_switches writes; /**< writeBack */
+    const char *lease_namespace;
+    const char *lease_name;
+
+    struct pin_config_records *records;
+    size_t n_records;
+    const char *records_lease_cluster; /**< NULL: there is no other daemon. */
+    const char *records_lease_namespace;
+    const char *records_lease_name;
+
     const char *state_dir; /**< NULL: nothing survives a restart. */
     struct pin_config_streams streams;
     uint32_t n_workers; /**< 0: one per processor. */
@@ -379,6 +409,9 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
 
 /** The part of pin_config_check() that is about listeners: pin_config_check() calls it. */
 void pin_config_check_listens(const struct pin_config *config, struct pin_findings *findings);
+
+/** The part of pin_config_check() that is about etcd: pin_config_check() calls it. */
+void pin_config_check_etcd(const struct pin_config *config, struct pin_findings *findings);
 
 /** Whether a cluster has that name. */
 bool pin_config_has_cluster(const struct pin_config *config, const char *name);

@@ -33,6 +33,11 @@ static const struct arg {
         "every context of the kubeconfig"},
     {"kubeconfig", 0, PIN_ARG_VALUE, offsetof(struct pin_args, kubeconfig), "FILE",
         "kubeconfig of the contexts (default: $KUBECONFIG, then ~/.kube/config)"},
+    {"print-grant", 0, PIN_ARG_VALUE, offsetof(struct pin_args, print_grant), "PART",
+        "with --contexts NAME=CONTEXT: print what pintled needs there (objects, kubeconfig or "
+        "config) and exit"},
+    {"write-back", 0, PIN_ARG_VALUE, offsetof(struct pin_args, write_back), "LIST",
+        "with --print-grant: what it needs to write back, too (annotations,status,mcs; all)"},
     {"config", 'c', PIN_ARG_VALUE, offsetof(struct pin_args, config), "FILE",
         "configuration file; flags override it"},
     {"listen", 'l', PIN_ARG_LIST, offsetof(struct pin_args, listen), "ADDR[:PORT]",
@@ -148,6 +153,13 @@ static enum pin_err check_together(const struct pin_args *args, struct pin_why *
         return pin_why_set(why, PIN_EINVAL,
             "--dev brings its own clusters and configuration: leave out --config, --clusters-dir "
             "and --contexts");
+    }
+    if (args->print_grant != NULL && args->contexts == NULL) {
+        return pin_why_set(why, PIN_EINVAL, "--print-grant goes with --contexts NAME=CONTEXT");
+    }
+    if (args->write_back != NULL && args->print_grant == NULL) {
+        return pin_why_set(why, PIN_EINVAL,
+            "--write-back goes with --print-grant; the configuration's writeBack turns it on");
     }
     if (args->contexts != NULL && args->all_contexts) {
         return pin_why_set(why, PIN_EINVAL, "--contexts and --all-contexts exclude each other");

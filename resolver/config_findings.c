@@ -134,3 +134,13 @@ const char *pin_nearest(const char *word, const char *const *words, size_t n_wor
     }
     return nearest;
 }
+
+bool pin_is_among(const char *word, const char *const *words, size_t n_words)
+{
+    for (size_t i = 0; i < n_words; i++) {
+        if (strcmp(words[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

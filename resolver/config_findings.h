@@ -7,6 +7,7 @@
  * probably meant.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,3 +50,6 @@ void pin_findings_done(struct pin_findings *findings);
  * @param words  Borrowed; compared without regard to case.
  */
 const char *pin_nearest(const char *word, const char *const *words, size_t n_words);
+
+/** Whether `word` is one of them. */
+bool pin_is_among(const char *word, const char *const *words, size_t n_words);

@@ -15,7 +15,7 @@ enum pin_option_kind {
     PIN_OPTION_FIXED,     /**< A text that must be exactly `fallback`; fills nothing. */
     PIN_OPTION_MAP,       /**< A map; `children` fill the same struct. */
     PIN_OPTION_ITEMS,     /**< A list of maps: pointer at `offset`, size_t at `count_offset`. */
-    PIN_OPTION_STRING,    /**< const char *, not empty; at most `max` bytes when that is not 0. */
+    PIN_OPTION_STRING,    /**< const char *, empty only if `fallback` is; `max` bytes unless 0. */
     PIN_OPTION_LABEL,     /**< const char *, an RFC 1123 label. */
     PIN_OPTION_NAME,      /**< const char *, a DNS name, lower case, no trailing dot. */
     PIN_OPTION_NAMES,     /**< A list of them: const char *const *, size_t. */
@@ -23,6 +23,7 @@ enum pin_option_kind {
     PIN_OPTION_PATH,      /**< const char *, relative to the file's directory; `max` 1: or "". */
     PIN_OPTION_BOOL,      /**< bool. */
     PIN_OPTION_UINT,      /**< uint32_t, `min` to `max`. */
+    PIN_OPTION_PERCENT,   /**< A share, e.g. 20%: uint32_t, `min` to `max`. */
     PIN_OPTION_BYTES,     /**< A size, e.g. 64Mi: uint64_t, `min` to `max`. */
     PIN_OPTION_SECONDS,   /**< A duration: uint32_t seconds, `min` to `max`. */
     PIN_OPTION_MS,        /**< A duration: uint64_t milliseconds, `min` to `max`. */
@@ -47,9 +48,10 @@ struct pin_option {
     const char *fallback; /**< Default as text; NULL: none, the field stays zero. */
     const char *words;    /**< WORD: the words, separated by '|'. */
     const struct pin_option *children;
-    size_t item_bytes;  /**< ITEMS: size of one. */
-    size_t said_offset; /**< Where a bool notes that it was said, or 0. */
-    const char *doc;    /**< One sentence. */
+    size_t item_bytes;    /**< ITEMS: size of one. */
+    size_t said_offset;   /**< Where a bool notes that it was said, or 0. */
+    const char *doc;      /**< One sentence. */
+    const char *required; /**< Told where its map does not say it; NULL: it need not. */
 };
 
 /** The options of `streams`, which fill a struct pin_config, and of a listener's `tls`, `https` and
@@ -58,6 +60,11 @@ extern const struct pin_option pin_streams_options[];
 extern const struct pin_option pin_https_options[];
 extern const struct pin_option pin_tls_options[];
 extern const struct pin_option pin_proxy_options[];
+
+/** The options of a cluster's `etcd`, and of `publish`, which fill a struct pin_config_cluster and
+ * a struct pin_config. */
+extern const struct pin_option pin_cluster_etcd_options[];
+extern const struct pin_option pin_publish_options[];
 
 /** The options of the file itself; they fill a struct pin_config. */
 extern const struct pin_option pin_options[];
@@ -68,3 +75,10 @@ extern const struct pin_option pin_options_rate[];
 /** Those of one entry of `forward:`, and of `cache:`. */
 extern const struct pin_option pin_forward_options[];
 extern const struct pin_option pin_cache_options[];
+/** Those of `writeBack`, which fill a struct pin_config. */
+extern const struct pin_option pin_write_options[];
+/** Those of one entry of `records:`, which fill a struct pin_config_records. */
+extern const struct pin_option pin_records_options[];
+
+/** Those of `recordsLease:`. */
+extern const struct pin_option pin_records_lease_options[];

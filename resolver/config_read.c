@@ -121,7 +121,8 @@ static bool read_string(
     if (text == NULL) {
         return false;
     }
-    if (text[0] == '\0') {
+    bool may_be_empty = option->fallback != NULL && option->fallback[0] == '\0';
+    if (text[0] == '\0' && !may_be_empty) {
         return finding(r, node, "an empty text");
     }
     if (option->kind == PIN_OPTION_STRING && option->max > 0 && strlen(text) > option->max) {
@@ -241,6 +242,27 @@ static bool read_uint(
             (unsigned long long)option->min, (unsigned long long)option->max);
     }
     uint32_t value = (uint32_t)node->integer;
+    memcpy(target, &value, sizeof(value));
+    return true;
+}
+
+static bool read_percent(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *target)
+{
+    const char *text = want_scalar(r, node, "a share");
+    if (text == NULL) {
+        return false;
+    }
+    size_t n_digits = strspn(text, "0123456789");
+    if (n_digits == 0 || n_digits > DIGITS_MAX || strcmp(text + n_digits, "%") != 0) {
+        return finding(r, node, "\"%s\" is no share such as 20%%", text);
+    }
+    unsigned long long percent = strtoull(text, NULL, 10);
+    if (percent < option->min || percent > option->max) {
+        return finding(r, node, "%s is out of range, %llu%% to %llu%% are allowed", text,
+            (unsigned long long)option->min, (unsigned long long)option->max);
+    }
+    uint32_t value = (uint32_t)percent;
     memcpy(target, &value, sizeof(value));
     return true;
 }
@@ -491,6 +513,9 @@ static bool is_default(const struct pin_option *option, const struct pin_tree *n
 static void read_map(
     struct reader *r, const struct pin_option *options, const struct pin_tree *map, uint8_t *base);
 
+static bool read_items(struct reader *r, const struct pin_option *option,
+    const struct pin_tree *node, uint8_t *target);
+
 static bool read_later(
     struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *base)
 {
@@ -572,6 +597,7 @@ static const struct {
     {PIN_OPTION_PATH, read_path},
     {PIN_OPTION_BOOL, read_bool},
     {PIN_OPTION_UINT, read_uint},
+    {PIN_OPTION_PERCENT, read_percent},
     {PIN_OPTION_BYTES, read_bytes},
     {PIN_OPTION_SECONDS, read_duration},
     {PIN_OPTION_MS, read_duration},
@@ -667,9 +693,23 @@ static void unknown_key(
     }
 }
 
+/* Tells of keys that have to be there and are not. */
+static void miss_keys(
+    struct reader *r, const struct pin_option *options, const struct pin_tree *map)
+{
+    for (const struct pin_option *option = options; option->key != NULL; option++) {
+        const struct pin_tree *child = pin_tree_find(map, option->key);
+        bool is_said = child != NULL && child->kind != PIN_TREE_NULL;
+        if (option->required != NULL && !is_said) {
+            (void)finding(r, map, "%s", option->required);
+        }
+    }
+}
+
 static void read_map(
     struct reader *r, const struct pin_option *options, const struct pin_tree *map, uint8_t *base)
 {
+    miss_keys(r, options, map);
     PIN_TREE_EACH(child, map)
     {
         const struct pin_option *option = options;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "pintle/base/text.h"
+#include "pintle/zones/claims_catalog.h"
 
 #include "resolver/config.h"
 #include "resolver/worker.h"
@@ -276,6 +277,64 @@ static const char *const *shipped_zones(const struct pin_config *config)
     return zones;
 }
 
+/* --- records -----------------------------------------------------------------------------------
+ */
+
+/* "aws/weight=10" as name and value; in the arena. */
+static struct pin_recordset_property property_of(struct pin_arena *arena, const char *text)
+{
+    size_t bytes = strcspn(text, "=");
+    const char *name = pin_arena_strndup(arena, text, bytes);
+    return (struct pin_recordset_property){
+        name != NULL ? name : "", text[bytes] == '=' ? text + bytes + 1 : ""};
+}
+
+static const struct pin_claim_record *entries_of(
+    struct pin_arena *arena, const struct pin_config_records *from)
+{
+    struct pin_claim_record *entries = pin_arena_alloc(arena, from->n_entries * sizeof(*entries));
+    for (size_t i = 0; entries != NULL && i < from->n_entries; i++) {
+        const struct pin_config_record_entry *entry = &from->entries[i];
+        struct pin_recordset_property *properties =
+            pin_arena_alloc(arena, entry->n_properties * sizeof(*properties));
+        for (size_t k = 0; properties != NULL && k < entry->n_properties; k++) {
+            properties[k] = property_of(arena, entry->properties[k]);
+        }
+        entries[i] = (struct pin_claim_record){.name = entry->name,
+            .type = entry->type,
+            .set_id = entry->set_id,
+            .ttl_s = entry->ttl_s,
+            .targets = entry->targets,
+            .n_targets = entry->n_targets,
+            .properties = properties,
+            .n_properties = properties != NULL ? entry->n_properties : 0};
+    }
+    return entries;
+}
+
+/* The arena remembers when memory was out. */
+static const struct pin_record_want *make_wants(const struct pin_config *config)
+{
+    struct pin_record_want *wants =
+        pin_arena_alloc(config->arena, config->n_records * sizeof(*wants));
+    for (size_t i = 0; wants != NULL && i < config->n_records; i++) {
+        const struct pin_config_records *from = &config->records[i];
+        wants[i] = (struct pin_record_want){.name = from->name,
+            .zones = from->zones,
+            .n_zones = from->n_zones,
+            .to_assigned = from->targets == PIN_CONFIG_TARGETS_ASSIGNED,
+            .entries = entries_of(config->arena, from),
+            .n_entries = from->n_entries};
+        for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+            const char *word = pin_claims_word((enum pin_kind)kind);
+            if (word != NULL && pin_config_records_want(from, word)) {
+                wants[i].kinds |= 1u << kind;
+            }
+        }
+    }
+    return wants;
+}
+
 enum pin_err pin_config_settings(
     struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why)
 {
@@ -340,8 +399,11 @@ enum pin_err pin_config_settings(
         .version_cluster = config->version_cluster,
         .policy_audits = config->policy_mode == 1,
         .policy_denied = (enum pin_policy_denied)config->policy_denied,
+        .writes = config->writes,
+        .records = make_wants(config),
+        .n_records = config->n_records,
         .ready_min_clusters = config->ready_min_clusters,
         .ready_grace_ms = config->ready_grace_ms};
     ret_settings->default_cluster = default_cluster(config);
-    return PIN_OK;
+    return pin_arena_has_failed(config->arena) ? pin_why_set(why, PIN_ENOMEM, "settings") : PIN_OK;
 }

@@ -120,7 +120,7 @@ static struct wrong_case {
     {"MD5 and SHA-1 sign nothing",
         ONE_CLUSTER "tsigKeys: [{name: k, algorithm: hmac-sha1, secretFile: a}]\n",
         "p.yaml:2:33: tsigKeys[0].algorithm: \"hmac-sha1\" is not one of "
-        "hmac-sha256|hmac-sha384|hmac-sha512\n"},
+        "hmac-sha224|hmac-sha256|hmac-sha384|hmac-sha512\n"},
     {"a transfer says who may", ONE_CLUSTER "zones: {custom: [e.x]}\ntransfers: [{zone: e.x}]\n",
         "p.yaml:3:13: transfers[0]: want {zone: NAME, allow: [RANGE or key:NAME]}, and perhaps "
         "notify and key\n"},
@@ -145,10 +145,10 @@ static struct wrong_case {
     {"a cluster needs a name", "clusters: [{context: c1}]\n",
         "p.yaml:1:12: clusters[0]: no name\n"},
     {"a cluster needs a source", "clusters: [{name: c1}]\n",
-        "p.yaml:1:12: cluster \"c1\" has no source: say context, directory or inCluster\n"},
+        "p.yaml:1:12: cluster \"c1\" has no source: say context, directory, inCluster or etcd\n"},
     {"a cluster has one source", "clusters: [{name: c1, context: c1, directory: c1}]\n",
-        "p.yaml:1:12: cluster \"c1\" has more than one source: keep one of context, directory and "
-        "inCluster\n"},
+        "p.yaml:1:12: cluster \"c1\" has more than one source: keep one of context, directory, "
+        "inCluster and etcd\n"},
     {"a cluster name is used once",
         "clusters:\n  - {name: c1, context: a}\n  - {name: c1, context: b}\n",
         "p.yaml:3:5: cluster \"c1\" is there twice, first at line 2\n"},
@@ -233,9 +233,25 @@ static struct wrong_case {
         "p.yaml:1:17: zones.files[0]: clusters fill \"pintle.internal\", a file cannot\n"},
     {"a static zone may be a custom one too",
         "zones: {custom: [a.com], files: [{zone: a.com, file: a}]}\n", ""},
-    {"an etcd source is known and not built",
-        "clusters: [{name: c1, context: c1, etcd: {prefix: /p}}]\n",
-        "p.yaml:1:42: clusters[0].etcd: not available in this version\n"},
+    {"an etcd source needs members", "clusters: [{name: c1, etcd: {prefix: /p}}]\n",
+        "p.yaml:1:12: etcd: say endpoints: [https://HOST:PORT]\n"},
+    {"an etcd member has a port", "clusters: [{name: c1, etcd: {endpoints: [\"https://e\"]}}]\n",
+        "p.yaml:1:12: etcd.endpoints: \"https://e\" is not https://HOST:PORT or HOST:PORT\n"},
+    {"an etcd member is asked over HTTP",
+        "clusters: [{name: c1, etcd: {endpoints: [\"grpc://e:2379\"]}}]\n",
+        "p.yaml:1:12: etcd.endpoints: \"grpc://e:2379\" is not https://HOST:PORT or HOST:PORT\n"},
+    {"an etcd prefix names something",
+        "clusters: [{name: c1, etcd: {endpoints: [\"e:2379\"], prefix: //}}]\n",
+        "p.yaml:1:12: etcd.prefix: \"//\" must begin with / and name something\n"},
+    {"an etcd user has a password",
+        "clusters: [{name: c1, etcd: {endpoints: [\"e:2379\"], user: u}}]\n",
+        "p.yaml:1:12: etcd: user and passwordFile go together\n"},
+    {"a certificate for etcd has a key",
+        "clusters: [{name: c1, etcd: {endpoints: [\"e:2379\"], certificate: c}}]\n",
+        "p.yaml:1:12: etcd: certificate and key go together\n"},
+    {"a publisher needs members, too", ONE_CLUSTER "publish: {etcd: {user: u}}\n",
+        "p.yaml: publish.etcd: say endpoints: [https://HOST:PORT]\n"
+        "p.yaml: publish.etcd: user and passwordFile go together\n"},
     {"an unknown stale policy lists the known ones", "stale: {policy: ask, after: 24h}\n",
         "p.yaml:1:17: stale.policy: \"ask\" is not one of keep|drop|probe\n"},
     {"stale answers are not dropped at once",
@@ -294,6 +310,10 @@ static struct right_case {
                     "compat: {lighthouse: false, ptr: true, metrics: []}\nzones: {custom: []}\n"
                     "steering: {emptyBackend: renormalise, allDown: all}\nstateDir: null\n"
                     "cache: {size: 64Mi, prefetch: true}\ngeo: {database: \"\", map: []}\n"},
+    {"clusters come from etcd, and go there",
+        "clusters: [{name: c1, etcd: {endpoints: [\"https://[::1]:2379\", e:2379], ca: a}}]\n"
+        "publish: {etcd: {endpoints: [\"http://e:2379\"], prefix: /p/q/, user: u, "
+        "passwordFile: f}}\n"},
     {"health probes and what they do to answers can be said", ONE_CLUSTER
         "steering: {allDown: lastGood, upThreshold: 50}\n"
         "health: {maxPerSecond: 50, commands: [{name: pg, run: [/usr/bin/pg_isready, -h, "

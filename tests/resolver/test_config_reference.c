@@ -55,6 +55,7 @@ static const char *const kind_words[] = {
     [PIN_OPTION_PATH] = "path",
     [PIN_OPTION_BOOL] = "true, false",
     [PIN_OPTION_UINT] = "number",
+    [PIN_OPTION_PERCENT] = "share",
     [PIN_OPTION_BYTES] = "size",
     [PIN_OPTION_SECONDS] = "duration",
     [PIN_OPTION_MS] = "duration",
@@ -93,6 +94,9 @@ static void put_type(struct pin_text *text, const struct pin_option *option)
     case PIN_OPTION_MS:
         put_range(text, option);
         break;
+    case PIN_OPTION_PERCENT:
+        pin_text_putf(text, ", %" PRIu64 "%% to %" PRIu64 "%%", option->min, option->max);
+        break;
     case PIN_OPTION_BYTES:
         pin_text_putf(
             text, ", %" PRIu64 "Mi to %" PRIu64 "Gi", option->min >> 20, option->max >> 30);
@@ -122,7 +126,7 @@ static void put_row(struct pin_text *text, const char *path, const struct pin_op
     if (fallback == NULL || strcmp(fallback, WEIGHT_UNSET) == 0) {
         pin_text_puts(text, " | - | ");
     } else {
-        pin_text_putf(text, " | `%s` | ", fallback);
+        pin_text_putf(text, " | `%s` | ", fallback[0] == '\0' ? "\"\"" : fallback);
     }
 }
 

@@ -38,6 +38,17 @@ static void check_findings(const struct pin_findings *findings)
     require(findings->n_usage <= findings->n);
 }
 
+static void check_records(const struct pin_config_records *records)
+{
+    require(records->provider != PIN_CONFIG_PROVIDER_UNSAID && records->policy > 0);
+    require(records->n_zones > 0 && records->owner != NULL);
+    require(records->interval_s > 0 && records->delete_percent <= 100);
+    for (size_t i = 0; i < records->n_entries; i++) {
+        require(records->entries[i].name != NULL && records->entries[i].type != NULL);
+        require(records->entries[i].n_targets > 0);
+    }
+}
+
 static void check_config(struct pin_config *config)
 {
     struct pin_settings settings = {0};
@@ -50,6 +61,9 @@ static void check_config(struct pin_config *config)
     }
     for (size_t i = 0; i < config->n_forward; i++) {
         require(is_lower_name(config->forward[i].zone) && config->forward[i].n_upstreams > 0);
+    }
+    for (size_t i = 0; i < config->n_records; i++) {
+        check_records(&config->records[i]);
     }
     require(is_lower_name(config->zone_cluster_set) && is_lower_name(config->zone_assigned));
     require(config->streams.max_connections <= PIN_STREAMS_MAX);
