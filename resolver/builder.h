@@ -47,6 +47,13 @@ struct pin_builder_config {
     /** Some zone's serial has moved; called again only after pin_builder_take_serials(). */
     pin_loop_fn *on_serials;
     void *on_serials_arg;
+    /** Something waits for pin_builder_pull(); called again only after it. NULL: nobody pulls. */
+    pin_loop_fn *on_changes;
+    void *on_changes_arg;
+    /** Called on the builder's thread at the end of each round; true: there is more to be done, and
+     * the next round comes at once. NULL: nobody cares. Must not block. */
+    bool (*on_round)(struct pin_catalog *catalog, void *arg);
+    void *on_round_arg;
     uint32_t first_serial;                 /**< Of zones without a file; 0: the wall clock. */
     const struct pin_serial_floor *floors; /**< Read by start only. */
     size_t n_floors;
