@@ -234,7 +234,7 @@ static const char *reason_of(int status)
         int status;
         const char *reason;
     } reasons[] = {{200, "OK"}, {400, "Bad Request"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {503, "Service Unavailable"}};
+        {405, "Method Not Allowed"}, {409, "Conflict"}, {503, "Service Unavailable"}};
     for (size_t i = 0; i < N_ELEMS(reasons); i++) {
         if (reasons[i].status == status) {
             return reasons[i].reason;
@@ -340,6 +340,8 @@ static void read_args(struct request *request, const struct evhttp_uri *uri)
     request->page.arg_after = evhttp_find_header(&request->args, "after");
     request->page.arg_namespace = evhttp_find_header(&request->args, "namespace");
     request->page.arg_what = evhttp_find_header(&request->args, "what");
+    request->page.arg_records = evhttp_find_header(&request->args, "records");
+    request->page.arg_zone = evhttp_find_header(&request->args, "zone");
 }
 
 /* Whether the request comes from this machine. */
@@ -426,6 +428,7 @@ static bool check(struct request *request, struct evhttp_request *http, const ch
     if (verb != PIN_PAGE_GET && !may_change(http, &request->page, verb)) {
         return false;
     }
+    request->page.path = path;
     read_args(request, uri);
     read_input(http, &request->page);
     return request->kind->check == NULL || request->kind->check(&request->page);

@@ -4,9 +4,10 @@
 /**
  * @file
  * Admin: health, metrics and the API over HTTP, on the control loop. Only GET and HEAD, no secrets;
- * what changes something (drains) is taken from this machine alone, and not from web pages.
+ * what changes something (drains, records) is taken from this machine alone, and not from web
+ * pages.
  *
- *     /livez /readyz /metrics /api/v1/{status,clusters,names,explain,drains}
+ *     /livez /readyz /metrics /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records}
  *
  * A page that needs the catalog is collected on the builder's thread and answered when it comes
  * back.
@@ -25,28 +26,74 @@
 #include "resolver/builder.h"
 #include "resolver/certs.h"
 #include "resolver/forward.h"
+#include "resolver/keeper.h"
 #include "resolver/notify.h"
 #include "resolver/worker.h"
 #include "resolver/zonefiles.h"
 
 /** What the source of one cluster says of itself. Texts are borrowed until the next call. */
 struct pin_admin_source {
-    const char *source;                /**< "directory ./c1", "context c1", ... */
-    const char *error;                 /**< "" when nothing is wrong. */
-    const char *hint;                  /**< What to do about it, or "". */
-    int64_t last_event_wall_ms;        /**< 0: never. */
-    uint64_t n_restarts[PIN_KIND_MAX]; /**< Watches begun again. */
-    uint64_t n_bad[PIN_KIND_MAX];      /**< Objects that could not be read. */
+    const char *source;         /**< "directory ./c1", "context c1", ... */
+    const char *error;          /**< "" when nothing is wrong. */
+    const char *hint;           /**< What to do about it, or "". */
+    int64_t last_event_wall_ms; /**< 0: never. */
+    int64_t error_wall_ms;      /**< Since when `error` is so; 0: nothing is wrong. */
+};
+
+/** What is shown of records. */
+enum pin_admin_records_view {
+    PIN_ADMIN_RECORDS_OVERVIEW,
+    PIN_ADMIN_RECORDS_LIST,
+    PIN_ADMIN_RECORDS_PLAN,
+    PIN_ADMIN_RECORDS_DRIFT,
+};
+
+/** Of which records; NULL: all. */
+struct pin_admin_records_query {
+    enum pin_admin_records_view view;
+    const char *records;
+    const char *zone;
+    const char *name;
+    const char *after; /**< Where a page goes on. */
+    bool is_adoption;  /**< PLAN: that of an adoption. */
+};
+
+/** What is done to records. */
+enum pin_admin_records_act {
+    PIN_ADMIN_RECORDS_APPLY,
+    PIN_ADMIN_RECORDS_APPROVE,
+    PIN_ADMIN_RECORDS_ADOPT,
+};
+
+/** An order; texts are NULL where they were not said. */
+struct pin_admin_records_order {
+    enum pin_admin_records_act act;
+    const char *records;
+    const char *zone;
+    const char *hash;
+    const char *from_owner;
 };
 
 /** How admin looks at the sources, which belong to a room that this one cannot see. */
 struct pin_admin_hooks {
     bool (*lookup)(void *arg, size_t i, struct pin_lookup_stats *ret_lookup); /**< False: no i. */
     void (*source)(void *arg, size_t cluster_id, struct pin_admin_source *ret_source);
-    void (*sources_json)(void *arg, struct pin_jsonout *out); /**< One array. */
+    void (*publisher_json)(void *arg, struct pin_jsonout *out); /**< One value, or NULL. */
+    void (*publisher_metrics)(void *arg, struct pin_text *out); /**< Families, or NULL. */
+    void (*sources_metrics)(void *arg, struct pin_text *out);   /**< Families; or NULL. */
+    /** Members of an object; or NULL, like the next two. */
+    void (*source_json)(void *arg, size_t cluster_id, struct pin_jsonout *out);
+    enum pin_err (*check_start)(void *arg, size_t cluster_id, struct pin_why *why);
+    void (*check_json)(void *arg, size_t cluster_id, struct pin_jsonout *out); /**< Likewise. */
     void (*zonefile)(void *arg, size_t i, struct pin_zonefile_status *ret_status);
     void (*health)(void *arg, struct pin_health_stats *ret_stats); /**< Or NULL. */
     struct pin_notify_stats (*notify)(void *arg);                  /**< Or NULL. */
+    /** One value each, or an error: PIN_ENOTFOUND, PIN_EINVAL, PIN_EBUSY; or NULL. */
+    enum pin_err (*records_json)(void *arg, const struct pin_admin_records_query *query,
+        struct pin_jsonout *out, struct pin_why *why);
+    enum pin_err (*records_order)(void *arg, const struct pin_admin_records_order *order,
+        struct pin_jsonout *out, struct pin_why *why);
+    void (*records_metrics)(void *arg, struct pin_text *out); /**< Families; or NULL. */
     void *arg;
 };
 
@@ -71,6 +118,7 @@ struct pin_admin_config {
     struct pin_admin_hooks hooks;
     const struct pin_tapper *tapper; /**< NULL: nothing is noted. */
     const char *state_dir;           /**< Where drains are kept; NULL: nowhere. */
+    const struct pin_keeper *keeper; /**< Of the same directory; NULL: none. */
 };
 
 struct pin_admin;

@@ -53,8 +53,7 @@ void pin_page_error(struct pin_page *page, int status, const char *fmt, ...)
 
 /* --- Facts --------------------------------------------------------------------------------- */
 
-/* Builder's thread. Without memory facts.clusters stays NULL and the page becomes an error. */
-static void collect_facts(struct pin_catalog *catalog, void *arg)
+void pin_page_collect_facts(struct pin_catalog *catalog, void *arg)
 {
     struct pin_page *page = arg;
     size_t n_clusters = settings_of(page)->n_clusters;
@@ -66,7 +65,7 @@ static void collect_facts(struct pin_catalog *catalog, void *arg)
     }
 }
 
-static bool has_facts(struct pin_page *page)
+bool pin_page_has_facts(struct pin_page *page)
 {
     if (page->facts.clusters == NULL) {
         pin_page_error(page, 503, "out of memory");
@@ -83,6 +82,16 @@ size_t pin_admin_n_synced(const struct pin_page *page)
     return n;
 }
 
+/* Clusters whose names are served: what was known before a restart counts. */
+static size_t count_served(const struct pin_page *page)
+{
+    size_t n = pin_admin_n_synced(page);
+    for (size_t i = 0; i < settings_of(page)->n_clusters; i++) {
+        n += page->facts.clusters[i].is_restored ? 1 : 0;
+    }
+    return n;
+}
+
 static size_t count_up(const struct pin_page *page)
 {
     size_t n = 0;
@@ -94,8 +103,7 @@ static size_t count_up(const struct pin_page *page)
 
 static bool is_ready(const struct pin_page *page)
 {
-    return !page->state->is_draining
-           && pin_admin_n_synced(page) >= settings_of(page)->ready_min_clusters;
+    return !page->state->is_draining && count_served(page) >= settings_of(page)->ready_min_clusters;
 }
 
 /* --- Health -------------------------------------------------------------------------------- */
@@ -121,6 +129,10 @@ static void put_cluster_check(struct pin_page *page, size_t i)
     } else if (cluster->is_synced) {
         pin_text_putf(&page->body, "[+]cluster-%s out of reach, its last state is served%s%s\n",
             cluster->name, source.error[0] == '\0' ? "" : ": ", source.error);
+    } else if (cluster->is_restored) {
+        pin_text_putf(&page->body,
+            "[+]cluster-%s not listed yet, its state of before the restart is served%s%s\n",
+            cluster->name, source.error[0] == '\0' ? "" : ": ", source.error);
     } else {
         pin_text_putf(&page->body, "[-]cluster-%s not listed yet%s%s\n", cluster->name,
             source.error[0] == '\0' ? "" : ": ", source.error);
@@ -130,7 +142,7 @@ static void put_cluster_check(struct pin_page *page, size_t i)
 static void render_ready(struct pin_page *page)
 {
     const struct pin_admin_config *config = &page->state->config;
-    if (!has_facts(page)) {
+    if (!pin_page_has_facts(page)) {
         return;
     }
     bool ready = is_ready(page);
@@ -158,6 +170,31 @@ static void render_ready(struct pin_page *page)
 
 /* --- Status -------------------------------------------------------------------------------- */
 
+/* The kinds whose last list is not believed yet. */
+static void put_held_json(uint32_t kinds, struct pin_jsonout *json)
+{
+    pin_jsonout_key(json, "held");
+    pin_jsonout_array(json);
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        if ((kinds >> kind & 1) != 0) {
+            pin_jsonout_string(json, pin_kind_text((enum pin_kind)kind));
+        }
+    }
+    pin_jsonout_end(json);
+}
+
+/* How long ago that was, in whole seconds; null for never. */
+static void put_age_json(struct pin_jsonout *json, const char *key, int64_t then_wall_ms)
+{
+    int64_t age_ms = pin_clock_wall_ms() - then_wall_ms;
+    pin_jsonout_key(json, key);
+    if (then_wall_ms == 0) {
+        pin_jsonout_null(json);
+    } else {
+        pin_jsonout_int(json, age_ms > 0 ? age_ms / 1000 : 0);
+    }
+}
+
 static void put_cluster_json(const struct pin_page *page, size_t i, struct pin_jsonout *json)
 {
     const struct pin_cluster_status *cluster = &page->facts.clusters[i];
@@ -173,16 +210,12 @@ static void put_cluster_json(const struct pin_page *page, size_t i, struct pin_j
     pin_jsonout_key_string(json, "source", source.source);
     pin_jsonout_key_bool(json, "up", cluster->is_up);
     pin_jsonout_key_bool(json, "synced", cluster->is_synced);
+    pin_jsonout_key_bool(json, "restored", cluster->is_restored);
     pin_jsonout_key_bool(json, "drained", cluster->is_drained);
     pin_jsonout_key_string(json, "error", source.error);
     pin_jsonout_key_string(json, "hint", source.hint);
-    pin_jsonout_key(json, "lastEventAgeSeconds");
-    if (source.last_event_wall_ms == 0) {
-        pin_jsonout_null(json);
-    } else {
-        int64_t age_ms = pin_clock_wall_ms() - source.last_event_wall_ms;
-        pin_jsonout_int(json, age_ms > 0 ? age_ms / 1000 : 0);
-    }
+    put_age_json(json, "errorAgeSeconds", source.error_wall_ms);
+    put_age_json(json, "lastEventAgeSeconds", source.last_event_wall_ms);
     pin_jsonout_key(json, "objects");
     pin_jsonout_object(json);
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
@@ -194,6 +227,7 @@ static void put_cluster_json(const struct pin_page *page, size_t i, struct pin_j
     pin_jsonout_key_uint(json, "AWSServiceExport", cluster->n_objects[PIN_KIND_AWS_SERVICE_EXPORT]);
     pin_jsonout_key_uint(json, "AWSServiceImport", cluster->n_objects[PIN_KIND_AWS_SERVICE_IMPORT]);
     pin_jsonout_end(json);
+    put_held_json(cluster->held_kinds, json);
     pin_jsonout_end(json);
 }
 
@@ -229,7 +263,7 @@ static void put_counts_json(const struct pin_catalog_counts *counts, struct pin_
 
 static void render_status(struct pin_page *page)
 {
-    if (!has_facts(page)) {
+    if (!pin_page_has_facts(page)) {
         return;
     }
     size_t n_clusters = settings_of(page)->n_clusters;
@@ -257,22 +291,6 @@ static void render_status(struct pin_page *page)
     put_counts_json(&page->facts.counts, &json);
     pin_jsonout_key(&json, "forward");
     pin_forward_status_json(page->state->config.forward, &json);
-    pin_jsonout_end(&json);
-    pin_text_putc(&page->body, '\n');
-}
-
-static void render_clusters(struct pin_page *page)
-{
-    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
-    struct pin_jsonout json = pin_jsonout_init(&page->body);
-    pin_jsonout_object(&json);
-    pin_jsonout_key(&json, "items");
-    if (hooks->sources_json != NULL) {
-        hooks->sources_json(hooks->arg, &json);
-    } else {
-        pin_jsonout_array(&json);
-        pin_jsonout_end(&json);
-    }
     pin_jsonout_end(&json);
     pin_text_putc(&page->body, '\n');
 }
@@ -471,10 +489,13 @@ static void render_index(struct pin_page *page)
         "/readyz?verbose       clusters were listed, sockets are open\n"
         "/metrics              for Prometheus\n"
         "/api/v1/status        everything at a glance\n"
-        "/api/v1/clusters      sources and their kinds\n"
+        "/api/v1/clusters      sources and their kinds; /NAME one of them, POST /NAME/check asks "
+        "it\n"
         "/api/v1/names         assigned names and their routes\n"
         "/api/v1/drains        what is drained; POST drains, DELETE undrains\n"
         "/api/v1/cache         what is cached of forwarded names; DELETE forgets it\n"
+        "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
+        "/approve /adopt\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
 }
@@ -484,11 +505,10 @@ static const struct pin_page_kind kinds[] = {
     {"/livez", NULL, NULL, render_live},
     {"/health", NULL, NULL, render_live},
     {"/healthz", NULL, NULL, render_live},
-    {"/readyz", NULL, collect_facts, render_ready},
-    {"/ready", NULL, collect_facts, render_ready},
-    {"/metrics", NULL, collect_facts, pin_metrics_render},
-    {"/api/v1/status", NULL, collect_facts, render_status},
-    {"/api/v1/clusters", NULL, NULL, render_clusters},
+    {"/readyz", NULL, pin_page_collect_facts, render_ready},
+    {"/ready", NULL, pin_page_collect_facts, render_ready},
+    {"/metrics", NULL, pin_page_collect_facts, pin_metrics_render},
+    {"/api/v1/status", NULL, pin_page_collect_facts, render_status},
     {"/api/v1/names", NULL, collect_names, NULL},
     {"/api/v1/services", check_services, collect_services, NULL},
     {"/api/v1/explain", check_explain, collect_explain, NULL},
@@ -501,6 +521,12 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
     }
     if (strcmp(path, PIN_CACHE_PATH) == 0) {
         return pin_page_find_cache(verb);
+    }
+    if (strncmp(path, PIN_CLUSTERS_PATH, strlen(PIN_CLUSTERS_PATH)) == 0) {
+        return pin_page_find_clusters(path, verb);
+    }
+    if (strncmp(path, PIN_RECORDS_PATH, strlen(PIN_RECORDS_PATH)) == 0) {
+        return pin_page_find_records(path, verb);
     }
     for (size_t i = 0; verb == PIN_PAGE_GET && i < N_ELEMS(kinds); i++) {
         if (strcmp(kinds[i].path, path) == 0) {

@@ -68,12 +68,16 @@ struct pin_page {
     int status; /**< HTTP. */
     const char *content_type;
     bool is_verbose;
+    const char *path;     /**< Of the request; gone when check returns. */
+    size_t cluster_id;    /**< Whom the path names. */
     const char *arg_name; /**< Query arguments; NULL when absent. */
     const char *arg_type;
     const char *arg_from;
     const char *arg_namespace;
     const char *arg_after;
     const char *arg_what;
+    const char *arg_records;
+    const char *arg_zone;
     const char *input; /**< Body of a POST; gone when check returns. */
     size_t input_bytes;
     struct pin_admin_question question;
@@ -97,6 +101,18 @@ struct pin_page_kind {
 /** Where the cache is listed and forgotten. */
 #define PIN_CACHE_PATH "/api/v1/cache"
 
+/** Where clusters are listed; one is at "/NAME" below, its check at "/NAME/check". */
+#define PIN_CLUSTERS_PATH "/api/v1/clusters"
+
+/** Where records in other people's DNS servers are shown; more of it below. */
+#define PIN_RECORDS_PATH "/api/v1/records"
+
+/** The pages of records, or NULL. */
+const struct pin_page_kind *pin_page_find_records(const char *path, enum pin_page_verb verb);
+
+/** The pages of clusters, or NULL. */
+const struct pin_page_kind *pin_page_find_clusters(const char *path, enum pin_page_verb verb);
+
 /** The pages of the cache. */
 const struct pin_page_kind *pin_page_find_cache(enum pin_page_verb verb);
 
@@ -105,6 +121,12 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
 
 /** The pages of drains. */
 const struct pin_page_kind *pin_page_find_drains(enum pin_page_verb verb);
+
+/** Builder's thread: fills in the facts. Without memory facts.clusters stays NULL. */
+void pin_page_collect_facts(struct pin_catalog *catalog, void *arg);
+
+/** Whether there are facts; if not, the page is an error. */
+bool pin_page_has_facts(struct pin_page *page);
 
 /** Makes the page an error of that HTTP status: {"error": "..."}. */
 void pin_page_error(struct pin_page *page, int status, const char *fmt, ...) PIN_PRINTF(3, 4);

@@ -20,5 +20,8 @@ enum pin_exit {
 /** Reads the configuration, prints every finding, runs nothing. */
 enum pin_exit pin_app_check(const struct pin_args *args);
 
+/** Prints what pintled needs in a cluster, runs nothing. */
+enum pin_exit pin_app_grant(const struct pin_args *args);
+
 /** Runs until SIGTERM or SIGINT. Logs and prints what goes wrong. */
 enum pin_exit pin_app_run(const struct pin_args *args);

@@ -10,8 +10,10 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
+#include "pintle/base/memory.h"
 #include "pintle/base/queue.h"
 #include "pintle/base/rcu.h"
+#include "pintle/base/thread.h"
 
 #define QUEUE_DELTAS_DEFAULT 8192
 /* Deltas of one round: bounds what a round holds back, not what it costs to publish. */
@@ -19,7 +21,12 @@
 #define CALLS_MAX    256
 /* How long what memory was out for waits for a new try. */
 #define AGAIN_MS 1000
-#define NS_PER_S 1e9
+/* How long after the last cluster's lists what they took is given back. */
+#define TRIM_MS 1000
+/* Units of a restored state or of first lists that are compiled at a time: other work waits for no
+ * more. */
+#define CATCH_UP_UNITS 256
+#define NS_PER_S       1e9
 
 const double pin_lag_bounds_s[PIN_LAG_BUCKETS - 1] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
@@ -31,6 +38,17 @@ struct call {
     void *arg;
 };
 
+/* What pin_catalog_held() says of a cluster. */
+struct held {
+    atomic_uint kinds;
+};
+
+/* A change of endpoints, as its slice tells. */
+struct trigger {
+    int64_t wall_ms;
+    enum pin_programmed kind;
+};
+
 struct pin_builder {
     struct pin_builder_stats stats; /* first: it is aligned */
     struct pin_builder_config config;
@@ -38,20 +56,32 @@ struct pin_builder {
     struct pin_catalog *catalog; /* the builder thread's alone, between start and stop */
     const struct pin_live *live;
     uint64_t grace_ends_ms; /* Monotonic; 0 before the first publication and after the grace. */
+    uint64_t trim_ms;       /* When memory is to be given back; 0: not now. */
     struct pin_delta *round[ROUND_DELTAS];
     uint64_t received_ns[ROUND_DELTAS];
+    struct trigger triggers[ROUND_DELTAS];
+    int64_t started_wall_ms;
+    struct held *held; /* By cluster id; written by the builder's thread. */
+    bool has_untold;   /* Deltas were handed over in this turn of the loop; control's alone. */
 
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below but the last two */
     pthread_cond_t started;
     struct call calls[CALLS_MAX];
     size_t n_calls;
-    struct pin_wanted *wanted; /* not taken by control yet */
+    struct pin_wanted *wanted;    /* not taken by control yet */
+    struct pin_write_set *writes; /* likewise */
+    struct pin_claimed *claimed;  /* likewise */
     struct pin_why why;
     enum pin_err err;
+    uint32_t held_stamp; /* Of the catalog, when `held` was copied; the builder's alone. */
+    bool is_whole;       /* All clusters were listed once, and memory was or will be given back;
+                            likewise. */
     bool is_started;
     bool is_stopping;
     bool is_short; /* The latest publication found no memory for something. */
+    bool is_short_of_writes;
+    bool has_more; /* on_round() wants another round. */
     atomic_bool wants_pods;
     atomic_bool has_told_serials;
 };
@@ -106,8 +136,26 @@ static bool run_calls(struct pin_builder *builder)
 
     for (size_t i = 0; i < n_calls; i++) {
         run_call(builder, &calls[i]);
+        builder->has_more = builder->config.on_round != NULL;
     }
     return !is_stopping;
+}
+
+/* Builder's thread. */
+static void run_pull(struct pin_catalog *catalog, void *arg)
+{
+    pin_catalog_pull(catalog, arg);
+}
+
+static void end_pull(void *arg)
+{
+    struct pin_changes_pull *pull = arg;
+    pull->done(pull->arg);
+}
+
+bool pin_builder_pull(struct pin_builder *builder, struct pin_changes_pull *pull)
+{
+    return pin_builder_call(builder, run_pull, end_pull, pull);
 }
 
 /* --- Rounds -------------------------------------------------------------------------------- */
@@ -116,8 +164,14 @@ static bool run_calls(struct pin_builder *builder)
 static int64_t wait_ms(struct pin_builder *builder, uint64_t now_ms)
 {
     uint64_t next_ms = pin_catalog_next_ms(builder->catalog);
+    if (builder->has_more) {
+        return 0;
+    }
     if (pin_catalog_is_dirty(builder->catalog, now_ms)) {
         return builder->is_short ? AGAIN_MS : 0;
+    }
+    if (pin_catalog_n_writes(builder->catalog) > 0) {
+        return builder->is_short_of_writes ? AGAIN_MS : 0;
     }
     if (builder->grace_ends_ms != 0 && now_ms >= builder->grace_ends_ms) {
         builder->grace_ends_ms = 0;
@@ -125,6 +179,9 @@ static int64_t wait_ms(struct pin_builder *builder, uint64_t now_ms)
     }
     if (builder->grace_ends_ms != 0 && builder->grace_ends_ms < next_ms) {
         next_ms = builder->grace_ends_ms;
+    }
+    if (builder->trim_ms != 0 && builder->trim_ms < next_ms) {
+        next_ms = builder->trim_ms;
     }
     if (next_ms == UINT64_MAX) {
         return -1;
@@ -160,6 +217,108 @@ struct pin_wanted *pin_builder_take_wanted(struct pin_builder *builder)
     return wanted;
 }
 
+/* Leaves a batch of what is to be written for control. */
+static void tell_writes(struct pin_builder *builder)
+{
+    if (builder->config.on_writes == NULL || pin_catalog_n_writes(builder->catalog) == 0) {
+        return;
+    }
+    size_t n_before = pin_catalog_n_writes(builder->catalog);
+    struct pin_write_set *sets = pin_catalog_take_writes(builder->catalog, pin_clock_wall_ms());
+    builder->is_short_of_writes = pin_catalog_n_writes(builder->catalog) == n_before;
+    if (sets == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&builder->lock);
+    struct pin_write_set **end = &builder->writes;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = sets;
+    (void)pthread_mutex_unlock(&builder->lock);
+    if (!pin_loop_post(
+            builder->config.loop, builder->config.on_writes, builder->config.on_writes_arg)) {
+        pin_log_error("builder: out of memory, writes wait for the next change");
+    }
+}
+
+struct pin_write_set *pin_builder_take_writes(struct pin_builder *builder)
+{
+    (void)pthread_mutex_lock(&builder->lock);
+    struct pin_write_set *sets = builder->writes;
+    builder->writes = NULL;
+    (void)pthread_mutex_unlock(&builder->lock);
+    return sets;
+}
+
+/* Leaves for control what is wanted outside, once it is due. */
+static void tell_claims(struct pin_builder *builder)
+{
+    struct pin_claimed *claimed =
+        pin_catalog_take_claims(builder->catalog, (uint64_t)pin_clock_mono_ms());
+    if (claimed == NULL || builder->config.on_claims == NULL) {
+        pin_claimed_free(claimed);
+        return;
+    }
+    (void)pthread_mutex_lock(&builder->lock);
+    builder->claimed = pin_claimed_renew(claimed, builder->claimed);
+    (void)pthread_mutex_unlock(&builder->lock);
+    if (!pin_loop_post(
+            builder->config.loop, builder->config.on_claims, builder->config.on_claims_arg)) {
+        pin_log_error("builder: out of memory, records outside wait for the next change");
+    }
+}
+
+struct pin_claimed *pin_builder_take_claims(struct pin_builder *builder)
+{
+    (void)pthread_mutex_lock(&builder->lock);
+    struct pin_claimed *claimed = builder->claimed;
+    builder->claimed = NULL;
+    (void)pthread_mutex_unlock(&builder->lock);
+    return claimed;
+}
+
+/* Whether a cluster may be written to, on its way to the builder's thread, which frees it. */
+struct writable {
+    uint16_t cluster_id;
+    bool is_writable;
+};
+
+static void set_writable(struct pin_catalog *catalog, void *arg)
+{
+    struct writable *writable = arg;
+    pin_catalog_set_writable(catalog, writable->cluster_id, writable->is_writable);
+    free(writable);
+}
+
+static void look_again(struct pin_catalog *catalog, void *arg)
+{
+    (void)arg;
+    pin_catalog_look_again(catalog);
+}
+
+static void on_called(void *arg)
+{
+    (void)arg;
+}
+
+void pin_builder_set_writable(struct pin_builder *builder, uint16_t cluster_id, bool is_writable)
+{
+    struct writable *writable = malloc(sizeof(*writable));
+    if (writable != NULL) {
+        *writable = (struct writable){.cluster_id = cluster_id, .is_writable = is_writable};
+    }
+    if (writable == NULL || !pin_builder_call(builder, set_writable, on_called, writable)) {
+        free(writable);
+        pin_log_error("builder: too busy, writes wait until the Lease is taken again");
+    }
+}
+
+void pin_builder_look_again(struct pin_builder *builder)
+{
+    (void)pin_builder_call(builder, look_again, on_called, NULL);
+}
+
 /* Has control told that serials have moved, unless it was and has not looked yet. */
 static void tell_serials(struct pin_builder *builder)
 {
@@ -178,18 +337,84 @@ void pin_builder_take_serials(struct pin_builder *builder)
     atomic_store(&builder->has_told_serials, false);
 }
 
+/* Lists leave room behind that nothing will need again so soon: parsed objects, tables that were
+ * made over while they came, buffers. Once all clusters have been listed, it goes back. */
+static void plan_trim(struct pin_builder *builder, uint64_t now_ms)
+{
+    const struct pin_live *live = pin_catalog_live(builder->catalog);
+    if (!builder->is_whole && !live->scene->has_unseen) {
+        builder->is_whole = true;
+        builder->trim_ms = now_ms + TRIM_MS;
+    }
+}
+
+static void trim_when_due(struct pin_builder *builder)
+{
+    if (builder->trim_ms != 0 && (uint64_t)pin_clock_mono_ms() >= builder->trim_ms) {
+        builder->trim_ms = 0;
+        pin_memory_trim();
+    }
+}
+
 static void publish(struct pin_builder *builder)
 {
     uint64_t now_ms = (uint64_t)pin_clock_mono_ms();
     int64_t begin_ns = pin_clock_mono_ns();
-    struct pin_published done = pin_catalog_publish(builder->catalog, now_ms);
+    struct pin_published done = pin_catalog_publish_some(builder->catalog, now_ms, CATCH_UP_UNITS);
+    if (done.is_cut) {
+        pin_catalog_grant(builder->catalog);
+    }
     lag_add(&builder->stats.publish, (uint64_t)(pin_clock_mono_ns() - begin_ns));
     pin_stat_add(&builder->stats.n_units, done.n_units);
     pin_stat_add(&builder->stats.n_names, done.n_names);
-    builder->is_short = pin_catalog_is_dirty(builder->catalog, now_ms);
+    builder->is_short = !done.is_cut && pin_catalog_is_dirty(builder->catalog, now_ms);
+    if (done.has_new_scene) {
+        plan_trim(builder, now_ms);
+    }
     tell_wanted(builder);
     if (done.n_serials > 0) {
         tell_serials(builder);
+    }
+}
+
+/*
+ * Whether an object brings a new change of endpoints: a list repeats old ones, and those from
+ * before the start took longer than we are there.
+ */
+static bool find_trigger(
+    const struct pin_builder *builder, const struct pin_delta *delta, struct trigger *ret)
+{
+    const struct pin_object *slice = delta->object;
+    if (delta->op != PIN_DELTA_UPSERT || slice->kind != PIN_KIND_ENDPOINT_SLICE
+        || slice->trigger_wall_ms < builder->started_wall_ms) {
+        return false;
+    }
+    const struct pin_object *old = pin_catalog_find(builder->catalog, delta->cluster_id,
+        PIN_KIND_ENDPOINT_SLICE, slice->namespace_name, slice->name);
+    const struct pin_object *service =
+        slice->as.slice.service == NULL
+            ? NULL
+            : pin_catalog_find(builder->catalog, delta->cluster_id, PIN_KIND_SERVICE,
+                slice->namespace_name, slice->as.slice.service);
+    ret->wall_ms = slice->trigger_wall_ms;
+    ret->kind = service != NULL && service->as.service.is_headless ? PIN_PROGRAMMED_HEADLESS
+                                                                   : PIN_PROGRAMMED_CLUSTER_IP;
+    return old == NULL || old->trigger_wall_ms != slice->trigger_wall_ms;
+}
+
+static void count_triggers(struct pin_builder *builder, size_t n)
+{
+    int64_t now_ms = n > 0 ? pin_clock_wall_ms() : 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct trigger *trigger = &builder->triggers[i];
+        struct pin_programming *all = &builder->stats.programming[trigger->kind];
+        uint64_t took_ms = now_ms > trigger->wall_ms ? (uint64_t)(now_ms - trigger->wall_ms) : 0;
+        size_t bucket = 0;
+        while (bucket < PIN_PROGRAMMING_BUCKETS - 1 && took_ms > (uint64_t)1 << bucket) {
+            bucket++;
+        }
+        pin_stat_add(&all->buckets[bucket], 1);
+        pin_stat_add(&all->sum_ms, took_ms);
     }
 }
 
@@ -197,12 +422,14 @@ static void publish(struct pin_builder *builder)
 static void do_round(struct pin_builder *builder, size_t n_deltas)
 {
     size_t n_timed = 0;
+    size_t n_triggers = 0;
     for (size_t i = 0; i < n_deltas; i++) {
         const struct pin_delta *delta = builder->round[i];
         bool is_change = delta->op == PIN_DELTA_UPSERT || delta->op == PIN_DELTA_DELETE;
         if (is_change && delta->received_ns != 0) {
             builder->received_ns[n_timed++] = delta->received_ns;
         }
+        n_triggers += find_trigger(builder, delta, &builder->triggers[n_triggers]) ? 1 : 0;
         pin_catalog_apply(builder->catalog, builder->round[i]);
         builder->round[i] = NULL;
     }
@@ -215,20 +442,41 @@ static void do_round(struct pin_builder *builder, size_t n_deltas)
         uint64_t from_ns = builder->received_ns[i];
         lag_add(&builder->stats.change, now_ns > from_ns ? now_ns - from_ns : 0);
     }
+    count_triggers(builder, n_triggers);
 }
 
-/* Has control told whether Pods are to be reported; without memory the next round does. */
-static void tell_wants(struct pin_builder *builder)
+/* Has control told what sources are to do; without memory the next round does. */
+static void tell_wishes(struct pin_builder *builder)
 {
     const struct pin_builder_config *config = &builder->config;
     bool wants = pin_catalog_wants_pods(builder->catalog);
-    if (config->on_wants_pods == NULL
-        || wants == atomic_load_explicit(&builder->wants_pods, memory_order_relaxed)) {
+    uint32_t stamp = pin_catalog_held_stamp(builder->catalog);
+    if (config->on_wishes == NULL
+        || (wants == atomic_load_explicit(&builder->wants_pods, memory_order_relaxed)
+            && stamp == builder->held_stamp)) {
         return;
     }
     atomic_store(&builder->wants_pods, wants);
-    if (!pin_loop_post(config->loop, config->on_wants_pods, config->on_wants_pods_arg)) {
-        atomic_store(&builder->wants_pods, !wants);
+    for (size_t i = 0; i < config->settings->n_clusters; i++) {
+        atomic_store(&builder->held[i].kinds, pin_catalog_held(builder->catalog, (uint16_t)i));
+    }
+    /* a stamp that no catalog has: once more */
+    bool is_told = pin_loop_post(config->loop, config->on_wishes, config->on_wishes_arg);
+    builder->held_stamp = is_told ? stamp : stamp - 1;
+}
+
+uint32_t pin_builder_held(const struct pin_builder *builder, uint16_t cluster_id)
+{
+    return atomic_load(&builder->held[cluster_id].kinds);
+}
+
+/* Has control told that something is to be pulled; without memory the next round does. */
+static void tell_changes(struct pin_builder *builder)
+{
+    const struct pin_builder_config *config = &builder->config;
+    if (config->on_changes != NULL && pin_catalog_has_changes(builder->catalog)
+        && pin_loop_post(config->loop, config->on_changes, config->on_changes_arg)) {
+        pin_catalog_set_changes_told(builder->catalog);
     }
 }
 
@@ -242,8 +490,16 @@ static void run_rounds(struct pin_builder *builder)
         size_t n_deltas =
             pin_queue_pop_all(builder->queue, (void **)builder->round, ROUND_DELTAS, timeout_ms);
         pin_rcu_online();
+        (void)run_calls(builder); /* what was called for before these deltas came goes first */
         do_round(builder, n_deltas);
-        tell_wants(builder);
+        trim_when_due(builder);
+        builder->has_more =
+            builder->config.on_round != NULL
+            && builder->config.on_round(builder->catalog, builder->config.on_round_arg);
+        tell_changes(builder);
+        tell_writes(builder);
+        tell_wishes(builder); /* last: what is to be written may have raised doubts */
+        tell_claims(builder);
         pin_rcu_quiescent();
     }
 }
@@ -295,6 +551,7 @@ static void *builder_main(void *arg)
     struct pin_catalog *catalog = NULL;
     struct pin_why why = {0};
 
+    pin_thread_be_brisk();
     pin_rcu_register();
     enum pin_err err =
         pin_catalog_new(builder->config.settings, first_serial(builder), &catalog, &why);
@@ -325,6 +582,29 @@ static void *builder_main(void *arg)
     return NULL;
 }
 
+/* --- Deltas ------------------------------------------------------------------------------- */
+
+bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta)
+{
+    const struct pin_loop *loop = builder->config.loop;
+    if (loop == NULL || !pin_loop_is_turning(loop)) {
+        return pin_queue_push(builder->queue, delta);
+    }
+    bool has_more = delta->has_more; /* then some end follows, or so many that they are told */
+    bool is_taken = pin_queue_push_more(builder->queue, delta);
+    builder->has_untold = builder->has_untold || (is_taken && !has_more);
+    return is_taken;
+}
+
+static void on_turn(void *arg)
+{
+    struct pin_builder *builder = arg;
+    if (builder->has_untold) {
+        builder->has_untold = false;
+        pin_queue_tell(builder->queue);
+    }
+}
+
 /* --- Life ---------------------------------------------------------------------------------- */
 
 static void free_delta(void *item)
@@ -348,10 +628,13 @@ static struct pin_builder *builder_new(const struct pin_builder_config *config)
     if (posix_memalign((void **)&builder, _Alignof(struct pin_builder), sizeof(*builder)) != 0) {
         return NULL;
     }
-    *builder = (struct pin_builder){.config = *config};
+    *builder = (struct pin_builder){.config = *config, .started_wall_ms = pin_clock_wall_ms()};
     size_t capacity = config->queue_deltas > 0 ? config->queue_deltas : QUEUE_DELTAS_DEFAULT;
     builder->queue = pin_queue_new(capacity, free_delta);
-    if (builder->queue == NULL) {
+    builder->held = calloc(config->settings->n_clusters + 1, sizeof(*builder->held));
+    if (builder->queue == NULL || builder->held == NULL) {
+        pin_queue_free(builder->queue);
+        free(builder->held);
         free(builder);
         return NULL;
     }
@@ -367,6 +650,9 @@ static void builder_free(struct pin_builder *builder)
 {
     pin_queue_free(builder->queue);
     free(builder->wanted);
+    free(builder->held);
+    pin_write_sets_free(builder->writes);
+    pin_claimed_free(builder->claimed);
     (void)pthread_cond_destroy(&builder->started);
     (void)pthread_mutex_destroy(&builder->lock);
     free(builder);
@@ -396,6 +682,9 @@ enum pin_err pin_builder_start(
         builder_free(builder);
         return err;
     }
+    if (config->loop != NULL) {
+        pin_loop_on_turn(config->loop, on_turn, builder);
+    }
     *ret_builder = builder;
     return PIN_OK;
 }
@@ -408,6 +697,9 @@ void pin_builder_stop(struct pin_builder *builder)
     (void)pthread_mutex_lock(&builder->lock);
     builder->is_stopping = true;
     (void)pthread_mutex_unlock(&builder->lock);
+    if (builder->config.loop != NULL) {
+        pin_loop_on_turn(builder->config.loop, NULL, NULL);
+    }
     pin_queue_close(builder->queue);
     (void)pthread_join(builder->thread, NULL);
     builder_free(builder);
@@ -421,11 +713,6 @@ const struct pin_live *pin_builder_live(const struct pin_builder *builder)
 bool pin_builder_wants_pods(const struct pin_builder *builder)
 {
     return atomic_load(&builder->wants_pods);
-}
-
-bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta)
-{
-    return pin_queue_push(builder->queue, delta);
 }
 
 void pin_builder_wake(struct pin_builder *builder)

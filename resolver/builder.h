@@ -21,6 +21,8 @@
 #include "pintle/base/loop.h"
 #include "pintle/base/stat.h"
 #include "pintle/zones/catalog.h"
+#include "pintle/zones/changes.h"
+#include "pintle/zones/claims_catalog.h"
 
 struct pin_builder;
 
@@ -40,10 +42,15 @@ struct pin_builder_config {
     size_t n_zonefiles;
     pin_loop_fn *on_probes; /**< The health table has orders; runs on the loop. */
     void *on_probes_arg;
-    pin_loop_fn *on_wants_pods; /**< pin_builder_wants_pods() has changed; NULL: nobody cares. */
-    void *on_wants_pods_arg;
+    pin_loop_fn
+        *on_wishes; /**< pin_builder_wants_pods() or pin_builder_held() has changed; or NULL. */
+    void *on_wishes_arg;
     pin_loop_fn *on_wanted; /**< Other host names are wanted: pin_builder_take_wanted(). */
     void *on_wanted_arg;
+    pin_loop_fn *on_writes; /**< Something is to be written: pin_builder_take_writes(). */
+    void *on_writes_arg;
+    pin_loop_fn *on_claims; /**< Other records are wanted outside: pin_builder_take_claims(). */
+    void *on_claims_arg;
     /** Some zone's serial has moved; called again only after pin_builder_take_serials(). */
     pin_loop_fn *on_serials;
     void *on_serials_arg;
@@ -72,10 +79,28 @@ struct pin_lag {
     struct pin_stat sum_ns;
 };
 
+/** Buckets of what follows: up to 1 ms, 2 ms, 4 ms, ... 524.288 s, and beyond. */
+#define PIN_PROGRAMMING_BUCKETS 21
+
+/** A histogram of the time from a change in a cluster to the answers that show it. */
+struct pin_programming {
+    struct pin_stat buckets[PIN_PROGRAMMING_BUCKETS]; /**< Not cumulative. */
+    struct pin_stat sum_ms;
+};
+
+/** Services that are told apart there. */
+enum pin_programmed {
+    PIN_PROGRAMMED_CLUSTER_IP,
+    PIN_PROGRAMMED_HEADLESS,
+    PIN_PROGRAMMED_MAX,
+};
+
 /** What the builder counts. */
 struct pin_builder_stats {
     PIN_STAT_ALIGNED struct pin_lag change; /**< Bytes received -> visible to workers. */
     struct pin_lag publish;                 /**< What one publication took. */
+    /** By the slices' own word of when an endpoint changed, for changes since the start. */
+    struct pin_programming programming[PIN_PROGRAMMED_MAX];
     struct pin_stat n_deltas;
     struct pin_stat n_units;
     struct pin_stat n_names;
@@ -99,15 +124,34 @@ const struct pin_live *pin_builder_live(const struct pin_builder *builder);
  * thread.
  */
 bool pin_builder_wants_pods(const struct pin_builder *builder);
+/** What pin_catalog_held() says of a cluster since the latest round. Any thread. */
+uint32_t pin_builder_held(const struct pin_builder *builder, uint16_t cluster_id);
+
 /** The host names of gateways that are to be looked up from now on; NULL: as before. The caller
  * frees them. Control's thread. */
 struct pin_wanted *pin_builder_take_wanted(struct pin_builder *builder);
+
+/** What is to be written to the clusters since the last call, oldest first; the caller frees it.
+ * Control's thread. */
+struct pin_write_set *pin_builder_take_writes(struct pin_builder *builder);
+
+/** What is wanted outside, of each entry of `records` whose claims have changed since the last
+ * call; the caller frees it. Control's thread. */
+struct pin_claimed *pin_builder_take_claims(struct pin_builder *builder);
+
+/** We are the one who writes to that cluster, or not any more (pin_catalog_set_writable()). Any
+ * thread. */
+void pin_builder_set_writable(struct pin_builder *builder, uint16_t cluster_id, bool is_writable);
+
+/** Has everything looked at again for writing (pin_catalog_look_again()). Any thread. */
+void pin_builder_look_again(struct pin_builder *builder);
 
 /** Whoever was told by `on_serials` is about to look: later moves are told again. Control. */
 void pin_builder_take_serials(struct pin_builder *builder);
 
 /** Hands a delta over; false when there is no room, and the delta stays the caller's. Never blocks.
- */
+ * Within a turn of control's loop the builder is woken at its end, so that what came together is
+ * one round. Control's thread, or before the loop runs. */
 bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta);
 
 /** Has the builder look whether something is due: verdicts changed. Any thread. */
@@ -123,6 +167,10 @@ typedef void pin_builder_fn(struct pin_catalog *catalog, void *arg);
  */
 bool pin_builder_call(
     struct pin_builder *builder, pin_builder_fn *fn, pin_loop_fn *done, void *arg);
+
+/** Has the builder do the request between two rounds, then calls its `done` on control's loop. As
+ * pin_builder_call(). */
+bool pin_builder_pull(struct pin_builder *builder, struct pin_changes_pull *pull);
 
 /** What it counted so far. Any thread. */
 const struct pin_builder_stats *pin_builder_stats(const struct pin_builder *builder);

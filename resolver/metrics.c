@@ -158,6 +158,16 @@ static const char *kind_label(int kind)
     return pin_kind_text((enum pin_kind)kind);
 }
 
+/* One gauge per kind of a cluster that is 1 where the bit of the kind is set. */
+static void put_kind_bits(
+    struct pin_text *text, const char *name, const char *cluster, uint32_t kinds)
+{
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        pin_text_putf(text, "%s{cluster=\"%s\",kind=\"%s\"} %d\n", name, cluster, kind_label(kind),
+            (kinds >> kind & 1) != 0);
+    }
+}
+
 static void put_cluster_states(struct pin_page *page)
 {
     struct pin_text *text = &page->body;
@@ -189,6 +199,11 @@ static void put_cluster_states(struct pin_page *page)
             pin_text_putf(text, "pintle_cluster_objects{cluster=\"%s\",kind=\"%s\"} %u\n",
                 clusters[i].name, kind_label(kind), clusters[i].n_objects[kind]);
         }
+    }
+    pin_metrics_family(text, "pintle_cluster_list_held", "gauge",
+        "1 while the last list names too few objects to be believed before a second one says so.");
+    for (size_t i = 0; i < n_clusters; i++) {
+        put_kind_bits(text, "pintle_cluster_list_held", clusters[i].name, clusters[i].held_kinds);
     }
 }
 
@@ -228,41 +243,11 @@ static void put_zonefiles(struct pin_page *page)
         offsetof(struct pin_zonefile_status, n_failures));
 }
 
-/* One family of counters that the sources keep per cluster and kind. */
-static void put_source_counter(
-    struct pin_page *page, const char *name, const char *help, size_t offset)
-{
-    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
-    pin_metrics_family(&page->body, name, "counter", help);
-    for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
-        struct pin_admin_source source = {0};
-        hooks->source(hooks->arg, i, &source);
-        const uint64_t *counts = (const uint64_t *)(const void *)((const char *)&source + offset);
-        for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
-            pin_text_putf(&page->body, "%s{cluster=\"%s\",kind=\"%s\"} %llu\n", name,
-                page->facts.clusters[i].name, kind_label(kind), (unsigned long long)counts[kind]);
-        }
-    }
-}
-
 static void put_sources(struct pin_page *page)
 {
     const struct pin_admin_hooks *hooks = &page->state->config.hooks;
-    if (hooks->source == NULL) {
-        return;
-    }
-    put_source_counter(page, "pintle_cluster_watch_restarts_total", "Watches begun again.",
-        offsetof(struct pin_admin_source, n_restarts));
-    put_source_counter(page, "pintle_cluster_unreadable_objects_total",
-        "Objects received that could not be read.", offsetof(struct pin_admin_source, n_bad));
-    pin_metrics_family(&page->body, "pintle_cluster_last_event_timestamp_seconds", "gauge",
-        "When the cluster last said something, 0 before that.");
-    for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
-        struct pin_admin_source source = {0};
-        hooks->source(hooks->arg, i, &source);
-        pin_text_putf(&page->body,
-            "pintle_cluster_last_event_timestamp_seconds{cluster=\"%s\"} %.3f\n",
-            page->facts.clusters[i].name, (double)source.last_event_wall_ms / 1000.0);
+    if (hooks->sources_metrics != NULL) {
+        hooks->sources_metrics(hooks->arg, &page->body);
     }
 }
 
@@ -406,6 +391,33 @@ static void put_lag(
     pin_text_putf(text, "%s_count %llu\n", name, (unsigned long long)n);
 }
 
+/* From the change in the cluster to its answer, as Kubernetes' own indicator has it. */
+static void put_programming(struct pin_text *text, const struct pin_builder_stats *stats)
+{
+    static const char name[] = "pintle_kubernetes_dns_programming_duration_seconds";
+    static const char *const kinds[PIN_PROGRAMMED_MAX] = {
+        [PIN_PROGRAMMED_CLUSTER_IP] = "cluster_ip",
+        [PIN_PROGRAMMED_HEADLESS] = "headless_with_selector"};
+    pin_metrics_family(text, name, "histogram",
+        "Time from the change of an endpoint, as its slice tells, to the answers that show it.");
+    for (int kind = 0; kind < PIN_PROGRAMMED_MAX; kind++) {
+        const struct pin_programming *all = &stats->programming[kind];
+        uint64_t n = 0;
+        for (size_t i = 0; i < PIN_PROGRAMMING_BUCKETS - 1; i++) {
+            n += pin_stat_read(&all->buckets[i]);
+            pin_text_putf(text, "%s_bucket{service_kind=\"%s\",le=\"%g\"} %llu\n", name,
+                kinds[kind], (double)(1u << i) / 1000.0, (unsigned long long)n);
+        }
+        n += pin_stat_read(&all->buckets[PIN_PROGRAMMING_BUCKETS - 1]);
+        pin_text_putf(text, "%s_bucket{service_kind=\"%s\",le=\"+Inf\"} %llu\n", name, kinds[kind],
+            (unsigned long long)n);
+        pin_text_putf(text, "%s_sum{service_kind=\"%s\"} %.3f\n", name, kinds[kind],
+            (double)pin_stat_read(&all->sum_ms) / 1e3);
+        pin_text_putf(
+            text, "%s_count{service_kind=\"%s\"} %llu\n", name, kinds[kind], (unsigned long long)n);
+    }
+}
+
 static void put_names(struct pin_text *text, const struct pin_catalog_counts *counts)
 {
     pin_metrics_family(text, "pintle_names", "gauge", "Names made from objects.");
@@ -419,6 +431,13 @@ static void put_names(struct pin_text *text, const struct pin_catalog_counts *co
         text, "pintle_endpoints", "gauge", "Endpoint addresses held.", counts->n_endpoints);
     pin_metrics_single(
         text, "pintle_drains", "gauge", "Things that are drained by hand.", counts->n_drains);
+    if (counts->has_writes) {
+        pin_metrics_single(text, "pintle_writer_objects_wanted", "gauge",
+            "Objects in clusters that should show something of ours.", counts->n_wanted);
+        pin_metrics_single(text, "pintle_writer_units_differing", "gauge",
+            "Services, routes and Gateways of which some object does not show it yet.",
+            counts->n_differing);
+    }
     pin_metrics_single(text, "pintle_generation", "gauge", "Publications that changed something.",
         counts->generation);
 }
@@ -431,6 +450,7 @@ static void put_builder(struct pin_text *text, const struct pin_builder *builder
 
     put_lag(text, "pintle_sync_lag_seconds",
         "Time from a change's bytes to the answers that show it.", &stats->change);
+    put_programming(text, stats);
     put_lag(text, "pintle_publish_seconds", "Time to compile and publish one round of changes.",
         &stats->publish);
     pin_metrics_single(text, "pintle_changes_total", "counter", "Changes taken from the sources.",
@@ -528,6 +548,33 @@ static void put_tap(struct pin_text *text, const struct pin_tapper *tapper)
     pin_text_putf(text, "pintle_tap_lost_total %llu\n", (unsigned long long)n_lost);
 }
 
+/* The state directory, where there is one. */
+static void put_keeper(struct pin_text *text, const struct pin_keeper *keeper)
+{
+    struct pin_keeper_stats stats = {0};
+    if (keeper != NULL) {
+        stats = pin_keeper_stats(keeper);
+    }
+    if (!stats.is_on) {
+        return;
+    }
+    pin_metrics_single(text, "pintle_state_up", "gauge",
+        "1 while what is known can be written to the state directory.", !stats.is_failing);
+    pin_metrics_single(text, "pintle_state_failures_total", "counter",
+        "Times that it could not be written.", stats.n_failures);
+    pin_metrics_single(
+        text, "pintle_state_frames_total", "counter", "Rounds of changes written.", stats.n_frames);
+    pin_metrics_single(text, "pintle_state_rewrites_total", "counter",
+        "Times that the whole file was written anew.", stats.n_rewrites);
+    pin_metrics_single(text, "pintle_state_bytes", "gauge", "Size of the file.", stats.file_bytes);
+    pin_metrics_single(text, "pintle_state_restored_records", "gauge",
+        "Objects taken from the file at the start.", stats.n_restored);
+    pin_metrics_family(text, "pintle_state_last_write_time_seconds", "gauge",
+        "When it was written last, Unix time; 0: not since the start.");
+    pin_text_putf(
+        text, "pintle_state_last_write_time_seconds %.3f\n", (double)stats.last_wall_ms / 1000.0);
+}
+
 void pin_metrics_render(struct pin_page *page)
 {
     const struct pin_admin_config *config = &page->state->config;
@@ -556,6 +603,12 @@ void pin_metrics_render(struct pin_page *page)
     }
     put_cluster_states(page);
     put_sources(page);
+    if (config->hooks.publisher_metrics != NULL) {
+        config->hooks.publisher_metrics(config->hooks.arg, text);
+    }
+    if (config->hooks.records_metrics != NULL) {
+        config->hooks.records_metrics(config->hooks.arg, text);
+    }
     put_zonefiles(page);
     put_health(page);
     put_notify(page);
@@ -564,6 +617,7 @@ void pin_metrics_render(struct pin_page *page)
     if (config->builder != NULL) {
         put_builder(text, config->builder);
     }
+    put_keeper(text, config->keeper);
     put_log_lines(text);
     put_tap(text, config->tapper);
     put_process(text, page->state->started_wall_ms);

@@ -32,6 +32,7 @@ struct bench {
     int n_rooms;      /* calls of on_room */
     int n_done;       /* calls of on_done */
     pthread_t worker; /* thread that ran the last call */
+    struct pin_claimed *claimed;
     uint32_t n_namespaces;
     bool is_synced;
     bool is_ready;
@@ -43,20 +44,33 @@ static void on_room(void *arg)
     bench->n_rooms++;
 }
 
-static void set_up(struct bench *bench, uint64_t grace_ms, size_t queue_deltas)
+static void on_claims(void *arg);
+
+/* One for whom `want` is an entry of `records`; NULL: there is none. */
+static void set_up_with(
+    struct bench *bench, uint64_t grace_ms, size_t queue_deltas, const struct pin_record_want *want)
 {
     *bench = (struct bench){
         .network = {.name = "default"}, .cluster = {.name = "c1", .weight = PIN_WEIGHT_UNSET}};
     bench->settings = pin_test_settings(&bench->network, 1, &bench->cluster, 1);
     bench->settings.ready_grace_ms = grace_ms;
+    bench->settings.records = want;
+    bench->settings.n_records = want != NULL;
     bench->loop = pin_loop_new();
     struct pin_builder_config config = {.settings = &bench->settings,
         .loop = bench->loop,
         .on_room = on_room,
         .on_room_arg = bench,
+        .on_claims = on_claims,
+        .on_claims_arg = bench,
         .queue_deltas = queue_deltas};
     struct pin_why why = {0};
     assert_int_equal(pin_builder_start(&config, &bench->builder, &why), PIN_OK);
+}
+
+static void set_up(struct bench *bench, uint64_t grace_ms, size_t queue_deltas)
+{
+    set_up_with(bench, grace_ms, queue_deltas, NULL);
 }
 
 static void tear_down(struct bench *bench)
@@ -142,6 +156,72 @@ static void test_change(void **state)
     assert_int_equal(n_timed, 1); /* the mark is no change of an object */
     assert_int_equal(pin_stat_read(&stats->n_deltas), 2);
     assert_true(pin_stat_read(&stats->change.sum_ns) > 0);
+    tear_down(&bench);
+}
+
+/* --- How long a change of endpoints took ---------------------------------------------------- */
+
+static void push_service(struct bench *bench, bool is_headless)
+{
+    struct pin_object *service = pin_object_new(PIN_KIND_SERVICE, 64);
+    assert_non_null(service);
+    service->namespace_name = pin_object_text(service, "shop", 4);
+    service->name = pin_object_text(service, "web", 3);
+    service->as.service.is_headless = is_headless;
+    assert_true(pin_builder_push(bench->builder, pin_delta_upsert(0, service)));
+}
+
+static void push_slice(struct bench *bench, int64_t trigger_wall_ms)
+{
+    struct pin_object *slice = pin_object_new(PIN_KIND_ENDPOINT_SLICE, 64);
+    assert_non_null(slice);
+    slice->namespace_name = pin_object_text(slice, "shop", 4);
+    slice->name = pin_object_text(slice, "web-1", 5);
+    slice->as.slice.service = pin_object_text(slice, "web", 3);
+    slice->as.slice.family = 4;
+    slice->trigger_wall_ms = trigger_wall_ms;
+    assert_true(pin_builder_push(bench->builder, pin_delta_upsert(0, slice)));
+}
+
+static uint64_t count_programmed(const struct bench *bench, enum pin_programmed kind)
+{
+    const struct pin_builder_stats *stats = pin_builder_stats(bench->builder);
+    uint64_t n = 0;
+    for (size_t i = 0; i < PIN_PROGRAMMING_BUCKETS; i++) {
+        n += pin_stat_read(&stats->programming[kind].buckets[i]);
+    }
+    return n;
+}
+
+static void wait_programmed(struct bench *bench, enum pin_programmed kind, uint64_t n)
+{
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    while (count_programmed(bench, kind) < n && pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench->loop, POLL_MS);
+    }
+    assert_int_equal(count_programmed(bench, kind), n);
+}
+
+static void test_programming(void **state)
+{
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 60000, 0);
+    int64_t now_ms = pin_clock_wall_ms();
+    push_service(&bench, false);
+    push_slice(&bench, 0);              /* it does not say */
+    push_slice(&bench, now_ms - 60000); /* from before the start */
+    push_slice(&bench, now_ms + 5000);  /* by a clock ahead of ours */
+    wait_programmed(&bench, PIN_PROGRAMMED_CLUSTER_IP, 1);
+    push_slice(&bench, now_ms + 5000); /* a list says it again */
+    push_slice(&bench, now_ms + 5001);
+    wait_programmed(&bench, PIN_PROGRAMMED_CLUSTER_IP, 2);
+    const struct pin_builder_stats *stats = pin_builder_stats(bench.builder);
+    assert_int_equal(pin_stat_read(&stats->programming[PIN_PROGRAMMED_CLUSTER_IP].buckets[0]), 2);
+    push_service(&bench, true);
+    push_slice(&bench, pin_clock_wall_ms());
+    wait_programmed(&bench, PIN_PROGRAMMED_HEADLESS, 1);
+    assert_int_equal(count_programmed(&bench, PIN_PROGRAMMED_CLUSTER_IP), 2);
     tear_down(&bench);
 }
 
@@ -357,12 +437,64 @@ static void test_stop_with_work(void **state)
     tear_down(&bench);
 }
 
+static void on_claims(void *arg)
+{
+    struct bench *bench = arg;
+    bench->claimed = pin_claimed_renew(pin_builder_take_claims(bench->builder), bench->claimed);
+}
+
+/* Waits until so many sets are claimed. */
+static void want_sets(struct bench *bench, size_t n_sets)
+{
+    int64_t end_ms = pin_clock_mono_ms() + PATIENCE_MS;
+    while ((bench->claimed == NULL || bench->claimed->n_sets != n_sets)
+           && pin_clock_mono_ms() < end_ms) {
+        pin_loop_poll(bench->loop, POLL_MS);
+    }
+    bool is_newest = bench->claimed != NULL && bench->claimed->next == NULL;
+    assert_int_equal(is_newest ? bench->claimed->n_sets : SIZE_MAX, n_sets);
+}
+
+/* An Ingress with one host and one address. */
+static struct pin_delta *an_ingress(void)
+{
+    static const char *const hostnames[] = {"app.example.com"};
+    static struct pin_ip ip;
+    struct pin_object *object = pin_object_new(PIN_KIND_INGRESS, 64);
+    assert_non_null(object);
+    assert_true(pin_ip_parse("192.0.2.1", &ip));
+    object->namespace_name = "shop";
+    object->name = "web";
+    object->as.ingress = (struct pin_ingress_body){
+        .hostnames = hostnames, .n_hostnames = 1, .balancer_ips = &ip, .n_balancer_ips = 1};
+    return pin_delta_upsert(0, object);
+}
+
+static void test_claims(void **state)
+{
+    static const struct pin_record_want want = {.name = "public", .kinds = 1u << PIN_KIND_INGRESS};
+    struct bench bench;
+    (void)state;
+    set_up_with(&bench, 60000, 0, &want);
+    want_sets(&bench, 0);
+    assert_true(pin_builder_push(bench.builder, an_ingress()));
+    want_sets(&bench, 1);
+    assert_string_equal(bench.claimed->sets[0].name, "app.example.com");
+    assert_true(
+        pin_builder_push(bench.builder, pin_delta_delete(0, PIN_KIND_INGRESS, "shop", "web")));
+    want_sets(&bench, 0); /* without another change, once it is time */
+    pin_claimed_free(bench.claimed);
+    tear_down(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        {"what is wanted outside is told to control", test_claims, NULL, NULL, NULL},
         {"a call runs on the builder's thread and replies on the loop", test_call, NULL, NULL,
             NULL},
         {"a change is applied, published and timed", test_change, NULL, NULL, NULL},
+        {"a slice's word of when it changed is timed", test_programming, NULL, NULL, NULL},
         {"the grace period ends without a change", test_grace, NULL, NULL, NULL},
         {"a round longer than the grace period does not hide its end", test_grace_in_a_long_round,
             NULL, NULL, NULL},

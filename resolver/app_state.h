@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * The inside of the app, for the files that make it up. They alone see sources and workers
+ * together:
+ *
+ *     app.c           threads, signals, start and end
+ *     app_config.c    the configuration with what clusters' files add to it
+ *     app_sources.c   what the builder hears from sources, and what it has for them
+ *     app_admin.c     what the admin page shows of sources
+ *     app_records.c   records in other people's DNS servers; app_providers.c their settings
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "resolver/admin.h"
+#include "resolver/app.h"
+#include "resolver/app_files.h"
+#include "resolver/audit.h"
+#include "resolver/builder.h"
+#include "resolver/forward.h"
+#include "resolver/geo.h"
+#include "resolver/greeting.h"
+#include "resolver/worker.h"
+
+struct pin_dirwatch;
+struct pin_lookups;
+struct pin_prober;
+struct pin_publisher;
+struct pin_recorder;
+struct pin_signal;
+struct pin_sync;
+
+/** File of a cluster's directory that speaks of the cluster itself. */
+#define PIN_CLUSTER_FILE "cluster.yaml"
+
+/** The whole process. Zeroed is empty; app_stop() takes apart whatever is there. */
+struct pin_app {
+    const char *program; /* argv[0] */
+    struct pin_config *config;
+    struct pin_settings settings;
+    struct pin_loop *loop;
+    struct pin_dirwatch *dirwatch; /* of all directories and files that are watched */
+    struct pin_builder *builder;
+    struct pin_forward *forward; /* NULL: names that are not ours are refused */
+    struct pin_workers *workers;
+    struct pin_admin *admin;
+    struct pin_auditor *auditor;
+    struct pin_tapper *tapper; /* NULL: nothing is noted */
+    struct pin_sync *sync;
+    struct pin_app_files files;
+    struct pin_prober *prober;
+    struct pin_lookups *lookups;
+    struct pin_publisher *publisher;  /* NULL: nothing is published */
+    struct pin_recorder *recorder;    /* NULL: no records are kept elsewhere */
+    struct pin_admin_listen *listens; /* the config's arena */
+    struct pin_signal *signals[3];
+    struct pin_geo *geo;
+    struct pin_timer *lameduck;
+    struct pin_greeting *greeting; /* of --dev */
+    int64_t started_ms;            /* monotonic */
+    bool is_ending;
+};
+
+/** The configuration with what the cluster directories add, and all that is wrong with it. NULL
+ * when memory is out, which is a finding too. */
+struct pin_config *pin__app_load_config(const struct pin_args *args, struct pin_findings *findings);
+
+/** Fills in what the builder calls when it has something for sources. */
+void pin__app_hook_sources(struct pin_app *app, struct pin_builder_config *builder);
+
+/** Starts the sources of all clusters, and what writes to them. */
+enum pin_err pin__app_start_sync(struct pin_app *app, struct pin_why *why);
+
+/** Starts the publisher, if there is to be one. */
+enum pin_err pin__app_start_publisher(struct pin_app *app, struct pin_why *why);
+
+/** Starts the health probes. */
+enum pin_err pin__app_start_prober(struct pin_app *app, struct pin_why *why);
+
+/** Fills in what the builder calls when it has other claims. */
+void pin__app_hook_records(struct pin_app *app, struct pin_builder_config *builder);
+
+/** Fills in how the admin page looks at records. */
+void pin__app_hook_records_admin(struct pin_admin_hooks *hooks);
+
+/** Starts what keeps records in other people's DNS servers, if any are to be kept. */
+enum pin_err pin__app_start_records(struct pin_app *app, struct pin_why *why);
+
+/** Has a Lease say whether we write them, if it is to; sources have started. */
+enum pin_err pin__app_start_records_lease(struct pin_app *app, struct pin_why *why);
+
+/** Ends it; the loop turns once more. */
+void pin__app_stop_records(struct pin_app *app);
+
+/** Starts the admin page. */
+enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why);
