@@ -151,23 +151,27 @@ enum pin_ctl_exit pin_api_fetch(
     return pin_api_order(ctl, &(struct pin_api_order){"GET", path, NULL}, ret_reply);
 }
 
-enum pin_ctl_exit pin_api_order(
-    const struct pin_ctl *ctl, const struct pin_api_order *order, struct pin_api_reply *ret_reply)
+enum pin_err pin_api_try(const char *admin, const struct pin_api_order *order,
+    struct pin_api_reply *ret_reply, struct pin_why *why)
 {
-    struct pin_why why = {0};
-    enum pin_err err = transfer(ctl->admin, order, ret_reply, &why);
+    return transfer(admin, order, ret_reply, why);
+}
+
+enum pin_ctl_exit pin_api_judge(
+    enum pin_err err, const struct pin_api_reply *reply, const struct pin_why *why)
+{
     if (err != PIN_OK) {
-        (void)fprintf(stderr, "pintlectl: %s\n", why.text);
+        (void)fprintf(stderr, "pintlectl: %s\n", why->text);
         return err == PIN_ECLOSED    ? PIN_CTL_NOT_RUNNING
                : err == PIN_ETIMEOUT ? PIN_CTL_TIMED_OUT
                                      : PIN_CTL_FAILED;
     }
-    if (ret_reply->status == 200) {
+    if (reply->status == 200) {
         return PIN_CTL_OK;
     }
     (void)fprintf(stderr, "pintlectl: %s\n",
-        pin_tree_string(ret_reply->tree, "error", "the daemon refuses, and does not say why"));
-    switch (ret_reply->status) {
+        pin_tree_string(reply->tree, "error", "the daemon refuses, and does not say why"));
+    switch (reply->status) {
     case 400:
         return PIN_CTL_USAGE;
     case 401:
@@ -176,4 +180,12 @@ enum pin_ctl_exit pin_api_order(
     default:
         return PIN_CTL_FAILED;
     }
+}
+
+enum pin_ctl_exit pin_api_order(
+    const struct pin_ctl *ctl, const struct pin_api_order *order, struct pin_api_reply *ret_reply)
+{
+    struct pin_why why = {0};
+    enum pin_err err = transfer(ctl->admin, order, ret_reply, &why);
+    return pin_api_judge(err, ret_reply, &why);
 }

@@ -36,6 +36,14 @@ struct pin_api_order {
     const char *body;   /**< JSON, or NULL. */
 };
 
+/** Asks once; errors as pin_api_get(). */
+enum pin_err pin_api_try(const char *admin, const struct pin_api_order *order,
+    struct pin_api_reply *ret_reply, struct pin_why *why);
+
+/** Complains on standard error about what pin_api_try() returned, if that is no status 200. */
+enum pin_ctl_exit pin_api_judge(
+    enum pin_err err, const struct pin_api_reply *reply, const struct pin_why *why);
+
 /** Frees what a reply holds. */
 void pin_api_reply_done(struct pin_api_reply *reply);
 

@@ -20,6 +20,7 @@
 #define HOST_MAX_BYTES  253
 #define ADMIN_DEFAULT   "127.0.0.1:9153"
 #define ASKS_MAX        10000000
+#define DETAILED        "--detailed-exitcode"
 #define WAIT_DEFAULT_MS ((uint64_t)5 * 60 * 1000)
 
 static enum pin_ctl_exit run_help(const struct pin_ctl *ctl)
@@ -60,8 +61,19 @@ static enum pin_ctl_exit run_version(const struct pin_ctl *ctl)
 }
 
 const struct pin_ctl_command pin_ctl_commands[] = {
-    {"status", "[--wait] [--wait-duration 5m]", "the daemon, its clusters and what is wrong", 0, 0,
+    {"status", "[--wait] [--timeout 5m]", "the daemon, its clusters and what is wrong", 0, 0,
         pin_ctl_status},
+    {"clusters list", "", "each cluster's state, objects and source", 0, 0, pin_ctl_clusters_list},
+    {"clusters show", "NAME", "all that is known of a cluster, kind by kind", 1, 1,
+        pin_ctl_clusters_show},
+    {"clusters check", "[NAME...] [--timeout 5m]",
+        "ask API servers what watching them depends on: network, TLS, rights, kinds, clock", 0,
+        PIN_CTL_WORDS_MAX - 2, pin_ctl_clusters_check},
+    {"clusters add",
+        "[objects|kubeconfig|config] --context X --name c3 [--write-back LIST] [--kubeconfig FILE]",
+        "print what lets pintled read a cluster, and write back annotations,status,mcs (no daemon "
+        "needed)",
+        0, 1, pin_ctl_clusters_add},
     {"names list", "", "assigned names and the routes they belong to", 0, 0, pin_ctl_names},
     {"explain", "NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS]",
         "who gets which address, and why", 1, 2, pin_ctl_explain},
@@ -77,6 +89,21 @@ const struct pin_ctl_command pin_ctl_commands[] = {
     {"cache flush", "[NAME] [--tree]", "forget all of it, a name, or a name and all below it", 0, 1,
         pin_ctl_cache_flush},
     {"drains", "", "what is drained, and until when", 0, 0, pin_ctl_drains},
+    {"records plan", "[NAME|ZONE] [--detailed-exitcode]",
+        "what would change in the zones of others (+ ~ -), and what must not", 0, 1,
+        pin_ctl_records_plan},
+    {"records apply", "[ZONE] [--dry-run] [--detailed-exitcode] [--timeout 5m]",
+        "read the zones, plan anew and carry it out now; wait for the outcome", 0, 1,
+        pin_ctl_records_apply},
+    {"records list", "[NAME|ZONE]", "each record: who wants it, who owns it, its state", 0, 1,
+        pin_ctl_records_list},
+    {"records drift", "[NAME|ZONE] [--detailed-exitcode]", "where a zone is not as wanted, and why",
+        0, 1, pin_ctl_records_drift},
+    {"records adopt", "[ZONE] --from-owner ID [--yes] [--timeout 5m]",
+        "take over from another owner what is wanted here; shows the plan and asks", 0, 1,
+        pin_ctl_records_adopt},
+    {"records approve", "HASH [--timeout 5m]",
+        "let a plan's deletions above the budget be done, once", 1, 1, pin_ctl_records_approve},
     {"version", "", "versions of pintlectl and of the daemon", 0, 0, run_version},
     {"help", "", "this text", 0, 0, run_help},
 };
@@ -139,6 +166,7 @@ static size_t host_bytes(const char *value, uint16_t *ret_port)
 static bool set_admin(struct pin_ctl *ctl, const char *value, struct pin_why *why)
 {
     struct pin_addrport address = {0};
+    ctl->has_admin = true;
     if (pin_addrport_parse(value, ADMIN_PORT, &address) && address.port != 0) {
         char text[PIN_ADDRPORT_TEXT_MAX];
         (void)snprintf(ctl->admin, sizeof(ctl->admin), "%s", pin_addrport_format(&address, text));
@@ -187,12 +215,13 @@ static bool set_color(struct pin_ctl *ctl, const char *value, bool is_terminal, 
     return true;
 }
 
-static bool set_wait(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+/* `name`: --timeout, or --wait-duration as it was called before. */
+static bool set_timeout(
+    struct pin_ctl *ctl, const char *name, const char *value, struct pin_why *why)
 {
-    ctl->wait = true;
+    ctl->has_timeout = true;
     if (!pin_duration_parse(value, &ctl->wait_ms)) {
-        (void)pin_why_set(
-            why, PIN_EINVAL, "--wait-duration: \"%s\" is no duration such as 5m", value);
+        (void)pin_why_set(why, PIN_EINVAL, "%s: \"%s\" is no duration such as 5m", name, value);
         return false;
     }
     return true;
@@ -217,11 +246,17 @@ enum valued {
     PIN_FLAG_O,
     PIN_FLAG_COLOR,
     PIN_FLAG_WAIT_DURATION,
+    PIN_FLAG_TIMEOUT,
     PIN_FLAG_FROM,
     PIN_FLAG_NAMESPACE,
     PIN_FLAG_N,
     PIN_FLAG_SERVER,
     PIN_FLAG_FOR,
+    PIN_FLAG_CONTEXT,
+    PIN_FLAG_NAME,
+    PIN_FLAG_KUBECONFIG,
+    PIN_FLAG_WRITE_BACK,
+    PIN_FLAG_FROM_OWNER,
     PIN_FLAG_MAX,
 };
 
@@ -229,7 +264,8 @@ enum valued {
 static enum valued find_valued(const char *word, size_t *ret_len)
 {
     static const char *const names[PIN_FLAG_MAX] = {"--admin", "--output", "-o", "--color",
-        "--wait-duration", "--from", "--namespace", "-n", "--server", "--for"};
+        "--wait-duration", "--timeout", "--from", "--namespace", "-n", "--server", "--for",
+        "--context", "--name", "--kubeconfig", "--write-back", "--from-owner"};
     for (int i = 0; i < PIN_FLAG_MAX; i++) {
         size_t len = strlen(names[i]);
         if (strncmp(word, names[i], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
@@ -252,7 +288,9 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
     case PIN_FLAG_COLOR:
         return set_color(ctl, value, is_terminal, why);
     case PIN_FLAG_WAIT_DURATION:
-        return set_wait(ctl, value, why);
+        return set_timeout(ctl, "--wait-duration", value, why);
+    case PIN_FLAG_TIMEOUT:
+        return set_timeout(ctl, "--timeout", value, why);
     case PIN_FLAG_NAMESPACE:
         ctl->namespace_name = value;
         return true;
@@ -264,6 +302,21 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
     case PIN_FLAG_FOR:
         ctl->duration = value;
         return true;
+    case PIN_FLAG_CONTEXT:
+        ctl->context = value;
+        return true;
+    case PIN_FLAG_NAME:
+        ctl->name = value;
+        return true;
+    case PIN_FLAG_KUBECONFIG:
+        ctl->kubeconfig = value;
+        return true;
+    case PIN_FLAG_WRITE_BACK:
+        ctl->write_back = value;
+        return true;
+    case PIN_FLAG_FROM_OWNER:
+        ctl->from_owner = value;
+        return true;
     default:
         ctl->from = value;
         return true;
@@ -273,20 +326,27 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
 /* A flag without a value; false when it is none. */
 static bool read_switch(struct pin_ctl *ctl, const char *word, bool *ret_help)
 {
-    if (strcmp(word, "--wait") == 0) {
-        ctl->wait = true;
-    } else if (strcmp(word, "--affinity") == 0) {
-        ctl->affinity = true;
-    } else if (strcmp(word, "--tree") == 0) {
-        ctl->is_tree = true;
-    } else if (strcmp(word, "--no-headers") == 0) {
-        ctl->no_headers = true;
-    } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        *ret_help = true;
-    } else {
-        return false;
+    const struct {
+        const char *flag;
+        bool *value;
+    } switches[] = {
+        {"--wait", &ctl->wait},
+        {"--affinity", &ctl->affinity},
+        {"--tree", &ctl->is_tree},
+        {DETAILED, &ctl->detailed},
+        {"--dry-run", &ctl->dry_run},
+        {"--yes", &ctl->yes},
+        {"--no-headers", &ctl->no_headers},
+        {"--help", ret_help},
+        {"-h", ret_help},
+    };
+    for (size_t i = 0; i < N_ELEMS(switches); i++) {
+        if (strcmp(word, switches[i].flag) == 0) {
+            *switches[i].value = true;
+            return true;
+        }
     }
-    return true;
+    return false;
 }
 
 /* --- Commands ------------------------------------------------------------------------------- */
@@ -323,6 +383,10 @@ static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
         bool is_wrong;
     } rows[] = {
         {"--wait", "status", ctl->wait && run != pin_ctl_status},
+        {"--timeout", "status, clusters check, records apply, adopt and approve",
+            ctl->has_timeout && run != pin_ctl_status && run != pin_ctl_clusters_check
+                && run != pin_ctl_records_apply && run != pin_ctl_records_adopt
+                && run != pin_ctl_records_approve},
         {"--from", "explain, services list and query",
             ctl->from != NULL && run != pin_ctl_explain && run != pin_ctl_services && !is_query},
         {"--for", "drain", ctl->duration != NULL && run != pin_ctl_drain},
@@ -331,12 +395,25 @@ static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
         {"--tree", "cache flush NAME",
             ctl->is_tree && (run != pin_ctl_cache_flush || ctl->n_words == 0)},
         {"-n", "query", ctl->n_asks != 0 && !is_query},
+        {"--context", "clusters add", ctl->context != NULL && run != pin_ctl_clusters_add},
+        {"--name", "clusters add", ctl->name != NULL && run != pin_ctl_clusters_add},
+        {"--kubeconfig", "clusters add", ctl->kubeconfig != NULL && run != pin_ctl_clusters_add},
+        {"--write-back", "clusters add", ctl->write_back != NULL && run != pin_ctl_clusters_add},
         {"--server", "query", ctl->server != NULL && !is_query},
+        {DETAILED, "records plan, records drift and records apply",
+            ctl->detailed && run != pin_ctl_records_plan && run != pin_ctl_records_drift
+                && run != pin_ctl_records_apply},
+        {"--dry-run", "records apply", ctl->dry_run && run != pin_ctl_records_apply},
+        {"--yes", "records adopt", ctl->yes && run != pin_ctl_records_adopt},
+        {"--from-owner", "records adopt", ctl->from_owner != NULL && run != pin_ctl_records_adopt},
     };
     for (size_t i = 0; i < N_ELEMS(rows); i++) {
         if (rows[i].is_wrong) {
             return pin_why_set(why, PIN_EINVAL, "%s goes with %s", rows[i].flag, rows[i].commands);
         }
+    }
+    if (run == pin_ctl_records_adopt && (ctl->from_owner == NULL || ctl->from_owner[0] == '\0')) {
+        return pin_why_set(why, PIN_EINVAL, "say whose records: --from-owner ID");
     }
     return PIN_OK;
 }
@@ -391,7 +468,18 @@ enum pin_err pin_ctl_parse(
     }
     enum pin_err err = choose_command(&ctl, why);
     if (err == PIN_OK) {
+        ctl.wait = ctl.wait || (ctl.has_timeout && ctl.command->run == pin_ctl_status);
         *ret_ctl = ctl;
     }
     return err;
+}
+
+enum pin_ctl_exit pin_ctl_usage_exit(int argc, char *const *argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], DETAILED) == 0) {
+            return PIN_CTL_FAILED;
+        }
+    }
+    return PIN_CTL_USAGE;
 }

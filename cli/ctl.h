@@ -22,6 +22,7 @@ enum pin_ctl_exit {
     PIN_CTL_OK = 0,
     PIN_CTL_FAILED = 1,
     PIN_CTL_USAGE = 2,
+    PIN_CTL_CHANGES = 2, /**< With --detailed-exitcode, where usage errors are PIN_CTL_FAILED. */
     PIN_CTL_NOT_RUNNING = 3,
     PIN_CTL_TIMED_OUT = 4,
     PIN_CTL_NOT_PERMITTED = 5,
@@ -46,6 +47,7 @@ struct pin_ctl_command;
 struct pin_ctl {
     const struct pin_ctl_command *command;
     char admin[PIN_CTL_ADMIN_MAX]; /**< ADDR:PORT or HOST:PORT, checked. */
+    bool has_admin;                /**< --admin was given. */
     const char *from;              /**< explain, services, query: NULL when absent. */
     const char *namespace_name;    /**< explain: NULL when absent. */
     const char *server;            /**< query: ADDR[:PORT], NULL when absent. */
@@ -53,11 +55,20 @@ struct pin_ctl {
     bool affinity;                 /**< services list */
     bool is_tree;                  /**< cache flush */
     const char *duration;          /**< drain --for: NULL when absent. */
+    const char *context;           /**< clusters add: NULL when absent; so the next three. */
+    const char *name;
+    const char *kubeconfig;
+    const char *write_back;
+    const char *from_owner; /**< records adopt: NULL when absent. */
+    bool detailed;          /**< records: --detailed-exitcode */
+    bool dry_run;           /**< records apply */
+    bool yes;               /**< records adopt */
     enum pin_ctl_output output;
     bool no_headers;
     bool has_color;
     bool wait;        /**< status */
-    uint64_t wait_ms; /**< status */
+    bool has_timeout; /**< --timeout was given. */
+    uint64_t wait_ms; /**< status, clusters check, records apply, adopt, approve */
     const char *words[PIN_CTL_WORDS_MAX];
     size_t n_words;
 };
@@ -85,6 +96,9 @@ extern const size_t pin_ctl_n_commands;
 enum pin_err pin_ctl_parse(
     int argc, char *const *argv, bool is_terminal, struct pin_ctl *ret_ctl, struct pin_why *why);
 
+/** What a usage error exits with: scripts that asked for --detailed-exitcode take 2 for changes. */
+enum pin_ctl_exit pin_ctl_usage_exit(int argc, char *const *argv);
+
 /** Appends the text of `pintlectl help`. */
 void pin_ctl_help(struct pin_text *text);
 
@@ -96,6 +110,16 @@ enum pin_ctl_exit pin_ctl_services(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_query(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_clusters_list(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_clusters_show(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_clusters_check(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_clusters_add(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_cache_dump(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_cache_flush(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drains(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_records_plan(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_records_apply(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_records_list(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_records_drift(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_records_adopt(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_records_approve(const struct pin_ctl *ctl);

@@ -117,26 +117,47 @@ bool pin_emit_made(const struct pin_ctl *ctl, const struct pin_text *json)
     return is_good;
 }
 
-/* Foreign texts must not move the cursor. The depth is the parser's limit. */
-static void make_printable(struct pin_arena *arena, struct pin_tree *node)
+/* Whether the byte at `i` is, or begins, or ends, a control character; C1's are two bytes. */
+static bool is_control(const char *text, size_t bytes, size_t i)
+{
+    unsigned char byte = (unsigned char)text[i];
+    unsigned char next = i + 1 < bytes ? (unsigned char)text[i + 1] : 0;
+    unsigned char last = i > 0 ? (unsigned char)text[i - 1] : 0;
+    return byte < 0x20 || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next < 0xa0)
+           || (last == 0xc2 && byte >= 0x80 && byte < 0xa0);
+}
+
+/* The same text, or a copy with '?' in the place of each byte of a control character. */
+static const char *printable(struct pin_arena *arena, const char *text, size_t bytes)
 {
     char *copy = NULL;
-    for (size_t i = 0; node->text != NULL && i < node->text_bytes; i++) {
-        unsigned char byte = (unsigned char)node->text[i];
-        if (byte >= 0x20 && byte != 0x7f) {
+    for (size_t i = 0; i < bytes; i++) {
+        if (!is_control(text, bytes, i)) {
             continue;
         }
+        copy = copy == NULL ? pin_arena_strndup(arena, text, bytes) : copy;
         if (copy == NULL) {
-            copy = pin_arena_strndup(arena, node->text, node->text_bytes);
-            node->text = copy == NULL ? "?" : copy;
-        }
-        if (copy == NULL) {
-            break;
+            return "?";
         }
         copy[i] = '?';
     }
+    return copy == NULL ? text : copy;
+}
+
+/* Foreign texts must not move the cursor. The depth is the parser's limit. */
+static void make_printable(struct pin_arena *arena, struct pin_tree *node)
+{
+    node->key = node->key == NULL ? NULL : printable(arena, node->key, strlen(node->key));
+    node->text = node->text == NULL ? NULL : printable(arena, node->text, node->text_bytes);
     for (struct pin_tree *child = node->first; child != NULL; child = child->next) {
         make_printable(arena, child);
+    }
+}
+
+void pin_emit_printable(struct pin_api_reply *reply)
+{
+    if (reply->tree != NULL) {
+        make_printable(reply->arena, reply->tree);
     }
 }
 
@@ -155,6 +176,6 @@ bool pin_emit_reply(const struct pin_ctl *ctl, struct pin_api_reply *reply)
     case PIN_CTL_TABLE:
         break;
     }
-    make_printable(reply->arena, reply->tree);
+    pin_emit_printable(reply);
     return false;
 }

@@ -46,6 +46,22 @@ static void put_view(struct pin_text *text, const struct pin_tree *view)
     }
 }
 
+/* Whose last known state is shown, by name where the daemon tells. */
+static void put_stale(struct pin_text *text, const struct pin_tree *tree)
+{
+    const struct pin_tree *clusters = pin_tree_list(tree, "staleClusters");
+    const char *before = "";
+    pin_text_puts(text, ", stale (EDE 3): ");
+    PIN_TREE_EACH(cluster, clusters)
+    {
+        pin_text_putf(text, "%s%s", before, pin_tree_text(cluster, "?"));
+        before = " and ";
+    }
+    bool is_one = clusters == NULL || clusters->n_children <= 1;
+    pin_text_putf(
+        text, "%s %s out of reach", before[0] == '\0' ? "a cluster" : "", is_one ? "is" : "are");
+}
+
 static void put_answer(struct pin_text *text, const struct pin_tree *tree)
 {
     const char *answers = pin_tree_string(tree, "answers", NULL);
@@ -62,7 +78,7 @@ static void put_answer(struct pin_text *text, const struct pin_tree *tree)
         pin_text_putf(text, ", TTL %lld s", pin_tree_int(tree, "ttl", 0));
     }
     if (pin_tree_bool(tree, "stale", false)) {
-        pin_text_puts(text, ", stale (EDE 3): a cluster is out of reach");
+        put_stale(text, tree);
     }
 }
 

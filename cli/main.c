@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 
     if (pin_ctl_parse(argc, argv, isatty(STDOUT_FILENO) == 1, &ctl, &why) != PIN_OK) {
         (void)fprintf(stderr, "pintlectl: %s\nTry pintlectl help.\n", why.text);
-        return PIN_CTL_USAGE;
+        return (int)pin_ctl_usage_exit(argc, argv);
     }
     enum pin_ctl_exit exit_code = ctl.command->run(&ctl);
     if (fflush(stdout) != 0 && exit_code == PIN_CTL_OK) {

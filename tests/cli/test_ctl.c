@@ -41,8 +41,10 @@ static struct wrong_case {
     {"a missing argument shows the use", {"explain"},
         "use: pintlectl explain NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS]"},
     {"an argument too many shows the use", {"status", "c1"},
-        "use: pintlectl status [--wait] [--wait-duration 5m]"},
+        "use: pintlectl status [--wait] [--timeout 5m]"},
     {"an unknown option is named", {"status", "--wiat"}, "unknown option --wiat"},
+    {"an option of another command is refused", {"clusters", "list", "--write-back", "mcs"},
+        "--write-back goes with clusters add"},
     {"an option without its value is named", {"status", "--admin"}, "--admin wants a value"},
     {"an unknown output is named with the known ones", {"status", "-o", "xml"},
         "-o: \"xml\" is not one of table, json, yaml"},
@@ -77,6 +79,20 @@ static struct wrong_case {
     {"--from means nothing elsewhere", {"status", "--from", "c1"},
         "--from goes with explain, services list and query"},
     {"--for means nothing elsewhere", {"status", "--for", "30m"}, "--for goes with drain"},
+    {"an exit code for changes means nothing elsewhere", {"records", "list", "--detailed-exitcode"},
+        "--detailed-exitcode goes with records plan, records drift and records apply"},
+    {"--dry-run means nothing elsewhere", {"records", "plan", "--dry-run"},
+        "--dry-run goes with records apply"},
+    {"--yes means nothing elsewhere", {"records", "apply", "--yes"},
+        "--yes goes with records adopt"},
+    {"--from-owner means nothing elsewhere", {"records", "apply", "--from-owner", "default"},
+        "--from-owner goes with records adopt"},
+    {"records are taken over from somebody", {"records", "adopt"},
+        "say whose records: --from-owner ID"},
+    {"nobody is not somebody", {"records", "adopt", "--from-owner="},
+        "say whose records: --from-owner ID"},
+    {"an approval names what is approved", {"records", "approve"},
+        "use: pintlectl records approve HASH [--timeout 5m]"},
     {"drain wants what and which", {"drain", "c1"},
         "use: pintlectl drain cluster|zone|service|endpoint NAME [--for 30m]"},
     {"words are bounded", {"a", "b", "c", "d", "e"}, "too many arguments"},
@@ -152,6 +168,17 @@ static void test_wait(void **state)
     assert_int_equal(ctl.wait_ms, 90000);
 }
 
+/* 2 is a usage error, but for who asked for it to mean changes. */
+static void test_usage_exit(void **state)
+{
+    (void)state;
+    char *const plain[] = {(char *)(uintptr_t) "pintlectl", (char *)(uintptr_t) "records"};
+    char *const detailed[] = {
+        (char *)(uintptr_t) "pintlectl", (char *)(uintptr_t) "--detailed-exitcode"};
+    assert_int_equal(pin_ctl_usage_exit(2, plain), PIN_CTL_USAGE);
+    assert_int_equal(pin_ctl_usage_exit(2, detailed), PIN_CTL_FAILED);
+}
+
 static void test_help(void **state)
 {
     (void)state;
@@ -218,6 +245,7 @@ int main(void)
         {"options may stand anywhere", test_options_anywhere, NULL, NULL, NULL},
         {"what is not said has its default", test_defaults, NULL, NULL, NULL},
         {"a duration to wait is a wish to wait", test_wait, NULL, NULL, NULL},
+        {"a usage error is not taken for changes", test_usage_exit, NULL, NULL, NULL},
         {"help names every command", test_help, NULL, NULL, NULL},
     };
     size_t n = 0;

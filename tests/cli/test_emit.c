@@ -64,13 +64,16 @@ static void test_yaml(void **state)
 static void test_printable(void **state)
 {
     (void)state;
-    static const char json[] = "{\"error\":\"a\\u001b[31mb\"}";
+    static const char json[] =
+        "{\"error\":\"a\\u001b[31mb\",\"\\u001b[2J\":\"\\u009b2J\",\"c\":\"\\u00e9\"}";
     struct pin_ctl ctl = {.output = PIN_CTL_TABLE};
     struct pin_api_reply reply = {.arena = pin_arena_new("test", ARENA_BYTES)};
     assert_int_equal(
         pin_json_parse(json, sizeof(json) - 1, reply.arena, &reply.tree, NULL), PIN_OK);
     assert_false(pin_emit_reply(&ctl, &reply));
     assert_string_equal(pin_tree_string(reply.tree, "error", ""), "a?[31mb");
+    assert_string_equal(pin_tree_string(reply.tree, "?[2J", ""), "??2J");
+    assert_string_equal(pin_tree_string(reply.tree, "c", ""), "\xc3\xa9");
     pin_api_reply_done(&reply);
 }
 
