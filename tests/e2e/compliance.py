@@ -8,6 +8,7 @@ RFCs say of sizes, cookies, negative answers, ANY, aliases, SVCB, case. Prints o
 """
 
 import ctypes
+import errno
 import os
 import pathlib
 import re
@@ -236,10 +237,15 @@ def udp_options(pid):
     """IP_MTU_DISCOVER of each UDP socket of a process of ours."""
     libc, pidfd = ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid)
     for entry in sorted(pathlib.Path(f"/proc/{pid}/fd").iterdir()):
-        if not os.readlink(entry).startswith("socket:"):
+        try:
+            if not os.readlink(entry).startswith("socket:"):
+                continue
+        except FileNotFoundError:  # a stream that was closed since the list was read
             continue
         fd = libc.syscall(SYS_PIDFD_GETFD, pidfd, int(entry.name), 0)
         if fd < 0:
+            if ctypes.get_errno() == errno.EBADF:  # likewise
+                continue
             raise OSError(ctypes.get_errno(), f"pidfd_getfd of {entry}")
         with socket.socket(fileno=fd) as sock:
             if sock.family == socket.AF_INET and sock.type == socket.SOCK_DGRAM and sock.getsockname()[1]:
@@ -294,11 +300,12 @@ def keepalive(checks, server):
     text = transports.dig(server, "udp", ["+keepalive", Z, "SOA"])
     checks.check("A4: over UDP it is ignored", "NOERROR" in text and "secs" not in text, text)
     if told:
-        with wire.Stream(server.port, timeout_s=float(told.group(1)) + 5) as stream:
+        with wire.Stream(server.port, timeout_s=float(told.group(1)) + 10) as stream:
             start = time.monotonic()
-            checks.check("A4: an idle stream is closed at that time, give or take a second",
-                         stream.receive() is None
-                         and abs(time.monotonic() - start - float(told.group(1))) <= 1, time.monotonic() - start)
+            is_closed = stream.receive() is None
+            took_s = time.monotonic() - start
+            checks.check("A4: an idle stream is closed at that time, not before and soon after",
+                         is_closed and -1 <= took_s - float(told.group(1)) <= 4, took_s)
 
 
 def padding(checks, server):

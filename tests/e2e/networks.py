@@ -137,7 +137,7 @@ def order(daemon, method, path, body=None, **headers):
     request = urllib.request.Request(f"http://{daemon.admin}{path}", data=body, method=method,
                                      headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=30) as reply:
             return reply.status
     except urllib.error.HTTPError as err:
         return err.code

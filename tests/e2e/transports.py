@@ -98,7 +98,7 @@ TRANSPORTS = [("udp", ["+notcp"]), ("tcp", ["+tcp"]), ("dot", ["+tls"]), ("doh",
 def dig(server, transport, args, options=()):
     """What dig prints, by one of the transports."""
     done = subprocess.run(
-        ["dig", "-r", "@127.0.0.1", "-p", str(server.ports[transport]), "+tries=1", "+time=2",
+        ["dig", "-r", "@127.0.0.1", "-p", str(server.ports[transport]), "+tries=1", "+time=10",
          *dict(TRANSPORTS)[transport], *args, *options],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr

@@ -104,7 +104,7 @@ class Reply:
 # --- Sockets ----------------------------------------------------------------------------------------
 
 
-def ask_udp(port, wire, timeout_s=1.0, sock=None):
+def ask_udp(port, wire, timeout_s=10, sock=None):
     """The datagram that comes back, or None; `sock` is kept open when given."""
     mine = sock or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -122,7 +122,7 @@ def ask_udp(port, wire, timeout_s=1.0, sock=None):
 class Stream:
     """A connection of messages behind their length; `wrap` makes it TLS."""
 
-    def __init__(self, port, wrap=None, timeout_s=2.0):
+    def __init__(self, port, wrap=None, timeout_s=10):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if wrap:
