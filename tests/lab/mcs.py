@@ -128,6 +128,10 @@ class Conformance:
         """c1's objects first: the older export wins, and ages are told in whole seconds."""
         spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace(case)}}
                   for case in range(1, 18)]
+        for context in CONTEXTS: # another story's may be going still
+            lab.wait_until(f"the namespaces of before to be gone in {context}", 120,
+                           lambda context=context: "mcs-conformance-" not in self.stage.kubectl(
+                               context, "get", "namespaces", "-o", "name"))
         self.stage.apply_objects("c1", spaces + exporter_objects() + imports("c1"))
         self.stage.apply_objects("c2", spaces)
         second = int(time.time())

@@ -169,6 +169,11 @@ class Pintle:
         match = re.search(pattern, self.get("/metrics")[1], re.MULTILINE)
         return int(match.group(1)) if match else None
 
+    def sources(self):
+        """What is known of each cluster's source and its kinds."""
+        found = json.loads(self.get("/api/v1/clusters")[1])
+        return found["items"] if isinstance(found, dict) else found
+
     def assigned_name(self, cluster, kind, namespace, name):
         """The assigned name of a route from `pintlectl names list -o json`, None when unknown."""
         code, text = self.ctl("names", "list", "-o", "json")

@@ -20,7 +20,11 @@ import tempfile
 import time
 import traceback
 
+import clusters
 import coredns
+import etcd
+import faults
+import fifty
 import ground
 import health
 import lab
@@ -31,6 +35,7 @@ import pintle
 import pods
 import story3
 import story4
+import writes
 from stage import (BACK_SECONDS, FROZEN_SECONDS, KILLED_SECONDS, LIVE_SECONDS, START_SECONDS,
                    Checks, Stage, assigned_name, split_becomes)
 from story1 import (INVENTORY, inventory_config, set_up_inventory, set_weights, story_1,
@@ -98,6 +103,9 @@ def story_outages(stage):
     stage.checks.check("before: all clusters are up",
                        [daemon.cluster_up(c) for c in ("c1", "c2", "c3")] == [1, 1, 1],
                        daemon.get("/metrics")[1][:2000])
+    kinds = [kind for cluster in daemon.sources() for kind in cluster["kinds"] if kind["listed"]]
+    stage.checks.check("before: every list was streamed, and asked for once", kinds and all(
+        kind["streamed"] and kind["lists"] == 1 and kind["broken"] == 0 for kind in kinds), kinds)
     c2.kill_api()
     try:
         play.goes("API server killed", KILLED_SECONDS)
@@ -362,9 +370,21 @@ STORIES = {
     "cache": pods.story_cache,
     "mcs": mcs.story_mcs,
     "latency": latency.story_latency,
+    "events": writes.story_events,
+    "gateway-status": writes.story_gateway_status,
+    "mcs-writes": writes.story_mcs_writes,
+    "writes": writes.story_writes,
     "outages": story_outages,
     "late": story_late_cluster,
+    "fifty": fifty.story_fifty,
     "access": story_bad_access,
+    "clusters": clusters.story_clusters,
+    "certificate": faults.story_certificate,
+    "new-ca": faults.story_new_ca,
+    "plugin": faults.story_plugin,
+    "kills": faults.story_kills,
+    "etcd": etcd.story_etcd,
+    "etcd-tls": etcd.story_etcd_tls,
 }
 
 
