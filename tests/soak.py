@@ -84,6 +84,9 @@ class Daemon:
         self.process = subprocess.Popen([
             os.environ["PINTLED"], "--clusters-dir", str(clusters), "--workers", "1",
             "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{free_port()}"])
+        self.connect()
+
+    def connect(self):
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.settimeout(2)
         self.udp.connect(("127.0.0.1", self.port))
