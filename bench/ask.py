@@ -78,3 +78,25 @@ class Asker:
         """(rcode, addresses), or (None, []) when no answer came."""
         wire = self.ask_wire(name, tries)
         return (None, []) if wire is None else decode_addresses(wire)
+
+
+class StreamAsker:
+    """The same over one TCP connection, for answers that fit into no datagram."""
+
+    def __init__(self, port, timeout_s=5):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.stream = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stream.close()
+        self.socket.close()
+
+    def ask(self, name):
+        """(rcode, addresses)."""
+        query = encode_query(name, 1)
+        self.socket.sendall(struct.pack("!H", len(query)) + query)
+        return decode_addresses(self.stream.read(*struct.unpack("!H", self.stream.read(2))))

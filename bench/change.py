@@ -19,8 +19,8 @@ NEW_NET = 200          # 10.200.0.0/16 and on: addresses that no manifest starts
 class Watcher:
     """bench/change as a child: one wish in, one moment out."""
 
-    def __init__(self, program, port, cores):
-        self.process = spawn([program, "--server", f"127.0.0.1:{port}"], cores,
+    def __init__(self, program, port, cores, flags=()):
+        self.process = spawn([program, "--server", f"127.0.0.1:{port}", *flags], cores,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self):
@@ -136,6 +136,7 @@ def run(bench, services):
         pintle.start(services.names[-1])
         print(f"- {pintle.label}: ready after {pintle.ready_s:.2f} s, {pintle.pss_mib():.1f} MiB",
               flush=True)
+        pintle.settle()
         with Watcher(bench.program("change"), pintle.port, bench.load_core) as watcher:
             known = endpoints_of(0, 0, 1)[0]
             print(f"- asking alone takes {idle_ms(watcher, services.names[0], known):.2f} ms")

@@ -2,10 +2,12 @@
 
 /*
  * What one change costs the builder: an endpoint of one Service gets another address, among as many
- * endpoints as the argument says, five to a Service. Prints key=value pairs: the medians of reading
- * the manifest and taking its object, and of publishing what follows from it.
+ * endpoints as the first argument says, five or as many as the second one says to a Service. Prints
+ * key=value pairs: the medians of reading the manifest and taking its object, and of publishing
+ * what follows from it, and what the heap holds then: objects, units, tables and names.
  */
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +19,18 @@
 
 #include "support/stage.h"
 
-#define N_EACH       5u
-#define N_CHANGES    2001u
-#define N_AT_ONCE    1000u /* Services published at once while filling */
-#define MANIFEST_MAX 4096u
-#define NS_PER_US    1000.0
+#define N_EACH_DEFAULT 5u
+#define N_EACH_MAX     1000u
+#define N_CHANGES      2001u
+#define N_AT_ONCE      5000u /* endpoints published at once while filling */
+#define MANIFEST_MAX   (1024u + N_EACH_MAX * 64u)
+#define NS_PER_US      1000.0
 
 static struct pin_stage stage;
 static char manifest[MANIFEST_MAX];
 static int64_t apply_ns[N_CHANGES];
 static int64_t publish_ns[N_CHANGES];
+static unsigned n_each = N_EACH_DEFAULT;
 
 static const char service_text[] =
     "apiVersion: v1\nkind: Service\nmetadata: {name: s-%u, namespace: ns}\n"
@@ -50,8 +54,8 @@ static void publish(void)
 static size_t put_slice(size_t at, unsigned i, uint32_t first)
 {
     at += (size_t)snprintf(manifest + at, sizeof(manifest) - at, slice_text, i, i);
-    for (unsigned k = 0; k < N_EACH; k++) {
-        uint32_t ip = k == 0 ? first : i * N_EACH + k;
+    for (unsigned k = 0; k < n_each; k++) {
+        uint32_t ip = k == 0 ? first : i * n_each + k;
         at += (size_t)snprintf(manifest + at, sizeof(manifest) - at,
             "- {addresses: [%u.%u.%u.%u], conditions: {ready: true}}\n", 10 + (ip >> 24 & 1),
             ip >> 16 & 255, ip >> 8 & 255, ip & 255);
@@ -73,10 +77,10 @@ static bool fill(unsigned n_services)
 {
     for (unsigned i = 0; i < n_services; i++) {
         size_t bytes = (size_t)snprintf(manifest, sizeof(manifest), service_text, i, i);
-        if (!apply(put_slice(bytes, i, i * N_EACH))) {
+        if (!apply(put_slice(bytes, i, i * n_each))) {
             return false;
         }
-        if (i % N_AT_ONCE == 0) {
+        if (i % (N_AT_ONCE / n_each + 1) == 0) {
             publish();
         }
     }
@@ -114,13 +118,22 @@ static double quantile_us(int64_t *took_ns, size_t percent)
     return (double)took_ns[at] / NS_PER_US;
 }
 
+/* Bytes that are allocated, once what was replaced is freed. */
+static size_t heap_bytes(void)
+{
+    pin_rcu_barrier();
+    struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+}
+
 int main(int argc, char **argv)
 {
     struct pin_why why = {0};
-    unsigned long n_endpoints = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
-    unsigned n_services = (unsigned)(n_endpoints / N_EACH);
-    if (n_services == 0 || n_endpoints > UINT64_C(5000000)) {
-        (void)fprintf(stderr, "usage: %s ENDPOINTS (5 to 5000000)\n", argv[0]);
+    unsigned long n_endpoints = argc >= 2 ? strtoul(argv[1], NULL, 10) : 0;
+    n_each = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : N_EACH_DEFAULT;
+    unsigned n_services = n_each == 0 ? 0 : (unsigned)(n_endpoints / n_each);
+    if (n_services == 0 || n_endpoints > UINT64_C(5000000) || n_each > N_EACH_MAX) {
+        (void)fprintf(stderr, "usage: %s ENDPOINTS [TO A SERVICE]\n", argv[0]);
         return 2;
     }
     pin_rcu_register();
@@ -138,9 +151,12 @@ int main(int argc, char **argv)
             return EXIT_FAILURE;
         }
     }
-    (void)printf("endpoints=%u apply_us=%.1f publish_us=%.1f publish_p99_us=%.1f\n",
-        n_services * N_EACH, quantile_us(apply_ns, 50), quantile_us(publish_ns, 50),
-        quantile_us(publish_ns, 99));
+    size_t held = heap_bytes();
+    (void)printf("endpoints=%u apply_us=%.1f publish_us=%.1f publish_p99_us=%.1f heap_mib=%.1f "
+                 "bytes_per_endpoint=%.1f\n",
+        n_services * n_each, quantile_us(apply_ns, 50), quantile_us(publish_ns, 50),
+        quantile_us(publish_ns, 99), (double)held / (1 << 20),
+        (double)held / (n_services * n_each));
     pin_stage_done(&stage);
     pin_rcu_unregister();
     return EXIT_SUCCESS;

@@ -13,6 +13,8 @@ import tempfile
 
 import api
 import change
+import crowd
+import fleet
 import latency
 import profile
 import rows
@@ -83,21 +85,29 @@ def row_change(bench):
 
 
 def row_api(bench):
-    """The same from a real API server."""
-    api.run(bench, bench.find_coredns)
+    """The same from a real API server, and what a start takes."""
+    api.run(bench, bench.find_coredns, [5])
+
+
+def row_scale(bench):
+    """That with twenty times as many endpoints, too."""
+    api.run(bench, bench.find_coredns, [5, 100])
 
 
 ROWS = {**{name: lambda bench, name=name: rows.run(bench, name) for name in rows.ROWS},
         "latency": latency.run, "size": scale.run_size, "publish": scale.run_publish,
         "churn": latency.run_churn, "micro": scale.run_micro, "profile": profile.run,
-        "change": row_change, "views": views.run, "api": row_api}
+        "change": row_change, "views": views.run, "crowd": crowd.run,
+        "fleet": fleet.run, "api": row_api, "scale": row_scale}
+ON_REQUEST = ("fleet", "api", "scale")  # they need tests/lab and minutes
 
 
 def parse_args():
     """The command line; --quick is what CI can afford."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", default=",".join(list(ROWS)[:-1]),
-                        help=f"comma list of {', '.join(ROWS)} (default: all but api)")
+    parser.add_argument("--rows", default=",".join(row for row in ROWS if row not in ON_REQUEST),
+                        help=f"comma list of {', '.join(ROWS)} (default: all but "
+                             f"{' and '.join(ON_REQUEST)})")
     parser.add_argument("--quick", action="store_true",
                         help="short rounds and fewer changes: shows that it works, not the figures")
     parser.add_argument("--rounds", type=int, help="of each server, interleaved (default 5)")
