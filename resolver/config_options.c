@@ -11,7 +11,6 @@
 
 #define IN_CONFIG(field)   offsetof(struct pin_config, field)
 #define IN_LISTEN(field)   offsetof(struct pin_config_listen, field)
-#define IN_NETWORK(field)  offsetof(struct pin_config_network, field)
 #define IN_CLUSTER(field)  offsetof(struct pin_config_cluster, field)
 #define IN_ZONEFILE(field) offsetof(struct pin_config_zonefile, field)
 #define IN_COMMAND(field)  offsetof(struct pin_config_command, field)
@@ -67,72 +66,6 @@ static const struct pin_option admin_options[] = {
         .max = PIN_ADMIN_PORT,
         .fallback = "127.0.0.1:9153",
         .doc = "Address and port of metrics, health and API."},
-    {.key = NULL},
-};
-
-#define IN_GATEWAY(field) offsetof(struct pin_config_gateway, field)
-static const struct pin_option gateway_object_options[] = {
-    {.key = "cluster",
-        .kind = PIN_OPTION_LABEL,
-        .offset = IN_GATEWAY(gateway.cluster),
-        .doc = "Cluster that has it."},
-    {.key = "namespace",
-        .kind = PIN_OPTION_STRING,
-        .offset = IN_GATEWAY(gateway.namespace_name),
-        .doc = "Its namespace."},
-    {.key = "name",
-        .kind = PIN_OPTION_STRING,
-        .offset = IN_GATEWAY(gateway.name),
-        .doc = "Its name."},
-    {.key = NULL},
-};
-
-static const struct pin_option gateway_service_options[] = {
-    {.key = "cluster",
-        .kind = PIN_OPTION_LABEL,
-        .offset = IN_GATEWAY(service.cluster),
-        .doc = "Cluster that has it."},
-    {.key = "namespace",
-        .kind = PIN_OPTION_STRING,
-        .offset = IN_GATEWAY(service.namespace_name),
-        .doc = "Its namespace."},
-    {.key = "name",
-        .kind = PIN_OPTION_STRING,
-        .offset = IN_GATEWAY(service.name),
-        .doc = "Its name."},
-    {.key = NULL},
-};
-
-static const struct pin_option gateway_options[] = {
-    {.key = "gateway",
-        .kind = PIN_OPTION_MAP,
-        .children = gateway_object_options,
-        .doc = "A Gateway, whose status has the addresses."},
-    {.key = "service",
-        .kind = PIN_OPTION_MAP,
-        .children = gateway_service_options,
-        .doc = "A Service, whose load-balancer status has the addresses."},
-    {.key = NULL},
-};
-
-static const struct pin_option network_options[] = {
-    {.key = "name",
-        .kind = PIN_OPTION_STRING,
-        .offset = IN_NETWORK(name),
-        .doc = "Name that clusters use."},
-    {.key = "gateways",
-        .kind = PIN_OPTION_GATEWAYS,
-        .offset = IN_NETWORK(gateways),
-        .count_offset = IN_NETWORK(n_gateways),
-        .children = gateway_options,
-        .doc =
-            "East-west gateways that other networks go through: addresses, host names, objects."},
-    {.key = "clusterIPs",
-        .kind = PIN_OPTION_WORD,
-        .offset = IN_NETWORK(cluster_ips),
-        .words = "local|routable",
-        .fallback = "local",
-        .doc = "Whether ClusterIPs can be reached from other clusters of the network."},
     {.key = NULL},
 };
 
@@ -664,7 +597,7 @@ const struct pin_option pin_options[] = {
         .kind = PIN_OPTION_ITEMS,
         .offset = IN_CONFIG(networks),
         .count_offset = IN_CONFIG(n_networks),
-        .children = network_options,
+        .children = pin_network_options,
         .item_bytes = sizeof(struct pin_config_network),
         .doc = "Networks that something is to be said about."},
     {.key = "resolvers",

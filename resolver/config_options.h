@@ -61,6 +61,9 @@ extern const struct pin_option pin_https_options[];
 extern const struct pin_option pin_tls_options[];
 extern const struct pin_option pin_proxy_options[];
 
+/** The options of one entry of `networks`, which fill a struct pin_config_network. */
+extern const struct pin_option pin_network_options[];
+
 /** The options of a cluster's `etcd`, and of `publish`, which fill a struct pin_config_cluster and
  * a struct pin_config. */
 extern const struct pin_option pin_cluster_etcd_options[];
