@@ -170,10 +170,10 @@ static void render_ready(struct pin_page *page)
 
 /* --- Status -------------------------------------------------------------------------------- */
 
-/* The kinds whose last list is not believed yet. */
-static void put_held_json(uint32_t kinds, struct pin_jsonout *json)
+/* An array of kinds that are set. */
+static void put_kinds_json(struct pin_jsonout *json, const char *key, uint32_t kinds)
 {
-    pin_jsonout_key(json, "held");
+    pin_jsonout_key(json, key);
     pin_jsonout_array(json);
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
         if ((kinds >> kind & 1) != 0) {
@@ -227,7 +227,8 @@ static void put_cluster_json(const struct pin_page *page, size_t i, struct pin_j
     pin_jsonout_key_uint(json, "AWSServiceExport", cluster->n_objects[PIN_KIND_AWS_SERVICE_EXPORT]);
     pin_jsonout_key_uint(json, "AWSServiceImport", cluster->n_objects[PIN_KIND_AWS_SERVICE_IMPORT]);
     pin_jsonout_end(json);
-    put_held_json(cluster->held_kinds, json);
+    put_kinds_json(json, "held", cluster->held_kinds);
+    put_kinds_json(json, "overLimit", cluster->over_kinds);
     pin_jsonout_end(json);
 }
 

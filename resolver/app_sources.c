@@ -155,6 +155,7 @@ enum pin_err pin__app_start_sync(struct pin_app *app, struct pin_why *why)
         .n_specs = n,
         .sink = sink,
         .writes = pin_write_is_on(&app->settings.writes) ? &writes : NULL,
+        .max_objects = app->settings.max_objects,
         .wants_ingresses = pin_settings_records(&app->settings, PIN_KIND_INGRESS)};
     enum pin_err err = pin_sync_new(&config, &app->sync, why);
     free(specs);

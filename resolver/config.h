@@ -363,6 +363,7 @@ struct pin_config {
     struct pin_config_streams streams;
     uint32_t n_workers; /**< 0: one per processor. */
     uint32_t ready_min_clusters;
+    uint32_t max_objects;
     uint64_t ready_grace_ms;
     uint64_t lameduck_ms;
     struct pin_tap_config tap; /**< queryLog and dnstap. */

@@ -571,6 +571,7 @@ static const struct pin_option log_options[] = {
     {.key = NULL},
 };
 
+#define OBJECTS_MAX 100000000
 const struct pin_option pin_options[] = {
     {.key = "apiVersion",
         .kind = PIN_OPTION_FIXED,
@@ -613,6 +614,13 @@ const struct pin_option pin_options[] = {
         .children = cluster_options,
         .item_bytes = sizeof(struct pin_config_cluster),
         .doc = "The clusters."},
+    {.key = "maxObjects",
+        .kind = PIN_OPTION_UINT,
+        .offset = IN_CONFIG(max_objects),
+        .min = 1,
+        .max = OBJECTS_MAX,
+        .fallback = "1000000",
+        .doc = "Objects of one kind in one cluster; a list of more is given up."},
     {.key = "defaultCluster",
         .kind = PIN_OPTION_STRING,
         .offset = IN_CONFIG(default_cluster),

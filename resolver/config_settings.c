@@ -381,6 +381,7 @@ enum pin_err pin_config_settings(
         .ttl_s = config->ttl_s,
         .negative_ttl_s = NEGATIVE_TTL_MAX_S,
         .max_answers = config->max_answers,
+        .max_objects = config->max_objects,
         .answers = (enum pin_answers_mode)config->answers,
         .address = (enum pin_address_mode)config->address,
         .all_down = (enum pin_all_down)config->all_down,

@@ -205,6 +205,11 @@ static void put_cluster_states(struct pin_page *page)
     for (size_t i = 0; i < n_clusters; i++) {
         put_kind_bits(text, "pintle_cluster_list_held", clusters[i].name, clusters[i].held_kinds);
     }
+    pin_metrics_family(text, "pintle_cluster_over_limit", "gauge",
+        "1 while objects beyond maxObjects are left out.");
+    for (size_t i = 0; i < n_clusters; i++) {
+        put_kind_bits(text, "pintle_cluster_over_limit", clusters[i].name, clusters[i].over_kinds);
+    }
 }
 
 /* One family of figures per static zone. */

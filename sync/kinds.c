@@ -35,6 +35,7 @@
 enum {
     PIN_TROUBLE_NONE,
     PIN_TROUBLE_DENIED,
+    PIN_TROUBLE_OVER,
     PIN_TROUBLE_STATUS, /* + HTTP status */
 };
 
@@ -198,6 +199,17 @@ static void on_listed(struct pin_kinds *self, const struct pin_kind_row *row)
     check_synced(self);
 }
 
+static void on_over(
+    struct pin_kinds *self, const struct pin_kind_row *row, const struct pin_http_result *result)
+{
+    char hint[160];
+    (void)snprintf(hint, sizeof(hint),
+        "find out what makes so many (kubectl get %s -A), or raise maxObjects", row->resource);
+    pin_source_set_trouble(self->source, &self->source->kinds[row->kind], PIN_TROUBLE_OVER, hint,
+        "%s: %s; those known are kept, none is removed, trying again", row->resource,
+        result->message);
+}
+
 static void on_works(struct pin_kinds *self, const struct pin_kind_row *row)
 {
     pin_log_info("%s: %s can be read again", self->source->where, row->resource);
@@ -230,6 +242,9 @@ static void on_watch_event(struct pin_watch_host *host, const struct pin_kind_ro
         break;
     case PIN_WATCH_ABSENT:
         on_absent(self, row->kind);
+        break;
+    case PIN_WATCH_OVER:
+        on_over(self, row, result);
         break;
     case PIN_WATCH_FAILED:
         pin_source_set_trouble(self->source, &self->source->kinds[row->kind],

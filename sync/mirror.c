@@ -80,7 +80,7 @@ static struct member *member_new(const struct pin_object *object)
     return member;
 }
 
-/* Finds or makes the place of an object; NULL when memory is out. */
+/* Finds or makes the place of an object; NULL when memory is out, or there is no room. */
 static struct member *member_of(struct pin_mirror *self, const struct pin_object *object)
 {
     struct member *fresh = member_new(object);
@@ -89,6 +89,12 @@ static struct member *member_of(struct pin_mirror *self, const struct pin_object
     if (known != NULL) {
         free(fresh);
         return known;
+    }
+    if (fresh != NULL
+        && pin_source_is_over(self->source, self->source->stats.kinds[fresh->kind].n_objects + 1)) {
+        self->is_over = true;
+        free(fresh);
+        return NULL;
     }
     if (fresh != NULL && !pin_map_put(&self->members, fresh->id, fresh->id_bytes, fresh, NULL)) {
         free(fresh);
@@ -194,6 +200,7 @@ enum pin_err pin_mirror_put(struct pin_mirror *mirror, const char *key, const vo
         keep(mirror, old);
         return err;
     }
+    mirror->is_over = false;
     struct held *fresh = hold(mirror, &bundle);
     if (fresh == NULL || !pin_map_put(&mirror->keys, key, key_bytes, fresh, NULL)) {
         if (fresh != NULL) {
@@ -201,7 +208,10 @@ enum pin_err pin_mirror_put(struct pin_mirror *mirror, const char *key, const vo
         }
         keep(mirror, old);
         pin_bundle_done(&bundle);
-        return pin_why_set(why, PIN_ENOMEM, "no memory for a value");
+        return mirror->is_over ? pin_why_set(why, PIN_ELIMIT,
+                   "there would be more than %lu objects of a kind (maxObjects)",
+                   (unsigned long)mirror->source->max_objects)
+                               : pin_why_set(why, PIN_ENOMEM, "no memory for a value");
     }
     replace(mirror, old, fresh, &bundle);
     if (old != NULL) {

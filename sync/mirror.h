@@ -26,6 +26,7 @@ struct pin_mirror {
     struct pin_source *source; /**< Gets the deltas. */
     struct pin_map keys;       /**< Key -> what it named. */
     struct pin_map members;    /**< Kind, namespace and name -> the object's place. */
+    bool is_over;              /**< The value at hand has more objects than are taken. */
     uint32_t round;            /**< Of the present or latest list. */
 };
 
@@ -39,8 +40,8 @@ void pin_mirror_end(struct pin_mirror *mirror);
  * A key has a value: its objects are upserted, those that it names no longer are deleted. A value
  * that cannot be read changes nothing, and what the key named before stays.
  *
- * @return PIN_OK; PIN_EUNSUPPORTED, PIN_EPARSE, PIN_ELIMIT: it cannot be read; PIN_ENOMEM: list
- *         again.
+ * @return PIN_OK; PIN_EUNSUPPORTED, PIN_EPARSE: it cannot be read; PIN_ELIMIT: likewise, or with it
+ *         there would be more objects of a kind than the source takes; PIN_ENOMEM: list again.
  */
 enum pin_err pin_mirror_put(struct pin_mirror *mirror, const char *key, const void *value,
     size_t bytes, struct pin_why *why);

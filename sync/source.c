@@ -95,6 +95,11 @@ bool pin_source_init(struct pin_source *self, const struct pin_source_ops *ops,
     return self->cluster != NULL && self->origin != NULL && self->where != NULL;
 }
 
+bool pin_source_is_over(const struct pin_source *self, uint64_t n_objects)
+{
+    return self->max_objects > 0 && n_objects > self->max_objects;
+}
+
 bool pin_source_wants(const struct pin_source *self, enum pin_kind kind)
 {
     return kind == PIN_KIND_POD             ? self->wants_pods
@@ -216,8 +221,8 @@ static void show_held(struct pin_source *self, uint32_t kinds)
     self->doubt.text[0] = '\0';
     if (kinds != 0) {
         (void)snprintf(self->doubt.text, sizeof(self->doubt.text),
-            "the last list of %s names too few objects; the others are kept until a second one "
-            "confirms it",
+            "the last list of %s names too few objects, or more than there is room for; what it "
+            "lacks is kept until a second one confirms it",
             pin_text_get(&names));
     }
     pin_text_done(&names);

@@ -93,12 +93,16 @@ struct pin_source {
     struct pin_trouble doubt;  /**< Lists that are held. */
     struct pin_survey *survey; /**< NULL until somebody asks for one. */
     int64_t started_ms;        /**< Monotonic; 0: not started. */
+    uint32_t max_objects;      /**< Of one kind; 0: no limit. */
     uint32_t lost_kinds;       /**< Kinds of which memory was out for something. */
     bool is_told;              /**< UP or DOWN was sent once. */
     bool wants_pods;           /**< Pods are to be reported. */
     bool wants_classes;        /**< So are GatewayClasses. */
     bool wants_ingresses;      /**< So are Ingresses. */
 };
+
+/** Whether so many objects of one kind are more than are taken. */
+bool pin_source_is_over(const struct pin_source *self, uint64_t n_objects);
 
 /** Whether the kind is to be reported. */
 bool pin_source_wants(const struct pin_source *self, enum pin_kind kind);

@@ -87,6 +87,7 @@ static enum pin_err make_sources(
             return PIN_ENOMEM;
         }
         self->sources[i]->wants_ingresses = config->wants_ingresses;
+        self->sources[i]->max_objects = config->max_objects;
         self->n_sources++;
     }
     return PIN_OK;

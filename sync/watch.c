@@ -37,7 +37,7 @@ static void on_done(void *arg, const struct pin_http_result *result);
 void pin__watch_report(
     struct pin_watch *self, enum pin_watch_event event, const struct pin_http_result *result)
 {
-    if (event == PIN_WATCH_DENIED || event == PIN_WATCH_FAILED) {
+    if (event == PIN_WATCH_DENIED || event == PIN_WATCH_FAILED || event == PIN_WATCH_OVER) {
         self->is_troubled = true;
     }
     self->host->on_event(self->host, self->row, event, result);

@@ -34,6 +34,7 @@ enum pin_watch_event {
     PIN_WATCH_UNAUTHORIZED, /**< 401 */
     PIN_WATCH_DENIED,       /**< 403 */
     PIN_WATCH_ABSENT,       /**< 404: it has stopped; start it again to look again. */
+    PIN_WATCH_OVER,         /**< A list was given up: it names more objects than are taken. */
     PIN_WATCH_FAILED,       /**< Another status, or an answer that makes no sense. */
 };
 

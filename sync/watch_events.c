@@ -123,6 +123,9 @@ void pin__watch_feed_events(struct pin_watch *self, const char *data, size_t byt
         self->needs_list = true;
         self->reason = PIN_LIST_FAILED;
     }
+    if (self->step == PIN_STEP_LIST && pin__watch_is_over(self)) {
+        return;
+    }
     if (!self->needs_list && !self->has_error) {
         if (self->step == PIN_STEP_WATCH) {
             pin__watch_works(self, PIN_STEP_WATCH);

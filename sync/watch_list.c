@@ -2,6 +2,7 @@
 
 /* A list, in pages or as the first events of a watch. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ void pin__watch_on_item(void *arg, const char *text, size_t bytes)
     pin_arena_reset(self->host->arena);
 }
 
-void pin__watch_abort_list(struct pin_watch *self, const char *message)
+static void give_up(struct pin_watch *self, enum pin_watch_event event, const char *message)
 {
     self->stats->n_broken++;
     const struct pin_http_result result = {
@@ -64,7 +65,24 @@ void pin__watch_abort_list(struct pin_watch *self, const char *message)
     self->wants_pages = true;
     self->trouble_step = PIN_STEP_LIST;
     pin__watch_schedule_retry(self, PIN_STEP_LIST, NULL);
-    pin__watch_report(self, PIN_WATCH_FAILED, &result);
+    pin__watch_report(self, event, &result);
+}
+
+void pin__watch_abort_list(struct pin_watch *self, const char *message)
+{
+    give_up(self, PIN_WATCH_FAILED, message);
+}
+
+bool pin__watch_is_over(struct pin_watch *self)
+{
+    char message[96];
+    if (!pin_source_is_over(self->host->source, self->stats->n_in_list)) {
+        return false;
+    }
+    (void)snprintf(message, sizeof(message), "a list names more than %lu objects, the limit",
+        (unsigned long)self->host->source->max_objects);
+    give_up(self, PIN_WATCH_OVER, message);
+    return true;
 }
 
 void pin__watch_feed_list(struct pin_watch *self, const char *data, size_t bytes)
@@ -73,6 +91,8 @@ void pin__watch_feed_list(struct pin_watch *self, const char *data, size_t bytes
     enum pin_err err = pin_items_feed(&self->items, data, bytes, &why);
     if (err != PIN_OK) {
         pin__watch_abort_list(self, why.text);
+    } else if (pin__watch_is_over(self)) {
+        return;
     } else if (self->is_old) {
         self->n_old++;
         self->is_old = false;

@@ -127,6 +127,9 @@ void pin__watch_on_item(void *arg, const char *text, size_t bytes);
 /** The list makes no sense or was cut short: what it said so far stays, nothing is deleted. */
 void pin__watch_abort_list(struct pin_watch *self, const char *message);
 
+/** Gives the list up, and true, when it has named more objects than are taken. */
+bool pin__watch_is_over(struct pin_watch *self);
+
 /** Takes bytes of a page. */
 void pin__watch_feed_list(struct pin_watch *self, const char *data, size_t bytes);
 

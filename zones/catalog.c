@@ -352,6 +352,10 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
     void *old = NULL;
     object = pin_exports_trim(catalog->settings, object);
     size_t bytes = object_key(object->namespace_name, object->name, key);
+    if (bytes > 0 && pin_list_refuses(catalog, cluster_id, object->kind, key, bytes)) {
+        pin_object_free(object);
+        return;
+    }
     if (object->kind == PIN_KIND_POD && bytes > 0) {
         pin_watchers_put(catalog, cluster_id, object, NULL);
         pin_pods_upsert(catalog, cluster_id, object, key, bytes);
@@ -737,6 +741,7 @@ struct pin_cluster_status pin_catalog_cluster(
         .is_drained = pin_drains_cluster(&catalog->drains, cluster_id) != NULL,
         .stale_since_ms = cluster->is_out ? cluster->out_since_ms : 0,
         .held_kinds = pin_catalog_held(catalog, cluster_id),
+        .over_kinds = pin_catalog_over(catalog, cluster_id),
     };
     for (size_t kind = 0; kind < PIN_KIND_MAX; kind++) {
         status.n_objects[kind] = (uint32_t)pin_map_count(&cluster->objects[kind]);

@@ -45,16 +45,21 @@ static uint32_t count_objects(
     return n;
 }
 
+/* The map of what is known of a kind. */
+static struct pin_map *map_of(struct pin_cluster_state *cluster, enum pin_kind kind)
+{
+    return kind == PIN_KIND_POD ? &cluster->pods : &cluster->objects[kind];
+}
+
 void pin_list_begin(struct pin_catalog *catalog, const struct pin_delta *delta)
 {
-    const struct pin_cluster_state *cluster = &catalog->clusters[delta->cluster_id];
+    struct pin_cluster_state *cluster = &catalog->clusters[delta->cluster_id];
     struct pin_list_state *list = state_of(catalog, delta);
-    list->n_before =
-        (uint32_t)(delta->kind == PIN_KIND_POD ? pin_map_count(&cluster->pods)
-                                               : pin_map_count(&cluster->objects[delta->kind]));
+    list->n_before = (uint32_t)pin_map_count(map_of(cluster, delta->kind));
     list->n_held = list->is_held ? count_objects(catalog, delta, list->held_round) : 0;
     list->begun_ns = delta->received_ns;
     list->n_missed = 0;
+    list->n_refused = 0;
     list->round++;
     pin_waits_set_open(catalog, delta->cluster_id, list, true);
 }
@@ -104,6 +109,54 @@ static void PIN_PRINTF(4, 5) tell(const struct pin_catalog *catalog, const struc
     va_end(args);
     pin_log_write(NULL, level, "cluster %s: %s: %s",
         catalog->settings->clusters[delta->cluster_id].name, pin_kind_text(delta->kind), text);
+}
+
+/* --- room
+ * ---------------------------------------------------------------------------------------- */
+
+bool pin_list_refuses(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind,
+    const char *key, size_t bytes)
+{
+    struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
+    struct pin_list_state *list = &cluster->lists[kind];
+    const struct pin_map *map = map_of(cluster, kind);
+    uint32_t max = catalog->settings->max_objects;
+    if (max == 0 || pin_map_count(map) < max || pin_map_find(map, key, bytes) != NULL) {
+        return false;
+    }
+    list->n_refused++;
+    list->n_missed++;
+    if (!list->is_over) {
+        list->is_over = true;
+        catalog->held_stamp++;
+        pin_log_write(NULL, PIN_LOG_WARN,
+            "cluster %s: %s: there are %u objects, and more come; these are left out (%.*s is the "
+            "first), what is known is kept; to do: find out what makes so many, or raise "
+            "maxObjects",
+            catalog->settings->clusters[cluster_id].name, pin_kind_text(kind), max, (int)bytes,
+            key);
+    }
+    return true;
+}
+
+/* Whether the list that ends names more than there may be. Counts only where that may be so. */
+static bool names_too_many(const struct pin_catalog *catalog, const struct pin_delta *delta)
+{
+    const struct pin_list_state *list = &catalog->clusters[delta->cluster_id].lists[delta->kind];
+    return list->n_refused > 0
+           && (uint64_t)count_objects(catalog, delta, list->round) + list->n_refused
+                  > catalog->settings->max_objects;
+}
+
+/* A whole list has ended that was believed or is held. */
+static void settle_room(
+    struct pin_catalog *catalog, const struct pin_delta *delta, struct pin_list_state *list)
+{
+    if (list->is_over && list->n_refused == 0) {
+        list->is_over = false;
+        catalog->held_stamp++;
+        tell(catalog, delta, PIN_LOG_INFO, "a list names all objects, and there is room for them");
+    }
 }
 
 static void hold(
@@ -209,10 +262,11 @@ void pin_list_end(struct pin_catalog *catalog, const struct pin_delta *delta)
 {
     struct pin_list_state *list = state_of(catalog, delta);
     pin_waits_set_open(catalog, delta->cluster_id, list, false);
-    if (!delta->is_partial) {
+    if (!delta->is_partial && !names_too_many(catalog, delta)) {
         list->ended_ns = delta->received_ns;
         list->is_unproven = delta->is_unproven;
         judge(catalog, delta);
+        settle_room(catalog, delta, list);
         take_second(catalog, delta->cluster_id, list);
     }
 }
@@ -239,7 +293,17 @@ uint32_t pin_catalog_held(const struct pin_catalog *catalog, uint16_t cluster_id
     uint32_t kinds = 0;
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
         const struct pin_list_state *list = &catalog->clusters[cluster_id].lists[kind];
-        kinds |= list->is_held || list->is_asked ? UINT32_C(1) << kind : 0;
+        bool is_wanted = list->is_held || list->is_asked || list->is_over;
+        kinds |= is_wanted ? UINT32_C(1) << kind : 0;
+    }
+    return kinds;
+}
+
+uint32_t pin_catalog_over(const struct pin_catalog *catalog, uint16_t cluster_id)
+{
+    uint32_t kinds = 0;
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        kinds |= catalog->clusters[cluster_id].lists[kind].is_over ? UINT32_C(1) << kind : 0;
     }
     return kinds;
 }

@@ -16,6 +16,10 @@
  * A first list has no "before" in this process; where written objects say otherwise, second ones
  * are asked for as if it were held (pin_lists_doubt()).
  *
+ * Of one kind a cluster may have settings->max_objects. An object beyond them is refused, until a
+ * list has ended that refused none; meanwhile lists are asked for as if the last one were held, for
+ * what takes the room may be what that list removed. One that names more itself is a partial one.
+ *
  * While a list is held, only what it lacks waits: what it names, and what watches say afterwards,
  * deletions too, counts at once. docs/decisions/0013-lists-are-held.md has the reasons.
  */
@@ -40,8 +44,10 @@ struct pin_list_state {
     uint64_t held_ns;    /**< When the held list ended. */
     uint64_t ended_ns;   /**< When the latest list ended. */
     uint64_t asked_ns;   /**< When the list ended that a second one is asked for. */
+    uint32_t n_refused;  /**< Objects refused since the latest list began. */
     uint32_t n_missed;   /**< Objects that it names, that cannot be read, and that are not known. */
     bool is_held;
+    bool is_over;     /**< Objects are refused, or were until now. */
     bool is_asked;    /**< A second list is, see pin_lists_doubt(). */
     bool is_unproven; /**< The latest list was a server's. */
     bool is_open;     /**< A list has begun and not ended. */
@@ -53,6 +59,13 @@ void pin_list_begin(struct pin_catalog *catalog, const struct pin_delta *delta);
 
 /** A list ends: removes what it lacks, or holds it. */
 void pin_list_end(struct pin_catalog *catalog, const struct pin_delta *delta);
+
+/**
+ * Whether there is no room for an object that is not known yet, which is noted: the caller drops
+ * it. `key` as in the map of its kind. Cost: one look at the map, where that is full.
+ */
+bool pin_list_refuses(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind,
+    const char *key, size_t bytes);
 
 /** The list at hand names this object, though it cannot be read. Unknown ones are fine. */
 void pin_list_keep(

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Lists that name too little: an API server that lies once, and one that means it.
+"""Lists that name too little, or too much: an API server that lies once, and one that means it.
 
 pintled on two fake API servers (tests/sync/fake_api.py). Same form of report as run.py, whose tools it uses.
 """
@@ -84,6 +84,12 @@ def lists(checks, dir):
         (dir / "kubeconfig").write_text(kubeconfig(fakes))
         daemon = Daemon(dir, "held", "--kubeconfig", dir / "kubeconfig", "--contexts", "c1,c2")
         play_lists(checks, daemon, fakes)
+        checks.equal("pintled ends at once", daemon.stop(), 0)
+        daemon = None
+        (dir / "room.yaml").write_text(json.dumps({
+            "maxObjects": 8, "clusters": [{"name": n, "context": n, "kubeconfig": str(dir / "kubeconfig")} for n in fakes]}))
+        daemon = Daemon(dir, "room", "--config", dir / "room.yaml")
+        play_room(checks, daemon, fakes)
     finally:
         if daemon is not None:
             checks.equal("pintled ends at once", daemon.stop(), 0)
@@ -120,6 +126,28 @@ def play_lists(checks, daemon, fakes):
     checks.becomes("c2: its names are gone", lambda: daemon.dig(name_of("c2", 1)).status, lambda s: s == "NXDOMAIN")
     checks.check("c2: one line tells", "cluster c2: Service: a second list says the same, 6 of 6 are gone" in daemon.log_text(),
                  daemon.log_text())
+
+
+def play_room(checks, daemon, fakes):
+    """At most 8 objects of a kind: c1 has 6 and gets more than it may, c2 gets 2 meanwhile."""
+    checks.becomes("c1 is answered", lambda: are_answered(daemon, "c1", range(2, 8)), bool)
+    for number in range(21, 31):
+        fakes["c1"].service("c1", number)
+    for number in (1, 2):
+        fakes["c2"].service("c2", number)
+    over = 'pintle_cluster_over_limit{cluster="%s",kind="Service"} %d'
+    checks.becomes("a metric says that c1 has too many", lambda: over % ("c1", 1) in daemon.get("/metrics")[1], bool)
+    checks.equal("8 Services are there", json.loads(daemon.get("/api/v1/status")[1])["clusters"]["items"][0]["objects"]["Service"], 8)
+    checks.becomes("a list is given up, and the status says what to do",
+                   lambda: "services: a list names more than 8 objects, the limit" in daemon.ctl("status")[1], bool, CONFIRM_S)
+    checks.equal("what was known is answered", are_answered(daemon, "c1", range(2, 8)), True)
+    checks.becomes("c2 goes on", lambda: are_answered(daemon, "c2", (1, 2)), bool)
+    checks.check("c2 is not over its limit", over % ("c2", 0) in daemon.get("/metrics")[1], daemon.get("/metrics")[1])
+    for number in range(21, 31):
+        fakes["c1"].order(do="delete", path=SERVICES, namespace="shop", name=f"c1-{number}")
+        fakes["c1"].order(do="delete", path=SLICES, namespace="shop", name=f"c1-{number}")
+    checks.becomes("once it has fewer, all is well", lambda: over % ("c1", 0) in daemon.get("/metrics")[1], bool, 2 * CONFIRM_S)
+    checks.equal("nothing was lost", are_answered(daemon, "c1", range(2, 8)), True)
 
 
 if __name__ == "__main__":

@@ -443,6 +443,7 @@ static void test_values(void **state)
     assert_true(settings.networks[1].cluster_ips_routable);
     assert_string_equal(settings.networks[2].name, "a");
     assert_int_equal(settings.clusters[0].network, 2);
+    assert_int_equal(settings.max_objects, 1000000);
     assert_int_equal(settings.clusters[0].weight, 7);
     assert_int_equal(settings.clusters[0].n_clients, 2);
     assert_int_equal(settings.clusters[0].clients[1].bits, 24);

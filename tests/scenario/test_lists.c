@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -143,6 +144,81 @@ static void test_pods_are_held_and_kept_like_all_others(void **state)
     assert_int_equal(count(PIN_KIND_POD), 0);
 }
 
+/* --- room */
+
+static void apply_service(const char *name)
+{
+    char yaml[128];
+    (void)snprintf(yaml, sizeof(yaml),
+        "{apiVersion: v1, kind: Service, metadata: {namespace: d, name: %s}, spec: {}}", name);
+    apply(yaml);
+}
+
+static uint32_t over(void)
+{
+    return pin_catalog_cluster(stage.catalog, C1).over_kinds;
+}
+
+static void test_what_there_is_no_room_for_is_refused_and_what_is_known_changes(void **state)
+{
+    uint32_t stamp = pin_catalog_held_stamp(stage.catalog);
+    (void)state;
+    stage.settings.max_objects = 4;
+    apply_service("a");
+    assert_int_equal(over(), 0);
+    apply_service("new");
+    apply("{apiVersion: v1, kind: Pod, metadata: {namespace: d, name: q}, "
+          "status: {phase: Running, podIP: 10.1.0.2}}");
+    assert_int_equal(count(PIN_KIND_SERVICE), 4);
+    assert_int_equal(count(PIN_KIND_POD), 2); /* each kind by itself */
+    assert_int_equal(over(), 1u << PIN_KIND_SERVICE);
+    assert_int_equal(pin_catalog_held(stage.catalog, C1), 1u << PIN_KIND_SERVICE);
+    assert_int_not_equal(pin_catalog_held_stamp(stage.catalog), stamp);
+}
+
+static void test_a_list_of_more_than_there_may_be_takes_nothing_away(void **state)
+{
+    (void)state;
+    stage.settings.max_objects = 4;
+    begin(PIN_KIND_SERVICE);
+    for (int i = 0; i < 5; i++) {
+        static const char *const names[] = {"a", "b", "v", "w", "x"};
+        apply_service(names[i]);
+    }
+    end(PIN_KIND_SERVICE);
+    assert_int_equal(count(PIN_KIND_SERVICE), 4);
+    assert_non_null(pin_catalog_find(stage.catalog, C1, PIN_KIND_SERVICE, "d", "c"));
+    assert_int_equal(over(), 1u << PIN_KIND_SERVICE);
+}
+
+static void test_a_list_makes_room_and_the_next_one_fills_it(void **state)
+{
+    (void)state;
+    stage.settings.max_objects = 4;
+    for (int round = 0; round < 2; round++) { /* c and e have gone, v and w have come */
+        begin(PIN_KIND_SERVICE);
+        apply_service("a");
+        apply_service("b");
+        apply_service("v");
+        apply_service("w");
+        end(PIN_KIND_SERVICE);
+        assert_int_equal(count(PIN_KIND_SERVICE), round == 0 ? 2 : 4);
+        assert_int_equal(over(), round == 0 ? 1u << PIN_KIND_SERVICE : 0);
+    }
+    assert_int_equal(pin_catalog_held(stage.catalog, C1), 0);
+    assert_non_null(pin_catalog_find(stage.catalog, C1, PIN_KIND_SERVICE, "d", "w"));
+}
+
+static void test_pods_have_the_same_limit(void **state)
+{
+    (void)state;
+    stage.settings.max_objects = 1;
+    apply("{apiVersion: v1, kind: Pod, metadata: {namespace: d, name: q}, "
+          "status: {phase: Running, podIP: 10.1.0.2}}");
+    assert_int_equal(count(PIN_KIND_POD), 1);
+    assert_int_equal(over(), 1u << PIN_KIND_POD);
+}
+
 static void drop_log(enum pin_log_level level, const char *line, void *arg)
 {
     (void)level;
@@ -159,6 +235,10 @@ int main(void)
         A_TEST(test_a_partial_list_takes_nothing_away),
         A_TEST(test_what_is_held_is_told),
         A_TEST(test_pods_are_held_and_kept_like_all_others),
+        A_TEST(test_what_there_is_no_room_for_is_refused_and_what_is_known_changes),
+        A_TEST(test_a_list_of_more_than_there_may_be_takes_nothing_away),
+        A_TEST(test_a_list_makes_room_and_the_next_one_fills_it),
+        A_TEST(test_pods_have_the_same_limit),
     };
     pin_log_set_sink(drop_log, NULL);
     return cmocka_run_group_tests_name("lists", tests, NULL, NULL);

@@ -168,6 +168,26 @@ static void test_unreadable(void **state)
     assert_int_equal(pin_mirror_n_keys(&rig->mirror), 1);
 }
 
+static void test_room(void **state)
+{
+    struct rig *rig = *state;
+    struct pin_text value = {0};
+    struct pin_why why = {0};
+    rig->source.max_objects = 2;
+    put(rig, "a", "a a-1 a-2");
+    pin_text_cut(&rig->seen, 0);
+    put_value(&value, "a a-1 a-2 a-3");
+    assert_int_equal(pin_mirror_put(&rig->mirror, "a", value.ptr, value.len, &why), PIN_ELIMIT);
+    assert_non_null(strstr(why.text, "more than 2 objects"));
+    assert_seen(rig, "");
+    put(rig, "b", "b");
+    put(rig, "a", "a a-1");
+    put(rig, "b", "b b-1"); /* what goes makes room */
+    assert_seen(rig, "+Service b;+Service a;+EndpointSlice a-1;-EndpointSlice a-2;+Service b;"
+                     "+EndpointSlice b-1;");
+    pin_text_done(&value);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +195,7 @@ int main(void)
         {"an object may move between keys in any order", test_moves, set_up, tear_down, NULL},
         {"an object is deleted once", test_shared, set_up, tear_down, NULL},
         {"what a whole list has not named goes", test_list, set_up, tear_down, NULL},
+        {"what there is no room for changes nothing", test_room, set_up, tear_down, NULL},
         {"what cannot be read stays as it was", test_unreadable, set_up, tear_down, NULL},
     };
     return cmocka_run_group_tests_name("mirror", tests, NULL, NULL);

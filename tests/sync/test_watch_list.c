@@ -5,6 +5,7 @@
 #include "pintle/base/macros.h"
 
 #include "fake.h"
+#include "sync/source.h"
 
 /* --- The usual ------------------------------------------------------------------------------ */
 
@@ -245,6 +246,51 @@ static void test_a_version_of_any_length_is_not_taken(void **state)
     assert_int_equal(count_requests(self, "resourceVersion=xxxx"), 0);
 }
 
+/* --- Too many ------------------------------------------------------------------------------- */
+
+static void put_many(struct box *self, int n)
+{
+    char command[256];
+    for (int i = 0; i < n; i++) {
+        (void)snprintf(command, sizeof(command), PUT("m%d"), i);
+        order(self, command);
+    }
+}
+
+static void limit(struct box *self, uint32_t max_objects)
+{
+    pin_sync_source(self->rig.sync, 0)->max_objects = max_objects;
+}
+
+static void test_a_list_of_more_objects_than_are_taken_is_given_up(void **state)
+{
+    struct box *self = *state;
+    limit(self, 3);
+    put_many(self, 4);
+    pin_sync_start(self->rig.sync);
+    want_log(self, "services: a list names more than 3 objects, the limit; those known are kept");
+    assert_non_null(strstr(pin_text_get(&self->rig.logged), "raise maxObjects"));
+    assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 0);
+    assert_int_equal(rig_count(&self->rig, "SYNCED"), 0);
+    assert_non_null(strstr(stats_of(self).error, "more than 3 objects"));
+    order(self, DELETE("m0"));
+    want(self, "SYNCED"); /* it is listed again and again */
+    want_log(self, "services can be read again");
+    assert_string_equal(stats_of(self).error, "");
+}
+
+static void test_a_list_without_an_end_is_given_up_soon(void **state)
+{
+    struct box *self = *state;
+    limit(self, 100);
+    put_many(self, 1000);
+    order(self, FAULT(LIST_OF_SERVICES, "\"page\":10,\"times\":3"));
+    pin_sync_start(self->rig.sync);
+    want_log(self, "more than 100 objects");
+    assert_true(rig_count(&self->rig, "UPSERT Service") < 1000);
+    assert_true(stats_of(self).kinds[PIN_KIND_SERVICE].n_broken > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +309,8 @@ int main(void)
         A_TEST(test_a_list_that_tells_its_age_at_its_end_removes_nothing_when_it_is_older),
         A_TEST(test_a_bookmark_that_goes_back_is_not_gone_back_to),
         A_TEST(test_a_version_of_any_length_is_not_taken),
+        A_TEST(test_a_list_of_more_objects_than_are_taken_is_given_up),
+        A_TEST(test_a_list_without_an_end_is_given_up_soon),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests_name("watch_list", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "pintle/base/macros.h"
 
 #include "fake.h"
+#include "sync/source.h"
 
 #define STREAM_OF_SERVICES SERVICES "?sendInitialEvents=true"
 #define RELIST             FAULT(WATCH_OF_SERVICES, "\"status\":410")
@@ -31,6 +32,20 @@ static void test_a_list_is_streamed_and_its_watch_goes_on(void **state)
     assert_int_equal(stats_of(self).kinds[PIN_KIND_SERVICE].n_objects, 2);
     assert_int_equal(count_requests(self, SERVICES), 1); /* one request for all of it */
     assert_true(stats_of(self).kinds[PIN_KIND_SERVICE].is_streamed);
+}
+
+static void test_a_stream_of_more_objects_than_are_taken_is_given_up(void **state)
+{
+    struct box *self = *state;
+    pin_sync_source(self->rig.sync, 0)->max_objects = 1;
+    stream(self);
+    order(self, PUT("a"));
+    order(self, PUT("b"));
+    pin_sync_start(self->rig.sync);
+    want_log(self, "services: a list names more than 1 objects, the limit");
+    assert_int_equal(rig_count(&self->rig, "LIST_END Service\n"), 0);
+    order(self, DELETE("a"));
+    want(self, "SYNCED");
 }
 
 static void test_a_kind_without_objects_is_listed_by_the_bookmark_alone(void **state)
@@ -113,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         A_TEST(test_a_list_is_streamed_and_its_watch_goes_on),
+        A_TEST(test_a_stream_of_more_objects_than_are_taken_is_given_up),
         A_TEST(test_a_kind_without_objects_is_listed_by_the_bookmark_alone),
         A_TEST(test_a_streamed_list_is_not_asked_for_older_than_what_is_known),
         A_TEST(test_a_server_that_does_not_know_it_is_listed_in_pages_at_once),

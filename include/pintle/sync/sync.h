@@ -98,7 +98,9 @@ struct pin_sync_config {
     size_t n_specs;
     struct pin_sync_sink sink;
     const struct pin_sync_writes *writes; /**< NULL: nothing is written. */
-    bool wants_ingresses;                 /**< Ingresses are to be reported, for records outside. */
+    uint32_t
+        max_objects; /**< Of one kind in one cluster: a list of more is given up; 0: no limit. */
+    bool wants_ingresses; /**< Ingresses are to be reported, for records outside. */
 };
 
 /**

@@ -156,6 +156,7 @@ struct pin_cluster_status {
     uint64_t stale_since_ms;
     uint32_t n_objects[PIN_KIND_MAX];
     uint32_t held_kinds; /**< pin_catalog_held() */
+    uint32_t over_kinds; /**< pin_catalog_over() */
 };
 
 /** Status of a cluster; `cluster_id` must exist. */
@@ -167,6 +168,10 @@ struct pin_cluster_status pin_catalog_cluster(
  * is to list them again, 30 s after that list or later. O(kinds).
  */
 uint32_t pin_catalog_held(const struct pin_catalog *catalog, uint16_t cluster_id);
+
+/** The kinds, likewise, of which the cluster has more objects than settings->max_objects: those
+ * beyond them are not there. They count among pin_catalog_held(). O(kinds). */
+uint32_t pin_catalog_over(const struct pin_catalog *catalog, uint16_t cluster_id);
 
 /** A number that moves whenever pin_catalog_held() changes for some cluster. */
 uint32_t pin_catalog_held_stamp(const struct pin_catalog *catalog);

@@ -125,6 +125,7 @@ struct pin_settings {
     uint32_t ttl_s;          /**< Of steered answers; 5. */
     uint32_t negative_ttl_s; /**< SOA MINIMUM, at most 5. */
     uint32_t max_answers;    /**< Of subset and all, 1 to 64; 16. */
+    uint32_t max_objects;    /**< Of one kind in one cluster; 0: no limit. */
     enum pin_answers_mode answers;
     enum pin_address_mode address;
     enum pin_stale stale;           /**< UNSET is keep. */
