@@ -197,15 +197,28 @@ static void mark_all(struct pin_reader *self, enum pin_delta_op op)
         } else {
             stats->is_listed = true;
         }
-        if (!self->source.stats.is_synced && (op == PIN_DELTA_LIST_BEGIN || self->n_bad == 0)) {
+        if (self->is_marking && (op == PIN_DELTA_LIST_BEGIN || self->n_bad == 0)) {
             pin_source_mark(&self->source, op, (enum pin_kind)kind);
         }
     }
 }
 
 /*
- * The first list begins and ends as lists do, for there may be objects of before the restart. Later
- * ones are compared with what is known. While some value cannot be read, nobody says what it has.
+ * Whether a change was lost for want of memory. The mirror has made it all the same, so that a list
+ * compared with what is known here would not tell it again.
+ */
+static bool take_lost(struct pin_reader *self)
+{
+    bool has_lost = self->source.lost_kinds != 0;
+    self->source.lost_kinds = 0;
+    self->must_mark = self->must_mark || has_lost;
+    return has_lost;
+}
+
+/*
+ * The first list begins and ends as lists do, for there may be objects of before the restart, and
+ * so does one after a change was lost. Others are compared with what is known. While some value
+ * cannot be read, nobody says what it has.
  */
 static void begin_list(struct pin_reader *self, int64_t revision)
 {
@@ -214,6 +227,7 @@ static void begin_list(struct pin_reader *self, int64_t revision)
     self->alive_revision = 0;
     self->has_meta = false;
     self->is_readable = false;
+    self->is_marking = !self->source.stats.is_synced || self->must_mark;
     pin_mirror_begin(&self->mirror);
     mark_all(self, PIN_DELTA_LIST_BEGIN);
 }
@@ -223,6 +237,7 @@ static void end_list(struct pin_reader *self)
     if (self->is_readable) {
         pin_mirror_end(&self->mirror);
         mark_all(self, PIN_DELTA_LIST_END);
+        self->must_mark = self->must_mark && self->n_bad > 0;
         pin_source_set_synced(&self->source);
         self->is_whole = true;
     }
@@ -230,7 +245,12 @@ static void end_list(struct pin_reader *self)
         (long long)self->revision, pin_mirror_n_keys(&self->mirror));
     pin__reader_note_confirmed(self);
     pin__reader_judge(self);
-    schedule(self, PIN_READER_WATCH, 0);
+    if (take_lost(self)) {
+        self->reason = PIN_LIST_FAILED;
+        schedule_list(self);
+    } else {
+        schedule(self, PIN_READER_WATCH, 0);
+    }
 }
 
 /* Takes the keys of a page. False: it cannot be read, or memory is out. */
@@ -369,8 +389,12 @@ static void watch_ended(struct pin_reader *self, const char *reason, int64_t com
     }
     if (compact_revision > 0 || self->needs_range || strstr(reason, "compacted") != NULL) {
         pin_log_info("%s: %s is listed again: %s", self->source.where, self->base,
-            self->needs_range ? "it was published anew" : reason);
-        self->reason = self->needs_range ? PIN_LIST_BACK : PIN_LIST_EXPIRED;
+            self->must_mark     ? "memory was out for a change"
+            : self->needs_range ? "it was published anew"
+                                : reason);
+        self->reason = self->must_mark     ? PIN_LIST_FAILED
+                       : self->needs_range ? PIN_LIST_BACK
+                                           : PIN_LIST_EXPIRED;
         restart_range(self);
         schedule_list(self);
     } else {
@@ -402,7 +426,8 @@ static void take_line(struct pin_reader *self, const struct pin_etcd_event_line 
     {
         revision = PIN_MAX(revision, take_event(self, event));
     }
-    if (self->needs_range) {
+    if (take_lost(self) || self->needs_range) {
+        self->needs_range = true;
         watch_ended(self, "", 0);
         return;
     }

@@ -56,6 +56,8 @@ struct pin_reader {
     bool is_readable; /* It is of a format that we know: the rest counts, */
     bool is_away;     /* and it says that the publisher cannot reach the cluster. */
     bool has_doubt;
+    bool must_mark;           /* A change was lost: the next list is told as a first one is, */
+    bool is_marking;          /* as the one under way is. */
     bool needs_range;         /* What the watch told cannot be followed. */
     struct pin_trouble fault; /* Of etcd, while it does not answer. */
 };

@@ -6,6 +6,7 @@
 #include "pintle/zones/bundle.h"
 
 #include "fake.h"
+#include "support/faults.h"
 
 #define BACK_MS 90000 /* More than a reader waits before it believes an etcd that went back. */
 #define META    "{\"format\":1,\"state\":\"up\"}"
@@ -117,6 +118,32 @@ static void test_a_key_with_a_nul_is_left_out(void **state)
     assert_true(stats_of(self).is_up);
 }
 
+/* What the mirror has dropped it does not drop again: only a list told as a first one is helps. */
+static void test_a_deletion_that_memory_was_out_for_is_told_by_a_list(void **state)
+{
+    struct box *self = *state;
+    start(self);
+    for (unsigned n_good = 0; strstr(pin_text_get(&self->rig.logged), "is lost") == NULL;
+         n_good++) {
+        assert_true(n_good < 100);
+        put_service(self, "b");
+        want(self, "UPSERT Service d/b");
+        rig_forget(&self->rig);
+        pin_faults_start(n_good, 1);
+        order(self, "{\"do\":\"delete\",\"key\":\"/p/c1/s/d/b\"}");
+        for (int i = 0; i < 1000 && !rig_wait(&self->rig, "DELETE Service d/b", 20)
+                        && !rig_wait(&self->rig, "LIST_END Service\n", 20);
+             i++) {
+        }
+        (void)pin_faults_stop();
+    }
+    assert_int_equal(rig_count(&self->rig, "DELETE Service d/b"), 0);
+    assert_non_null(strstr(pin_text_get(&self->rig.seen), "LIST_BEGIN Service\n"));
+    assert_int_equal(rig_count(&self->rig, "UPSERT Service d/a"), 1);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Service d/b"), 0);
+    want_log(self, "memory was out for a change");
+}
+
 static size_t count_lists(struct box *self)
 {
     return strtoul(fake_do(&self->fake, "{\"do\":\"count\",\"path\":\"/v3/kv/range\"}"), NULL, 10);
@@ -165,6 +192,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_published_is_known, set_up_etcd, tear_down),
         cmocka_unit_test_setup_teardown(
             test_an_etcd_from_a_backup_is_believed_after_a_while, set_up_etcd, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_deletion_that_memory_was_out_for_is_told_by_a_list, set_up_etcd, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_with_a_nul_is_left_out, set_up_etcd, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_watch_of_nonsense_is_not_listed_all_the_time, set_up_etcd, tear_down),
