@@ -473,7 +473,8 @@ static bool fill(struct pin_recorder_zone *zone, struct pin_recorder_run *run)
     static const char *const all[] = {"A", "AAAA", "CAA", "CNAME", "DNAME", "HTTPS", "MX", "NAPTR",
         "NS", "PTR", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"};
     bool has_types = limits->types != NULL;
-    *run = (struct pin_recorder_run){.input = {.zone = zone->apex,
+    *run = (struct pin_recorder_run){.input = {.records = entry->name,
+                                         .zone = zone->apex,
                                          .zones_below = zone->below,
                                          .n_zones_below = zone->n_below,
                                          .registry = &entry->registry,

@@ -192,13 +192,14 @@ static void put_changes(
     }
 }
 
-static bool hash_text(
-    const char *zone, const struct pin_text *text, char ret_hash[PIN_RECORDPLAN_HASH_BYTES])
+static bool hash_text(const struct pin_recordplan_input *input, const struct pin_text *text,
+    char ret_hash[PIN_RECORDPLAN_HASH_BYTES])
 {
     uint8_t digest[PIN_SHA256_BYTES];
     char hex[2 * PIN_SHA256_BYTES + 1];
     struct pin_text all = {0};
-    pin_text_putf(&all, "%s\n%s", zone, pin_text_get(text));
+    pin_text_putf(&all, "%s\n%s\n%s", input->records != NULL ? input->records : "", input->zone,
+        pin_text_get(text));
     pin_sha256(pin_text_get(&all), all.len, digest);
     memcpy(ret_hash, pin_hex_encode(digest, sizeof(digest), hex), PIN_RECORDPLAN_HASH_BYTES - 1);
     ret_hash[PIN_RECORDPLAN_HASH_BYTES - 1] = '\0';
@@ -251,7 +252,7 @@ static bool apply_budget(struct pin_planner *planner, struct pin_recordplan *pla
     plan->deletes_max = PIN_MAX(share, (size_t)PIN_RECORDPLAN_DELETES_MIN);
     bool is_ok = !deletions.failed;
     if (is_ok && plan->n_deletes > plan->deletes_max) {
-        is_ok = hash_text(input->zone, &deletions, plan->approval);
+        is_ok = hash_text(input, &deletions, plan->approval);
         plan->used_approval =
             is_ok && input->approved != NULL && strcmp(input->approved, plan->approval) == 0;
         if (plan->used_approval) {
@@ -327,7 +328,7 @@ static void finish(struct pin_planner *planner, struct pin_recordplan *plan)
             plan->n_deletes, plan->n_owned, plan->deletes_max);
         put_changes(&text, plan->blocked, plan->n_blocked);
     }
-    if (hash_text(planner->input->zone, &text, plan->hash)) {
+    if (hash_text(planner->input, &text, plan->hash)) {
         plan->text = pin_arena_strndup(planner->arena, pin_text_get(&text), text.len);
     }
     pin_text_done(&text);

@@ -432,6 +432,10 @@ static void test_budget(void **state)
     assert_true(released.used_approval);
     assert_int_equal(released.n_changes, 120);
     assert_int_equal(released.n_blocked, 0);
+    world.input.records = "private"; /* of another entry with the same zone */
+    assert_string_not_equal(make(&world).approval, plan.approval);
+    assert_string_not_equal(make(&world).hash, plan.hash);
+    world.input.records = NULL;
     world.input.n_actual -= 2; /* another plan than the one that was approved */
     assert_false(make(&world).used_approval);
     assert_int_equal(make(&world).n_changes, 0);

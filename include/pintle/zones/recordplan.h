@@ -41,7 +41,8 @@ enum pin_recordplan_policy {
 
 /** What a plan is made of. Everything is borrowed. */
 struct pin_recordplan_input {
-    const char *zone; /**< Its apex, as recordset.h writes names. */
+    const char *records; /**< The entry that plans, as part of the hashes; NULL: "". */
+    const char *zone;    /**< Its apex, as recordset.h writes names. */
     const char *const *zones_below;
     size_t n_zones_below; /**< Names below these are not in the zone. */
     const struct pin_registry *registry;
@@ -145,9 +146,10 @@ struct pin_recordplan {
     size_t deletes_max; /**< How many of them one run may do. */
     bool used_approval; /**< The approved hash was this plan's: it must not be used again. */
     const char *text;   /**< Changes, then blocked ones, a line each: "+ ~ -". */
-    char hash[PIN_RECORDPLAN_HASH_BYTES];     /**< Of text; says that two plans are the same. */
-    char approval[PIN_RECORDPLAN_HASH_BYTES]; /**< Of the deletions alone: what to approve; "" when
-                                                 nothing is blocked. */
+    char hash[PIN_RECORDPLAN_HASH_BYTES];     /**< Of entry, zone and text; says that two plans are
+                                                 the same. */
+    char approval[PIN_RECORDPLAN_HASH_BYTES]; /**< Of entry, zone and the deletions alone: what to
+                                                 approve; "" when nothing is blocked. */
 };
 
 /**
