@@ -78,6 +78,7 @@ struct pin_recorder_zone {
     struct pin_recorder_sets *adjusted; /**< Claims as the provider would keep them, or NULL. */
     struct pin_recorder_sets *adjusted_from; /**< The claims that these were. */
     struct pin_recorder_sets *asked;         /**< What the provider was asked about. */
+    struct pin_recorder_sets *told;          /**< What it said, until that is taken in. */
     uint64_t digest;                         /**< Of its claims. */
 
     bool has_claims;      /**< digest counts. */

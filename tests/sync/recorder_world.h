@@ -35,6 +35,8 @@
 /** Longest that anything is waited for. */
 #define WORLD_WAIT_MS 20000
 #define WORLD_SETS    60000
+/** TTL of what the server says to an adjust. */
+#define WORLD_TTL_S 777u
 
 /** What the server in the test is told to do. */
 struct world_orders {
@@ -63,6 +65,7 @@ struct world_provider {
     struct world_orders orders;
     unsigned n_lists;
     unsigned n_unchanged; /**< Of these, answered so. */
+    unsigned n_adjusts;
     unsigned n_applies;
     unsigned n_changes; /**< That were done. */
     unsigned n_open;    /**< Calls under way. */
@@ -76,6 +79,8 @@ struct world_call {
     struct pin_timer *timer;
     struct pin_provider_list_request list;
     struct pin_provider_apply_request apply;
+    const struct pin_recordset *wanted; /**< Of an adjust: what it is asked about. */
+    size_t n_wanted;
     char version[16]; /**< That was known. */
     bool is_list;
 };
@@ -106,6 +111,22 @@ static inline void world_tempt(const struct world_provider *self)
 {
     if (self->orders.has_faults) {
         pin_faults_start(self->orders.fault_after, 1);
+    }
+}
+
+/* What was asked about, with another TTL, in place of the zone. */
+static inline void world_adjust(struct world_call *call, struct pin_provider_listing *listing)
+{
+    call->provider->n_adjusts++;
+    if (listing->arena == NULL) {
+        listing->arena = pin_arena_new("test", (size_t)1 << 30);
+    }
+    listing->is_unchanged = false;
+    listing->n_sets = call->n_wanted;
+    listing->sets = pin_arena_alloc(listing->arena, call->n_wanted * sizeof(*listing->sets));
+    for (size_t i = 0; i < call->n_wanted; i++) {
+        assert_true(pin_recordset_copy(listing->arena, &call->wanted[i], &listing->sets[i]));
+        listing->sets[i].ttl_s = WORLD_TTL_S;
     }
 }
 
@@ -140,6 +161,9 @@ static inline void world_answer_list(struct world_call *call)
     }
     pin_provider_list_fn *done = call->list.done;
     void *arg = call->list.arg;
+    if (call->wanted != NULL) {
+        world_adjust(call, &listing);
+    }
     world_call_free(call);
     world_tempt(self);
     done(arg, &listing);

@@ -295,6 +295,39 @@ static void test_adjust(void **state)
         "app.example.com A 60 192.0.2.1\nx.example.net A 7 192.0.2.1\n");
 }
 
+/* Says of each set that was asked about that it would have another TTL. */
+static enum pin_err adjust_ttls(struct pin_provider *provider, const struct pin_recordset *sets,
+    size_t n_sets, const struct pin_provider_list_request *request,
+    struct pin_provider_call **ret_call)
+{
+    enum pin_err err = world_list(provider, request, ret_call);
+    struct world_call *call = (struct world_call *)*ret_call;
+    call->wanted = sets;
+    call->n_wanted = n_sets;
+    return err;
+}
+
+static void test_what_a_provider_would_keep_is_what_is_planned(void **state)
+{
+    struct world *world = *state;
+    struct pin_provider_ops ops = *world->provider->base.ops;
+    ops.adjust = adjust_ttls;
+    world->provider->base.ops = &ops;
+    world_claim(world, APP WEB, NULL);
+    world_run(world, 1);
+    assert_int_equal(world->zone->adjusted->n_sets, 2);
+    assert_int_equal(world->zone->adjusted->sets[0].ttl_s, WORLD_TTL_S);
+    assert_null(world->zone->told);
+    world_expect_row(world, "app.example.com", "A", "ready");
+    world_again(world); /* the same claims are not asked about once more */
+    assert_int_equal(world->provider->n_adjusts, 1);
+    world_claim(world, APP, NULL);
+    pin_recorder_zone_poke(world->zone, true);
+    world_run_to(world, PIN_STAGE_ADJUSTING); /* and the end while a thread is at it */
+    pin_recorder_free(world->recorder);
+    world->recorder = NULL;
+}
+
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 /* Whatever allocation fails: a run goes wrong as a whole, and the next one goes well. */
@@ -360,6 +393,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_orders, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_metrics, world_set_up, world_tear_down),
         cmocka_unit_test(test_adjust),
+        cmocka_unit_test_setup_teardown(
+            test_what_a_provider_would_keep_is_what_is_planned, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_memory, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_memory_of_the_loop, world_set_up, world_tear_down),
     };
