@@ -162,14 +162,14 @@ static bool wants_a_zone(const struct pin_records *self)
 
 static enum pin_ctl_exit apply(struct pin_records *self, struct runs *runs)
 {
-    const struct order order = {"apply", self->scope.entry, self->scope.zone, NULL, NULL};
-    if (self->ctl->dry_run) {
-        (void)fputs("nothing is changed: this is the plan as it stands\n", stderr);
-        return pin_records_show_plan(self, false);
-    }
+    const struct order order = {
+        self->ctl->dry_run ? "plan" : "apply", self->scope.entry, self->scope.zone, NULL, NULL};
     enum pin_ctl_exit exit_code = give(self->ctl, &order, runs);
     exit_code = exit_code == PIN_CTL_OK ? wait_for(self, runs) : exit_code;
-    return exit_code == PIN_CTL_OK ? pin_records_show_plan(self, true)
+    if (exit_code == PIN_CTL_OK && self->ctl->dry_run) {
+        (void)fputs("nothing was changed: this is what a run would do now\n", stderr);
+    }
+    return exit_code == PIN_CTL_OK ? pin_records_show_plan(self, !self->ctl->dry_run)
                                    : pin_records_exit(self->ctl, exit_code);
 }
 

@@ -61,6 +61,7 @@ struct pin_admin_records_query {
 /** What is done to records. */
 enum pin_admin_records_act {
     PIN_ADMIN_RECORDS_APPLY,
+    PIN_ADMIN_RECORDS_LOOK,
     PIN_ADMIN_RECORDS_APPROVE,
     PIN_ADMIN_RECORDS_ADOPT,
 };

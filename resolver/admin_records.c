@@ -117,6 +117,11 @@ static bool check_apply(struct pin_page *page)
     return order(page, PIN_ADMIN_RECORDS_APPLY);
 }
 
+static bool check_plan(struct pin_page *page)
+{
+    return order(page, PIN_ADMIN_RECORDS_LOOK);
+}
+
 static bool check_approve(struct pin_page *page)
 {
     return order(page, PIN_ADMIN_RECORDS_APPROVE);
@@ -134,7 +139,8 @@ static const struct row {
 } rows[] = {
     {{PIN_RECORDS_PATH, NULL, NULL, render_overview}, {0}},
     {{PIN_RECORDS_PATH "/list", NULL, NULL, render_list}, {0}},
-    {{PIN_RECORDS_PATH "/plan", NULL, NULL, render_plan}, {0}},
+    {{PIN_RECORDS_PATH "/plan", NULL, NULL, render_plan},
+        {PIN_RECORDS_PATH "/plan", check_plan, NULL, NULL}},
     {{PIN_RECORDS_PATH "/drift", NULL, NULL, render_drift}, {0}},
     {{PIN_RECORDS_PATH "/apply", NULL, NULL, render_overview},
         {PIN_RECORDS_PATH "/apply", check_apply, NULL, NULL}},

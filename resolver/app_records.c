@@ -181,6 +181,7 @@ static enum pin_err on_order(void *arg, const struct pin_admin_records_order *or
 {
     static const enum pin_recorder_order_kind kinds[] = {
         [PIN_ADMIN_RECORDS_APPLY] = PIN_RECORDER_APPLY,
+        [PIN_ADMIN_RECORDS_LOOK] = PIN_RECORDER_LOOK,
         [PIN_ADMIN_RECORDS_APPROVE] = PIN_RECORDER_APPROVE,
         [PIN_ADMIN_RECORDS_ADOPT] = PIN_RECORDER_ADOPT,
     };

@@ -517,7 +517,8 @@ static enum pin_err check_order(const struct pin_recorder_zone *zone,
     const struct pin_recorder_order *order, struct pin_why *why)
 {
     const struct pin_recordplan *plan = zone->shown == NULL ? NULL : &zone->shown->plan;
-    bool only_plans = order->kind == PIN_RECORDER_ADOPT && !has_text(order->hash);
+    bool only_plans = order->kind == PIN_RECORDER_LOOK
+                      || (order->kind == PIN_RECORDER_ADOPT && !has_text(order->hash));
     enum pin_err err = only_plans ? PIN_OK : check_writing(zone, why);
     if (err == PIN_OK && order->kind == PIN_RECORDER_APPROVE) {
         err = check_hash(zone, order->hash, plan == NULL ? NULL : plan->approval, why);
@@ -538,7 +539,7 @@ static enum pin_err check_order(const struct pin_recorder_zone *zone,
 static enum pin_err check_form(const struct pin_recorder_order *order, struct pin_why *why)
 {
     bool is_one = order->records != NULL && order->zone != NULL;
-    if (order->kind != PIN_RECORDER_APPLY && !is_one) {
+    if ((order->kind == PIN_RECORDER_APPROVE || order->kind == PIN_RECORDER_ADOPT) && !is_one) {
         return pin_why_set(why, PIN_EINVAL, "say which records and which zone");
     }
     if (order->kind == PIN_RECORDER_APPROVE && !has_text(order->hash)) {
@@ -569,6 +570,9 @@ static enum pin_err begin(
         (void)snprintf(zone->adopt_hash, sizeof(zone->adopt_hash), "%s",
             has_text(order->hash) ? order->hash : "");
         break;
+    case PIN_RECORDER_LOOK:
+        pin_recorder_zone_look(zone);
+        return PIN_OK;
     default:
         zone->forgets = true;
         break;

@@ -91,6 +91,9 @@ struct pin_recorder_zone {
     char *adopt_from;                           /**< Ordered; NULL: nothing. */
     char adopt_hash[PIN_RECORDPLAN_HASH_BYTES]; /**< The plan that may be done; "": none. */
     bool is_adopting;                           /**< The run under way is that of the order. */
+    bool only_plans;                            /**< Ordered: the next run applies nothing, */
+    bool is_only_planning;                      /**< as the one under way, or the last one. */
+    int64_t resume_ms; /**< Monotonic: when a run was due without that order; 0: it was not. */
 
     struct pin_backoff backoff;
     int64_t began_ms; /**< Monotonic, like the next two. */
@@ -176,6 +179,9 @@ bool pin_recorder_zone_is_busy(const struct pin_recorder_zone *zone);
 
 /** Has a run begin soon; at once when it `is_urgent`: then back-off does not count. */
 void pin_recorder_zone_poke(struct pin_recorder_zone *zone, bool is_urgent);
+
+/** Has a run begin now that plans and applies nothing; what was to be done is done afterwards. */
+void pin_recorder_zone_look(struct pin_recorder_zone *zone);
 
 /** Another one writes from now on, or we do. */
 void pin_recorder_zone_on_writer(struct pin_recorder_zone *zone, bool is_writer);

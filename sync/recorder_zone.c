@@ -75,6 +75,9 @@ void pin_recorder_zone_poke(struct pin_recorder_zone *zone, bool is_urgent)
         zone->is_dirty = true;
         return;
     }
+    if (zone->only_plans) { /* this is for the run after that one */
+        zone->resume_ms = pin_clock_mono_ms();
+    }
     if (is_urgent) {
         zone->backoff = (struct pin_backoff){0};
         schedule(zone, 0);
@@ -85,6 +88,22 @@ void pin_recorder_zone_poke(struct pin_recorder_zone *zone, bool is_urgent)
         pin_timer_is_running(zone->timer) && zone->next_ms <= pin_clock_mono_ms() + wait_ms;
     if (zone->stage != PIN_STAGE_BACKOFF && !is_sooner) {
         schedule(zone, wait_ms);
+    }
+}
+
+void pin_recorder_zone_look(struct pin_recorder_zone *zone)
+{
+    bool is_busy = pin_recorder_zone_is_busy(zone);
+    if (!zone->only_plans) {
+        zone->resume_ms = is_busy                             ? pin_clock_mono_ms()
+                          : pin_timer_is_running(zone->timer) ? zone->next_ms
+                                                              : 0;
+    }
+    zone->only_plans = true;
+    if (is_busy) {
+        zone->is_dirty = true;
+    } else {
+        schedule(zone, 0);
     }
 }
 
@@ -139,7 +158,7 @@ static void end_run(struct pin_recorder_zone *zone)
 static void finish(struct pin_recorder_zone *zone)
 {
     size_t n_pending = zone->shown == NULL ? 0 : pin_recorder_run_pending(zone->shown);
-    bool is_ours = pin_recorder_zone_may_apply(zone);
+    bool is_ours = pin_recorder_zone_may_apply(zone) && !zone->is_only_planning;
     end_run(zone);
     zone->backoff = (struct pin_backoff){0};
     zone->fault = PIN_PROVIDER_NONE;
@@ -152,6 +171,9 @@ static void finish(struct pin_recorder_zone *zone)
     }
     if (zone->is_dirty) {
         schedule(zone, pause_ms(zone));
+    } else if (zone->is_only_planning && zone->resume_ms != 0) {
+        int64_t wait_ms = PIN_MAX(zone->resume_ms - pin_clock_mono_ms(), (int64_t)GATHER_MS);
+        schedule(zone, PIN_MIN(wait_ms, drift_ms(zone)));
     } else {
         schedule(zone, drift_ms(zone));
     }
@@ -433,7 +455,8 @@ static void on_plan(struct pin_recorder_zone *zone, struct pin_recorder_run *run
     if (is_old) { /* listed by who was not the writer yet */
         zone->is_dirty = true;
     }
-    if (run->n_parts > 0 && pin_recorder_zone_may_apply(zone) && !is_old) {
+    if (run->n_parts > 0 && pin_recorder_zone_may_apply(zone) && !is_old
+        && !zone->is_only_planning) {
         apply(zone, run);
         return;
     }
@@ -489,8 +512,10 @@ static bool fill(struct pin_recorder_zone *zone, struct pin_recorder_run *run)
         .before = zone->is_adopting ? NULL : zone->shown,
         .now_ms = pin_clock_mono_ms(),
         .wall_ms = pin_clock_wall_ms(),
-        .forgets = zone->forgets};
-    memcpy(run->approved, zone->approved, sizeof(run->approved));
+        .forgets = zone->forgets && !zone->is_only_planning};
+    if (!zone->is_only_planning) { /* which would use it up */
+        memcpy(run->approved, zone->approved, sizeof(run->approved));
+    }
     run->adopt_from = zone->is_adopting ? strdup(zone->adopt_from) : NULL;
     return !zone->is_adopting || run->adopt_from != NULL;
 }
@@ -659,6 +684,9 @@ static void begin(struct pin_recorder_zone *zone)
     pin_timer_stop(zone->timer);
     zone->is_dirty = false;
     zone->is_adopting = zone->adopt_from != NULL;
+    zone->is_only_planning = zone->only_plans && !zone->is_adopting;
+    zone->only_plans = zone->only_plans && zone->is_adopting;
+    zone->is_dirty = zone->only_plans;
     zone->writer_turn = recorder->writer_turn;
     zone->began_ms = pin_clock_mono_ms();
     zone->stage = PIN_STAGE_LISTING;

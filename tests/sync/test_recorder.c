@@ -422,6 +422,68 @@ static void test_budget(void **state)
     pin_text_done(&claims);
 }
 
+/* --- Looking ---------------------------------------------------------------------------------- */
+
+static void test_a_look_plans_anew_and_applies_nothing(void **state)
+{
+    struct world *world = *state;
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
+    unsigned n_applies = world->provider->n_applies;
+    world_zone(world, "app.example.com A 60 198.51.100.1\n"); /* which nobody has seen yet */
+    assert_int_equal(world_order(world, PIN_RECORDER_LOOK, NULL, NULL), PIN_OK);
+    world_run(world, 2);
+    assert_int_equal(world->provider->n_applies, n_applies);
+    assert_int_equal(world->zone->stage, PIN_STAGE_PENDING);
+    world_expect_row(world, "app.example.com", "A", "pending");
+    assert_int_equal(world_order(world, PIN_RECORDER_APPLY, NULL, NULL), PIN_OK);
+    world_run(world, 3);
+    world_expect_row(world, "app.example.com", "A", "ready");
+}
+
+static void test_a_look_does_not_take_the_place_of_a_run(void **state)
+{
+    struct world *world = *state;
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
+    world_zone(world, "app.example.com A 60 198.51.100.1\n");
+    pin_recorder_zone_poke(world->zone, false); /* before it */
+    assert_int_equal(world_order(world, PIN_RECORDER_LOOK, NULL, NULL), PIN_OK);
+    world_run(world, 3);
+    world_expect_row(world, "app.example.com", "A", "ready");
+    world_zone(world, "app.example.com A 60 198.51.100.1\n");
+    assert_int_equal(world_order(world, PIN_RECORDER_LOOK, NULL, NULL), PIN_OK);
+    pin_recorder_zone_poke(world->zone, true); /* after it */
+    world_run(world, 5);
+    world_expect_row(world, "app.example.com", "A", "ready");
+    world_zone(world, "app.example.com A 60 198.51.100.1\n");
+    pin_recorder_zone_poke(world->zone, true);
+    world_run_to(world, PIN_STAGE_LISTING); /* while one is under way */
+    assert_int_equal(world_order(world, PIN_RECORDER_LOOK, NULL, NULL), PIN_OK);
+    world_run(world, 7);
+    world_expect_row(world, "app.example.com", "A", "ready");
+}
+
+static void test_a_look_uses_up_no_approval(void **state)
+{
+    struct world *world = *state;
+    struct pin_text claims = {0};
+    char approval[PIN_RECORDPLAN_HASH_BYTES];
+    put_twenty(&claims);
+    world_claim(world, claims.ptr, NULL);
+    world_run(world, 1);
+    world_claim(world, "", NULL);
+    world_run(world, 2);
+    (void)snprintf(approval, sizeof(approval), "%s", world->zone->shown->plan.approval);
+    assert_int_equal(world_order(world, PIN_RECORDER_APPROVE, approval, NULL), PIN_OK);
+    assert_int_equal(world_order(world, PIN_RECORDER_LOOK, NULL, NULL), PIN_OK);
+    world_run(world, 3);
+    assert_int_equal(world->provider->n_sets, 40);
+    world_run(world, 4);
+    assert_int_equal(world->provider->n_sets, 0);
+    pin_text_done(&claims);
+}
+
 static void test_adopt(void **state)
 {
     struct world *world = *state;
@@ -523,6 +585,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deposed, world_set_up_standby, world_tear_down),
         cmocka_unit_test_setup_teardown(test_dry_run, set_up_dry, world_tear_down),
         cmocka_unit_test_setup_teardown(test_budget, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_look_plans_anew_and_applies_nothing, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_look_does_not_take_the_place_of_a_run, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_look_uses_up_no_approval, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt_another, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_end_listing, world_set_up, world_tear_down),

@@ -200,6 +200,7 @@ void pin_recorder_metrics_external_dns(const struct pin_recorder *recorder, stru
 /** What a person wants done. */
 enum pin_recorder_order_kind {
     PIN_RECORDER_APPLY,   /**< Run now; forget back-off and refusals. */
+    PIN_RECORDER_LOOK,    /**< Read the zone and plan now, and apply nothing of that plan. */
     PIN_RECORDER_APPROVE, /**< Let the blocked deletions of that hash go, once. */
     PIN_RECORDER_ADOPT,   /**< Without hash: plan it; with the plan's hash: do it. */
 };
