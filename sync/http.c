@@ -17,23 +17,19 @@
 
 #include <curl/curl.h>
 
-#include "pintle/base/arena.h"
-#include "pintle/base/json.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/text.h"
-#include "pintle/base/tree.h"
 #include "pintle/sync/sync.h"
 #include "pintle/version.h"
 
-#include "protobuf.h"
+#include "http_end.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
 /* A TLS record, and the least for what is sent; every watch has two. */
 #define BUFFER_BYTES         16384L
 #define PROBE_BUFFER_BYTES   2048L
 #define ERROR_BODY_BYTES_MAX 4096
-#define MESSAGE_BYTES        512
 #define RETRY_AFTER_MAX_S    ((curl_off_t)86400)
 /* A connection whose peer has gone without a word is found dead after some 50 s. */
 #define KEEPALIVE_IDLE_S     20
@@ -142,58 +138,6 @@ static enum pin_http_fault classify(CURLcode code, const char *error)
     }
 }
 
-/* The `message` of a Status object, or the line of the answer that matters, or its first. */
-static void read_error_body(const struct pin_text *body, char out[MESSAGE_BYTES])
-{
-    struct pin_tree *tree = NULL;
-    struct pin_arena *arena = pin_arena_new("error answer", (size_t)1 << 20);
-    const char *text = pin_text_get(body);
-    if (arena != NULL
-        && (pin_protobuf_status(text, body->len, arena, &tree, NULL) == PIN_OK
-            || pin_json_parse(text, body->len, arena, &tree, NULL) == PIN_OK)) {
-        text = pin_tree_string(tree, "message", "");
-    } else if (strstr(text, "\n[-]") != NULL) { /* the first check of /livez that failed */
-        text = strstr(text, "\n[-]") + 1;
-    }
-    (void)snprintf(out, MESSAGE_BYTES, "%.*s", (int)strcspn(text, "\r\n"), text);
-    pin_arena_free(arena);
-}
-
-const char *pin_http_fault_text(enum pin_http_fault fault)
-{
-    static const char *const texts[] = {
-        [PIN_HTTP_RESOLVE] = "resolve",
-        [PIN_HTTP_REFUSED] = "refused",
-        [PIN_HTTP_CLOSED] = "closed",
-        [PIN_HTTP_TIMEOUT] = "timeout",
-        [PIN_HTTP_CERT_NAME] = "certificate",
-        [PIN_HTTP_CERT] = "certificate",
-        [PIN_HTTP_CERT_TIME] = "certificate",
-        [PIN_HTTP_OWN_CERT] = "own-certificate",
-        [PIN_HTTP_TLS] = "tls",
-        [PIN_HTTP_OTHER] = "other",
-    };
-    return texts[fault];
-}
-
-static void count_end(struct pin_sync_outcome *rows, const struct pin_http_result *result)
-{
-    const char *fault = pin_http_fault_text(result->fault);
-    int status = fault == NULL ? result->status : 0;
-    for (size_t i = 0; rows != NULL && i < PIN_SYNC_OUTCOMES; i++) {
-        bool is_same =
-            rows[i].status == status
-            && (fault == NULL ? rows[i].fault == NULL
-                              : rows[i].fault != NULL && strcmp(rows[i].fault, fault) == 0);
-        if (rows[i].n == 0 || is_same) {
-            rows[i].fault = fault;
-            rows[i].status = status;
-            rows[i].n++;
-            return;
-        }
-    }
-}
-
 /* The value of "NAME:value" in what libcurl tells of a certificate, or "". */
 static const char *find_field(const struct curl_slist *fields, const char *name)
 {
@@ -246,7 +190,7 @@ static void read_peer(CURL *easy, struct pin_http_peer *ret_peer)
 static void finish(struct pin_http_transfer *self, CURLcode code)
 {
     struct pin_http_peer peer;
-    char message[MESSAGE_BYTES] = "";
+    char message[PIN_HTTP_MESSAGE_BYTES] = "";
     long status = 0;
     curl_off_t retry_after_s = 0;
     struct curl_header *etag = NULL;
@@ -262,7 +206,7 @@ static void finish(struct pin_http_transfer *self, CURLcode code)
         (void)snprintf(message, sizeof(message), "%s",
             self->error[0] != '\0' ? self->error : curl_easy_strerror(code));
     } else if (status >= 300 && !self->is_probe) {
-        read_error_body(&self->error_body, message);
+        pin__http_read_message(&self->error_body, message);
     }
     struct pin_http_result result = {
         .fault = classify(code, message),
@@ -276,7 +220,7 @@ static void finish(struct pin_http_transfer *self, CURLcode code)
         .text_bytes = self->error_body.len,
         .peer = self->wants_peer ? &peer : NULL,
     };
-    count_end(self->outcomes, &result);
+    pin__http_count(self->outcomes, &result);
     if (self->wants_peer) {
         read_peer(self->easy, &peer);
     }
