@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Serves the streams of one worker: accepts within limits, waits with deadlines, closes what is
- * over. */
+/* Serves the streams of one worker: waits with deadlines, closes what is over. */
 
 #include "tcp.h"
 
@@ -22,83 +21,19 @@
 #include "pintle/base/rcu.h"
 #include "pintle/base/thread.h"
 
-#include "conn.h"
-#include "ids.h"
-#include "links.h"
-#include "origins.h"
 #include "patience.h"
+#include "tcp_state.h"
 
 #define EVENTS_MAX 256
 /* TLS handshakes that are gone on with in one round, each of another client: one costs as much as
  * hundreds of answers. */
 #define HANDSHAKES_MAX 4
-/* Connections accepted from one listener before others have their turn. */
-#define ACCEPTS_MAX 64
-/* How long nothing is accepted once descriptors or memory have run out. */
-#define ACCEPT_PAUSE_MS 200
-
-/* What an epoll event is about: first member of each kind. */
-enum source {
-    PIN_TCP_STOP,
-    PIN_TCP_MAIL,
-    PIN_TCP_LISTENER,
-    PIN_TCP_STREAM,
-};
-
-struct stream {
-    enum source source;
-    uint32_t events;           /* what epoll was told to wait for */
-    struct pin_link by_age;    /* in the list of its state, oldest first */
-    struct pin_link by_origin; /* the one quiet for longest first */
-    struct pin_link by_birth;  /* oldest first; in no list when its time does not end */
-    struct stream *next_dead;
-    struct listener *listener;
-    struct pin_origin *origin; /* NULL until a PROXY header names it */
-    bool has_shaken;           /* its TLS handshake was counted */
-    int64_t born_ms;
-    int64_t since_ms;       /* its wait began then */
-    struct pin_return back; /* where its late answers go; stream_id is its own */
-    struct pin_conn conn;
-    union pin_proxy_peer peer;
-};
-
-struct listener {
-    enum source source;
-    uint32_t n_open;
-    struct pin_tcp_listen listen;
-};
-
-struct pin_tcp {
-    struct pin_worker worker;
-    struct pin_stream_limits limits;
-    _Atomic uint32_t *n_open;
-    struct listener *listeners;
-    size_t n_listeners;
-    int epoll_fd;
-    int stop_fd;
-    enum source stop_source;
-    enum source mail_source;
-    bool is_stopping;
-    int64_t now_ms;
-    uint64_t round;
-    uint32_t n_handshakes;                  /* gone on with in this round */
-    int64_t accept_again_ms;                /* 0: accepting */
-    struct pin_link waits[PIN_CONN_CLOSED]; /* by state */
-    struct pin_link births;                 /* all whose time ends some day */
-    struct stream *dead;                    /* closed in this round; freed at its end */
-    struct pin_origins origins;
-    struct pin_ids ids;
-    struct pin_mailbox mailbox;
-    struct pin_https_shared *http; /* NULL: no listener speaks it */
-    pthread_t thread;
-    struct pin_conn_buffers buffers;
-};
 
 /* --- streams ------------------------------------------------------------------------------ */
 
-static struct stream *oldest(struct pin_link *head)
+struct pin_tcp_stream *pin__tcp_oldest(struct pin_link *head)
 {
-    return pin_link_is_empty(head) ? NULL : container_of(head->next, struct stream, by_age);
+    return pin_link_is_empty(head) ? NULL : container_of(head->next, struct pin_tcp_stream, by_age);
 }
 
 static void count(struct pin_stat *stat)
@@ -106,7 +41,7 @@ static void count(struct pin_stat *stat)
     pin_stat_add(stat, 1);
 }
 
-static void leave_origin(struct pin_tcp *tcp, struct stream *stream)
+void pin__tcp_leave_origin(struct pin_tcp *tcp, struct pin_tcp_stream *stream)
 {
     if (stream->origin != NULL) {
         pin_link_remove(&stream->by_origin);
@@ -115,15 +50,14 @@ static void leave_origin(struct pin_tcp *tcp, struct stream *stream)
     }
 }
 
-static void count_spent(struct pin_tcp *tcp, const struct stream *stream)
+static void count_spent(struct pin_tcp *tcp, const struct pin_tcp_stream *stream)
 {
     if (pin_conn_is_spent(&stream->conn)) {
         count(&tcp->worker.stats.n_query_limit);
     }
 }
 
-/* Closes a stream now; its memory goes at the end of the round, since events may still name it. */
-static void close_stream(struct pin_tcp *tcp, struct stream *stream)
+void pin__tcp_close(struct pin_tcp *tcp, struct pin_tcp_stream *stream)
 {
     if (stream->conn.fd < 0) {
         return;
@@ -136,7 +70,7 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
         count_spent(tcp, stream);
     }
     pin_conn_done(&stream->conn);
-    leave_origin(tcp, stream);
+    pin__tcp_leave_origin(tcp, stream);
     pin_ids_drop(&tcp->ids, stream->back.stream_id);
     pin_link_remove(&stream->by_age);
     pin_link_remove(&stream->by_birth);
@@ -150,14 +84,14 @@ static void close_stream(struct pin_tcp *tcp, struct stream *stream)
 static void bury_dead(struct pin_tcp *tcp)
 {
     while (tcp->dead != NULL) {
-        struct stream *stream = tcp->dead;
+        struct pin_tcp_stream *stream = tcp->dead;
         tcp->dead = stream->next_dead;
         free(stream);
     }
 }
 
 /* Tells epoll what the stream waits for, if that has changed. */
-static void watch(struct pin_tcp *tcp, struct stream *stream)
+static void watch(struct pin_tcp *tcp, struct pin_tcp_stream *stream)
 {
     bool is_sending = stream->conn.unsent.bytes > 0 || stream->conn.source != NULL;
     uint32_t events = is_sending ? EPOLLOUT : pin_conn_is_reading(&stream->conn) ? EPOLLIN : 0;
@@ -167,12 +101,12 @@ static void watch(struct pin_tcp *tcp, struct stream *stream)
     stream->events = events;
     struct epoll_event event = {.events = events, .data.ptr = &stream->source};
     if (epoll_ctl(tcp->epoll_fd, EPOLL_CTL_MOD, stream->conn.fd, &event) != 0) {
-        close_stream(tcp, stream);
+        pin__tcp_close(tcp, stream);
     }
 }
 
 /* Counts a handshake that is over, for everybody and for its origin. */
-static void count_handshake(struct pin_tcp *tcp, struct stream *stream)
+static void count_handshake(struct pin_tcp *tcp, struct pin_tcp_stream *stream)
 {
     struct pin_stats *stats = &tcp->worker.stats;
     bool is_resumed = pin_tls_session_is_resumed(stream->conn.tls);
@@ -183,8 +117,8 @@ static void count_handshake(struct pin_tcp *tcp, struct stream *stream)
 
 /* Sees to a stream whose connection has moved on: its state was `before`, its deadline starts anew
  * if there was progress. */
-static void move_on(
-    struct pin_tcp *tcp, struct stream *stream, enum pin_conn_state before, bool is_progress)
+static void move_on(struct pin_tcp *tcp, struct pin_tcp_stream *stream, enum pin_conn_state before,
+    bool is_progress)
 {
     enum pin_conn_state now = stream->conn.state;
     if (stream->conn.tls != NULL && !stream->conn.is_shaking && !stream->has_shaken) {
@@ -192,7 +126,7 @@ static void move_on(
         count_handshake(tcp, stream);
     }
     if (now == PIN_CONN_CLOSED) {
-        close_stream(tcp, stream);
+        pin__tcp_close(tcp, stream);
         return;
     }
     if (now == PIN_CONN_LINGERING && before != now) {
@@ -213,91 +147,10 @@ static void move_on(
     watch(tcp, stream);
 }
 
-/* --- letting in --------------------------------------------------------------------------- */
-
-/* Whoever has been quiet for longest makes room; whoever has ended first, then whoever is idle.
- * False: nobody is here. */
-static bool evict_oldest(struct pin_tcp *tcp)
-{
-    for (size_t i = 0; i < N_ELEMS(tcp->waits); i++) {
-        size_t state = i == 0 ? PIN_CONN_LINGERING : i - 1; /* the last one of them */
-        struct stream *stream = oldest(&tcp->waits[state]);
-        if (stream != NULL) {
-            count(&tcp->worker.stats.n_evicted);
-            close_stream(tcp, stream);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Makes room for one more of that origin. */
-static void make_room_of(struct pin_tcp *tcp, struct pin_origin *origin)
-{
-    if (origin->n_streams > tcp->limits.n_max_per_client) {
-        count(&tcp->worker.stats.n_evicted);
-        close_stream(tcp, container_of(origin->streams.next, struct stream, by_origin));
-    }
-}
-
-/* Makes room for one more in all; a thread that has none takes one in any case. */
-static void make_room(struct pin_tcp *tcp)
-{
-    if (atomic_load_explicit(tcp->n_open, memory_order_relaxed) >= tcp->limits.n_max) {
-        (void)evict_oldest(tcp);
-    }
-}
-
-/* Gives a connection its TLS session, if it is to have one. What kinds of handshake its origin may
- * have is said beforehand: the costly part comes right behind the client's first words. */
-static bool prepare_tls(struct pin_tcp *tcp, struct stream *stream)
-{
-    struct pin_tls *tls = stream->listener->listen.tls;
-    struct pin_origins *origins = &tcp->origins;
-    struct pin_origin *origin = stream->origin;
-    if (tls == NULL) {
-        return true;
-    }
-    bool may_full = pin_origins_may(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
-    bool may_resume =
-        pin_origins_may(origins, origin, PIN_RATE_RESUMPTIONS, tcp->now_ms)
-        && !pin_origins_is_overdrawn(origins, origin, PIN_RATE_HANDSHAKES, tcp->now_ms);
-    if (!may_full && !may_resume) {
-        count(&tcp->worker.stats.n_handshakes_refused);
-        return false;
-    }
-    stream->conn.tls = pin_tls_session_new(tls, may_full, may_resume);
-    stream->conn.is_shaking = stream->conn.tls != NULL;
-    stream->conn.state = PIN_CONN_SHAKING;
-    return stream->conn.tls != NULL;
-}
-
-/* Lets a stream in as one of its peer's, within the limits of each. False: it has to go. */
-static bool admit(struct pin_tcp *tcp, struct stream *stream)
-{
-    struct pin_ip ip = pin_ip_from_sockaddr(&stream->peer.any);
-    struct pin_origin *origin = pin_origins_join(&tcp->origins, &ip, tcp->now_ms);
-    if (origin == NULL) {
-        return false;
-    }
-    stream->origin = origin;
-    pin_link_append(&origin->streams, &stream->by_origin);
-    if (!pin_origins_may(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms)) {
-        count(&tcp->worker.stats.n_rate_limited);
-        return false;
-    }
-    pin_origins_did(&tcp->origins, origin, PIN_RATE_CONNECTIONS, tcp->now_ms);
-    if (!prepare_tls(tcp, stream)) {
-        return false;
-    }
-    make_room_of(tcp, origin);
-    return true;
-}
-
 /* --- events ------------------------------------------------------------------------------- */
 
 /* Reads a PROXY header, and lets the stream in as what it says. */
-static void on_greeting(struct pin_tcp *tcp, struct stream *stream)
+static void on_greeting(struct pin_tcp *tcp, struct pin_tcp_stream *stream)
 {
     struct pin_proxy proxy;
     enum pin_proxy_verdict verdict = pin_conn_greet(&stream->conn, &tcp->buffers, &proxy);
@@ -309,21 +162,21 @@ static void on_greeting(struct pin_tcp *tcp, struct stream *stream)
     } else if (verdict == PIN_PROXY_BAD) {
         count(&tcp->worker.stats.n_bad_proxy);
     }
-    if (verdict == PIN_PROXY_BAD || !admit(tcp, stream)) {
-        close_stream(tcp, stream);
+    if (verdict == PIN_PROXY_BAD || !pin__tcp_admit(tcp, stream)) {
+        pin__tcp_close(tcp, stream);
         return;
     }
     (void)pin_conn_begin(&stream->conn, &tcp->worker, &tcp->buffers);
     move_on(tcp, stream, PIN_CONN_SHAKING, true);
 }
 
-static void on_stream(struct pin_tcp *tcp, struct stream *stream, uint32_t events)
+static void on_stream(struct pin_tcp *tcp, struct pin_tcp_stream *stream, uint32_t events)
 {
     if (stream->conn.fd < 0) {
         return; /* closed earlier in this round */
     }
     if (stream->events == 0 && (events & (EPOLLERR | EPOLLHUP)) != 0) {
-        close_stream(tcp, stream); /* nobody is left for what is pending */
+        pin__tcp_close(tcp, stream); /* nobody is left for what is pending */
         return;
     }
     if (stream->conn.is_greeting) {
@@ -343,7 +196,7 @@ static void on_stream(struct pin_tcp *tcp, struct stream *stream, uint32_t event
 /* Takes one late answer, and sends what has come together when the next one is another stream's. */
 static void on_late(struct pin_tcp *tcp, const struct pin_late *late)
 {
-    struct stream *stream = pin_ids_find(&tcp->ids, late->stream_id);
+    struct pin_tcp_stream *stream = pin_ids_find(&tcp->ids, late->stream_id);
     if (stream == NULL) {
         return; /* closed meanwhile */
     }
@@ -366,183 +219,33 @@ static void on_mail(struct pin_tcp *tcp)
     }
 }
 
-/* --- accepting ---------------------------------------------------------------------------- */
-
-/* Makes room, fills a stream and has it watched. False: it is the caller's, as it was. */
-static bool install(struct pin_tcp *tcp, struct stream *stream)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stream->source};
-    make_room(tcp);
-    stream->back.stream_id = pin_ids_give(&tcp->ids, stream);
-    if (stream->back.stream_id == 0
-        || epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, stream->conn.fd, &event) != 0) {
-        pin_ids_drop(&tcp->ids, stream->back.stream_id);
-        return false;
-    }
-    stream->events = EPOLLIN;
-    stream->back.mailbox = &tcp->mailbox;
-    stream->born_ms = tcp->now_ms;
-    stream->since_ms = tcp->now_ms;
-    pin_link_append(&tcp->waits[stream->conn.state], &stream->by_age);
-    pin_link_init(&stream->by_birth);
-    if (tcp->limits.max_duration_ms != 0) {
-        pin_link_append(&tcp->births, &stream->by_birth);
-    }
-    stream->listener->n_open++;
-    atomic_fetch_add_explicit(tcp->n_open, 1, memory_order_relaxed);
-    count(&tcp->worker.stats.n_open);
-    count(&tcp->worker.stats.n_accepted);
-    return true;
-}
-
-static enum pin_transport transport_of(const struct pin_tcp_listen *listen)
-{
-    if (listen->https_path != NULL) {
-        return PIN_TRANSPORT_HTTPS;
-    }
-    return listen->tls != NULL ? PIN_TRANSPORT_TLS : PIN_TRANSPORT_TCP;
-}
-
-static struct stream *new_stream(
-    struct pin_tcp *tcp, struct listener *listener, int fd, const union pin_proxy_peer *peer)
-{
-    struct stream *stream = calloc(1, sizeof(*stream));
-    if (stream == NULL) {
-        return NULL;
-    }
-    stream->source = PIN_TCP_STREAM;
-    stream->listener = listener;
-    stream->peer = *peer;
-    stream->conn.fd = fd;
-    stream->conn.limits = &tcp->limits;
-    stream->conn.https_shared = tcp->http;
-    stream->conn.https_path = listener->listen.https_path;
-    stream->conn.client = (struct pin_client){
-        .peer = &stream->peer.any,
-        .listen_cluster_id = listener->listen.cluster_id,
-        .transport = transport_of(&listener->listen),
-        .back = &stream->back,
-    };
-    return stream;
-}
-
-/* Whether the listener takes one more, from that address. */
-static bool is_welcome(
-    struct pin_tcp *tcp, const struct listener *listener, const union pin_proxy_peer *peer)
-{
-    const struct pin_tcp_listen *listen = &listener->listen;
-    struct pin_ip ip = pin_ip_from_sockaddr(&peer->any);
-    if (listen->n_max != 0 && listener->n_open >= listen->n_max) {
-        count(&tcp->worker.stats.n_listener_full);
-        return false;
-    }
-    if (listen->proxy.n > 0 && !pin_proxy_is_trusted(&listen->proxy, &ip)) {
-        count(&tcp->worker.stats.n_bad_proxy);
-        return false;
-    }
-    return true;
-}
-
-/* Lets a stream in, at once or when its PROXY header has come. */
-static bool receive_stream(struct pin_tcp *tcp, struct stream *stream)
-{
-    if (stream->listener->listen.proxy.n > 0) {
-        stream->conn.is_greeting = true;
-        stream->conn.state = PIN_CONN_SHAKING;
-        return true;
-    }
-    return admit(tcp, stream);
-}
-
-/* Takes an accepted socket in. False: it was turned away, and is still the caller's. */
-static bool add_stream(
-    struct pin_tcp *tcp, struct listener *listener, int fd, const union pin_proxy_peer *peer)
-{
-    struct stream *stream =
-        is_welcome(tcp, listener, peer) ? new_stream(tcp, listener, fd, peer) : NULL;
-    if (stream == NULL) {
-        return false;
-    }
-    if (receive_stream(tcp, stream) && install(tcp, stream)) {
-        return true;
-    }
-    leave_origin(tcp, stream);
-    pin_tls_session_free(stream->conn.tls);
-    free(stream);
-    return false;
-}
-
-/* Switches all listeners on or off. */
-static void accept_from(struct pin_tcp *tcp, uint32_t events)
-{
-    for (size_t i = 0; i < tcp->n_listeners; i++) {
-        struct epoll_event event = {.events = events, .data.ptr = &tcp->listeners[i].source};
-        (void)epoll_ctl(tcp->epoll_fd, EPOLL_CTL_MOD, tcp->listeners[i].listen.fd, &event);
-    }
-}
-
-/* Loud: after an accept that failed. What concerns one connection is over with it; without
- * descriptors or memory nothing is accepted for a moment, so that waiting clients do not spin us.
- */
-static void on_accept_error(struct pin_tcp *tcp, int errno_value)
-{
-    if (errno_value == EAGAIN || errno_value == EINTR) {
-        return;
-    }
-    count(&tcp->worker.stats.n_accept_errors);
-    if (errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOBUFS
-        || errno_value == ENOMEM) {
-        pin_log_warn("tcp: cannot accept connections (%s), trying again in %d ms",
-            strerrorname_np(errno_value), ACCEPT_PAUSE_MS);
-        accept_from(tcp, 0);
-        tcp->accept_again_ms = tcp->now_ms + ACCEPT_PAUSE_MS;
-    }
-}
-
-static void on_listener(struct pin_tcp *tcp, struct listener *listener)
-{
-    for (int i = 0; i < ACCEPTS_MAX && tcp->accept_again_ms == 0; i++) {
-        union pin_proxy_peer peer = {0};
-        socklen_t peer_bytes = sizeof(peer);
-        int fd = accept4(listener->listen.fd, &peer.any, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            on_accept_error(tcp, errno);
-            return;
-        }
-        if (!add_stream(tcp, listener, fd, &peer)) {
-            count(&tcp->worker.stats.n_turned_away);
-            (void)close(fd); /* nothing was promised to it */
-        }
-    }
-}
-
 /* --- the loop ----------------------------------------------------------------------------- */
 
 /* Closes what has waited too long; each list is ordered, so only what is due is looked at. */
 static void close_overdue(struct pin_tcp *tcp)
 {
     for (enum pin_conn_state state = 0; state < N_ELEMS(tcp->waits); state++) {
-        for (struct stream *stream = oldest(&tcp->waits[state]);
+        for (struct pin_tcp_stream *stream = pin__tcp_oldest(&tcp->waits[state]);
              stream != NULL
              && tcp->now_ms - stream->since_ms >= pin_patience_ms(&tcp->limits, state);
-             stream = oldest(&tcp->waits[state])) {
+             stream = pin__tcp_oldest(&tcp->waits[state])) {
             pin_patience_count(&tcp->worker.stats, state);
-            close_stream(tcp, stream);
+            pin__tcp_close(tcp, stream);
         }
     }
 }
 
-static struct stream *first_born(struct pin_tcp *tcp)
+static struct pin_tcp_stream *first_born(struct pin_tcp *tcp)
 {
     return pin_link_is_empty(&tcp->births)
                ? NULL
-               : container_of(tcp->births.next, struct stream, by_birth);
+               : container_of(tcp->births.next, struct pin_tcp_stream, by_birth);
 }
 
 /* Has connections end whose time is over: what they asked is still answered. */
 static void end_old(struct pin_tcp *tcp)
 {
-    for (struct stream *stream = first_born(tcp);
+    for (struct pin_tcp_stream *stream = first_born(tcp);
          stream != NULL && tcp->now_ms - stream->born_ms >= tcp->limits.max_duration_ms;
          stream = first_born(tcp)) {
         enum pin_conn_state before = stream->conn.state;
@@ -557,12 +260,12 @@ static void end_old(struct pin_tcp *tcp)
 static int next_due_ms(struct pin_tcp *tcp)
 {
     int64_t due_ms = tcp->accept_again_ms != 0 ? tcp->accept_again_ms : INT64_MAX;
-    const struct stream *born = first_born(tcp);
+    const struct pin_tcp_stream *born = first_born(tcp);
     if (born != NULL) {
         due_ms = PIN_MIN(due_ms, born->born_ms + tcp->limits.max_duration_ms);
     }
     for (enum pin_conn_state state = 0; state < N_ELEMS(tcp->waits); state++) {
-        const struct stream *stream = oldest(&tcp->waits[state]);
+        const struct pin_tcp_stream *stream = pin__tcp_oldest(&tcp->waits[state]);
         if (stream != NULL) {
             int64_t over_ms = stream->since_ms + pin_patience_ms(&tcp->limits, state);
             due_ms = PIN_MIN(due_ms, over_ms);
@@ -578,7 +281,7 @@ static int next_due_ms(struct pin_tcp *tcp)
 /* `source` is the first member of what it belongs to. */
 static void on_event(struct pin_tcp *tcp, void *source, uint32_t events)
 {
-    switch (*(const enum source *)source) {
+    switch (*(const enum pin_tcp_source *)source) {
     case PIN_TCP_STOP:
         tcp->is_stopping = true;
         break;
@@ -586,7 +289,7 @@ static void on_event(struct pin_tcp *tcp, void *source, uint32_t events)
         on_mail(tcp);
         break;
     case PIN_TCP_LISTENER:
-        on_listener(tcp, source);
+        pin__tcp_accept(tcp, source);
         break;
     case PIN_TCP_STREAM:
         on_stream(tcp, source, events);
@@ -595,16 +298,17 @@ static void on_event(struct pin_tcp *tcp, void *source, uint32_t events)
 }
 
 /* Whether an event is about somebody who is not let in yet. */
-static bool is_outside(const enum source *source)
+static bool is_outside(const enum pin_tcp_source *source)
 {
     return *source == PIN_TCP_LISTENER
-           || (*source == PIN_TCP_STREAM && ((const struct stream *)source)->conn.is_shaking);
+           || (*source == PIN_TCP_STREAM
+               && ((const struct pin_tcp_stream *)source)->conn.is_shaking);
 }
 
 /* Whether it is somebody's turn in this round. What has to wait epoll tells again. */
-static bool has_turn(struct pin_tcp *tcp, enum source *source)
+static bool has_turn(struct pin_tcp *tcp, enum pin_tcp_source *source)
 {
-    struct stream *stream = (struct stream *)source;
+    struct pin_tcp_stream *stream = (struct pin_tcp_stream *)source;
     if (*source != PIN_TCP_STREAM || stream->origin == NULL) {
         return true; /* a listener; or it is closed, or its header is to come */
     }
@@ -647,7 +351,7 @@ static void serve(struct pin_tcp *tcp)
     pin_rcu_offline();
     if (tcp->accept_again_ms != 0 && tcp->now_ms >= tcp->accept_again_ms) {
         tcp->accept_again_ms = 0;
-        accept_from(tcp, EPOLLIN);
+        pin__tcp_accept_from(tcp, EPOLLIN);
     }
     close_overdue(tcp);
     end_old(tcp);
@@ -697,7 +401,7 @@ static enum pin_err open_epoll(
     }
     for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
         tcp->listeners[i] =
-            (struct listener){.source = PIN_TCP_LISTENER, .listen = config->listens[i]};
+            (struct pin_tcp_listener){.source = PIN_TCP_LISTENER, .listen = config->listens[i]};
         tcp->n_listeners++;
         err = watch_source(tcp, config->listens[i].fd,
             (struct epoll_event){.events = EPOLLIN, .data.ptr = &tcp->listeners[i].source}, why);
@@ -711,7 +415,7 @@ static enum pin_err open_epoll(
 /* Frees a thread that does not run. */
 static void free_tcp(struct pin_tcp *tcp)
 {
-    while (evict_oldest(tcp)) {
+    while (pin__tcp_evict(tcp)) {
     }
     bury_dead(tcp);
     pin_origins_done(&tcp->origins);
