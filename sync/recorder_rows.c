@@ -20,6 +20,9 @@
 #define CALM_MS      ((int64_t)300000)
 #define SPACE_MIN_MS ((int64_t)10000)
 #define SPACE_MAX_MS ((int64_t)60000)
+/* Writes closer than that follow each other; longer than the longest space, or no spaced write
+ * would. */
+#define CLOSE_MS (2 * SPACE_MAX_MS)
 
 const char *pin_recorder_state_text(enum pin_recorder_state state)
 {
@@ -49,16 +52,16 @@ static int cmp_row(
     return order == 0 ? strcmp(row->set_id, set_id) : order;
 }
 
-struct pin_recorder_row *pin_recorder_run_row(
-    const struct pin_recorder_run *run, const char *name, const char *type, const char *set_id)
+static struct pin_recorder_row *find_row(struct pin_recorder_row *rows, size_t n_rows,
+    const char *name, const char *type, const char *set_id)
 {
     size_t low = 0;
-    size_t high = run == NULL ? 0 : run->n_rows;
+    size_t high = n_rows;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        int order = cmp_row(&run->rows[mid], name, type, set_id);
+        int order = cmp_row(&rows[mid], name, type, set_id);
         if (order == 0) {
-            return &run->rows[mid];
+            return &rows[mid];
         }
         if (order < 0) {
             low = mid + 1;
@@ -67,6 +70,20 @@ struct pin_recorder_row *pin_recorder_run_row(
         }
     }
     return NULL;
+}
+
+struct pin_recorder_row *pin_recorder_run_row(
+    const struct pin_recorder_run *run, const char *name, const char *type, const char *set_id)
+{
+    return run == NULL ? NULL : find_row(run->rows, run->n_rows, name, type, set_id);
+}
+
+/* The row of that key, also of a record that went. */
+static const struct pin_recorder_row *past_row(
+    const struct pin_recorder_run *run, const char *name, const char *type, const char *set_id)
+{
+    const struct pin_recorder_row *row = pin_recorder_run_row(run, name, type, set_id);
+    return row != NULL || run == NULL ? row : find_row(run->gone, run->n_gone, name, type, set_id);
 }
 
 bool pin_recorder_same(const struct pin_recordset *a, const struct pin_recordset *b)
@@ -114,9 +131,7 @@ static int64_t space_ms(const struct pin_recordplan_change *change)
 static const struct pin_recorder_row *row_before(
     const struct pin_recorder_run *run, const struct pin_recordplan_change *change)
 {
-    return run->forgets
-               ? NULL
-               : pin_recorder_run_row(run->before, change->name, change->type, change->set_id);
+    return run->forgets ? NULL : past_row(run->before, change->name, change->type, change->set_id);
 }
 
 int64_t pin_recorder_refused_until(
@@ -288,8 +303,7 @@ static void remember_sources(
 /* What the run before knew of the record. Its texts may be gone when that run is. */
 static void follow(struct pin_recorder_run *run, struct pin_recorder_row *row)
 {
-    const struct pin_recorder_row *old =
-        pin_recorder_run_row(run->before, row->name, row->type, row->set_id);
+    const struct pin_recorder_row *old = past_row(run->before, row->name, row->type, row->set_id);
     row->since_wall_ms = run->wall_ms;
     if (old == NULL) {
         return;
@@ -317,7 +331,7 @@ static void put_left_out(struct pin_recorder_run *run, size_t change_i)
 {
     const struct pin_recordplan_change *change = &run->plan.changes[change_i];
     const struct pin_recorder_row *old =
-        pin_recorder_run_row(run->before, change->name, change->type, change->set_id);
+        past_row(run->before, change->name, change->type, change->set_id);
     struct pin_recorder_row *row =
         run->row_of[change_i] == SIZE_MAX ? NULL : &run->rows[run->row_of[change_i]];
     if (old == NULL || row == NULL) {
@@ -369,6 +383,60 @@ static void find_drift(struct pin_recorder_run *run)
     }
 }
 
+/* Whether the record went, and its writes still count. */
+static bool counts_as_gone(const struct pin_recorder_run *run, const struct pin_recorder_row *old)
+{
+    return old->n_writes > 1 && run->now_ms - old->written_ms <= CALM_MS
+           && pin_recorder_run_row(run, old->name, old->type, old->set_id) == NULL;
+}
+
+/* Copies what counts of an old row; its texts may be gone when its run is. */
+static bool put_gone(struct pin_recorder_run *run, const struct pin_recorder_row *old)
+{
+    struct pin_recorder_row *row = &run->gone[run->n_gone];
+    *row = (struct pin_recorder_row){.name = pin_arena_strdup(run->arena, old->name),
+        .type = pin_arena_strdup(run->arena, old->type),
+        .set_id = pin_arena_strdup(run->arena, old->set_id),
+        .owner = "",
+        .state = PIN_RECORD_DELETED,
+        .conflict = "",
+        .error = "",
+        .n_writes = old->n_writes,
+        .written_ms = old->written_ms};
+    if (row->name == NULL || row->type == NULL || row->set_id == NULL) {
+        return false;
+    }
+    run->n_gone++;
+    return true;
+}
+
+/* Records that come and go would else be new each time. Rows and those gone before, both in order,
+ * become the ones that are gone in order. */
+static void keep_gone(struct pin_recorder_run *run)
+{
+    const struct pin_recorder_run *before = run->before;
+    const struct pin_recorder_row *lists[2] = {before->rows, before->gone};
+    const size_t n[2] = {before->n_rows, before->n_gone};
+    size_t n_gone = 0;
+    for (size_t list = 0; list < 2; list++) {
+        for (size_t i = 0; i < n[list]; i++) {
+            n_gone += counts_as_gone(run, &lists[list][i]);
+        }
+    }
+    run->gone = pin_arena_alloc(run->arena, n_gone * sizeof(*run->gone));
+    for (size_t i = 0, k = 0; run->gone != NULL && (i < n[0] || k < n[1]);) {
+        const struct pin_recorder_row *row = i < n[0] ? &lists[0][i] : NULL;
+        const struct pin_recorder_row *gone = k < n[1] ? &lists[1][k] : NULL;
+        bool is_row =
+            gone == NULL || (row != NULL && cmp_row(row, gone->name, gone->type, gone->set_id) < 0);
+        i += is_row;
+        k += !is_row;
+        if (counts_as_gone(run, is_row ? row : gone) && !put_gone(run, is_row ? row : gone)) {
+            return; /* the arena remembers */
+        }
+    }
+}
+
 void pin_recorder_run_make_rows(struct pin_recorder_run *run)
 {
     if (!lay_rows(run) || !put_changes(run)) {
@@ -385,6 +453,9 @@ void pin_recorder_run_make_rows(struct pin_recorder_run *run)
         }
     }
     find_drift(run);
+    if (run->before != NULL) {
+        keep_gone(run);
+    }
 }
 
 /* --- Verdicts --------------------------------------------------------------------------------- */
@@ -393,7 +464,7 @@ static void on_applied(struct pin_recorder_row *row, const struct pin_recordplan
     const struct pin_recordplan_input *input, int64_t now_ms)
 {
     bool goes = change->op == PIN_RECORDPLAN_DELETE;
-    bool is_calm = row->written_ms == 0 || now_ms - row->written_ms > SPACE_MAX_MS;
+    bool is_calm = row->written_ms == 0 || now_ms - row->written_ms > CLOSE_MS;
     row->n_writes = is_calm ? 1 : PIN_MIN(row->n_writes + 1, WRITES_LAST);
     row->written_ms = now_ms;
     row->state = goes ? PIN_RECORD_DELETED : PIN_RECORD_READY;

@@ -134,6 +134,9 @@ struct pin_recorder_run {
     struct pin_recorder_row *rows; /**< By name, type, set id. */
     size_t n_rows;
     size_t n_wanted;
+    struct pin_recorder_row *gone; /**< Of records that went and may come back soon, by their key:
+                                      when they were written, and nothing else. */
+    size_t n_gone;
     struct pin_recorder_drift *drift;
     size_t n_drift;
     int64_t next_ms; /**< Monotonic: when something that was left out may be tried; 0: nothing. */
