@@ -48,6 +48,7 @@ struct world_orders {
     enum pin_provider_fault apply_fault; /**< How. */
     unsigned n_conflicts;                /**< So many applies end in conflict. */
     unsigned n_unknown;                  /**< So many are done, and the answer is lost. */
+    unsigned n_lies;                     /**< So many are not done, and it says they were. */
     bool holds_applies;                  /**< They do not end. */
     bool has_no_versions;
     bool has_faults;      /**< Memory runs out once, when the recorder has its answer, */
@@ -253,12 +254,16 @@ static inline void world_answer_apply(struct world_call *call)
         .results = results, .n_results = n, .message = "", .retry_after_ms = -1};
     bool conflicts = self->orders.n_conflicts > 0;
     bool is_lost = self->orders.n_unknown > 0;
+    bool is_lie = self->orders.n_lies > 0;
     self->orders.n_conflicts -= conflicts;
     self->orders.n_unknown -= is_lost;
+    self->orders.n_lies -= is_lie;
     for (size_t i = 0; i < n; i++) {
         results[i] = (struct pin_provider_result){PIN_PROVIDER_RETRY, ""};
         if (conflicts) {
             results[i] = (struct pin_provider_result){PIN_PROVIDER_CONFLICT, "told to"};
+        } else if (is_lie) {
+            results[i] = (struct pin_provider_result){PIN_PROVIDER_APPLIED, ""};
         } else if (i >= self->orders.n_applied_max) {
             outcome.fault = self->orders.apply_fault;
             outcome.message = "broke down";

@@ -95,6 +95,31 @@ static void test_foreign(void **state)
     assert_int_equal(world->events.len, len); /* told once */
 }
 
+/* Whose the record is, the object is told. */
+static void test_owners_are_named(void **state)
+{
+    struct world *world = *state;
+    static const char zone[] = "a-app.example.com TXT @other\na-web.example.com TXT @demo @other\n"
+                               "app.example.com A 203.0.113.1\nweb.example.com A 203.0.113.2\n";
+    world_zone(world, "app.example.com A 60 203.0.113.1\n"
+                      "a-app.example.com TXT 60 @other:service/shop/app\n"
+                      "web.example.com A 60 203.0.113.2\n"
+                      "a-web.example.com TXT 60 @demo:service/shop/web,@other:service/shop/web\n");
+    world_claim(world, APP WEB, NULL);
+    world_run(world, 1);
+    world_expect(world, zone);
+    world_expect_row(world, "app.example.com", "A", "conflict");
+    world_expect_row(world, "web.example.com", "A", "conflict");
+    assert_string_equal(pin_text_get(&world->events),
+        "error app.example.com A: service/app of c1: it belongs to owner 'other'\n"
+        "error web.example.com A: service/web of c1: its TXT records name 'demo' and another "
+        "owner\n");
+    world_claim(world, "", NULL); /* nor does it go */
+    world_run(world, 2);
+    world_expect(world, zone);
+    assert_int_equal(world->provider->n_applies, 0);
+}
+
 /* Case: records of two clusters; taking one away removes just its target. */
 static void test_two_clusters(void **state)
 {
@@ -200,6 +225,33 @@ static void test_down(void **state)
     world_expect(world, "a-app.example.com TXT @demo\napp.example.com A 192.0.2.1\n");
 }
 
+/* Whatever is wrong with a listing, nothing is planned on it, and it is asked for less and less. */
+static void test_each_fault(void **state)
+{
+    (void)state;
+    for (int fault = PIN_PROVIDER_NONE + 1; fault <= PIN_PROVIDER_MEMORY; fault++) {
+        void *new_world = NULL;
+        (void)world_set_up(&new_world);
+        struct world *world = new_world;
+        world_zone(world, "old.example.com A 300 192.0.2.1\n"
+                          "a-old.example.com TXT 300 @demo:service/shop/old:c1\n");
+        world->provider->orders.list_fault = (enum pin_provider_fault)fault;
+        world->provider->orders.n_list_faults = 3;
+        world_claim(world, APP, NULL);
+        world_run(world, 1);
+        assert_int_equal(world->zone->stage, PIN_STAGE_BACKOFF);
+        assert_int_equal(world->zone->fault, fault);
+        assert_null(world->zone->shown);
+        for (unsigned i = 0; i < 2; i++) {
+            world_again(world);
+        }
+        assert_int_equal(world->provider->n_applies, 0);
+        assert_int_equal(world->zone->n_faults[fault], 3);
+        world_expect(world, "a-old.example.com TXT @demo\nold.example.com A 192.0.2.1\n");
+        world_free(world);
+    }
+}
+
 /* Claims that change do not shorten what the server asked for. */
 static void test_throttled(void **state)
 {
@@ -256,6 +308,25 @@ static void test_unknown(void **state)
     world_run(world, 2);
     assert_int_equal(world->provider->n_applies, 1);
     assert_int_equal(world->provider->n_changes, 1);
+    world_expect_row(world, "app.example.com", "A", "ready");
+}
+
+/* A server says that it is done, and has done nothing: the next look tells. */
+static void test_lies(void **state)
+{
+    struct world *world = *state;
+    world->provider->orders.n_lies = 2;
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
+    world_expect(world, "");
+    assert_int_equal(world->provider->n_applies, 1);
+    world_again(world);
+    assert_int_equal(world->provider->n_applies, 2); /* one try a look */
+    assert_int_equal(world->zone->n_drift, 1);
+    world_again(world);
+    world_expect(world, "a-app.example.com TXT @demo\napp.example.com A 192.0.2.1\n");
+    world_again(world);
+    assert_int_equal(world->provider->n_applies, 3);
     world_expect_row(world, "app.example.com", "A", "ready");
 }
 
@@ -566,16 +637,19 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_twice, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_only_what_changed, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(test_owners_are_named, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_two_clusters, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_unsynced, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_replaced, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_refused, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_refused_by_order, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_down, world_set_up, world_tear_down),
+        cmocka_unit_test(test_each_fault),
         cmocka_unit_test_setup_teardown(test_throttled, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_half_done, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_conflict, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_unknown, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(test_lies, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_drift, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_flapping, world_set_up, world_tear_down),
         cmocka_unit_test(test_many_zones),

@@ -442,6 +442,46 @@ static void test_budget(void **state)
     pin_arena_free(world.arena);
 }
 
+/* Of so many sets, so many are not wanted any more: what goes, and what waits for somebody. */
+static void test_mass_deletions(void **state)
+{
+    static const struct {
+        unsigned n_owned;
+        unsigned n_gone;
+        unsigned percent;
+        size_t n_blocked;
+    } rows[] = {
+        {120, 100, 20, 100},
+        {120, 72, 20, 72},
+        {120, 24, 20, 0},
+        {120, 25, 20, 25},
+        {120, 120, 20, 120},
+        {5, 5, 20, 0},
+        {5, 5, 0, 0},
+        {120, 11, 0, 11},
+        {120, 120, 100, 0},
+    };
+    struct world world = {.arena = pin_arena_new("test", 64 << 20)};
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        struct pin_text claims = {0};
+        make_deserted(&world, rows[i].n_owned);
+        world.input.delete_percent = rows[i].percent;
+        for (unsigned k = rows[i].n_gone; k < rows[i].n_owned; k++) {
+            pin_text_putf(
+                &claims, "n%03u.example.com A 0 192.0.2.1 from c1 service/shop/n%u 1\n", k, k);
+        }
+        world.input.claims =
+            pin_recordworld_read(world.arena, pin_text_get(&claims), &world.input.n_claims);
+        struct pin_recordplan plan = make(&world);
+        assert_int_equal(plan.n_blocked, rows[i].n_blocked);
+        assert_int_equal(plan.n_changes, rows[i].n_gone - rows[i].n_blocked);
+        assert_int_equal(strlen(plan.approval), rows[i].n_blocked > 0 ? 16 : 0);
+        pin_text_done(&claims);
+    }
+    pin_arena_free(world.arena);
+}
+
 /* What is created and changed meanwhile does not wait, and does not change what is approved. */
 static void test_budget_beside_other_changes(void **state)
 {
@@ -503,6 +543,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_worlds),
         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_mass_deletions),
         cmocka_unit_test(test_budget_beside_other_changes),
         cmocka_unit_test(test_partial),
         cmocka_unit_test(test_no_memory),
