@@ -30,7 +30,7 @@ SBIN = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 ZONE, BIG, KEY, READER = "example.com", "big.example", "update.key", "reader.key"
 SECRET = b"0123456789abcdef0123456789abcdef"
 BIG_NAMES = 6000  # some 1.5 MB: many messages
-TSIG, ANY = 250, 255
+TSIG, ANY, UPDATE = 250, 255, 5
 FOREIGN = f"""\
 $TTL 300
 @ SOA ns1 hostmaster 2026010101 3600 600 86400 60
@@ -169,17 +169,48 @@ def strip(message):
     return message[:10] + struct.pack(">H", struct.unpack(">H", message[10:12])[0] - 1) + message[12:at]
 
 
-def resign(message, request, late_s=0, secret=SECRET, mac_bytes=32):
+def sealed(bare, key, mac, when):
+    """The message with a TSIG of that MAC."""
+    rdata = wire_name("hmac-sha256") + when + struct.pack(">H", len(mac)) + mac + bare[:2] + struct.pack(">2H", 0, 0)
+    count = struct.unpack(">H", bare[10:12])[0] + 1
+    return (bare[:10] + struct.pack(">H", count) + bare[12:] + wire_name(key)
+            + struct.pack(">2HIH", TSIG, ANY, 0, len(rdata)) + rdata)
+
+
+def resign(message, request, late_s=0, secret=SECRET, mac_bytes=32, key=KEY):
     """The first answer to a request, signed anew."""
     bare, before = strip(message), mac_of(request)
-    algorithm, when = wire_name("hmac-sha256"), struct.pack(">HIH", 0, int(time.time()) - late_s, 300)
-    variables = wire_name(KEY) + struct.pack(">HI", ANY, 0) + algorithm + when + struct.pack(">2H", 0, 0)
+    when = struct.pack(">HIH", 0, int(time.time()) - late_s, 300)
+    variables = wire_name(key) + struct.pack(">HI", ANY, 0) + wire_name("hmac-sha256") + when + struct.pack(">2H", 0, 0)
     whole = struct.pack(">H", len(before)) + before + bare + variables
-    mac = hmac.new(secret, whole, hashlib.sha256).digest()[:mac_bytes]
-    rdata = algorithm + when + struct.pack(">H", len(mac)) + mac + bare[:2] + struct.pack(">2H", 0, 0)
-    count = struct.unpack(">H", bare[10:12])[0] + 1
-    return (bare[:10] + struct.pack(">H", count) + bare[12:] + wire_name(KEY)
-            + struct.pack(">2HIH", TSIG, ANY, 0, len(rdata)) + rdata)
+    return sealed(bare, key, hmac.new(secret, whole, hashlib.sha256).digest()[:mac_bytes], when)
+
+
+def answered(request):
+    """An answer that says that all is well, signed; nobody has done anything."""
+    bare = strip(request)
+    return resign(bare[:2] + bytes([bare[2] | 0x80, 0]) + bytes(8), request)
+
+
+class Sparing:
+    """Signs the first message of a transfer, each `every`-th and the last (RFC 8945, section 5.3.1)."""
+
+    def __init__(self, every, n_messages):
+        self.every, self.last, self.pending, self.mac = every, n_messages - 1, b"", b""
+
+    def __call__(self, request, i, message):
+        bare = strip(message)
+        if i == 0:
+            message = resign(message, request)
+            self.mac = mac_of(message)
+            return [message]
+        if i % self.every and i != self.last:
+            self.pending += bare
+            return [bare]
+        when = struct.pack(">HIH", 0, int(time.time()), 300)
+        whole = struct.pack(">H", len(self.mac)) + self.mac + self.pending + bare + when
+        self.pending, self.mac = b"", hmac.new(SECRET, whole, hashlib.sha256).digest()
+        return [sealed(bare, KEY, self.mac, when)]
 
 
 # --- the wire in between ----------------------------------------------------------------------------
@@ -187,10 +218,11 @@ def resign(message, request, late_s=0, secret=SECRET, mac_bytes=32):
 
 class Wire:
     """Passes messages on, or does what `fault` says: fault(request, i, message) gives the messages that come in the
-    place of the i-th one of an answer, or None: the connection is cut."""
+    place of the i-th one of an answer, or None: the connection is cut. What `swallow(request)` gives is an answer, and
+    the server is not asked; None: it is."""
 
     def __init__(self, port):
-        self.to, self.fault, self.n_answers = port, None, 0
+        self.to, self.fault, self.swallow, self.n_answers = port, None, None, 0
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -214,6 +246,10 @@ class Wire:
                 try:
                     while (message := self.read(asked)) is not None:
                         request[0], state["i"] = message, 0
+                        told = None if self.swallow is None else self.swallow(message)
+                        if told is not None:
+                            client.sendall(struct.pack(">H", len(told)) + told)
+                            continue
                         server.sendall(struct.pack(">H", len(message)) + message)
                     server.shutdown(socket.SHUT_RDWR)
                 except OSError:
@@ -382,6 +418,7 @@ def faults(server):
     check(f"{server.name}: through the wire", driver.list(BIG)["fault"] == "none")
     n_messages = wire.n_answers
     check(f"{server.name}: it takes many messages", n_messages > 10, n_messages)
+    sparing = Sparing(4, n_messages)
     listed("a transfer that is cut", lambda _, i, m: [m] if i < n_messages // 2 else None, "unreachable")
     listed("a transfer that is cut before its last message", lambda _, i, m: [m] if i < n_messages - 1 else None,
            "unreachable")
@@ -390,6 +427,10 @@ def faults(server):
     listed("no signature at all", lambda _, i, m: [strip(m)], "denied")
     listed("no signature from the third message on", lambda _, i, m: [m] if i < 2 else [strip(m)], "denied")
     listed("another secret", lambda r, i, m: [resign(m, r, secret=b"f" * 32)], "denied", ZONE)
+    listed("another key, which the server has, too", lambda r, i, m: [resign(m, r, key=READER)], "denied", ZONE)
+    listed("no signature on the last message", lambda _, i, m: [m] if i < n_messages - 1 else [strip(m)], "denied")
+    listed("a signature that leaves out a message", lambda r, i, m: [m] if i == 0 else
+           [] if i == 1 else sparing(r, i, m), "denied")
     listed("a signature of 10 minutes ago", lambda r, i, m: [resign(m, r, late_s=600)], "denied", ZONE)
     listed("a signature of 10 minutes ahead", lambda r, i, m: [resign(m, r, late_s=-600)], "denied", ZONE)
     listed("a signature that is cut", lambda r, i, m: [resign(m, r, mac_bytes=16)], "denied", ZONE)
@@ -397,6 +438,11 @@ def faults(server):
     listed("bytes that are no message", lambda _, i, m: [b"\0" * 40], "malformed", ZONE)
     wire.fault = lambda r, i, m: [resign(m, r)]
     check(f"{server.name}: and what is signed well is good", driver.list(ZONE)["fault"] == "none")
+    for every in (1000, 4):
+        wire.fault = Sparing(every, n_messages)
+        listing = driver.list(BIG)
+        check(f"{server.name}: also when only each {every}th message is signed, and the last",
+              listing["fault"] == "none" and len(listing["sets"]) == BIG_NAMES + 2, (listing["fault"], listing["message"]))
     wire.fault = None
     wrong = server.driver(name="other.key").list(ZONE)
     check(f"{server.name}: a key that the server does not know", wrong["fault"] == "denied", wrong)
@@ -429,6 +475,9 @@ def updates(server, wire, driver):
     check(f"{server.name}: the same once more does nothing twice",
           verdicts(driver.apply(ZONE, change)) == ["conflict"] and driver.sets(ZONE) == sets)
     for what, fault in (("unsigned", lambda _, i, m: [strip(m)]), ("late", lambda r, i, m: [resign(m, r, late_s=600)]),
+                        ("signed with another secret", lambda r, i, m: [resign(m, r, secret=b"f" * 32)]),
+                        ("signed with another key", lambda r, i, m: [resign(m, r, key=READER)]),
+                        ("signed with half of a MAC", lambda r, i, m: [resign(m, r, mac_bytes=16)]),
                         ("another id", lambda r, i, m: [bytes([m[0] ^ 1]) + m[1:]])):
         wire.fault = fault
         outcome = driver.apply(ZONE, own(f"doubt.{ZONE}", "192.0.2.79"))
@@ -437,8 +486,15 @@ def updates(server, wire, driver):
               and outcome["fault"] in ("denied", "malformed"), outcome)
         now = driver.sets(ZONE)
         driver.apply(ZONE, *[[(one, None)] for (name, _, _), one in now.items() if "doubt" in name])
+    wire.swallow = lambda request: answered(request) if request[2] >> 3 & 15 == UPDATE else None
+    outcome = driver.apply(ZONE, own(f"sworn.{ZONE}", "192.0.2.80"))
+    wire.swallow = None
+    check(f"{server.name}: a server that says it is done is believed, until the zone is read",
+          verdicts(outcome) == ["applied"] and (f"sworn.{ZONE}", "A", "") not in driver.sets(ZONE), outcome)
+    check(f"{server.name}: then it is done", verdicts(driver.apply(ZONE, own(f"sworn.{ZONE}", "192.0.2.80"))) == ["applied"]
+          and (f"sworn.{ZONE}", "A", "") in driver.sets(ZONE))
     sets = driver.sets(ZONE)
-    gone = [[(one, None)] for (name, _, _), one in sets.items() if re.match(r"(a-)?(lost|later)\.", name)]
+    gone = [[(one, None)] for (name, _, _), one in sets.items() if re.match(r"(a-)?(lost|later|sworn)\.", name)]
     check(f"{server.name}: so it can be cleaned up", set(verdicts(driver.apply(ZONE, *gone))) == {"applied"})
 
 
