@@ -125,7 +125,7 @@ class Play:
 
 def watches_of(stage, cluster):
     """How many watches an API server has open."""
-    text = stage.lab.cluster(cluster).request("GET", "/metrics")[1]
+    text = stage.lab.cluster(cluster).get("/metrics")[1]
     return sum(float(match.group(1)) for match in re.finditer(
         r'^apiserver_longrunning_requests\{[^}]*verb="WATCH"[^}]*\} (\S+)$', text, re.MULTILINE))
 
@@ -179,6 +179,9 @@ def etcd_faults(play):
     etcd.start(other)
     leader = etcd.leader()
     etcd.kill(leader)
+    etcd.token = "of nobody"
+    play.checks.check("the leader killed: whoever asks at once, with a token that is forgotten, gets an answer",
+                      f"{PREFIX}/c1/meta" in etcd.keys(PREFIX + "/"))
     play.change("cart", "till")
     play.caught_up("the leader killed")
     etcd.start(leader)

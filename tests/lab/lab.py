@@ -42,6 +42,13 @@ USAGE = """usage: lab.py VERB DIR [ARGUMENT...]
 START_SECONDS = 120
 STOP_SECONDS = 60
 NODES = 2
+# An API server that is well may still have a moment in which it says: come again.
+CALM_SECONDS = 30
+AGAIN = (0, 429, 500, 503, 504)
+AGAIN_WORDS = ("connection refused", "connection reset", "connection lost", "unexpected EOF", "i/o timeout",
+               "TLS handshake timeout", "context deadline exceeded", "etcdserver: ", "try again",
+               "server is currently unable", "server was unable to return a response", "request timed out",
+               "too many requests", "storage is (re)initializing")
 
 # Port numbers below what the kernel gives to outgoing connections, so that nobody is handed one
 # between the moment it is found free here and the moment it is bound.
@@ -241,8 +248,22 @@ class Cluster:
         finally:
             link.close()
 
+    def get(self, path):
+        """(status, text) of what is there to be read. A server that has no time gets CALM_SECONDS; one that is
+        still away then is an error."""
+        def look():
+            last[:] = self.request("GET", path)
+            return last[0] not in AGAIN
+        last = []
+        try:
+            wait_until("", CALM_SECONDS, look)
+        except LabError:
+            raise LabError(f"GET {path} of {self.name}: {last[0]} {last[1]}") from None
+        return tuple(last)
+
     def get_items(self, path):
-        status, text = self.request("GET", path)
+        """The objects below a path; none where there is no such kind."""
+        status, text = self.get(path)
         return json.loads(text)["items"] if status == 200 else []
 
     def is_ready(self):
@@ -498,9 +519,21 @@ class Lab:
         return [str(self.program), "kubectl", *names], env
 
     def kubectl(self, *args, stdin=None):
+        """One call; the words of a server that has but a moment's weakness are not its last for CALM_SECONDS."""
         argv, env = self.kubectl_argv(*args)
         source = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, **source)
+        end = time.monotonic() + CALM_SECONDS
+        was_lost = False
+        while True:
+            done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, **source)
+            if done.returncode != 0 and was_lost and any(verb in args and word in done.stderr for verb, word in (
+                    ("create", "(AlreadyExists)"), ("delete", "(NotFound)"))):
+                done.returncode = 0  # a former attempt did it, and its answer was lost
+            if (done.returncode == 0 or not any(word in done.stderr for word in AGAIN_WORDS)
+                    or time.monotonic() > end):
+                return done
+            was_lost = True
+            time.sleep(0.2)
 
     def stop(self):
         for cluster in self.clusters.values():

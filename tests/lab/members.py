@@ -2,15 +2,20 @@
 """An etcd of one or three members on 127.0.0.1, from the lab's program, for what Pintles share."""
 
 import base64
+import http.client
 import json
 import signal
 import ssl
+import time
 import urllib.error
 import urllib.request
 
 import lab
 
 START_SECONDS = 60
+# A member that is silent is left after 4 s, an election takes 1 to 2 s; who asks meanwhile is told to come again.
+CALM_SECONDS = 30
+AGAIN = (0, 429, 503, 504)  # no member, too many requests, unavailable (no leader, another leader), out of time
 PASSWORD = "correct horse battery staple"
 
 
@@ -71,16 +76,16 @@ class Etcd:
     # -- its gateway
 
     def call(self, path, body, names=None, timeout=3):
-        """One call, to the first member that answers: (status, object); (0, why) for none. A token that
+        """One call, to the first member that is well: (status, object), (0, why) when nobody answers. A token that
         has expired is fetched anew."""
-        status, answer = self._call(path, body, names or self.names, timeout)
+        status, answer = self._call(path, body, names or self.names, timeout, self.token)
         if status == 401 and self.token:
-            self.token = None
-            self.log_in()
-            status, answer = self._call(path, body, names or self.names, timeout)
+            status, answer = self._authenticate()
+            if status == 200:
+                status, answer = self._call(path, body, names or self.names, timeout, self.token)
         return status, answer
 
-    def _call(self, path, body, names, timeout):
+    def _call(self, path, body, names, timeout, token):
         context = None
         if self.pki:
             context = ssl.create_default_context(cafile=self.pki.path("ca.crt"))
@@ -89,22 +94,44 @@ class Etcd:
         for name in names:
             request = urllib.request.Request(
                 self.clients[name] + path, json.dumps(body).encode(),
-                {"Content-Type": "application/json"} | (
-                    {"Authorization": self.token} if self.token else {}))
+                {"Content-Type": "application/json"} | ({"Authorization": token} if token else {}))
             try:
                 with urllib.request.urlopen(request, timeout=timeout, context=context) as got:
                     return got.status, json.loads(got.read().splitlines()[0])
             except urllib.error.HTTPError as err:
                 answer = err.code, err.read().decode(errors="replace")
-            except (OSError, ValueError, IndexError) as err:
+                if err.code not in AGAIN:
+                    break  # what one refuses, the others need not be asked
+            except (OSError, http.client.HTTPException, ValueError, IndexError) as err:
                 answer = 0, str(err)
         return answer
 
-    def must(self, path, body):
-        status, answer = self.call(path, body)
-        if status != 200:
-            raise lab.LabError(f"etcd {path}: {status} {answer}")
-        return answer
+    def _authenticate(self):
+        """One attempt to get a token; the former one stays where that fails."""
+        status, answer = self._call("/v3/auth/authenticate", {"name": "root", "password": PASSWORD},
+                                    self.names, 3, None)
+        if status == 200:
+            self.token = answer["token"]
+        return status, answer
+
+    def must(self, path, body, already=None):
+        """The answer of a call that has to go well. Members that die and elections get CALM_SECONDS to pass; any other
+        refusal is told at once. The words `already` in a refusal mean that what is asked for is so, as it is after an
+        attempt whose answer was lost."""
+        return self._insist(path, lambda: self.call(path, body), already)
+
+    @staticmethod
+    def _insist(path, attempt, already=None):
+        end = time.monotonic() + CALM_SECONDS
+        while True:
+            status, answer = attempt()
+            if status == 200:
+                return answer
+            if already and already in str(answer):
+                return {}
+            if status not in AGAIN or time.monotonic() > end:
+                raise lab.LabError(f"etcd {path}: {status} {answer}")
+            time.sleep(0.1)
 
     def status(self, name=None):
         status, answer = self.call("/v3/maintenance/status", {}, [name] if name else None)
@@ -139,25 +166,21 @@ class Etcd:
 
     def compact(self):
         """Forgets every revision but the latest."""
-        self.must("/v3/kv/compaction", {"revision": str(self.revision()), "physical": True})
+        self.must("/v3/kv/compaction", {"revision": str(self.revision()), "physical": True},
+                  already="has been compacted")
 
     def want_passwords(self, prefix):
         """root, `writer` and `reader`, who may do what they need below the prefix; then auth is on."""
         end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         for user in ("root", "writer", "reader"):
-            self.must("/v3/auth/user/add", {"name": user, "password": PASSWORD})
-            self.must("/v3/auth/role/add", {"name": user})
+            self.must("/v3/auth/user/add", {"name": user, "password": PASSWORD}, already="already exists")
+            self.must("/v3/auth/role/add", {"name": user}, already="already exists")
             self.must("/v3/auth/user/grant", {"user": user, "role": user})
         for role, kind in (("writer", "READWRITE"), ("reader", "READ")):
             self.must("/v3/auth/role/grant", {"name": role, "perm": {
                 "permType": kind, "key": b64(prefix), "range_end": b64(end)}})
-        self.must("/v3/auth/enable", {})
-        self.log_in()
-
-    def log_in(self):
-        self.token = None
-        self.token = self.must("/v3/auth/authenticate",
-                               {"name": "root", "password": PASSWORD})["token"]
+        self.must("/v3/auth/enable", {}, already="user name is empty")
+        self._insist("/v3/auth/authenticate", self._authenticate)
 
     # -- disturbing
 
@@ -165,7 +188,10 @@ class Etcd:
         self.processes[name].kill()
 
     def start(self, name):
+        """Starts a member again, and waits until it follows a leader: until then the others could not spare another."""
         self.processes[name].start()
+        lab.wait_until(f"{name} back", START_SECONDS, lambda: (self.status(name) or {}).get("leader"),
+                       self.processes[name].check_alive)
 
     def freeze(self, name):
         self.processes[name].send(signal.SIGSTOP)

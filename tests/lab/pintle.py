@@ -65,8 +65,8 @@ class Answer:
 
 
 def dig(server, port, name, rrtype, *options):
-    """One question by the real dig, asked once."""
-    command = ["dig", "-r", f"@{server}", "-p", port, "+tries=1", "+time=2", *options, name, rrtype]
+    """One question by the real dig, asked once; a machine that is busy has its time."""
+    command = ["dig", "-r", f"@{server}", "-p", port, "+tries=1", "+time=5", *options, name, rrtype]
     done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL,
                           capture_output=True, text=True)
     return Answer.parse(done.stdout)

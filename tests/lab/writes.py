@@ -105,7 +105,7 @@ def names_on_routes(stage, kubeconfig):
     checks.becomes("a route made again says the same name", wanted,
                    lambda: annotations(stage, "c1", "inventory").get(OURS))
     stage.end(one)
-    checks.becomes("the Lease is given back at the end", "", lambda: holder(stage, "c1"), 3)
+    checks.becomes("the Lease is given back at the end", "", lambda: holder(stage, "c1"))
 
     def version():
         return [item["metadata"]["resourceVersion"] for item in stage.items(
@@ -158,7 +158,7 @@ def one_of_two(stage, kubeconfig):
     leaver = both[other]
     stage.end(leaver)
     checks.becomes("asked to end, it gives the Lease back and the next one has it at once",
-                   {"third"}, writers, 6)
+                   {"third"}, writers, LIVE_SECONDS)
     del both[other]
     stage.end(both["third"])
 
