@@ -17,15 +17,12 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
+from ports import free_port  # noqa: E402
+
 SERVICES = 200
 GROWTH_MAX_KIB = 4096  # allowed between the end of the warm-up and the end
 TYPE_A, CLASS_IN, RCODE_MASK = 1, 1, 0x000F
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def name_of(service):

@@ -24,7 +24,8 @@ import dns.rdatatype
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
-from zones import KNOTD, Knot, free_port  # noqa: E402
+from ports import free_port  # noqa: E402
+from zones import KNOTD, Knot  # noqa: E402
 
 NAMED = "/usr/sbin/named"
 ORIGIN = "corp.example"

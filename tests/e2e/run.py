@@ -27,6 +27,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import mmdb  # noqa: E402: pylint: disable=wrong-import-position
+import ports  # noqa: E402: pylint: disable=wrong-import-position
 PINTLED = os.environ.get("PINTLED", str(ROOT / "build" / "pintled"))
 PINTLECTL = os.environ.get("PINTLECTL", str(ROOT / "build" / "pintlectl"))
 
@@ -101,7 +102,7 @@ class Answer:
 
 
 class Daemon:
-    """One pintled on free ports of its own choice."""
+    """One pintled on free ports."""
 
     def __init__(self, dir, name, *args):
         self.out = dir / f"{name}.out"
@@ -109,7 +110,7 @@ class Daemon:
         self.port = self.admin = None
         with open(self.out, "wb") as out, open(self.log, "wb") as log:
             self.child = subprocess.Popen(
-                [PINTLED, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *map(str, args)],
+                [PINTLED, "--listen", f"127.0.0.1:{ports.free_port()}", "--admin", "127.0.0.1:0", *map(str, args)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log)
         end = time.monotonic() + WAIT_S
         while self.admin is None and self.child.poll() is None and time.monotonic() < end:

@@ -26,8 +26,8 @@ import dns.rcode
 import dns.rdatatype
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from run import POLL_S, WAIT_S, Checks, Daemon  # noqa: E402
-from zones import free_port  # noqa: E402
+from run import POLL_S, WAIT_S, Checks, Daemon  # noqa: E402  (makes ports known)
+from ports import free_port  # noqa: E402
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 ASK_S = 8

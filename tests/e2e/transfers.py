@@ -29,7 +29,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
 import tls  # noqa: E402
-import zones  # noqa: E402
+from ports import free_port  # noqa: E402
 
 SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin"
 STATIC, CUSTOM, BIG = "corp.example", "example.com", "big.example"
@@ -592,7 +592,7 @@ def post(port, message):
 def all_parts(checks, dir, n_changes):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        world = World(dir, [zones.free_port(), zones.free_port(), listener.getsockname()[1]])
+        world = World(dir, [free_port(), free_port(), listener.getsockname()[1]])
         daemon = e2e.Daemon(dir, "transfers", "--config", dir / "pintle.yaml")
         try:
             checks.becomes("the daemon is ready", lambda: daemon.get("/readyz")[0], lambda code: code == 200)

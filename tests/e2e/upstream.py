@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from ask import AA, AD, CD, RA, RD, TC, Asker, subnet  # noqa: E402
 from hostile import FORGED, GOOD, Upstream  # noqa: E402
 from run import PINTLED, Daemon, guarded, play  # noqa: E402
-from zones import free_port  # noqa: E402
+from ports import free_port  # noqa: E402
 
 PATIENCE_S = 0.3  # nobody is waited for less long before the next one is asked
 CONFIG = """\

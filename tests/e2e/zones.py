@@ -8,10 +8,8 @@ must be the same. Needs knotd (Debian's knot). Prints one line per check and, la
 
 import os
 import pathlib
-import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
+from ports import free_port  # noqa: E402
 
 KNOTD = shutil.which("knotd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 BATCH = 400
@@ -105,20 +104,6 @@ ns.sub self x.self old a.old host.old a.host.old b.away long """.split() + [
 TYPES = ["A", "AAAA", "NS", "SOA", "MX", "TXT", "CNAME", "DS", "SRV", "HTTPS", "DNAME", "TYPE65280"]
 OWN_TYPES = {"svcb": "SVCB", "loc": "LOC", "naptr": "NAPTR", "sshfp": "SSHFP", "tlsa": "TLSA", "uri": "URI",
              "rp": "RP", "hinfo": "HINFO", "p.deep": "PTR", "ptr.deep": "PTR", "@": "CAA"}
-
-
-def free_port():
-    """A port that is free for UDP and TCP, below those that the kernel gives to askers: dig shares its port with
-    others, and of thousands of questions one would come from the server's own and be answered by dig itself."""
-    while True:
-        port = random.randrange(10000, 30000)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            try:
-                udp.bind(("127.0.0.1", port))
-                tcp.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 class Knot:

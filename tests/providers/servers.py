@@ -17,6 +17,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+from ports import free_port  # noqa: E402,F401  (others have it from here)
+
 SLOW = int(os.environ.get("PINTLE_SLOW", "1"))
 START_S = 30 * SLOW
 passed, failed = 0, 0
@@ -33,12 +36,6 @@ def check(what, ok, seen=None):
 def finish():
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def scratch():
