@@ -3,13 +3,19 @@
 
 import collections
 import ipaddress
+import pathlib
 import random
 import socket
 import struct
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from starved import starved_s  # noqa: E402
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "TXT": 16, "AAAA": 28, "DNAME": 39, "OPT": 41}
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+NOTED_S = 0.3
 RD, RA, AD, CD, AA, TC = 0x0100, 0x0080, 0x0020, 0x0010, 0x0400, 0x0200
 
 Record = collections.namedtuple("Record", "name type ttl rdata text")
@@ -98,6 +104,8 @@ class Asker:
         message = self.over_tcp(query, timeout) if tcp else self.over_udp(query, timeout, source)
         reply = Reply(message, question)
         reply.took = time.monotonic() - start
+        if reply.took > NOTED_S:  # who watches daemons (support/starved.py) does not count what the machine took
+            reply.took -= starved_s(start)
         if reply.id != id_:
             raise ValueError("another id")
         return reply

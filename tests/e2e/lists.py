@@ -101,6 +101,7 @@ def play_lists(checks, daemon, fakes):
     for name in fakes:
         checks.becomes(f"{name}: all names are answered", lambda: are_answered(daemon, name, range(1, 7)), bool)
         checks.equal(f"{name}: no list is held", held(daemon, name), ["0"])
+    began = time.monotonic()
     fakes["c1"].list_again(few=2, times=1)
     fakes["c2"].list_again(few=0, times=99)
     for name, few in (("c1", 2), ("c2", 0)):
@@ -109,7 +110,6 @@ def play_lists(checks, daemon, fakes):
         checks.check(f"{name}: one line tells",
                      daemon.log_text().count(f"cluster {name}: Service: a list names {few}, 6 were known; the others are kept") == 1,
                      daemon.log_text())
-    began = time.monotonic()
     items = json.loads(daemon.get("/api/v1/status")[1])["clusters"]["items"]
     checks.equal("the status names the kind", [item["held"] for item in items], [["Service"], ["Service"]])
     checks.check("pintlectl status says why", "the last list of services names too few objects" in daemon.ctl("status")[1],

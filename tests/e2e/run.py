@@ -28,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import mmdb  # noqa: E402: pylint: disable=wrong-import-position
 import ports  # noqa: E402: pylint: disable=wrong-import-position
+import starved  # noqa: E402: pylint: disable=wrong-import-position
 PINTLED = os.environ.get("PINTLED", str(ROOT / "build" / "pintled"))
 PINTLECTL = os.environ.get("PINTLECTL", str(ROOT / "build" / "pintlectl"))
 
@@ -35,6 +36,7 @@ INVENTORY = "inventory-default-1951cbe339d38e1f.pintle.internal"
 GLOBAL = "userlist-svc.song.svc.clusterset.local"
 VER1, VER2 = "10.96.1.1", "10.20.1.21"  # as c1 sees them: its own ClusterIP, the endpoint in c2
 WAIT_S = 20
+START_S = 60  # of a sanitized build on a busy machine
 POLL_S = 0.02
 LOOKS_PER_S = 5  # at least
 
@@ -112,7 +114,8 @@ class Daemon:
             self.child = subprocess.Popen(
                 [PINTLED, "--listen", f"127.0.0.1:{ports.free_port()}", "--admin", "127.0.0.1:0", *map(str, args)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log)
-        end = time.monotonic() + WAIT_S
+        starved.watch(self.child.pid)
+        end = time.monotonic() + START_S
         while self.admin is None and self.child.poll() is None and time.monotonic() < end:
             time.sleep(POLL_S)
             port = re.search(r"answering DNS on 127\.0\.0\.1:(\d+)", self.log_text())
@@ -366,9 +369,12 @@ def live_changes(checks, daemon, demo):
 def one_change(checks, daemon, demo):
     """The file is renamed into place, then asked for; dig alone takes most of the time."""
     slice_file = demo / "c2" / "inventory.yaml"
-    times = []
+    times, digs = [], []
     for i in range(10):
         old, new = f"10.20.1.{21 + i}", f"10.20.1.{22 + i}"
+        start = time.monotonic()
+        daemon.dig(INVENTORY)
+        digs.append(time.monotonic() - start)
         replace(slice_file, old, new)
         start = time.monotonic()
         while time.monotonic() - start < WAIT_S and daemon.dig(INVENTORY).data not in ([new], [VER1]):
@@ -376,8 +382,9 @@ def one_change(checks, daemon, demo):
         times.append(time.monotonic() - start)
     replace(slice_file, "10.20.1.31", VER2)
     checks.check("a file that changes is served within 100 ms and one dig (median of 10)",
-                 sorted(times)[5] < 0.25, [f"{t * 1000:.0f} ms" for t in times])
-    print(f"        median {sorted(times)[5] * 1000:.0f} ms, worst {max(times) * 1000:.0f} ms, dig included")
+                 sorted(times)[5] < 0.1 + max(0.15, sorted(digs)[5]), [[f"{t * 1000:.0f} ms" for t in took] for took in (times, digs)])
+    print(f"        median {sorted(times)[5] * 1000:.0f} ms, worst {max(times) * 1000:.0f} ms, dig included, which takes "
+          f"{sorted(digs)[5] * 1000:.0f} ms")
 
 
 def broken_file(checks, daemon, demo):

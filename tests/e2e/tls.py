@@ -22,6 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
+import starved  # noqa: E402
 
 HOST = "dns.t.example"
 N_EARLY = 300    # clients that reset after their first flight
@@ -60,7 +61,8 @@ class TlsDaemon(e2e.Daemon):
             self.child = subprocess.Popen(
                 [e2e.PINTLED, "--config", str(dir / "pintle.yaml"), "--admin", "127.0.0.1:0"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log)
-        end = time.monotonic() + e2e.WAIT_S
+        starved.watch(self.child.pid)
+        end = time.monotonic() + e2e.START_S
         while self.admin is None and self.child.poll() is None and time.monotonic() < end:
             time.sleep(e2e.POLL_S)
             found = [re.search(pattern, self.log_text()) for pattern in (
@@ -377,7 +379,7 @@ def certificates(checks, daemon, dir, serial):
     for number, key in enumerate(("ec", "rsa:2048", "ec"), 1):
         serial = make_certificate(dir, key=key)
         checks.becomes(f"S6 change {number}: the next connection shows the new certificate",
-                       lambda: serial_now(daemon), lambda seen: seen == serial, 5)
+                       lambda: (serial_now(daemon), ask(stream)), lambda seen: seen == (serial, True), 5)  # never idle
     _, again = client(daemon.dot, session=session)
     checks.check("S6 sessions from before the change are resumed", again.session_reused and ask(again))
     again.close()

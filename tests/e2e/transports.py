@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
+import starved  # noqa: E402
 
 ZONE_NAME = "t.example"
 ZONE = """\
@@ -71,7 +72,8 @@ class Server(e2e.Daemon):
             self.child = subprocess.Popen(
                 [e2e.PINTLED, "--config", str(self.config), "--admin", "127.0.0.1:0"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log)
-        end = time.monotonic() + e2e.WAIT_S
+        starved.watch(self.child.pid)
+        end = time.monotonic() + e2e.START_S
         while self.admin is None and self.child.poll() is None and time.monotonic() < end:
             time.sleep(e2e.POLL_S)
             admin = re.search(r"admin on http://(\S+)/", self.log_text())
