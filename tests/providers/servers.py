@@ -23,13 +23,15 @@ from ports import free_port  # noqa: E402,F401  (others have it from here)
 SLOW = int(os.environ.get("PINTLE_SLOW", "1"))
 START_S = 30 * SLOW
 passed, failed = 0, 0
+lock = threading.Lock()
 
 
 def check(what, ok, seen=None):
-    """Counts and prints one check."""
+    """Counts and prints one check; from any thread."""
     global passed, failed
-    passed, failed = passed + bool(ok), failed + (not ok)
-    print(("ok    " if ok else "FAIL  ") + what + ("" if ok else f"\n      seen: {str(seen)[:3000]}"), flush=True)
+    with lock:
+        passed, failed = passed + bool(ok), failed + (not ok)
+        print(("ok    " if ok else "FAIL  ") + what + ("" if ok else f"\n      seen: {str(seen)[:3000]}"), flush=True)
     return ok
 
 

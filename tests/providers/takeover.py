@@ -12,6 +12,7 @@ Prints one line per check and, last, "N passed, N failed".
 """
 
 import base64
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -373,11 +374,10 @@ def stop(api, knot):
     servers.stop(knot.child)
 
 
-def main():
-    subprocess.run(["sh", str(HERE / "external_dns.sh")], check=True)  # builds it
-    root = servers.scratch()
-    knot = Server(root, "knot")
-    api = Api(root)
+def story(root):
+    """The whole way there and back, with a hundred objects."""
+    root = pathlib.Path(tempfile.mkdtemp(dir=root))
+    knot, api = Server(root, "knot"), Api(root)
     try:
         fill(api)
         foreign = set(knot.transfer(ZONE))
@@ -390,9 +390,15 @@ def main():
         check("nobody else's record was touched", foreign <= set(knot.transfer(ZONE)))
     finally:
         stop(api, knot)
-    for one in FORMS:
-        form(root, *one)
-    fleet(root)
+
+
+def main():
+    subprocess.run(["sh", str(HERE / "external_dns.sh")], check=True)  # builds it
+    root = servers.scratch()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:  # each has a server, a cluster and daemons of its own
+        parts = [pool.submit(story, root), *(pool.submit(form, root, *one) for one in FORMS), pool.submit(fleet, root)]
+    for part in parts:
+        part.result()
     servers.finish()
 
 
