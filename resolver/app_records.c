@@ -199,6 +199,9 @@ static void on_metrics(void *arg, struct pin_text *out)
 {
     const struct pin_app *app = arg;
     pin_recorder_metrics(app->recorder, out);
+    if (pin_config_shows_metrics(app->config, PIN_CONFIG_METRICS_EXTERNAL_DNS)) {
+        pin_recorder_metrics_external_dns(app->recorder, out);
+    }
 }
 
 void pin__app_hook_records_admin(struct pin_admin_hooks *hooks)

@@ -582,6 +582,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
         check_cluster(config, i, findings);
     }
     pin_config_check_etcd(config, findings);
+    pin_config_check_compat(config, findings);
     check_networks(config, findings);
     pin_config_check_listens(config, findings);
     check_zones(config, findings);

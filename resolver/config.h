@@ -304,18 +304,20 @@ struct pin_config {
 
     uint32_t ttl_s;
     uint32_t max_answers;
-    unsigned all_down;               /**< enum pin_all_down. */
-    uint32_t up_percent;             /**< steering.upThreshold */
-    unsigned answers;                /**< enum pin_answers_mode. */
-    unsigned address;                /**< enum pin_address_mode. */
-    unsigned empty_backend;          /**< 0 renormalise, 1 nodata. */
-    unsigned zero_weight;            /**< 0 never, 1 standby. */
-    unsigned empty_service;          /**< 0 keep, 1 nxdomain. */
-    unsigned headless_empty;         /**< 0 nxdomain, 1 nodata. */
-    bool is_lighthouse;              /**< compat.lighthouse */
-    bool has_extensions;             /**< compat.extensions */
-    bool filters_families;           /**< compat.filterFamilies */
-    bool has_ptr;                    /**< compat.ptr */
+    unsigned all_down;                 /**< enum pin_all_down. */
+    uint32_t up_percent;               /**< steering.upThreshold */
+    unsigned answers;                  /**< enum pin_answers_mode. */
+    unsigned address;                  /**< enum pin_address_mode. */
+    unsigned empty_backend;            /**< 0 renormalise, 1 nodata. */
+    unsigned zero_weight;              /**< 0 never, 1 standby. */
+    unsigned empty_service;            /**< 0 keep, 1 nxdomain. */
+    unsigned headless_empty;           /**< 0 nxdomain, 1 nodata. */
+    bool is_lighthouse;                /**< compat.lighthouse */
+    bool has_extensions;               /**< compat.extensions */
+    bool filters_families;             /**< compat.filterFamilies */
+    bool has_ptr;                      /**< compat.ptr */
+    const char *const *compat_metrics; /**< compat.metrics */
+    size_t n_compat_metrics;
     const char *version_cluster_set; /**< "1.0.0" */
     const char *version_cluster;     /**< "1.1.0" */
 
@@ -413,6 +415,15 @@ void pin_config_check_listens(const struct pin_config *config, struct pin_findin
 
 /** The part of pin_config_check() that is about etcd: pin_config_check() calls it. */
 void pin_config_check_etcd(const struct pin_config *config, struct pin_findings *findings);
+
+/** The part of pin_config_check() that is about `compat`: pin_config_check() calls it. */
+void pin_config_check_compat(const struct pin_config *config, struct pin_findings *findings);
+
+/** What compat.metrics calls external-dns. */
+#define PIN_CONFIG_METRICS_EXTERNAL_DNS "external-dns"
+
+/** Whether compat.metrics names that server. */
+bool pin_config_shows_metrics(const struct pin_config *config, const char *word);
 
 /** Whether a cluster has that name. */
 bool pin_config_has_cluster(const struct pin_config *config, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The table of options. A row that is LATER is part of the contract and not built yet. */
+/* The table of options. */
 
 #include "resolver/config_options.h"
 
@@ -17,11 +17,6 @@
 #define IN_GEO(field)      offsetof(struct pin_config_geo, field)
 #define IN_TSIG_KEY(field) offsetof(struct pin_config_tsig_key, field)
 #define IN_TRANSFER(field) offsetof(struct pin_config_transfer, field)
-
-#define LATER(name, is_default, text)                                                              \
-    {                                                                                              \
-        .key = (name), .kind = PIN_OPTION_LATER, .fallback = (is_default), .doc = (text)           \
-    }
 
 #define ADDRESS_WORDS "auto|endpoints|clusterIP|loadBalancer|gateway"
 
@@ -416,49 +411,6 @@ static const struct pin_option dns_options[] = {
     {.key = NULL},
 };
 
-static const struct pin_option compat_options[] = {
-    {.key = "lighthouse",
-        .kind = PIN_OPTION_BOOL,
-        .offset = IN_CONFIG(is_lighthouse),
-        .fallback = "false",
-        .doc = "Answer Lighthouse's names too: <cluster>.<service>, SRV without underscores."},
-    {.key = "extensions",
-        .kind = PIN_OPTION_BOOL,
-        .offset = IN_CONFIG(has_extensions),
-        .fallback = "true",
-        .doc = "Answer _zone and _cluster names in the clusterset zone."},
-    {.key = "emptyService",
-        .kind = PIN_OPTION_WORD,
-        .offset = IN_CONFIG(empty_service),
-        .words = "keep|nxdomain",
-        .fallback = "keep",
-        .doc = "What a ClusterIP without endpoints shows."},
-    {.key = "headlessEmpty",
-        .kind = PIN_OPTION_WORD,
-        .offset = IN_CONFIG(headless_empty),
-        .words = "nxdomain|nodata",
-        .fallback = "nxdomain",
-        .doc = "What a headless Service without endpoints shows."},
-    {.key = "zeroWeight",
-        .kind = PIN_OPTION_WORD,
-        .offset = IN_CONFIG(zero_weight),
-        .words = "never|standby",
-        .fallback = "never",
-        .doc = "What weight 0 means."},
-    {.key = "ptr",
-        .kind = PIN_OPTION_BOOL,
-        .offset = IN_CONFIG(has_ptr),
-        .fallback = "true",
-        .doc = "Give the clusterset's name for addresses of imports that have no other."},
-    {.key = "filterFamilies",
-        .kind = PIN_OPTION_BOOL,
-        .offset = IN_CONFIG(filters_families),
-        .fallback = "false",
-        .doc = "Hide addresses of a family that the asker's cluster does not have."},
-    LATER("metrics", "[]", "Metric names of other servers to show too."),
-    {.key = NULL},
-};
-
 static const struct pin_option geo_map_options[] = {
     {.key = "nets",
         .kind = PIN_OPTION_PREFIXES,
@@ -709,7 +661,7 @@ const struct pin_option pin_options[] = {
         .doc = "DNS cookies."},
     {.key = "compat",
         .kind = PIN_OPTION_MAP,
-        .children = compat_options,
+        .children = pin_compat_options,
         .doc = "Behaviour of other servers."},
     {.key = "geo", .kind = PIN_OPTION_MAP, .children = geo_options, .doc = "Answers by place."},
     {.key = "shutdown", .kind = PIN_OPTION_MAP, .children = shutdown_options, .doc = "The end."},

@@ -33,8 +33,6 @@ enum pin_option_kind {
     PIN_OPTION_GATEWAYS,  /**< A list of struct pin_config_gateway; `children` are the map's. */
     PIN_OPTION_PREFIXES,  /**< A list of ranges: struct pin_prefix *, size_t. */
     PIN_OPTION_CLIENTS,   /**< The same, or maps {net, zone}; zones: const char ** at `min`. */
-    PIN_OPTION_LATER,     /**< Known, but not built: only `fallback` (and null) is accepted. */
-    PIN_OPTION_LATER_MAP, /**< The same for a map: its `children` are checked. */
 };
 
 /** One option. */
@@ -72,7 +70,8 @@ extern const struct pin_option pin_publish_options[];
 /** The options of the file itself; they fill a struct pin_config. */
 extern const struct pin_option pin_options[];
 
-/** Parts of them: `cookies` and `rateLimit`. */
+/** Parts of them: `compat`, `cookies` and `rateLimit`. */
+extern const struct pin_option pin_compat_options[];
 extern const struct pin_option pin_options_cookies[];
 extern const struct pin_option pin_options_rate[];
 /** Those of one entry of `forward:`, and of `cache:`. */

@@ -497,34 +497,11 @@ static bool read_single(
     return true;
 }
 
-/* --- Keys that are known but not built ----------------------------------------------------- */
-
-static bool is_default(const struct pin_option *option, const struct pin_tree *node)
-{
-    if (node->kind == PIN_TREE_NULL) {
-        return true;
-    }
-    if (node->kind == PIN_TREE_LIST || node->kind == PIN_TREE_MAP) {
-        return node->n_children == 0;
-    }
-    return option->fallback != NULL && pin_tree_text_is(node, option->fallback);
-}
-
 static void read_map(
     struct reader *r, const struct pin_option *options, const struct pin_tree *map, uint8_t *base);
 
 static bool read_items(struct reader *r, const struct pin_option *option,
     const struct pin_tree *node, uint8_t *target);
-
-static bool read_later(
-    struct reader *r, const struct pin_option *option, const struct pin_tree *node, uint8_t *base)
-{
-    if (option->kind == PIN_OPTION_LATER_MAP && node->kind == PIN_TREE_MAP) {
-        read_map(r, option->children, node, base);
-        return true;
-    }
-    return is_default(option, node) || finding(r, node, "not available in this version");
-}
 
 /* --- Maps ---------------------------------------------------------------------------------- */
 
@@ -633,9 +610,6 @@ static bool read_value(
         return read_clients(r, option, node, base);
     case PIN_OPTION_FIXED:
         return read_fixed(r, option, node);
-    case PIN_OPTION_LATER:
-    case PIN_OPTION_LATER_MAP:
-        return read_later(r, option, node, base);
     default:
         break;
     }
@@ -654,8 +628,7 @@ static void set_defaults(struct reader *r, const struct pin_option *options, uin
             set_defaults(r, option->children, base);
             continue;
         }
-        if (option->fallback == NULL || option->kind == PIN_OPTION_LATER
-            || option->kind == PIN_OPTION_LATER_MAP || option->kind == PIN_OPTION_FIXED) {
+        if (option->fallback == NULL || option->kind == PIN_OPTION_FIXED) {
             continue;
         }
         struct pin_tree node = {.kind = PIN_TREE_STRING,

@@ -196,9 +196,9 @@ void pin_recorder_metrics(const struct pin_recorder *recorder, struct pin_text *
 
 /* --- external-dns's --------------------------------------------------------------------------- */
 
-/* Sums over all zones, and sets of a type. */
+/* Sums over all zones. */
 struct sums {
-    double list_s; /* the oldest of all zones */
+    double try_s; /* the oldest of all zones */
     double sync_s;
     uint64_t n_idle_runs;
     uint64_t n_bad_runs;
@@ -209,9 +209,9 @@ struct sums {
 
 static void add_zone(struct sums *sums, const struct pin_recorder_zone *zone, bool is_first)
 {
-    double list_s = (double)zone->list_wall_ms / 1000.0;
-    double sync_s = (double)zone->sync_wall_ms / 1000.0;
-    sums->list_s = is_first ? list_s : PIN_MIN(sums->list_s, list_s);
+    double try_s = (double)zone->try_wall_ms / 1000.0;
+    double sync_s = get_sync_s(zone);
+    sums->try_s = is_first ? try_s : PIN_MIN(sums->try_s, try_s);
     sums->sync_s = is_first ? sync_s : PIN_MIN(sums->sync_s, sync_s);
     sums->n_idle_runs += zone->n_idle_runs;
     sums->n_bad_runs = PIN_MAX(sums->n_bad_runs, zone->n_bad_runs);
@@ -222,26 +222,71 @@ static void add_zone(struct sums *sums, const struct pin_recorder_zone *zone, bo
     sums->n_owned += zone->shown == NULL ? 0 : zone->shown->plan.n_owned;
 }
 
-/* Sets of one type: wanted, there and ours, both. */
-static void put_types(const struct pin_recorder *recorder, struct pin_text *out, const char *family,
-    bool (*counts)(const struct pin_recorder_row *row))
+static double get_tries(const struct sums *sums)
 {
-    static const char *const types[] = {"A", "AAAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT"};
-    size_t n[N_ELEMS(types)] = {0};
-    for (const struct pin_recorder_zone *zone = NULL;
-         (zone = pin_recorder_next_zone(recorder, zone)) != NULL;) {
-        for (size_t i = 0; zone->shown != NULL && i < zone->shown->n_rows; i++) {
-            const struct pin_recorder_row *row = &zone->shown->rows[i];
-            for (size_t t = 0; t < N_ELEMS(types); t++) {
-                n[t] += strcmp(types[t], row->type) == 0 && counts(row);
-            }
-        }
-    }
-    for (size_t t = 0; t < N_ELEMS(types); t++) {
-        static const char *const labels[] = {"a", "aaaa", "cname", "mx", "ns", "ptr", "srv", "txt"};
-        pin_text_putf(out, "%s{record_type=\"%s\"} %zu\n", family, labels[t], n[t]);
-    }
+    return sums->try_s;
 }
+
+static double get_syncs(const struct sums *sums)
+{
+    return sums->sync_s;
+}
+
+static double get_idle_runs(const struct sums *sums)
+{
+    return (double)sums->n_idle_runs;
+}
+
+static double get_bad_runs(const struct sums *sums)
+{
+    return (double)sums->n_bad_runs;
+}
+
+static double get_all_owned(const struct sums *sums)
+{
+    return (double)sums->n_owned;
+}
+
+static double get_all_faults(const struct sums *sums)
+{
+    return (double)sums->n_faults;
+}
+
+static double get_all_wanted(const struct sums *sums)
+{
+    return (double)sums->n_wanted;
+}
+
+/* Clusters have faults of their own families. */
+static double get_none(const struct sums *sums)
+{
+    (void)sums;
+    return 0;
+}
+
+/* Names, types and texts are those of external-dns v0.20.0. */
+static const struct sum_family {
+    const char *name;
+    const char *type;
+    const char *help;
+    double (*get)(const struct sums *sums);
+} sum_families[] = {
+    {"external_dns_controller_consecutive_soft_errors", "gauge",
+        "Number of consecutive soft errors in reconciliation loop.", get_bad_runs},
+    {"external_dns_controller_last_reconcile_timestamp_seconds", "gauge",
+        "Timestamp of last attempted sync with the DNS provider", get_tries},
+    {"external_dns_controller_last_sync_timestamp_seconds", "gauge",
+        "Timestamp of last successful sync with the DNS provider", get_syncs},
+    {"external_dns_controller_no_op_runs_total", "counter",
+        "Number of reconcile loops ending up with no changes on the DNS provider side.",
+        get_idle_runs},
+    {"external_dns_registry_endpoints_total", "gauge", "Number of Endpoints in the registry",
+        get_all_owned},
+    {"external_dns_registry_errors_total", "counter", "Number of Registry errors.", get_all_faults},
+    {"external_dns_source_endpoints_total", "gauge", "Number of Endpoints in all sources",
+        get_all_wanted},
+    {"external_dns_source_errors_total", "counter", "Number of Source errors.", get_none},
+};
 
 static bool is_wanted(const struct pin_recorder_row *row)
 {
@@ -258,11 +303,41 @@ static bool is_both(const struct pin_recorder_row *row)
     return row->desired != NULL && row->actual != NULL;
 }
 
-static void put_number(
-    struct pin_text *out, const char *name, const char *type, const char *help, double value)
+static const struct type_family {
+    const char *name;
+    const char *help;
+    bool (*counts)(const struct pin_recorder_row *row);
+} type_families[] = {
+    {"external_dns_controller_verified_records",
+        "Number of DNS records that exists both in source and registry (vector).", is_both},
+    {"external_dns_registry_records",
+        "Number of registry records partitioned by label name (vector).", is_there},
+    {"external_dns_source_records", "Number of source records partitioned by label name (vector).",
+        is_wanted},
+};
+
+/* Sets of each type that count. */
+static void put_types(
+    const struct pin_recorder *recorder, struct pin_text *out, const struct type_family *family)
 {
-    put_family(out, name, type, help);
-    pin_text_putf(out, "%s %.15g\n", name, value);
+    static const struct {
+        const char *type, *label;
+    } types[] = {{"A", "a"}, {"AAAA", "aaaa"}, {"CNAME", "cname"}, {"MX", "mx"}, {"NAPTR", "naptr"},
+        {"NS", "ns"}, {"PTR", "ptr"}, {"SRV", "srv"}, {"TXT", "txt"}};
+    size_t n[N_ELEMS(types)] = {0};
+    put_family(out, family->name, "gauge", family->help);
+    for (const struct pin_recorder_zone *zone = NULL;
+         (zone = pin_recorder_next_zone(recorder, zone)) != NULL;) {
+        for (size_t i = 0; zone->shown != NULL && i < zone->shown->n_rows; i++) {
+            const struct pin_recorder_row *row = &zone->shown->rows[i];
+            for (size_t t = 0; t < N_ELEMS(types); t++) {
+                n[t] += strcmp(types[t].type, row->type) == 0 && family->counts(row);
+            }
+        }
+    }
+    for (size_t t = 0; t < N_ELEMS(types); t++) {
+        pin_text_putf(out, "%s{record_type=\"%s\"} %zu\n", family->name, types[t].label, n[t]);
+    }
 }
 
 void pin_recorder_metrics_external_dns(const struct pin_recorder *recorder, struct pin_text *out)
@@ -276,28 +351,12 @@ void pin_recorder_metrics_external_dns(const struct pin_recorder *recorder, stru
          (zone = pin_recorder_next_zone(recorder, zone)) != NULL;) {
         add_zone(&sums, zone, zone == first);
     }
-    put_number(out, "external_dns_controller_last_reconcile_timestamp_seconds", "gauge",
-        "When all zones had been read.", sums.list_s);
-    put_number(out, "external_dns_controller_last_sync_timestamp_seconds", "gauge",
-        "When all zones were as they should be.", sums.sync_s);
-    put_number(out, "external_dns_controller_no_op_runs_total", "counter",
-        "Runs that had nothing to do.", (double)sums.n_idle_runs);
-    put_number(out, "external_dns_controller_consecutive_soft_errors", "gauge",
-        "Runs that failed, one after the other, in the zone where they are most.",
-        (double)sums.n_bad_runs);
-    put_number(out, "external_dns_registry_endpoints_total", "gauge", "Record sets that are ours.",
-        (double)sums.n_owned);
-    put_number(out, "external_dns_registry_errors_total", "counter", "Runs that failed.",
-        (double)sums.n_faults);
-    put_number(out, "external_dns_source_endpoints_total", "gauge",
-        "Record sets that objects want.", (double)sums.n_wanted);
-    put_number(out, "external_dns_source_errors_total", "counter",
-        "Always 0: clusters are counted as such.", 0);
-    put_family(out, "external_dns_controller_verified_records", "gauge",
-        "Record sets that are wanted and there.");
-    put_types(recorder, out, "external_dns_controller_verified_records", is_both);
-    put_family(out, "external_dns_registry_records", "gauge", "Record sets that are there.");
-    put_types(recorder, out, "external_dns_registry_records", is_there);
-    put_family(out, "external_dns_source_records", "gauge", "Record sets that are wanted.");
-    put_types(recorder, out, "external_dns_source_records", is_wanted);
+    for (size_t i = 0; i < N_ELEMS(sum_families); i++) {
+        const struct sum_family *family = &sum_families[i];
+        put_family(out, family->name, family->type, family->help);
+        pin_text_putf(out, "%s %.15g\n", family->name, family->get(&sums));
+    }
+    for (size_t i = 0; i < N_ELEMS(type_families); i++) {
+        put_types(recorder, out, &type_families[i]);
+    }
 }

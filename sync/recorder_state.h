@@ -100,6 +100,7 @@ struct pin_recorder_zone {
     int64_t took_ms;  /**< The last run. */
     int64_t next_ms;
     uint64_t n_runs;
+    int64_t try_wall_ms; /**< When a run last began; 0: never. */
     int64_t list_wall_ms;
     int64_t sync_wall_ms;
     int64_t change_wall_ms;

@@ -689,6 +689,7 @@ static void begin(struct pin_recorder_zone *zone)
     zone->is_dirty = zone->only_plans;
     zone->writer_turn = recorder->writer_turn;
     zone->began_ms = pin_clock_mono_ms();
+    zone->try_wall_ms = pin_clock_wall_ms();
     zone->stage = PIN_STAGE_LISTING;
     if (pin_provider_list(zone->entry->provider, &request, &zone->call) != PIN_OK) {
         zone->call = NULL;

@@ -275,8 +275,9 @@ static struct wrong_case {
     {"a command is there once",
         "health: {commands: [{name: a, run: [/bin/true]}, {name: a, run: [/bin/false]}]}\n",
         "p.yaml:1:50: there are two commands \"a\"\n"},
-    {"compatibility that is not built is refused", "compat: {metrics: [x]}\n",
-        "p.yaml:1:19: compat.metrics: not available in this version\n"},
+    {"metrics are named as servers that we know", "compat: {metrics: [external-dsn]}\n",
+        "p.yaml: compat.metrics: \"external-dsn\" is not one of external-dns, did you mean "
+        "\"external-dns\"?\n"},
     {"a compatibility word lists the allowed ones", "compat: {zeroWeight: always}\n",
         "p.yaml:1:22: compat.zeroWeight: \"always\" is not one of never|standby\n"},
     {"a key inside a group that is not built is still checked", "cache: {siez: 64Mi}\n",
@@ -304,12 +305,12 @@ static struct right_case {
     const char *name;
     const char *text;
 } right_cases[] = {
-    {"features that are not built accept their default",
-        ONE_CLUSTER "forward: []\nrecords: []\nstale: {policy: keep, after: 24h}\n"
-                    "policy: {mode: enforce, denied: refused}\nwriteBack: {annotations: false}\n"
-                    "compat: {lighthouse: false, ptr: true, metrics: []}\nzones: {custom: []}\n"
-                    "steering: {emptyBackend: renormalise, allDown: all}\nstateDir: null\n"
-                    "cache: {size: 64Mi, prefetch: true}\ngeo: {database: \"\", map: []}\n"},
+    {"features that are not built accept their default", ONE_CLUSTER
+        "forward: []\nrecords: []\nstale: {policy: keep, after: 24h}\n"
+        "policy: {mode: enforce, denied: refused}\nwriteBack: {annotations: false}\n"
+        "compat: {lighthouse: false, ptr: true, metrics: [external-dns]}\nzones: {custom: []}\n"
+        "steering: {emptyBackend: renormalise, allDown: all}\nstateDir: null\n"
+        "cache: {size: 64Mi, prefetch: true}\ngeo: {database: \"\", map: []}\n"},
     {"clusters come from etcd, and go there",
         "clusters: [{name: c1, etcd: {endpoints: [\"https://[::1]:2379\", e:2379], ca: a}}]\n"
         "publish: {etcd: {endpoints: [\"http://e:2379\"], prefix: /p/q/, user: u, "

@@ -65,8 +65,6 @@ static const char *const kind_words[] = {
     [PIN_OPTION_GATEWAYS] = "list of gateways",
     [PIN_OPTION_PREFIXES] = "list of ranges",
     [PIN_OPTION_CLIENTS] = "list of ranges",
-    [PIN_OPTION_LATER] = "not built yet",
-    [PIN_OPTION_LATER_MAP] = "not built yet",
 };
 
 static void put_range(struct pin_text *text, const struct pin_option *option)

@@ -216,6 +216,13 @@ static void test_metrics(void **state)
     };
     /* NOLINTEND(bugprone-suspicious-missing-comma) */
     static const char *const others[] = {
+        "# HELP external_dns_controller_last_reconcile_timestamp_seconds Timestamp of last "
+        "attempted sync with the DNS provider\n"
+        "# TYPE external_dns_controller_last_reconcile_timestamp_seconds gauge\n",
+        "# HELP external_dns_registry_errors_total Number of Registry errors.\n"
+        "# TYPE external_dns_registry_errors_total counter\n",
+        "# HELP external_dns_source_records Number of source records partitioned by label name "
+        "(vector).\n# TYPE external_dns_source_records gauge\n",
         "external_dns_source_endpoints_total 2\n",
         "external_dns_controller_verified_records{record_type=\"a\"} 2\n",
         "external_dns_registry_errors_total 0\n",
