@@ -248,8 +248,13 @@ enum pin_err pin__app_start_records(struct pin_app *app, struct pin_why *why)
         err = make_specs(app, specs, settings, keys, why);
     }
     if (err == PIN_OK) {
-        const struct pin_recorder_config config = {
-            .loop = app->loop, .specs = specs, .n_specs = n, .on_event = on_event, .arg = app};
+        const struct pin_recorder_config config = {.loop = app->loop,
+            .specs = specs,
+            .n_specs = n,
+            .needs_writer =
+                app->config->records_lease_cluster != NULL || app->config->has_records_etcd,
+            .on_event = on_event,
+            .arg = app};
         err = pin_recorder_new(&config, &app->recorder, why);
     }
     if (keys != NULL) {
@@ -264,6 +269,12 @@ enum pin_err pin__app_start_records(struct pin_app *app, struct pin_why *why)
 enum pin_err pin__app_start_records_lease(struct pin_app *app, struct pin_why *why)
 {
     const struct pin_config *config = app->config;
+    if (app->recorder != NULL && config->has_records_etcd) {
+        const struct pin_etcd_spec etcd = pin__app_etcd(&config->records_etcd);
+        const struct pin_recorder_election_spec spec = {
+            .etcd = &etcd, .name = config->records_lease_name};
+        return pin_recorder_use_election(app->recorder, &spec, why);
+    }
     if (app->recorder == NULL || config->records_lease_cluster == NULL) {
         return PIN_OK;
     }

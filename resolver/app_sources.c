@@ -61,7 +61,7 @@ static const struct pin_embedded_file *embedded_files(
     return files;
 }
 
-static struct pin_etcd_spec etcd_of(const struct pin_config_etcd *etcd)
+struct pin_etcd_spec pin__app_etcd(const struct pin_config_etcd *etcd)
 {
     return (struct pin_etcd_spec){.endpoints = etcd->endpoints,
         .n_endpoints = etcd->n_endpoints,
@@ -90,7 +90,7 @@ static struct pin_source_spec source_of(const struct pin_app *app, size_t i)
         .directory = cluster->directory,
         .kubeconfig = cluster->kubeconfig,
         .context = cluster->context,
-        .etcd = etcd_of(&cluster->etcd)};
+        .etcd = pin__app_etcd(&cluster->etcd)};
     if (cluster->source == PIN_CONFIG_EMBEDDED) {
         spec.files = embedded_files(app, cluster->name, &spec.n_files);
     }
@@ -201,7 +201,7 @@ enum pin_err pin__app_start_publisher(struct pin_app *app, struct pin_why *why)
         names[i] = cluster->source != PIN_CONFIG_ETCD ? cluster->name : NULL;
     }
     struct pin_publisher_config publisher = {.loop = app->loop,
-        .etcd = etcd_of(&config->publish),
+        .etcd = pin__app_etcd(&config->publish),
         .clusters = names,
         .n_clusters = config->n_clusters,
         .pull = on_pull,

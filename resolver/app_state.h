@@ -75,6 +75,9 @@ void pin__app_hook_sources(struct pin_app *app, struct pin_builder_config *build
 /** Starts the sources of all clusters, and what writes to them. */
 enum pin_err pin__app_start_sync(struct pin_app *app, struct pin_why *why);
 
+/** What the configuration says of an etcd. Borrowed from it. */
+struct pin_etcd_spec pin__app_etcd(const struct pin_config_etcd *etcd);
+
 /** Starts the publisher, if there is to be one. */
 enum pin_err pin__app_start_publisher(struct pin_app *app, struct pin_why *why);
 

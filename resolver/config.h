@@ -256,6 +256,7 @@ struct pin_config {
     bool is_recursion_said; /**< allowRecursion; else the usual private ranges. */
     bool cache_prefetches;  /**< cache.prefetch */
     bool has_publish;       /**< publish.etcd */
+    bool has_records_etcd;  /**< recordsLease.etcd */
     struct pin_config_etcd publish;
 
     const char *cluster_set;
@@ -360,6 +361,7 @@ struct pin_config {
     const char *records_lease_cluster; /**< NULL: there is no other daemon. */
     const char *records_lease_namespace;
     const char *records_lease_name;
+    struct pin_config_etcd records_etcd; /**< recordsLease.etcd */
 
     const char *state_dir; /**< NULL: nothing survives a restart. */
     struct pin_config_streams streams;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The options of etcd, where a cluster comes from it and where clusters are published; and what
- * must hold between them. */
+/* The options of etcd: where a cluster comes from it, where clusters are published, and where it
+ * says who writes records; and what must hold between them. */
 
 #include <string.h>
 
@@ -49,6 +49,9 @@
 
 const struct pin_option pin_cluster_etcd_options[] = {
     ETCD_ROWS(offsetof(struct pin_config_cluster, etcd))};
+
+const struct pin_option pin_records_etcd_options[] = {
+    ETCD_ROWS(offsetof(struct pin_config, records_etcd))};
 
 static const struct pin_option publish_etcd_options[] = {
     ETCD_ROWS(offsetof(struct pin_config, publish))};
@@ -109,5 +112,9 @@ void pin_config_check_etcd(const struct pin_config *config, struct pin_findings 
     }
     if (config->has_publish) {
         check_etcd(config, &config->publish, (struct pin_at){0}, "publish.etcd", findings);
+    }
+    if (config->has_records_etcd) {
+        check_etcd(
+            config, &config->records_etcd, (struct pin_at){0}, "recordsLease.etcd", findings);
     }
 }

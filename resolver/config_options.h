@@ -66,6 +66,8 @@ extern const struct pin_option pin_network_options[];
  * a struct pin_config. */
 extern const struct pin_option pin_cluster_etcd_options[];
 extern const struct pin_option pin_publish_options[];
+/** Those of `recordsLease.etcd`, which fill a struct pin_config. */
+extern const struct pin_option pin_records_etcd_options[];
 
 /** The options of the file itself; they fill a struct pin_config. */
 extern const struct pin_option pin_options[];

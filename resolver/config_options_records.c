@@ -306,8 +306,13 @@ const struct pin_option pin_records_lease_options[] = {
     {.key = "cluster",
         .kind = PIN_OPTION_LABEL,
         .offset = IN_CONFIG(records_lease_cluster),
-        .doc = "Cluster with an API server that the Lease is in; without one this daemon is the "
-               "only one with `records`."},
+        .doc = "Cluster with an API server that the Lease is in; without one, and without etcd, "
+               "this daemon is the only one with `records`."},
+    {.key = "etcd",
+        .kind = PIN_OPTION_MAP,
+        .children = pin_records_etcd_options,
+        .said_offset = IN_CONFIG(has_records_etcd),
+        .doc = "An etcd whose key PREFIX/leader.NAME takes the Lease's place."},
     {.key = "namespace",
         .kind = PIN_OPTION_LABEL,
         .offset = IN_CONFIG(records_lease_namespace),
@@ -317,6 +322,6 @@ const struct pin_option pin_records_lease_options[] = {
         .kind = PIN_OPTION_LABEL,
         .offset = IN_CONFIG(records_lease_name),
         .fallback = "pintle-records",
-        .doc = "Its name; daemons that share the work have the same."},
+        .doc = "Its name, and the key's; daemons that share the work have the same."},
     {.key = NULL},
 };

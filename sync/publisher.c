@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The publisher. Whatever goes wrong leads back to the election: who still holds the leader's key
- * finds that there, reads what etcd has, and goes on with the differences.
+ * The publisher. Whatever goes wrong leads back to the election (sync/election.h): who still holds
+ * the leader's key finds that there, reads what etcd has, and goes on with the differences.
  *
- *     GRANT -> CAMPAIGN -> (standby, again and again) -> READ ... -> LEAD: pull, transaction, pull
- *       ^         ^--------------- failure, or another leads --------------'
- *       '------------------------- the lease has gone ---------------------'
+ *     ELECTION -> READ ... -> LEAD: pull, transaction, pull
+ *        ^------------------------'  failure, or another leads
  */
 
 #include "pintle/sync/publisher.h"
@@ -15,18 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
-#include "pintle/base/crypto.h"
 #include "pintle/base/json.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
-#include "pintle/base/rand.h"
 #include "pintle/version.h"
 
-#include "backoff.h"
+#include "election.h"
 #include "etcd.h"
 #include "etcd_text.h"
 #include "http.h"
@@ -35,14 +31,9 @@
 
 #define ARENA_BYTES    ((size_t)256 << 20)
 #define LEASE_TTL_S    12
-#define KEEP_EVERY_MS  4000
-#define KEEP_AGAIN_MS  500
-#define BEATS_TO_ALIVE 3    /* `alive` is put anew with each third sign of life. */
-#define STANDBY_MS     1000 /* Between two looks at the leader's key, and as much at random. */
-#define SOON_MS        50
+#define BEATS_TO_ALIVE 3 /* `alive` is put anew with each third sign of life. */
 #define RETRY_MAX_MS   5000
 #define PAGE_KEYS      256u
-#define STOP_MS        300
 #define DOUBT_MS       60000 /* For the second list, which begins 30 s after the first. */
 #define TAKE_KEYS      200u
 #define TAKE_BYTES     ((size_t)1 << 20)
@@ -61,7 +52,7 @@ static void schedule(struct pin_publisher *self, enum pin_publisher_step step, i
 }
 
 /* What was to be written is forgotten: it is found again as a difference. */
-static void retreat(struct pin_publisher *self, enum pin_publisher_step step, int64_t delay_ms)
+static void retreat(struct pin_publisher *self, enum pin_publisher_step step)
 {
     pin_etcd_cancel(self->call);
     self->call = NULL;
@@ -70,42 +61,18 @@ static void retreat(struct pin_publisher *self, enum pin_publisher_step step, in
     free(self->next_key);
     self->next_key = NULL;
     self->is_pull_stale = self->is_pulling;
-    schedule(self, step, delay_ms);
+    self->step = step;
+    if (step == PIN_PUBLISHER_READ) {
+        schedule(self, step, 0);
+    } else {
+        pin_timer_stop(self->timer); /* on_held() goes on */
+    }
 }
 
+/* A call of ours went wrong. */
 static void fail(struct pin_publisher *self, const char *message)
 {
-    int64_t delay_ms = SOON_MS + pin_rand_below(SOON_MS);
-    bool is_news = self->error[0] == '\0';
-    if (++self->n_failed > pin_etcd_n_endpoints(self->etcd)) {
-        delay_ms = PIN_MIN(pin_backoff_next(&self->backoff, 0, -1), (int64_t)RETRY_MAX_MS);
-    }
-    self->n_failures++;
-    (void)snprintf(self->error, sizeof(self->error), "%s", message);
-    if (is_news) {
-        pin_log_warn("publisher: etcd %s: %s; what was published stays, trying again",
-            pin_etcd_endpoint(self->etcd), message);
-    }
-    retreat(self, self->lease[0] != '\0' ? PIN_PUBLISHER_CAMPAIGN : PIN_PUBLISHER_GRANT, delay_ms);
-}
-
-static void succeed(struct pin_publisher *self)
-{
-    self->n_failed = 0;
-    if (self->error[0] != '\0') {
-        pin_log_info("publisher: etcd can be reached again");
-        self->error[0] = '\0';
-    }
-}
-
-/* The lease has gone, or nobody has confirmed it for its time: another may lead by now. */
-static void lose_lease(struct pin_publisher *self, const char *why)
-{
-    if (pin_publisher_is_leading(self)) {
-        pin_log_warn("publisher: %s: no longer writing %s", why, self->all_keys);
-    }
-    self->lease[0] = '\0';
-    retreat(self, PIN_PUBLISHER_GRANT, SOON_MS);
+    pin_election_fail(self->election, message);
 }
 
 /* Starts a call that belongs to the present step. */
@@ -143,185 +110,30 @@ static const struct pin_tree *read_reply(
     return tree;
 }
 
-/* --- Lease ----------------------------------------------------------------------------------- */
+/* --- Election -------------------------------------------------------------------------------- */
 
-static void on_granted(void *arg, const struct pin_etcd_reply *reply)
+static void on_held(void *arg, int64_t revision)
 {
     struct pin_publisher *self = arg;
-    const struct pin_tree *tree = read_reply(self, reply);
-    if (tree == NULL) {
-        return;
-    }
-    const char *lease = pin_tree_string(tree, "ID", "");
-    (void)snprintf(self->lease, sizeof(self->lease), "%s", lease);
-    bool is_good = lease[0] != '\0' && strspn(lease, "0123456789") == strlen(lease);
-    pin_arena_reset(self->arena);
-    if (!is_good) {
-        self->lease[0] = '\0';
-        fail(self, "it granted no lease");
-        return;
-    }
-    self->lease_ms = pin_clock_mono_ms();
-    pin_timer_start(self->keep_timer, KEEP_EVERY_MS, false);
-    schedule(self, PIN_PUBLISHER_CAMPAIGN, 0);
+    self->leader_revision = revision;
+    self->revision = revision;
+    retreat(self, PIN_PUBLISHER_READ);
 }
 
-static void ask_lease(struct pin_publisher *self)
+static void on_lost(void *arg)
 {
-    struct pin_text body = {0};
-    pin_text_putf(&body, "{\"TTL\":\"%d\"}", LEASE_TTL_S);
-    send_call(self, "/v3/lease/grant", &body, PIN_ETCD_CALL_TIMEOUT_MS, on_granted);
-    pin_text_done(&body);
+    retreat(arg, PIN_PUBLISHER_ELECTION);
 }
 
 static void beat(struct pin_publisher *self);
 
-static void on_kept(void *arg, const struct pin_etcd_reply *reply)
+static void on_kept(void *arg)
 {
     struct pin_publisher *self = arg;
-    struct pin_tree *tree = NULL;
-    int64_t now_ms = pin_clock_mono_ms();
-    long long ttl_s = -1;
-    self->keep_call = NULL;
-    if (reply->fault == PIN_ETCD_NONE
-        && pin_json_parse(reply->text, reply->bytes, self->arena, &tree, NULL) == PIN_OK
-        && pin_tree_map(tree, "result") != NULL) {
-        ttl_s = pin_tree_int(tree, "result.TTL", 0);
+    if (self->step == PIN_PUBLISHER_LEAD && pin_publish_is_idle(&self->publish)) {
+        pin_election_worked(self->election);
     }
-    pin_arena_reset(self->arena);
-    if (ttl_s > 0) {
-        self->lease_ms = now_ms;
-        pin_timer_start(self->keep_timer, KEEP_EVERY_MS, false);
-        if (self->step == PIN_PUBLISHER_LEAD && pin_publish_is_idle(&self->publish)) {
-            succeed(self);
-        }
-        beat(self);
-    } else if (ttl_s == 0) {
-        lose_lease(self, "the lease has expired");
-    } else if (now_ms - self->lease_ms >= (int64_t)LEASE_TTL_S * 1000) {
-        lose_lease(self, "the lease was not confirmed in time");
-    } else {
-        pin_timer_start(self->keep_timer, KEEP_AGAIN_MS, false);
-    }
-}
-
-static void on_keep_timer(void *arg)
-{
-    struct pin_publisher *self = arg;
-    struct pin_text body = {0};
-    if (self->lease[0] == '\0' || self->keep_call != NULL) {
-        return;
-    }
-    pin_text_putf(&body, "{\"ID\":\"%s\"}", self->lease);
-    struct pin_etcd_request request = {.path = "/v3/lease/keepalive",
-        .body = pin_text_get(&body),
-        .body_bytes = body.len,
-        .timeout_ms = PIN_ETCD_CALL_TIMEOUT_MS,
-        .on_done = on_kept,
-        .arg = self};
-    self->keep_call = body.failed ? NULL : pin_etcd_start(self->etcd, &request);
-    pin_text_done(&body);
-    if (self->keep_call == NULL) {
-        pin_timer_start(self->keep_timer, KEEP_AGAIN_MS, false);
-    }
-}
-
-/* --- Election -------------------------------------------------------------------------------- */
-
-static void lead(struct pin_publisher *self, int64_t revision)
-{
-    if (strcmp(self->leader, self->id) != 0) {
-        pin_log_info("publisher: writing %s from now on", self->all_keys);
-    }
-    self->leader_revision = revision;
-    self->revision = revision;
-    (void)snprintf(self->leader, sizeof(self->leader), "%s", self->id);
-    schedule(self, PIN_PUBLISHER_READ, 0);
-}
-
-static void on_campaigned(void *arg, const struct pin_etcd_reply *reply);
-
-/*
- * The key is ours from before a failure. It is written anew, for a transaction whose answer never
- * came may still be carried out, after later ones even: it asks for the key as it was. A refusal
- * names nobody, which begins anew.
- */
-static void renew(struct pin_publisher *self, int64_t revision)
-{
-    struct pin_text body = {0};
-    const char *key = self->leader_key;
-    pin_text_puts(&body, "{\"compare\":[{\"target\":\"MOD\",\"result\":\"EQUAL\",");
-    pin_text_putf(&body, "\"mod_revision\":\"%" PRId64 "\",", revision);
-    pin_etcd_put_bytes(&body, "key", key, strlen(key), false);
-    pin_text_puts(&body, "}],\"success\":[{\"request_put\":{");
-    pin_etcd_put_bytes(&body, "key", key, strlen(key), true);
-    pin_etcd_put_bytes(&body, "value", self->id, strlen(self->id), true);
-    pin_text_putf(&body, "\"lease\":\"%s\"}}]}", self->lease);
-    send_call(self, "/v3/kv/txn", &body, PIN_ETCD_CALL_TIMEOUT_MS, on_campaigned);
-    pin_text_done(&body);
-}
-
-/* Somebody has the key already: another, or we ourselves, whose answer was lost on its way. */
-static void follow(struct pin_publisher *self, const struct pin_tree *kvs)
-{
-    struct pin_etcd_kv kv = {0};
-    struct pin_why why = {0};
-    if (kvs == NULL || pin_etcd_kv_read(kvs->first, &kv, &why) != PIN_OK) {
-        schedule(self, PIN_PUBLISHER_CAMPAIGN, SOON_MS); /* it went between question and answer */
-        return;
-    }
-    bool is_new = strcmp(self->leader, (const char *)kv.value) != 0;
-    bool is_ours = strcmp(self->id, (const char *)kv.value) == 0;
-    (void)snprintf(self->leader, sizeof(self->leader), "%s", (const char *)kv.value);
-    int64_t revision = kv.mod_revision;
-    pin_etcd_kv_done(&kv);
-    if (is_ours) {
-        renew(self, revision);
-        return;
-    }
-    succeed(self);
-    if (is_new) {
-        pin_log_info("publisher: %s is written by %s, standing by", self->all_keys, self->leader);
-    }
-    schedule(self, PIN_PUBLISHER_CAMPAIGN, STANDBY_MS + pin_rand_below(STANDBY_MS));
-}
-
-static const struct pin_tree *first_of(const struct pin_tree *list)
-{
-    return list != NULL ? list->first : NULL;
-}
-
-static void on_campaigned(void *arg, const struct pin_etcd_reply *reply)
-{
-    struct pin_publisher *self = arg;
-    const struct pin_tree *tree = read_reply(self, reply);
-    if (tree == NULL) {
-        return;
-    }
-    if (pin_tree_bool(tree, "succeeded", false)) { /* what comes next may fail again */
-        lead(self, pin_tree_int(tree, "header.revision", 0));
-    } else {
-        const struct pin_tree *response = first_of(pin_tree_list(tree, "responses"));
-        follow(self, pin_tree_list(response, "response_range.kvs"));
-    }
-    pin_arena_reset(self->arena);
-}
-
-static void campaign(struct pin_publisher *self)
-{
-    struct pin_text body = {0};
-    const char *key = self->leader_key;
-    pin_text_puts(&body, "{\"compare\":[{\"target\":\"CREATE\",\"result\":\"EQUAL\","
-                         "\"create_revision\":\"0\",");
-    pin_etcd_put_bytes(&body, "key", key, strlen(key), false);
-    pin_text_puts(&body, "}],\"success\":[{\"request_put\":{");
-    pin_etcd_put_bytes(&body, "key", key, strlen(key), true);
-    pin_etcd_put_bytes(&body, "value", self->id, strlen(self->id), true);
-    pin_text_putf(&body, "\"lease\":\"%s\"}}],\"failure\":[{\"request_range\":{", self->lease);
-    pin_etcd_put_bytes(&body, "key", key, strlen(key), false);
-    pin_text_puts(&body, "}}]}");
-    send_call(self, "/v3/kv/txn", &body, PIN_ETCD_CALL_TIMEOUT_MS, on_campaigned);
-    pin_text_done(&body);
+    beat(self);
 }
 
 /* --- What is there --------------------------------------------------------------------------- */
@@ -468,17 +280,17 @@ static void on_written(void *arg, const struct pin_etcd_reply *reply)
     pin_arena_reset(self->arena);
     if (!is_leader) {
         pin_log_warn("publisher: another writes %s now, standing by", self->all_keys);
-        retreat(self, PIN_PUBLISHER_CAMPAIGN, SOON_MS);
+        pin_election_again(self->election);
         return;
     }
-    succeed(self);
+    pin_election_worked(self->election);
     self->n_txns++;
     if (revision < self->revision) { /* restored: it lacks what was written since its backup */
         pin_log_warn("publisher: the revision of etcd went back from %" PRId64 " to %" PRId64
                      ": reading %s again",
             self->revision, revision, self->all_keys);
         self->revision = revision;
-        retreat(self, PIN_PUBLISHER_READ, 0);
+        retreat(self, PIN_PUBLISHER_READ);
         return;
     }
     self->revision = revision;
@@ -493,7 +305,7 @@ static void write_next(struct pin_publisher *self)
     pin_text_putf(&body, "\"mod_revision\":\"%" PRId64 "\",", self->leader_revision);
     pin_etcd_put_bytes(&body, "key", self->leader_key, strlen(self->leader_key), false);
     pin_text_puts(&body, "}],\"success\":");
-    pin_publish_next(&self->publish, self->lease, &body);
+    pin_publish_next(&self->publish, pin_election_lease(self->election), &body);
     pin_text_putc(&body, '}');
     send_call(self, "/v3/kv/txn", &body, PIN_ETCD_CALL_TIMEOUT_MS, on_written);
     pin_text_done(&body);
@@ -505,7 +317,7 @@ static void go_on(struct pin_publisher *self)
     if (self->publish.failed) {
         fail(self, "out of memory");
     } else if (self->needs_read) {
-        retreat(self, PIN_PUBLISHER_READ, 0);
+        retreat(self, PIN_PUBLISHER_READ);
     } else if (!pin_publish_is_idle(&self->publish)) {
         write_next(self);
     } else if (self->has_news) {
@@ -643,11 +455,7 @@ static void do_step(void *arg)
         return;
     }
     switch (self->step) {
-    case PIN_PUBLISHER_GRANT:
-        ask_lease(self);
-        break;
-    case PIN_PUBLISHER_CAMPAIGN:
-        campaign(self);
+    case PIN_PUBLISHER_ELECTION:
         break;
     case PIN_PUBLISHER_READ:
         read_keys(self);
@@ -658,16 +466,30 @@ static void do_step(void *arg)
     }
 }
 
+static bool make_election(struct pin_publisher *self)
+{
+    const struct pin_election_config config = {.loop = self->config.loop,
+        .etcd = self->etcd,
+        .key = self->leader_key,
+        .who = "publisher",
+        .what = self->all_keys,
+        .ttl_s = LEASE_TTL_S,
+        .on_held = on_held,
+        .on_lost = on_lost,
+        .on_kept = on_kept,
+        .arg = self};
+    self->election = pin_election_new(&config);
+    return self->election != NULL;
+}
+
 static bool make_parts(struct pin_publisher *self, const struct pin_publisher_config *config)
 {
     self->http = pin_http_new(config->loop);
     self->etcd = self->http != NULL ? pin_etcd_new(config->loop, self->http, &config->etcd) : NULL;
     self->arena = pin_arena_new("etcd answer", ARENA_BYTES);
     self->timer = pin_timer_new(config->loop, do_step, self);
-    self->keep_timer = pin_timer_new(config->loop, on_keep_timer, self);
     self->follows = calloc(config->n_clusters + 1, sizeof(bool));
-    if (self->etcd == NULL || self->arena == NULL || self->timer == NULL || self->keep_timer == NULL
-        || self->follows == NULL) {
+    if (self->etcd == NULL || self->arena == NULL || self->timer == NULL || self->follows == NULL) {
         return false;
     }
     const char *prefix = pin_etcd_prefix(self->etcd);
@@ -678,20 +500,8 @@ static bool make_parts(struct pin_publisher *self, const struct pin_publisher_co
         self->all_keys = NULL;
     }
     self->all_keys_end = self->all_keys != NULL ? pin_etcd_range_end(self->all_keys) : NULL;
-    return self->leader_key != NULL && self->all_keys_end != NULL
+    return self->leader_key != NULL && self->all_keys_end != NULL && make_election(self)
            && pin_publish_init(&self->publish, prefix, config->clusters, config->n_clusters);
-}
-
-/* Host and process for people, and something that no other process has. */
-static void make_id(char id[PIN_PUBLISHER_ID_BYTES])
-{
-    char host[64] = "";
-    uint8_t tail[6];
-    char text[2 * sizeof(tail) + 1];
-    pin_rand_secure(tail, sizeof(tail));
-    (void)gethostname(host, sizeof(host) - 1);
-    (void)snprintf(id, PIN_PUBLISHER_ID_BYTES, "%s/%ld/%s", host[0] != '\0' ? host : "unknown",
-        (long)getpid(), pin_hex_encode(tail, sizeof(tail), text));
 }
 
 enum pin_err pin_publisher_start(const struct pin_publisher_config *config,
@@ -708,55 +518,26 @@ enum pin_err pin_publisher_start(const struct pin_publisher_config *config,
         .doubt_ms = config->doubt_ms,
         .compare_ms = config->compare_ms};
     self->page_keys = PAGE_KEYS;
-    make_id(self->id);
     if (!make_parts(self, config) || !pin__publisher_compare_start(self)) {
         pin_publisher_free(self);
         return pin_why_set(why, PIN_ENOMEM, "no memory for the publisher");
     }
-    schedule(self, PIN_PUBLISHER_GRANT, 0);
+    pin_election_start(self->election);
     *ret_publisher = self;
     return PIN_OK;
 }
 
-static void on_revoked(void *arg, const struct pin_etcd_reply *reply)
-{
-    struct pin_publisher *self = arg;
-    (void)reply; /* it expires by itself, otherwise */
-    self->call = NULL;
-}
-
 void pin_publisher_stop(struct pin_publisher *publisher)
 {
-    struct pin_text body = {0};
     if (publisher == NULL || publisher->is_stopped) {
         return;
     }
     publisher->is_stopped = true;
     pin_etcd_cancel(publisher->call);
-    pin_etcd_cancel(publisher->keep_call);
     publisher->call = NULL;
-    publisher->keep_call = NULL;
     pin_timer_stop(publisher->timer);
-    pin_timer_stop(publisher->keep_timer);
     pin_timer_stop(publisher->compare_timer);
-    if (publisher->lease[0] == '\0') {
-        return;
-    }
-    int64_t until_ms = pin_clock_mono_ms() + STOP_MS;
-    pin_text_putf(&body, "{\"ID\":\"%s\"}", publisher->lease);
-    struct pin_etcd_request request = {.path = "/v3/lease/revoke",
-        .body = pin_text_get(&body),
-        .body_bytes = body.len,
-        .timeout_ms = STOP_MS,
-        .on_done = on_revoked,
-        .arg = publisher};
-    publisher->call = body.failed ? NULL : pin_etcd_start(publisher->etcd, &request);
-    pin_text_done(&body);
-    while (publisher->call != NULL && pin_clock_mono_ms() < until_ms) {
-        pin_loop_poll(publisher->config.loop, 10);
-    }
-    pin_etcd_cancel(publisher->call);
-    publisher->call = NULL;
+    pin_election_stop(publisher->election);
 }
 
 void pin_publisher_free(struct pin_publisher *publisher)
@@ -764,10 +545,10 @@ void pin_publisher_free(struct pin_publisher *publisher)
     if (publisher == NULL) {
         return;
     }
+    pin_election_free(publisher->election);
     pin_etcd_free(publisher->etcd);
     pin_http_free(publisher->http);
     pin_timer_free(publisher->timer);
-    pin_timer_free(publisher->keep_timer);
     pin_arena_free(publisher->arena);
     pin__publisher_compare_done(publisher);
     pin_publish_done(&publisher->publish);

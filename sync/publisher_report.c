@@ -5,6 +5,7 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 
+#include "election.h"
 #include "publisher_state.h"
 
 static double lag_s(const struct pin_publisher *self)
@@ -22,10 +23,10 @@ void pin_publisher_status_json(const struct pin_publisher *publisher, struct pin
     pin_jsonout_object(out);
     pin_jsonout_key_string(out, "prefix", self->all_keys);
     pin_jsonout_key_string(out, "role",
-        pin_publisher_is_leading(self)                     ? "publisher"
-        : self->error[0] == '\0' && self->lease[0] != '\0' ? "standby"
-                                                           : "none");
-    pin_jsonout_key_string(out, "leader", self->leader);
+        pin_publisher_is_leading(self)            ? "publisher"
+        : pin_election_is_standby(self->election) ? "standby"
+                                                  : "none");
+    pin_jsonout_key_string(out, "leader", pin_election_holder(self->election));
     pin_jsonout_key_int(out, "revision", self->revision);
     pin_jsonout_key_uint(out, "keys", self->publish.n_keys);
     pin_jsonout_key_uint(out, "pending", self->publish.n_ops - self->publish.first);
@@ -33,10 +34,10 @@ void pin_publisher_status_json(const struct pin_publisher *publisher, struct pin
     pin_jsonout_key_uint(out, "transactions", self->n_txns);
     pin_jsonout_key_uint(out, "puts", self->n_puts);
     pin_jsonout_key_uint(out, "deletes", self->n_deletes);
-    pin_jsonout_key_uint(out, "failures", self->n_failures);
+    pin_jsonout_key_uint(out, "failures", pin_election_n_failures(self->election));
     pin_jsonout_key_uint(out, "refused", self->n_refused);
     pin_jsonout_key_uint(out, "repairs", self->n_repairs);
-    pin_jsonout_key_string(out, "error", self->error);
+    pin_jsonout_key_string(out, "error", pin_election_error(self->election));
     pin_jsonout_end(out);
 }
 
@@ -63,7 +64,7 @@ void pin_publisher_metrics(const struct pin_publisher *publisher, struct pin_tex
         {"pintle_publisher_puts_total", "counter", "Keys written.", (double)self->n_puts},
         {"pintle_publisher_deletes_total", "counter", "Keys deleted.", (double)self->n_deletes},
         {"pintle_publisher_failures_total", "counter", "Calls to etcd that failed.",
-            (double)self->n_failures},
+            (double)pin_election_n_failures(self->election)},
         {"pintle_publisher_refused_total", "counter", "Keys that were too large for etcd.",
             (double)self->n_refused},
         {"pintle_publisher_repairs_total", "counter",

@@ -8,21 +8,17 @@
 
 #include "pintle/sync/publisher.h"
 
-#include "backoff.h"
 #include "publish_ops.h"
 
 struct pin_arena;
+struct pin_election;
 struct pin_etcd;
 struct pin_etcd_call;
 struct pin_http;
 
-/** Bytes of what tells publishers from each other. */
-#define PIN_PUBLISHER_ID_BYTES 160u
-
 /** Where it stands. */
 enum pin_publisher_step {
-    PIN_PUBLISHER_GRANT,
-    PIN_PUBLISHER_CAMPAIGN,
+    PIN_PUBLISHER_ELECTION, /* who writes; on_held() goes on */
     PIN_PUBLISHER_READ,
     PIN_PUBLISHER_LEAD,
 };
@@ -35,16 +31,11 @@ struct pin_publisher {
     struct pin_arena *arena; /* one answer at a time */
     struct pin_publish publish;
     struct pin_timer *timer; /* the next step */
-    struct pin_timer *keep_timer;
+    struct pin_election *election;
     struct pin_etcd_call *call;
-    struct pin_etcd_call *keep_call;
-    struct pin_backoff backoff;
     enum pin_publisher_step step;
-    char id[PIN_PUBLISHER_ID_BYTES];     /* ours */
-    char leader[PIN_PUBLISHER_ID_BYTES]; /* who leads, as last seen */
-    char lease[24];                      /* "": none */
-    char *leader_key;                    /* "/pintle/leader" */
-    char *all_keys;                      /* "/pintle/" and its end */
+    char *leader_key; /* "/pintle/leader" */
+    char *all_keys;   /* "/pintle/" and its end */
     char *all_keys_end;
     char *next_key; /* of READ */
     size_t next_key_bytes;
@@ -55,9 +46,7 @@ struct pin_publisher {
     size_t page_keys;
     int64_t read_revision;
     int64_t leader_revision; /* that our key was written at */
-    int64_t lease_ms;        /* when it was last confirmed */
     int64_t news_ms;         /* since when something waits to be written; 0: nothing does */
-    uint32_t n_failed;       /* tries in a row */
     uint32_t n_beats;
     struct pin_changes_pull pull;
     bool *follows; /* of the pull */
@@ -69,8 +58,7 @@ struct pin_publisher {
     bool needs_read; /* others have written where we do: what is there is read again */
     bool is_stopped;
     int64_t revision; /* of the latest transaction */
-    uint64_t n_txns, n_puts, n_deletes, n_failures, n_refused, n_repairs;
-    char error[320]; /* "": nothing is wrong */
+    uint64_t n_txns, n_puts, n_deletes, n_refused, n_repairs;
 };
 
 /** Whether it is the one that writes. */

@@ -357,6 +357,7 @@ void pin_recorder_free(struct pin_recorder *recorder)
         entry_done(&recorder->entries[i]);
     }
     pin_recorder_lease_free(recorder->lease);
+    pin_recorder_election_free(recorder->election);
     pin_http_free(recorder->http);
     free(recorder->entries);
     free(recorder);

@@ -108,6 +108,9 @@ enum pin_err pin_recorder_use_lease(
 
 void pin_recorder_release(struct pin_recorder *recorder, int64_t timeout_ms)
 {
+    if (recorder != NULL && recorder->election != NULL) {
+        pin_recorder_election_release(recorder->election);
+    }
     if (recorder == NULL || recorder->lease == NULL) {
         return;
     }

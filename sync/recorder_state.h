@@ -7,7 +7,8 @@
  *
  *     recorder.c          life, claims, who writes
  *     recorder_zone.c     a zone's way: list, adjust, plan, apply
- *     recorder_lease.c    the Lease that says who writes
+ *     recorder_lease.c    the Lease that says who writes,
+ *     recorder_election.c or the key of an etcd
  *     recorder_adjust.c   claims as the provider would keep them
  *     recorder_json.c     what the admin page shows, and orders
  *     recorder_metrics.c
@@ -30,7 +31,9 @@
 #include "provider.h"
 #include "recorder_run.h"
 
+struct pin_election;
 struct pin_errand;
+struct pin_etcd;
 
 /** Faults of providers, and one more: the plan could not be made. */
 #define PIN_RECORDER_FAULT_PLAN (PIN_PROVIDER_MEMORY + 1)
@@ -155,9 +158,19 @@ struct pin_recorder_lease {
     void *arg;
 };
 
+/** The key of an etcd that says so. */
+struct pin_recorder_election {
+    struct pin_recorder *recorder;
+    struct pin_http *http;
+    struct pin_etcd *etcd;
+    struct pin_election *election;
+    struct pin_timer *timer; /**< Looks at what it shows. */
+};
+
 /** All of it. */
 struct pin_recorder {
-    struct pin_recorder_lease *lease; /**< NULL: pin_recorder_set_writer() says it. */
+    struct pin_recorder_lease *lease; /**< NULL, and no election: pin_recorder_set_writer(). */
+    struct pin_recorder_election *election;
     struct pin_loop *loop;
     struct pin_http *http;           /**< Of the providers that were opened here. */
     struct pin_provider_tools tools; /**< Likewise. */
@@ -218,6 +231,12 @@ enum pin_err pin_recorder_start_lease(
 
 /** Frees it. NULL is fine. */
 void pin_recorder_lease_free(struct pin_recorder_lease *lease);
+
+/** Writes nothing any more, and gives the key back. */
+void pin_recorder_election_release(struct pin_recorder_election *election);
+
+/** Frees it. NULL is fine. */
+void pin_recorder_election_free(struct pin_recorder_election *election);
 
 /** A word for a fault. Static. */
 const char *pin_recorder_fault_text(int fault);

@@ -173,6 +173,12 @@ static struct wrong_case {
             "owner: y, provider: zonefile, zonefile: {directory: d}"),
         AT_SECOND "records[0] writes the file of \"example.com\" there already: put them "
                   "together\n"},
+    {"one thing says who writes",
+        HEAD "recordsLease: {cluster: c7, etcd: {endpoints: [\"e:2379\"]}}\n",
+        "p.yaml: recordsLease: say cluster or etcd, not both: one of them says who writes\n"
+        "p.yaml: recordsLease.cluster: \"c7\" is no cluster with a context or inCluster\n"},
+    {"an etcd has members", HEAD "recordsLease: {etcd: {prefix: /p}}\n",
+        "p.yaml: recordsLease.etcd: say endpoints: [https://HOST:PORT]\n"},
     {"a Lease is an object of an API server", HEAD "recordsLease: {cluster: c1}\n",
         "p.yaml: recordsLease.cluster: \"c1\" is no cluster with a context or inCluster\n"},
     {"of a cluster that there is", HEAD "recordsLease: {cluster: c7}\n",

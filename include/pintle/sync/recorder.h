@@ -58,6 +58,7 @@
 #include "pintle/zones/recordplan.h"
 
 struct pin_arena;
+struct pin_etcd_spec;
 struct pin_loop;
 struct pin_provider;
 struct pin_provider_settings;
@@ -160,8 +161,21 @@ struct pin_recorder_lease_spec {
 enum pin_err pin_recorder_use_lease(
     struct pin_recorder *recorder, const struct pin_recorder_lease_spec *spec, struct pin_why *why);
 
-/** Writes nothing any more, and gives the Lease back: turns the loop until that is done, or the
- * time over. NULL is fine. */
+/** The key of an etcd that makes one of several daemons the writer of records. */
+struct pin_recorder_election_spec {
+    const struct pin_etcd_spec *etcd; /**< Copied, and the texts. */
+    const char *name;                 /**< The key is PREFIX/leader.NAME. */
+};
+
+/**
+ * As pin_recorder_use_lease(), by a key that is bound to a lease of 15 s: who has not confirmed it
+ * for 10 s writes nothing. PIN_ENOMEM.
+ */
+enum pin_err pin_recorder_use_election(struct pin_recorder *recorder,
+    const struct pin_recorder_election_spec *spec, struct pin_why *why);
+
+/** Writes nothing any more, and gives the Lease or the key back: turns the loop until that is done,
+ * or the time over. NULL is fine. */
 void pin_recorder_release(struct pin_recorder *recorder, int64_t timeout_ms);
 
 /** Which zones, or which of them. */
