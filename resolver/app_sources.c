@@ -156,7 +156,8 @@ enum pin_err pin__app_start_sync(struct pin_app *app, struct pin_why *why)
         .sink = sink,
         .writes = pin_write_is_on(&app->settings.writes) ? &writes : NULL,
         .max_objects = app->settings.max_objects,
-        .wants_ingresses = pin_settings_records(&app->settings, PIN_KIND_INGRESS)};
+        .wants_ingresses =
+            app->config->has_publish || pin_settings_records(&app->settings, PIN_KIND_INGRESS)};
     enum pin_err err = pin_sync_new(&config, &app->sync, why);
     free(specs);
     if (err == PIN_OK) {

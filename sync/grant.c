@@ -99,7 +99,8 @@ static void put_role(struct pin_text *out)
         "  # Only for writeBack.status and writeBack.cleanup:\n"
         "  # - {apiGroups: [gateway.networking.k8s.io], resources: [gatewayclasses], "
         "verbs: [list, watch]}\n"
-        "  # Only for records of Ingresses in other DNS servers:\n"
+        "  # Only for records of Ingresses in other DNS servers, here or where it is published "
+        "to:\n"
         "  # - {apiGroups: [networking.k8s.io], resources: [ingresses], verbs: [list, watch]}\n");
 }
 

@@ -223,13 +223,36 @@ void pin_publish_take(struct pin_publish *self, struct pin_changes_taken *taken)
     }
 }
 
+/* Whether a key ("o/Ingress/shop/web") is of a kind that nobody knows. */
+static bool is_unknown(const struct pin_publish_cluster *cluster, const char *key)
+{
+    const char *word = strncmp(key, "o/", 2) == 0 ? key + 2 : "";
+    size_t len = strcspn(word, "/");
+    for (int kind = 0; len > 0 && kind < PIN_KIND_MAX; kind++) {
+        const char *text = pin_kind_text((enum pin_kind)kind);
+        if (strlen(text) == len && strncmp(word, text, len) == 0) {
+            return (cluster->unknown >> kind & 1u) != 0;
+        }
+    }
+    return false;
+}
+
+/* Whether the catalog would have told of it, were it there. */
+static bool is_missing(
+    const struct pin_publish_cluster *cluster, const char *key, const struct known *known)
+{
+    return !known->is_taken && !is_unknown(cluster, key);
+}
+
 size_t pin_publish_n_missing(const struct pin_publish *self, size_t cluster_id)
 {
     size_t n = 0;
     size_t cursor = 0;
+    const char *key = NULL;
     void *value = NULL;
-    while (pin_map_next(&self->clusters[cluster_id].known, &cursor, NULL, NULL, &value)) {
-        n += ((const struct known *)value)->is_taken ? 0 : 1;
+    const struct pin_publish_cluster *cluster = &self->clusters[cluster_id];
+    while (pin_map_next(&cluster->known, &cursor, &key, NULL, &value)) {
+        n += is_missing(cluster, key, value) ? 1 : 0;
     }
     return n;
 }
@@ -242,7 +265,7 @@ void pin_publish_sweep(struct pin_publish *self, size_t cluster_id)
     size_t bytes = 0;
     void *value = NULL;
     while (pin_map_next(&cluster->known, &cursor, &key, &bytes, &value)) {
-        if (!((struct known *)value)->is_taken) {
+        if (is_missing(cluster, key, value)) {
             add_op(self, cluster, key, (struct pin_publish_op){0});
             forget(self, cluster, key, bytes);
         }

@@ -44,6 +44,7 @@ struct pin_publish_cluster {
     int64_t meta_revision; /**< Of `meta` as we wrote it; 0: it is to be sent, or was never. */
     uint32_t meta_round;   /**< The comparison that saw it last. */
     int64_t doubted_ms;    /**< Since when it waits for a second list; 0: it does not. */
+    uint32_t unknown;      /**< Kinds (bits) that nobody knows: what is there of them stays. */
     bool is_followed;      /**< Its changes are taken. */
     bool is_compared;      /**< By the comparison under way. */
     bool is_whole;         /**< All it has was taken once; its state may be told. */
@@ -83,10 +84,11 @@ void pin_publish_know(struct pin_publish *self, const struct pin_etcd_kv *kv);
  * nothing is written. */
 void pin_publish_take(struct pin_publish *self, struct pin_changes_taken *taken);
 
-/** How many of the keys that etcd has of a cluster the catalog did not tell of. */
+/** How many of the keys that etcd has of a cluster, of kinds that are known, the catalog did not
+ * tell of. */
 size_t pin_publish_n_missing(const struct pin_publish *self, size_t cluster_id);
 
-/** What a cluster has was taken whole: all else of it goes. */
+/** What a cluster has was taken whole: all else of it goes, but what is of unknown kinds. */
 void pin_publish_sweep(struct pin_publish *self, size_t cluster_id);
 
 /** Has `meta` or `alive` of a cluster written. `value` is copied. */

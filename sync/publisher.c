@@ -214,12 +214,27 @@ static void read_keys(struct pin_publisher *self)
 
 static void put_meta(struct pin_publisher *self, size_t cluster_id, bool is_up)
 {
-    char value[160];
-    (void)snprintf(value, sizeof(value),
-        "{\"format\":1,\"state\":\"%s\",\"time\":%" PRId64 ",\"by\":\"pintle " PIN_VERSION "\"}",
+    struct pin_publish_cluster *cluster = &self->publish.clusters[cluster_id];
+    struct pin_text value = {0};
+    const char *comma = "";
+    pin_text_putf(&value,
+        "{\"format\":1,\"state\":\"%s\",\"time\":%" PRId64 ",\"by\":\"pintle " PIN_VERSION
+        "\",\"unknown\":[",
         is_up ? "up" : "down", pin_clock_wall_ms());
-    self->publish.clusters[cluster_id].is_up = is_up;
-    pin_publish_put(&self->publish, cluster_id, "meta", value, false);
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        if ((cluster->unknown >> kind & 1u) != 0) {
+            pin_text_putf(&value, "%s\"%s\"", comma, pin_kind_text((enum pin_kind)kind));
+            comma = ",";
+        }
+    }
+    pin_text_puts(&value, "]}");
+    cluster->is_up = is_up;
+    if (value.failed) {
+        self->publish.failed = true;
+    } else {
+        pin_publish_put(&self->publish, cluster_id, "meta", pin_text_get(&value), false);
+    }
+    pin_text_done(&value);
 }
 
 static void put_alive(struct pin_publisher *self, size_t cluster_id)
@@ -369,6 +384,7 @@ static void look_at_clusters(struct pin_publisher *self, const struct pin_change
             self->follows[i] = true;
             self->has_news = true;
         } else if (!cluster->is_whole && !taken->has_more) {
+            cluster->unknown = state->unknown;
             if (is_doubted(self, i, state->is_up)) {
                 self->has_doubt = true;
                 continue;
@@ -377,6 +393,10 @@ static void look_at_clusters(struct pin_publisher *self, const struct pin_change
             pin_publish_sweep(publish, i);
             put_meta(self, i, state->is_up);
             put_alive(self, i);
+        } else if (cluster->is_whole && cluster->unknown != state->unknown && !taken->has_more) {
+            cluster->unknown = state->unknown;
+            pin_publish_sweep(publish, i);
+            put_meta(self, i, state->is_up);
         } else if (cluster->is_whole && cluster->is_up != state->is_up) {
             put_meta(self, i, state->is_up);
         }

@@ -4,7 +4,8 @@
  * A cluster as another Pintle publishes it below an etcd prefix.
  *
  *     PREFIX/CLUSTER/alive     bound to its publisher's lease: somebody keeps the rest true
- *     PREFIX/CLUSTER/meta      there once the cluster was published whole; its state, as JSON
+ *     PREFIX/CLUSTER/meta      there once the cluster was published whole; its state, as JSON, and the
+ *                              kinds that its publisher does not know
  *     PREFIX/CLUSTER/s/... o/...   bundles (pintle/zones/changes.h)
  *
  *     range, page by page at one revision -> watch from the next one ... compacted -> range again
@@ -96,6 +97,43 @@ static void restart_range(struct pin_reader *self)
 
 /* --- Keys ------------------------------------------------------------------------------------ */
 
+/*
+ * Kinds of which more may be there than is published. A publisher that says nothing about it has
+ * listed all, but Ingresses only while it wrote records itself.
+ */
+static uint32_t read_unknown(const struct pin_tree *tree)
+{
+    const struct pin_tree *list = pin_tree_list(tree, "unknown");
+    uint32_t unknown = list == NULL ? UINT32_C(1) << PIN_KIND_INGRESS : 0;
+    PIN_TREE_EACH(item, list)
+    {
+        for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+            bool is_it = pin_tree_text_is(item, pin_kind_text((enum pin_kind)kind));
+            unknown |= is_it ? UINT32_C(1) << kind : 0;
+        }
+    }
+    return unknown | UINT32_C(1) << PIN_KIND_POD; /* never published */
+}
+
+/* What may be missing is told to whoever looks for records in it. */
+static void tell_unknown(struct pin_reader *self, uint32_t unknown)
+{
+    bool is_news = self->unknown != unknown;
+    self->unknown = unknown;
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        bool is_unknown = (unknown >> kind & 1u) != 0;
+        self->source.stats.kinds[kind].is_served = kind != PIN_KIND_POD && !is_unknown;
+        if (is_news && is_unknown && kind != PIN_KIND_POD
+            && pin_source_wants(&self->source, (enum pin_kind)kind)) {
+            pin_log_warn(
+                "%s: its publisher does not know all objects of kind %s; records that they "
+                "may want are kept; to do: run the same version there, and let it list "
+                "them",
+                self->source.where, pin_kind_text((enum pin_kind)kind));
+        }
+    }
+}
+
 static void read_meta(struct pin_reader *self, const struct pin_etcd_kv *kv)
 {
     struct pin_tree *tree = NULL;
@@ -106,6 +144,9 @@ static void read_meta(struct pin_reader *self, const struct pin_etcd_kv *kv)
         && pin_json_parse((const char *)kv->value, kv->value_bytes, arena, &tree, NULL) == PIN_OK
         && pin_tree_int(tree, "format", 0) == META_FORMAT;
     self->is_away = strcmp(pin_tree_string(tree, "state", "up"), "up") != 0;
+    if (self->is_readable) {
+        tell_unknown(self, read_unknown(tree));
+    }
     pin_arena_free(arena);
 }
 
@@ -115,6 +156,27 @@ static void bad_value(struct pin_reader *self, const char *key, const char *why)
     self->source.stats.kinds[PIN_KIND_SERVICE].n_bad++;
     pin_log_warn("%s: %s%s cannot be read: %s; what it said before is kept", self->source.where,
         self->base, key, why);
+}
+
+/* Kinds that are published whole, of which not all was told yet. */
+static uint32_t untold(const struct pin_reader *self)
+{
+    return self->is_readable ? ~self->unknown & ~self->told : 0;
+}
+
+/*
+ * The first list of a kind begins and ends as lists do, for there may be objects of before the
+ * restart. Later ones are compared with what is known. While some value cannot be read, nobody says
+ * what it has.
+ */
+static void mark_untold(struct pin_reader *self, enum pin_delta_op op)
+{
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        if ((untold(self) >> kind & 1u) != 0) {
+            pin_source_mark(&self->source, op, (enum pin_kind)kind);
+            self->source.stats.kinds[kind].is_listed = op == PIN_DELTA_LIST_END;
+        }
+    }
 }
 
 static void put_key(struct pin_reader *self, const struct pin_etcd_kv *kv)
@@ -128,7 +190,12 @@ static void put_key(struct pin_reader *self, const struct pin_etcd_kv *kv)
     if (strcmp(key, "meta") == 0) {
         bool was_readable = self->is_readable;
         read_meta(self, kv);
-        self->needs_range = self->needs_range || (!was_readable && self->step == PIN_READER_WATCH);
+        bool has_more = !was_readable || untold(self) != 0;
+        if (self->step == PIN_READER_WATCH) {
+            self->needs_range = self->needs_range || has_more;
+        } else {
+            mark_untold(self, PIN_DELTA_LIST_BEGIN);
+        }
         return;
     }
     if (!self->is_readable) {
@@ -184,42 +251,26 @@ static bool is_next(const struct pin_reader *self, const struct pin_etcd_kv *kv)
 
 /* --- Range ----------------------------------------------------------------------------------- */
 
-static void mark_all(struct pin_reader *self, enum pin_delta_op op)
+static void count_lists(struct pin_reader *self)
 {
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
-        struct pin_sync_kind_stats *stats = &self->source.stats.kinds[kind];
-        if (kind == PIN_KIND_POD) {
-            continue; /* never published */
-        }
-        if (op == PIN_DELTA_LIST_BEGIN) {
-            stats->is_served = true;
-            stats->n_lists[self->reason]++;
-        } else {
-            stats->is_listed = true;
-        }
-        if (self->is_marking && (op == PIN_DELTA_LIST_BEGIN || self->n_bad == 0)) {
-            pin_source_mark(&self->source, op, (enum pin_kind)kind);
-        }
+        self->source.stats.kinds[kind].n_lists[self->reason] += kind != PIN_KIND_POD;
     }
 }
 
 /*
  * Whether a change was lost for want of memory. The mirror has made it all the same, so that a list
- * compared with what is known here would not tell it again.
+ * compared with what is known here would not tell it again: the next is told as a first one is.
  */
 static bool take_lost(struct pin_reader *self)
 {
     bool has_lost = self->source.lost_kinds != 0;
     self->source.lost_kinds = 0;
-    self->must_mark = self->must_mark || has_lost;
+    self->has_lost = self->has_lost || has_lost;
+    self->told = has_lost ? 0 : self->told;
     return has_lost;
 }
 
-/*
- * The first list begins and ends as lists do, for there may be objects of before the restart, and
- * so does one after a change was lost. Others are compared with what is known. While some value
- * cannot be read, nobody says what it has.
- */
 static void begin_list(struct pin_reader *self, int64_t revision)
 {
     self->revision = revision;
@@ -227,17 +278,19 @@ static void begin_list(struct pin_reader *self, int64_t revision)
     self->alive_revision = 0;
     self->has_meta = false;
     self->is_readable = false;
-    self->is_marking = !self->source.stats.is_synced || self->must_mark;
     pin_mirror_begin(&self->mirror);
-    mark_all(self, PIN_DELTA_LIST_BEGIN);
+    count_lists(self);
 }
 
 static void end_list(struct pin_reader *self)
 {
     if (self->is_readable) {
         pin_mirror_end(&self->mirror);
-        mark_all(self, PIN_DELTA_LIST_END);
-        self->must_mark = self->must_mark && self->n_bad > 0;
+        if (self->n_bad == 0) {
+            mark_untold(self, PIN_DELTA_LIST_END);
+            self->told |= ~self->unknown;
+            self->has_lost = false;
+        }
         pin_source_set_synced(&self->source);
         self->is_whole = true;
     }
@@ -389,10 +442,10 @@ static void watch_ended(struct pin_reader *self, const char *reason, int64_t com
     }
     if (compact_revision > 0 || self->needs_range || strstr(reason, "compacted") != NULL) {
         pin_log_info("%s: %s is listed again: %s", self->source.where, self->base,
-            self->must_mark     ? "memory was out for a change"
+            self->has_lost     ? "memory was out for a change"
             : self->needs_range ? "it was published anew"
                                 : reason);
-        self->reason = self->must_mark     ? PIN_LIST_FAILED
+        self->reason = self->has_lost     ? PIN_LIST_FAILED
                        : self->needs_range ? PIN_LIST_BACK
                                            : PIN_LIST_EXPIRED;
         restart_range(self);

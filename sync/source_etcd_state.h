@@ -49,6 +49,8 @@ struct pin_reader {
     uint32_t n_failed;           /* Tries in a row. */
     uint32_t n_bad;              /* Values of this list that could not be read. */
     enum pin_list_reason reason; /* Of the next list. */
+    uint32_t unknown;            /* Kinds (bits) that the publisher does not know. */
+    uint32_t told;               /* Kinds of which all was told once. */
     bool is_started;
     bool is_waiting; /* For room in the outbox, before the next step. */
     bool is_whole;   /* A list was whole once. */
@@ -56,8 +58,7 @@ struct pin_reader {
     bool is_readable; /* It is of a format that we know: the rest counts, */
     bool is_away;     /* and it says that the publisher cannot reach the cluster. */
     bool has_doubt;
-    bool must_mark;           /* A change was lost: the next list is told as a first one is, */
-    bool is_marking;          /* as the one under way is. */
+    bool has_lost;            /* A change was lost: the next list is told as a first one is. */
     bool needs_range;         /* What the watch told cannot be followed. */
     struct pin_trouble fault; /* Of etcd, while it does not answer. */
 };

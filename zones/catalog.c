@@ -368,6 +368,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
             catalog->settings->clusters[cluster_id].name,
             bytes == 0 ? "its name is too long" : "out of memory");
         cluster->has_lost = true;
+        pin_changes_note_state(catalog);
         pin_object_free(object);
         return;
     }

@@ -283,6 +283,17 @@ static void note_lossy(struct pin_catalog *catalog)
     }
 }
 
+/* Kinds that claim records and were never listed whole. */
+static uint32_t list_unknown(const struct pin_cluster_state *cluster)
+{
+    uint32_t unknown = 0;
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        bool is_known = cluster->lists[kind].is_known && !cluster->has_lost;
+        unknown |= is_known ? 0 : UINT32_C(1) << kind;
+    }
+    return unknown & PIN_RECORD_KINDS;
+}
+
 static void take_clusters(struct pin_catalog *catalog, struct pin_changes_taken *taken)
 {
     size_t n = catalog->settings->n_clusters;
@@ -290,7 +301,8 @@ static void take_clusters(struct pin_catalog *catalog, struct pin_changes_taken 
     for (size_t i = 0; taken->clusters != NULL && i < n; i++) {
         taken->clusters[i] = (struct pin_change_cluster){.is_up = catalog->clusters[i].is_up,
             .is_synced = catalog->clusters[i].is_synced,
-            .is_followed = is_followed(catalog, (uint16_t)i)};
+            .is_followed = is_followed(catalog, (uint16_t)i),
+            .unknown = list_unknown(&catalog->clusters[i])};
     }
     taken->n_clusters = taken->clusters != NULL ? n : 0;
 }

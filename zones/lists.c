@@ -12,6 +12,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "zones/changes.h"
 #include "zones/claims_catalog.h"
 #include "zones/pods.h"
 #include "zones/units.h"
@@ -244,6 +245,7 @@ static void judge(struct pin_catalog *catalog, const struct pin_delta *delta)
     uint32_t n_named = delta->is_unproven ? count_objects(catalog, delta, list->round) : 0;
     if (!list->is_known && list->n_missed == 0) {
         list->is_known = true;
+        pin_changes_note_state(catalog);
         pin_claimed_mark(catalog);
     }
     if (delta->is_unproven && list->n_before > 0 && (uint64_t)n_named * 2 < list->n_before) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Several daemons, one zone: an etcd says who writes, whatever becomes of the writer, and nothing is written twice. A
-real etcd, a real Knot DNS, whose serial counts the updates.
+"""Several daemons, one zone: an etcd says who writes, whatever becomes of the writer, and nothing is written twice; what
+a publisher does not know is deleted by nobody. A real etcd, a real Knot DNS, whose serial counts the updates.
 
 Prints one line per check and, last, "N passed, N failed".
 """
@@ -286,6 +286,44 @@ def silent(world, one, two):
     check("with one writer's updates", world.serial() - before <= 2, (before, world.serial()))
 
 
+def unknown(world):
+    """A reader with records, and a publisher without any; then one that does not know of Ingresses."""
+    publisher = Daemon(world, "publisher", clusters=[{"name": "c1", "directory": str(world.root / "publisher" / "c1")}],
+                       publish={"etcd": world.spec})
+    reader = Daemon(world, "reader", clusters=[{"name": "c1", "etcd": world.spec}], records=world.records())
+    publisher.put(service("svc", "192.0.2.20"), ingress("web", "192.0.2.21"))
+    publisher.start()
+    reader.start()
+    becomes("what a publisher without records has, a reader keeps",
+            lambda: (world.ask("svc.example.com"), world.ask("web.example.com")) == (["192.0.2.20"], ["192.0.2.21"]))
+    publisher.put(service("svc", "192.0.2.20"))
+    becomes("an Ingress that goes takes its record with it", lambda: not world.ask("web.example.com"))
+    publisher.put(service("svc", "192.0.2.20"), ingress("web", "192.0.2.21"))
+    becomes("and one that comes brings it", lambda: world.ask("web.example.com") == ["192.0.2.21"])
+    reader.end()
+    publisher.end()
+    meta = json.loads(world.etcd.get("/pintle/c1/meta"))
+    check("a publisher says what it does not know: nothing", meta["unknown"] == [], meta)
+    # as an older one leaves it, that looked at Ingresses only while it wrote records itself
+    del meta["unknown"]
+    world.etcd.put("/pintle/c1/meta", json.dumps(meta))
+    gone = [key for key in world.etcd.keys("/pintle/c1/o/") if "Ingress" in key]
+    for key in gone:
+        world.etcd.delete(key)
+    reader.start()
+    becomes("a reader of it plans", lambda: reader.entry()["zones"][0]["runs"] > 0 or reader.entry())
+    world.quiet("what nobody knows", reader)
+    check("is not deleted", len(gone) == 1 and world.ask("web.example.com") == ["192.0.2.21"], (gone, world.ask("web.example.com")))
+    check("and that is told", reader.entry()["unsynced"] == ["c1"]
+          and "does not know all objects of kind Ingress" in (reader.home / "log").read_text(), reader.entry())
+    publisher.put(service("svc", "192.0.2.20"))
+    publisher.start()
+    becomes("once a publisher knows that there is none, its record goes", lambda: not world.ask("web.example.com"))
+    check("and the other's stays", world.ask("svc.example.com") == ["192.0.2.20"] and reader.entry()["unsynced"] == [], reader.entry())
+    reader.end()
+    publisher.end()
+
+
 def main():
     world = World()
     one, two = writes_alone(world)
@@ -300,6 +338,7 @@ def main():
     becomes("what nobody wants goes", lambda: not world.ask("app.example.com"))
     for daemon in (one, two):
         daemon.end()
+    unknown(world)
     servers.finish()
 
 

@@ -36,6 +36,9 @@ struct pin_change_cluster {
     bool is_up;
     bool is_synced;
     bool is_followed;
+    /** Kinds (bits) that claim records outside, and of which not all was listed since the start:
+     * what is missing of them may be there. */
+    uint32_t unknown;
 };
 
 /** What was taken at one time. Zeroed is empty. */
