@@ -74,6 +74,15 @@ static double get_drift(const struct pin_recorder_zone *zone)
     return (double)zone->n_drift;
 }
 
+static double get_rivals(const struct pin_recorder_zone *zone)
+{
+    size_t n = 0;
+    for (size_t i = 0; zone->shown != NULL && i < zone->shown->n_rows; i++) {
+        n += strcmp(zone->shown->rows[i].conflict, PIN_RECORDER_RIVAL) == 0;
+    }
+    return (double)n;
+}
+
 static double get_writer(const struct pin_recorder_zone *zone)
 {
     return zone->entry->recorder->is_writer ? 1 : 0;
@@ -90,6 +99,8 @@ static const struct zone_family {
     {"pintle_records_pending", "gauge", "Changes that are planned and not done.", get_pending},
     {"pintle_records_blocked_deletions", "gauge",
         "Deletions above the budget, which wait for approval.", get_blocked},
+    {"pintle_records_rivals", "gauge",
+        "Records that another writer undoes each time, and that are left alone.", get_rivals},
     {"pintle_records_up", "gauge", "1 while the last run of the zone ended well.", get_up},
     {"pintle_records_writer", "gauge", "1 while this process is the one that writes.", get_writer},
     {"pintle_records_last_list_timestamp_seconds", "gauge",

@@ -23,6 +23,10 @@
 /* Writes closer than that follow each other; longer than the longest space, or no spaced write
  * would. */
 #define CLOSE_MS (2 * SPACE_MAX_MS)
+/* A record that was put right so often, and undone each time, has another writer. */
+#define UNDONE_MAX     3u
+#define UNDONE_WAIT_MS ((int64_t)1800 * 1000)
+#define UNDONE_CALM_MS ((int64_t)3600 * 1000)
 
 const char *pin_recorder_state_text(enum pin_recorder_state state)
 {
@@ -148,6 +152,36 @@ int64_t pin_recorder_spaced_until(
     const struct pin_recorder_row *row = row_before(run, change);
     int64_t free_ms = row == NULL ? 0 : row->written_ms + space_ms(change);
     return row != NULL && row->n_writes >= WRITES_FREE && run->now_ms < free_ms ? free_ms : 0;
+}
+
+/* How often the record was undone, with what is found of it now; and when it was last. */
+struct undone {
+    uint32_t n;
+    int64_t ms;
+};
+
+static struct undone count_undone(const struct pin_recorder_run *run,
+    const struct pin_recorder_row *old, const struct pin_recordset *found)
+{
+    struct undone undone = {0};
+    if (old == NULL || run->forgets || !run->may_write) {
+        return undone;
+    }
+    bool is_long_ago = run->now_ms - old->undone_ms > UNDONE_CALM_MS;
+    undone = (struct undone){is_long_ago ? 0 : old->n_undone, old->undone_ms};
+    if (old->written_ms != 0 && old->state == PIN_RECORD_READY && old->actual != NULL
+        && !pin_recorder_same(old->actual, found)) {
+        undone = (struct undone){undone.n + 1, run->now_ms};
+    }
+    return undone;
+}
+
+int64_t pin_recorder_rival_until(
+    const struct pin_recorder_run *run, const struct pin_recordplan_change *change)
+{
+    struct undone undone = count_undone(run, row_before(run, change), change->old_set);
+    int64_t until_ms = undone.ms + UNDONE_WAIT_MS;
+    return undone.n >= UNDONE_MAX && run->now_ms < until_ms ? until_ms : 0;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */
@@ -314,6 +348,9 @@ static void follow(struct pin_recorder_run *run, struct pin_recorder_row *row)
     bool is_calm = run->now_ms - old->written_ms > CALM_MS;
     row->written_ms = old->written_ms;
     row->n_writes = is_calm ? 0 : old->n_writes;
+    struct undone undone = count_undone(run, old, row->actual);
+    row->n_undone = undone.n;
+    row->undone_ms = undone.ms;
     if (!run->forgets) {
         row->n_refused = old->n_refused;
         row->retry_ms = old->retry_ms;
@@ -324,6 +361,22 @@ static void follow(struct pin_recorder_run *run, struct pin_recorder_row *row)
         row->since_wall_ms = old->since_wall_ms;
         row->is_told = old->is_told;
     }
+}
+
+/* A change that is left out because somebody else undoes it. */
+static void put_rival(struct pin_recorder_run *run, size_t change_i,
+    const struct pin_recorder_row *old, struct pin_recorder_row *row)
+{
+    bool is_news = strcmp(old->conflict, PIN_RECORDER_RIVAL) != 0;
+    row->state = PIN_RECORD_REFUSED;
+    row->conflict = PIN_RECORDER_RIVAL;
+    row->error = "it was put right three times, and undone each time: does another writer have our "
+                 "owner? It is left alone for 30 min; to do: stop the other one, or give each an "
+                 "owner of its own";
+    row->since_wall_ms = is_news ? run->wall_ms : old->since_wall_ms;
+    row->is_told = !is_news && old->is_told;
+    run->results[change_i] = (struct pin_recorder_result){
+        .is_said = true, .verdict = PIN_PROVIDER_REFUSED, .message = row->error};
 }
 
 /* A change that is left out: because it was refused, or because there were too many. */
@@ -337,7 +390,9 @@ static void put_left_out(struct pin_recorder_run *run, size_t change_i)
     if (old == NULL || row == NULL) {
         return;
     }
-    if (old->n_refused > 0 && old->digest == pin_recorder_digest(change)) {
+    if (pin_recorder_rival_until(run, change) != 0) {
+        put_rival(run, change_i, old, row);
+    } else if (old->n_refused > 0 && old->digest == pin_recorder_digest(change)) {
         const char *error = pin_arena_strdup(run->arena, old->error);
         row->state = PIN_RECORD_REFUSED;
         row->error = error != NULL ? error : "";

@@ -178,7 +178,7 @@ static bool find_parts(struct parting *parting)
 struct hold {
     size_t n_others;  /* changes that were not refused as they are */
     int64_t until_ms; /* when what was refused is tried again: the first of it */
-    bool is_spaced;   /* some record was written too often */
+    bool is_spaced;   /* some record was written, or undone, too often */
 };
 
 static void note_hold(const struct pin_recorder_run *run,
@@ -186,9 +186,10 @@ static void note_hold(const struct pin_recorder_run *run,
 {
     int64_t refused_ms = pin_recorder_refused_until(run, change);
     int64_t spaced_ms = pin_recorder_spaced_until(run, change);
-    int64_t until_ms = PIN_MAX(refused_ms, spaced_ms);
+    int64_t rival_ms = pin_recorder_rival_until(run, change);
+    int64_t until_ms = PIN_MAX(PIN_MAX(refused_ms, spaced_ms), rival_ms);
     hold->n_others += refused_ms == 0;
-    hold->is_spaced |= spaced_ms != 0;
+    hold->is_spaced |= spaced_ms != 0 || rival_ms != 0;
     if (until_ms != 0) {
         hold->until_ms = hold->until_ms == 0 ? until_ms : PIN_MIN(hold->until_ms, until_ms);
     }

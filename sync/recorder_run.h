@@ -12,7 +12,7 @@
  * Changes that touch the same set (two TXT records of one name), or that replace each other at a
  * name, are one part: a provider does all of a part, or nothing. A part that was refused is left
  * out while none of its changes is another one and its back-off lasts; so is one with a record that
- * changes more often than anybody could follow.
+ * changes more often than anybody could follow, and one that somebody else undoes each time.
  *
  * pin_recorder_run_make() is pure, and made for a thread of its own: what it reads does not change
  * meanwhile, what it makes nobody else has. The rest is the loop's.
@@ -53,6 +53,9 @@ struct pin_recorder_sets *pin_recorder_sets_use(struct pin_recorder_sets *sets);
 /** One less. NULL is fine. */
 void pin_recorder_sets_drop(struct pin_recorder_sets *sets);
 
+/** The conflict of a record that somebody else writes, who calls himself as we do. */
+#define PIN_RECORDER_RIVAL "rival"
+
 /** How a record stands. */
 enum pin_recorder_state {
     PIN_RECORD_READY,
@@ -90,6 +93,9 @@ struct pin_recorder_row {
     uint32_t n_refused;
     int64_t retry_ms; /**< Monotonic: when it is tried again. */
 
+    uint32_t n_undone; /**< So often, of late, what we wrote was found otherwise. */
+    int64_t undone_ms; /**< Monotonic: the last time. */
+
     uint32_t n_writes;  /**< In a row, one soon after the other. */
     int64_t written_ms; /**< Monotonic: the last one; 0: none. */
 };
@@ -120,7 +126,8 @@ struct pin_recorder_run {
     const struct pin_recorder_run *before; /**< Whose rows these follow; NULL: none. */
     int64_t now_ms;                        /**< Monotonic. */
     int64_t wall_ms;
-    bool forgets; /**< Refusals of before do not count. */
+    bool forgets;   /**< Refusals of before do not count. */
+    bool may_write; /**< What is planned may be done by us. */
 
     enum pin_err err; /**< Of the plan. */
     struct pin_why why;
@@ -173,6 +180,10 @@ int64_t pin_recorder_refused_until(
 
 /** The same because its record was written too often. */
 int64_t pin_recorder_spaced_until(
+    const struct pin_recorder_run *run, const struct pin_recordplan_change *change);
+
+/** The same because somebody undid what was written, again and again. */
+int64_t pin_recorder_rival_until(
     const struct pin_recorder_run *run, const struct pin_recordplan_change *change);
 
 /** Fills rows, row_of and drift. */

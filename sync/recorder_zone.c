@@ -16,6 +16,10 @@
 #include "recorder_state.h"
 
 /* What comes together is one run. */
+/* An object without an address is told of after that; a short while is a rollout. */
+#define HELD_MS ((int64_t)600 * 1000)
+#define HELD_TEXT                                                                                  \
+    "have had no address for 10 min: what they gave is kept; to do: look at their status"
 #define GATHER_MS 100
 /* Runs that follow each other are as far apart as the last one took, up to this. */
 #define APART_MAX_MS 30000
@@ -216,12 +220,10 @@ static void tell(struct pin_recorder_zone *zone, struct pin_recorder_event *even
     }
 }
 
-/* Records that are in conflict, or refused, and of which nobody was told yet. */
-static void tell_errors(struct pin_recorder_zone *zone)
+static void tell_conflicts(struct pin_recorder_zone *zone, size_t *n)
 {
     struct pin_recorder_run *run = zone->shown;
-    size_t n = 0;
-    for (size_t i = 0; i < run->plan.n_conflicts && n < PIN_RECORDER_EVENTS_MAX; i++) {
+    for (size_t i = 0; i < run->plan.n_conflicts && *n < PIN_RECORDER_EVENTS_MAX; i++) {
         const struct pin_recordplan_conflict *conflict = &run->plan.conflicts[i];
         const struct pin_recorder_row *row =
             pin_recorder_run_row(run, conflict->name, conflict->type, conflict->set_id);
@@ -231,20 +233,62 @@ static void tell_errors(struct pin_recorder_zone *zone)
                 .type = conflict->type,
                 .detail = conflict->detail};
             tell(zone, &event, &conflict->source, 1);
-            n++;
+            ++*n;
         }
     }
+}
+
+static bool is_rival(const struct pin_recorder_row *row)
+{
+    return strcmp(row->conflict, PIN_RECORDER_RIVAL) == 0;
+}
+
+/* Who wants a record has had no address for it for too long; what it gave stays. */
+static bool is_held_long(const struct pin_recorder_run *run, const struct pin_recorder_row *row)
+{
+    return row->state == PIN_RECORD_WAITING && row->desired != NULL && row->desired->n_holds > 0
+           && run->wall_ms - row->since_wall_ms >= HELD_MS;
+}
+
+static void tell_row(struct pin_recorder_zone *zone, const struct pin_recorder_row *row)
+{
+    struct pin_recorder_event event = {.news = PIN_RECORDER_ERROR,
+        .name = row->name,
+        .type = row->type,
+        .detail = row->state == PIN_RECORD_WAITING ? HELD_TEXT : row->error};
+    tell(zone, &event, row->sources, row->n_sources);
+}
+
+/* Records that are in conflict, refused, or held for long, and of which nobody was told yet. */
+static void tell_errors(struct pin_recorder_zone *zone)
+{
+    struct pin_recorder_run *run = zone->shown;
+    size_t n = 0;
+    size_t n_rivals = 0;
+    size_t n_held = 0;
+    tell_conflicts(zone, &n);
     for (size_t i = 0; i < run->n_rows; i++) {
         struct pin_recorder_row *row = &run->rows[i];
-        if (row->state == PIN_RECORD_REFUSED && !row->is_told && n < PIN_RECORDER_EVENTS_MAX) {
-            struct pin_recorder_event event = {.news = PIN_RECORDER_ERROR,
-                .name = row->name,
-                .type = row->type,
-                .detail = row->error};
-            tell(zone, &event, row->sources, row->n_sources);
-            n++;
+        bool is_long = is_held_long(run, row);
+        if ((is_long || row->state == PIN_RECORD_REFUSED) && !row->is_told) {
+            n_rivals += is_rival(row);
+            n_held += is_long;
+            if (n++ < PIN_RECORDER_EVENTS_MAX) {
+                tell_row(zone, row);
+            }
         }
-        row->is_told |= row->state == PIN_RECORD_REFUSED || *row->conflict != '\0';
+        row->is_told |= is_long || row->state == PIN_RECORD_REFUSED || *row->conflict != '\0';
+    }
+    if (n_rivals > 0) {
+        pin_log_error(
+            "records %s: zone %s: %zu records are undone each time they are written: does "
+            "another writer have owner %s, too? They are left alone for 30 min; to do: "
+            "stop it, or give each an owner of its own",
+            zone->entry->name, zone->apex, n_rivals, zone->entry->registry.owner);
+    }
+    if (n_held > 0) {
+        pin_log_warn("records %s: zone %s: the objects of %zu records " HELD_TEXT,
+            zone->entry->name, zone->apex, n_held);
     }
 }
 
@@ -512,7 +556,8 @@ static bool fill(struct pin_recorder_zone *zone, struct pin_recorder_run *run)
         .before = zone->is_adopting ? NULL : zone->shown,
         .now_ms = pin_clock_mono_ms(),
         .wall_ms = pin_clock_wall_ms(),
-        .forgets = zone->forgets && !zone->is_only_planning};
+        .forgets = zone->forgets && !zone->is_only_planning,
+        .may_write = pin_recorder_zone_may_apply(zone)};
     if (!zone->is_only_planning) { /* which would use it up */
         memcpy(run->approved, zone->approved, sizeof(run->approved));
     }

@@ -4,9 +4,9 @@
  * A cluster as another Pintle publishes it below an etcd prefix.
  *
  *     PREFIX/CLUSTER/alive     bound to its publisher's lease: somebody keeps the rest true
- *     PREFIX/CLUSTER/meta      there once the cluster was published whole; its state, as JSON, and the
- *                              kinds that its publisher does not know
- *     PREFIX/CLUSTER/s/... o/...   bundles (pintle/zones/changes.h)
+ *     PREFIX/CLUSTER/meta      there once the cluster was published whole; its state, as JSON, and
+ * the kinds that its publisher does not know PREFIX/CLUSTER/s/... o/...   bundles
+ * (pintle/zones/changes.h)
  *
  *     range, page by page at one revision -> watch from the next one ... compacted -> range again
  *     pulse, every 2.5 s: read "alive" from a majority, and compare with what the watch has told;
@@ -442,10 +442,10 @@ static void watch_ended(struct pin_reader *self, const char *reason, int64_t com
     }
     if (compact_revision > 0 || self->needs_range || strstr(reason, "compacted") != NULL) {
         pin_log_info("%s: %s is listed again: %s", self->source.where, self->base,
-            self->has_lost     ? "memory was out for a change"
+            self->has_lost      ? "memory was out for a change"
             : self->needs_range ? "it was published anew"
                                 : reason);
-        self->reason = self->has_lost     ? PIN_LIST_FAILED
+        self->reason = self->has_lost      ? PIN_LIST_FAILED
                        : self->needs_range ? PIN_LIST_BACK
                                            : PIN_LIST_EXPIRED;
         restart_range(self);

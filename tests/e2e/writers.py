@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Several daemons, one zone: an etcd says who writes, whatever becomes of the writer, and nothing is written twice; what
-a publisher does not know is deleted by nobody. A real etcd, a real Knot DNS, whose serial counts the updates.
+a publisher does not know is deleted by nobody; two that nobody told of each other do not fight. A real
+etcd, a real Knot DNS, whose serial counts the updates.
 
 Prints one line per check and, last, "N passed, N failed".
 """
@@ -237,7 +238,7 @@ def killed(world, one, two, cost):
     took = world.one_writer("the writer is killed, the other takes over", two, [])
     check("not before the lease of 15 s has ended, less what had passed of it", took > 5, took)
     world.quiet("the new writer finds all in place", two)
-    check("the takeover cost no update", world.serial() == before, (before, world.serial()))
+    check("case 128: the takeover cost no update", world.serial() == before, (before, world.serial()))
     check("a change costs one writer what it cost before", (seen := changes_cost(world, two)) == cost, (seen, cost))
     one.put(json.loads((two.home / "c1" / "all.json").read_text())["items"][0])
     one.start()
@@ -286,6 +287,25 @@ def silent(world, one, two):
     check("with one writer's updates", world.serial() - before <= 2, (before, world.serial()))
 
 
+def rivals(world):
+    """Two that nobody told of each other, with one owner and other objects: one of them gives way, and says so."""
+    pair = [Daemon(world, name, clusters=[{"name": "c1", "directory": str(world.root / name / "c1")}], records=world.records())
+            for name in ("left", "right")]
+    for i, daemon in enumerate(pair):
+        daemon.put(service("shared", f"192.0.2.{80 + i}"), service("calm", "192.0.2.90"))
+        daemon.start()
+    becomes("two writers with one owner are noticed", lambda: sum(daemon.metric("pintle_records_rivals") for daemon in pair) >= 1)
+    world.quiet("once one has given way", *pair)
+    logs = "".join((daemon.home / "log").read_text() for daemon in pair)
+    check("it says what to do", "does another writer have owner pintle-e2e, too?" in logs, logs[-2000:])
+    listed = [json.loads(daemon.get("/api/v1/records/list?records=knot"))["items"] for daemon in pair]
+    found = [item["conflict"] for items in listed for item in items if item["name"] == "shared.example.com"]
+    check("and which record it is", "rival" in found, listed)
+    check("what both want alike is not touched", world.ask("calm.example.com") == ["192.0.2.90"])
+    for daemon in pair:
+        daemon.end()
+
+
 def unknown(world):
     """A reader with records, and a publisher without any; then one that does not know of Ingresses."""
     publisher = Daemon(world, "publisher", clusters=[{"name": "c1", "directory": str(world.root / "publisher" / "c1")}],
@@ -328,7 +348,7 @@ def main():
     world = World()
     one, two = writes_alone(world)
     cost = changes_cost(world, one, two)
-    check("a change is one update", cost == 1, cost)
+    check("case 128: a change is one update", cost == 1, cost)
     killed(world, one, two, cost)
     ended(world, one, two, cost)
     key_deleted(world, one, two)
@@ -339,6 +359,7 @@ def main():
     for daemon in (one, two):
         daemon.end()
     unknown(world)
+    rivals(world)
     servers.finish()
 
 

@@ -43,6 +43,10 @@
  *     drift      {"items": [{"records", "zone", "name", "type", "setId", "expected": set,
  *                  "found": set, "ageSeconds", "isRepaired"}]}
  *
+ * "conflict" of a record is one word, as in plans, or "rival": it was put right three times and
+ * found otherwise each time, with our owner in its TXT record or without; so somebody else writes
+ * it, and it is left alone for 30 min.
+ *
  * State of a zone: waiting (for claims), listing, planning, applying, idle, pending (there are
  * changes, and we do not write), backoff. State of a record: ready, pending, deleting, blocked,
  * refused, conflict, waiting, kept, deleted.
