@@ -411,7 +411,7 @@ def faults(server):
         wire.fault = fault
         listing = driver.list(zone)
         wire.fault = None
-        check(f"{server.name}: {what}", listing["fault"] == want and listing["sets"] == [],
+        check(f"case 124: {server.name}: {what}", listing["fault"] == want and listing["sets"] == [],
               (listing["fault"], listing["message"], len(listing["sets"])))
 
     wire.n_answers = 0

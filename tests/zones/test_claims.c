@@ -30,10 +30,10 @@ static struct claim_case {
     const char *assigned;
     const char *want; /* sets, a line each; then "invalid" for each name or target that is none */
 } cases[] = {
-    {"an annotation gives a name", {{OLD "hostname", "app.example.com"}}, NULL, "4", NULL,
+    {"case 117: an annotation gives a name", {{OLD "hostname", "app.example.com"}}, NULL, "4", NULL,
         "app.example.com A 0 192.0.2.1\n"},
-    {"so does one under the newer prefix", {{NEW "hostname", "app.example.com"}}, NULL, "4", NULL,
-        "app.example.com A 0 192.0.2.1\n"},
+    {"case 116: so does one under the newer prefix", {{NEW "hostname", "app.example.com"}}, NULL,
+        "4", NULL, "app.example.com A 0 192.0.2.1\n"},
     {"which counts where both are there",
         {{NEW "hostname", "new.example.com"}, {OLD "hostname", "old.example.com"}}, NULL, "4", NULL,
         "new.example.com A 0 192.0.2.1\n"},
@@ -212,7 +212,8 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {cmocka_unit_test(test_ttl),
+    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {
+        {"case 118: a TTL is seconds or a duration, 0 the provider's", test_ttl, NULL, NULL, NULL},
         cmocka_unit_test(test_records), cmocka_unit_test(test_no_memory)};
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
         tests[3 + i] = (struct CMUnitTest){

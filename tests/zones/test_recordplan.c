@@ -42,7 +42,7 @@ static struct plan_case {
     const char *want;
 } cases[] = {
     {"nothing there, nothing wanted", PIN_SYNC, "", "", ""},
-    {"what is wanted comes with its TXT record", PIN_SYNC, APP_WANTED, "",
+    {"case 116: what is wanted comes with its TXT record", PIN_SYNC, APP_WANTED, "",
         "+ app.example.com A 0 192.0.2.1\n+ a-app.example.com TXT @demo:service/shop/app:c1\n"},
     {"what is there is left in peace", PIN_SYNC, APP_WANTED, APP_THERE APP_TXT, ""},
     {"so is what external-dns wrote", PIN_SYNC, APP_WANTED,
@@ -53,8 +53,9 @@ static struct plan_case {
     {"a TTL that is said counts", PIN_SYNC,
         "app.example.com A 60 192.0.2.1 from c1 service/shop/app 100", APP_THERE APP_TXT,
         "~ app.example.com A 300 192.0.2.1 -> 60 192.0.2.1\n"},
-    {"what nobody wants goes with its TXT record", PIN_SYNC, "", APP_THERE APP_TXT, APP_GOES},
-    {"but not with upsert-only", PIN_UPSERT, "", APP_THERE APP_TXT, ""},
+    {"case 123: what nobody wants goes with its TXT record", PIN_SYNC, "", APP_THERE APP_TXT,
+        APP_GOES},
+    {"case 123: but not with upsert-only", PIN_UPSERT, "", APP_THERE APP_TXT, ""},
     {"nor with create-only", PIN_CREATE, "", APP_THERE APP_TXT, ""},
     {"upsert-only updates", PIN_UPSERT,
         "app.example.com A 0 192.0.2.2 from c1 service/shop/app 100", APP_THERE APP_TXT,
@@ -69,14 +70,14 @@ static struct plan_case {
         "", ""},
 
     /* Ownership */
-    {"a set without TXT record is not touched", PIN_SYNC,
+    {"case 120: a set without TXT record is not touched", PIN_SYNC,
         "app.example.com A 0 192.0.2.2 from c1 service/shop/app 100", APP_THERE,
         "! foreign app.example.com A service/shop/app of c1\n"},
-    {"nor is one of another owner", PIN_SYNC,
+    {"case 121: nor is one of another owner", PIN_SYNC,
         "app.example.com A 0 192.0.2.2 from c1 service/shop/app 100",
         APP_THERE "a-app.example.com TXT 0 @other:service/shop/app\n",
         "! other-owner app.example.com A service/shop/app of c1\n"},
-    {"nor is one of two owners", PIN_SYNC,
+    {"case 122: nor is one of two owners", PIN_SYNC,
         "app.example.com A 0 192.0.2.2 from c1 service/shop/app 100",
         APP_THERE "a-app.example.com TXT 0 @demo:service/shop/app,@other:service/shop/app\n",
         "! two-owners app.example.com A service/shop/app of c1\n"},
@@ -114,23 +115,23 @@ static struct plan_case {
     {"but with the type as a label", PIN_TYPED_PREFIX,
         "example.com A 0 192.0.2.1 from c1 service/shop/app 100", "",
         "+ example.com A 0 192.0.2.1\n+ a.example.com TXT @demo:service/shop/app:c1\n"},
-    {"a wildcard's TXT record has a word for the star", PIN_WILDCARD,
+    {"case 129: a wildcard's TXT record has a word for the star", PIN_WILDCARD,
         "*.example.com A 0 192.0.2.1 from c1 service/shop/app 100", "",
         "+ *.example.com A 0 192.0.2.1\n+ a-any.example.com TXT @demo:service/shop/app:c1\n"},
     {"which does not speak of that word", PIN_WILDCARD,
         "any.example.com A 0 192.0.2.1 from c1 service/shop/app 100",
         "any.example.com A 0 192.0.2.9\na-any.example.com TXT 0 @demo:service/shop/app:c1\n",
         "! registry any.example.com A service/shop/app of c1\n"},
-    {"a text that changed is updated", PIN_SYNC,
+    {"case 125: a text that changed is updated", PIN_SYNC,
         "text.example.com TXT 0 new from c1 crd/shop/text 100",
         "text.example.com TXT 0 old\ntxt-text.example.com TXT 0 @demo:crd/shop/text:c1\n",
         "~ text.example.com TXT 0 \"old\" -> 0 \"new\"\n"},
-    {"and goes with its object", PIN_SYNC, "",
+    {"case 125: and goes with its object", PIN_SYNC, "",
         "text.example.com TXT 0 old\ntxt-text.example.com TXT 0 @demo:crd/shop/text:c1\n",
         "- text.example.com TXT 0 \"old\"\n- txt-text.example.com TXT @demo:crd/shop/text:c1\n"},
 
     /* Objects among themselves */
-    {"one object of two clusters is one set", PIN_SYNC,
+    {"case 126: one object of two clusters is one set", PIN_SYNC,
         APP_WANTED "app.example.com A 0 192.0.2.2 from c2 service/shop/app 200\n", "",
         "+ app.example.com A 0 192.0.2.1 192.0.2.2\n"
         "+ a-app.example.com TXT @demo:service/shop/app:c1:0d1b_c2:d846\n"},
@@ -185,7 +186,7 @@ static struct plan_case {
         "+ aaaa-app.example.com TXT @demo:service/shop/app:c1\n"},
 
     /* Several sets of one name */
-    {"weights are sets of their own, each with its TXT record", PIN_SET_IDS,
+    {"case 119: weights are sets of their own, each with its TXT record", PIN_SET_IDS,
         "app.example.com A [v1] 0 192.0.2.1 aws/weight=80 from c1 service/shop/v1 100\n"
         "app.example.com A [v2] 0 192.0.2.2 aws/weight=20 from c1 service/shop/v2 100\n",
         "",
@@ -199,7 +200,7 @@ static struct plan_case {
         "a-app.example.com TXT [v1] 0 @demo:service/shop/v1:c1\n",
         "~ app.example.com A [v1] 0 192.0.2.1 aws/weight=70 -> 0 192.0.2.1 aws/weight=80\n"
         "~ a-app.example.com TXT @demo:service/shop/v1:c1 -> @demo:service/shop/v1:c1\n"},
-    {"where a name has one set, the older object has it", PIN_SYNC,
+    {"case 119: where a name has one set, the older object has it", PIN_SYNC,
         "app.example.com A [v1] 0 192.0.2.1 aws/weight=80 from c1 service/shop/v1 200\n"
         "app.example.com A [v2] 0 192.0.2.2 aws/weight=20 from c1 service/shop/v2 100\n",
         "",
@@ -219,7 +220,7 @@ static struct plan_case {
         "app.example.com A 0 192.0.2.1,192.0.2.2\n"
         "a-app.example.com TXT 0 @demo:service/shop/app:c1:0d1b_c2:d846\n",
         ""},
-    {"and goes when the cluster is there without it", PIN_SYNC, APP_WANTED,
+    {"case 126: and goes when the cluster is there without it", PIN_SYNC, APP_WANTED,
         "app.example.com A 0 192.0.2.1,192.0.2.2\n"
         "a-app.example.com TXT 0 @demo:service/shop/app:c1:0d1b_c2:d846\n",
         "~ app.example.com A 0 192.0.2.1 192.0.2.2 -> 0 192.0.2.1\n"

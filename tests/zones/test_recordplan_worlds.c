@@ -542,7 +542,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_worlds),
-        cmocka_unit_test(test_budget),
+        {"case 127: deletions above the budget wait for approval", test_budget, NULL, NULL, NULL},
         cmocka_unit_test(test_mass_deletions),
         cmocka_unit_test(test_budget_beside_other_changes),
         cmocka_unit_test(test_partial),
