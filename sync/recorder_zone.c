@@ -15,11 +15,11 @@
 #include "errand.h"
 #include "recorder_state.h"
 
-/* What comes together is one run. */
 /* An object without an address is told of after that; a short while is a rollout. */
 #define HELD_MS ((int64_t)600 * 1000)
 #define HELD_TEXT                                                                                  \
     "have had no address for 10 min: what they gave is kept; to do: look at their status"
+/* What comes together is one run. */
 #define GATHER_MS 100
 /* Runs that follow each other are as far apart as the last one took, up to this. */
 #define APART_MAX_MS 30000

@@ -588,11 +588,18 @@ static void test_a_look_does_not_take_the_place_of_a_run(void **state)
     pin_recorder_zone_poke(world->zone, true); /* after it */
     world_run(world, 5);
     world_expect_row(world, "app.example.com", "A", "ready");
+}
+
+static void test_a_look_waits_for_a_run_under_way(void **state)
+{
+    struct world *world = *state;
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
     world_zone(world, "app.example.com A 60 198.51.100.1\n");
     pin_recorder_zone_poke(world->zone, true);
-    world_run_to(world, PIN_STAGE_LISTING); /* while one is under way */
+    world_run_to(world, PIN_STAGE_LISTING);
     assert_int_equal(world_order(world, PIN_RECORDER_LOOK, NULL, NULL), PIN_OK);
-    world_run(world, 7);
+    world_run(world, 3);
     world_expect_row(world, "app.example.com", "A", "ready");
 }
 
@@ -726,6 +733,8 @@ int main(void)
             test_a_look_plans_anew_and_applies_nothing, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_look_does_not_take_the_place_of_a_run, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_look_waits_for_a_run_under_way, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_look_uses_up_no_approval, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt, world_set_up, world_tear_down),
