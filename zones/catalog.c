@@ -428,6 +428,7 @@ static void mark_cluster(struct pin_catalog *catalog, uint16_t cluster_id, enum 
         cluster->is_fresh =
             !cluster->is_restored && cluster->lists[PIN_KIND_SERVICE_EXPORT].is_unproven;
         cluster->is_synced = true;
+        cluster->synced_turn = ++catalog->writes.turn;
         cluster->is_restored = false;
         pin_waits_end(catalog, cluster_id);
         pin_writes_note_all(catalog);

@@ -151,9 +151,9 @@ struct pin_cluster_state {
     uint8_t n_open; /**< Of these, begun and not ended. */
     bool is_up;
     bool is_synced;
-    bool is_fresh; /**< Synced by a server's first lists, and nobody has looked at what was written
-                        because of it. */
-    bool is_doubted;  /**< By pin_lists_doubt(). */
+    bool is_fresh; /**< Synced by a server's first lists, which no second ones have confirmed. */
+    uint32_t synced_turn; /**< writes.turn when it was synced; 0: not yet. */
+    bool is_doubted;      /**< By pin_lists_doubt(). */
     bool is_restored; /**< Not synced yet, but it was before a restart, and has what it had then. */
     bool has_lost;    /**< Memory was out for an object of it, since the start. */
     bool is_out;      /**< Out of reach since out_since_ms, and it has something. */
@@ -187,6 +187,9 @@ struct pin_writes {
     struct pin_map wanted; /**< Keys with how many objects should show something. */
     size_t n_wanted;       /**< Of all keys. */
     size_t n_differing;    /**< Of the keys in `told`, those whose set had more than Events. */
+    uint32_t turn;         /**< Grows with each cluster that is synced. */
+    uint32_t looked_turn;  /**< `turn` when all units were last looked at: beside each other,
+                              clusters  synced up to there have been. */
     bool *writable;        /**< By cluster: we are the one who writes there. NULL: never. */
     size_t n_writable;
 };

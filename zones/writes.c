@@ -484,14 +484,12 @@ static bool take_first(struct pin_catalog *catalog, int64_t wall_ms, struct pin_
     return true;
 }
 
-/* Whoever was looked at once is believed from then on: of what goes later its watch tells. */
+/* Whoever was looked at once beside those that it is written to is believed from then on: of what
+ * goes later its watch tells. */
 static void end_first_look(struct pin_catalog *catalog)
 {
-    if (pin_map_count(&catalog->writes.noted) > 0 || pin_exports_are_partial(catalog)) {
-        return;
-    }
-    for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
-        catalog->clusters[i].is_fresh = false;
+    if (pin_map_count(&catalog->writes.noted) == 0) {
+        catalog->writes.looked_turn = catalog->writes.turn;
     }
 }
 

@@ -453,10 +453,17 @@ static bool is_exporter(const struct mcs *m, uint16_t cluster_id)
     return false;
 }
 
-static void doubt(const struct mcs *m, uint16_t cluster_id)
+/* What another cluster was given because of this one is not there: for the first time that both
+ * are known, its first lists may lie. */
+static void doubt(const struct mcs *m, uint16_t cluster_id, uint16_t given_id)
 {
     struct pin_catalog *catalog = m->run->catalog;
-    if (cluster_id != PIN_CLUSTER_NONE && catalog->clusters[cluster_id].is_fresh) {
+    if (cluster_id == PIN_CLUSTER_NONE || !catalog->clusters[cluster_id].is_fresh) {
+        return;
+    }
+    uint32_t turn =
+        PIN_MAX(catalog->clusters[cluster_id].synced_turn, catalog->clusters[given_id].synced_turn);
+    if (turn > catalog->writes.looked_turn) {
         pin_lists_doubt(catalog, cluster_id);
     }
 }
@@ -470,14 +477,14 @@ static void doubt_by(const struct mcs *m, const struct pin_member *member)
     while (next_exporter(&at, name)) {
         uint16_t id = pin_settings_cluster(settings, name);
         if (!is_exporter(m, id)) {
-            doubt(m, id);
+            doubt(m, id, member->cluster_id);
         }
     }
     for (size_t i = 0; i < member->n_slices; i++) {
         const struct pin_object *slice = member->slices[i];
         const char *source = slice->as.slice.source_cluster;
         if (!is_source(slice) && is_ours(slice) && source != NULL && !has_source(m, slice)) {
-            doubt(m, pin_settings_cluster(settings, source));
+            doubt(m, pin_settings_cluster(settings, source), member->cluster_id);
         }
     }
 }

@@ -395,6 +395,54 @@ static void test_what_goes_after_the_first_look_goes_at_once(void **state)
     assert_int_equal(pin_catalog_held(box->stage.catalog, C1), 0);
 }
 
+/* c3, which is never listed in some of these. */
+static int set_up_third(void **state)
+{
+    struct pin_why why = {0};
+    struct box *box = calloc(1, sizeof(*box));
+    assert_non_null(box);
+    pin_stage_init(&box->stage);
+    box->stage.settings.writes = (struct pin_write_switches){.mcs = true};
+    (void)pin_stage_add_cluster(&box->stage, "c1");
+    (void)pin_stage_add_cluster(&box->stage, "c2");
+    (void)pin_stage_add_cluster(&box->stage, "c3");
+    assert_int_equal(pin_stage_open(&box->stage, &why), PIN_OK);
+    *state = box;
+    give(box, C2, NAMESPACE("shop"));
+    pin_stage_mark(&box->stage, C2, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    pin_catalog_set_writable(box->stage.catalog, C2, true);
+    list_c1(box, NAMESPACE("shop") SERVICE(HTTP) SLICE("10.1.0.5") EXPORT("1"));
+    pin_stage_mark(&box->stage, C1, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    settle(box);
+    want(box, "c2 APPLY EndpointSlice shop/cart-");
+    return 0;
+}
+
+/* Both are known beside each other, whatever a third one has. */
+static void test_a_cluster_never_listed_keeps_nothing_of_others(void **state)
+{
+    struct box *box = *state;
+    pin_stage_delete(&box->stage, C1, PIN_KIND_ENDPOINT_SLICE, "shop", "cart-x");
+    settle(box);
+    want(box, "c2 DELETE EndpointSlice shop/cart-");
+    assert_int_equal(pin_catalog_held(box->stage.catalog, C1), 0);
+}
+
+/* What that one has of c1 may be what c1's first lists lacked. */
+static void test_a_cluster_listed_late_still_has_first_lists_doubted(void **state)
+{
+    struct box *box = *state;
+    pin_stage_delete(&box->stage, C1, PIN_KIND_ENDPOINT_SLICE, "shop", "cart-x");
+    pin_stage_delete(&box->stage, C1, PIN_KIND_SERVICE_EXPORT, "shop", "cart");
+    settle(box);
+    give(box, 2, WRITTEN);
+    pin_stage_mark(&box->stage, 2, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    pin_catalog_set_writable(box->stage.catalog, 2, true);
+    settle(box);
+    want_none(box, "c3 DELETE");
+    assert_int_equal(pin_catalog_held(box->stage.catalog, C1), VOUCHING);
+}
+
 /* --- conditions ------------------------------------------------------------------------------- */
 
 #define CONDITION(type, status, reason, message)                                                   \
@@ -583,6 +631,8 @@ int main(void)
         A_TEST(later, test_first_lists_that_lack_what_was_written_take_nothing_away),
         A_TEST(later, test_second_lists_that_say_the_same_are_believed),
         A_TEST(later, test_what_goes_after_the_first_look_goes_at_once),
+        A_TEST(third, test_a_cluster_never_listed_keeps_nothing_of_others),
+        A_TEST(third, test_a_cluster_listed_late_still_has_first_lists_doubted),
         A_TEST(status, test_an_export_says_that_it_is_valid),
         A_TEST(status, test_what_stays_keeps_its_time),
         A_TEST(status, test_an_export_of_nothing_is_not_valid),
