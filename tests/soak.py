@@ -60,6 +60,8 @@ def addresses(wire, asked):
     ident, flags, _, n_answers, _, _ = struct.unpack(">6H", wire[:12])
     if ident != struct.unpack(">H", asked[:2])[0] or flags & RCODE_MASK:
         raise ValueError(f"rcode {flags & RCODE_MASK}")
+    if wire[12:len(asked)] != asked[12:]:
+        raise ValueError("an answer to another question")
     at, found = len(asked), set()
     for _ in range(n_answers):
         while wire[at] and wire[at] < 0xC0:
@@ -91,7 +93,10 @@ class Daemon:
     def ask(self, name):
         asked = question(random.randrange(65536), name)
         self.udp.send(asked)
-        return addresses(self.udp.recv(4096), asked)
+        while True:
+            wire = self.udp.recv(4096)
+            if wire[:2] == asked[:2]:  # an earlier one may have come too late
+                return addresses(wire, asked)
 
     def ask_tcp(self, name):
         asked = question(random.randrange(65536), name)
@@ -124,17 +129,19 @@ class Daemon:
         return self.process.wait(timeout=15)
 
 
-def soak(daemon, clusters, seconds):
+def soak(daemon, clusters, shown, seconds):
+    """`shown` says which addresses each Service has: each answer must be just these."""
     started, warm, n_rounds = time.monotonic(), None, 0
     while time.monotonic() - started < seconds:
         cluster, service = random.choice(("c1", "c2")), random.randrange(SERVICES)
         address = f"10.{20 if cluster == 'c1' else 30}.{random.randrange(256)}.{random.randrange(1, 255)}"
         write(clusters, cluster, service, address)
         daemon.wait_for(name_of(service), address, 5)
-        for other in range(0, SERVICES, 10):
-            if len(daemon.ask(name_of(other))) not in (1, 2):
-                raise RuntimeError(f"{name_of(other)} lost an address")
-        if n_rounds % 50 == 0 and address not in daemon.ask_tcp(name_of(service)):
+        shown[service][cluster] = address
+        for other in (service, *range(n_rounds % 10, SERVICES, 10)):
+            if (found := daemon.ask(name_of(other))) != set(shown[other].values()):
+                raise RuntimeError(f"{name_of(other)} has {found} in place of {shown[other]}")
+        if n_rounds % 50 == 0 and daemon.ask_tcp(name_of(service)) != set(shown[service].values()):
             raise RuntimeError(f"{name_of(service)} differs over TCP")
         n_rounds += 1
         if warm is None and time.monotonic() - started > seconds / 4:
@@ -146,14 +153,18 @@ def main():
     seconds = 60 * float(sys.argv[1] if len(sys.argv) > 1 else 10)
     with tempfile.TemporaryDirectory() as folder:
         clusters = pathlib.Path(folder)
+        shown = [{} for _ in range(SERVICES)]
         for cluster, net in (("c1", 20), ("c2", 30)):
             (clusters / cluster).mkdir()
             for service in range(SERVICES):
-                write(clusters, cluster, service, f"10.{net}.0.{service + 1}")
+                shown[service][cluster] = f"10.{net}.0.{service + 1}"
+                write(clusters, cluster, service, shown[service][cluster])
         daemon = Daemon(clusters)
         try:
-            daemon.wait_for(name_of(0), "10.20.0.1", 10)
-            n_rounds, warm, end = soak(daemon, clusters, seconds)
+            for service in range(SERVICES):
+                for address in shown[service].values():
+                    daemon.wait_for(name_of(service), address, 10)
+            n_rounds, warm, end = soak(daemon, clusters, shown, seconds)
         finally:
             code = daemon.stop()
     problems = []

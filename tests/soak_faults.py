@@ -216,8 +216,9 @@ def main():
     fakes = {name: Fake(f"10.8.0.{i + 1}") for i, name in enumerate(CLUSTERS)}
     numbers = iter(range(1 << 30))
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Watched(pathlib.Path(folder), fakes)
+        daemon = None
         try:
+            daemon = Watched(pathlib.Path(folder), fakes)
             daemon.wait_up({name: "1" for name in CLUSTERS}, 30)
             for i, name in enumerate(CLUSTERS):
                 daemon.wait_for(name_of(name), f"10.8.0.{i + 1}", 10)
@@ -231,7 +232,9 @@ def main():
                 problems.append(f"pintled left with {code}")
             n_lines = len(daemon.log.read_text().splitlines())
         finally:
-            daemon.process.kill()
+            if daemon is not None:
+                daemon.process.kill()
+                daemon.process.wait()
             for fake in fakes.values():
                 fake.end()
     print(f"soak: {len(CLUSTERS) - 1} clusters failed for {seconds:.0f} s, all back after {back:.1f} s; a change of the "
