@@ -216,6 +216,33 @@ static bool may_be_secret(char c)
            || c == '-' || c == '+' || c == '=';
 }
 
+/* How many bytes at the front look like a secret; 0: none. Base64 has slashes, as paths have; these
+ * are seldom long and of small letters, large ones and digits at once. */
+static size_t secret_bytes(const char *at, size_t max)
+{
+    size_t n = 0;
+    size_t n_plain = 0;
+    size_t n_digits = 0;
+    size_t n_small = 0;
+    size_t n_large = 0;
+    bool has_slash = false;
+    size_t n_plain_digits = 0;
+    for (; n < max && (may_be_secret(at[n]) || at[n] == '/'); n++) {
+        n_digits += at[n] >= '0' && at[n] <= '9';
+        n_small += at[n] >= 'a' && at[n] <= 'z';
+        n_large += at[n] >= 'A' && at[n] <= 'Z';
+        has_slash = has_slash || at[n] == '/';
+        n_plain = has_slash ? n_plain : n + 1;
+        n_plain_digits = has_slash ? n_plain_digits : n_digits;
+    }
+    if (n >= SECRET_BYTES_MIN && n_digits > 0 && n_small > 0 && n_large > 0) {
+        return n;
+    }
+    bool is_plain_secret =
+        n_plain >= SECRET_BYTES_MIN && (n_plain_digits > 0 || n_plain / 2 >= SECRET_BYTES_MIN);
+    return is_plain_secret ? n_plain : 0;
+}
+
 /* The last line of standard error that is not empty, without what looks like a secret. */
 static void put_complaint(struct pin_text *out, const char *err, size_t bytes)
 {
@@ -229,17 +256,16 @@ static void put_complaint(struct pin_text *out, const char *err, size_t bytes)
     }
     end = end - at > TOLD_BYTES_MAX ? at + TOLD_BYTES_MAX : end;
     while (at < end) {
-        size_t n = 0;
-        size_t n_digits = 0;
-        for (; at + n < end && may_be_secret(err[at + n]); n++) {
-            n_digits += err[at + n] >= '0' && err[at + n] <= '9' ? 1 : 0;
-        }
-        if (n >= SECRET_BYTES_MIN && (n_digits > 0 || n / 2 >= SECRET_BYTES_MIN)) {
+        size_t n = secret_bytes(err + at, end - at);
+        if (n > 0) {
             pin_text_puts(out, "(hidden)");
-        } else {
-            n = n == 0 ? 1 : n;
-            pin_text_putn(out, err + at, n);
+            at += n;
+            continue;
         }
+        do { /* a word is no secret from its second letter on either */
+            n++;
+        } while (at + n < end && may_be_secret(err[at + n - 1]));
+        pin_text_putn(out, err + at, n);
         at += n;
     }
 }
