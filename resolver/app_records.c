@@ -53,6 +53,8 @@ static void on_claims(void *arg)
             .unsynced = claimed->unsynced,
             .n_unsynced = claimed->n_unsynced,
             .n_invalid = claimed->n_invalid,
+            .n_untargeted = claimed->n_untargeted,
+            .untargeted = claimed->untargeted,
             .arena = claimed->arena};
         claimed->arena = NULL;
         pin_recorder_set_claims(app->recorder, &claims);

@@ -10,6 +10,7 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/hash.h"
+#include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/sync/providers.h"
 
@@ -278,6 +279,20 @@ static void take_next(struct pin_recorder_entry *entry)
     }
 }
 
+/* Once for each number: what comes and goes with others is no news. */
+static void note_untargeted(
+    struct pin_recorder_entry *entry, const struct pin_recorder_claims *claims)
+{
+    if (claims->n_untargeted > entry->n_untargeted) {
+        pin_log_warn(
+            "records %s: Services that ask for names and get none: %zu, %s first; only those "
+            "of type LoadBalancer or ExternalName, headless ones, and those with externalIPs "
+            "or the annotation target have targets, NodePort has none",
+            entry->name, claims->n_untargeted, claims->untargeted);
+    }
+    entry->n_untargeted = claims->n_untargeted;
+}
+
 void pin_recorder_set_claims(
     struct pin_recorder *recorder, const struct pin_recorder_claims *claims)
 {
@@ -292,6 +307,7 @@ void pin_recorder_set_claims(
     intake.claims->unsynced = claims->unsynced;
     intake.claims->n_unsynced = claims->n_unsynced;
     entry->n_invalid = claims->n_invalid;
+    note_untargeted(entry, claims);
     intake_done(&entry->next);
     entry->next = intake;
     take_next(entry);

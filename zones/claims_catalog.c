@@ -336,7 +336,8 @@ static uint64_t fold_set(uint64_t sum, const struct pin_recordset *set)
 /* A number that moves with whatever is told; never 0. */
 static uint64_t sum_of(const struct pin_claimed *claimed)
 {
-    const uint64_t numbers[] = {claimed->n_sets, claimed->n_unsynced, claimed->n_invalid};
+    const uint64_t numbers[] = {
+        claimed->n_sets, claimed->n_unsynced, claimed->n_invalid, claimed->n_untargeted};
     uint64_t sum = pin_checksum64(numbers, sizeof(numbers), 0);
     for (size_t i = 0; i < claimed->n_sets; i++) {
         sum = fold_set(sum, &claimed->sets[i]);
@@ -344,7 +345,7 @@ static uint64_t sum_of(const struct pin_claimed *claimed)
     for (size_t i = 0; i < claimed->n_unsynced; i++) {
         sum = fold(sum, claimed->unsynced[i]);
     }
-    return sum | 1u;
+    return fold(sum, claimed->untargeted) | 1u;
 }
 
 /* Takes the arena. */
@@ -360,6 +361,8 @@ static struct pin_claimed *make_claimed(struct pin_claims_walk *walk, size_t wan
     claimed->want_i = want_i;
     claimed->arena = walk->arena;
     claimed->n_invalid = walk->n_invalid;
+    claimed->n_untargeted = walk->n_untargeted;
+    claimed->untargeted = walk->untargeted != NULL ? walk->untargeted : "";
     claimed->n_sets = walk->n_sets;
     claimed->sets = walk->n_sets == 0 ? NULL
                                       : pin_arena_memdup(walk->arena, walk->sets,

@@ -374,6 +374,21 @@ static void claim_pods(struct maker *self)
     }
 }
 
+/* Notes a Service whose names nobody will get: a NodePort, or a ClusterIP that is no headless one.
+ */
+static void note_untargeted(struct maker *self)
+{
+    struct pin_claims_walk *walk = self->walk;
+    char key[KEY_BYTES];
+    (void)snprintf(key, sizeof(key), "%s/%s/%s",
+        walk->catalog->settings->clusters[self->cluster_id].name, self->object->namespace_name,
+        self->object->name);
+    walk->n_untargeted++;
+    if (walk->untargeted == NULL || strcmp(key, walk->untargeted) < 0) {
+        walk->untargeted = pin_arena_strdup(walk->arena, key);
+    }
+}
+
 static void claim_service(struct maker *self)
 {
     const struct pin_catalog *catalog = self->walk->catalog;
@@ -402,6 +417,9 @@ static void claim_service(struct maker *self)
         !has_endpoint(&backend) && pin_claims_is_bare(self->walk, self->cluster_id, self->object);
     self->is_unwell = is_bare || is_out(&backend);
     if (!add_service_targets(self, &backend) && self->notes.targets == NULL) {
+        if (self->notes.hostnames != NULL) {
+            note_untargeted(self);
+        }
         self->notes.hostnames = NULL;
     }
     self->claim.internal_ips = body->is_headless ? self->ips : body->cluster_ips;

@@ -658,6 +658,32 @@ static void test_an_address_that_is_down_is_left_out(void **state)
  */
 
 /* Wherever memory runs out, nothing is told rather than some of it, and all of it is soon. */
+static void test_services_that_ask_in_vain_are_counted(void **state)
+{
+    (void)state;
+    apply(C1, SERVICE(APP, "type: NodePort, clusterIP: 10.96.0.7", ""));
+    struct pin_claimed *claimed = take();
+    assert_non_null(claimed);
+    assert_int_equal(claimed->n_untargeted, 1);
+    assert_string_equal(claimed->untargeted, "c1/default/my-service");
+    pin_claimed_free(claimed);
+    static const char *const others[] = {
+        BALANCED(APP, "192.0.2.1"), /* of a type that leads somewhere */
+        SERVICE(APP ", " NEW "target: 192.0.2.33", "type: NodePort, clusterIP: 10.96.0.7", ""),
+        SERVICE(APP, "type: NodePort, externalIPs: [192.0.2.9]", ""),
+        SERVICE(
+            NEW "internal-hostname: in.example.com", "type: NodePort, clusterIP: 10.96.0.7", ""),
+        SERVICE(APP, "type: LoadBalancer", ""), /* not yet */
+    };
+    for (size_t i = 0; i < N_ELEMS(others); i++) {
+        apply(C1, others[i]);
+        claimed = take();
+        assert_non_null(claimed);
+        assert_int_equal(claimed->n_untargeted, 0);
+        pin_claimed_free(claimed);
+    }
+}
+
 static void test_no_memory(void **state)
 {
     bool is_done = false;
@@ -690,7 +716,7 @@ static void drop_log(enum pin_log_level level, const char *line, void *arg)
 }
 
 #define A_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define OTHERS       16
+#define OTHERS       17
 
 int main(void)
 {
@@ -710,6 +736,7 @@ int main(void)
         A_TEST(test_a_dropped_cluster_is_left_out_in_time),
         A_TEST(test_a_dropped_cluster_without_services_is_left_out_in_time),
         A_TEST(test_an_address_that_is_down_is_left_out),
+        A_TEST(test_services_that_ask_in_vain_are_counted),
         cmocka_unit_test(test_no_memory),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {

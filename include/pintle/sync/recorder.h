@@ -23,11 +23,10 @@
  *
  *     overview   {"items": [{"records", "provider", "owner", "policy", "dryRun",
  *                  "intervalSeconds", "maxDeletesPercent", "isWriter", "holder", "writerError",
- *                  "unsynced": [], "invalid", "zones": [{"zone", "state", "runs", "wanted",
- * "owned", "ready", "pending", "blocked", "conflicts", "refused", "hash", "approval", "deletes",
- *                  "deletesMax", "listAgeSeconds", "syncAgeSeconds", "changeAgeSeconds",
- *                  "nextSeconds", "fault", "error", "errorAgeSeconds",
- *                  "adoption": null or {"fromOwner", "hash", "changes"}}]}]}
+ *                  "unsynced": [], "invalid", "untargeted", "zones": [{"zone", "state", "runs",
+ * "wanted", "owned", "ready", "pending", "blocked", "conflicts", "refused", "hash", "approval",
+ * "deletes", "deletesMax", "listAgeSeconds", "syncAgeSeconds", "changeAgeSeconds", "nextSeconds",
+ * "fault", "error", "errorAgeSeconds", "adoption": null or {"fromOwner", "hash", "changes"}}]}]}
  *     list       {"items": [{"records", "zone", "name", "type", "setId", "state", "owner",
  *                  "desired": set, "actual": set,
  *                  "objects": [{"cluster", "kind", "namespace", "name"}], "conflict", "error",
@@ -131,6 +130,8 @@ struct pin_recorder_claims {
     const char *const *unsynced; /**< Clusters not synced since the start, sorted. */
     size_t n_unsynced;
     size_t n_invalid;        /**< Names and targets that are none: for people. */
+    size_t n_untargeted;     /**< Services that ask for names and lead nowhere: for people, */
+    const char *untargeted;  /**< and the first of these; NULL: there is none. */
     struct pin_arena *arena; /**< Holds all of it; the recorder's from now on, whatever happens. */
 };
 

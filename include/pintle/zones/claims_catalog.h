@@ -54,7 +54,9 @@ struct pin_claimed {
     const char *const *unsynced; /**< Clusters, sorted, of which not all kinds that count have been
                                     listed whole since the start. */
     size_t n_unsynced;
-    size_t n_invalid; /**< Names and targets that are none. */
+    size_t n_invalid;    /**< Names and targets that are none. */
+    size_t n_untargeted; /**< Services that ask for names and, being of their type, lead nowhere. */
+    const char *untargeted; /**< "c1/shop/cart", the first of these; "": there is none. */
 };
 
 /**
