@@ -132,7 +132,7 @@ controls {{ }};
     def transfer(self, zone):
         """Its records but the SOA, as kdig sees them: sorted lines."""
         secret = base64.b64encode(SECRET).decode()
-        done = subprocess.run(["kdig", "@127.0.0.1", "-p", str(self.port), "+retry=0", "+timeout=10", "-y",
+        done = subprocess.run(["kdig", "@127.0.0.1", "-p", str(self.port), "+retry=0", "+timeout=10", "+noidn", "-y",
                                f"{self.algorithm}:{KEY}:{secret}", zone, "AXFR"],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         rows = [re.sub(r"\s+", " ", line) for line in done.stdout.splitlines() if line and not line.startswith(";")]
