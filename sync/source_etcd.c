@@ -4,9 +4,9 @@
  * A cluster as another Pintle publishes it below an etcd prefix.
  *
  *     PREFIX/CLUSTER/alive     bound to its publisher's lease: somebody keeps the rest true
- *     PREFIX/CLUSTER/meta      there once the cluster was published whole; its state, as JSON, and
- * the kinds that its publisher does not know PREFIX/CLUSTER/s/... o/...   bundles
- * (pintle/zones/changes.h)
+ *     PREFIX/CLUSTER/meta      there once the cluster was published whole; as JSON its state, and
+ *                              the kinds that its publisher does not know
+ *     PREFIX/CLUSTER/s/... o/...   bundles (pintle/zones/changes.h)
  *
  *     range, page by page at one revision -> watch from the next one ... compacted -> range again
  *     pulse, every 2.5 s: read "alive" from a majority, and compare with what the watch has told;
@@ -116,20 +116,24 @@ static uint32_t read_unknown(const struct pin_tree *tree)
 }
 
 /* What may be missing is told to whoever looks for records in it. */
-static void tell_unknown(struct pin_reader *self, uint32_t unknown)
+static void warn_unknown(const struct pin_reader *self, enum pin_kind kind)
+{
+    if (pin_source_wants(&self->source, kind)) {
+        pin_log_warn("%s: its publisher does not know all objects of kind %s; records that they "
+                     "may want are kept; to do: run the same version there, and let it list them",
+            self->source.where, pin_kind_text(kind));
+    }
+}
+
+static void set_unknown(struct pin_reader *self, uint32_t unknown)
 {
     bool is_news = self->unknown != unknown;
     self->unknown = unknown;
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
         bool is_unknown = (unknown >> kind & 1u) != 0;
-        self->source.stats.kinds[kind].is_served = kind != PIN_KIND_POD && !is_unknown;
-        if (is_news && is_unknown && kind != PIN_KIND_POD
-            && pin_source_wants(&self->source, (enum pin_kind)kind)) {
-            pin_log_warn(
-                "%s: its publisher does not know all objects of kind %s; records that they "
-                "may want are kept; to do: run the same version there, and let it list "
-                "them",
-                self->source.where, pin_kind_text((enum pin_kind)kind));
+        self->source.stats.kinds[kind].is_served = !is_unknown;
+        if (is_news && is_unknown && kind != PIN_KIND_POD) {
+            warn_unknown(self, (enum pin_kind)kind);
         }
     }
 }
@@ -145,7 +149,7 @@ static void read_meta(struct pin_reader *self, const struct pin_etcd_kv *kv)
         && pin_tree_int(tree, "format", 0) == META_FORMAT;
     self->is_away = strcmp(pin_tree_string(tree, "state", "up"), "up") != 0;
     if (self->is_readable) {
-        tell_unknown(self, read_unknown(tree));
+        set_unknown(self, read_unknown(tree));
     }
     pin_arena_free(arena);
 }

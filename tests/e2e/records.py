@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,22 @@ spec.loader.exec_module(dns)
 PINTLED, PINTLECTL = os.environ["PINTLED"], os.environ["PINTLECTL"]
 SLOW = servers.SLOW
 MANY = 14
+SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)')
+# What external-dns v0.20 says of them: docs/monitoring/metrics.md there.
+EXTERNAL_DNS = {
+    "controller_consecutive_soft_errors": ("gauge", "Number of consecutive soft errors in reconciliation loop."),
+    "controller_last_reconcile_timestamp_seconds": ("gauge", "Timestamp of last attempted sync with the DNS provider"),
+    "controller_last_sync_timestamp_seconds": ("gauge", "Timestamp of last successful sync with the DNS provider"),
+    "controller_no_op_runs_total": (
+        "counter", "Number of reconcile loops ending up with no changes on the DNS provider side."),
+    "controller_verified_records": ("gauge", "Number of DNS records that exists both in source and registry (vector)."),
+    "registry_endpoints_total": ("gauge", "Number of Endpoints in the registry"),
+    "registry_errors_total": ("counter", "Number of Registry errors."),
+    "registry_records": ("gauge", "Number of registry records partitioned by label name (vector)."),
+    "source_endpoints_total": ("gauge", "Number of Endpoints in all sources"),
+    "source_errors_total": ("counter", "Number of Source errors."),
+    "source_records": ("gauge", "Number of source records partitioned by label name (vector)."),
+}
 
 
 def service(name, hostname, *addresses, ttl=None):
@@ -52,6 +69,7 @@ class World:
         config = {
             "apiVersion": "pintle.dev/v1alpha1", "kind": "PintleConfig", "clusterSet": "demo",
             "listen": [{"address": "127.0.0.1:0"}], "admin": {"address": self.admin},
+            "compat": {"metrics": ["external-dns"]},
             "clusters": [{"name": name, "directory": str(self.root / name)} for name in ("c1", "c2")],
             "records": [
                 dict(entry, name="knot", provider="rfc2136", zones=[dns.ZONE],
@@ -191,11 +209,46 @@ def leaves(world, before):
     check("no secret is in its log", dns.SECRET.decode() not in log and dns.base64.b64encode(dns.SECRET).decode() not in log)
 
 
+def metrics(world):
+    """All of /metrics is as Prometheus reads it, and external-dns's families are as external-dns has them."""
+    with urllib.request.urlopen(f"http://{world.admin}/metrics", timeout=30) as reply:
+        text = reply.read().decode()
+    helps, kinds, samples, bad, family = {}, {}, {}, [], None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            family, helps_text = line[7:].split(" ", 1)
+            bad += [line] if family in helps else []
+            helps[family] = helps_text
+        elif line.startswith("# TYPE "):
+            name, kind = line[7:].split(" ")
+            bad += [line] if name != family or name in kinds else []
+            kinds[name] = kind
+        else:
+            found = SAMPLE.fullmatch(line)
+            name = re.sub("_(bucket|sum|count)$", "", found[1]) if found and kinds.get(family) in ("histogram", "summary") \
+                else found and found[1]
+            bad += [line] if name is None or name != family or (found[1], found[2]) in samples else []
+            if found:
+                samples[found[1], found[2]] = float(found[3])
+    check(f"/metrics has {len(kinds)} families and {len(samples)} samples, each once and below its HELP and TYPE",
+          not bad and set(helps) == set(kinds) and set(kinds.values()) <= {"counter", "gauge", "histogram", "summary"}, bad[:5])
+    seen = {name[len("external_dns_"):]: (kinds[name], helps[name]) for name in kinds if name.startswith("external_dns_")}
+    check("those of external-dns are called, typed and described as there", seen == EXTERNAL_DNS,
+          {name: (seen.get(name), EXTERNAL_DNS.get(name)) for name in seen.keys() | EXTERNAL_DNS.keys()
+           if seen.get(name) != EXTERNAL_DNS.get(name)})
+    check("and count", samples["external_dns_source_records", 'record_type="a"'] > 0
+          and samples["external_dns_controller_verified_records", 'record_type="a"'] > 0
+          and samples["external_dns_registry_endpoints_total", None] > 0
+          and abs(time.time() - samples["external_dns_controller_last_reconcile_timestamp_seconds", None]) < 60 * SLOW,
+          {name: value for name, value in samples.items() if name[0].startswith("external_dns_")})
+
+
 def main():
     world = World()
     before = world.rows()
     world.start()
     comes_and_follows(world)
+    metrics(world)
     repairs(world)
     blocks(world)
     goes_alone(world)
