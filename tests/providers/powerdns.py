@@ -154,6 +154,21 @@ def types(pdns, driver):
     driver.apply(ZONE, *[[(one, None)] for one in sets])
 
 
+def odd_names(pdns, driver):
+    """Names that would mean something in a path, in JSON or in a file are names as any."""
+    names = ["\\@at", "dollar\\$", "quote\\\"d", "back\\\\slash", "semi\\;", "a/b", "%2e%2e", "xn--bcher-kva", "b\\195\\188cher",
+             "two\\032words", "dot\\.ted", ".".join(["x" * 63] * 3 + ["y" * 40])]
+    before = driver.sets(ZONE)
+    outcome = driver.apply(ZONE, *[own_change(name) for name in names])
+    done = {name for name, verdict in zip(names, verdicts(outcome)) if verdict == "applied"}
+    seen = {name for name, kind, _ in set(driver.sets(ZONE)) - set(before)}
+    check("odd names come as they are, or are refused by the server, each alone", set(verdicts(outcome)) <= {"applied", "refused"}
+          and "a/b" in done and seen == {f"{name}.{ZONE}" for name in done}, (outcome, sorted(seen)))
+    sets = driver.sets(ZONE)
+    driver.apply(ZONE, *[[(one, None)] for key, one in sets.items() if key not in before])
+    check("and go", driver.sets(ZONE) == before, set(driver.sets(ZONE)) ^ set(before))
+
+
 def over_tls(pdns, root):
     own, other = servers.certificate(f"{root}/own", "IP:127.0.0.1"), servers.certificate(f"{root}/other", "IP:127.0.0.2")
     for what, tls, ca, fault in (("with the CA that is named", own, own, "none"), ("not with the system's", own, None, "denied"),
@@ -246,6 +261,25 @@ def faults(pdns, driver, between, root):
     between.order("GET", lambda handler: handler.say(200, '{"rrsets": [{"name": "a..b", "type": "A", "records": '
                                                           '[{"content": "192.0.2.1"}]}]}'))
     check("nor one with a name that is none", driver.list(ZONE)["fault"] == "malformed")
+
+    def drip(handler):
+        """Gives a byte now and then."""
+        content = handler.passed()[2]
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        for at in range(8):
+            handler.wfile.write(content[at:at + 1])
+            handler.wfile.flush()
+            time.sleep(0.2)
+        handler.wfile.write(content[8:])
+    between.order("GET", drip)
+    started = time.monotonic()
+    check("a body that comes slowly is waited for", driver.list(ZONE)["fault"] == "none" and time.monotonic() - started > 1.5)
+    between.order("PATCH", lambda handler: handler.say(422, '{"error": "RRset lost.example.com. IN A: no"}'), 2)
+    outcome = driver.apply(ZONE, [(None, lost)])
+    check("a set that is no good is refused", verdicts(outcome) == ["refused"] and outcome["fault"] == "none", outcome)
+    between.calm()
     between.order("PATCH", lambda handler: handler.say(403, '{"error": "\\u0007no\\nway"}'))
     outcome = driver.apply(ZONE, [(None, lost)])
     check("a server's words are one line", outcome["message"] == " no way" and outcome["fault"] == "denied", outcome)
@@ -287,6 +321,7 @@ def main():
     reading(pdns, driver)
     writing(pdns, driver)
     types(pdns, driver)
+    odd_names(pdns, driver)
     refusals(pdns, driver, between)
     faults(pdns, driver, between, root)
     over_tls(pdns, root)
