@@ -110,6 +110,7 @@ static struct pin_write *make_write(
     *write = (struct pin_write){.op = PIN_WRITE_EVENT,
         .kind = pin_claims_kind(source->kind),
         .cluster_id = cluster_id,
+        .needs_no_lease = true, /* who keeps the records tells of them, whoever writes the rest */
         .manager = PIN_WRITE_MANAGER,
         .namespace_name = copies[0],
         .name = copies[1],

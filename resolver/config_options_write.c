@@ -36,8 +36,8 @@ const struct pin_option pin_write_options[] = {
         "ours, and of routes that come to them."),
     SWITCH("events", events,
         "Events on routes and exports: a hostname that is another's, an export that is not valid "
-        "or "
-        "differs, an annotation that cannot be used."),
+        "or differs, an annotation that cannot be used; and, from the daemon that keeps "
+        "`records`, on the objects they come from: RecordReady, RecordDeleted, RecordError."),
     SWITCH("cleanup", cleans,
         "Takes away what is switched off; every other switch that is on does so, too."),
     {.key = "lease",

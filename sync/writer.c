@@ -276,6 +276,12 @@ static void tell_absent(struct pin_writer *self, enum pin_kind kind)
     }
 }
 
+/* Whether it is ours to write. */
+static bool may_write(const struct pin_writer *self, const struct pin_write *write)
+{
+    return write->needs_no_lease || pin_lease_is_held(self->lease);
+}
+
 /* Whether a write of that kind can be made at all now. */
 static bool can_write(struct pin_writer *self, const struct pin_write *write)
 {
@@ -334,7 +340,7 @@ void pin_writer_add(struct pin_writer *writer, const char *key, struct pin_write
 {
     struct item *item = NULL;
     write->next = NULL;
-    if (!pin_lease_is_held(writer->lease) || !can_write(writer, write)) {
+    if (!may_write(writer, write) || !can_write(writer, write)) {
         pin_write_free(write); /* looked at again with the Lease, or after the refusal's minute */
         return;
     }
@@ -539,7 +545,7 @@ static bool send_item(struct pin_writer *self, struct item *item, const struct p
     return is_sent;
 }
 
-/* The item that is due first. */
+/* The item that is due first, of those that are ours to write. */
 static struct item *first_due(const struct pin_writer *self)
 {
     struct item *best = NULL;
@@ -549,6 +555,9 @@ static struct item *first_due(const struct pin_writer *self)
     while (pin_map_next(&self->units, &cursor, NULL, NULL, &value)) {
         const struct unit *unit = value;
         for (struct item *item = unit->first; item != NULL; item = item->next) {
+            if (!may_write(self, item->write)) {
+                continue;
+            }
             if (item->due_ms <= now_ms) {
                 return item; /* oldest unit first */
             }
@@ -561,8 +570,7 @@ static struct item *first_due(const struct pin_writer *self)
 /* Sets the timer for the next request, if there is one to make. */
 static void schedule(struct pin_writer *self)
 {
-    const struct item *item =
-        self->transfer == NULL && pin_lease_is_held(self->lease) ? first_due(self) : NULL;
+    const struct item *item = self->transfer == NULL ? first_due(self) : NULL;
     if (item == NULL) {
         pin_timer_stop(self->timer);
         return;
@@ -574,8 +582,7 @@ static void schedule(struct pin_writer *self)
 static void on_timer(void *arg)
 {
     struct pin_writer *self = arg;
-    struct item *item =
-        self->transfer == NULL && pin_lease_is_held(self->lease) ? first_due(self) : NULL;
+    struct item *item = self->transfer == NULL ? first_due(self) : NULL;
     if (item == NULL) {
         return;
     }

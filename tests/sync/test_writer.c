@@ -359,6 +359,24 @@ static void test_without_the_lease_nothing_is_written(void **state)
     assert_true(count_seen(box, "PUT /apis/coordination.k8s.io") >= 1); /* it was given back */
 }
 
+static void test_what_needs_no_lease_is_written_without_it(void **state)
+{
+    struct write_box *box = *state;
+    begin(box);
+    pin_sync_release(box->rig.sync, 2000);
+    assert_false(box->is_writable);
+    struct pin_write *both = new_write(PIN_WRITE_EVENT, "{\"reason\":\"RecordReady\"}");
+    both->needs_no_lease = true;
+    both->next = new_write(PIN_WRITE_EVENT, "{\"reason\":\"NoService\"}");
+    fake_order(box, FAULT("/events", "\"status\":500,\"times\":1"));
+    say(box, both);
+    want_seen(box, "POST /apis/events.k8s.io/v1/namespaces/d/events?fieldManager=pintle", 2);
+    rig_run(&box->rig, 300);
+    assert_int_equal(count_seen(box, "namespaces/d/events"), 2); /* the other one never */
+    assert_int_equal(stats_now(box).results[PIN_SYNC_WRITE_EVENTS][PIN_SYNC_WRITE_OK], 1);
+    assert_int_equal(stats_now(box).n_waiting, 0);
+}
+
 static void test_what_found_no_room_is_asked_for_again(void **state)
 {
     struct write_box *box = *state;
@@ -400,6 +418,7 @@ int main(void)
         WRITE_TEST(test_a_route_that_is_gone_is_let_go),
         WRITE_TEST(test_a_deletion_is_of_one_object),
         WRITE_TEST(test_without_the_lease_nothing_is_written),
+        WRITE_TEST(test_what_needs_no_lease_is_written_without_it),
         WRITE_TEST(test_what_found_no_room_is_asked_for_again),
     };
     (void)signal(SIGPIPE, SIG_IGN);

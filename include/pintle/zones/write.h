@@ -76,6 +76,7 @@ struct pin_write {
     enum pin_kind kind;
     uint16_t cluster_id;
     bool is_soft;        /**< Gives way to other field managers. */
+    bool needs_no_lease; /**< Written by whoever says it: another Lease made that one daemon. */
     const char *manager; /**< Static. */
     const char *namespace_name;
     const char *name;
