@@ -12,10 +12,15 @@ KEY=$(cd "$HERE" && cat go-webhook/*.go go-webhook/go.mod go-webhook/go.sum | sh
 PROGRAM=$CACHE/webhook-$KEY/webhook
 
 if ! [ -x "$PROGRAM" ]; then
-    echo "webhook.sh: building $PROGRAM (minutes the first time)" >&2
     mkdir -p "$CACHE/webhook-$KEY"
+    exec 9>"$CACHE/webhook-$KEY/lock"
+    flock 9 # tests that run at the same time wait for one build
+fi
+if ! [ -x "$PROGRAM" ]; then
+    echo "webhook.sh: building $PROGRAM (minutes the first time)" >&2
     (cd "$HERE/go-webhook" && CGO_ENABLED=0 nice "$HERE/../lab/go.sh" build -p 2 -trimpath -buildvcs=false \
         -ldflags '-s -w' -o "$PROGRAM.new.$$" .)
     mv "$PROGRAM.new.$$" "$PROGRAM"
 fi
+exec 9>&- # else it would have the lock for as long as it runs
 [ $# -eq 0 ] || exec "$PROGRAM" "$@"
