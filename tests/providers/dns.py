@@ -59,7 +59,7 @@ old DNAME new.example.net.
 class Server:
     """Either of both; `key` is asked for whatever is done."""
 
-    def __init__(self, root, name, algorithm="hmac-sha256"):
+    def __init__(self, root, name, algorithm="hmac-sha256", n_big=BIG_NAMES):
         self.name, self.home, self.algorithm = name, pathlib.Path(root) / name, algorithm
         self.home.mkdir()
         self.port, self.log = servers.free_port(), self.home / "log"
@@ -69,10 +69,10 @@ class Server:
         (self.home / f"{ZONE}.zone").write_text(FOREIGN)
         (self.home / f"{BIG}.zone").write_text(
             "$TTL 60\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.1\n"
-            + "".join(f'x{i} TXT "{filler} {i}"\n' for i in range(BIG_NAMES)))
+            + "".join(f'x{i} TXT "{filler} {i}"\n' for i in range(n_big)))
         command = self.knot(secret) if name == "knot" else self.bind(secret)
         self.child = servers.spawn(*command, log=self.log, cwd=self.home)
-        servers.wait_for(name, lambda: len(self.transfer(BIG)) > BIG_NAMES and len(self.transfer(ZONE)) > 10, self.log)
+        servers.wait_for(name, lambda: len(self.transfer(BIG)) > n_big and len(self.transfer(ZONE)) > 10, self.log)
 
     def knot(self, secret):
         (self.home / "knot.conf").write_text(f"""\

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import xml.etree.ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -283,23 +284,51 @@ def credentials(fake, between, root):
     fake.token = None
 
 
-def moto(root):
-    """Route 53 as others play it: what both sides say fits."""
-    port = servers.free_port()
-    log = f"{root}/moto.log"
-    servers.spawn("sh", str(HERE / "moto.sh"), "-H", "127.0.0.1", "-p", str(port), log=log)
-    servers.START_S = 240 * servers.SLOW  # it may have to be installed
+class Moto:
+    """Route 53 as others play it, with one zone. Its keys are in `settings`."""
 
-    def post_zone():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.request("POST", "/2013-04-01/hostedzone", '<CreateHostedZoneRequest xmlns="'
-                           f'{fake_route53.NAMESPACE}"><Name>{ZONE}.</Name><CallerReference>{time.time()}</CallerReference>'
-                           "</CreateHostedZoneRequest>", {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/"
-                                                          "route53/aws4_request, SignedHeaders=host, Signature=0"})
-        return connection.getresponse().status == 201
-    servers.wait_for("moto", post_zone, log)
-    driver = Driver(f"{root}/driver.log", NO_KEYS, kind="route53", endpoint=f"http://127.0.0.1:{port}",
-                    accessKeyFile=f"{root}/access", secretKeyFile=f"{root}/secret")
+    def __init__(self, root):
+        self.port, self.zone = servers.free_port(), None
+        self.settings = {"endpoint": f"http://127.0.0.1:{self.port}",
+                         "accessKeyFile": servers.write(f"{root}/access", f"{fake_route53.ACCESS_KEY}\n"),
+                         "secretKeyFile": servers.write(f"{root}/secret", f"{fake_route53.SECRET_KEY}\n")}
+        log = f"{root}/moto.log"
+        self.child = servers.spawn("sh", str(HERE / "moto.sh"), "-H", "127.0.0.1", "-p", str(self.port), log=log)
+        servers.START_S = 240 * servers.SLOW  # it may have to be installed
+        servers.wait_for("moto", self.make_zone, log)
+
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, f"/2013-04-01/{path}", body, {
+            "Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/route53/aws4_request, SignedHeaders=host, "
+                             "Signature=0"})
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, content
+
+    def make_zone(self):
+        status, content = self.ask("POST", "hostedzone", f'<CreateHostedZoneRequest xmlns="{fake_route53.NAMESPACE}"><Name>'
+                                   f"{ZONE}.</Name><CallerReference>{time.time()}</CallerReference></CreateHostedZoneRequest>")
+        if status == 201:
+            self.zone = re.search(rb"<Id>/hostedzone/(\w+)</Id>", content).group(1).decode()
+        return status == 201
+
+    def sets(self):
+        """{(name, type): (TTL, values)}, by its own API; for zones that fit one page."""
+        status, content = self.ask("GET", f"hostedzone/{self.zone}/rrset")
+        assert status == 200, content
+        tree = xml.etree.ElementTree.fromstring(content)
+        space = {"r": tree.tag.partition("}")[0].lstrip("{")}
+        return {(one.findtext("r:Name", None, space).rstrip("."), one.findtext("r:Type", None, space)):
+                (int(one.findtext("r:TTL", "0", space)), sorted(value.text for value in one.iterfind(".//r:Value", space)))
+                for one in tree.iterfind(".//r:ResourceRecordSet", space)}
+
+
+def moto(root):
+    """What both sides say fits."""
+    played = Moto(root)
+    driver = Driver(f"{root}/driver.log", NO_KEYS, kind="route53", **played.settings)
     check("moto: a new zone has its NS alone", [one[1] for one in driver.sets(ZONE)] == ["NS"], driver.sets(ZONE))
     known = [one for one in STEERED if "near." not in one[0][1]["name"]]
     many = known + SIMPLE[:2] + [make(f"page{i:04d}", "A", "192.0.2.1", ttl=60) for i in range(350)]
@@ -314,6 +343,7 @@ def moto(root):
     gone = [[(seen[f"page{i:04d}.{ZONE}", "A", ""], None)] for i in range(350)]
     outcome = driver.apply(ZONE, *gone)
     check("moto: sets go", set(verdicts(outcome)) == {"applied"} and len(driver.sets(ZONE)) == len(seen) - 350, outcome["message"])
+    check("moto: its own API says so", played.sets()[f"simple.{ZONE}", "A"] == (30, ["192.0.2.50"]), played.sets())
     check("the driver ends well", driver.close() == 0)
 
 

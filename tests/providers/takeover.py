@@ -299,7 +299,7 @@ def more(api, flags):
 def form(root, name, flags, keys):
     """A zone whose ownership is written in that form: nothing to do for the other, either way."""
     root = pathlib.Path(tempfile.mkdtemp(dir=root))
-    knot, api = Server(root, "knot"), Api(root)
+    knot, api = Server(root, "knot", n_big=1), Api(root)
     keys = keys.replace("KEY", servers.write(f"{root}/key", ENCRYPTED))
     try:
         n = few(api) + more(api, flags)
@@ -336,7 +336,7 @@ def fleet(root):
     """An external-dns in each of two clusters, and one Pintle in the place of both."""
     root = pathlib.Path(tempfile.mkdtemp(dir=root))
     homes = [pathlib.Path(tempfile.mkdtemp(dir=root)) for _ in range(2)]
-    knot, apis = Server(root, "knot"), [Api(home) for home in homes]
+    knot, apis = Server(root, "knot", n_big=1), [Api(home) for home in homes]
     try:
         for i, (api, owner) in enumerate(zip(apis, ("a", "b"))):
             api.service("own", f"own-{owner}.{ZONE}", f"192.0.2.{i + 1}", ttl=60)
@@ -377,7 +377,7 @@ def stop(api, knot):
 def story(root):
     """The whole way there and back, with a hundred objects."""
     root = pathlib.Path(tempfile.mkdtemp(dir=root))
-    knot, api = Server(root, "knot"), Api(root)
+    knot, api = Server(root, "knot", n_big=1), Api(root)
     try:
         fill(api)
         foreign = set(knot.transfer(ZONE))
