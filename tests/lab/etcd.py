@@ -17,7 +17,7 @@ from stage import BACK_SECONDS, KILLED_SECONDS, LIVE_SECONDS
 PREFIX = "/pintle/demo"
 N_READERS = 10
 # A member that is silent is left after 4 s, an election takes 1 to 2 s, a lease lasts 12 s.
-ETCD_SECONDS = 20
+ETCD_SECONDS = 30
 TAKE_OVER_SECONDS = 12 + 10
 COMPARED_SECONDS = 33 + 20  # the publisher looks at its keys each half a minute
 SETTLED_LOOKS = 8  # a second apart

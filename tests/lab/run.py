@@ -128,7 +128,8 @@ def story_late_cluster(stage):
     c2 = stage.lab.cluster("c2")
     c2.kill_api()
     try:
-        daemon = stage.pintle("late", config=inventory_config(stage))
+        # long enough for a question before it is over, on a machine that is busy
+        daemon = stage.pintle("late", config=inventory_config(stage) | {"ready": {"grace": "10s"}})
         name = assigned_name("demo", *INVENTORY)
         seen = []
 

@@ -12,7 +12,7 @@ import pintle
 MANIFESTS = lab.HERE / "manifests"
 
 # How long a change of an object may take to show. It takes milliseconds; a busy machine may not.
-LIVE_SECONDS = 10
+LIVE_SECONDS = 30
 START_SECONDS = 60
 # An outage is noticed within 10 s (sockets closed) or 60 s (silence), design of staleness; the
 # rest is the time that this script's own questions take, and a machine that is busy.
