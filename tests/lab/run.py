@@ -33,6 +33,7 @@ import limits
 import mcs
 import pintle
 import pods
+import records
 import story3
 import story4
 import writes
@@ -365,6 +366,7 @@ STORIES = {
     "3": story3.story_3,
     "3-health": health.story_health,
     "4": story4.story_4,
+    "4-records": records.story_records,
     "5": story_5,
     "block": pods.story_stub_block,
     "pods": pods.story_pods,
@@ -428,6 +430,8 @@ def main():
         # what may have to be fetched, before the network is left
         os.environ["PINTLE_LAB_PROGRAM"] = lab.build_program()
         os.environ["PINTLE_COREDNS"] = coredns.build_program()
+        if "4-records" in names:
+            records.prepare()
         ground.enter()
     with tempfile.TemporaryDirectory(prefix="pintle-lab-") as temporary:
         dir = pathlib.Path(temporary)

@@ -22,39 +22,39 @@ LATTICE = "application-networking.k8s.aws/lattice-assigned-domain-name"
 GATEWAY_API = "/apis/gateway.networking.k8s.io/v1"
 
 
-def bind(stage, context, role, kind="ClusterRole"):
+def bind(stage, context, user, role, kind="ClusterRole"):
     """Binds a role of deploy/rbac to the user."""
     scope = {"namespace": HOME} if kind == "Role" else {}
     stage.apply_objects(context, [{
         "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": kind + "Binding", "metadata": {"name": f"{USER}-{role}", **scope},
+        "kind": kind + "Binding", "metadata": {"name": f"{user}-{role}", **scope},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
-        "subjects": [{"kind": "ServiceAccount", "namespace": HOME, "name": USER}]}])
+        "subjects": [{"kind": "ServiceAccount", "namespace": HOME, "name": user}]}])
 
 
-def make_user(stage, context, roles):
+def make_user(stage, context, user, roles):
     """A service account with just these roles. Returns its token."""
     for name in ("read", "write-lease", *roles):
         stage.kubectl(context, "apply", "-f", str(RBAC / f"{name}.yaml"))
     stage.apply_objects(context, [{"apiVersion": "v1", "kind": "ServiceAccount",
-                                   "metadata": {"namespace": HOME, "name": USER}}])
-    bind(stage, context, "pintle-read")
-    bind(stage, context, "pintle-lease", "Role")
+                                   "metadata": {"namespace": HOME, "name": user}}])
+    bind(stage, context, user, "pintle-read")
+    bind(stage, context, user, "pintle-lease", "Role")
     for name in roles:
-        bind(stage, context, f"pintle-{name}")
-    return stage.kubectl(context, "-n", HOME, "create", "token", USER, "--duration=2h").strip()
+        bind(stage, context, user, f"pintle-{name}")
+    return stage.kubectl(context, "-n", HOME, "create", "token", user, "--duration=2h").strip()
 
 
-def write_kubeconfig(stage, roles):
+def write_kubeconfig(stage, roles, user=USER):
     """A kubeconfig whose contexts are these users."""
     config = json.loads(stage.kubectl("c1", "config", "view", "--raw", "-o", "json"))
     for context in CONTEXTS:
-        token = make_user(stage, context, roles)
-        config["users"].append({"name": f"{USER}-{context}", "user": {"token": token}})
+        token = make_user(stage, context, user, roles)
+        config["users"].append({"name": f"{user}-{context}", "user": {"token": token}})
         for entry in config["contexts"]:
             if entry["name"] == context:
-                entry["context"]["user"] = f"{USER}-{context}"
-    path = stage.dir / "writer-kubeconfig"
+                entry["context"]["user"] = f"{user}-{context}"
+    path = stage.dir / f"{user}-kubeconfig"
     path.write_text(json.dumps(config))
     return path
 
