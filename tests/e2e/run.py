@@ -35,6 +35,7 @@ PINTLECTL = os.environ.get("PINTLECTL", str(ROOT / "build" / "pintlectl"))
 INVENTORY = "inventory-default-1951cbe339d38e1f.pintle.internal"
 GLOBAL = "userlist-svc.song.svc.clusterset.local"
 VER1, VER2 = "10.96.1.1", "10.20.1.21"  # as c1 sees them: its own ClusterIP, the endpoint in c2
+SLOW = int(os.environ.get("PINTLE_SLOW", "1"))  # how many times slower the build is than a plain one
 WAIT_S = 20
 START_S = 60  # of a sanitized build on a busy machine
 POLL_S = 0.02
@@ -141,7 +142,7 @@ class Daemon:
 
     def get(self, path):
         try:
-            with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=30) as reply:
+            with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=30 * SLOW) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as err:
             return err.code, err.read().decode(errors="replace")
@@ -155,7 +156,7 @@ class Daemon:
         if self.child.poll() is None:
             self.child.send_signal(signo)
         try:
-            return self.child.wait(WAIT_S)
+            return self.child.wait(WAIT_S * SLOW)
         except subprocess.TimeoutExpired:
             self.child.kill()
             self.child.wait()

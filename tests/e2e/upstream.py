@@ -181,11 +181,13 @@ def failures(checks, ask, up):
 
 def bits(checks, ask, up):
     r = ask("good-bits.test", do=True, flags=RD | CD)
-    seen = up.of("good-bits.test")[-1]
+    seen = up.of("good-bits.test")[0]  # a late reply has another one follow, without EDNS
     checks.check("DO and CD go through", seen.is_do and seen.is_cd and r.flags & CD, seen)
     checks.check("RA, no AA", r.flags & RA and not r.flags & AA, r)
+    n = len(up.of("good-bits.test"))
     ask("good-bits.test")
-    checks.equal("without DO and CD it is another question", len(up.of("good-bits.test")), 2)
+    seen = up.of("good-bits.test")[n:]
+    checks.check("without DO and CD it is another question", seen and not (seen[0].is_do or seen[0].is_cd), seen)
     checks.equal("the size that is announced", {s.size for s in up.seen if s.size is not None}, {1232})
     r = ask("ad.test", flags=RD | AD)
     checks.check("AD of a resolver that is not trusted", not r.flags & AD, r)
