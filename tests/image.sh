@@ -65,7 +65,7 @@ buildah "${store[@]}" run --isolation chroot "$container" -- \
 run_pid=$!
 
 asked() { dig +tries=1 +time=1 -p "$port" @127.0.0.1 clusterset.local SOA 2>/dev/null | grep -q 'status: NOERROR'; }
-for _ in $(seq 100); do
+for _ in $(seq 600); do # a busy machine takes its time; one that ended is seen at once
     asked && break
     kill -0 "$run_pid" 2>/dev/null || fail "pintled ended"
     sleep 0.1
