@@ -12,7 +12,7 @@
 #define ENTRIES_MIN 4U
 #define ENTRIES_MAX ((uint32_t)1 << 30)
 /* Keys are names; nobody has one as long as this. */
-#define KEY_BYTES_MAX ((size_t)1 << 30)
+#define KEY_BYTES_MAX (((uint32_t)1 << 30) - 1)
 
 uint8_t pin_hash_secret[PIN_HASH_SECRET_BYTES];
 
@@ -23,11 +23,24 @@ __attribute__((constructor)) static void draw_secret(void)
 }
 
 struct pin_map_entry {
-    char *key; /* NULL: a hole */
+    const char *key; /* NULL: a hole */
     void *value;
     uint32_t hash; /* its lower half */
-    uint32_t key_bytes;
+    uint32_t key_bytes : 31;
+    uint32_t is_borrowed : 1; /* the key is not ours */
 };
+
+/* Frees the key that an entry holds, when it is the map's. */
+static void drop_key(const struct pin_map_entry *entry)
+{
+    union {
+        const char *key;
+        char *owned;
+    } u = {.key = entry->key};
+    if (!entry->is_borrowed) {
+        free(u.owned);
+    }
+}
 
 void pin_map_init(struct pin_map *map)
 {
@@ -38,7 +51,7 @@ void pin_map_done(struct pin_map *map, void (*free_value)(void *value))
 {
     for (uint32_t i = 0; i < map->n_entries; i++) {
         if (map->entries[i].key != NULL) {
-            free(map->entries[i].key);
+            drop_key(&map->entries[i]);
             if (free_value != NULL) {
                 free_value(map->entries[i].value);
             }
@@ -127,35 +140,98 @@ static bool rebuild(struct pin_map *map)
     return true;
 }
 
-bool pin_map_put(
-    struct pin_map *map, const void *key, size_t key_bytes, void *value, void **ret_old)
+static const char *dup_key(const void *key, size_t key_bytes)
 {
-    uint32_t hash = hash_of(key, key_bytes);
-    void *old = NULL;
-    uint32_t slot = map->n_slots == 0 ? 0 : find_slot(map, hash, key, key_bytes);
-    if (map->n_slots > 0 && map->slots[slot] != 0) {
-        struct pin_map_entry *entry = &map->entries[map->slots[slot] - 1];
-        old = entry->value;
-        entry->value = value;
-    } else {
-        char *copy = key_bytes > KEY_BYTES_MAX ? NULL : malloc(key_bytes + 1);
-        if (copy == NULL || (map->n_entries == map->cap_entries && !rebuild(map))) {
-            free(copy);
-            return false;
-        }
+    char *copy = malloc(key_bytes + 1);
+    if (copy != NULL) {
         if (key_bytes > 0) {
             memcpy(copy, key, key_bytes);
         }
         copy[key_bytes] = '\0';
-        map->entries[map->n_entries] = (struct pin_map_entry){
-            .hash = hash, .key = copy, .key_bytes = (uint32_t)key_bytes, .value = value};
-        enter(map, map->n_entries++);
-        map->n_live++;
+    }
+    return copy;
+}
+
+/* Gives an entry another value. One whose key is borrowed takes the new one: the old one may go
+ * with the old value. */
+static bool overwrite(struct pin_map_entry *entry, const struct pin_map_entry *with)
+{
+    struct pin_map_entry next = *with;
+    if (!next.is_borrowed && entry->is_borrowed) {
+        next.key = dup_key(with->key, with->key_bytes);
+        if (next.key == NULL) {
+            return false;
+        }
+    } else if (!next.is_borrowed) {
+        next.key = entry->key;
+    } else {
+        drop_key(entry);
+    }
+    *entry = next;
+    return true;
+}
+
+/* Adds an entry for a key that is not there. */
+static bool append(struct pin_map *map, const struct pin_map_entry *entry)
+{
+    const char *key = entry->is_borrowed ? entry->key : dup_key(entry->key, entry->key_bytes);
+    if (key == NULL) {
+        return false;
+    }
+    struct pin_map_entry next = *entry;
+    next.key = key;
+    if (map->n_entries == map->cap_entries && !rebuild(map)) {
+        drop_key(&next);
+        return false;
+    }
+    map->entries[map->n_entries] = next;
+    enter(map, map->n_entries++);
+    map->n_live++;
+    return true;
+}
+
+/* Stores what `entry` says; its key is the caller's, and copied unless it is borrowed. */
+static bool put(struct pin_map *map, const struct pin_map_entry *entry, void **ret_old)
+{
+    void *old = NULL;
+    uint32_t slot =
+        map->n_slots == 0 ? 0 : find_slot(map, entry->hash, entry->key, entry->key_bytes);
+    if (map->n_slots > 0 && map->slots[slot] != 0) {
+        struct pin_map_entry *found = &map->entries[map->slots[slot] - 1];
+        old = found->value;
+        if (!overwrite(found, entry)) {
+            return false;
+        }
+    } else if (!append(map, entry)) {
+        return false;
     }
     if (ret_old != NULL) {
         *ret_old = old;
     }
     return true;
+}
+
+static struct pin_map_entry entry_of(const void *key, size_t key_bytes, void *value)
+{
+    return (struct pin_map_entry){.key = key != NULL ? key : "",
+        .value = value,
+        .hash = hash_of(key, key_bytes),
+        .key_bytes = (uint32_t)key_bytes & KEY_BYTES_MAX};
+}
+
+bool pin_map_put(
+    struct pin_map *map, const void *key, size_t key_bytes, void *value, void **ret_old)
+{
+    const struct pin_map_entry entry = entry_of(key, key_bytes, value);
+    return key_bytes <= KEY_BYTES_MAX && put(map, &entry, ret_old);
+}
+
+bool pin_map_put_borrowed(
+    struct pin_map *map, const void *key, size_t key_bytes, void *value, void **ret_old)
+{
+    struct pin_map_entry entry = entry_of(key, key_bytes, value);
+    entry.is_borrowed = 1;
+    return key_bytes <= KEY_BYTES_MAX && put(map, &entry, ret_old);
 }
 
 /*
@@ -187,7 +263,7 @@ void *pin_map_remove(struct pin_map *map, const void *key, size_t key_bytes)
     struct pin_map_entry *entry = &map->entries[map->slots[slot] - 1];
     void *value = entry->value;
     close_gap(map, slot);
-    free(entry->key); /* `key` may be this very string: not read any more */
+    drop_key(entry); /* `key` may be this very string: not read any more */
     *entry = (struct pin_map_entry){0};
     map->n_live--;
     while (map->first < map->n_entries && map->entries[map->first].key == NULL) {

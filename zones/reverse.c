@@ -4,11 +4,11 @@
 
 #include "pintle/zones/reverse.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pintle/base/buf.h"
-#include "pintle/base/bytes.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
@@ -25,8 +25,8 @@
 /* What addresses are called after: a service or import, in one cluster and in one way. */
 struct pin_place {
     struct pin_rcu_head rcu;
-    uint32_t n_refs; /* builder only */
-    uint16_t cluster_id;
+    uint32_t n_refs;     /* builder only */
+    uint16_t cluster_id; /* from here on it is the place's key */
     uint8_t kind;
     uint8_t bytes;
     uint8_t labels[]; /* service, namespace */
@@ -116,20 +116,30 @@ bool pin_address_next(const struct pin_address *address, size_t *at, struct pin_
 
 /* --- places ----------------------------------------------------------------------------------- */
 
+#define PLACE_HEAD_BYTES                                                                           \
+    (offsetof(struct pin_place, labels) - offsetof(struct pin_place, cluster_id))
+_Static_assert(PLACE_HEAD_BYTES == 4, "nothing lies between what is a place's key");
+
 /* What tells a place from others: what stands before its labels, and they. */
 struct place_key {
-    uint8_t bytes[3 + PIN_NAME_MAX_BYTES];
+    uint8_t bytes[PLACE_HEAD_BYTES + UINT8_MAX];
     size_t n;
 };
 
-static struct place_key place_key(
-    uint16_t cluster_id, uint8_t kind, const uint8_t *labels, uint8_t n)
+static struct place_key place_key(const struct pin_reverse_name *name)
 {
-    struct place_key key = {.n = 3u + n};
-    pin_put_be16(key.bytes, cluster_id);
-    key.bytes[2] = kind;
-    memcpy(key.bytes + 3, labels, n);
+    struct place_key key = {.n = PLACE_HEAD_BYTES + name->bytes};
+    memcpy(key.bytes, &name->cluster_id, sizeof(name->cluster_id));
+    key.bytes[2] = name->kind;
+    key.bytes[3] = name->bytes;
+    memcpy(key.bytes + PLACE_HEAD_BYTES, name->service, name->bytes);
     return key;
+}
+
+/* The same where it lies in the place. */
+static const void *key_in(const struct pin_place *place)
+{
+    return (const char *)place + offsetof(struct pin_place, cluster_id);
 }
 
 static void free_place(struct pin_rcu_head *head)
@@ -141,7 +151,7 @@ static void free_place(struct pin_rcu_head *head)
 static struct pin_place *hold_place(
     struct pin_reverse *reverse, const struct pin_reverse_name *name)
 {
-    struct place_key key = place_key(name->cluster_id, name->kind, name->service, name->bytes);
+    struct place_key key = place_key(name);
     struct pin_place *place = pin_map_find(reverse->places, key.bytes, key.n);
     if (place != NULL) {
         place->n_refs++;
@@ -154,7 +164,7 @@ static struct pin_place *hold_place(
     *place = (struct pin_place){
         .n_refs = 1, .cluster_id = name->cluster_id, .kind = name->kind, .bytes = name->bytes};
     memcpy(place->labels, name->service, name->bytes);
-    if (!pin_map_put(reverse->places, key.bytes, key.n, place, NULL)) {
+    if (!pin_map_put_borrowed(reverse->places, key_in(place), key.n, place, NULL)) {
         free(place); /* nobody has seen it */
         return NULL;
     }
@@ -167,8 +177,7 @@ static void drop_place(struct pin_reverse *reverse, struct pin_place *place)
     if (--place->n_refs > 0) {
         return;
     }
-    struct place_key key = place_key(place->cluster_id, place->kind, place->labels, place->bytes);
-    (void)pin_map_remove(reverse->places, key.bytes, key.n);
+    (void)pin_map_remove(reverse->places, key_in(place), PLACE_HEAD_BYTES + place->bytes);
     reverse->bytes -= sizeof(*place) + place->bytes;
     pin_rcu_defer(&place->rcu, free_place);
 }

@@ -54,6 +54,35 @@ static void test_put_find_remove(void **state)
     pin_map_done(&map, NULL);
 }
 
+/* A key that lies in the value: replaced with it, and never freed by the map. */
+static void test_borrows_keys(void **state)
+{
+    struct pin_map map = {0};
+    const char *key = NULL;
+    size_t bytes = 0;
+    size_t cursor = 0;
+    void *old = NULL;
+    (void)state;
+    char *first = strdup("web");
+    char *second = strdup("web");
+    assert_true(pin_map_put_borrowed(&map, first, 3, first, &old));
+    assert_null(old);
+    assert_true(pin_map_put_borrowed(&map, second, 3, second, &old));
+    assert_ptr_equal(old, first);
+    free(first); /* the map does not look at it any more */
+    assert_ptr_equal(pin_map_find(&map, "web", 3), second);
+    assert_true(pin_map_next(&map, &cursor, &key, &bytes, NULL));
+    assert_ptr_equal(key, second);
+    assert_true(pin_map_put(&map, second, 3, &values[0], &old)); /* a copy in its place */
+    assert_ptr_equal(old, second);
+    free(second);
+    assert_ptr_equal(pin_map_find(&map, "web", 3), &values[0]);
+    assert_true(pin_map_put_borrowed(&map, "web", 3, &values[1], NULL)); /* and back */
+    assert_ptr_equal(pin_map_remove(&map, "web", 3), &values[1]);
+    assert_true(pin_map_put_borrowed(&map, "db", 2, &values[2], NULL));
+    pin_map_done(&map, NULL);
+}
+
 static void test_iterates_in_order_of_insertion(void **state)
 {
     struct pin_map map;
@@ -159,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_put_find_remove),
+        cmocka_unit_test(test_borrows_keys),
         cmocka_unit_test(test_iterates_in_order_of_insertion),
         cmocka_unit_test(test_is_a_queue),
         cmocka_unit_test(test_agrees_with_an_array),
