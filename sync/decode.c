@@ -206,7 +206,7 @@ static void read_object(struct pin_decoder *self)
                         : row->decode != NULL ? SMALL_BODY_BYTES
                                               : 0;
 
-    body_bytes += pin__decode_written_size(self);
+    body_bytes += pin__decode_written_size(self) + pin__decode_steering_size(self);
     self->object = pin_object_new(row->kind, names_bytes + body_bytes);
     if (self->object == NULL) {
         self->err = pin_why_set(
@@ -220,11 +220,8 @@ static void read_object(struct pin_decoder *self)
         row->decode(self); /* its arrays come first: they need alignment, texts do not */
     }
     pin__decode_written(self);
-    self->object->name = pin_object_text(self->object, self->key.name, strlen(self->key.name));
-    self->object->namespace_name =
-        pin_object_text(self->object, self->key.namespace_name, strlen(self->key.namespace_name));
-    if (self->err == PIN_OK
-        && (self->object->name == NULL || self->object->namespace_name == NULL)) {
+    bool has_names = pin_object_set_names(self->object, self->key.namespace_name, self->key.name);
+    if (self->err == PIN_OK && !has_names) {
         self->err = pin_why_set(self->why, PIN_ENOMEM, "no memory for '%s'", self->key.name);
     }
 }

@@ -205,9 +205,9 @@ static void take_cilium(const char *key, const char *value, struct annotations *
 }
 
 /* What happens when the object's cluster is out of reach. */
-static void read_stale(const struct pin_decoder *self, const struct annotations *all)
+static void read_stale(
+    const struct pin_decoder *self, const struct annotations *all, struct pin_steering *to)
 {
-    struct pin_steering *to = &self->object->steering;
     unsigned value = 0;
     uint64_t ms = 0;
     if (all->stale != NULL
@@ -225,9 +225,9 @@ static void read_stale(const struct pin_decoder *self, const struct annotations 
     }
 }
 
-static void read_health(struct pin_decoder *self, const struct annotations *all)
+static void read_health(
+    struct pin_decoder *self, const struct annotations *all, struct pin_steering *to)
 {
-    struct pin_steering *to = &self->object->steering;
     unsigned value = 0;
     if (all->all_down != NULL
         && read_word(self, OWN_PREFIX "all-down", all->all_down, all_down_words, &value)) {
@@ -249,9 +249,9 @@ static void read_health(struct pin_decoder *self, const struct annotations *all)
     }
 }
 
-static void read_own(const struct pin_decoder *self, const struct annotations *all)
+static void read_own(
+    const struct pin_decoder *self, const struct annotations *all, struct pin_steering *to)
 {
-    struct pin_steering *to = &self->object->steering;
     unsigned value = 0;
     if (all->address != NULL
         && read_word(self, OWN_PREFIX "address", all->address, address_words, &value)) {
@@ -300,9 +300,9 @@ static const char *read_list(const struct pin_decoder *self, const char *value)
 }
 
 /* "2" endpoints or "50%" of them. */
-static void read_threshold(const struct pin_decoder *self, const char *value)
+static void read_threshold(
+    const struct pin_decoder *self, const char *value, struct pin_steering *to)
 {
-    struct pin_steering *to = &self->object->steering;
     size_t bytes = strlen(value);
     bool is_share = bytes > 0 && value[bytes - 1] == '%';
     if (!read_number(value, bytes - is_share, is_share ? 100 : PIN_WEIGHT_MAX, &to->threshold)) {
@@ -313,13 +313,13 @@ static void read_threshold(const struct pin_decoder *self, const char *value)
     to->is_threshold_share = is_share;
 }
 
-static void read_affinity(const struct pin_decoder *self, const struct annotations *all)
+static void read_affinity(
+    const struct pin_decoder *self, const struct annotations *all, struct pin_steering *to)
 {
     const char *own = all->affinity;
-    struct pin_steering *to = &self->object->steering;
     unsigned value = PIN_AFFINITY_UNSET;
     if (all->threshold != NULL) {
-        read_threshold(self, all->threshold);
+        read_threshold(self, all->threshold, to);
     }
     for (size_t i = 0; own != NULL && affinity_words[i].text != NULL; i++) {
         if (strcasecmp(own, affinity_words[i].text) == 0) {
@@ -336,11 +336,10 @@ static void read_affinity(const struct pin_decoder *self, const struct annotatio
     to->affinity = (enum pin_affinity)value;
 }
 
-void pin__decode_steering(struct pin_decoder *self)
+/* All annotations that are about steering; complains of ours that are about nothing. */
+static void collect(
+    const struct pin_decoder *self, const struct pin_tree *annotations, struct annotations *ret_all)
 {
-    struct annotations all = {0};
-    const struct pin_tree *metadata = pin_tree_find(self->root, "metadata");
-    const struct pin_tree *annotations = pin__decoder_map(self, metadata, "annotations");
     PIN_TREE_EACH(item, annotations)
     {
         const char *value = pin_tree_text(item, NULL);
@@ -348,19 +347,48 @@ void pin__decode_steering(struct pin_decoder *self)
             continue;
         }
         if (strncmp(item->key, OWN_PREFIX, strlen(OWN_PREFIX)) == 0) {
-            take_own(self, item->key, value, &all);
+            take_own(self, item->key, value, ret_all);
         } else {
-            take_cilium(item->key, value, &all);
+            take_cilium(item->key, value, ret_all);
         }
     }
+}
+
+size_t pin__decode_steering_size(const struct pin_decoder *self)
+{
+    const struct pin_tree *metadata = pin_tree_find(self->root, "metadata");
+    PIN_TREE_EACH(item, pin_tree_find(metadata, "annotations"))
+    {
+        if (strncmp(item->key, OWN_PREFIX, strlen(OWN_PREFIX)) == 0
+            || strstr(item->key, "cilium") != NULL) {
+            return sizeof(struct pin_steering);
+        }
+    }
+    return 0;
+}
+
+void pin__decode_steering(struct pin_decoder *self)
+{
+    static const struct annotations none;
+    struct annotations all = {0};
     unsigned is_global = false;
     unsigned is_shared = true;
+    const struct pin_tree *metadata = pin_tree_find(self->root, "metadata");
+    collect(self, pin__decoder_map(self, metadata, "annotations"), &all);
+    if (self->err != PIN_OK || memcmp(&all, &none, sizeof(all)) == 0) {
+        return;
+    }
+    struct pin_steering *to = pin_object_steer(self->object);
+    if (to == NULL) {
+        self->err = pin_why_set(self->why, PIN_ENOMEM, "no memory for '%s'", self->key.name);
+        return;
+    }
     (void)read_first_word(self, global_keys, all.global, bool_words, &is_global);
     (void)read_first_word(self, shared_keys, all.shared, bool_words, &is_shared);
-    self->object->steering.is_global = is_global != 0;
-    self->object->steering.is_unshared = is_shared == 0;
-    read_own(self, &all);
-    read_stale(self, &all);
-    read_health(self, &all);
-    read_affinity(self, &all);
+    to->is_global = is_global != 0;
+    to->is_unshared = is_shared == 0;
+    read_own(self, &all, to);
+    read_stale(self, &all, to);
+    read_health(self, &all, to);
+    read_affinity(self, &all, to);
 }

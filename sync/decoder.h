@@ -134,6 +134,9 @@ const struct pin_check *pin__decode_check(
 /** decode_steering.c: what annotations say, into the object's steering. */
 void pin__decode_steering(struct pin_decoder *self);
 
+/** Bytes that it takes in the object, texts aside; 0 where nothing is said. */
+size_t pin__decode_steering_size(const struct pin_decoder *self);
+
 /** decode_written.c: what the object shows of what Pintle writes; and the room that takes. */
 void pin__decode_written(struct pin_decoder *self);
 size_t pin__decode_written_size(const struct pin_decoder *self);

@@ -20,6 +20,7 @@
 #include "zones/exports.h"
 #include "zones/lists.h"
 #include "zones/networks.h"
+#include "zones/objects.h"
 #include "zones/pods.h"
 #include "zones/policy.h"
 #include "zones/scene.h"
@@ -326,11 +327,10 @@ const struct pin_live *pin_catalog_live(const struct pin_catalog *catalog)
     return &catalog->live;
 }
 
-/* --- deltas
- * ---------------------------------------------------------------------------------------- */
+/* --- deltas ---------------------------------------------------------------------------------- */
 
 /* "namespace/name" into `key`; 0 when it does not fit (no Kubernetes name is that long). */
-static size_t object_key(const char *namespace_name, const char *name, char key[512])
+static size_t object_path(const char *namespace_name, const char *name, char key[512])
 {
     int n = snprintf(key, 512, "%s/%s", namespace_name, name);
     return n < 0 || n >= 512 ? 0 : (size_t)n;
@@ -339,19 +339,16 @@ static size_t object_key(const char *namespace_name, const char *name, char key[
 const struct pin_object *pin_catalog_find(const struct pin_catalog *catalog, uint16_t cluster_id,
     enum pin_kind kind, const char *namespace_name, const char *name)
 {
-    char key[512];
-    size_t bytes = object_key(namespace_name, name, key);
-    return bytes == 0 ? NULL
-                      : pin_map_find(&catalog->clusters[cluster_id].objects[kind], key, bytes);
+    return pin_objects_find(&catalog->clusters[cluster_id].objects[kind], namespace_name, name);
 }
 
 static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_object *object)
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     char key[512];
-    void *old = NULL;
+    struct pin_object *old = NULL;
     object = pin_exports_trim(catalog->settings, object);
-    size_t bytes = object_key(object->namespace_name, object->name, key);
+    size_t bytes = object_path(object->namespace_name, object->name, key);
     if (bytes > 0 && pin_list_refuses(catalog, cluster_id, object->kind, key, bytes)) {
         pin_object_free(object);
         return;
@@ -362,7 +359,7 @@ static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_
         pin_object_free(object);
         return;
     }
-    if (bytes == 0 || !pin_map_put(&cluster->objects[object->kind], key, bytes, object, &old)) {
+    if (bytes == 0 || !pin_objects_put(&cluster->objects[object->kind], object, &old)) {
         pin_log_error("catalog: %s %s/%s of cluster %s could not be kept (%s)",
             pin_kind_text(object->kind), object->namespace_name, object->name,
             catalog->settings->clusters[cluster_id].name,
@@ -399,7 +396,7 @@ void pin_catalog_remove_object(struct pin_catalog *catalog, uint16_t cluster_id,
         return;
     }
     struct pin_object *object =
-        pin_map_remove(&catalog->clusters[cluster_id].objects[kind], key, bytes);
+        pin_objects_take(&catalog->clusters[cluster_id].objects[kind], key, bytes);
     if (object != NULL) {
         pin_watchers_gone(catalog, cluster_id, kind, key, bytes);
         pin_writes_note_gone(catalog, object);
@@ -451,7 +448,7 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
         break;
     case PIN_DELTA_DELETE:
         pin_catalog_remove_object(catalog, cluster_id, delta->kind, key,
-            object_key(delta->namespace_name, delta->name, key));
+            object_path(delta->namespace_name, delta->name, key));
         break;
     case PIN_DELTA_LIST_BEGIN:
         pin_list_begin(catalog, delta);
@@ -469,7 +466,7 @@ void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta)
         pin_watchers_mark(catalog, cluster_id, delta->op, delta->kind);
         break;
     case PIN_DELTA_KEEP:
-        pin_list_keep(catalog, delta, key, object_key(delta->namespace_name, delta->name, key));
+        pin_list_keep(catalog, delta, key, object_path(delta->namespace_name, delta->name, key));
         break;
     case PIN_DELTA_LOOKUP:
         pin_networks_apply(catalog, delta->lookup);

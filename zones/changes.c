@@ -12,6 +12,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/zones/bundle.h"
 
+#include "zones/objects.h"
 #include "zones/units.h"
 
 /* A key here: the cluster's id, the kind, "namespace/name". */
@@ -255,8 +256,8 @@ static bool make_change(struct pin_catalog *catalog, const char *key, struct pin
     if (kind == PIN_KIND_SERVICE) {
         put_service(&value, catalog, cluster_id, full_name);
     } else {
-        put_part(&value, pin_map_find(&catalog->clusters[cluster_id].objects[kind], full_name,
-                             strlen(full_name)));
+        put_part(&value, pin_objects_find_path(&catalog->clusters[cluster_id].objects[kind],
+                             full_name, strlen(full_name)));
     }
     if (name.failed || value.failed) {
         pin_text_done(&name);

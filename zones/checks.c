@@ -48,8 +48,8 @@ static const struct pin_object *find_teller(
     const struct pin_object *objects[] = {
         member->service, member->export_, member->aws_export, member->import};
     for (size_t i = 0; i < N_ELEMS(objects); i++) {
-        if (objects[i] != NULL && objects[i]->steering.check != NULL) {
-            *ret_check = objects[i]->steering.check;
+        if (objects[i] != NULL && objects[i]->steering->check != NULL) {
+            *ret_check = objects[i]->steering->check;
             return objects[i];
         }
     }

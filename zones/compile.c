@@ -348,17 +348,17 @@ static void begin_holding(struct pin_compile *run, const struct pin_holds *old)
 
 void pin_compile_take_annotations(struct pin_compile *run, const struct pin_object *object)
 {
-    if (object != NULL && object->steering.ttl_s != PIN_TTL_UNSET) {
-        run->ttl_s = object->steering.ttl_s;
+    if (object != NULL && object->steering->ttl_s != PIN_TTL_UNSET) {
+        run->ttl_s = object->steering->ttl_s;
     }
-    if (object != NULL && object->steering.answers != PIN_ANSWERS_UNSET) {
-        run->answers = object->steering.answers;
+    if (object != NULL && object->steering->answers != PIN_ANSWERS_UNSET) {
+        run->answers = object->steering->answers;
     }
-    if (object != NULL && object->steering.all_down != PIN_ALL_DOWN_UNSET) {
-        run->checks.all_down = object->steering.all_down;
+    if (object != NULL && object->steering->all_down != PIN_ALL_DOWN_UNSET) {
+        run->checks.all_down = object->steering->all_down;
     }
-    if (object != NULL && object->steering.up_percent != 0) {
-        run->checks.up_percent = object->steering.up_percent;
+    if (object != NULL && object->steering->up_percent != 0) {
+        run->checks.up_percent = object->steering->up_percent;
     }
 }
 

@@ -14,6 +14,7 @@
 
 #include "zones/changes.h"
 #include "zones/claims_catalog.h"
+#include "zones/objects.h"
 #include "zones/pods.h"
 #include "zones/units.h"
 #include "zones/waits.h"
@@ -71,18 +72,16 @@ static void remove_missing(struct pin_catalog *catalog, const struct pin_delta *
     const struct pin_cluster_state *cluster = &catalog->clusters[delta->cluster_id];
     uint32_t round = cluster->lists[delta->kind].round;
     size_t cursor = 0;
-    const char *key = NULL;
-    size_t bytes = 0;
     void *value = NULL;
     if (delta->kind == PIN_KIND_POD) {
         pin_pods_end_list(catalog, delta->cluster_id);
     }
-    while (pin_map_next(&cluster->objects[delta->kind], &cursor, &key, &bytes, &value)) {
+    while (pin_map_next(&cluster->objects[delta->kind], &cursor, NULL, NULL, &value)) {
         const struct pin_object *object = value;
         if (object->list_round != round) {
-            char gone[KEY_BYTES];
-            memcpy(gone, key, bytes); /* the map frees its key before we are done with it */
-            pin_catalog_remove_object(catalog, delta->cluster_id, delta->kind, gone, bytes);
+            char gone[KEY_BYTES]; /* in the map, so it is short enough */
+            int bytes = snprintf(gone, sizeof(gone), "%s/%s", object->namespace_name, object->name);
+            pin_catalog_remove_object(catalog, delta->cluster_id, delta->kind, gone, (size_t)bytes);
         }
     }
 }
@@ -115,6 +114,15 @@ static void PIN_PRINTF(4, 5) tell(const struct pin_catalog *catalog, const struc
 /* --- room
  * ---------------------------------------------------------------------------------------- */
 
+/* Whether something of that "namespace/name" is known. */
+static bool is_known(
+    struct pin_cluster_state *cluster, enum pin_kind kind, const char *key, size_t bytes)
+{
+    const struct pin_map *map = map_of(cluster, kind);
+    return kind == PIN_KIND_POD ? pin_map_find(map, key, bytes) != NULL
+                                : pin_objects_find_path(map, key, bytes) != NULL;
+}
+
 bool pin_list_refuses(struct pin_catalog *catalog, uint16_t cluster_id, enum pin_kind kind,
     const char *key, size_t bytes)
 {
@@ -122,7 +130,7 @@ bool pin_list_refuses(struct pin_catalog *catalog, uint16_t cluster_id, enum pin
     struct pin_list_state *list = &cluster->lists[kind];
     const struct pin_map *map = map_of(cluster, kind);
     uint32_t max = catalog->settings->max_objects;
-    if (max == 0 || pin_map_count(map) < max || pin_map_find(map, key, bytes) != NULL) {
+    if (max == 0 || pin_map_count(map) < max || is_known(cluster, kind, key, bytes)) {
         return false;
     }
     list->n_refused++;
@@ -282,7 +290,7 @@ void pin_list_keep(
         return;
     }
     struct pin_list_state *list = &cluster->lists[delta->kind];
-    struct pin_object *object = pin_map_find(&cluster->objects[delta->kind], key, bytes);
+    struct pin_object *object = pin_objects_find_path(&cluster->objects[delta->kind], key, bytes);
     if (object != NULL) {
         object->list_round = list->round;
     } else {

@@ -185,8 +185,8 @@ static bool add_own(const struct pin_settings *settings, const struct pin_member
         .since = member->export_ != NULL ? member->export_ : service,
         .is_dropped = member->is_dropped,
         .is_exported = member->export_ != NULL,
-        .is_global = service->steering.is_global,
-        .is_unshared = service->steering.is_unshared,
+        .is_global = service->steering->is_global,
+        .is_unshared = service->steering->is_unshared,
     };
     return member->is_dropped || fill_ready(member, c, arena);
 }
@@ -400,7 +400,7 @@ static void settle_existence(const struct pin_settings *settings, struct pin_fac
             member->import != NULL && pin_exports_import_counts(settings, member->import);
         facts->is_mcs = facts->is_mcs || is_export || is_import;
         facts->exists = facts->exists || is_export || is_import
-                        || (member->service != NULL && member->service->steering.is_global
+                        || (member->service != NULL && member->service->steering->is_global
                             && !is_external_name(member->service));
     }
 }

@@ -4,7 +4,6 @@
 
 #include "zones/networks.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,14 +54,12 @@ static bool is_object(const struct pin_gateway *gateway)
 static bool find_status(
     const struct pin_catalog *catalog, const struct pin_gateway *gateway, struct status *ret_status)
 {
-    char key[512];
     uint16_t cluster_id = pin_settings_cluster(catalog->settings, gateway->cluster);
-    int n = snprintf(key, sizeof(key), "%s/%s", gateway->namespace_name, gateway->name);
-    if (cluster_id == PIN_CLUSTER_NONE || n < 0 || (size_t)n >= sizeof(key)) {
+    if (cluster_id == PIN_CLUSTER_NONE) {
         return false;
     }
-    const struct pin_object *object =
-        pin_map_find(&catalog->clusters[cluster_id].objects[kind_of(gateway)], key, (size_t)n);
+    const struct pin_object *object = pin_catalog_find(
+        catalog, cluster_id, kind_of(gateway), gateway->namespace_name, gateway->name);
     if (object == NULL) {
         return false;
     }

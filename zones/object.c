@@ -17,8 +17,8 @@
 /* Fields of an object; the first chunk lies behind its object in the same block. */
 struct pin_object_chunk {
     struct pin_object_chunk *next; /* Older chunk; the inline one is last. */
-    size_t cap;
-    size_t used;
+    uint32_t cap;
+    uint32_t used;
     _Alignas(FIELD_ALIGN) char bytes[];
 };
 
@@ -47,6 +47,15 @@ static const char *const kind_texts[] = {
     [PIN_KIND_INGRESS] = "Ingress",
 };
 _Static_assert(N_ELEMS(kind_texts) == PIN_KIND_MAX, "every kind has a text");
+
+const struct pin_steering pin_steering_unset = {
+    .address = PIN_ADDRESS_UNSET,
+    .answers = PIN_ANSWERS_UNSET,
+    .affinity = PIN_AFFINITY_UNSET,
+    .threshold = PIN_THRESHOLD_UNSET,
+    .ttl_s = PIN_TTL_UNSET,
+    .weight = PIN_WEIGHT_UNSET,
+};
 
 static size_t align_up(size_t bytes)
 {
@@ -102,9 +111,9 @@ struct pin_object *pin_object_new(enum pin_kind kind, size_t expected_bytes)
     object->kind = kind;
     object->namespace_name = "";
     object->name = "";
-    pin_steering_init(&object->steering);
+    object->steering = &pin_steering_unset;
     object->chunks = (struct pin_object_chunk *)(void *)((char *)object + head);
-    *object->chunks = (struct pin_object_chunk){.cap = cap};
+    *object->chunks = (struct pin_object_chunk){.cap = (uint32_t)cap};
     return object;
 }
 
@@ -113,7 +122,7 @@ static struct pin_object_chunk *add_chunk(struct pin_object *object, size_t byte
     size_t cap = PIN_MAX(align_up(bytes), (size_t)CHUNK_BYTES_MIN);
     struct pin_object_chunk *chunk = malloc(sizeof(*chunk) + cap);
     if (chunk != NULL) {
-        *chunk = (struct pin_object_chunk){.next = object->chunks, .cap = cap};
+        *chunk = (struct pin_object_chunk){.next = object->chunks, .cap = (uint32_t)cap};
         object->chunks = chunk;
     }
     return chunk;
@@ -126,7 +135,7 @@ static char *take_bytes(struct pin_object *object, size_t bytes, size_t align)
         return NULL;
     }
     struct pin_object_chunk *chunk = object->chunks;
-    size_t start = (chunk->used + (align - 1)) & ~(align - 1);
+    size_t start = ((size_t)chunk->used + (align - 1)) & ~(align - 1);
     if (start > chunk->cap || chunk->cap - start < bytes) {
         chunk = add_chunk(object, bytes);
         start = 0;
@@ -134,7 +143,7 @@ static char *take_bytes(struct pin_object *object, size_t bytes, size_t align)
     if (chunk == NULL) {
         return NULL;
     }
-    chunk->used = start + bytes;
+    chunk->used = (uint32_t)(start + bytes);
     return chunk->bytes + start;
 }
 
@@ -145,6 +154,16 @@ void *pin_object_alloc(struct pin_object *object, size_t bytes)
         memset(fields, 0, bytes);
     }
     return fields;
+}
+
+struct pin_steering *pin_object_steer(struct pin_object *object)
+{
+    struct pin_steering *steering = pin_object_alloc(object, sizeof(*steering));
+    if (steering != NULL) {
+        *steering = pin_steering_unset;
+        object->steering = steering;
+    }
+    return steering;
 }
 
 const char *pin_object_text(struct pin_object *object, const char *text, size_t bytes)
@@ -158,6 +177,21 @@ const char *pin_object_text(struct pin_object *object, const char *text, size_t 
         copy[bytes] = '\0';
     }
     return copy;
+}
+
+bool pin_object_set_names(struct pin_object *object, const char *namespace_name, const char *name)
+{
+    size_t head_bytes = strlen(namespace_name) + 1;
+    size_t name_bytes = strlen(name) + 1;
+    char *both = take_bytes(object, head_bytes + name_bytes, 1);
+    if (both == NULL) {
+        return false;
+    }
+    memcpy(both, namespace_name, head_bytes);
+    memcpy(both + head_bytes, name, name_bytes);
+    object->namespace_name = both;
+    object->name = both + head_bytes;
+    return true;
 }
 
 void pin_object_free(struct pin_object *object)
@@ -196,16 +230,4 @@ bool pin_object_is_name(const char *text, size_t bytes_max, bool has_dots)
 const char *pin_kind_text(enum pin_kind kind)
 {
     return (unsigned)kind < N_ELEMS(kind_texts) ? kind_texts[kind] : "?";
-}
-
-void pin_steering_init(struct pin_steering *steering)
-{
-    *steering = (struct pin_steering){
-        .address = PIN_ADDRESS_UNSET,
-        .answers = PIN_ANSWERS_UNSET,
-        .affinity = PIN_AFFINITY_UNSET,
-        .threshold = PIN_THRESHOLD_UNSET,
-        .ttl_s = PIN_TTL_UNSET,
-        .weight = PIN_WEIGHT_UNSET,
-    };
 }

@@ -234,18 +234,28 @@ static void pack_item(struct packer *packer, const struct pin_pack_layout *layou
     }
 }
 
+/* Whether packed fields say nothing: each is one zero. */
+static bool are_zeros(const void *packed, size_t bytes)
+{
+    static const char nothing[64];
+    return bytes <= sizeof(nothing) && memcmp(packed, nothing, bytes) == 0;
+}
+
 /* One byte where nothing is said, which is nearly everywhere. */
 static void pack_steering(struct packer *packer, const struct pin_object *object)
 {
-    static const char nothing[64];
     pin_text_putc(packer->out, 1);
     size_t from = packer->out->len;
-    pack_item(packer, &pin_pack_steering, (const char *)object);
-    size_t bytes = packer->out->len - from;
-    if (!packer->out->failed && bytes <= sizeof(nothing)
-        && memcmp(packer->out->ptr + from, nothing, bytes) == 0) {
+    pack_item(packer, &pin_pack_steering, (const char *)object->steering);
+    if (packer->out->failed) {
+        return;
+    }
+    bool is_unset = are_zeros(packer->out->ptr + from, packer->out->len - from);
+    if (is_unset && object->written == NULL) {
         pin_text_cut(packer->out, from - 1);
         pin_text_putc(packer->out, 0);
+    } else {
+        pack_item(packer, &pin_pack_written, (const char *)object);
     }
 }
 
@@ -523,13 +533,31 @@ static struct pin_object *begin(struct unpacker *unpacker, size_t bytes)
     return object;
 }
 
+/* An object gets a steering of its own only when something is said in it. */
+static void unpack_steering(struct unpacker *unpacker)
+{
+    struct pin_object *object = unpacker->object;
+    struct pin_steering steering = pin_steering_unset;
+    size_t from = pin_reader_offset(&unpacker->in);
+    unpack_item(unpacker, &pin_pack_steering, (char *)&steering);
+    size_t bytes = pin_reader_offset(&unpacker->in) - from;
+    if (pin_reader_is_ok(&unpacker->in) && !are_zeros(unpacker->in.start + from, bytes)) {
+        struct pin_steering *own = pin_object_steer(object);
+        unpacker->is_out_of_memory = unpacker->is_out_of_memory || own == NULL;
+        if (own != NULL) {
+            *own = steering;
+        }
+    }
+    unpack_item(unpacker, &pin_pack_written, (char *)object);
+}
+
 static void unpack_object(struct unpacker *unpacker)
 {
     struct pin_object *object = unpacker->object;
     const struct pin_pack_layout *body = pin_pack_body(object->kind);
     unpack_item(unpacker, &pin_pack_head, (char *)object);
     if (get_number(unpacker, 1) == 1) {
-        unpack_item(unpacker, &pin_pack_steering, (char *)object);
+        unpack_steering(unpacker);
     }
     if (body != NULL) {
         unpack_item(unpacker, body, (char *)&object->as);

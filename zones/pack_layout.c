@@ -187,31 +187,34 @@ static const struct pin_pack_layout written_item = {LAYOUT(struct pin_written, w
 
 static bool is_sane_steering(const void *item)
 {
-    const struct pin_object *object = item;
-    const struct pin_steering *steering = &object->steering;
+    const struct pin_steering *steering = item;
     return (steering->affinity_list != NULL) == (steering->affinity == PIN_AFFINITY_LIST);
 }
 
 static const struct pin_pack_field steering_fields[] = {
-    TEXT(struct pin_object, steering.affinity_list),
-    ONE(struct pin_object, steering.check, check_item),
-    NUMBER(struct pin_object, steering.stale_after_ms, UINT64_MAX / 2),
-    UNSET(struct pin_object, steering.threshold, UINT32_MAX - 1),
-    UNSET(struct pin_object, steering.ttl_s, UINT32_MAX - 1),
-    UNSET(struct pin_object, steering.weight, PIN_WEIGHT_MAX),
-    NUMBER(struct pin_object, steering.address, PIN_ADDRESS_GATEWAY),
-    NUMBER(struct pin_object, steering.answers, PIN_ANSWERS_GROUP),
-    NUMBER(struct pin_object, steering.affinity, PIN_AFFINITY_LIST),
-    NUMBER(struct pin_object, steering.stale, PIN_STALE_PROBE),
-    NUMBER(struct pin_object, steering.all_down, PIN_ALL_DOWN_LAST_GOOD),
-    NUMBER(struct pin_object, steering.up_percent, 100),
-    BOOL(struct pin_object, steering.is_threshold_share),
-    BOOL(struct pin_object, steering.is_global),
-    BOOL(struct pin_object, steering.is_unshared),
-    ONE(struct pin_object, written, written_item),
+    TEXT(struct pin_steering, affinity_list),
+    ONE(struct pin_steering, check, check_item),
+    NUMBER(struct pin_steering, stale_after_ms, UINT64_MAX / 2),
+    UNSET(struct pin_steering, threshold, UINT32_MAX - 1),
+    UNSET(struct pin_steering, ttl_s, UINT32_MAX - 1),
+    UNSET(struct pin_steering, weight, PIN_WEIGHT_MAX),
+    NUMBER(struct pin_steering, address, PIN_ADDRESS_GATEWAY),
+    NUMBER(struct pin_steering, answers, PIN_ANSWERS_GROUP),
+    NUMBER(struct pin_steering, affinity, PIN_AFFINITY_LIST),
+    NUMBER(struct pin_steering, stale, PIN_STALE_PROBE),
+    NUMBER(struct pin_steering, all_down, PIN_ALL_DOWN_LAST_GOOD),
+    NUMBER(struct pin_steering, up_percent, 100),
+    BOOL(struct pin_steering, is_threshold_share),
+    BOOL(struct pin_steering, is_global),
+    BOOL(struct pin_steering, is_unshared),
 };
 const struct pin_pack_layout pin_pack_steering = {
-    LAYOUT(struct pin_object, steering_fields), .is_sane = is_sane_steering};
+    LAYOUT(struct pin_steering, steering_fields), .is_sane = is_sane_steering};
+
+static const struct pin_pack_field said_of_it_fields[] = {
+    ONE(struct pin_object, written, written_item),
+};
+const struct pin_pack_layout pin_pack_written = {LAYOUT(struct pin_object, said_of_it_fields)};
 
 /* --- core kinds ---------------------------------------------------------------------------- */
 

@@ -54,8 +54,11 @@ struct pin_pack_layout {
 /** What comes before steering and body, at the object itself. */
 extern const struct pin_pack_layout pin_pack_head;
 
-/** At the object itself, too; where nothing is said every byte of it is 0. */
+/** At the steering; where nothing is said every byte of it is 0. */
 extern const struct pin_pack_layout pin_pack_steering;
+
+/** Behind it, at the object itself; a 0 where nothing is said. */
+extern const struct pin_pack_layout pin_pack_written;
 
 /** The body of a kind, at the object's `as`; NULL: it has none. */
 const struct pin_pack_layout *pin_pack_body(enum pin_kind kind);

@@ -25,10 +25,10 @@ struct pin_preference pin_preference_of(const struct pin_object *object, uint64_
         return (struct pin_preference){.threshold = PIN_THRESHOLD_UNSET};
     }
     return (struct pin_preference){
-        .affinity = object->steering.affinity,
-        .list = object->steering.affinity_list,
-        .threshold = object->steering.threshold,
-        .is_share = object->steering.is_threshold_share,
+        .affinity = object->steering->affinity,
+        .list = object->steering->affinity_list,
+        .threshold = object->steering->threshold,
+        .is_share = object->steering->is_threshold_share,
         .holder = holder,
     };
 }

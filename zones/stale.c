@@ -18,11 +18,11 @@ static uint64_t due_ms(
         cluster->stale_after_ms != 0 ? cluster->stale_after_ms : settings->stale_after_ms;
     const struct pin_object *objects[] = {member->import, member->export_, member->service};
     for (size_t i = 0; i < N_ELEMS(objects); i++) {
-        if (objects[i] != NULL && objects[i]->steering.stale != PIN_STALE_UNSET) {
-            stale = objects[i]->steering.stale;
+        if (objects[i] != NULL && objects[i]->steering->stale != PIN_STALE_UNSET) {
+            stale = objects[i]->steering->stale;
         }
-        if (objects[i] != NULL && objects[i]->steering.stale_after_ms != 0) {
-            after_ms = objects[i]->steering.stale_after_ms;
+        if (objects[i] != NULL && objects[i]->steering->stale_after_ms != 0) {
+            after_ms = objects[i]->steering->stale_after_ms;
         }
     }
     *ret_stale = stale;

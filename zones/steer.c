@@ -136,8 +136,8 @@ static uint32_t cluster_weight(
 {
     const struct pin_object *objects[] = {c->service, b->aws_export, c->since};
     for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-        if (objects[i] != NULL && objects[i]->steering.weight != PIN_WEIGHT_UNSET) {
-            return objects[i]->steering.weight;
+        if (objects[i] != NULL && objects[i]->steering->weight != PIN_WEIGHT_UNSET) {
+            return objects[i]->steering->weight;
         }
     }
     return steer->settings->clusters[c->cluster_id].weight;
@@ -785,7 +785,7 @@ struct pin_plan pin_steer_route(const struct pin_steer *steer, struct pin_route_
         weights[i] = weight != 0 ? weight : 1; /* 0 is planned in standby only */
     }
     struct pin_steer own = *steer;
-    own.check = route->object->steering.check;
+    own.check = route->object->steering->check;
     plan_backends(&own, &plan, route, rule, viewer);
     pin_steer_finish(steer, &plan, weights, rule->n_backends);
     return plan;

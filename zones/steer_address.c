@@ -9,6 +9,7 @@
 
 #include "zones/checks.h"
 #include "zones/networks.h"
+#include "zones/objects.h"
 
 void *pin_steer_grow(
     const struct pin_steer *steer, void *items, size_t n, size_t *cap, size_t item_bytes)
@@ -102,18 +103,15 @@ uint32_t pin_steer_add_ips(const struct pin_steer *steer, struct pin_plan *plan,
 enum pin_address_mode pin_steer_mode(
     const struct pin_steer *steer, const struct pin_object *object, uint16_t cluster_id)
 {
-    if (object != NULL && object->steering.address != PIN_ADDRESS_UNSET) {
-        return object->steering.address;
+    if (object != NULL && object->steering->address != PIN_ADDRESS_UNSET) {
+        return object->steering->address;
     }
     if (object != NULL) {
-        char key[512]; /* "/name": a cluster-scoped object's key */
-        size_t bytes = strnlen(object->namespace_name, sizeof(key) - 2);
-        key[0] = '/';
-        memcpy(key + 1, object->namespace_name, bytes);
-        const struct pin_object *ns = pin_map_find(
-            &steer->catalog->clusters[cluster_id].objects[PIN_KIND_NAMESPACE], key, bytes + 1);
-        if (ns != NULL && ns->steering.address != PIN_ADDRESS_UNSET) {
-            return ns->steering.address;
+        const struct pin_object *ns =
+            pin_objects_find(&steer->catalog->clusters[cluster_id].objects[PIN_KIND_NAMESPACE], "",
+                object->namespace_name);
+        if (ns != NULL && ns->steering->address != PIN_ADDRESS_UNSET) {
+            return ns->steering->address;
         }
     }
     enum pin_address_mode mode = steer->settings->clusters[cluster_id].address;
@@ -124,9 +122,9 @@ enum pin_address_mode pin_steer_mode(
 static enum pin_address_mode mode_of(
     const struct pin_steer *steer, const struct pin_contribution *c)
 {
-    bool is_silent = c->service == NULL || c->service->steering.address == PIN_ADDRESS_UNSET;
+    bool is_silent = c->service == NULL || c->service->steering->address == PIN_ADDRESS_UNSET;
     return pin_steer_mode(steer,
-        is_silent && c->since->steering.address != PIN_ADDRESS_UNSET ? c->since : c->service,
+        is_silent && c->since->steering->address != PIN_ADDRESS_UNSET ? c->since : c->service,
         c->cluster_id);
 }
 

@@ -87,7 +87,7 @@ struct pin_service_unit *pin_unit_service(
         unit->drains = &catalog->drains;
     }
     if (unit != NULL
-        && !pin_map_put(&catalog->services, unit->key, strlen(unit->key), unit, NULL)) {
+        && !pin_map_put_borrowed(&catalog->services, unit->key, strlen(unit->key), unit, NULL)) {
         free(unit->key);
         free(unit);
         unit = NULL;
@@ -548,7 +548,7 @@ static void touch_namespace(
 static void attach_namespace(struct pin_catalog *catalog, uint16_t cluster_id,
     const struct pin_object *object, const struct pin_object *old)
 {
-    if (object->steering.address != (old != NULL ? old->steering.address : PIN_ADDRESS_UNSET)) {
+    if (object->steering->address != (old != NULL ? old->steering->address : PIN_ADDRESS_UNSET)) {
         touch_namespace(catalog, cluster_id, object);
     }
     if (old == NULL) {
@@ -631,7 +631,7 @@ void pin_unit_detach(
         catalog->is_scene_dirty = true;
         return;
     case PIN_KIND_NAMESPACE:
-        if (object->steering.address != PIN_ADDRESS_UNSET) {
+        if (object->steering->address != PIN_ADDRESS_UNSET) {
             touch_namespace(catalog, cluster_id, object);
         }
         return;

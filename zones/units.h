@@ -145,7 +145,7 @@ struct pin_route_unit {
 
 /** One cluster's objects and state. */
 struct pin_cluster_state {
-    struct pin_map objects[PIN_KIND_MAX]; /**< "namespace/name" -> struct pin_object. */
+    struct pin_map objects[PIN_KIND_MAX]; /**< zones/objects.h */
     struct pin_map pods;                  /**< "namespace/name" -> what pods.c keeps of a Pod. */
     struct pin_list_state lists[PIN_KIND_MAX];
     uint8_t n_open; /**< Of these, begun and not ended. */

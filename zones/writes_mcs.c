@@ -18,6 +18,7 @@
 #include "zones/drains.h"
 #include "zones/exports.h"
 #include "zones/lists.h"
+#include "zones/objects.h"
 #include "zones/writes.h"
 
 #define HASH_DIGITS    16
@@ -299,12 +300,8 @@ static void put_slice(const struct mcs *m, const struct pin_member *from,
 
 static bool has_namespace(const struct pin_catalog *catalog, uint16_t cluster_id, const char *name)
 {
-    char key[256];
-    int n = snprintf(key, sizeof(key), "/%s", name);
-    return n > 0 && (size_t)n < sizeof(key)
-           && pin_map_find(
-                  &catalog->clusters[cluster_id].objects[PIN_KIND_NAMESPACE], key, (size_t)n)
-                  != NULL;
+    return pin_objects_find(&catalog->clusters[cluster_id].objects[PIN_KIND_NAMESPACE], "", name)
+           != NULL;
 }
 
 /* Applies the body unless the cluster shows just that. What is there and not ours stays. */

@@ -269,7 +269,9 @@ static void test_stale(void **state)
     assert_non_null(service);
     service->namespace_name = pin_object_text(service, "shop", 4);
     service->name = pin_object_text(service, "web", 3);
-    service->steering.is_global = true;
+    struct pin_steering *steering = pin_object_steer(service);
+    assert_non_null(steering);
+    steering->is_global = true;
     assert_true(pin_builder_push(bench.builder, pin_delta_upsert(0, service)));
     push_mark(&bench, PIN_DELTA_UP);
     push_mark(&bench, PIN_DELTA_SYNCED);

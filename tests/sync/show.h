@@ -359,7 +359,7 @@ static inline void show_object(struct pin_text *out, const struct pin_object *ob
     pin_text_putf(out, "%s%s %s/%s", is_aws ? "AWS" : "", pin_kind_text(object->kind),
         object->namespace_name, object->name);
     show_body(out, object);
-    show_steering(out, &object->steering);
+    show_steering(out, object->steering);
     if (object->written != NULL && object->written->asks != NULL) {
         show_asks(out, object->written->asks);
     }

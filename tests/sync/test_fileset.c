@@ -41,7 +41,7 @@ static bool on_push(void *arg, struct pin_delta *delta)
     if (delta->op == PIN_DELTA_UPSERT) {
         size_t i = strtoul(delta->object->name + 1, NULL, 10);
         self->n_upserts++;
-        self->shown[i % N_OBJECTS] = delta->object->steering.weight;
+        self->shown[i % N_OBJECTS] = delta->object->steering->weight;
     } else {
         size_t i = strtoul(delta->name + 1, NULL, 10);
         self->n_deletes++;
@@ -106,7 +106,9 @@ static void add(struct pin_manifest *manifest, size_t file, size_t object)
     int bytes = snprintf(name, sizeof(name), "o%zu", object);
     made->namespace_name = "shop";
     made->name = pin_object_text(made, name, (size_t)bytes);
-    made->steering.weight = (uint32_t)file + 1;
+    struct pin_steering *steering = pin_object_steer(made);
+    assert_non_null(steering);
+    steering->weight = (uint32_t)file + 1;
     manifest->objects = objects;
     objects[manifest->n_objects++] = made;
 }

@@ -522,7 +522,7 @@ struct pin_object {
                                 absent. */
     struct pin_object_chunk *chunks;   /**< Memory the pointers here lead into; zones/object.c's. */
     const struct pin_written *written; /**< NULL where there is nothing to say. */
-    struct pin_steering steering;
+    const struct pin_steering *steering; /**< Its own, or pin_steering_unset; never NULL. */
     union { /**< Memory may end behind the body of the object's own kind. */
         struct pin_service_body service;
         struct pin_slice_body slice;
@@ -554,8 +554,17 @@ struct pin_object *pin_object_new(enum pin_kind kind, size_t expected_bytes);
 /** Zeroed memory that lives as long as `object`, aligned for any field; NULL when memory is out. */
 void *pin_object_alloc(struct pin_object *object, size_t bytes);
 
+/** Gives the object a steering of its own, with every field unset; NULL when memory is out. */
+struct pin_steering *pin_object_steer(struct pin_object *object);
+
 /** Copies `bytes` of `text` into the object and ends them with NUL; NULL text gives NULL. */
 const char *pin_object_text(struct pin_object *object, const char *text, size_t bytes);
+
+/**
+ * Copies both names into the object, one behind the other: so a map of objects needs no copy of
+ * them (zones/objects.h). False when memory is out; the names are as they were then.
+ */
+bool pin_object_set_names(struct pin_object *object, const char *namespace_name, const char *name);
 
 /** Frees an object with all it holds. NULL is fine. */
 void pin_object_free(struct pin_object *object);
@@ -580,5 +589,5 @@ static inline bool pin_kind_is_route(enum pin_kind kind)
 /** The kind's name as the API writes it ("EndpointSlice"); never NULL. */
 const char *pin_kind_text(enum pin_kind kind);
 
-/** Sets every steering field to "unset". */
-void pin_steering_init(struct pin_steering *steering);
+/** What an object says that says nothing about steering: nearly all of them. */
+extern const struct pin_steering pin_steering_unset;
