@@ -173,8 +173,7 @@ static struct pin_object *make_stub(const struct pin_object *object)
     stub->created_s = object->created_s;
     body->family = object->as.slice.family;
     bool is_ok = copy(stub, object->written->uid, &written->uid)
-                 && copy(stub, object->name, &stub->name)
-                 && copy(stub, object->namespace_name, &stub->namespace_name)
+                 && pin_object_set_names(stub, object->namespace_name, object->name)
                  && copy(stub, object->as.slice.import_service, &body->import_service)
                  && copy(stub, object->as.slice.source_cluster, &body->source_cluster);
     if (!is_ok) {
@@ -184,14 +183,40 @@ static struct pin_object *make_stub(const struct pin_object *object)
     return stub;
 }
 
+/* An export that nobody writes to: that it is there is what counts, and since when. */
+static struct pin_object *make_bare_export(const struct pin_object *object)
+{
+    size_t bytes = strlen(object->namespace_name) + strlen(object->name) + 2;
+    struct pin_object *bare = pin_object_new(object->kind, bytes);
+    if (bare == NULL || !pin_object_set_names(bare, object->namespace_name, object->name)) {
+        pin_object_free(bare);
+        return NULL;
+    }
+    bare->created_s = object->created_s;
+    bare->trigger_wall_ms = object->trigger_wall_ms;
+    bare->as.export_ = object->as.export_;
+    return bare;
+}
+
+static bool is_bare_export(const struct pin_settings *settings, const struct pin_object *object)
+{
+    return object->kind == PIN_KIND_SERVICE_EXPORT && object->written != NULL
+           && object->written->asks == NULL && object->steering == &pin_steering_unset
+           && !pin_write_is_on(&settings->writes);
+}
+
+static bool is_our_slice(const struct pin_settings *settings, const struct pin_object *object)
+{
+    return object->kind == PIN_KIND_ENDPOINT_SLICE && object->written != NULL
+           && object->as.slice.import_service != NULL && object->as.slice.source_cluster != NULL
+           && pin_settings_cluster(settings, object->as.slice.source_cluster) != PIN_CLUSTER_NONE;
+}
+
 struct pin_object *pin_exports_trim(const struct pin_settings *settings, struct pin_object *object)
 {
-    if (object->kind != PIN_KIND_ENDPOINT_SLICE || object->written == NULL
-        || object->as.slice.import_service == NULL || object->as.slice.source_cluster == NULL
-        || pin_settings_cluster(settings, object->as.slice.source_cluster) == PIN_CLUSTER_NONE) {
-        return object;
-    }
-    struct pin_object *stub = make_stub(object);
+    struct pin_object *stub = is_our_slice(settings, object)     ? make_stub(object)
+                              : is_bare_export(settings, object) ? make_bare_export(object)
+                                                                 : NULL;
     if (stub == NULL) {
         return object;
     }

@@ -47,7 +47,8 @@ bool pin_exports_import_counts(
 
 /**
  * A slice that is ours, of a cluster that we see ourselves, without its endpoints: that it is there
- * is all that matters. Takes the object, and gives back any other one, and all without memory.
+ * is all that matters. And an export without its status while nothing is written to clusters. Takes
+ * the object, and gives back any other one, and all without memory.
  */
 struct pin_object *pin_exports_trim(const struct pin_settings *settings, struct pin_object *object);
 

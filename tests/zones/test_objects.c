@@ -11,6 +11,9 @@
 
 #include <cmocka.h>
 
+#include "pintle/zones/settings.h"
+
+#include "zones/exports.h"
 #include "zones/objects.h"
 
 static struct pin_object *made(const char *namespace_name, const char *name, bool has_key)
@@ -80,11 +83,46 @@ static void test_names(void **state)
     pin_map_done(&map, NULL);
 }
 
+static struct pin_object *written_export(void)
+{
+    struct pin_object *object = made("shop", "web", true);
+    struct pin_written *written = pin_object_alloc(object, sizeof(*written));
+    assert_non_null(written);
+    written->uid = "31ef2190-e07a-4d17-9899-000000000001";
+    object->written = written;
+    object->created_s = 1700000000;
+    return object;
+}
+
+static void test_bare_export(void **state)
+{
+    (void)state;
+    static struct pin_settings reads;
+    static struct pin_settings writes = {.writes = {.status = true}};
+    struct pin_object *object = pin_exports_trim(&reads, written_export());
+    assert_null(object->written);
+    assert_int_equal(object->created_s, 1700000000);
+    assert_string_equal(object->namespace_name, "shop");
+    assert_string_equal(object->name, "web");
+    pin_object_free(object);
+    object = pin_exports_trim(&writes, written_export()); /* its status will be written */
+    assert_non_null(object->written);
+    pin_object_free(object);
+    object = written_export();
+    struct pin_steering *steering = pin_object_steer(object);
+    assert_non_null(steering);
+    steering->weight = 7;
+    object = pin_exports_trim(&reads, object); /* what it says about steering counts */
+    assert_int_equal(object->steering->weight, 7);
+    pin_object_free(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_bare_export),
     };
     return cmocka_run_group_tests_name("objects", tests, NULL, NULL);
 }
