@@ -380,7 +380,7 @@ static void add_targets(struct pin_answering *a, const struct pin_table *table)
 static size_t add_data(struct pin_answering *a, const struct pin_table *table)
 {
     if (pin_unlikely(a->scene->has_down)
-        && pin_scene_any_down(a->scene, table->clusters, table->n_clusters)) {
+        && pin_scene_any_down(a->scene, pin_table_clusters(table), table->n_clusters)) {
         a->response.ede = PIN_EDE_STALE_ANSWER;
     }
     if (pin_unlikely(table->is_sticky)) {
@@ -409,7 +409,7 @@ static bool add_any(struct pin_answering *a)
         0xC0, 0x0C, 0, 13, 0, 1, 0, 0, 0x0E, 0x10, 0, 9, 7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
     bool has_data = is_apex(a->node);
     for (uint16_t i = 0; i < a->node->n_rrsets && !has_data; i++) {
-        uint16_t type = a->node->rrsets[i].type;
+        uint16_t type = pin_node_rrsets(a->node)[i].type;
         has_data = type != PIN_TYPE_PARTS && shown(a, type) != NULL;
     }
     if (has_data) {

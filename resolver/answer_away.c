@@ -28,8 +28,9 @@ static unsigned count_glue(const struct pin_table *ns)
 {
     unsigned n = 0;
     for (uint16_t i = 0; i < ns->n_extras && i < PIN_EXTRAS_MAX; i++) {
-        n += ns->extras[i].a != NULL ? ns->extras[i].a->n_rr : 0u;
-        n += ns->extras[i].aaaa != NULL ? ns->extras[i].aaaa->n_rr : 0u;
+        const struct pin_extra *extra = &pin_table_extras(ns)[i];
+        n += extra->a != NULL ? extra->a->n_rr : 0u;
+        n += extra->aaaa != NULL ? extra->aaaa->n_rr : 0u;
     }
     return n;
 }

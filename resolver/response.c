@@ -362,7 +362,7 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
     uint16_t n_extras = PIN_MIN(table->n_extras, PIN_EXTRAS_MAX);
     size_t targets_end = PIN_MIN(response->used_bytes, PIN_POINTER_END);
     for (uint16_t i = 0; i < n_extras; i++) {
-        const struct pin_extra *extra = &table->extras[i];
+        const struct pin_extra *extra = &pin_table_extras(table)[i];
         size_t target_at = table_at + extra->target_offset;
         if (target_at >= targets_end) {
             return; /* the RR that names it was cut, or cannot be pointed at */

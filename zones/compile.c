@@ -210,14 +210,15 @@ static bool are_same_rrsets(
         return false;
     }
     for (size_t i = 0; i < n_rrsets; i++) {
-        const struct pin_rrset *a = &node->rrsets[i];
+        const struct pin_rrset *a = &pin_node_rrsets(node)[i];
         const struct pin_rrset *b = &rrsets[i];
         if (a->type != b->type || a->base != b->base || a->n_variants != b->n_variants) {
             return false;
         }
         for (uint16_t v = 0; v < a->n_variants; v++) {
-            if (a->variants[v].view_id != b->variants[v].view_id
-                || a->tables[a->variants[v].table_i] != b->tables[b->variants[v].table_i]) {
+            const struct pin_variant *x = &pin_rrset_variants(a)[v];
+            const struct pin_variant *y = &pin_rrset_variants(b)[v];
+            if (x->view_id != y->view_id || a->tables[x->table_i] != b->tables[y->table_i]) {
                 return false;
             }
         }

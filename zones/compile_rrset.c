@@ -3,6 +3,8 @@
 /* Tables of addresses, and RRsets from the tables of all classes: which of them is the base, and
  * which views differ. */
 
+#include <string.h>
+
 #include "pintle/base/buf.h"
 #include "pintle/base/macros.h"
 
@@ -224,8 +226,8 @@ bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
     }
     struct pin_variant *variants =
         pin_arena_alloc(run->steer.arena, (n_variants + 1u) * sizeof(*variants));
-    const struct pin_table **list =
-        pin_arena_alloc(run->steer.arena, (n_variants + 1u) * sizeof(struct pin_table *));
+    const struct pin_table **list = pin_arena_alloc(
+        run->steer.arena, (n_variants + 1u) * (sizeof(struct pin_table *) + sizeof(*variants)));
     if (variants == NULL || list == NULL) {
         run->failed = true;
         return false;
@@ -239,12 +241,9 @@ bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
                 .view_id = view_id, .table_i = table_position(list, &n_tables, table)};
         }
     }
-    *ret_rrset = (struct pin_rrset){.type = type,
-        .base = base,
-        .n_variants = n_variants,
-        .n_tables = n_tables,
-        .tables = list,
-        .variants = variants};
+    memcpy(list + n_tables, variants, n_variants * sizeof(*variants));
+    *ret_rrset = (struct pin_rrset){
+        .type = type, .base = base, .n_variants = n_variants, .n_tables = n_tables, .tables = list};
     return has_any;
 }
 

@@ -180,12 +180,14 @@ static void put_table(const struct pin_explanation *e)
     pin_jsonout_key_uint(
         e->out, "picks", e->table->form != PIN_TABLE_DRAWN ? e->table->n_rr : e->table->n_pick_max);
     pin_jsonout_key_bool(e->out, "stale",
-        pin_scene_any_down(e->catalog->live.scene, e->table->clusters, e->table->n_clusters));
+        pin_scene_any_down(
+            e->catalog->live.scene, pin_table_clusters(e->table), e->table->n_clusters));
     pin_jsonout_key(e->out, "staleClusters");
     pin_jsonout_array(e->out);
     for (size_t i = 0; i < e->table->n_clusters; i++) {
-        if (pin_scene_any_down(e->catalog->live.scene, &e->table->clusters[i], 1)) {
-            pin_jsonout_string(e->out, pin_explain_cluster(e->catalog, e->table->clusters[i]));
+        if (pin_scene_any_down(e->catalog->live.scene, &pin_table_clusters(e->table)[i], 1)) {
+            pin_jsonout_string(
+                e->out, pin_explain_cluster(e->catalog, pin_table_clusters(e->table)[i]));
         }
     }
     pin_jsonout_end(e->out);

@@ -150,10 +150,11 @@ void pin_table_ref(const struct pin_table *table)
 /* Lets go what a table refers to. */
 static void drop_parts(const struct pin_table *table)
 {
+    const struct pin_extra *extras = pin_table_extras(table);
     for (uint16_t i = 0; i < table->n_extras; i++) {
         /* One level only: tables that are extras have no extras. */
-        pin_table_unref(table->extras[i].a);
-        pin_table_unref(table->extras[i].aaaa);
+        pin_table_unref(extras[i].a);
+        pin_table_unref(extras[i].aaaa);
     }
     if (table->slots != NULL) {
         pin_slots_give(table->slots, table->slot);
@@ -178,37 +179,46 @@ void pin_table_discard(struct pin_table *table)
 
 /* --- nodes ------------------------------------------------------------------------------------ */
 
+/* Bytes of an RRset's tables and variants; the next one's may follow. */
+static size_t more_bytes(const struct pin_rrset *rrset)
+{
+    const size_t align = alignof(struct pin_table *);
+    size_t bytes = rrset->n_tables * sizeof(struct pin_table *)
+                   + rrset->n_variants * sizeof(struct pin_variant);
+    return (bytes + (align - 1)) & ~(align - 1);
+}
+
 static size_t node_bytes(const struct pin_rrset *rrsets, size_t n_rrsets, size_t name_bytes)
 {
-    size_t bytes = sizeof(struct pin_node) + n_rrsets * sizeof(struct pin_rrset) + name_bytes;
+    size_t bytes = pin_node_head_bytes(name_bytes) + n_rrsets * sizeof(struct pin_rrset);
     for (size_t i = 0; i < n_rrsets; i++) {
-        bytes += rrsets[i].n_variants * sizeof(struct pin_variant);
-        bytes += rrsets[i].n_tables * sizeof(struct pin_table *);
+        bytes += more_bytes(&rrsets[i]);
     }
     return bytes;
 }
 
-/* Copies RRsets with their variants into a fresh node and takes a reference per table. */
+/* Copies RRsets with their variants behind a fresh node's name and takes a reference per table. */
 static void copy_rrsets(struct pin_node *node, const struct pin_rrset *rrsets, size_t n_rrsets)
 {
-    const struct pin_table **tables = (const struct pin_table **)(void *)(node->rrsets + n_rrsets);
+    char *at = (char *)node + pin_node_head_bytes(node->name_bytes);
+    struct pin_rrset *copies = (struct pin_rrset *)(void *)at;
+    at += n_rrsets * sizeof(*copies);
     for (size_t i = 0; i < n_rrsets; i++) {
-        node->rrsets[i] = rrsets[i];
-        node->rrsets[i].tables = tables;
-        pin_table_ref(rrsets[i].base);
-        for (uint16_t t = 0; t < rrsets[i].n_tables; t++) {
-            *tables++ = rrsets[i].tables[t];
-            pin_table_ref(rrsets[i].tables[t]);
+        const struct pin_rrset *from = &rrsets[i];
+        const struct pin_table **tables = (const struct pin_table **)(void *)at;
+        copies[i] = *from;
+        copies[i].tables = tables;
+        pin_table_ref(from->base);
+        for (uint16_t t = 0; t < from->n_tables; t++) {
+            tables[t] = from->tables[t];
+            pin_table_ref(tables[t]);
         }
-    }
-    struct pin_variant *variants = (struct pin_variant *)(void *)tables;
-    for (size_t i = 0; i < n_rrsets; i++) {
-        node->rrsets[i].variants = variants;
-        for (uint16_t v = 0; v < rrsets[i].n_variants; v++) {
-            *variants++ = rrsets[i].variants[v];
+        if (from->n_variants > 0) {
+            memcpy(tables + from->n_tables, pin_rrset_variants(from),
+                from->n_variants * sizeof(struct pin_variant));
         }
+        at += more_bytes(from);
     }
-    node->name = (const uint8_t *)variants;
 }
 
 static bool is_wildcard(const uint8_t *wire)
@@ -220,14 +230,14 @@ static bool is_wildcard(const uint8_t *wire)
 static uint8_t flags_of(const struct pin_node *node)
 {
     uint8_t flags = 0;
+    const struct pin_rrset *rrsets = pin_node_rrsets(node);
     for (uint16_t i = 0; i < node->n_rrsets; i++) {
-        if (node->rrsets[i].type == PIN_TYPE_DNAME) {
+        if (rrsets[i].type == PIN_TYPE_DNAME) {
             flags |= PIN_NODE_HAS_DNAME;
-        } else if (node->rrsets[i].type == PIN_TYPE_NS
-                   && node->name_bytes != node->zone->apex.bytes) {
+        } else if (rrsets[i].type == PIN_TYPE_NS && node->name_bytes != node->zone->apex.bytes) {
             flags |= PIN_NODE_IS_CUT;
-        } else if (node->rrsets[i].type == PIN_TYPE_PARTS) {
-            uint8_t parts = node->rrsets[i].base->wire[0];
+        } else if (rrsets[i].type == PIN_TYPE_PARTS) {
+            uint8_t parts = rrsets[i].base->wire[0];
             flags |= (parts & PIN_PARTS_DASHED) != 0 ? PIN_NODE_HAS_DASHED : 0;
             flags |= (parts & ~PIN_PARTS_DASHED) != 0 ? PIN_NODE_HAS_PARTS : 0;
         }
@@ -240,25 +250,26 @@ static uint8_t flags_of(const struct pin_node *node)
 static struct pin_node *new_node(struct pin_zone *zone, const uint8_t *wire, size_t bytes,
     const struct pin_rrset *rrsets, size_t n_rrsets)
 {
-    struct pin_node *node = malloc(node_bytes(rrsets, n_rrsets, bytes));
+    struct pin_node *node = malloc(PIN_MAX(sizeof(*node), node_bytes(rrsets, n_rrsets, bytes)));
     if (node == NULL) {
         return NULL;
     }
     *node = (struct pin_node){
         .zone = zone, .n_rrsets = (uint16_t)n_rrsets, .name_bytes = (uint8_t)bytes};
+    memcpy(node->name, wire, bytes);
     copy_rrsets(node, rrsets, n_rrsets);
-    memcpy((char *)node + node_bytes(rrsets, n_rrsets, bytes) - bytes, wire, bytes);
     node->flags = flags_of(node) & (is_wildcard(wire) ? PIN_NODE_IS_BARE : UINT8_MAX);
     return node;
 }
 
 static void unref_data(const struct pin_node *node)
 {
+    const struct pin_rrset *rrsets = pin_node_rrsets(node);
     pin_policy_unref(node->policy);
     for (uint16_t i = 0; i < node->n_rrsets; i++) {
-        pin_table_unref(node->rrsets[i].base);
-        for (uint16_t t = 0; t < node->rrsets[i].n_tables; t++) {
-            pin_table_unref(node->rrsets[i].tables[t]);
+        pin_table_unref(rrsets[i].base);
+        for (uint16_t t = 0; t < rrsets[i].n_tables; t++) {
+            pin_table_unref(rrsets[i].tables[t]);
         }
     }
 }
@@ -271,7 +282,7 @@ static void free_node(struct pin_rcu_head *head)
 /* Retires a node that is no longer in the table. */
 static void retire(struct pin_index *index, struct pin_node *node)
 {
-    index->size.bytes -= node_bytes(node->rrsets, node->n_rrsets, node->name_bytes);
+    index->size.bytes -= node_bytes(pin_node_rrsets(node), node->n_rrsets, node->name_bytes);
     index->size.n_nodes--;
     unref_data(node);
     pin_rcu_defer(&node->rcu, free_node);
@@ -282,7 +293,7 @@ static void install(struct pin_index *index, struct pin_node *node)
 {
     struct key key = {.wire = node->name, .bytes = node->name_bytes};
     uint64_t hash = pin_hash64(node->name, node->name_bytes);
-    index->size.bytes += node_bytes(node->rrsets, node->n_rrsets, node->name_bytes);
+    index->size.bytes += node_bytes(pin_node_rrsets(node), node->n_rrsets, node->name_bytes);
     index->size.n_nodes++;
     struct pin_rcu_node *old =
         pin_rcu_table_replace(index->nodes, hash, match_name, &key, &node->link);
@@ -340,7 +351,7 @@ static enum pin_err announce(struct pin_index *index, const uint8_t *child, size
     struct change change = {.flags = (uint8_t)(parent->flags | PIN_NODE_HAS_WILDCARD),
         .is_put = parent->is_put,
         .policy = parent->policy};
-    return replace(index, parent, change, parent->rrsets, parent->n_rrsets);
+    return replace(index, parent, change, pin_node_rrsets(parent), parent->n_rrsets);
 }
 
 /* Adds a node that is not there yet, below a parent that is. */
@@ -374,7 +385,7 @@ static struct pin_node *disown(struct pin_index *index, const uint8_t *child, si
         struct change change = {.flags = (uint8_t)(parent->flags & ~PIN_NODE_HAS_WILDCARD),
             .is_put = parent->is_put,
             .policy = parent->policy};
-        (void)replace(index, parent, change, parent->rrsets, parent->n_rrsets);
+        (void)replace(index, parent, change, pin_node_rrsets(parent), parent->n_rrsets);
         parent = find(index, wire, bytes - (size_t)(wire - child));
     }
     return parent->n_children == 0 && !parent->is_put ? parent : NULL;
@@ -445,7 +456,7 @@ static enum pin_err guard_above(
         }
         if (node->policy != policy) {
             struct change change = {.flags = node->flags, .policy = policy};
-            err = replace(index, node, change, node->rrsets, node->n_rrsets);
+            err = replace(index, node, change, pin_node_rrsets(node), node->n_rrsets);
         }
         at = pin_name_parent(at);
     }

@@ -143,10 +143,11 @@ uint16_t pin_select_mates(const struct pin_table *table, uint64_t turn, uint16_t
     const uint64_t *shown, uint16_t *ret_rr_i)
 {
     uint64_t sums[PIN_PICK_MAX] = {0};
-    uint16_t first_group = table->group_of[ret_rr_i[0]];
+    const uint16_t *group_of = pin_table_groups(table);
+    uint16_t first_group = group_of[ret_rr_i[0]];
     uint16_t n_places = n_pick < table->n_groups ? n_pick : table->n_groups;
     for (uint16_t i = 0; i < table->n_rr; i++) {
-        unsigned ahead = table->group_of[i] + (unsigned)table->n_groups - first_group;
+        unsigned ahead = group_of[i] + (unsigned)table->n_groups - first_group;
         unsigned place = ahead % table->n_groups;
         if (place == 0 || place >= n_places || !is_shown(shown, i)) {
             continue;

@@ -128,7 +128,7 @@ static bool add_node(struct pin_shown *shown, const struct pin_node *node, uint1
 {
     bool is_ok = true;
     for (uint16_t i = 0; is_ok && i < node->n_rrsets; i++) {
-        const struct pin_rrset *rrset = &node->rrsets[i];
+        const struct pin_rrset *rrset = &pin_node_rrsets(node)[i];
         const struct pin_table *table = pin_rrset_table(rrset, 0, 0);
         bool is_wanted = (type == 0 || rrset->type == type) && is_shown(node, rrset->type);
         is_ok = table == NULL || !is_wanted || add_table(shown, table);

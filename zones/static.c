@@ -148,7 +148,8 @@ static struct pin_rrset old_glue(const struct static_run *s, const struct pin_na
     const struct pin_table *table = old != NULL ? old->base : NULL;
     struct pin_rrset glue = {.tables = tables};
     for (uint16_t i = 0; table != NULL && i < table->n_extras && i < EXTRAS_MAX; i++) {
-        const struct pin_table *both[] = {table->extras[i].a, table->extras[i].aaaa};
+        const struct pin_table *both[] = {
+            pin_table_extras(table)[i].a, pin_table_extras(table)[i].aaaa};
         for (size_t f = 0; f < N_ELEMS(both); f++) {
             if (both[f] != NULL) {
                 tables[glue.n_tables++] = both[f];

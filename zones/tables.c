@@ -15,9 +15,9 @@ struct layout {
     size_t extras_at;
     size_t cumulative_at;
     size_t checked_at;
-    size_t clusters_at;
     size_t groups_at;
-    size_t wire_at;
+    size_t clusters_at;
+    size_t wire_at; /* readers find the two in front of it from here */
     size_t bytes;
 };
 
@@ -47,9 +47,9 @@ static struct layout lay_out(const struct counts *counts)
     layout.extras_at = sizeof(struct pin_table);
     layout.cumulative_at = layout.extras_at + counts->n_extras * sizeof(struct pin_extra);
     layout.checked_at = layout.cumulative_at + counts->n_cumulative * sizeof(uint64_t);
-    layout.clusters_at = layout.checked_at + checked_bytes(counts->checked);
-    layout.groups_at = layout.clusters_at + counts->n_clusters * sizeof(uint16_t);
-    layout.wire_at = layout.groups_at + counts->n_grouped * sizeof(uint16_t);
+    layout.groups_at = layout.checked_at + checked_bytes(counts->checked);
+    layout.clusters_at = layout.groups_at + counts->n_grouped * sizeof(uint16_t);
+    layout.wire_at = layout.clusters_at + counts->n_clusters * sizeof(uint16_t);
     layout.bytes = layout.wire_at + counts->wire_bytes;
     return layout;
 }
@@ -116,7 +116,6 @@ static void fill(struct pin_table *table, const struct layout *layout,
         pin_table_ref(extras[i].a);
         pin_table_ref(extras[i].aaaa);
     }
-    table->extras = extras;
     table->total = spec->n_rr;
     if (has_cumulative) {
         uint64_t sum = 0;
@@ -136,8 +135,6 @@ static void fill(struct pin_table *table, const struct layout *layout,
     if (spec->n_groups > 0) {
         memcpy(base + layout->groups_at, spec->group_of, spec->n_rr * sizeof(uint16_t));
     }
-    table->clusters = (const uint16_t *)(const void *)(base + layout->clusters_at);
-    table->group_of = (const uint16_t *)(const void *)(base + layout->groups_at);
     memcpy(base + layout->wire_at, spec->wire, spec->wire_bytes);
     table->wire = (const uint8_t *)base + layout->wire_at;
 }
@@ -183,9 +180,11 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
 
 static bool are_extras_equal(const struct pin_table *a, const struct pin_table *b)
 {
+    const struct pin_extra *x = pin_table_extras(a);
+    const struct pin_extra *y = pin_table_extras(b);
     for (uint16_t i = 0; i < a->n_extras; i++) {
-        if (a->extras[i].target_offset != b->extras[i].target_offset
-            || a->extras[i].a != b->extras[i].a || a->extras[i].aaaa != b->extras[i].aaaa) {
+        if (x[i].target_offset != y[i].target_offset || x[i].a != y[i].a
+            || x[i].aaaa != y[i].aaaa) {
             return false;
         }
     }
@@ -207,9 +206,10 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
         return false;
     }
     return memcmp(a->wire, b->wire, a->wire_bytes) == 0
-           && memcmp(a->clusters, b->clusters, a->n_clusters * sizeof(uint16_t)) == 0
+           && memcmp(pin_table_clusters(a), pin_table_clusters(b), a->n_clusters * sizeof(uint16_t))
+                  == 0
            && (a->n_groups == 0
-               || memcmp(a->group_of, b->group_of, a->n_rr * sizeof(uint16_t)) == 0)
+               || memcmp(pin_table_groups(a), pin_table_groups(b), a->n_rr * sizeof(uint16_t)) == 0)
            && are_extras_equal(a, b) && are_checked_equal(a->checked, b->checked);
 }
 

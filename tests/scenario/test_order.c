@@ -325,20 +325,20 @@ static void dump_table(const struct pin_stage *stage, const char *head,
         rr += rr_bytes;
     }
     for (uint16_t i = 0; i < table->n_clusters; i++) {
-        pin_text_putf(
-            &text, "%s cluster %s", head, stage->settings.clusters[table->clusters[i]].name);
+        pin_text_putf(&text, "%s cluster %s", head,
+            stage->settings.clusters[pin_table_clusters(table)[i]].name);
         add_line(lines, &text);
     }
     for (uint16_t i = 0; i < table->n_extras; i++) {
         char target[PIN_NAME_TEXT_MAX];
         char extra_head[2 * PIN_NAME_TEXT_MAX + 400];
-        pin_name_format(table->wire + table->extras[i].target_offset, target);
+        pin_name_format(table->wire + pin_table_extras(table)[i].target_offset, target);
         (void)snprintf(extra_head, sizeof(extra_head), "%s extra %s", head, target);
-        if (table->extras[i].a != NULL) {
-            dump_table(stage, extra_head, table->extras[i].a, lines);
+        if (pin_table_extras(table)[i].a != NULL) {
+            dump_table(stage, extra_head, pin_table_extras(table)[i].a, lines);
         }
-        if (table->extras[i].aaaa != NULL) {
-            dump_table(stage, extra_head, table->extras[i].aaaa, lines);
+        if (pin_table_extras(table)[i].aaaa != NULL) {
+            dump_table(stage, extra_head, pin_table_extras(table)[i].aaaa, lines);
         }
     }
 }
@@ -374,12 +374,12 @@ static void dump_node(
     add_line(lines, &text);
     for (uint16_t r = 0; r < node->n_rrsets; r++) {
         for (uint16_t view = 0; view <= N_CLUSTERS; view++) {
-            const struct pin_table *table = pin_rrset_table(&node->rrsets[r], view, view);
+            const struct pin_table *table = pin_rrset_table(&pin_node_rrsets(node)[r], view, view);
             char head[PIN_NAME_TEXT_MAX + 128];
             (void)snprintf(head, sizeof(head), "%s %s type %u", name,
                 view == 0 ? "nobody" : stage->settings.clusters[view - 1].name,
-                node->rrsets[r].type);
-            if (table != NULL && node->rrsets[r].type == PIN_TYPE_PARTS) {
+                pin_node_rrsets(node)[r].type);
+            if (table != NULL && pin_node_rrsets(node)[r].type == PIN_TYPE_PARTS) {
                 dump_parts(stage, head, table, view, lines);
             } else if (table != NULL) {
                 dump_table(stage, head, table, lines);

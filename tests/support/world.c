@@ -111,7 +111,7 @@ static void put_rrsets(
     for (size_t i = 0; i < n_rrsets; i++) {
         pin_table_unref(rrsets[i].base);
         for (uint16_t v = 0; v < rrsets[i].n_variants; v++) {
-            pin_table_unref(rrsets[i].tables[rrsets[i].variants[v].table_i]);
+            pin_table_unref(rrsets[i].tables[pin_rrset_variants(&rrsets[i])[v].table_i]);
         }
     }
 }
@@ -206,13 +206,15 @@ static void put_sticky(struct world *world)
 
 static void put_local(struct world *world)
 {
-    const struct pin_table *tables[] = {addresses(world, PIN_TYPE_A, 0, 1, 1, NULL), NULL};
-    struct pin_variant variants[] = {{.view_id = 1, .table_i = 0}, {.view_id = 2, .table_i = 1}};
+    struct {
+        const struct pin_table *tables[2];
+        struct pin_variant variants[2];
+    } shown = {{addresses(world, PIN_TYPE_A, 0, 1, 1, NULL), NULL},
+        {{.view_id = 1, .table_i = 0}, {.view_id = 2, .table_i = 1}}};
     struct pin_rrset rrset = {.type = PIN_TYPE_A,
         .base = addresses(world, PIN_TYPE_A, 9, 1, 1, NULL),
-        .tables = tables,
+        .tables = shown.tables,
         .n_tables = 2,
-        .variants = variants,
         .n_variants = 2};
     put_rrsets(world, "local.t.example", &rrset, 1);
 }

@@ -16,6 +16,7 @@
  * made from one node alone, so it cannot mix two generations.
  */
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -92,10 +93,8 @@ struct pin_table {
     uint64_t nodata; /**< DRAWN: beside total, so much of the questions gets no RR; 0 for most. */
     const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
     const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner, but for
-                                     TARGETS. */
-    const uint16_t *clusters;   /**< n_clusters cluster ids, ascending. */
-    const uint16_t *group_of;   /**< Mode group, by RR: its cluster's number, below n_groups. */
-    const struct pin_extra *extras;
+                                     TARGETS. In front of them pin_table_clusters(), and in front
+                                     of those pin_table_groups(). */
     const struct pin_checked *checked; /**< NULL: no probe's verdict can change the answer. */
     union {
         struct {
@@ -105,6 +104,24 @@ struct pin_table {
         struct pin_rcu_head rcu; /**< Once nobody refers to it. */
     };
 };
+
+/** Addresses of the targets: n_extras of them. Only of tables that pin_table_new() made. */
+static inline const struct pin_extra *pin_table_extras(const struct pin_table *table)
+{
+    return (const struct pin_extra *)(const void *)(table + 1);
+}
+
+/** n_clusters cluster ids, ascending. */
+static inline const uint16_t *pin_table_clusters(const struct pin_table *table)
+{
+    return (const uint16_t *)(const void *)table->wire - table->n_clusters;
+}
+
+/** Mode group, by RR: its cluster's number, below n_groups. */
+static inline const uint16_t *pin_table_groups(const struct pin_table *table)
+{
+    return pin_table_clusters(table) - table->n_rr;
+}
 
 /** A view that shows another table than its parent does, or, having none, than the base. */
 struct pin_variant {
@@ -117,10 +134,16 @@ struct pin_rrset {
     uint16_t type; /**< Host byte order. */
     uint16_t n_variants;
     uint16_t n_tables;
-    const struct pin_table *base;          /**< NULL = NODATA in views without a variant. */
-    const struct pin_table *const *tables; /**< Of the variants, each once; NULL = NODATA. */
-    const struct pin_variant *variants;    /**< Ascending view_id. */
+    const struct pin_table *base; /**< NULL = NODATA in views without a variant. */
+    /** Of the variants, each once; NULL = NODATA. Behind them lie the variants. */
+    const struct pin_table *const *tables;
 };
+
+/** The variants of an RRset that has some, by ascending view_id. */
+static inline const struct pin_variant *pin_rrset_variants(const struct pin_rrset *rrset)
+{
+    return (const struct pin_variant *)(const void *)(rrset->tables + rrset->n_tables);
+}
 
 /** The SOA of a zone at one serial; replaced whole when the serial moves. */
 struct pin_soa {
@@ -188,16 +211,30 @@ struct pin_node {
     uint8_t flags; /**< PIN_NODE_*. */
     bool is_put;   /**< Builder only: put on purpose, not only because names exist below. */
     uint8_t name_bytes;
-    const uint8_t *name; /**< Lower-case wire format. */
-    struct pin_rrset rrsets[];
+    uint8_t name[]; /**< Lower-case wire format; behind it the RRsets, then what they point at. */
 };
+
+/** Bytes of a node in front of its RRsets. */
+static inline size_t pin_node_head_bytes(size_t name_bytes)
+{
+    const size_t align = alignof(struct pin_rrset);
+    return (offsetof(struct pin_node, name) + name_bytes + (align - 1)) & ~(align - 1);
+}
+
+/** The node's n_rrsets RRsets. */
+static inline const struct pin_rrset *pin_node_rrsets(const struct pin_node *node)
+{
+    return (const struct pin_rrset *)(const void *)((const char *)node
+                                                    + pin_node_head_bytes(node->name_bytes));
+}
 
 /** The RRset of that type at the node, or NULL. */
 static inline const struct pin_rrset *pin_node_rrset(const struct pin_node *node, uint16_t type)
 {
+    const struct pin_rrset *rrsets = pin_node_rrsets(node);
     for (uint16_t i = 0; i < node->n_rrsets; i++) {
-        if (node->rrsets[i].type == type) {
-            return &node->rrsets[i];
+        if (rrsets[i].type == type) {
+            return &rrsets[i];
         }
     }
     return NULL;
@@ -207,13 +244,16 @@ static inline const struct pin_rrset *pin_node_rrset(const struct pin_node *node
 static inline const struct pin_variant *pin_rrset_variant(
     const struct pin_rrset *rrset, uint16_t view_id)
 {
-    const struct pin_variant *at = rrset->variants;
+    if (rrset->n_variants == 0) {
+        return NULL;
+    }
+    const struct pin_variant *at = pin_rrset_variants(rrset);
     for (size_t n = rrset->n_variants; n > 1;) {
         size_t half = n / 2;
         at = at[half].view_id <= view_id ? at + half : at;
         n -= half;
     }
-    return rrset->n_variants > 0 && at->view_id == view_id ? at : NULL;
+    return at->view_id == view_id ? at : NULL;
 }
 
 /**
