@@ -140,7 +140,7 @@ static bool rebuild(struct pin_map *map)
     return true;
 }
 
-static const char *dup_key(const void *key, size_t key_bytes)
+static char *dup_key(const void *key, size_t key_bytes)
 {
     char *copy = malloc(key_bytes + 1);
     if (copy != NULL) {
@@ -174,17 +174,16 @@ static bool overwrite(struct pin_map_entry *entry, const struct pin_map_entry *w
 /* Adds an entry for a key that is not there. */
 static bool append(struct pin_map *map, const struct pin_map_entry *entry)
 {
-    const char *key = entry->is_borrowed ? entry->key : dup_key(entry->key, entry->key_bytes);
-    if (key == NULL) {
+    char *copy = entry->is_borrowed ? NULL : dup_key(entry->key, entry->key_bytes);
+    if ((copy == NULL && !entry->is_borrowed)
+        || (map->n_entries == map->cap_entries && !rebuild(map))) {
+        free(copy);
         return false;
     }
-    struct pin_map_entry next = *entry;
-    next.key = key;
-    if (map->n_entries == map->cap_entries && !rebuild(map)) {
-        drop_key(&next);
-        return false;
+    map->entries[map->n_entries] = *entry;
+    if (!entry->is_borrowed) {
+        map->entries[map->n_entries].key = copy;
     }
-    map->entries[map->n_entries] = next;
     enter(map, map->n_entries++);
     map->n_live++;
     return true;
@@ -213,7 +212,7 @@ static bool put(struct pin_map *map, const struct pin_map_entry *entry, void **r
 
 static struct pin_map_entry entry_of(const void *key, size_t key_bytes, void *value)
 {
-    return (struct pin_map_entry){.key = key != NULL ? key : "",
+    return (struct pin_map_entry){.key = key,
         .value = value,
         .hash = hash_of(key, key_bytes),
         .key_bytes = (uint32_t)key_bytes & KEY_BYTES_MAX};

@@ -18,7 +18,7 @@ static size_t write_key(const char *namespace_name, const char *name, char key[K
         return 0;
     }
     memcpy(key, namespace_name, head_bytes);
-    memcpy(key + head_bytes, name, name_bytes);
+    memcpy(key + head_bytes, name, name_bytes); /* NOLINT(bugprone-not-null-terminated-result) */
     return head_bytes + name_bytes;
 }
 

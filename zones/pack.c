@@ -518,6 +518,19 @@ static void unpack_item(struct unpacker *unpacker, const struct pin_pack_layout 
     }
 }
 
+/* Bytes for a steering, which no hint counts, where something is said behind the head. */
+static size_t steering_bytes(const struct unpacker *unpacker)
+{
+    struct unpacker ahead = {.in = unpacker->in};
+    for (int i = 0; i < 2; i++) { /* both names, */
+        uint64_t bytes = get_number(&ahead, pin_reader_left(&ahead.in));
+        (void)pin_reader_get_bytes(&ahead.in, (size_t)bytes);
+    }
+    (void)get_number(&ahead, UINT64_MAX); /* and both times */
+    (void)get_number(&ahead, UINT64_MAX);
+    return get_number(&ahead, 1) == 1 ? sizeof(struct pin_steering) + ALIGN_MAX - 1 : 0;
+}
+
 /* An empty object of the kind that the bytes begin with; NULL and no reason: it is none of ours. */
 static struct pin_object *begin(struct unpacker *unpacker, size_t bytes)
 {
@@ -527,8 +540,8 @@ static struct pin_object *begin(struct unpacker *unpacker, size_t bytes)
         return NULL;
     }
     size_t wanted = (size_t)hint[3] << 24 | (size_t)hint[2] << 16 | (size_t)hint[1] << 8 | hint[0];
-    struct pin_object *object =
-        pin_object_new((enum pin_kind)kind, PIN_MIN(wanted, bytes * GROWTH_MAX));
+    wanted = PIN_MIN(wanted, bytes * GROWTH_MAX) + steering_bytes(unpacker);
+    struct pin_object *object = pin_object_new((enum pin_kind)kind, wanted);
     unpacker->is_out_of_memory = object == NULL;
     return object;
 }

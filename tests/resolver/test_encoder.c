@@ -129,21 +129,22 @@ static void test_targets_out_of_reach(void **state)
 {
     struct pin_response response = stage(PIN_TABLE_FIXED, false, 400);
     struct pin_table addresses = table;
-    struct pin_extra extra = {.target_offset = 12, .a = &addresses};
+    struct {
+        struct pin_table table;
+        struct pin_extra extra; /* where pin_table_extras() looks for it */
+    } named = {.table = table, .extra = {.target_offset = 12, .a = &addresses}};
     (void)state;
     addresses.checked = NULL;
-    table.checked = NULL;
-    table.extras = &extra;
-    table.n_extras = 1;
-    size_t at =
-        pin_response_add_table(&response, PIN_SECTION_ANSWER, &table, &draws, PIN_HEADER_BYTES);
-    pin_response_add_extras(&response, &table, at, &draws);
+    named.table.checked = NULL;
+    named.table.n_extras = 1;
+    size_t at = pin_response_add_table(
+        &response, PIN_SECTION_ANSWER, &named.table, &draws, PIN_HEADER_BYTES);
+    pin_response_add_extras(&response, &named.table, at, &draws);
     assert_int_equal(response.n_rr[PIN_SECTION_ADDITIONAL], N_RRS);
 
-    extra.target_offset = 4000; /* behind the RRs that were left out */
-    pin_response_add_extras(&response, &table, at, &draws);
+    named.extra.target_offset = 4000; /* behind the RRs that were left out */
+    pin_response_add_extras(&response, &named.table, at, &draws);
     assert_int_equal(response.n_rr[PIN_SECTION_ADDITIONAL], N_RRS);
-    table.extras = NULL;
 }
 
 /* --- signatures and options ------------------------------------------------------------------ */
