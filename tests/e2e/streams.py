@@ -279,6 +279,7 @@ def handshakes(checks, dir):
         session = (context, stream.session)
         n, began = 0, time.monotonic()
         for _ in range(40):
+            tls.ask(stream)  # never idle
             try:
                 tls.client(daemon.dot)[1].close()
                 n += 1
@@ -289,6 +290,7 @@ def handshakes(checks, dir):
         checks.check("and counted", event(daemon, "handshakes_refused") == 40 - n, event(daemon, "handshakes_refused"))
         n = 0
         for _ in range(40):
+            tls.ask(stream)
             again = tls.client(daemon.dot, session=session)[1]
             n += again.session_reused and tls.ask(again)
             session = (context, again.session)
