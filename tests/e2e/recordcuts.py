@@ -25,7 +25,8 @@ from servers import check, wait_for  # noqa: E402
 
 ZONE = "example.com"
 TYPE = "application/external.dns.webhook+json;version=1"
-FOREIGN = {("www.example.com", "A"): ["198.51.100.1"], ("a-theirs.example.com", "TXT"): ['"heritage=external-dns,external-dns/owner=them"'],
+FOREIGN = {("www.example.com", "A"): ["198.51.100.1"],
+           ("a-theirs.example.com", "TXT"): ['"heritage=external-dns,external-dns/owner=them"'],
            ("theirs.example.com", "A"): ["198.51.100.2"]}
 
 

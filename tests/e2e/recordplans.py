@@ -28,7 +28,8 @@ QUIET_S = 2.2  # of looks at the zone, one a second
 
 
 def endpoint(name, kind, *targets, host=None, ttl=None):
-    record = {"dnsName": f"{host or name}.{ZONE}", "recordType": kind, "targets": list(targets), **({"recordTTL": ttl} if ttl else {})}
+    record = {"dnsName": f"{host or name}.{ZONE}", "recordType": kind, "targets": list(targets),
+              **({"recordTTL": ttl} if ttl else {})}
     return {"apiVersion": "externaldns.k8s.io/v1alpha1", "kind": "DNSEndpoint", "metadata": {"namespace": "shop", "name": name},
             "spec": {"endpoints": [record]}}
 
@@ -57,7 +58,8 @@ class World:
 
     def start(self, **more):
         """Each time with other settings of the entries."""
-        entry = dict({"policy": "sync", "owner": OWNER, "interval": 1, "zones": [ZONE], "maxDeletes": "100%", "txtWildcardReplacement": "any"}, **more)
+        entry = dict({"policy": "sync", "owner": OWNER, "interval": 1, "zones": [ZONE], "maxDeletes": "100%",
+                      "txtWildcardReplacement": "any"}, **more)
         config = {
             "apiVersion": "pintle.dev/v1alpha1", "kind": "PintleConfig", "clusterSet": "demo",
             "listen": [{"address": "127.0.0.1:0"}], "admin": {"address": self.admin}, "shutdown": {"lameduck": 0},
