@@ -117,7 +117,8 @@ class Daemon:
         (self.home / "c1").mkdir()
         self.admin = f"127.0.0.1:{servers.free_port()}"
         self.config = {"apiVersion": "pintle.dev/v1alpha1", "kind": "PintleConfig", "clusterSet": "demo",
-                       "listen": [{"address": "127.0.0.1:0"}], "admin": {"address": self.admin}, **config}
+                       "listen": [{"address": "127.0.0.1:0"}], "admin": {"address": self.admin},
+                       "shutdown": {"lameduck": "0s"}, **config}
         (self.home / "pintle.yaml").write_text(json.dumps(self.config))
         self.child = None
 
