@@ -436,6 +436,20 @@ static int64_t take_event(struct pin_reader *self, const struct pin_tree *event)
     return revision;
 }
 
+/* Why the next list begins. */
+static void note_list_again(struct pin_reader *self, const char *reason)
+{
+    self->reason = PIN_LIST_EXPIRED;
+    if (self->has_lost) {
+        self->reason = PIN_LIST_FAILED;
+        reason = "memory was out for a change";
+    } else if (self->needs_range) {
+        self->reason = PIN_LIST_BACK;
+        reason = "it was published anew";
+    }
+    pin_log_info("%s: %s is listed again: %s", self->source.where, self->base, reason);
+}
+
 /* The watch has ended, or is to: what comes next. */
 static void watch_ended(struct pin_reader *self, const char *reason, int64_t compact_revision)
 {
@@ -445,13 +459,7 @@ static void watch_ended(struct pin_reader *self, const char *reason, int64_t com
         self->n_failed = 0;
     }
     if (compact_revision > 0 || self->needs_range || strstr(reason, "compacted") != NULL) {
-        pin_log_info("%s: %s is listed again: %s", self->source.where, self->base,
-            self->has_lost      ? "memory was out for a change"
-            : self->needs_range ? "it was published anew"
-                                : reason);
-        self->reason = self->has_lost      ? PIN_LIST_FAILED
-                       : self->needs_range ? PIN_LIST_BACK
-                                           : PIN_LIST_EXPIRED;
+        note_list_again(self, reason);
         restart_range(self);
         schedule_list(self);
     } else {
