@@ -19,6 +19,9 @@ from stage import LIVE_SECONDS, assigned_name
 PROVIDERS = lab.ROOT / "tests" / "providers"
 ZONE = "example.com"
 HOST, OTHER_HOST = f"demo-cluster1.{ZONE}", f"demo-cluster2.{ZONE}"
+# A name that went does not come back here: moto refuses a set that it once had while any later name is there, which
+# Route 53 does not. Knot and BIND have names that come back in tests/providers/dns.py.
+NEW_HOST = f"hotel.{ZONE}"
 CLUSTERS = {"eks-cluster1": "c1", "eks-cluster2": "c2"}
 USER = "pintle-records-test"
 ROUTES = "httproutes.gateway.networking.k8s.io"
@@ -126,6 +129,7 @@ class Story:
     def __init__(self, stage, outside, kubeconfig):
         self.stage, self.checks, self.outside = stage, stage.checks, outside
         self.kubeconfig = str(kubeconfig)
+        self.host = HOST
         self.assigned = assigned_name("demo", "eks-cluster1", "HTTPRoute", "apps", "demo-cluster1")
         self.far_assigned = assigned_name("demo", "eks-cluster2", "HTTPRoute", "apps", "demo-cluster2")
         self.daemons = {}
@@ -159,7 +163,7 @@ class Story:
         """A new TTL gets everywhere, and reaches Knot by one update."""
         before = self.outside.serial()
         self.set_ttl(ttl)
-        self.becomes(what, HOST, ttl, self.assigned, seconds)
+        self.becomes(what, self.host, ttl, self.assigned, seconds)
         self.checks.check(f"{what}, by one update", self.outside.serial() == before + 1,
                           f"serial {before}, then {self.outside.serial()}")
 
@@ -209,9 +213,10 @@ def follows(play):
     text = stage.kubectl("c1", "-n", "apps", "get", "events", "--field-selector", "involvedObject.name=demo-cluster1")
     checks.check("kubectl get events shows them", all(reason in text for reason in told)
                  and f"www.{ZONE} CNAME cannot be" in text, text)
-    play.patch("/spec/hostnames", [HOST])
-    play.becomes("and back", HOST, 60, play.assigned)
-    play.becomes("the other one goes", f"shop.{ZONE}", None, None)
+    play.patch("/spec/hostnames", [NEW_HOST])
+    play.host = NEW_HOST
+    play.becomes("a third one", NEW_HOST, 60, play.assigned)
+    play.becomes("the second one goes", f"shop.{ZONE}", None, None)
 
 
 def hands_over(play):
@@ -250,7 +255,7 @@ def story_records(stage):
         follows(play)
         hands_over(play)
         stage.kubectl("c1", "-n", "apps", "delete", "httproute", "demo-cluster1")
-        play.becomes("the route is gone, and its record with it", HOST, None, None)
+        play.becomes("the route is gone, and its record with it", play.host, None, None)
         play.becomes("the other API server's stays", OTHER_HOST, PROVIDERS_TTL, play.far_assigned)
         stage.checks.check("nobody else's record was touched", outside.foreign <= set(outside.knot.transfer(ZONE)))
         for daemon in play.daemons.values():
