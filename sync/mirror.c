@@ -237,7 +237,17 @@ void pin_mirror_begin(struct pin_mirror *mirror)
     mirror->round++;
 }
 
-void pin_mirror_end(struct pin_mirror *mirror)
+/* Whether a key names something of these kinds. */
+static bool names_kind(const struct held *held, uint32_t kinds)
+{
+    bool has = false;
+    for (size_t i = 0; i < held->n; i++) {
+        has = has || (kinds >> held->members[i]->kind & 1u) != 0;
+    }
+    return has;
+}
+
+void pin_mirror_end(struct pin_mirror *mirror, uint32_t unknown)
 {
     size_t cursor = 0;
     const char *key = NULL;
@@ -245,7 +255,9 @@ void pin_mirror_end(struct pin_mirror *mirror)
     void *value = NULL;
     /* keys first: those that stay name no object that goes, for what they name is of this round */
     while (pin_map_next(&mirror->keys, &cursor, &key, &key_bytes, &value)) {
-        if (((struct held *)value)->round != mirror->round) {
+        if (((struct held *)value)->round != mirror->round && names_kind(value, unknown)) {
+            keep(mirror, value);
+        } else if (((struct held *)value)->round != mirror->round) {
             (void)pin_map_remove(&mirror->keys, key, key_bytes);
             free_held(value);
         }

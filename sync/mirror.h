@@ -33,8 +33,8 @@ struct pin_mirror {
 /** A list of all keys begins. */
 void pin_mirror_begin(struct pin_mirror *mirror);
 
-/** The list was whole: what it did not name goes. */
-void pin_mirror_end(struct pin_mirror *mirror);
+/** The list was whole but for `unknown` kinds (bits): what it did not name of others goes. */
+void pin_mirror_end(struct pin_mirror *mirror, uint32_t unknown);
 
 /**
  * A key has a value: its objects are upserted, those that it names no longer are deleted. A value

@@ -129,6 +129,7 @@ static void set_unknown(struct pin_reader *self, uint32_t unknown)
 {
     bool is_news = self->unknown != unknown;
     self->unknown = unknown;
+    self->told &= ~unknown; /* told anew once it is known again: what went meanwhile goes then */
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
         bool is_unknown = (unknown >> kind & 1u) != 0;
         self->source.stats.kinds[kind].is_served = !is_unknown;
@@ -289,7 +290,7 @@ static void begin_list(struct pin_reader *self, int64_t revision)
 static void end_list(struct pin_reader *self)
 {
     if (self->is_readable) {
-        pin_mirror_end(&self->mirror);
+        pin_mirror_end(&self->mirror, self->unknown);
         if (self->n_bad == 0) {
             mark_untold(self, PIN_DELTA_LIST_END);
             self->told |= ~self->unknown;

@@ -148,9 +148,24 @@ static void test_list(void **state)
     put(rig, "b", "b");
     put(rig, "d", "a-1"); /* it has moved meanwhile */
     assert_seen(rig, "+Service b;-EndpointSlice b-1;+EndpointSlice a-1;");
-    pin_mirror_end(&rig->mirror);
+    pin_mirror_end(&rig->mirror, 0);
     assert_seen(rig, "-Service a;-Service c;");
     assert_int_equal(pin_mirror_n_keys(&rig->mirror), 2);
+}
+
+/* Of a kind that the publisher does not know, what a list lacks may be there all the same. */
+static void test_unknown(void **state)
+{
+    struct rig *rig = *state;
+    put(rig, "a", "a");
+    put(rig, "b", "b-1");
+    pin_text_cut(&rig->seen, 0);
+    pin_mirror_begin(&rig->mirror);
+    pin_mirror_end(&rig->mirror, UINT32_C(1) << PIN_KIND_SERVICE);
+    assert_seen(rig, "-EndpointSlice b-1;");
+    pin_mirror_begin(&rig->mirror);
+    pin_mirror_end(&rig->mirror, 0);
+    assert_seen(rig, "-Service a;");
 }
 
 static void test_unreadable(void **state)
@@ -163,7 +178,7 @@ static void test_unreadable(void **state)
     pin_mirror_begin(&rig->mirror);
     assert_int_equal(pin_mirror_put(&rig->mirror, "a", "\xff", 1, &why), PIN_EUNSUPPORTED);
     assert_int_equal(pin_mirror_put(&rig->mirror, "z", cut, sizeof(cut), &why), PIN_EPARSE);
-    pin_mirror_end(&rig->mirror);
+    pin_mirror_end(&rig->mirror, 0);
     assert_seen(rig, "");
     assert_int_equal(pin_mirror_n_keys(&rig->mirror), 1);
 }
@@ -196,6 +211,7 @@ int main(void)
         {"an object is deleted once", test_shared, set_up, tear_down, NULL},
         {"what a whole list has not named goes", test_list, set_up, tear_down, NULL},
         {"what there is no room for changes nothing", test_room, set_up, tear_down, NULL},
+        {"what nobody knows stays", test_unknown, set_up, tear_down, NULL},
         {"what cannot be read stays as it was", test_unreadable, set_up, tear_down, NULL},
     };
     return cmocka_run_group_tests_name("mirror", tests, NULL, NULL);
