@@ -158,6 +158,7 @@ int64_t pin_recorder_spaced_until(
 struct undone {
     uint32_t n;
     int64_t ms;
+    bool is_now; /* it is not as it was left */
 };
 
 static struct undone count_undone(const struct pin_recorder_run *run,
@@ -168,10 +169,11 @@ static struct undone count_undone(const struct pin_recorder_run *run,
         return undone;
     }
     bool is_long_ago = run->now_ms - old->undone_ms > UNDONE_CALM_MS;
-    undone = (struct undone){is_long_ago ? 0 : old->n_undone, old->undone_ms};
+    undone = (struct undone){is_long_ago ? 0 : old->n_undone, old->undone_ms,
+        strcmp(old->conflict, PIN_RECORDER_RIVAL) == 0};
     if (old->written_ms != 0 && old->state == PIN_RECORD_READY && old->actual != NULL
         && !pin_recorder_same(old->actual, found)) {
-        undone = (struct undone){undone.n + 1, run->now_ms};
+        undone = (struct undone){undone.n + 1, run->now_ms, true};
     }
     return undone;
 }
@@ -181,7 +183,8 @@ int64_t pin_recorder_rival_until(
 {
     struct undone undone = count_undone(run, row_before(run, change), change->old_set);
     int64_t until_ms = undone.ms + UNDONE_WAIT_MS;
-    return undone.n >= UNDONE_MAX && run->now_ms < until_ms ? until_ms : 0;
+    /* where what we wrote is there again, the dispute is over: what else is wanted is written */
+    return undone.is_now && undone.n >= UNDONE_MAX && run->now_ms < until_ms ? until_ms : 0;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */

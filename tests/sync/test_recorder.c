@@ -390,6 +390,27 @@ static void test_rival(void **state)
     world_expect_row(world, "app.example.com", "A", "ready");
 }
 
+/* Once the other one has stopped, and the record is as it was left, it follows its object again. */
+static void test_rival_that_stopped(void **state)
+{
+    struct world *world = *state;
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        world_zone(world, "app.example.com A 300 198.51.100.1\n");
+        world_again(world);
+    }
+    world_expect_row(world, "app.example.com", "A", "refused");
+    world_zone(world, "app.example.com A 300 192.0.2.1\n");
+    world_again(world);
+    world_expect_row(world, "app.example.com", "A", "ready");
+    unsigned n_applies = world->provider->n_applies;
+    world_claim(world, "app.example.com A 0 192.0.2.7 from c1 service/shop/app 100\n", NULL);
+    world_run(world, world->zone->n_runs + 1);
+    assert_int_equal(world->provider->n_applies, n_applies + 1);
+    world_expect_row(world, "app.example.com", "A", "ready");
+}
+
 /* An object without an address keeps its record, and is told of after ten minutes, once. */
 static void test_held(void **state)
 {
@@ -720,6 +741,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lies, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_drift, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_rival, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(test_rival_that_stopped, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_held, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_flapping, world_set_up, world_tear_down),
         cmocka_unit_test(test_many_zones),
