@@ -25,6 +25,8 @@
 #define CLOSE_MS (2 * SPACE_MAX_MS)
 /* A record that was put right so often, and undone each time, has another writer. */
 #define UNDONE_MAX     3u
+/* Who deletes gives way before who creates: what both leave alone then is there. */
+#define UNDELETED_MAX  2u
 #define UNDONE_WAIT_MS ((int64_t)1800 * 1000)
 #define UNDONE_CALM_MS ((int64_t)3600 * 1000)
 
@@ -171,8 +173,10 @@ static struct undone count_undone(const struct pin_recorder_run *run,
     bool is_long_ago = run->now_ms - old->undone_ms > UNDONE_CALM_MS;
     undone = (struct undone){is_long_ago ? 0 : old->n_undone, old->undone_ms,
         strcmp(old->conflict, PIN_RECORDER_RIVAL) == 0};
-    if (old->written_ms != 0 && old->state == PIN_RECORD_READY && old->actual != NULL
-        && !pin_recorder_same(old->actual, found)) {
+    bool is_changed = old->written_ms != 0 && old->state == PIN_RECORD_READY && old->actual != NULL
+                      && !pin_recorder_same(old->actual, found);
+    bool is_back = old->state == PIN_RECORD_DELETED && found != NULL;
+    if (is_changed || is_back) {
         undone = (struct undone){undone.n + 1, run->now_ms, true};
     }
     return undone;
@@ -184,7 +188,8 @@ int64_t pin_recorder_rival_until(
     struct undone undone = count_undone(run, row_before(run, change), change->old_set);
     int64_t until_ms = undone.ms + UNDONE_WAIT_MS;
     /* where what we wrote is there again, the dispute is over: what else is wanted is written */
-    return undone.is_now && undone.n >= UNDONE_MAX && run->now_ms < until_ms ? until_ms : 0;
+    uint32_t max = change->op == PIN_RECORDPLAN_DELETE ? UNDELETED_MAX : UNDONE_MAX;
+    return undone.is_now && undone.n >= max && run->now_ms < until_ms ? until_ms : 0;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------- */
@@ -444,7 +449,8 @@ static void find_drift(struct pin_recorder_run *run)
 /* Whether the record went, and its writes still count. */
 static bool counts_as_gone(const struct pin_recorder_run *run, const struct pin_recorder_row *old)
 {
-    return old->n_writes > 1 && run->now_ms - old->written_ms <= CALM_MS
+    return (old->n_writes > 1 || old->state == PIN_RECORD_DELETED)
+           && run->now_ms - old->written_ms <= CALM_MS
            && pin_recorder_run_row(run, old->name, old->type, old->set_id) == NULL;
 }
 
@@ -459,6 +465,8 @@ static bool put_gone(struct pin_recorder_run *run, const struct pin_recorder_row
         .state = PIN_RECORD_DELETED,
         .conflict = "",
         .error = "",
+        .n_undone = old->n_undone,
+        .undone_ms = old->undone_ms,
         .n_writes = old->n_writes,
         .written_ms = old->written_ms};
     if (row->name == NULL || row->type == NULL || row->set_id == NULL) {

@@ -390,6 +390,23 @@ static void test_rival(void **state)
     world_expect_row(world, "app.example.com", "A", "ready");
 }
 
+/* What somebody else with our owner wants is deleted twice, and not for ever: it stays. */
+static void test_rival_of_deletions(void **state)
+{
+    struct world *world = *state;
+    world_claim(world, WEB, NULL);
+    world_run(world, 1);
+    unsigned n_applies = world->provider->n_applies;
+    for (unsigned i = 0; i < 6; i++) {
+        world_zone(world, "app.example.com A 300 198.51.100.1\n"
+                          "a-app.example.com TXT 300 @demo:service/shop/app\n");
+        world_again(world);
+    }
+    assert_int_equal(world->provider->n_applies, n_applies + 2);
+    world_expect_row(world, "app.example.com", "A", "refused");
+    world_expect_row(world, "web.example.com", "A", "ready");
+}
+
 /* Once the other one has stopped, and the record is as it was left, it follows its object again. */
 static void test_rival_that_stopped(void **state)
 {
@@ -741,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lies, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_drift, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_rival, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(test_rival_of_deletions, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_rival_that_stopped, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_held, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_flapping, world_set_up, world_tear_down),
