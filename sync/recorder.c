@@ -14,6 +14,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/sync/providers.h"
 
+#include "election.h"
 #include "errand.h"
 #include "http.h"
 #include "provider_sets.h"
@@ -314,6 +315,16 @@ void pin_recorder_set_claims(
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
+
+/* What was told last counts only while it is sure: after a pause of the process answers and threads
+ * come before the timer that would tell. */
+bool pin_recorder_is_writer(const struct pin_recorder *recorder)
+{
+    bool is_sure = recorder->election != NULL
+                       ? pin_election_is_held(recorder->election->election)
+                       : recorder->lease == NULL || pin_lease_is_held(recorder->lease->lease);
+    return recorder->is_writer && is_sure;
+}
 
 void pin_recorder_set_writer(
     struct pin_recorder *recorder, bool is_writer, const char *holder, const char *error)

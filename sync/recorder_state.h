@@ -207,6 +207,9 @@ void pin_recorder_zone_done(struct pin_recorder_zone *zone);
 /** Its timer's. */
 void pin_recorder_zone_on_timer(void *zone);
 
+/** Whether we are the writer, at this moment. */
+bool pin_recorder_is_writer(const struct pin_recorder *recorder);
+
 /** Whether what is planned may be done by us. */
 bool pin_recorder_zone_may_apply(const struct pin_recorder_zone *zone);
 

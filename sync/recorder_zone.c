@@ -44,7 +44,7 @@ bool pin_recorder_zone_is_busy(const struct pin_recorder_zone *zone)
 
 bool pin_recorder_zone_may_apply(const struct pin_recorder_zone *zone)
 {
-    return !zone->entry->is_dry_run && zone->entry->recorder->is_writer;
+    return !zone->entry->is_dry_run && pin_recorder_is_writer(zone->entry->recorder);
 }
 
 void pin_recorder_zone_counts(

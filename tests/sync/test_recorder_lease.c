@@ -142,11 +142,26 @@ static void test_out_of_reach(void **state)
     assert_int_equal(world_order(one, PIN_RECORDER_APPLY, NULL, NULL), PIN_EBUSY);
 }
 
+/* After a pause of the whole process no timer has told yet that the Lease has run out. */
+static void test_after_a_pause(void **state)
+{
+    struct pair *pair = *state;
+    struct world *one = pair->worlds[find_writer(pair)];
+    pair->is_away = true;
+    world_claim(one, APP, NULL);
+    world_run_to(one, PIN_STAGE_PLANNING);
+    pin_clock_set_fake(pin_clock_mono_ms() + PIN_LEASE_STOP_MS, pin_clock_wall_ms());
+    world_run(one, one->zone->n_runs + 1);
+    pin_clock_set_real();
+    assert_int_equal(one->provider->n_applies, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_hand_over, pair_set_up, pair_tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_reach, pair_set_up, pair_tear_down),
+        cmocka_unit_test_setup_teardown(test_after_a_pause, pair_set_up, pair_tear_down),
     };
     return cmocka_run_group_tests_name("recorder lease", tests, NULL, NULL);
 }
