@@ -62,6 +62,8 @@ struct pin_election {
     char lease[24];                     /* "": none */
     int64_t revision;                   /* that our key was written at */
     int64_t lease_ms;                   /* when the call began that last confirmed it */
+    int64_t looked_ms;                  /* when the last look at the key began, */
+    int64_t seen_ms;                    /* and the one that last found it ours */
     int64_t asked_ms;                   /* when the one under way began */
     uint32_t n_failed;                  /* tries in a row */
     uint64_t n_failures;
@@ -304,6 +306,7 @@ static void hold(struct pin_election *self, int64_t revision)
         pin_log_info("%s: writing %s from now on", self->who, self->what);
     }
     self->step = PIN_STEP_HELD;
+    self->seen_ms = self->looked_ms;
     self->revision = revision;
     (void)snprintf(self->holder, sizeof(self->holder), "%s", self->id);
     if (self->config.is_watched) {
@@ -331,6 +334,7 @@ static void put_key(const struct pin_election *self, struct pin_text *body)
 static void renew(struct pin_election *self, int64_t revision)
 {
     struct pin_text body = {0};
+    self->looked_ms = pin_clock_mono_ms();
     pin_text_puts(&body, "{\"compare\":[{\"target\":\"MOD\",\"result\":\"EQUAL\",");
     pin_text_putf(&body, "\"mod_revision\":\"%" PRId64 "\",", revision);
     pin_etcd_put_bytes(&body, "key", self->key, strlen(self->key), false);
@@ -369,6 +373,7 @@ static void follow(struct pin_election *self, const struct pin_tree *kvs)
     } else if (self->step != PIN_STEP_HELD || revision != self->revision) {
         renew(self, revision);
     } else {
+        self->seen_ms = self->looked_ms;
         pin_election_worked(self);
     }
 }
@@ -397,6 +402,7 @@ static void on_campaigned(void *arg, const struct pin_etcd_reply *reply)
 static void campaign(struct pin_election *self)
 {
     struct pin_text body = {0};
+    self->looked_ms = pin_clock_mono_ms();
     pin_text_puts(&body, "{\"compare\":[{\"target\":\"CREATE\",\"result\":\"EQUAL\","
                          "\"create_revision\":\"0\",");
     pin_etcd_put_bytes(&body, "key", self->key, strlen(self->key), false);
@@ -520,8 +526,11 @@ void pin_election_stop(struct pin_election *election)
 
 bool pin_election_is_held(const struct pin_election *election)
 {
+    /* a member that is cut off confirms leases for a while; what it cannot do is look at keys */
+    int64_t since_ms = election->config.is_watched ? PIN_MIN(election->lease_ms, election->seen_ms)
+                                                   : election->lease_ms;
     return election->step == PIN_STEP_HELD && !election->is_stopped
-           && pin_clock_mono_ms() - election->lease_ms < sure_ms(election);
+           && pin_clock_mono_ms() - since_ms < sure_ms(election);
 }
 
 bool pin_election_is_standby(const struct pin_election *election)
