@@ -476,9 +476,11 @@ static void apply(struct pin_recorder_zone *zone, struct pin_recorder_run *run)
 static void on_adoption(struct pin_recorder_zone *zone, struct pin_recorder_run *run)
 {
     bool is_agreed = zone->adopt_hash[0] != '\0' && strcmp(zone->adopt_hash, run->plan.hash) == 0;
+    bool is_old = zone->writer_turn != zone->entry->recorder->writer_turn;
     pin_recorder_run_free(zone->adoption);
     zone->adoption = run;
-    if (is_agreed && run->n_parts > 0 && pin_recorder_zone_may_apply(zone)) {
+    zone->is_dirty |= is_old; /* listed by who was not the writer yet */
+    if (is_agreed && run->n_parts > 0 && pin_recorder_zone_may_apply(zone) && !is_old) {
         apply(zone, run);
         return;
     }

@@ -688,6 +688,26 @@ static void test_adopt(void **state)
     assert_null(world->zone->adoption);
 }
 
+/* Who lost the role and got it back meanwhile has not seen what the other one wrote. */
+static void test_adopt_across_a_hand_over(void **state)
+{
+    struct world *world = *state;
+    char hash[PIN_RECORDPLAN_HASH_BYTES];
+    world_zone(world, "app.example.com A 300 192.0.2.1\n"
+                      "a-app.example.com TXT 300 @default:service/shop/app\n");
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
+    (void)world_order(world, PIN_RECORDER_ADOPT, "", "default");
+    world_run(world, 2);
+    (void)snprintf(hash, sizeof(hash), "%s", world->zone->adoption->plan.hash);
+    assert_int_equal(world_order(world, PIN_RECORDER_ADOPT, hash, "default"), PIN_OK);
+    world_run_to(world, PIN_STAGE_PLANNING);
+    pin_recorder_set_writer(world->recorder, false, "them", "");
+    pin_recorder_set_writer(world->recorder, true, "us", "");
+    world_run(world, 4);
+    assert_int_equal(world->provider->n_applies, 0);
+}
+
 /* The zone changed after somebody agreed: nothing is done. */
 static void test_adopt_another(void **state)
 {
@@ -779,6 +799,8 @@ int main(void)
             test_a_look_uses_up_no_approval, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt_another, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_adopt_across_a_hand_over, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_end_listing, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_end_planning, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_end_applying, world_set_up, world_tear_down),
