@@ -96,6 +96,7 @@ struct pin_recorder_zone {
     bool is_adopting;                           /**< The run under way is that of the order. */
     bool only_plans;                            /**< Ordered: the next run applies nothing, */
     bool is_only_planning;                      /**< as the one under way, or the last one. */
+    bool keeps_backoff;                         /**< It began while a run waited after a failure. */
     int64_t resume_ms; /**< Monotonic: when a run was due without that order; 0: it was not. */
 
     struct pin_backoff backoff;

@@ -77,6 +77,7 @@ void pin_recorder_zone_poke(struct pin_recorder_zone *zone, bool is_urgent)
 {
     if (pin_recorder_zone_is_busy(zone)) {
         zone->is_dirty = true;
+        zone->keeps_backoff = zone->keeps_backoff && !is_urgent;
         return;
     }
     if (zone->only_plans) { /* this is for the run after that one */
@@ -164,6 +165,11 @@ static void finish(struct pin_recorder_zone *zone)
     size_t n_pending = zone->shown == NULL ? 0 : pin_recorder_run_pending(zone->shown);
     bool is_ours = pin_recorder_zone_may_apply(zone) && !zone->is_only_planning;
     end_run(zone);
+    if (zone->keeps_backoff) { /* a look: the run that failed comes when it was to come */
+        zone->stage = PIN_STAGE_BACKOFF;
+        schedule(zone, PIN_MAX(zone->resume_ms - pin_clock_mono_ms(), (int64_t)GATHER_MS));
+        return;
+    }
     zone->backoff = (struct pin_backoff){0};
     zone->fault = PIN_PROVIDER_NONE;
     zone->error[0] = '\0';
@@ -197,6 +203,9 @@ static void fail(
     }
     (void)snprintf(zone->error, sizeof(zone->error), "%s", message);
     int64_t wait_ms = pin_backoff_next(&zone->backoff, 0, retry_after_ms);
+    if (zone->keeps_backoff) {
+        wait_ms = PIN_MAX(wait_ms, zone->resume_ms - pin_clock_mono_ms());
+    }
     if (is_news) {
         pin_log_warn("records %s: zone %s: %s: %s, trying again in %lld ms", zone->entry->name,
             zone->apex, pin_recorder_fault_text(fault), zone->error, (long long)wait_ms);
@@ -734,6 +743,7 @@ static void begin(struct pin_recorder_zone *zone)
     zone->is_only_planning = zone->only_plans && !zone->is_adopting;
     zone->only_plans = zone->only_plans && zone->is_adopting;
     zone->is_dirty = zone->only_plans;
+    zone->keeps_backoff = zone->is_only_planning && zone->stage == PIN_STAGE_BACKOFF;
     zone->writer_turn = recorder->writer_turn;
     zone->began_ms = pin_clock_mono_ms();
     zone->try_wall_ms = pin_clock_wall_ms();
@@ -754,6 +764,8 @@ void pin_recorder_zone_on_writer(struct pin_recorder_zone *zone, bool is_writer)
             pin_provider_cancel(zone->call);
             zone->call = NULL;
             zone->stage = PIN_STAGE_IDLE;
+            zone->only_plans |= zone->is_only_planning; /* the order stands */
+            zone->keeps_backoff = false;
             leave(zone);
         }
         pin_recorder_zone_poke(zone, true);

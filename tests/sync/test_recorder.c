@@ -641,6 +641,27 @@ static void test_a_look_waits_for_a_run_under_way(void **state)
     world_expect_row(world, "app.example.com", "A", "ready");
 }
 
+/* Who looks while a server wants its peace does not bring the next run forward. */
+static void test_a_look_keeps_the_back_off(void **state)
+{
+    struct world *world = *state;
+    world->provider->orders.n_list_faults = 1;
+    world->provider->orders.list_fault = PIN_PROVIDER_THROTTLED;
+    world->provider->orders.retry_after_ms = 60000;
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
+    assert_int_equal(world->zone->stage, PIN_STAGE_BACKOFF);
+    int64_t next_ms = world->zone->next_ms;
+    assert_int_equal(world_order(world, PIN_RECORDER_LOOK, NULL, NULL), PIN_OK);
+    world_run(world, 2);
+    assert_int_equal(world->zone->stage, PIN_STAGE_BACKOFF);
+    assert_true(world->zone->next_ms >= next_ms);
+    world_expect_row(world, "app.example.com", "A", "pending");
+    assert_int_equal(world_order(world, PIN_RECORDER_APPLY, NULL, NULL), PIN_OK);
+    world_run(world, 3);
+    world_expect_row(world, "app.example.com", "A", "ready");
+}
+
 static void test_a_look_uses_up_no_approval(void **state)
 {
     struct world *world = *state;
@@ -795,6 +816,8 @@ int main(void)
             test_a_look_does_not_take_the_place_of_a_run, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_look_waits_for_a_run_under_way, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_look_keeps_the_back_off, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_look_uses_up_no_approval, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_adopt, world_set_up, world_tear_down),
