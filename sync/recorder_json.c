@@ -496,6 +496,12 @@ static enum pin_err check_writing(const struct pin_recorder_zone *zone, struct p
         return pin_why_set(why, PIN_EBUSY, "records %.64s: dryRun is set, so nothing is written",
             zone->entry->name);
     }
+    if (!zone->entry->recorder->is_writer && zone->entry->recorder->holder[0] == '\0') {
+        return pin_why_set(why, PIN_EBUSY,
+            "nobody is known to be the writer%s%.200s; to do: try again in 15 s, then look whether "
+            "what recordsLease names can be reached",
+            zone->entry->recorder->error[0] != '\0' ? ": " : " yet", zone->entry->recorder->error);
+    }
     if (!zone->entry->recorder->is_writer) {
         return pin_why_set(why, PIN_EBUSY, "somebody else is the writer now: %.200s",
             zone->entry->recorder->holder);
@@ -605,7 +611,11 @@ enum pin_err pin_recorder_order(struct pin_recorder *recorder,
     for (struct pin_recorder_zone *zone = NULL;
          err == PIN_OK && (zone = pin_recorder_next_zone(recorder, zone)) != NULL;) {
         if (is_meant(zone, order->records, order->zone)) {
-            uint64_t n_runs = zone->n_runs + (pin_recorder_zone_is_busy(zone) ? 1 : 0);
+            /* a look that was ordered before applies nothing: what is asked for comes after it */
+            bool has_look = zone->only_plans && order->kind != PIN_RECORDER_LOOK
+                            && order->kind != PIN_RECORDER_ADOPT;
+            uint64_t n_runs = zone->n_runs + (pin_recorder_zone_is_busy(zone) ? 1 : 0)
+                              + (has_look ? 1 : 0);
             err = begin(zone, order, why);
             open_item(out, zone);
             pin_jsonout_key_uint(out, "runs", n_runs);
