@@ -11,8 +11,9 @@
  *
  * Who holds the key may put its revision into transactions: they are refused once it is another
  * one. Who writes elsewhere asks pin_election_is_held(), which says no while nobody else can hold
- * it yet and where the looks at the key go wrong for as long, and has the key looked at with each sign of life (`is_watched`). Belongs to the loop's
- * thread. on_lost() comes from within pin_election_fail() and pin_election_again(), too.
+ * it yet and where the looks at the key go wrong for as long, and has the key looked at with each
+ * sign of life (`is_watched`). Belongs to the loop's thread. on_lost() comes from within
+ * pin_election_fail() and pin_election_again(), too.
  */
 
 #include <stdbool.h>

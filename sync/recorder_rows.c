@@ -24,7 +24,7 @@
  * would. */
 #define CLOSE_MS (2 * SPACE_MAX_MS)
 /* A record that was put right so often, and undone each time, has another writer. */
-#define UNDONE_MAX     3u
+#define UNDONE_MAX 3u
 /* Who deletes gives way before who creates: what both leave alone then is there. */
 #define UNDELETED_MAX  2u
 #define UNDONE_WAIT_MS ((int64_t)1800 * 1000)

@@ -49,7 +49,7 @@ static void read_value(const uint8_t *data, size_t size)
         pin_mirror_begin(&mirror);
         (void)pin_mirror_put(&mirror, "s/n/b", data, size, NULL);
         (void)pin_mirror_put(&mirror, "s/n/a", data, size / 3, NULL);
-        pin_mirror_end(&mirror);
+        pin_mirror_end(&mirror, size > 0 ? data[0] : 0);
         pin_mirror_remove(&mirror, "s/n/b");
     }
     pin_mirror_done(&mirror);
