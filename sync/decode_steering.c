@@ -356,8 +356,7 @@ static void collect(
 
 size_t pin__decode_steering_size(const struct pin_decoder *self)
 {
-    const struct pin_tree *metadata = pin_tree_find(self->root, "metadata");
-    PIN_TREE_EACH(item, pin_tree_find(metadata, "annotations"))
+    PIN_TREE_EACH(item, pin_tree_map(self->root, "metadata.annotations"))
     {
         if (strncmp(item->key, OWN_PREFIX, strlen(OWN_PREFIX)) == 0
             || strstr(item->key, "cilium") != NULL) {

@@ -76,6 +76,8 @@ static struct decode_case {
         PIN_EINVAL, NULL},
     {"a list where a map belongs is an error", SERVICE("}\nspec: []\n"),
         "4:7: Service shop/web: spec: must be a map, not a list", PIN_EINVAL, NULL},
+    {"annotations that are no map are an error", SERVICE(", annotations: [a]}\n"),
+        "3:53: Service shop/web: annotations: must be a map, not a list", PIN_EINVAL, NULL},
     {"unknown fields are ignored", SERVICE("}\nspec: {colour: red}\nextra: [1, 2]\n"),
         "Service shop/web", PIN_OK, NULL},
     {"annotations of external-dns are kept, and what goes with them",
