@@ -160,7 +160,7 @@ void pin_source_upsert(struct pin_source *self, struct pin_object *object, uint6
     count_event(self, kind);
     struct pin_delta *delta = pin_delta_upsert(self->cluster_id, object);
     if (delta != NULL) {
-        delta->has_more = !is_listed;
+        delta->has_more = !is_listed && !self->tells_each;
     }
     push(self, kind, delta, received_ns);
 }

@@ -96,6 +96,7 @@ struct pin_source {
     uint32_t max_objects;      /**< Of one kind; 0: no limit. */
     uint32_t lost_kinds;       /**< Kinds of which memory was out for something. */
     bool is_told;              /**< UP or DOWN was sent once. */
+    bool tells_each;           /**< Nothing may follow what comes now: it is told at once. */
     bool wants_pods;           /**< Pods are to be reported. */
     bool wants_classes;        /**< So are GatewayClasses. */
     bool wants_ingresses;      /**< So are Ingresses. */

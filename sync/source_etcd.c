@@ -297,6 +297,7 @@ static void end_list(struct pin_reader *self)
             self->has_lost = false;
         }
         pin_source_set_synced(&self->source);
+        self->source.tells_each = true; /* no end of a list may follow, or not for long */
         self->is_whole = true;
     }
     pin_log_debug("%s: listed %s at revision %lld, %zu keys", self->source.where, self->base,

@@ -27,6 +27,7 @@ struct rig {
     struct pin_text seen;   /**< Deltas, one a line. */
     struct pin_text logged; /**< Log lines, one a line. */
     size_t room;            /**< Deltas the sink takes before it refuses. */
+    size_t n_more;          /**< Of them, those that nobody is woken for. */
 };
 
 static inline bool rig_push(void *arg, struct pin_delta *delta)
@@ -36,6 +37,7 @@ static inline bool rig_push(void *arg, struct pin_delta *delta)
         return false;
     }
     self->room--;
+    self->n_more += delta->has_more ? 1 : 0;
     show_delta(&self->seen, delta);
     pin_text_putc(&self->seen, '\n');
     pin_delta_free(delta);

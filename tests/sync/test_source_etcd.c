@@ -118,6 +118,19 @@ static void test_a_key_with_a_nul_is_left_out(void **state)
     assert_true(stats_of(self).is_up);
 }
 
+/* The builder sleeps on through what more is said to follow of. */
+static void test_a_change_is_told_at_once_though_some_value_cannot_be_read(void **state)
+{
+    struct box *self = *state;
+    put_bytes(self, "s/d/z", "?", 1);
+    start(self);
+    want_log(self, "s/d/z cannot be read");
+    self->rig.n_more = 0;
+    put_service(self, "b");
+    want(self, "UPSERT Service d/b");
+    assert_int_equal(self->rig.n_more, 0);
+}
+
 /* What the mirror has dropped it does not drop again: only a list told as a first one is helps. */
 static void test_a_deletion_that_memory_was_out_for_is_told_by_a_list(void **state)
 {
@@ -194,6 +207,8 @@ int main(void)
             test_an_etcd_from_a_backup_is_believed_after_a_while, set_up_etcd, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_deletion_that_memory_was_out_for_is_told_by_a_list, set_up_etcd, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_change_is_told_at_once_though_some_value_cannot_be_read, set_up_etcd, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_with_a_nul_is_left_out, set_up_etcd, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_watch_of_nonsense_is_not_listed_all_the_time, set_up_etcd, tear_down),
