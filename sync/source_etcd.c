@@ -172,14 +172,20 @@ static uint32_t untold(const struct pin_reader *self)
 /*
  * The first list of a kind begins and ends as lists do, for there may be objects of before the
  * restart. Later ones are compared with what is known. While some value cannot be read, nobody says
- * what it has.
+ * what it has; where memory was out for a change, what the list named is not all that was told.
  */
 static void mark_untold(struct pin_reader *self, enum pin_delta_op op)
 {
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        bool is_end = op == PIN_DELTA_LIST_END;
+        bool has_lost = (self->source.lost_kinds >> kind & 1u) != 0;
         if ((untold(self) >> kind & 1u) != 0) {
-            pin_source_mark(&self->source, op, (enum pin_kind)kind);
-            self->source.stats.kinds[kind].is_listed = op == PIN_DELTA_LIST_END;
+            if (is_end && has_lost) {
+                pin_source_end_partial_list(&self->source, (enum pin_kind)kind);
+            } else {
+                pin_source_mark(&self->source, op, (enum pin_kind)kind);
+            }
+            self->source.stats.kinds[kind].is_listed = is_end;
         }
     }
 }
