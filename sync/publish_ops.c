@@ -223,9 +223,12 @@ void pin_publish_take(struct pin_publish *self, struct pin_changes_taken *taken)
     }
 }
 
-/* Whether a key ("o/Ingress/shop/web") is of a kind that nobody knows. */
+/* Whether a key ("o/Ingress/shop/web", "s/shop/web") is of a kind that nobody knows. */
 static bool is_unknown(const struct pin_publish_cluster *cluster, const char *key)
 {
+    if (strncmp(key, "s/", 2) == 0) {
+        return (cluster->unknown >> PIN_KIND_SERVICE & 1u) != 0;
+    }
     const char *word = strncmp(key, "o/", 2) == 0 ? key + 2 : "";
     size_t len = strcspn(word, "/");
     for (int kind = 0; len > 0 && kind < PIN_KIND_MAX; kind++) {

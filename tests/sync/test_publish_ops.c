@@ -111,6 +111,22 @@ static void test_differences(void **state)
     assert_int_equal(self->n_keys, 1);
 }
 
+/* What etcd has of a kind that was not listed whole is the last that somebody knew. */
+static void test_unknown_kinds(void **state)
+{
+    struct pin_publish *self = *state;
+    know(self, (char[]){"/p/c1/s/n/gone"}, "1");
+    know(self, (char[]){"/p/c1/o/Ingress/n/gone"}, "1");
+    self->clusters[0].unknown = 1u << PIN_KIND_SERVICE | 1u << PIN_KIND_INGRESS;
+    assert_int_equal(pin_publish_n_missing(self, 0), 0);
+    pin_publish_sweep(self, 0);
+    assert_true(pin_publish_is_idle(self));
+    self->clusters[0].unknown = 1u << PIN_KIND_INGRESS;
+    assert_int_equal(pin_publish_n_missing(self, 0), 1);
+    self->clusters[0].unknown = 0;
+    assert_int_equal(pin_publish_n_missing(self, 0), 2);
+}
+
 static void test_unfollowed(void **state)
 {
     struct pin_publish *self = *state;
@@ -287,6 +303,7 @@ int main(void)
         {"what is as it was is not written", test_differences, set_up, tear_down, NULL},
         {"nothing of a cluster is touched before it is followed", test_unfollowed, set_up,
             tear_down, NULL},
+        {"what is of a kind that nobody knows stays", test_unknown_kinds, set_up, tear_down, NULL},
         {"a sign of life is bound to the lease", test_lease, set_up, tear_down, NULL},
         {"a transaction has a limited number of operations", test_batches, set_up, tear_down, NULL},
         {"a value that etcd refuses does not hold up the rest", test_large_values, set_up,
