@@ -134,17 +134,29 @@ static struct held *held_new(size_t n)
     return held;
 }
 
-/*
- * The objects of a bundle, with their places. On failure places may be left that belong to nobody:
- * the list that follows takes them away.
- */
+/* Frees what no key came to hold, with the places that were made for it: they would take room. */
+static void abandon(struct pin_mirror *self, struct held *held)
+{
+    for (size_t i = 0; i < held->n; i++) {
+        struct member *member = held->members[i];
+        if (member->owner == NULL
+            && pin_map_find(&self->members, member->id, member->id_bytes) == member) {
+            (void)pin_map_remove(&self->members, member->id, member->id_bytes);
+            self->source->stats.kinds[member->kind].n_objects--;
+            unref(member);
+        }
+    }
+    free_held(held);
+}
+
+/* The objects of a bundle, with their places. */
 static struct held *hold(struct pin_mirror *self, const struct pin_bundle *bundle)
 {
     struct held *held = held_new(bundle->n);
     for (size_t i = 0; held != NULL && i < bundle->n; i++) {
         struct member *member = member_of(self, bundle->objects[i]);
         if (member == NULL) {
-            free_held(held);
+            abandon(self, held);
             return NULL;
         }
         member->n_refs++;
@@ -204,7 +216,7 @@ enum pin_err pin_mirror_put(struct pin_mirror *mirror, const char *key, const vo
     struct held *fresh = hold(mirror, &bundle);
     if (fresh == NULL || !pin_map_put(&mirror->keys, key, key_bytes, fresh, NULL)) {
         if (fresh != NULL) {
-            free_held(fresh);
+            abandon(mirror, fresh);
         }
         keep(mirror, old);
         pin_bundle_done(&bundle);

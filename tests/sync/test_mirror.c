@@ -203,6 +203,23 @@ static void test_room(void **state)
     pin_text_done(&value);
 }
 
+/* What was refused takes no room itself. */
+static void test_refused(void **state)
+{
+    struct rig *rig = *state;
+    struct pin_text value = {0};
+    struct pin_why why = {0};
+    rig->source.max_objects = 2;
+    put_value(&value, "x-1 x-1 x-2 x-3");
+    assert_int_equal(pin_mirror_put(&rig->mirror, "x", value.ptr, value.len, &why), PIN_ELIMIT);
+    assert_int_equal(rig->source.stats.kinds[PIN_KIND_ENDPOINT_SLICE].n_objects, 0);
+    put(rig, "b", "b-1 b-2");
+    assert_seen(rig, "+EndpointSlice b-1;+EndpointSlice b-2;");
+    put(rig, "b", "b-1");
+    assert_seen(rig, "+EndpointSlice b-1;-EndpointSlice b-2;");
+    pin_text_done(&value);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +228,7 @@ int main(void)
         {"an object is deleted once", test_shared, set_up, tear_down, NULL},
         {"what a whole list has not named goes", test_list, set_up, tear_down, NULL},
         {"what there is no room for changes nothing", test_room, set_up, tear_down, NULL},
+        {"what was refused takes no room", test_refused, set_up, tear_down, NULL},
         {"what nobody knows stays", test_unknown, set_up, tear_down, NULL},
         {"what cannot be read stays as it was", test_unreadable, set_up, tear_down, NULL},
     };
