@@ -53,7 +53,7 @@ static const struct pin_table *table_of(
 {
     const struct pin_node *node = pin_index_find(index, query->qname, query->qname_bytes);
     const struct pin_rrset *rrset = node != NULL ? pin_node_rrset(node, query->qtype) : NULL;
-    return rrset != NULL ? rrset->base : NULL;
+    return rrset != NULL ? pin_rrset_base(rrset) : NULL;
 }
 
 /* Asks for a name; false when the world does not have it. */

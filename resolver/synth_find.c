@@ -44,7 +44,7 @@ static bool find_below(const struct pin_live *live, uint16_t view_id,
     const struct pin_synth_below *below, struct pin_synth_place *ret)
 {
     struct pin_parts_query q;
-    const struct pin_table *parts = pin_node_rrset(below->encloser, PIN_TYPE_PARTS)->base;
+    const struct pin_table *parts = pin_rrset_base(pin_node_rrset(below->encloser, PIN_TYPE_PARTS));
     *ret = (struct pin_synth_place){.at = below->bytes};
     switch (pin_parts_read(
         parts->wire, below->name, below->bytes, pin_synth_asker(live, view_id), &q)) {

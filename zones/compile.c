@@ -56,11 +56,8 @@ static const struct pin_table *find_old(
     if (rrset == NULL) {
         return NULL;
     }
-    if (rrset->base != NULL && pin_table_equal(rrset->base, table)) {
-        return rrset->base;
-    }
-    for (uint16_t i = 0; i < rrset->n_tables; i++) {
-        const struct pin_table *other = rrset->tables[i];
+    for (uint16_t i = 0; i < pin_rrset_n_tables(rrset); i++) {
+        const struct pin_table *other = pin_rrset_tables(rrset)[i];
         if (other != NULL && pin_table_equal(other, table)) {
             return other;
         }
@@ -125,7 +122,7 @@ const struct pin_table *pin_compile_shared(
 {
     const struct pin_table **place =
         &run->catalog->shared[pin_hash64(wire, wire_bytes) % PIN_SHARED_MAX];
-    const struct pin_table *own = old != NULL ? old->base : NULL;
+    const struct pin_table *own = old != NULL ? pin_rrset_base(old) : NULL;
     const struct pin_table *known = is_made_of(own, wire, wire_bytes) ? own : *place;
     if (is_made_of(known, wire, wire_bytes)) {
         uint32_t *bucket = alike_bucket(run, known);
@@ -212,7 +209,8 @@ static bool are_same_rrsets(
     for (size_t i = 0; i < n_rrsets; i++) {
         const struct pin_rrset *a = &pin_node_rrsets(node)[i];
         const struct pin_rrset *b = &rrsets[i];
-        if (a->type != b->type || a->base != b->base || a->n_variants != b->n_variants) {
+        if (a->type != b->type || pin_rrset_base(a) != pin_rrset_base(b)
+            || a->n_variants != b->n_variants) {
             return false;
         }
         for (uint16_t v = 0; v < a->n_variants; v++) {

@@ -218,7 +218,7 @@ bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
     const struct pin_table *base = common_table(run, tables);
     bool has_any = base != NULL;
     uint16_t n_variants = 0;
-    uint16_t n_tables = 0;
+    uint16_t n_tables = 1;
     for (size_t view = 0; view < run->n_views; view++) {
         const struct pin_table *table = tables[run->class_of_view[view]];
         n_variants = (uint16_t)(n_variants + (table != inherited(run, tables, base, view)));
@@ -233,6 +233,7 @@ bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
         return false;
     }
     uint16_t n = 0;
+    list[0] = base;
     for (size_t view = 0; view < run->n_views; view++) {
         const struct pin_table *table = tables[run->class_of_view[view]];
         if (table != inherited(run, tables, base, view)) {
@@ -242,8 +243,11 @@ bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
         }
     }
     memcpy(list + n_tables, variants, n_variants * sizeof(*variants));
-    *ret_rrset = (struct pin_rrset){
-        .type = type, .base = base, .n_variants = n_variants, .n_tables = n_tables, .tables = list};
+    *ret_rrset = n_variants == 0 ? (struct pin_rrset){.type = type, .base = base}
+                                 : (struct pin_rrset){.type = type,
+                                     .n_variants = n_variants,
+                                     .n_tables = n_tables,
+                                     .tables = list};
     return has_any;
 }
 

@@ -183,6 +183,9 @@ void pin_table_discard(struct pin_table *table)
 static size_t more_bytes(const struct pin_rrset *rrset)
 {
     const size_t align = alignof(struct pin_table *);
+    if (rrset->n_variants == 0) {
+        return 0;
+    }
     size_t bytes = rrset->n_tables * sizeof(struct pin_table *)
                    + rrset->n_variants * sizeof(struct pin_variant);
     return (bytes + (align - 1)) & ~(align - 1);
@@ -207,13 +210,12 @@ static void copy_rrsets(struct pin_node *node, const struct pin_rrset *rrsets, s
         const struct pin_rrset *from = &rrsets[i];
         const struct pin_table **tables = (const struct pin_table **)(void *)at;
         copies[i] = *from;
-        copies[i].tables = tables;
-        pin_table_ref(from->base);
-        for (uint16_t t = 0; t < from->n_tables; t++) {
-            tables[t] = from->tables[t];
-            pin_table_ref(tables[t]);
+        for (uint16_t t = 0; t < pin_rrset_n_tables(from); t++) {
+            pin_table_ref(pin_rrset_tables(from)[t]);
         }
         if (from->n_variants > 0) {
+            copies[i].tables = tables;
+            memcpy(tables, from->tables, from->n_tables * sizeof(struct pin_table *));
             memcpy(tables + from->n_tables, pin_rrset_variants(from),
                 from->n_variants * sizeof(struct pin_variant));
         }
@@ -237,7 +239,7 @@ static uint8_t flags_of(const struct pin_node *node)
         } else if (rrsets[i].type == PIN_TYPE_NS && node->name_bytes != node->zone->apex.bytes) {
             flags |= PIN_NODE_IS_CUT;
         } else if (rrsets[i].type == PIN_TYPE_PARTS) {
-            uint8_t parts = rrsets[i].base->wire[0];
+            uint8_t parts = pin_rrset_base(&rrsets[i])->wire[0];
             flags |= (parts & PIN_PARTS_DASHED) != 0 ? PIN_NODE_HAS_DASHED : 0;
             flags |= (parts & ~PIN_PARTS_DASHED) != 0 ? PIN_NODE_HAS_PARTS : 0;
         }
@@ -267,9 +269,8 @@ static void unref_data(const struct pin_node *node)
     const struct pin_rrset *rrsets = pin_node_rrsets(node);
     pin_policy_unref(node->policy);
     for (uint16_t i = 0; i < node->n_rrsets; i++) {
-        pin_table_unref(rrsets[i].base);
-        for (uint16_t t = 0; t < rrsets[i].n_tables; t++) {
-            pin_table_unref(rrsets[i].tables[t]);
+        for (uint16_t t = 0; t < pin_rrset_n_tables(&rrsets[i]); t++) {
+            pin_table_unref(pin_rrset_tables(&rrsets[i])[t]);
         }
     }
 }

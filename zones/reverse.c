@@ -462,7 +462,7 @@ bool pin_reverse_dashed(const struct pin_reverse *reverse, const uint8_t *label,
     while (address != NULL && pin_address_next(address, &at, &name)) {
         if (name.kind == PIN_REVERSE_ENDPOINT && memcmp(name.host, label, label[0] + 1u) == 0
             && is_parent(reverse, parent, &name)) {
-            const struct pin_table *parts = pin_node_rrset(parent, PIN_TYPE_PARTS)->base;
+            const struct pin_table *parts = pin_rrset_base(pin_node_rrset(parent, PIN_TYPE_PARTS));
             *ret = (struct pin_dashed){.address = address,
                 .cluster_id = name.cluster_id,
                 .ttl_s = pin_parts_ttl_s(parts->wire)};

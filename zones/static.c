@@ -145,7 +145,7 @@ static struct pin_rrset old_glue(const struct static_run *s, const struct pin_na
     uint16_t type, const struct pin_table **tables)
 {
     const struct pin_rrset *old = pin_compile_old(&s->run, owner, type);
-    const struct pin_table *table = old != NULL ? old->base : NULL;
+    const struct pin_table *table = old != NULL ? pin_rrset_base(old) : NULL;
     struct pin_rrset glue = {.tables = tables};
     for (uint16_t i = 0; table != NULL && i < table->n_extras && i < EXTRAS_MAX; i++) {
         const struct pin_table *both[] = {

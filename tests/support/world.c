@@ -109,9 +109,8 @@ static void put_rrsets(
     assert(err == PIN_OK);
     (void)err;
     for (size_t i = 0; i < n_rrsets; i++) {
-        pin_table_unref(rrsets[i].base);
-        for (uint16_t v = 0; v < rrsets[i].n_variants; v++) {
-            pin_table_unref(rrsets[i].tables[pin_rrset_variants(&rrsets[i])[v].table_i]);
+        for (uint16_t t = 0; t < pin_rrset_n_tables(&rrsets[i]); t++) {
+            pin_table_unref(pin_rrset_tables(&rrsets[i])[t]);
         }
     }
 }
@@ -207,15 +206,13 @@ static void put_sticky(struct world *world)
 static void put_local(struct world *world)
 {
     struct {
-        const struct pin_table *tables[2];
+        const struct pin_table *tables[3];
         struct pin_variant variants[2];
-    } shown = {{addresses(world, PIN_TYPE_A, 0, 1, 1, NULL), NULL},
-        {{.view_id = 1, .table_i = 0}, {.view_id = 2, .table_i = 1}}};
-    struct pin_rrset rrset = {.type = PIN_TYPE_A,
-        .base = addresses(world, PIN_TYPE_A, 9, 1, 1, NULL),
-        .tables = shown.tables,
-        .n_tables = 2,
-        .n_variants = 2};
+    } shown = {{addresses(world, PIN_TYPE_A, 9, 1, 1, NULL),
+                   addresses(world, PIN_TYPE_A, 0, 1, 1, NULL), NULL},
+        {{.view_id = 1, .table_i = 1}, {.view_id = 2, .table_i = 2}}};
+    struct pin_rrset rrset = {
+        .type = PIN_TYPE_A, .tables = shown.tables, .n_tables = 3, .n_variants = 2};
     put_rrsets(world, "local.t.example", &rrset, 1);
 }
 

@@ -126,18 +126,40 @@ static inline const uint16_t *pin_table_groups(const struct pin_table *table)
 /** A view that shows another table than its parent does, or, having none, than the base. */
 struct pin_variant {
     uint16_t view_id;
-    uint16_t table_i; /**< Into pin_rrset.tables. */
+    uint16_t table_i; /**< Into pin_rrset.tables; 0: the base. */
 };
 
 /** All tables of one owner name and type. */
 struct pin_rrset {
     uint16_t type; /**< Host byte order. */
     uint16_t n_variants;
-    uint16_t n_tables;
-    const struct pin_table *base; /**< NULL = NODATA in views without a variant. */
-    /** Of the variants, each once; NULL = NODATA. Behind them lie the variants. */
-    const struct pin_table *const *tables;
+    uint16_t n_tables; /**< With variants: 1 or more. */
+    union {
+        /** Without variants: what every view shows; NULL = NODATA. */
+        const struct pin_table *base;
+        /** With variants: first what views without one show, then those of the variants, each
+         * once; NULL = NODATA. Behind them lie the variants. */
+        const struct pin_table *const *tables;
+    };
 };
+
+/** What views without a variant show; NULL = NODATA. */
+static inline const struct pin_table *pin_rrset_base(const struct pin_rrset *rrset)
+{
+    return rrset->n_variants == 0 ? rrset->base : rrset->tables[0];
+}
+
+/** All tables of an RRset, the base first: pin_rrset_n_tables() of them, each NULL or a table. */
+static inline const struct pin_table *const *pin_rrset_tables(const struct pin_rrset *rrset)
+{
+    return rrset->n_variants == 0 ? &rrset->base : rrset->tables;
+}
+
+/** How many there are, 1 or more. */
+static inline uint16_t pin_rrset_n_tables(const struct pin_rrset *rrset)
+{
+    return rrset->n_variants == 0 ? 1 : rrset->n_tables;
+}
 
 /** The variants of an RRset that has some, by ascending view_id. */
 static inline const struct pin_variant *pin_rrset_variants(const struct pin_rrset *rrset)
@@ -197,16 +219,16 @@ struct pin_zone {
 
 /** One owner name. An empty non-terminal has no RRsets (RFC 8499: empty non-terminals). */
 struct pin_node {
-    struct pin_rcu_node link;
-    struct pin_zone *zone;           /**< Never NULL. */
-    const struct pin_policy *policy; /**< Who may resolve it; NULL: everybody. */
     union {
-        struct {
-            uint32_t n_children; /**< Builder only: nodes directly below. */
-            uint32_t stamp;      /**< Builder only: compile run that last wanted this name. */
+        struct { /* builder only */
+            struct pin_rcu_node link;
+            uint32_t n_children; /**< Nodes directly below. */
+            uint32_t stamp;      /**< Compile run that last wanted this name. */
         };
         struct pin_rcu_head rcu; /**< Once it is in the index no more. */
     };
+    struct pin_zone *zone;           /**< Never NULL. */
+    const struct pin_policy *policy; /**< Who may resolve it; NULL: everybody. */
     uint16_t n_rrsets;
     uint8_t flags; /**< PIN_NODE_*. */
     bool is_put;   /**< Builder only: put on purpose, not only because names exist below. */
@@ -267,5 +289,5 @@ static inline const struct pin_table *pin_rrset_table(
     if (variant == NULL && parent_id != view_id) {
         variant = pin_rrset_variant(rrset, parent_id);
     }
-    return variant != NULL ? rrset->tables[variant->table_i] : rrset->base;
+    return variant != NULL ? rrset->tables[variant->table_i] : pin_rrset_base(rrset);
 }
