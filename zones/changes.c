@@ -218,7 +218,7 @@ static void put_slices(struct pin_text *out, const struct pin_member *member)
         return;
     }
     for (size_t i = 0; i < member->n_slices; i++) {
-        slices[i] = member->slices[i];
+        slices[i] = pin_member_slices(member)[i];
     }
     qsort(slices, member->n_slices, sizeof(*slices), by_name);
     for (size_t i = 0; i < member->n_slices; i++) {

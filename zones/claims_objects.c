@@ -240,7 +240,7 @@ static bool look_at_rows(const struct backend *backend, struct maker *lister)
     const struct pin_port *port = first_port(backend);
     bool has_slices = false;
     for (size_t i = 0; i < backend->member->n_slices; i++) {
-        rows.slice = backend->member->slices[i];
+        rows.slice = pin_member_slices(backend->member)[i];
         if (rows.slice->as.slice.import_service != NULL) {
             continue; /* of another cluster */
         }

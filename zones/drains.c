@@ -111,7 +111,7 @@ const struct pin_drain *pin_drains_endpoint(const struct pin_drains *drains, uin
 static bool is_in_slices(const struct pin_drain *drain, const struct pin_member *member)
 {
     for (size_t s = 0; s < member->n_slices; s++) {
-        const struct pin_object *slice = member->slices[s];
+        const struct pin_object *slice = pin_member_slices(member)[s];
         for (size_t e = 0; e < slice->as.slice.n_endpoints; e++) {
             if (has_endpoint(drain, member->cluster_id, slice, e)) {
                 return true;

@@ -132,7 +132,7 @@ static void add_endpoints(
         const struct pin_service_unit *unit = value;
         for (size_t m = 0; m < unit->n_members; m++) {
             for (size_t s = 0; s < unit->members[m].n_slices; s++) {
-                add_slice(drain, unit->members[m].slices[s], nearby);
+                add_slice(drain, pin_member_slices(&unit->members[m])[s], nearby);
             }
         }
     }

@@ -76,10 +76,9 @@ void pin_grants_attach(struct pin_catalog *catalog, uint16_t cluster_id,
     struct pin_grants_unit *unit = grants_of(catalog, cluster_id, object->namespace_name);
     size_t at = unit != NULL ? position(unit, old) : 0;
     bool is_new = unit != NULL && at == unit->n_grants;
-    const struct pin_object **grown =
-        is_new         ? pin_unit_grow(unit->grants, unit->n_grants, &unit->cap_grants)
-        : unit != NULL ? unit->grants
-                       : NULL;
+    const struct pin_object **grown = is_new         ? pin_unit_grow(unit->grants, unit->n_grants)
+                                      : unit != NULL ? unit->grants
+                                                     : NULL;
     if (unit == NULL || grown == NULL) {
         pin_unit_note_unattached(catalog, object);
         return;

@@ -93,7 +93,7 @@ static uint32_t gather(const struct pin_member *member, struct pin_contribution 
 {
     uint32_t n = 0;
     for (size_t s = 0; s < member->n_slices; s++) {
-        const struct pin_object *slice = member->slices[s];
+        const struct pin_object *slice = pin_member_slices(member)[s];
         if (slice->as.slice.family != family_of(family_i) || !is_slice_of(slice, c)) {
             continue;
         }
@@ -112,7 +112,7 @@ static size_t count_known(
 {
     size_t n = 0;
     for (size_t s = 0; s < member->n_slices; s++) {
-        const struct pin_object *slice = member->slices[s];
+        const struct pin_object *slice = pin_member_slices(member)[s];
         if (slice->as.slice.family == family_of(family_i) && is_slice_of(slice, c)) {
             n += slice->as.slice.n_endpoints;
         }
@@ -125,8 +125,9 @@ static uint32_t count_staying(
 {
     uint32_t n = 0;
     for (size_t s = 0; s < member->n_slices; s++) {
-        const struct pin_slice_body *slice = &member->slices[s]->as.slice;
-        bool counts = slice->family == family_of(family_i) && is_slice_of(member->slices[s], c);
+        const struct pin_slice_body *slice = &pin_member_slices(member)[s]->as.slice;
+        bool counts =
+            slice->family == family_of(family_i) && is_slice_of(pin_member_slices(member)[s], c);
         for (size_t e = 0; counts && e < slice->n_endpoints; e++) {
             n += (slice->flags[e] & PIN_ENDPOINT_TERMINATING) == 0;
         }
@@ -205,8 +206,8 @@ static bool has_imported(const struct pin_facts *facts, const char *source)
 static bool imports_from(const struct pin_member *member, const char *source)
 {
     for (size_t s = 0; s < member->n_slices; s++) {
-        const char *other = member->slices[s]->as.slice.source_cluster;
-        if (member->slices[s]->as.slice.import_service != NULL && other != NULL
+        const char *other = pin_member_slices(member)[s]->as.slice.source_cluster;
+        if (pin_member_slices(member)[s]->as.slice.import_service != NULL && other != NULL
             && strcmp(other, source) == 0) {
             return true;
         }
@@ -234,7 +235,7 @@ static bool add_imported(const struct pin_settings *settings, const struct pin_m
     struct pin_facts *facts, struct pin_arena *arena)
 {
     for (size_t s = 0; s < member->n_slices && !member->is_dropped; s++) {
-        const struct pin_slice_body *slice = &member->slices[s]->as.slice;
+        const struct pin_slice_body *slice = &pin_member_slices(member)[s]->as.slice;
         if (slice->import_service == NULL || slice->source_cluster == NULL
             || pin_settings_cluster(settings, slice->source_cluster) != PIN_CLUSTER_NONE
             || has_imported(facts, slice->source_cluster)
@@ -246,7 +247,7 @@ static bool add_imported(const struct pin_settings *settings, const struct pin_m
             .cluster_id = member->cluster_id,
             .unit = facts->unit,
             .source = slice->source_cluster,
-            .since = member->import != NULL ? member->import : member->slices[s],
+            .since = member->import != NULL ? member->import : pin_member_slices(member)[s],
             .is_imported = true,
             .is_exported = true,
         };

@@ -37,7 +37,7 @@ static bool slice_matters(const struct pin_slice_body *slice, const char *zone)
 static bool member_matters(const struct pin_member *member, const char *zone)
 {
     for (size_t i = 0; i < member->n_slices; i++) {
-        if (slice_matters(&member->slices[i]->as.slice, zone)) {
+        if (slice_matters(&pin_member_slices(member)[i]->as.slice, zone)) {
             return true;
         }
     }

@@ -173,7 +173,7 @@ static void put_contribution(const struct view *v, size_t contribution_i)
         }
     }
     for (size_t s = 0; member != NULL && s < member->n_slices; s++) {
-        const struct pin_object *slice = member->slices[s];
+        const struct pin_object *slice = pin_member_slices(member)[s];
         size_t family_i = slice->as.slice.family == 6 ? PIN_FAMILY_V6 : PIN_FAMILY_V4;
         for (size_t i = 0; is_of(slice, c) && i < slice->as.slice.n_endpoints; i++) {
             struct pin_ready it = {

@@ -22,17 +22,12 @@
  * there is found and let go of without any. */
 #define KEY_BYTES 1024
 
-void *pin_unit_grow(void *items, size_t n, size_t *cap)
+void *pin_unit_grow(void *items, size_t n)
 {
-    if (n < *cap) {
-        return items;
+    if ((n & (n - 1)) != 0) {
+        return items; /* between two powers of two */
     }
-    size_t wanted = *cap == 0 ? 2 : 2 * *cap;
-    void *grown = realloc(items, wanted * sizeof(void *));
-    if (grown != NULL) {
-        *cap = wanted;
-    }
-    return grown;
+    return realloc(items, PIN_MAX(2 * n, (size_t)2) * sizeof(void *));
 }
 
 /* --- service units ------------------------------------------------------------------------------
@@ -51,16 +46,12 @@ struct pin_service_unit *pin_unit_find_service(
 
 static struct pin_service_unit *new_service_unit(const char *namespace_name, const char *name)
 {
-    struct pin_service_unit *unit = calloc(1, sizeof(*unit));
-    if (unit == NULL) {
-        return NULL;
-    }
     size_t namespace_bytes = strlen(namespace_name);
     size_t name_bytes = strlen(name);
     /* Key "ns/name", then "ns" once more: both parts as strings of their own. */
-    unit->key = malloc(2 * namespace_bytes + name_bytes + 3);
-    if (unit->key == NULL) {
-        free(unit);
+    size_t bytes = offsetof(struct pin_service_unit, key) + 2 * namespace_bytes + name_bytes + 3;
+    struct pin_service_unit *unit = calloc(1, PIN_MAX(bytes, sizeof(*unit)));
+    if (unit == NULL) {
         return NULL;
     }
     char *at = unit->key;
@@ -88,7 +79,6 @@ struct pin_service_unit *pin_unit_service(
     }
     if (unit != NULL
         && !pin_map_put_borrowed(&catalog->services, unit->key, strlen(unit->key), unit, NULL)) {
-        free(unit->key);
         free(unit);
         unit = NULL;
     }
@@ -99,7 +89,9 @@ struct pin_service_unit *pin_unit_service(
 static void free_service_unit(struct pin_service_unit *unit)
 {
     for (size_t i = 0; i < unit->n_members; i++) {
-        free(unit->members[i].slices);
+        if (unit->members[i].n_slices > 1) {
+            free(unit->members[i].slices);
+        }
     }
     free(unit->members);
     free(unit->subject.routes);
@@ -107,7 +99,6 @@ static void free_service_unit(struct pin_service_unit *unit)
     free(unit->addresses.bytes);
     free(unit->left);
     free(unit->holds.slots);
-    free(unit->key);
     free(unit);
 }
 
@@ -172,7 +163,6 @@ static void drop_member_if_empty(struct pin_service_unit *unit, struct pin_membe
         || member->n_slices > 0) {
         return;
     }
-    free(member->slices);
     size_t after = (size_t)(unit->members + unit->n_members - (member + 1));
     memmove(member, member + 1, after * sizeof(*member));
     unit->n_members--;
@@ -226,13 +216,11 @@ void pin_unit_depend(struct pin_route_unit *route, struct pin_subject *subject)
             return;
         }
     }
-    struct pin_subject **subjects =
-        pin_unit_grow(route->depends_on, route->n_depends_on, &route->cap_depends_on);
+    struct pin_subject **subjects = pin_unit_grow(route->depends_on, route->n_depends_on);
     if (subjects != NULL) {
         route->depends_on = subjects;
     }
-    struct pin_route_unit **routes =
-        pin_unit_grow(subject->routes, subject->n_routes, &subject->cap_routes);
+    struct pin_route_unit **routes = pin_unit_grow(subject->routes, subject->n_routes);
     if (routes != NULL) {
         subject->routes = routes;
     }
@@ -431,22 +419,53 @@ static const struct pin_object **member_field(struct pin_member *member, enum pi
     }
 }
 
+/* Adds a slice; false when memory is out. */
+static bool add_slice(struct pin_member *member, const struct pin_object *object)
+{
+    if (member->n_slices == 0) {
+        member->slice = object;
+        member->n_slices = 1;
+        return true;
+    }
+    const struct pin_object *only = member->slice; /* if it is */
+    const struct pin_object **slices =
+        pin_unit_grow(member->n_slices > 1 ? member->slices : NULL, member->n_slices);
+    if (slices == NULL) {
+        return false;
+    }
+    if (member->n_slices == 1) {
+        slices[0] = only;
+    }
+    member->slices = slices;
+    slices[member->n_slices++] = object;
+    return true;
+}
+
+/* Takes out the slice at a position; the last one comes to stand there. */
+static void take_slice(struct pin_member *member, size_t i)
+{
+    const struct pin_object **slices = member->slices;
+    if (--member->n_slices > 0) {
+        slices[i] = slices[member->n_slices];
+    }
+    if (member->n_slices == 1) {
+        member->slice = slices[0];
+        free(slices);
+    }
+}
+
 static void attach_slice(
     struct pin_catalog *catalog, struct pin_member *member, const struct pin_object *object)
 {
     for (size_t i = 0; i < member->n_slices; i++) {
-        if (member->slices[i] == object) {
+        if (pin_member_slices(member)[i] == object) {
             return; /* attached again */
         }
     }
-    const struct pin_object **slices =
-        pin_unit_grow(member->slices, member->n_slices, &member->cap_slices);
-    if (slices == NULL) {
+    if (!add_slice(member, object)) {
         pin_unit_note_unattached(catalog, object);
         return;
     }
-    member->slices = slices;
-    slices[member->n_slices++] = object;
     catalog->counts.n_endpoints += object->as.slice.n_endpoints;
 }
 
@@ -477,8 +496,8 @@ static void detach_slice(
     struct pin_catalog *catalog, struct pin_member *member, const struct pin_object *object)
 {
     for (size_t i = 0; i < member->n_slices; i++) {
-        if (member->slices[i] == object) {
-            member->slices[i] = member->slices[--member->n_slices];
+        if (pin_member_slices(member)[i] == object) {
+            take_slice(member, i);
             catalog->counts.n_endpoints -= object->as.slice.n_endpoints;
             return;
         }

@@ -41,10 +41,9 @@ struct pin_drains {
 /** Something routes can depend on. */
 struct pin_subject {
     const struct pin_service_unit *service; /**< Whose subject it is; NULL for the others'. */
+    struct pin_route_unit **routes;         /**< pin_unit_grow()'s. */
+    uint32_t n_routes;
     bool is_grants; /**< A namespace's; else, without service, a Gateway's. */
-    struct pin_route_unit **routes;
-    size_t n_routes;
-    size_t cap_routes;
 };
 
 /** What one cluster says about a service name. Objects belong to the cluster's maps. */
@@ -52,38 +51,47 @@ struct pin_member {
     uint16_t cluster_id;
     bool is_dropped; /**< Out of reach for too long: it says nothing; stale.c's. */
     bool is_probing; /**< Out of reach for so long that probes decide; stale.c's. */
+    uint32_t n_slices;
     const struct pin_object *service;
     const struct pin_object *export_;
     const struct pin_object *import;
     const struct pin_object *aws_export;
     const struct pin_object *aws_import;
     const struct pin_object *target_group; /**< The TargetGroupPolicy that counts. */
-    const struct pin_object **slices;      /**< Of the Service itself and imported ones. */
-    size_t n_slices;
-    size_t cap_slices;
+    union {                                /**< Of the Service itself and imported ones: */
+        const struct pin_object *slice;    /**< the only one, */
+        const struct pin_object **slices;  /**< or of two and more an array, pin_unit_grow()'s. */
+    };
 };
+
+/** The member's n_slices slices. Void when one of them comes or goes, or a member of the unit. */
+static inline const struct pin_object *const *pin_member_slices(const struct pin_member *member)
+{
+    return member->n_slices > 1 ? member->slices : &member->slice;
+}
 
 /** One namespace/name across all clusters. */
 struct pin_service_unit {
-    char *key;                  /**< "namespace/name", owned. */
-    const char *namespace_name; /**< Owned with the key. */
+    const char *namespace_name; /**< Behind the key. */
     const char *name;           /**< Into the key. */
     struct pin_member *members; /**< Ascending cluster_id. */
-    size_t n_members;
     struct pin_subject subject;
     const struct pin_drains *drains;     /**< The catalog's. */
     struct pin_names names;              /**< That it put. */
     struct pin_held_addresses addresses; /**< With a name of its own; compile_reverse.c's. */
     struct pin_holds holds;              /**< Slots of what is probed for it. */
     uint64_t *left;                      /**< Preferred sides below their threshold; prefer.c's. */
-    size_t n_left;
     struct pin_service_unit *next_dirty;
-    bool is_dirty;
-    bool is_waiting; /**< It is dirty for first lists alone, and in waiting_services: waits.c's. */
-    bool is_published; /**< Has a name in the clusterset zone. */
-    bool is_global;    /**< ... and Cilium's annotation alone makes it. */
-    bool has_warned;   /**< A port mismatch was logged. */
-    uint16_t well;     /**< Stands for the clusters that can be reached; claims_catalog.c's. */
+    uint16_t n_members; /**< No more than clusters. */
+    uint16_t n_left;
+    uint16_t well; /**< Stands for the clusters that can be reached; claims_catalog.c's. */
+    bool is_dirty : 1;
+    bool is_waiting : 1; /**< It is dirty for first lists alone, and in waiting_services: waits.c's.
+                          */
+    bool is_published : 1; /**< Has a name in the clusterset zone. */
+    bool is_global : 1;    /**< ... and Cilium's annotation alone makes it. */
+    bool has_warned : 1;   /**< A port mismatch was logged. */
+    char key[];            /**< "namespace/name". */
 };
 
 /** One Gateway, existing or only referred to. */
@@ -95,10 +103,9 @@ struct pin_gateway_unit {
 
 /** The ReferenceGrants of one namespace, or that it has none: zones/grants.c. */
 struct pin_grants_unit {
-    char *key; /**< "cluster/namespace", owned. */
-    const struct pin_object **grants;
+    char *key;                        /**< "cluster/namespace", owned. */
+    const struct pin_object **grants; /**< pin_unit_grow()'s. */
     size_t n_grants;
-    size_t cap_grants;
     struct pin_subject subject;
 };
 
@@ -129,7 +136,6 @@ struct pin_route_unit {
     struct pin_name assigned;
     struct pin_subject **depends_on;
     size_t n_depends_on;
-    size_t cap_depends_on;
     struct pin_host_unit **hosts; /**< Its hostnames below custom zones, each once. */
     size_t n_hosts;
     struct pin_names names; /**< That it put. */
@@ -287,9 +293,12 @@ struct pin_service_unit *pin_unit_find_service(
 struct pin_gateway_unit *pin_unit_gateway(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *namespace_name, const char *name);
 
-/** Makes room for one more in an array of pointers: the array, moved or not; NULL when memory is
- * out. */
-void *pin_unit_grow(void *items, size_t n, size_t *cap);
+/**
+ * Makes room for one more in an array of pointers, which has as many places as the next power of
+ * two from n on or more: so nobody keeps their number. The array, moved or not; NULL when memory is
+ * out, and then it is as it was.
+ */
+void *pin_unit_grow(void *items, size_t n);
 
 /** Attaches a new ReferenceGrant in place of `old` (may be NULL), and marks who asked for it. */
 void pin_grants_attach(struct pin_catalog *catalog, uint16_t cluster_id,

@@ -328,8 +328,8 @@ static void drop(const struct mcs *m, uint16_t cluster_id, const struct pin_obje
 static const struct pin_object *find_slice(const struct pin_member *member, const char *name)
 {
     for (size_t i = 0; member != NULL && i < member->n_slices; i++) {
-        if (strcmp(member->slices[i]->name, name) == 0) {
-            return member->slices[i];
+        if (strcmp(pin_member_slices(member)[i]->name, name) == 0) {
+            return pin_member_slices(member)[i];
         }
     }
     return NULL;
@@ -374,8 +374,8 @@ static bool note_sources(struct mcs *m)
         const char *cluster = m->run->catalog->settings->clusters[from->cluster_id].name;
         for (size_t s = 0; s < from->n_slices; s++) {
             char name[NAME_BYTES];
-            mirrored_name(m, cluster, from->slices[s], name);
-            if (is_source(from->slices[s])
+            mirrored_name(m, cluster, pin_member_slices(from)[s], name);
+            if (is_source(pin_member_slices(from)[s])
                 && !pin_map_put(&m->sources, name, strlen(name), &here, NULL)) {
                 return false;
             }
@@ -404,7 +404,7 @@ static bool has_source(const struct mcs *m, const struct pin_object *mirrored)
 static void drop_slices(const struct mcs *m, const struct pin_member *member, bool is_imported)
 {
     for (size_t i = 0; i < member->n_slices; i++) {
-        const struct pin_object *slice = member->slices[i];
+        const struct pin_object *slice = pin_member_slices(member)[i];
         if (!is_source(slice) && (!is_imported || !has_source(m, slice))) {
             drop(m, member->cluster_id, slice);
         }
@@ -478,7 +478,7 @@ static void doubt_by(const struct mcs *m, const struct pin_member *member)
         }
     }
     for (size_t i = 0; i < member->n_slices; i++) {
-        const struct pin_object *slice = member->slices[i];
+        const struct pin_object *slice = pin_member_slices(member)[i];
         const char *source = slice->as.slice.source_cluster;
         if (!is_source(slice) && is_ours(slice) && source != NULL && !has_source(m, slice)) {
             doubt(m, pin_settings_cluster(settings, source), member->cluster_id);
@@ -572,8 +572,8 @@ void pin_writes_mcs(struct pin_write_run *run, const char *namespace_name, const
     for (size_t i = 0; i < exports.n_members && !run->has_failed; i++) {
         const struct pin_member *from = exports.members[i];
         for (size_t s = 0; s < from->n_slices; s++) {
-            if (is_source(from->slices[s])) {
-                mirror(&m, from, from->slices[s], is_wanted);
+            if (is_source(pin_member_slices(from)[s])) {
+                mirror(&m, from, pin_member_slices(from)[s], is_wanted);
             }
         }
     }
