@@ -243,11 +243,11 @@ bool pin_compile_rrset(struct pin_compile *run, uint16_t type,
         }
     }
     memcpy(list + n_tables, variants, n_variants * sizeof(*variants));
-    *ret_rrset = n_variants == 0 ? (struct pin_rrset){.type = type, .base = base}
-                                 : (struct pin_rrset){.type = type,
-                                     .n_variants = n_variants,
-                                     .n_tables = n_tables,
-                                     .tables = list};
+    *ret_rrset =
+        n_variants == 0
+            ? (struct pin_rrset){.type = type, .base = base}
+            : (struct pin_rrset){
+                .type = type, .n_variants = n_variants, .n_tables = n_tables, .tables = list};
     return has_any;
 }
 

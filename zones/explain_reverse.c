@@ -166,8 +166,8 @@ static void explain_parts(const struct pin_catalog *catalog, const struct pin_no
     struct pin_parts_asker asker = {.cluster_id = cluster_id,
         .network = cluster_id != PIN_CLUSTER_NONE ? catalog->settings->clusters[cluster_id].network
                                                   : (uint16_t)0};
-    switch (pin_parts_read(pin_rrset_base(pin_node_rrset(service, PIN_TYPE_PARTS))->wire, below->name->wire,
-        below->bytes, asker, &ret->query)) {
+    switch (pin_parts_read(pin_rrset_base(pin_node_rrset(service, PIN_TYPE_PARTS))->wire,
+        below->name->wire, below->bytes, asker, &ret->query)) {
     case PIN_PARTS_NONE:
         return;
     case PIN_PARTS_EMPTY:
