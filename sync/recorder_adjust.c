@@ -11,6 +11,8 @@
 #include "recorder_state.h"
 
 #define ARENA_MAX_BYTES ((size_t)512 << 20)
+/* Sets that one becomes at most: an alias has addresses of both families. */
+#define TOLD_MAX 2u
 
 /* --- What is asked ---------------------------------------------------------------------------- */
 
@@ -97,11 +99,12 @@ static const struct pin_recordset *find(
     return NULL;
 }
 
-/* What became of a set: under its own key, or as another type that nobody asked about. */
-static const struct pin_recordset *find_told(const struct pin_recorder_sets *asked,
-    const struct pin_recorder_sets *told, const struct pin_recordset *key)
+/* What became of a set: under its own key, or as other types that nobody asked about. Gives how
+ * many. */
+static size_t find_told(const struct pin_recorder_sets *asked, const struct pin_recorder_sets *told,
+    const struct pin_recordset *key, const struct pin_recordset *ret_sets[TOLD_MAX])
 {
-    const struct pin_recordset *set = find(told, key);
+    size_t n = 0;
     size_t low = 0;
     size_t high = told->n_sets;
     while (low < high) {
@@ -112,14 +115,17 @@ static const struct pin_recordset *find_told(const struct pin_recorder_sets *ask
             high = mid;
         }
     }
-    for (; set == NULL && low < told->n_sets && strcmp(told->sets[low].name, key->name) == 0;
-         low++) {
-        const struct pin_recordset *other = &told->sets[low];
-        if (strcmp(other->set_id, key->set_id) == 0 && find(asked, other) == NULL) {
-            set = other;
+    for (; low < told->n_sets && strcmp(told->sets[low].name, key->name) == 0; low++) {
+        const struct pin_recordset *set = &told->sets[low];
+        if (same_key(set, key)) {
+            ret_sets[0] = set;
+            return 1;
+        }
+        if (n < TOLD_MAX && strcmp(set->set_id, key->set_id) == 0 && find(asked, set) == NULL) {
+            ret_sets[n++] = set;
         }
     }
-    return set;
+    return n;
 }
 
 static bool has_text(const struct pin_recordset *set, const char *text)
@@ -153,29 +159,41 @@ static void keep_values(
     claim->n_values = n;
 }
 
+/* A claim as the provider would have it, in the arena. `was` is what was asked, `is` what was told
+ * of it; NULL: as it is. False: memory is out. */
+static bool adjust_claim(struct pin_arena *arena, const struct pin_recordset *claim,
+    const struct pin_recordset *was, const struct pin_recordset *is, struct pin_recordset *ret_set)
+{
+    struct pin_recordset copy = *claim;
+    if (is != NULL) {
+        copy.type = is->type;
+        copy.ttl_s = is->ttl_s;
+        copy.properties = is->properties;
+        copy.n_properties = is->n_properties;
+    }
+    bool is_ok = pin_recordset_copy(arena, &copy, ret_set);
+    if (is_ok && is != NULL && !pin_recordset_same_values(was, is)) {
+        struct pin_recordset kept;
+        is_ok = pin_recordset_copy(arena, is, &kept);
+        keep_values(arena, ret_set, &kept);
+    }
+    return is_ok;
+}
+
 struct pin_recorder_sets *pin_recorder_adjust(const struct pin_recorder_sets *claims,
     const struct pin_recorder_sets *asked, const struct pin_recorder_sets *told)
 {
     struct pin_arena *arena = pin_arena_new("records adjusted", ARENA_MAX_BYTES);
     struct pin_recordset *sets =
-        arena == NULL ? NULL : pin_arena_alloc(arena, claims->n_sets * sizeof(*sets));
+        arena == NULL ? NULL : pin_arena_alloc(arena, TOLD_MAX * claims->n_sets * sizeof(*sets));
+    size_t n_sets = 0;
     bool is_ok = sets != NULL;
     for (size_t i = 0; is_ok && i < claims->n_sets; i++) {
+        const struct pin_recordset *is[TOLD_MAX] = {NULL};
         const struct pin_recordset *was = find(asked, &claims->sets[i]);
-        const struct pin_recordset *is =
-            was == NULL ? NULL : find_told(asked, told, &claims->sets[i]);
-        struct pin_recordset copy = claims->sets[i];
-        if (is != NULL) {
-            copy.type = is->type;
-            copy.ttl_s = is->ttl_s;
-            copy.properties = is->properties;
-            copy.n_properties = is->n_properties;
-        }
-        is_ok = pin_recordset_copy(arena, &copy, &sets[i]);
-        if (is_ok && is != NULL && !pin_recordset_same_values(was, is)) {
-            struct pin_recordset kept;
-            is_ok = pin_recordset_copy(arena, is, &kept);
-            keep_values(arena, &sets[i], &kept);
+        size_t n = was == NULL ? 0 : find_told(asked, told, &claims->sets[i], is);
+        for (size_t k = 0; is_ok && (k == 0 || k < n); k++) {
+            is_ok = adjust_claim(arena, &claims->sets[i], was, is[k], &sets[n_sets++]);
         }
     }
     const char **unsynced =
@@ -187,7 +205,7 @@ struct pin_recorder_sets *pin_recorder_adjust(const struct pin_recorder_sets *cl
         pin_arena_free(arena);
         return NULL;
     }
-    struct pin_recorder_sets *result = pin_recorder_sets_new(arena, sets, claims->n_sets, "");
+    struct pin_recorder_sets *result = pin_recorder_sets_new(arena, sets, n_sets, "");
     if (result != NULL) {
         result->unsynced = unsynced;
         result->n_unsynced = claims->n_unsynced;

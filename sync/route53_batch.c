@@ -286,6 +286,7 @@ enum pin_err pin_route53_adjust(const struct pin_recordset *set,
 {
     struct pin_recordset_property properties[ADJUST_PROPERTIES_MAX];
     bool is_alias = is_property(set, "alias", "true");
+    bool is_both = is_alias && strcmp(set->type, "CNAME") == 0;
     const char **values = pin_arena_alloc(sets->arena, (set->n_values + 1) * sizeof(*values));
     if (values == NULL || set->n_properties + 2 > N_ELEMS(properties)) {
         return pin_why_set(why, PIN_ELIMIT, "%s: too many properties", set->name);
@@ -294,12 +295,17 @@ enum pin_err pin_route53_adjust(const struct pin_recordset *set,
         values[i] = set->values[i].text;
     }
     struct pin_provider_set adjusted = {.name = set->name,
-        .type = is_alias && strcmp(set->type, "CNAME") == 0 ? "A" : set->type,
+        .type = is_both ? "A" : set->type,
         .set_id = set->set_id,
         .ttl_s = is_alias ? 0 : set->ttl_s,
         .values = values,
         .n_values = set->n_values,
         .properties = properties,
         .n_properties = adjust_properties(set, zone, properties)};
-    return pin_provider_sets_add(sets, &adjusted, why);
+    enum pin_err err = pin_provider_sets_add(sets, &adjusted, why);
+    if (err == PIN_OK && is_both) {
+        adjusted.type = "AAAA";
+        err = pin_provider_sets_add(sets, &adjusted, why);
+    }
+    return err;
 }

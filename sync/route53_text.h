@@ -85,6 +85,7 @@ size_t pin_route53_weight(const struct pin_provider_change *change);
 void pin_route53_read_error(const char *text, size_t bytes, char ret_code[PIN_ROUTE53_CODE_MAX],
     char ret_message[PIN_PROVIDER_MESSAGE_MAX]);
 
-/** Adds a set that is wanted as Route 53 would list it. */
+/** Adds a set that is wanted as Route 53 would list it: a CNAME that is to be an alias as A and
+ * AAAA. */
 enum pin_err pin_route53_adjust(const struct pin_recordset *set,
     const struct pin_route53_zone *zone, struct pin_provider_sets *sets, struct pin_why *why);

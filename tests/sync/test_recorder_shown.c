@@ -297,6 +297,12 @@ static void test_adjust(void **state)
     expect_adjusted("app.example.com CNAME 60 lb.example.net from c1 service/shop/app 100\n",
         "app.example.com PTR 0 lb.example.net alias=true\n",
         "app.example.com PTR 0 lb.example.net alias=true\n");
+    /* or two of them, as addresses of both families */
+    expect_adjusted("app.example.com CNAME 60 lb.example.net from c1 service/shop/app 100\n" WEB,
+        "app.example.com NS 0 lb.example.net alias=true\n"
+        "app.example.com PTR 0 lb.example.net alias=true\nweb.example.com A 0 192.0.2.9\n",
+        "app.example.com NS 0 lb.example.net alias=true\n"
+        "app.example.com PTR 0 lb.example.net alias=true\nweb.example.com A 0 192.0.2.9\n");
     /* what nothing was said about stays, and so does what is in another zone */
     expect_adjusted(APP "x.example.net A 7 192.0.2.1 from c1 service/shop/x 100\n", "",
         "app.example.com A 60 192.0.2.1\nx.example.net A 7 192.0.2.1\n");

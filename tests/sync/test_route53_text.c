@@ -350,6 +350,8 @@ static void test_adjust(void **state)
     put_sets(&box);
     assert_string_equal(box.out.ptr,
         "a.example.com A 0 b.example.com {alias=true} {aws/evaluate-target-health=true} "
+        "{aws/target-hosted-zone=Z0}; "
+        "a.example.com AAAA 0 b.example.com {alias=true} {aws/evaluate-target-health=true} "
         "{aws/target-hosted-zone=Z0}; c.example.com CNAME 60 b.example.com; "
         "m.example.com/x A 60 192.0.2.1 {aws/multi-value-answer=true}");
     free_box(&box);
