@@ -7,29 +7,41 @@ ownership can have; and one Pintle in the place of the external-dns of two clust
     fake API server (Services, DNSEndpoints) <- external-dns v0.20.0 -> a real Knot DNS
                                              <- pintled, pintlectl   ->
 
-Needs knotd, kdig; builds external-dns from its Go module where it is not there yet (minutes, the first time).
+and, with some twenty objects each, a real PowerDNS and moto's Route 53 in Knot's place.
+
+Needs knotd, kdig, pdns_server with its sqlite3 backend, moto; builds external-dns from its Go module where it is not
+there yet (minutes, the first time).
 Prints one line per check and, last, "N passed, N failed".
 """
 
 import base64
+import collections
 import concurrent.futures
+import html
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+import fake_route53  # noqa: E402
+import powerdns  # noqa: E402
+import route53  # noqa: E402
 import servers  # noqa: E402
 from dns import KEY, SECRET, ZONE, Server  # noqa: E402
 from run import Daemon  # noqa: E402
-from servers import SLOW, check  # noqa: E402
+from servers import SLOW, Between, check  # noqa: E402
 
 N_SERVICES, N_ENDPOINTS = 40, 60
 N = N_SERVICES + N_ENDPOINTS
 SERVICES, ENDPOINTS = "/api/v1/services", "/apis/externaldns.k8s.io/v1alpha1/dnsendpoints"
+INGRESSES = "/apis/networking.k8s.io/v1/ingresses"
+KINDS = {SERVICES: ("v1", "Service"), ENDPOINTS: ("externaldns.k8s.io/v1alpha1", "DNSEndpoint"),
+         INGRESSES: ("networking.k8s.io/v1", "Ingress")}
 PREFIX = "external-dns.alpha.kubernetes.io/"
 WAIT_S = 60 * SLOW
 
@@ -52,7 +64,8 @@ clusters: [{{name: k, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
 users: [{{name: u, user: {{token: t}}}}]
 contexts: [{{name: c1, context: {{cluster: k, user: u}}}}]
 """)
-        self.do(do="serve", path=ENDPOINTS, **{"is": True})
+        for path in (ENDPOINTS, INGRESSES):
+            self.do(do="serve", path=path, **{"is": True})
 
     def do(self, **order):
         self.child.stdin.write(json.dumps(order) + "\n")
@@ -60,21 +73,27 @@ contexts: [{{name: c1, context: {{cluster: k, user: u}}}}]
         return self.child.stdout.readline().strip()
 
     def put(self, path, name, **more):
-        api, kind = ("v1", "Service") if path == SERVICES else ("externaldns.k8s.io/v1alpha1", "DNSEndpoint")
+        api, kind = KINDS[path]
         metadata = {"namespace": "shop", "name": name, "uid": f"{kind}-{name}", "generation": 1,
                     "creationTimestamp": "2026-01-01T00:00:00Z", **more.pop("metadata", {})}
         self.do(do="put", path=path, object={"apiVersion": api, "kind": kind, "metadata": metadata, **more})
 
-    def service(self, name, hostname, *addresses, ttl=None):
-        notes = {f"{PREFIX}hostname": hostname, **({f"{PREFIX}ttl": str(ttl)} if ttl else {})}
+    def service(self, name, hostname, *addresses, ttl=None, notes=()):
+        notes = {f"{PREFIX}hostname": hostname, **({f"{PREFIX}ttl": str(ttl)} if ttl else {}),
+                 **{f"{PREFIX}{key}": value for key, value in dict(notes).items()}}
         ingress = [{"ip" if address[0].isdigit() else "hostname": address} for address in addresses]
         self.put(SERVICES, name, metadata={"annotations": notes},
                  spec={"type": "LoadBalancer", "clusterIP": "10.96.0.9", "ports": [{"port": 80, "protocol": "TCP"}]},
                  status={"loadBalancer": {"ingress": ingress}})
 
-    def endpoint(self, name, kind, *targets, host=None, ttl=None):
+    def ingress(self, name, *addresses, hosts):
+        ingress = [{"ip" if address[0].isdigit() else "hostname": address} for address in addresses]
+        self.put(INGRESSES, name, spec={"rules": [{"host": host} for host in hosts]},
+                 status={"loadBalancer": {"ingress": ingress}})
+
+    def endpoint(self, name, kind, *targets, host=None, ttl=None, **more):
         record = {"dnsName": f"{host or name}.{ZONE}", "recordType": kind, "targets": list(targets),
-                  **({"recordTTL": ttl} if ttl else {})}
+                  **({"recordTTL": ttl} if ttl else {}), **more}
         self.put(ENDPOINTS, name, spec={"endpoints": [record]}, status={"observedGeneration": 1})
 
 
@@ -91,22 +110,28 @@ def fill(api):
 # --- who writes it ----------------------------------------------------------------------------------
 
 
-def external_dns(api, knot, owner, *flags):
+def run_external_dns(api, owner, *flags, env=()):
     """One run of it: whether it went well, and what it logged. It gives a server two seconds for an answer, which a
     busy machine does not always have: then it runs again, as it would by itself."""
     for _ in range(5):
         done = subprocess.run(
             ["sh", str(HERE / "external_dns.sh"), "--once", f"--kubeconfig={api.kubeconfig}", "--source=service",
-             "--source=crd", "--service-type-filter=LoadBalancer", "--provider=rfc2136", "--rfc2136-host=127.0.0.1",
-             f"--rfc2136-port={knot.port}", f"--rfc2136-zone={ZONE}", f"--rfc2136-tsig-keyname={KEY}",
-             f"--rfc2136-tsig-secret={base64.b64encode(SECRET).decode()}", "--rfc2136-tsig-secret-alg=hmac-sha256",
-             "--rfc2136-tsig-axfr", "--policy=sync", f"--txt-owner-id={owner}", "--metrics-address=127.0.0.1:0",
-             *flags],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300 * SLOW, check=False)
+             "--source=crd", "--service-type-filter=LoadBalancer", "--policy=sync", f"--txt-owner-id={owner}",
+             "--metrics-address=127.0.0.1:0", *flags],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300 * SLOW, check=False,
+            env=dict(os.environ, **dict(env)))
         log = done.stdout + done.stderr
         if done.returncode == 0 or "i/o timeout" not in log:
             break
     return done.returncode == 0, log
+
+
+def external_dns(api, knot, owner, *flags):
+    return run_external_dns(
+        api, owner, "--provider=rfc2136", "--rfc2136-host=127.0.0.1", f"--rfc2136-port={knot.port}",
+        f"--rfc2136-zone={ZONE}", f"--rfc2136-tsig-keyname={KEY}",
+        f"--rfc2136-tsig-secret={base64.b64encode(SECRET).decode()}", "--rfc2136-tsig-secret-alg=hmac-sha256",
+        "--rfc2136-tsig-axfr", *flags)
 
 
 def is_idle(log):
@@ -116,23 +141,26 @@ def is_idle(log):
 class Pintle:
     """pintled as the keeper of the zone, asked through pintlectl."""
 
-    def __init__(self, root, apis, knot, owner, keys="", n=N):
+    def __init__(self, root, apis, server, owner, keys="", n=N):
         home, self.n = pathlib.Path(tempfile.mkdtemp(dir=root)), n
         clusters = ", ".join(f"{{name: c{i + 1}, context: c1, kubeconfig: {api.kubeconfig}}}"
                              for i, api in enumerate(apis if isinstance(apis, list) else [apis]))
+        provider, settings = ("rfc2136", {
+            "server": f"127.0.0.1:{server.port}",
+            "tsig": {"name": KEY, "algorithm": "hmac-sha256", "secretFile": server.secret_file},
+        }) if isinstance(server, Server) else (server.provider, server.settings)
         config = home / "pintle.yaml"
         config.write_text(f"""\
 clusters: [{clusters}]
 records:
   - name: public
-    provider: rfc2136
+    provider: {provider}
     zones: [{ZONE}]
     policy: sync
     owner: {owner}
     {keys}
-    rfc2136:
-      server: "127.0.0.1:{knot.port}"
-      tsig: {{name: {KEY}, algorithm: hmac-sha256, secretFile: {knot.secret_file}}}
+    {provider}: {json.dumps(settings)}
+shutdown: {{lameduck: 0s}}
 """)
         self.daemon = Daemon(home, "pintled", "--config", config)
         servers.wait_for("a plan of Pintle's", self.has_planned, self.daemon.log)
@@ -368,6 +396,188 @@ def fleet(root):
         stop(apis[0], knot)
 
 
+# --- servers that are asked over HTTP ---------------------------------------------------------------
+
+
+class Web:
+    """A server behind HTTP, and what is asked of it."""
+
+    def __init__(self, port):
+        self.between = Between(port)
+
+    def n_writes(self):
+        return len(self.between.requests(self.writes))
+
+    def run(self, api, owner):
+        """external-dns: whether it went well, whether it wrote, its log."""
+        before = self.n_writes()
+        good, log = run_external_dns(api, owner, "--source=ingress", *self.flags, env=self.env)
+        return good, self.n_writes() > before, log
+
+    def owners(self):
+        return collections.Counter(part for *_, values in self.rows() for value in values if "heritage=" in value
+                                   for part in value.split(",") if part.startswith("external-dns/owner="))
+
+
+class OnPowerDNS(Web):
+    name, provider, writes, env = "PowerDNS", "powerdns", "^(PATCH|POST|PUT|DELETE) ", ()
+    keys = "txtWildcardReplacement: any"
+
+    def __init__(self, root):
+        self.pdns = powerdns.PowerDNS(root)
+        self.pdns.make_zone(ZONE)
+        super().__init__(self.pdns.web)
+        self.flags = ["--provider=pdns", f"--pdns-server={self.between.url}", f"--pdns-api-key={powerdns.KEY}",
+                      f"--domain-filter={ZONE}", "--txt-wildcard-replacement=any"]  # it has no name a-*.example.com
+        self.settings = {"url": self.between.url, "apiKeyFile": servers.write(f"{root}/api.key", powerdns.KEY)}
+
+    def rows(self):
+        """Each set as (name, type, set identifier, rest, values)."""
+        zone = json.loads(self.pdns.api("GET", f"/zones/{ZONE}.")[1])
+        return sorted((one["name"].rstrip("."), one["type"], "", one["ttl"],
+                       tuple(sorted(record["content"] for record in one["records"]))) for one in zone["rrsets"])
+
+    def fill_own(self, api):
+        """What moto keeps otherwise: it has names in the case they come in. How many sets that is."""
+        api.endpoint("up", "A", "203.0.113.2", host="MiXed.Case", ttl=120)
+        return 1
+
+    def stop(self):
+        servers.stop(self.pdns.child)
+
+
+class OnRoute53(Web):
+    name, provider, writes, keys = "Route 53", "route53", "^POST .*/rrset", ""
+
+    def __init__(self, root):
+        self.moto = route53.Moto(root)
+        super().__init__(self.moto.port)
+        self.flags = ["--provider=aws", f"--domain-filter={ZONE}"]
+        self.settings = dict(self.moto.settings, endpoint=self.between.url)
+        self.env = {"AWS_ENDPOINT_URL_ROUTE_53": self.between.url, "AWS_REGION": "us-east-1",
+                    "AWS_ACCESS_KEY_ID": fake_route53.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": fake_route53.SECRET_KEY}
+
+    def rows(self):
+        status, content = self.moto.ask("GET", f"hostedzone/{self.moto.zone}/rrset")
+        assert status == 200 and b"<IsTruncated>false" in content, content
+        rows = []
+        for one in re.findall(r"<ResourceRecordSet>(.*?)</ResourceRecordSet>", content.decode(), re.DOTALL):
+            fields = {key: html.unescape(text) for key, text in re.findall(r"<(\w+)>([^<]+)</\1>", one)}
+            values = re.findall(r"<(?:Value|DNSName)>([^<]+)<", one)
+            rest = tuple(sorted((key, text) for key, text in fields.items() if text.strip() and key not in (
+                "Name", "Type", "SetIdentifier", "Value", "DNSName")))
+            rows.append((fields["Name"].rstrip("."), fields["Type"], fields.get("SetIdentifier", ""), rest,
+                         tuple(sorted(html.unescape(value) for value in values))))
+        return sorted(rows)
+
+    def fill_own(self, api):
+        """What only it has; how many sets that is."""
+        for i, weight in enumerate(("10", "0")):
+            api.service(f"weighted{i}", f"weighted.{ZONE}", f"192.0.2.{60 + i}", ttl=60,
+                        notes={"set-identifier": f"part-{i}", "aws-weight": weight})
+        api.service("alias", f"alias.{ZONE}", f"web0.{ZONE}", notes={"alias": "true"})
+        api.service("loth", f"loth.{ZONE}", f"web1.{ZONE}", notes={"alias": "true", "aws-evaluate-target-health": "false"})
+        api.endpoint("many", "A", "192.0.2.70", host="many", ttl=60, setIdentifier="one", providerSpecific=[
+            {"name": "aws/multi-value-answer", "value": ""}, {"name": "aws/health-check-id", "value": "abc-1"}])
+        return 2 + 2 + 2 + 1
+
+    def stop(self):
+        servers.stop(self.moto.child)
+
+
+def fill_web(api):
+    """Twenty names or so, of three kinds; how many sets."""
+    for i in range(6):
+        targets = [[f"192.0.2.{i + 1}"], [f"192.0.2.{i + 1}", f"198.51.100.{i + 1}"], [f"lb{i}.example.net"]][i % 3]
+        api.service(f"web{i}", f"web{i}.{ZONE}", *targets, ttl=[None, 60, 300][i % 3 if i % 2 else 0])
+    for i in range(3):
+        api.ingress(f"shop{i}", f"192.0.2.{i + 20}" if i else "lb.example.net", hosts=[f"shop{i}.{ZONE}", f"till{i}.{ZONE}"])
+    api.endpoint("six", "AAAA", "2001:db8::1")
+    api.endpoint("both4", "A", "203.0.113.3", host="both", ttl=60)
+    api.endpoint("both6", "AAAA", "2001:db8::3", host="both", ttl=60)
+    api.endpoint("star", "A", "203.0.113.1", host="*.star", ttl=120)
+    api.endpoint("edge", "CNAME", "Edge.Example.NET", ttl=120)
+    return 6 + 6 + 5
+
+
+def differing(before, after):
+    return {name for name, *_ in set(before) ^ set(after)}
+
+
+def web_story(root, kind):
+    """There and back, through a server that is asked over HTTP."""
+    root = pathlib.Path(tempfile.mkdtemp(dir=root))
+    api, server = Api(root), kind(root)
+    try:
+        foreign = set(server.rows())
+        n = fill_web(api) + server.fill_own(api)
+        good, _, log = server.run(api, "demo")
+        rows = server.rows()
+        check(f"{kind.name}: external-dns writes {n} sets", good and server.owners() == {"external-dns/owner=demo": n}
+              and foreign <= set(rows), log[-2000:] + str(server.owners()))
+        good, wrote, log = server.run(api, "demo")
+        check(f"{kind.name}: its second run finds nothing to do", good and not wrote and is_idle(log), log[-2000:])
+        web_taken(root, api, server, n)
+        web_adopted(root, api, server, n + 1)
+        check(f"{kind.name}: nobody else's record was touched", foreign <= set(server.rows()))
+    finally:
+        api.child.kill()
+        api.child.wait()
+        server.stop()
+
+
+def web_taken(root, api, server, n):
+    """The same owner: nothing to do, for either in the other's place; what changes is followed by whoever has it."""
+    rows, n_writes, name = server.rows(), server.n_writes(), server.name
+    for keys in ("dryRun: true", "dryRun: false"):
+        pintle = Pintle(root, api, server, "demo", f"{keys}\n    {server.keys}", n)
+        code, text, err = pintle.plan()
+        states = [row for row in pintle.rows() if row["state"] != "ready"]
+        check(f"{name}: Pintle's plan is empty, {keys}", code == 0 and "no changes\n" in text and not states,
+              text + err + str(states))
+        if keys.endswith("true"):
+            pintle.stop()
+    code, text, err = pintle.daemon.ctl("records", "apply")
+    check(f"{name}: a run that is ordered finds nothing to do", code == 0 and "nothing to do" in text, text + err)
+    check(f"{name}: nothing is written", server.rows() == rows and server.n_writes() == n_writes)
+    api.service("web0", f"web0.{ZONE}", "192.0.2.200")
+    api.endpoint("fresh", "A", "192.0.2.201", ttl=60)
+    servers.wait_for("what has changed", lambda: {"web0", "fresh"} <= {
+        row[0].split(".")[0] for row in set(server.rows()) - set(rows)}, pintle.daemon.log)
+    servers.wait_for("an empty plan", lambda: pintle.plan()[0] == 0, pintle.daemon.log)
+    check(f"{name}: Pintle ends well", pintle.stop() == 0)
+    check(f"{name}: Pintle writes what changes, and nothing else", differing(rows, server.rows()) == {
+        f"{prefix}{label}.{ZONE}" for prefix in ("", "a-") for label in ("web0", "fresh")}, differing(rows, server.rows()))
+    good, wrote, log = server.run(api, "demo")
+    check(f"{name}: external-dns, back in its place, finds nothing to do", good and not wrote and is_idle(log), log[-2000:])
+    api.service("web1", f"web1.{ZONE}", "192.0.2.210")
+    api.do(do="delete", path=ENDPOINTS, namespace="shop", name="fresh")
+    api.endpoint("late", "AAAA", "2001:db8::9", ttl=60)
+    good, wrote, log = server.run(api, "demo")
+    check(f"{name}: what changes then it writes, also over what Pintle wrote", good and wrote and not [
+        row for row in server.rows() if "fresh" in row[0]], log[-2000:])
+
+
+def web_adopted(root, api, server, n):
+    """Pintle goes on after it, then under another owner."""
+    name, rows, n_writes = server.name, server.rows(), server.n_writes()
+    pintle = Pintle(root, api, server, "demo", server.keys, n)
+    code, text, err = pintle.plan()
+    check(f"{name}: Pintle finds nothing to do then", code == 0 and "no changes\n" in text
+          and pintle.stop() == 0 and server.rows() == rows and server.n_writes() == n_writes, text + err)
+    if server.provider != "route53":
+        return
+    pintle = Pintle(root, api, server, "pintle", server.keys, n)
+    code, _, err = pintle.daemon.ctl("records", "adopt", "--from-owner", "demo", "--yes")
+    check(f"{name}: Pintle takes over from another owner", code == 0 and f"{n} records are taken over" in err, err)
+    check(f"{name}: Pintle ends well", pintle.stop() == 0)
+    renamed = sorted((*row[:4], tuple(value.replace("external-dns/owner=demo,", "external-dns/owner=pintle,")
+                                      for value in row[4])) for row in rows)
+    check(f"{name}: the owner's name is all that has changed", server.rows() == renamed, set(server.rows()) ^ set(renamed))
+    good, wrote, log = server.run(api, "pintle")
+    check(f"{name}: external-dns of that owner finds nothing to do", good and not wrote and is_idle(log), log[-2000:])
+
+
 def stop(api, knot):
     api.child.kill()
     api.child.wait()
@@ -396,7 +606,8 @@ def main():
     subprocess.run(["sh", str(HERE / "external_dns.sh")], check=True)  # builds it
     root = servers.scratch()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:  # each has a server, a cluster and daemons of its own
-        parts = [pool.submit(story, root), *(pool.submit(form, root, *one) for one in FORMS), pool.submit(fleet, root)]
+        parts = [pool.submit(story, root), *(pool.submit(web_story, root, kind) for kind in (OnRoute53, OnPowerDNS)),
+                 *(pool.submit(form, root, *one) for one in FORMS), pool.submit(fleet, root)]
     for part in parts:
         part.result()
     servers.finish()

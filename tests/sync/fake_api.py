@@ -38,7 +38,7 @@ CORE = ['/api/v1/services', '/api/v1/namespaces', '/api/v1/nodes',
 
 
 KINDS = {'services': 'Service', 'namespaces': 'Namespace', 'nodes': 'Node', 'endpointslices': 'EndpointSlice',
-         'dnsendpoints': 'DNSEndpoint'}
+         'dnsendpoints': 'DNSEndpoint', 'ingresses': 'Ingress'}
 
 
 class State:
