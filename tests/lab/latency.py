@@ -15,9 +15,10 @@ from stage import assigned_name
 
 N_ROUNDS = 5
 # bench/ shows single milliseconds, and so does this on an idle machine. Three clusters run beside it,
-# and a change makes work for each of their controllers: the limits only tell "at once" from "later".
+# and a change makes work for each of their controllers: the limits only tell "at once" from "later", when
+# something is next looked at by itself, and a single one may meet a pause of the whole machine.
 MEDIAN_MS = 50
-LONGEST_MS = 1000
+LONGEST_MS = 5000
 GIVE_UP_S = 10
 NAMESPACE = "latency"
 ADDRESSES = {"old": "10.10.1.201", "new": "10.10.1.202", "other": "10.10.1.203"}
