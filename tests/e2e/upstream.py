@@ -317,6 +317,15 @@ def tls(checks, ask, dot, old, hello):
         checks.check(f"DoT: and again ({name})", all(r.data == [GOOD] for r in rs), [str(r) for r in rs])
 
 
+def flush_all(daemon):
+    """On a machine that is busy the threads may not be done in the two seconds that the daemon waits: it says so."""
+    end = time.monotonic() + 60
+    while True:
+        code, out, err = daemon.ctl("cache", "flush")
+        if code == 0 or "the cache is busy" not in err or time.monotonic() > end:
+            return code, out, err
+
+
 def by_hand(checks, daemon, ask, up):
     for name in ("good-a.hand.test", "good-b.sub.hand.test", "good-c.sub.hand.test", "nx-d.sub.hand.test"):
         ask(name)
@@ -340,7 +349,7 @@ def by_hand(checks, daemon, ask, up):
     ask("nx-d.sub.hand.test")
     checks.check("cache flush NAME --tree: and all below", code == 0 and "3 entries" in out
                  and len(up.of("good-b.sub.hand.test")) == 2 and len(up.of("nx-d.sub.hand.test")) == 2, out + err)
-    code, out, err = daemon.ctl("cache", "flush")
+    code, out, err = flush_all(daemon)
     code2, out2, _ = daemon.ctl("cache", "dump", "-o", "json")
     checks.check("cache flush: everything", code == 0 and code2 == 0 and json.loads(out2)["items"] == [], out + err)
     for after in ("x", "0", "0:x", "0:99999999999999", "9:0", "-1:0"):

@@ -28,6 +28,7 @@ class Checks:
         self.n_passed = 0
         self.n_failed = 0
         self.story = ""
+        self.bad_stories = []
 
     def check(self, what, is_good, detail=""):
         number = self.n_passed + self.n_failed + 1
@@ -36,6 +37,8 @@ class Checks:
             self.n_passed += 1
         else:
             self.n_failed += 1
+            if self.story not in self.bad_stories:
+                self.bad_stories.append(self.story)
             for line in str(detail).splitlines():
                 print(f"#   {line}", flush=True)
         return bool(is_good)
