@@ -257,6 +257,7 @@ struct pin_config {
     bool cache_prefetches;  /**< cache.prefetch */
     bool has_publish;       /**< publish.etcd */
     bool has_records_etcd;  /**< recordsLease.etcd */
+    bool has_records_lease; /**< recordsLease */
     struct pin_config_etcd publish;
 
     const char *cluster_set;

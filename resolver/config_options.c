@@ -684,6 +684,7 @@ const struct pin_option pin_options[] = {
     {.key = "recordsLease",
         .kind = PIN_OPTION_MAP,
         .children = pin_records_lease_options,
+        .said_offset = IN_CONFIG(has_records_lease),
         .doc = "Which of several daemons with the same `records` writes."},
     {.key = NULL},
 };

@@ -319,6 +319,10 @@ static void check_lease(const struct pin_config *config, struct pin_findings *fi
         pin_findings_add(findings, config->file, (struct pin_at){0},
             "recordsLease: say cluster or etcd, not both: one of them says who writes");
     }
+    if (config->has_records_lease && name == NULL && !config->has_records_etcd) {
+        pin_findings_add(findings, config->file, (struct pin_at){0},
+            "recordsLease: say cluster or etcd: without one of them every daemon writes");
+    }
     for (size_t i = 0; name != NULL && i < config->n_clusters; i++) {
         if (strcmp(config->clusters[i].name, name) == 0) {
             cluster = &config->clusters[i];

@@ -177,6 +177,8 @@ static struct wrong_case {
         HEAD "recordsLease: {cluster: c7, etcd: {endpoints: [\"e:2379\"]}}\n",
         "p.yaml: recordsLease: say cluster or etcd, not both: one of them says who writes\n"
         "p.yaml: recordsLease.cluster: \"c7\" is no cluster with a context or inCluster\n"},
+    {"a name alone elects nobody", HEAD "recordsLease: {name: one, namespace: dns}\n",
+        "p.yaml: recordsLease: say cluster or etcd: without one of them every daemon writes\n"},
     {"an etcd has members", HEAD "recordsLease: {etcd: {prefix: /p}}\n",
         "p.yaml: recordsLease.etcd: say endpoints: [https://HOST:PORT]\n"},
     {"a Lease is an object of an API server", HEAD "recordsLease: {cluster: c1}\n",
