@@ -261,6 +261,7 @@ server:
     listen: 127.0.0.1@{port}
 database:
     storage: "{home}"
+    journal-db-mode: asynchronous
 log:
   - target: stderr
     any: info

@@ -83,6 +83,7 @@ server:
     tcp-idle-timeout: 120
 database:
     storage: "{self.home}"
+    journal-db-mode: asynchronous
 log:
   - target: stderr
     any: info
