@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "pintle/base/macros.h"
+#include "pintle/base/nearest.h"
 #include "pintle/base/text.h"
 
 /** Findings kept; more are only counted. */
@@ -43,13 +44,3 @@ const char *pin_findings_text(const struct pin_findings *findings);
 
 /** Frees the lines and leaves an empty list. */
 void pin_findings_done(struct pin_findings *findings);
-
-/**
- * The word nearest to `word`, or NULL when none is near enough to be a slip of the finger.
- *
- * @param words  Borrowed; compared without regard to case.
- */
-const char *pin_nearest(const char *word, const char *const *words, size_t n_words);
-
-/** Whether `word` is one of them. */
-bool pin_is_among(const char *word, const char *const *words, size_t n_words);

@@ -132,18 +132,6 @@ static void test_finding(void **state)
     pin_config_free(config);
 }
 
-static void test_nearest(void **state)
-{
-    (void)state;
-    static const char *const words[] = {"listen", "clusters", "clusterSet", "zones"};
-    assert_string_equal(pin_nearest("listn", words, N_ELEMS(words)), "listen");
-    assert_string_equal(pin_nearest("lisetn", words, N_ELEMS(words)), "listen");
-    assert_string_equal(pin_nearest("clusterset", words, N_ELEMS(words)), "clusterSet");
-    assert_string_equal(pin_nearest("zone", words, N_ELEMS(words)), "zones");
-    assert_null(pin_nearest("banana", words, N_ELEMS(words)));
-    assert_null(pin_nearest("", words, N_ELEMS(words)));
-}
-
 static void test_findings_are_bounded(void **state)
 {
     (void)state;
@@ -169,7 +157,6 @@ int main(void)
     const struct CMUnitTest singles[] = {
         {"values come after a space or an equals sign", test_values, NULL, NULL, NULL},
         {"--help wins over what makes no sense", test_help_before_sense, NULL, NULL, NULL},
-        {"the nearest word is a slip of the finger away", test_nearest, NULL, NULL, NULL},
         {"findings are counted without end but kept to a limit", test_findings_are_bounded, NULL,
             NULL, NULL},
     };
