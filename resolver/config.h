@@ -75,6 +75,9 @@ enum pin_err pin_args_parse(
 /** Appends the text of --help. */
 void pin_args_help(struct pin_text *text);
 
+/** Appends the flags as a part of a manual page (man(7)). */
+void pin_args_put_man(struct pin_text *text);
+
 /** Appends the three ways to name clusters, for who named none. */
 void pin_args_ways(struct pin_text *text);
 

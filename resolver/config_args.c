@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "resolver/config.h"
+#include "resolver/man.h"
 
 /* How a flag is written. */
 enum arg_kind {
@@ -230,4 +231,22 @@ void pin_args_help(struct pin_text *text)
     pin_text_puts(text,
         "\nExit codes: 0 ok, 1 failed, 2 usage, 3 daemon not running, 4 timed out, 5 not "
         "permitted\n");
+}
+
+void pin_args_put_man(struct pin_text *text)
+{
+    for (size_t i = 0; i < N_ELEMS(arg_table); i++) {
+        const struct arg *arg = &arg_table[i];
+        pin_text_puts(text, ".TP\n");
+        if (arg->letter != 0) {
+            pin_text_putf(text, "\\fB\\-%c\\fR, ", arg->letter);
+        }
+        pin_text_puts(text, "\\fB\\-\\-");
+        pin_man_put(text, arg->name);
+        pin_text_putf(text, "\\fR%s\\fI", arg->value[0] == '\0' ? "" : " ");
+        pin_man_put(text, arg->value);
+        pin_text_puts(text, "\\fR\n");
+        pin_man_put(text, arg->help);
+        pin_text_puts(text, ".\n");
+    }
 }

@@ -55,6 +55,7 @@ const struct pin_option pin_compat_options[] = {
         .kind = PIN_OPTION_STRINGS,
         .offset = IN_CONFIG(compat_metrics),
         .count_offset = IN_CONFIG(n_compat_metrics),
+        .example = "[external-dns]",
         .doc = "Names of other servers' metrics to show too: external-dns."},
     {.key = NULL},
 };

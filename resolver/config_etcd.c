@@ -16,6 +16,7 @@
         .kind = PIN_OPTION_STRINGS,                                                                \
         .offset = IN_ETCD(base, endpoints),                                                        \
         .count_offset = IN_ETCD(base, n_endpoints),                                                \
+        .example = "[\"https://etcd-1:2379\"]",                                                    \
         .doc = "Members of the etcd: https://HOST:PORT, or HOST:PORT for plain HTTP."},            \
         {.key = "prefix",                                                                          \
             .kind = PIN_OPTION_STRING,                                                             \
@@ -25,23 +26,28 @@
         {.key = "user",                                                                            \
             .kind = PIN_OPTION_STRING,                                                             \
             .offset = IN_ETCD(base, user),                                                         \
+            .example = "reader",                                                                   \
             .doc = "User of etcd, with passwordFile."},                                            \
         {.key = "passwordFile",                                                                    \
             .kind = PIN_OPTION_PATH,                                                               \
             .offset = IN_ETCD(base, password_file),                                                \
+            .example = "etcd.password",                                                            \
             .doc = "File with the user's password; read for each login."},                         \
         {.key = "ca",                                                                              \
             .kind = PIN_OPTION_PATH,                                                               \
             .offset = IN_ETCD(base, ca),                                                           \
+            .example = "etcd-ca.crt",                                                              \
             .doc = "Who must have signed etcd's certificates; whom the system trusts when not "    \
                    "said."},                                                                       \
         {.key = "certificate",                                                                     \
             .kind = PIN_OPTION_PATH,                                                               \
             .offset = IN_ETCD(base, certificate),                                                  \
+            .example = "etcd.crt",                                                                 \
             .doc = "Certificate to show, PEM."},                                                   \
         {.key = "key",                                                                             \
             .kind = PIN_OPTION_PATH,                                                               \
             .offset = IN_ETCD(base, key),                                                          \
+            .example = "etcd.key",                                                                 \
             .doc = "Its private key, PEM."},                                                       \
     {                                                                                              \
         .key = NULL                                                                                \
@@ -61,6 +67,7 @@ const struct pin_option pin_publish_options[] = {
         .kind = PIN_OPTION_MAP,
         .children = publish_etcd_options,
         .said_offset = offsetof(struct pin_config, has_publish),
+        .example = "{endpoints: [\"https://etcd-1:2379\"]}",
         .doc = "An etcd prefix that other Pintles may serve from."},
     {.key = NULL},
 };

@@ -21,6 +21,7 @@ const struct pin_option pin_options_cookies[] = {
     {.key = "secretFile",
         .kind = PIN_OPTION_PATH,
         .offset = IN_CONFIG(cookie_file),
+        .example = "cookies.txt",
         .doc = "Secret that all servers of a fleet share: 32 hex digits; a second line is accepted "
                "beside it."},
     {.key = "rollover",
@@ -91,6 +92,7 @@ const struct pin_option pin_options_rate[] = {
         .offset = IN_CONFIG(rate_exempt),
         .count_offset = IN_CONFIG(n_rate_exempt),
         .said_offset = IN_CONFIG(has_rate_exempt),
+        .example = "[127.0.0.0/8, 192.0.2.0/24]",
         .doc =
             "Ranges that are not limited; private ones and those of allowRecursion when not said."},
     {.key = NULL},

@@ -49,6 +49,7 @@ struct pin_option {
     size_t item_bytes;    /**< ITEMS: size of one. */
     size_t said_offset;   /**< Where a bool notes that it was said, or 0. */
     const char *doc;      /**< One sentence. */
+    const char *example;  /**< A value as it is written inside []; NULL: one of its kind will do. */
     const char *required; /**< Told where its map does not say it; NULL: it need not. */
 };
 
@@ -79,6 +80,10 @@ extern const struct pin_option pin_options_rate[];
 /** Those of one entry of `forward:`, and of `cache:`. */
 extern const struct pin_option pin_forward_options[];
 extern const struct pin_option pin_cache_options[];
+/** Those of `log`, `queryLog` and `dnstap`, which fill a struct pin_config. */
+extern const struct pin_option pin_log_options[];
+extern const struct pin_option pin_query_log_options[];
+extern const struct pin_option pin_dnstap_options[];
 /** Those of `writeBack`, which fill a struct pin_config. */
 extern const struct pin_option pin_write_options[];
 /** Those of one entry of `records:`, which fill a struct pin_config_records. */

@@ -135,6 +135,7 @@ const struct pin_option pin_proxy_options[] = {
         .kind = PIN_OPTION_PREFIXES,
         .offset = IN_LISTEN(proxies),
         .count_offset = IN_LISTEN(n_proxies),
+        .example = "[192.0.2.7]",
         .doc = "Load balancers that put a PROXY header, version 2, in front."},
     {.key = NULL},
 };

@@ -3,7 +3,6 @@
 /* docs/configuration.md beside the table of options: one row a key with its type and default, no
  * row for anything else; and every example in the pages loads without a finding. */
 
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,11 +19,9 @@
 #include "pintle/base/text.h"
 
 #include "resolver/config.h"
-#include "resolver/config_options.h"
+#include "resolver/config_describe.h"
 
 #define REFERENCE "docs/configuration.md"
-/* A weight that was not said, as the table writes it. */
-#define WEIGHT_UNSET "4294967295"
 
 static char *read_page(const char *name)
 {
@@ -43,115 +40,32 @@ static char *read_page(const char *name)
 
 /* --- one row a key ---------------------------------------------------------------------------- */
 
-static const char *const kind_words[] = {
-    [PIN_OPTION_FIXED] = "fixed",
-    [PIN_OPTION_MAP] = "map",
-    [PIN_OPTION_ITEMS] = "list of maps",
-    [PIN_OPTION_STRING] = "text",
-    [PIN_OPTION_LABEL] = "label",
-    [PIN_OPTION_NAME] = "DNS name",
-    [PIN_OPTION_NAMES] = "list of DNS names",
-    [PIN_OPTION_STRINGS] = "list of texts",
-    [PIN_OPTION_PATH] = "path",
-    [PIN_OPTION_BOOL] = "true, false",
-    [PIN_OPTION_UINT] = "number",
-    [PIN_OPTION_PERCENT] = "share",
-    [PIN_OPTION_BYTES] = "size",
-    [PIN_OPTION_SECONDS] = "duration",
-    [PIN_OPTION_MS] = "duration",
-    [PIN_OPTION_WORD] = "word",
-    [PIN_OPTION_ADDRPORT] = "address",
-    [PIN_OPTION_ADDRPORTS] = "list of addresses",
-    [PIN_OPTION_GATEWAYS] = "list of gateways",
-    [PIN_OPTION_PREFIXES] = "list of ranges",
-    [PIN_OPTION_CLIENTS] = "list of ranges",
+/* What is looked for, and what was seen. */
+struct rows {
+    const char *page;
+    size_t n;
+    size_t n_missing;
 };
 
-static void put_range(struct pin_text *text, const struct pin_option *option)
+/* Tells of a key that has no row. */
+static void check_row(void *arg, const struct pin_option_place *place)
 {
-    uint64_t unit = option->kind == PIN_OPTION_MS ? 1000 : 1;
-    bool is_ms = option->kind == PIN_OPTION_MS && option->min % unit != 0;
-    const char *suffix = "";
-    if (option->kind == PIN_OPTION_SECONDS || option->kind == PIN_OPTION_MS) {
-        suffix = " s";
-    }
-    if (is_ms) {
-        pin_text_putf(text, ", 0.%" PRIu64 " to ", option->min / 100);
+    struct rows *rows = arg;
+    struct pin_text row = {0};
+    const char *fallback = pin_option_default(place->option);
+    pin_text_putf(&row, "\n| `%s` | ", place->path);
+    pin_option_put_type(&row, place->option);
+    if (fallback == NULL) {
+        pin_text_puts(&row, " | - | ");
     } else {
-        pin_text_putf(text, ", %" PRIu64 " to ", option->min / unit);
+        pin_text_putf(&row, " | `%s` | ", fallback[0] == '\0' ? "\"\"" : fallback);
     }
-    pin_text_putf(text, "%" PRIu64 "%s", option->max / unit, suffix);
-}
-
-static void put_type(struct pin_text *text, const struct pin_option *option)
-{
-    pin_text_puts(text, kind_words[option->kind]);
-    switch (option->kind) {
-    case PIN_OPTION_UINT:
-    case PIN_OPTION_SECONDS:
-    case PIN_OPTION_MS:
-        put_range(text, option);
-        break;
-    case PIN_OPTION_PERCENT:
-        pin_text_putf(text, ", %" PRIu64 "%% to %" PRIu64 "%%", option->min, option->max);
-        break;
-    case PIN_OPTION_BYTES:
-        pin_text_putf(
-            text, ", %" PRIu64 "Mi to %" PRIu64 "Gi", option->min >> 20, option->max >> 30);
-        break;
-    case PIN_OPTION_ADDRPORT:
-    case PIN_OPTION_ADDRPORTS:
-        pin_text_putf(text, ", port %" PRIu64, option->max);
-        break;
-    case PIN_OPTION_WORD:
-        for (const char *c = option->words; *c != '\0'; c++) {
-            bool is_first = c == option->words || *c == '|';
-            pin_text_putf(text, "%s%.*s", is_first ? (c == option->words ? ": " : ", ") : "",
-                *c == '|' ? 0 : 1, c);
-        }
-        break;
-    default:
-        break;
+    if (strstr(rows->page, pin_text_get(&row)) == NULL) {
+        print_message("%s%s |\n", pin_text_get(&row) + 1, place->option->doc);
+        rows->n_missing++;
     }
-}
-
-/* The row of a key up to what it means. */
-static void put_row(struct pin_text *text, const char *path, const struct pin_option *option)
-{
-    const char *fallback = option->fallback;
-    pin_text_putf(text, "\n| `%s` | ", path);
-    put_type(text, option);
-    if (fallback == NULL || strcmp(fallback, WEIGHT_UNSET) == 0) {
-        pin_text_puts(text, " | - | ");
-    } else {
-        pin_text_putf(text, " | `%s` | ", fallback[0] == '\0' ? "\"\"" : fallback);
-    }
-}
-
-/* Tells of each key below `path` that has no row, and counts keys. */
-static size_t check_rows(
-    const struct pin_option *options, const char *path, const char *page, size_t *n_missing)
-{
-    size_t n = 0;
-    for (const struct pin_option *option = options; option->key != NULL; option++) {
-        struct pin_text row = {0};
-        char key[256];
-        (void)snprintf(key, sizeof(key), "%s%s%s", path, path[0] == '\0' ? "" : ".", option->key);
-        put_row(&row, key, option);
-        if (strstr(page, pin_text_get(&row)) == NULL) {
-            print_message("%s%s |", pin_text_get(&row) + 1, option->doc);
-            print_message("\n");
-            (*n_missing)++;
-        }
-        pin_text_done(&row);
-        n++;
-        bool is_list = option->kind == PIN_OPTION_ITEMS || option->kind == PIN_OPTION_GATEWAYS;
-        if (option->children != NULL) {
-            (void)strncat(key, is_list ? "[]" : "", sizeof(key) - strlen(key) - 1);
-            n += check_rows(option->children, key, page, n_missing);
-        }
-    }
-    return n;
+    pin_text_done(&row);
+    rows->n++;
 }
 
 static size_t count(const char *text, const char *part)
@@ -167,12 +81,13 @@ static void test_rows(void **state)
 {
     (void)state;
     char *page = read_page(REFERENCE);
-    size_t n_missing = 0;
-    size_t n = check_rows(pin_options, "", page, &n_missing);
-    if (n_missing > 0) {
-        fail_msg("%s: the %zu rows above are missing or say something else", REFERENCE, n_missing);
+    struct rows rows = {.page = page};
+    pin_options_each(check_row, &rows);
+    if (rows.n_missing > 0) {
+        fail_msg(
+            "%s: the %zu rows above are missing or say something else", REFERENCE, rows.n_missing);
     }
-    assert_int_equal(count(page, "\n| `"), n); /* no row that is no key, none twice */
+    assert_int_equal(count(page, "\n| `"), rows.n); /* no row that is no key, none twice */
     free(page);
 }
 
