@@ -123,3 +123,7 @@ enum pin_ctl_exit pin_ctl_records_list(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_records_drift(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_records_adopt(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_records_approve(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_config_check(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_config_explain(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_config_defaults(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_config_schema(const struct pin_ctl *ctl);
