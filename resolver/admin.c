@@ -421,6 +421,12 @@ static bool check(struct request *request, struct evhttp_request *http, const ch
         pin_page_error(&request->page, 404, "no such page, see /");
         return false;
     }
+    if (request->admin->state.config.is_bare
+        && !pin_page_is_bare(pin_page_find(path, PIN_PAGE_GET))) {
+        pin_page_error(
+            &request->page, 404, "this address has health and metrics: /livez /readyz /metrics");
+        return false;
+    }
     if (!is_known || request->kind == NULL) {
         pin_page_error(&request->page, 405, "only GET and HEAD");
         return false;
@@ -478,6 +484,7 @@ static struct pin_addrport real_address(struct evhttp_bound_socket *bound)
 static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
 {
     const struct pin_addrport *address = &admin->state.config.address;
+    const char *name = admin->state.config.is_bare ? "metrics" : "admin";
     char ip[PIN_IP_TEXT_MAX];
     char text[PIN_ADDRPORT_TEXT_MAX];
 
@@ -489,11 +496,10 @@ static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
         (void)pin_addrport_format(address, text);
         if (error == EADDRINUSE) {
             return pin_why_set(why, PIN_EBUSY,
-                "admin %s: the port is in use, perhaps by another pintled; choose one with "
-                "--admin ADDR:PORT",
-                text);
+                "%s %s: the port is in use, perhaps by another pintled; choose one with %s", name,
+                text, admin->state.config.is_bare ? "metrics.address" : "--admin ADDR:PORT");
         }
-        return pin_why_errno(why, error, "admin %s: cannot listen", text);
+        return pin_why_errno(why, error, "%s %s: cannot listen", name, text);
     }
     admin->listener = evhttp_bound_socket_get_listener(bound);
     evconnlistener_set_error_cb(admin->listener, on_accept_error);
@@ -566,7 +572,9 @@ void pin_admin_stop(struct pin_admin *admin)
 
 void pin_admin_drain(struct pin_admin *admin)
 {
-    admin->state.is_draining = true;
+    if (admin != NULL) {
+        admin->state.is_draining = true;
+    }
 }
 
 struct pin_addrport pin_admin_address(const struct pin_admin *admin)

@@ -9,6 +9,8 @@
  *
  *     /livez /readyz /metrics /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records}
  *
+ * A second one may show health and metrics alone (`is_bare`), for addresses that others reach.
+ *
  * A page that needs the catalog is collected on the builder's thread and answered when it comes
  * back.
  */
@@ -108,6 +110,7 @@ struct pin_admin_listen {
 /** What admin shows. All of it outlives the admin. */
 struct pin_admin_config {
     struct pin_addrport address; /**< Port 0 takes a free one. */
+    bool is_bare;                /**< Health and metrics, and no other page. */
     struct pin_loop *loop;
     struct pin_builder *builder;
     const struct pin_workers *workers;
@@ -131,7 +134,7 @@ enum pin_err pin_admin_start(
 /** Closes everything. The builder has been stopped or still runs, but its loop runs no more. */
 void pin_admin_stop(struct pin_admin *admin);
 
-/** From now on /readyz says no: the process is about to end. */
+/** From now on /readyz says no: the process is about to end. NULL is fine. */
 void pin_admin_drain(struct pin_admin *admin);
 
 /** The address it really has. */

@@ -515,6 +515,13 @@ static const struct pin_page_kind kinds[] = {
     {"/api/v1/explain", check_explain, collect_explain, NULL},
 };
 
+bool pin_page_is_bare(const struct pin_page_kind *kind)
+{
+    return kind != NULL
+           && (kind->render == render_live || kind->render == render_ready
+               || kind->render == pin_metrics_render);
+}
+
 const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb verb)
 {
     if (strcmp(path, PIN_DRAINS_PATH) == 0) {

@@ -119,6 +119,9 @@ const struct pin_page_kind *pin_page_find_cache(enum pin_page_verb verb);
 /** The page behind a path, or NULL: also when it has no such verb. */
 const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb verb);
 
+/** Whether a page is one of health or metrics. NULL is none. */
+bool pin_page_is_bare(const struct pin_page_kind *kind);
+
 /** The pages of drains. */
 const struct pin_page_kind *pin_page_find_drains(enum pin_page_verb verb);
 

@@ -104,6 +104,10 @@ static void log_start(const struct pin_app *app)
             listen->cluster == NULL ? "" : " cluster=",
             listen->cluster == NULL ? "" : listen->cluster);
     }
+    if (app->metrics != NULL) {
+        struct pin_addrport metrics = pin_admin_address(app->metrics);
+        pin_log_info("app: health and metrics on http://%s/", pin_addrport_format(&metrics, text));
+    }
     pin_log_info("app: admin on http://%s/", pin_addrport_format(&admin, text));
     pin_log_info("app: pintled " PIN_VERSION " started, clusters=%zu config=%s",
         app->config->n_clusters, app->config->file == NULL ? "none" : app->config->file);
@@ -132,6 +136,7 @@ static void on_signal(int signo, void *arg)
         pin_log_info("app: SIGTERM, /readyz says no from now on, ending in %llu ms",
             (unsigned long long)app->config->lameduck_ms);
         pin_admin_drain(app->admin);
+        pin_admin_drain(app->metrics);
         pin_timer_start(app->lameduck, (int64_t)app->config->lameduck_ms, false);
     } else {
         pin_log_info("app: %s, ending", signo == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -286,6 +291,7 @@ static void app_stop(struct pin_app *app)
     pin_builder_stop(app->builder);
     pin_publisher_free(app->publisher); /* the builder has its request no more */
     pin_app_files_free(&app->files);    /* whoever uses them has stopped, their loop is there */
+    pin_admin_stop(app->metrics);
     pin_admin_stop(app->admin);
     for (size_t i = 0; i < N_ELEMS(app->signals); i++) {
         pin_signal_free(app->signals[i]);

@@ -119,5 +119,11 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
             .notify = on_notify,
             .arg = app}};
     pin__app_hook_records_admin(&config.hooks);
-    return pin_admin_start(&config, &app->admin, why);
+    enum pin_err err = pin_admin_start(&config, &app->admin, why);
+    if (err == PIN_OK && app->config->metrics.ip.family != 0) {
+        config.address = app->config->metrics;
+        config.is_bare = true;
+        err = pin_admin_start(&config, &app->metrics, why);
+    }
+    return err;
 }

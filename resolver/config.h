@@ -31,8 +31,9 @@
 /** Values a flag that can be repeated may have. */
 #define PIN_ARGS_LIST_MAX 32
 /** Ports when none is written. */
-#define PIN_DNS_PORT   5300
-#define PIN_ADMIN_PORT 9153
+#define PIN_DNS_PORT     5300
+#define PIN_ADMIN_PORT   9153
+#define PIN_METRICS_PORT 9154
 /** Port of other people's resolvers when none is written. */
 #define PIN_RESOLVER_PORT 53
 /** Most connections that a limit may allow. */
@@ -267,6 +268,7 @@ struct pin_config {
     struct pin_config_listen *listens;
     size_t n_listens;
     struct pin_addrport admin;
+    struct pin_addrport metrics; /**< family 0: health and metrics are at `admin` alone. */
     struct pin_config_network *networks;
     size_t n_networks;
     struct pin_config_cluster *clusters;

@@ -69,6 +69,15 @@ static const struct pin_option admin_options[] = {
     {.key = NULL},
 };
 
+static const struct pin_option metrics_options[] = {
+    {.key = "address",
+        .kind = PIN_OPTION_ADDRPORT,
+        .offset = IN_CONFIG(metrics),
+        .max = PIN_METRICS_PORT,
+        .doc = "Address and port of health and metrics alone, beside `admin.address`."},
+    {.key = NULL},
+};
+
 #define STALE_WORDS        "keep|drop|probe"
 #define STALE_AFTER_MAX_MS (UINT64_C(365) * 24 * 3600 * 1000)
 
@@ -523,6 +532,10 @@ const struct pin_option pin_options[] = {
                    "{certificate: tls.crt, key: tls.key}}]",
         .doc = "Where DNS is answered."},
     {.key = "admin", .kind = PIN_OPTION_MAP, .children = admin_options, .doc = "The admin side."},
+    {.key = "metrics",
+        .kind = PIN_OPTION_MAP,
+        .children = metrics_options,
+        .doc = "A second listener, for whoever looks after the process: kubelet, Prometheus."},
     {.key = "networks",
         .kind = PIN_OPTION_ITEMS,
         .offset = IN_CONFIG(networks),
