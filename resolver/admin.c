@@ -19,6 +19,7 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
+#include "pintle/base/supervisor.h"
 
 #include "resolver/admin_pages.h"
 
@@ -488,9 +489,14 @@ static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
     char ip[PIN_IP_TEXT_MAX];
     char text[PIN_ADDRPORT_TEXT_MAX];
 
+    int fd = pin_supervisor_take(admin->state.config.supervisor, address, SOCK_STREAM);
     errno = 0;
     struct evhttp_bound_socket *bound =
-        evhttp_bind_socket_with_handle(admin->http, pin_ip_format(&address->ip, ip), address->port);
+        fd >= 0 && evutil_make_socket_nonblocking(fd) == 0 && listen(fd, SOMAXCONN) == 0
+            ? evhttp_accept_socket_with_handle(admin->http, fd)
+        : fd >= 0 ? NULL
+                  : evhttp_bind_socket_with_handle(
+                      admin->http, pin_ip_format(&address->ip, ip), address->port);
     if (bound == NULL) {
         int error = errno;
         (void)pin_addrport_format(address, text);

@@ -109,8 +109,9 @@ struct pin_admin_listen {
 
 /** What admin shows. All of it outlives the admin. */
 struct pin_admin_config {
-    struct pin_addrport address; /**< Port 0 takes a free one. */
-    bool is_bare;                /**< Health and metrics, and no other page. */
+    struct pin_addrport address;       /**< Port 0 takes a free one. */
+    bool is_bare;                      /**< Health and metrics, and no other page. */
+    struct pin_supervisor *supervisor; /**< Whose socket is taken first; NULL: there is none. */
     struct pin_loop *loop;
     struct pin_builder *builder;
     const struct pin_workers *workers;

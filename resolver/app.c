@@ -12,6 +12,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
 #include "pintle/base/rcu.h"
+#include "pintle/base/supervisor.h"
 #include "pintle/base/thread.h"
 #include "pintle/sync/lookups.h"
 #include "pintle/sync/prober.h"
@@ -23,6 +24,7 @@
 #include "resolver/feeds.h"
 #include "resolver/limits.h"
 #include "resolver/refuse.h"
+#include "resolver/service.h"
 
 /* How long the end waits for Leases on their way back; who waits for them sees it 15 s later. */
 #define RELEASE_MS 1000
@@ -65,6 +67,7 @@ static enum pin_err start_workers(struct pin_app *app, struct pin_why *why)
         .tapper = app->tapper,
         .listens = specs,
         .n_listens = config->n_listens,
+        .supervisor = app->supervisor,
         .streams = pin_config_stream_limits(config),
         .n_workers = pin_config_n_workers(config)};
     enum pin_err err = pin_workers_start(&workers, &app->workers, why);
@@ -90,6 +93,17 @@ static void start_greeting(struct pin_app *app)
         .dns = app->listens[0].address,
         .admin = pin_admin_address(app->admin),
         .started_ms = app->started_ms});
+}
+
+/* Tells what started us that we answer, and goes on telling it how things are. */
+static void start_service(struct pin_app *app)
+{
+    app->service = pin_service_start(&(struct pin_service_config){.supervisor = app->supervisor,
+        .loop = app->loop,
+        .builder = app->builder,
+        .n_clusters = app->settings.n_clusters,
+        .dns = app->listens[0].address});
+    pin_service_ready(app->service);
 }
 
 static void log_start(const struct pin_app *app)
@@ -127,7 +141,9 @@ static void on_signal(int signo, void *arg)
     struct pin_app *app = arg;
     if (signo == SIGHUP) {
         pin_log_info("app: SIGHUP: reading certificates again, all else goes on as before");
+        pin_service_reloading(app->service);
         pin_certs_reload(app->files.certs);
+        pin_service_ready(app->service);
         return;
     }
     bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0
@@ -143,6 +159,7 @@ static void on_signal(int signo, void *arg)
         pin_loop_stop(app->loop);
     }
     app->is_ending = true;
+    pin_service_stopping(app->service);
 }
 
 static enum pin_err start_signals(struct pin_app *app, struct pin_why *why)
@@ -208,6 +225,10 @@ static enum pin_err start_auditor(struct pin_app *app, struct pin_why *why)
 static enum pin_err start_loop(struct pin_app *app, struct pin_why *why)
 {
     app->started_ms = pin_clock_mono_ms();
+    app->supervisor = pin_supervisor_new();
+    if (app->supervisor == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "what the supervisor says");
+    }
     pin_rcu_init();
     pin_limits_raise();
     (void)signal(SIGPIPE, SIG_IGN);
@@ -298,6 +319,8 @@ static void app_stop(struct pin_app *app)
     }
     pin_timer_free(app->lameduck);
     pin_greeting_free(app->greeting);
+    pin_service_free(app->service);
+    pin_supervisor_free(app->supervisor);
     pin_dirwatch_free(app->dirwatch);
     pin_loop_free(app->loop);
     pin_config_free(app->config);
@@ -324,6 +347,7 @@ enum pin_exit pin_app_run(const struct pin_args *args)
         if (app.config->is_dev) {
             start_greeting(&app);
         }
+        start_service(&app);
         pin_thread_be_brisk();
         pin_loop_run(app.loop);
         pin_log_info("app: ended");

@@ -95,6 +95,7 @@ static struct pin_notify_stats on_notify(void *arg)
 enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
 {
     struct pin_admin_config config = {.address = app->config->admin,
+        .supervisor = app->supervisor,
         .loop = app->loop,
         .builder = app->builder,
         .workers = app->workers,

@@ -31,7 +31,9 @@ struct pin_lookups;
 struct pin_prober;
 struct pin_publisher;
 struct pin_recorder;
+struct pin_service;
 struct pin_signal;
+struct pin_supervisor;
 struct pin_sync;
 
 /** File of a cluster's directory that speaks of the cluster itself. */
@@ -62,7 +64,9 @@ struct pin_app {
     struct pin_geo *geo;
     struct pin_timer *lameduck;
     struct pin_greeting *greeting; /* of --dev */
-    int64_t started_ms;            /* monotonic */
+    struct pin_supervisor *supervisor;
+    struct pin_service *service;
+    int64_t started_ms; /* monotonic */
     bool is_ending;
 };
 

@@ -5,6 +5,7 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "pintle/base/macros.h"
+#include "pintle/base/supervisor.h"
 
 /* Tries to find a free port for both transports when any will do. */
 #define PORT_TRIES 32
@@ -21,6 +23,9 @@
 /* How long the kernel keeps trying to deliver what a closed connection still holds. */
 #define TCP_LINGER_MS       15000u
 #define PORT_PRIVILEGED_END 1024
+/* How often a thread that reads a supervisor's UDP socket looks whether it is to stop: it cannot be
+ * shut down, which would end it for those after us, too. */
+#define HANDED_LOOK_US 50000
 
 static const char *transport_text(int type)
 {
@@ -149,10 +154,12 @@ static enum pin_err open_first_of(
 static enum pin_err open_first(struct pin_listen *listen, struct pin_why *why)
 {
     enum pin_err err = PIN_OK;
-    if (listen->has_udp) {
+    if (listen->has_udp && listen->udp_fds[0] < 0) {
         err = open_first_of(listen, SOCK_DGRAM, &listen->udp_fds[0], why);
     }
-    return err == PIN_OK ? open_first_of(listen, SOCK_STREAM, &listen->tcp_fds[0], why) : err;
+    return err == PIN_OK && listen->tcp_fds[0] < 0
+               ? open_first_of(listen, SOCK_STREAM, &listen->tcp_fds[0], why)
+               : err;
 }
 
 static void close_one(int *fd)
@@ -184,25 +191,100 @@ static enum pin_err open_first_pair(struct pin_listen *listen, struct pin_why *w
 static enum pin_err open_others(struct pin_listen *listen, struct pin_why *why)
 {
     enum pin_err err = PIN_OK;
-    if (listen->n_fds > 1) {
-        if (listen->has_udp) {
-            set_option(listen->udp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
-        }
+    if (listen->n_fds > 1 && listen->has_udp && listen->udp_fds[1] < 0) {
+        set_option(listen->udp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    if (listen->n_fds > 1 && listen->tcp_fds[1] < 0) {
         set_option(listen->tcp_fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
     }
     for (size_t i = 1; i < listen->n_fds && err == PIN_OK; i++) {
-        if (listen->has_udp) {
+        if (listen->has_udp && listen->udp_fds[i] < 0) {
             err = open_socket(&listen->address, SOCK_DGRAM, false, &listen->udp_fds[i], why);
         }
-        if (err == PIN_OK) {
+        if (err == PIN_OK && listen->tcp_fds[i] < 0) {
             err = open_socket(&listen->address, SOCK_STREAM, false, &listen->tcp_fds[i], why);
         }
     }
     return err;
 }
 
+/* --- Sockets of a supervisor ---------------------------------------------------------------- */
+
+static enum pin_err prepare_handed(
+    const struct pin_listen *listen_of, int fd, int type, struct pin_why *why)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int wanted = type == SOCK_STREAM ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    const struct timeval look = {.tv_usec = HANDED_LOOK_US};
+    if (flags < 0 || fcntl(fd, F_SETFL, wanted) != 0) {
+        return pin_why_errno(why, errno, "a socket that was handed over");
+    }
+    if (type == SOCK_STREAM) {
+        set_tcp_options(fd);
+        return listen(fd, TCP_BACKLOG) == 0 ? PIN_OK
+                                            : explain(why, errno, &listen_of->address, type);
+    }
+    set_udp_options(fd, &listen_of->address.ip);
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &look, sizeof(look)) == 0
+               ? PIN_OK
+               : pin_why_errno(why, errno, "a socket that was handed over");
+}
+
+/* The kernel spreads questions over all sockets of the port: one that nobody reads loses its own.
+ */
+static enum pin_err too_many(const struct pin_listen *listen, int type, struct pin_why *why)
+{
+    char text[PIN_ADDRPORT_TEXT_MAX];
+    return pin_why_set(why, PIN_EINVAL,
+        "more sockets were handed over for %s (%s) than there are workers, %zu: raise `workers`, "
+        "or hand over fewer",
+        pin_addrport_format(&listen->address, text), transport_text(type), listen->n_fds);
+}
+
+/* Fills `fds` with what was handed over, each as often as it takes; *ret_any: there was one. */
+static enum pin_err take_handed(struct pin_listen *listen, int type, int *fds,
+    struct pin_supervisor *supervisor, bool *ret_any, struct pin_why *why)
+{
+    size_t n = 0;
+    enum pin_err err = PIN_OK;
+    int fd = pin_supervisor_take(supervisor, &listen->address, type);
+    for (; fd >= 0 && n < listen->n_fds && err == PIN_OK; n++) {
+        fds[n] = fd;
+        err = prepare_handed(listen, fd, type, why);
+        fd = err == PIN_OK ? pin_supervisor_take(supervisor, &listen->address, type) : -1;
+    }
+    if (fd >= 0) {
+        (void)close(fd); /* nothing was read of it */
+        return too_many(listen, type, why);
+    }
+    *ret_any = n > 0;
+    for (size_t i = n; n > 0 && i < listen->n_fds && err == PIN_OK; i++) {
+        fds[i] = fcntl(fds[i % n], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        err = fds[i] >= 0 ? PIN_OK : pin_why_errno(why, errno, "share a socket among workers");
+    }
+    return err;
+}
+
+/* First what was handed over, then the rest. */
+static enum pin_err open_all(
+    struct pin_listen *listen, struct pin_supervisor *supervisor, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    bool has_tcp = false;
+    if (listen->has_udp) {
+        err = take_handed(listen, SOCK_DGRAM, listen->udp_fds, supervisor, &listen->is_handed, why);
+    }
+    if (err == PIN_OK) {
+        err = take_handed(listen, SOCK_STREAM, listen->tcp_fds, supervisor, &has_tcp, why);
+    }
+    if (err == PIN_OK) {
+        err = open_first_pair(listen, why);
+    }
+    return err == PIN_OK ? open_others(listen, why) : err;
+}
+
 enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers, bool has_udp,
-    struct pin_listen *ret_listen, struct pin_why *why)
+    struct pin_supervisor *supervisor, struct pin_listen *ret_listen, struct pin_why *why)
 {
     struct pin_listen listen = {
         .address = *address,
@@ -221,10 +303,7 @@ enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_worker
         listen.udp_fds[i] = -1;
         listen.tcp_fds[i] = -1;
     }
-    enum pin_err err = open_first_pair(&listen, why);
-    if (err == PIN_OK) {
-        err = open_others(&listen, why);
-    }
+    enum pin_err err = open_all(&listen, supervisor, why);
     if (err != PIN_OK) {
         pin_listen_close(&listen);
         return err;

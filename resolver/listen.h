@@ -8,6 +8,10 @@
  * The first socket of an address is bound without SO_REUSEPORT, so that a second daemon on the same
  * port fails instead of taking half of the questions; only then is the port opened for the sockets
  * of the other workers.
+ *
+ * Sockets that a supervisor hands over for the address take the place of those that we would open.
+ * Where there are fewer than workers, workers share them: we could not open more on the same port,
+ * which belongs to the user who bound it.
  */
 
 #include <stdbool.h>
@@ -16,12 +20,15 @@
 #include "pintle/base/error.h"
 #include "pintle/base/ip.h"
 
+struct pin_supervisor;
+
 /** The sockets of one address. A zeroed one is closed. */
 struct pin_listen {
     struct pin_addrport address; /**< With the port that it really has. */
     bool is_wildcard;            /**< 0.0.0.0 or ::, so answers must say where they come from. */
     size_t n_fds;                /**< Workers. */
     bool has_udp;                /**< Else it is for streams alone. */
+    bool is_handed;              /**< UDP is also a supervisor's, who goes on with it after us. */
     int *udp_fds;                /**< Blocking; -1 without UDP. */
     int *tcp_fds;                /**< Non-blocking, listening. */
 };
@@ -29,9 +36,11 @@ struct pin_listen {
 /**
  * Opens `n_workers` TCP sockets, and as many for UDP if asked to, on one port; port 0 takes a free
  * one. `why` names the address, the transport and the way out. Nothing is left open after an error.
+ *
+ * @param supervisor  Whose sockets are taken first; NULL: there is none.
  */
 enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers, bool has_udp,
-    struct pin_listen *ret_listen, struct pin_why *why);
+    struct pin_supervisor *supervisor, struct pin_listen *ret_listen, struct pin_why *why);
 
 /** Closes all sockets. */
 void pin_listen_close(struct pin_listen *listen);

@@ -31,6 +31,7 @@
 struct pin_udp {
     struct pin_worker worker;
     int fd;
+    bool is_handed;
     bool is_wildcard;
     struct pin_proxy_trust proxy;
     union pin_proxy_peer *inner; /* BATCH, who asks behind a proxy; NULL: nobody does */
@@ -191,8 +192,8 @@ static void send_all(struct pin_udp *udp, unsigned n_answers)
 /* Loud: says what recvmmsg failed with, and waits a moment before the next try. */
 static void on_receive_error(struct pin_udp *udp, int errno_value)
 {
-    if (errno_value == EINTR || is_stopping(udp)) {
-        return;
+    if (errno_value == EINTR || errno_value == EAGAIN || is_stopping(udp)) {
+        return; /* EAGAIN: a socket that was handed over lets us look whether to stop */
     }
     pin_stat_add(&udp->worker.stats.n_receive_errors, 1);
     pin_log_warn("udp: receiving failed (%s), trying again", strerrorname_np(errno_value));
@@ -253,6 +254,7 @@ enum pin_err pin_udp_start(
     }
     memset(udp, 0, sizeof(*udp));
     udp->fd = config->fd;
+    udp->is_handed = config->is_handed;
     udp->is_wildcard = config->is_wildcard;
     tie(udp, config->cluster_id);
     enum pin_err err =
@@ -285,8 +287,10 @@ void pin_udp_stop(struct pin_udp *udp)
         return;
     }
     atomic_store_explicit(&udp->is_stopping, true, memory_order_release);
-    /* Fails with ENOTCONN on an unconnected socket, but wakes whoever blocks on it for good. */
-    (void)shutdown(udp->fd, SHUT_RDWR);
+    if (!udp->is_handed) {
+        /* Fails with ENOTCONN on an unconnected socket, but wakes whoever blocks on it for good. */
+        (void)shutdown(udp->fd, SHUT_RDWR);
+    }
     (void)pthread_join(udp->thread, NULL);
     free_udp(udp);
 }

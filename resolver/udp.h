@@ -30,6 +30,7 @@ struct pin_udp_config {
     int fd;                            /**< Bound and blocking; borrowed until stop. */
     uint16_t cluster_id;               /**< Whose askers come here, or PIN_CLUSTER_NONE. */
     struct pin_proxy_trust proxy;
+    bool is_handed;                   /**< The socket goes on after us: it times out instead. */
     bool is_wildcard;                 /**< Answers leave from the address that was asked. */
     struct pin_tapper *tapper;        /**< NULL: nothing is noted. */
     uint32_t thread_i;                /**< Differs between all threads. */

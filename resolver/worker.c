@@ -156,7 +156,7 @@ static enum pin_err open_listens(
     enum pin_err err = PIN_OK;
     for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
         err = pin_listen_open(&config->listens[i].address, config->n_workers,
-            config->listens[i].tls == NULL, &workers->listens[i], why);
+            config->listens[i].tls == NULL, config->supervisor, &workers->listens[i], why);
         workers->n_listens += err == PIN_OK;
     }
     return err;
@@ -180,6 +180,7 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
             .proxy = config->listens[i].proxy,
+            .is_handed = workers->listens[i].is_handed,
             .is_wildcard = workers->listens[i].is_wildcard,
             .tapper = config->tapper,
             .thread_i = i_of_thread,

@@ -37,6 +37,7 @@
 #define PIN_DRAW_SLOTS (UINT32_C(1) << 22)
 
 struct pin_source;
+struct pin_supervisor;
 struct pin_transfers;
 struct pin_forward;
 struct pin_forward_port;
@@ -112,8 +113,9 @@ struct pin_workers_config {
     const struct pin_manners *manners; /**< Copied; NULL: a server that says nothing. */
     struct pin_forward *forward;       /**< NULL: names that are not ours are refused. */
     const struct pin_listen_spec *listens;
-    size_t n_listens; /**< 1 to PIN_LISTENS_MAX. */
-    size_t n_workers; /**< 1 to PIN_WORKERS_MAX. */
+    size_t n_listens;                  /**< 1 to PIN_LISTENS_MAX. */
+    size_t n_workers;                  /**< 1 to PIN_WORKERS_MAX. */
+    struct pin_supervisor *supervisor; /**< Whose sockets are taken first; NULL: there is none. */
     struct pin_stream_limits streams;
     struct pin_tapper *tapper; /**< NULL: no query log and no dnstap; else outlives the workers. */
 };

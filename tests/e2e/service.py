@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""pintled under a supervisor that speaks as systemd does: what it is told, and sockets that it hands over and keeps.
+The unit's exposure, as systemd judges it.
+
+Prints one line per check and, last, "N passed, N failed".
+"""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import run as e2e  # noqa: E402  (the helpers of the main end-to-end test)
+
+UNIT = e2e.ROOT / "deploy" / "systemd" / "pintled.service"
+SOCKETS = e2e.ROOT / "deploy" / "systemd" / "pintled.socket"
+WAIT_S = 60
+N_ASKED = 12
+WATCHDOG_US = 1_500_000
+# Descriptor 3 and those behind it; $LISTEN_PID is the process that gets them.
+SHELL = 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"'
+
+
+class Supervisor:
+    """Opens sockets, starts pintled with them, and hears what it says."""
+
+    def __init__(self, dir):
+        self.dir, self.told, self.news = dir, [], threading.Condition()
+        self.ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.ear.bind(str(dir / "notify"))
+        self.port, self.admin_port = e2e.ports.free_port(), e2e.ports.free_port()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        """Its queue holds few messages: who waits with reading loses some."""
+        while True:
+            text = self.ear.recv(4096).decode()
+            with self.news:
+                self.told.append(text)
+                self.news.notify()
+
+    def open(self, kind, port):
+        one = socket.socket(socket.AF_INET, kind)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("127.0.0.1", port))
+        if kind == socket.SOCK_STREAM:
+            one.listen(64)
+        return one
+
+    def start(self, sockets, *args):
+        """Sockets become descriptors 3, 4 and so on."""
+        fds = [os.dup(one.fileno()) for one in sockets]
+        high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+
+        def place():
+            for i, fd in enumerate(high):
+                os.dup2(fd, 3 + i)
+
+        env = dict(os.environ, NOTIFY_SOCKET=str(self.dir / "notify"), WATCHDOG_USEC=str(WATCHDOG_US),
+                   LISTEN_FDS=str(len(sockets)))
+        env.pop("WATCHDOG_PID", None)
+        with open(self.dir / "log", "ab") as log:
+            child = subprocess.Popen(
+                ["/bin/sh", "-c", SHELL, "sh", e2e.PINTLED, "--dev", "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
+                 "--admin", f"127.0.0.1:{self.admin_port}", *args],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, preexec_fn=place,
+                close_fds=False)
+        e2e.starved.watch(child.pid)
+        for fd in fds + high:
+            os.close(fd)
+        return child
+
+    def hears(self, what):
+        """Whether a message that holds `what` comes, or has come since the last call."""
+        def found():
+            return any(what in text for text in self.told)
+
+        with self.news:
+            if not self.news.wait_for(found, WAIT_S * e2e.SLOW):
+                return ""
+            while what not in self.told[0]:
+                del self.told[0]
+            return self.told.pop(0)
+
+
+def asked(port, transport):
+    """How many of N_ASKED questions are answered."""
+    good = 0
+    for _ in range(N_ASKED):
+        done = subprocess.run(["dig", "-r", "@127.0.0.1", "-p", str(port), "+tries=1", "+time=5", "+short", transport,
+                               "clusterset.local", "SOA"], capture_output=True, text=True, check=False)
+        good += done.returncode == 0 and "hostmaster" in done.stdout
+    return good
+
+
+def end(child, signo=signal.SIGTERM):
+    child.send_signal(signo)
+    try:
+        return child.wait(WAIT_S * e2e.SLOW)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        return "had to be killed"
+
+
+def told(checks, boss, child):
+    ready = boss.hears("READY=1")
+    checks.check("READY=1 comes with a status", "STATUS=answering on 127.0.0.1:" in ready, ready)
+    checks.check("the status counts clusters", boss.hears("3 of 3 clusters listed"))
+    checks.check("the watchdog hears of it, again and again",
+                 boss.hears("WATCHDOG=1") and boss.hears("WATCHDOG=1") and boss.hears("WATCHDOG=1"))
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    child.send_signal(signal.SIGHUP)
+    text = boss.hears("RELOADING=1")
+    at = re.search(r"^MONOTONIC_USEC=(\d+)$", text, re.M)
+    checks.check("SIGHUP is told as RELOADING=1 with the time, then READY=1",
+                 at and int(at.group(1)) >= before and boss.hears("READY=1"), text)
+
+
+def handed_over(checks, boss):
+    udp, tcp, admin = (boss.open(socket.SOCK_DGRAM, boss.port), boss.open(socket.SOCK_STREAM, boss.port),
+                       boss.open(socket.SOCK_STREAM, boss.admin_port))
+    stray = boss.open(socket.SOCK_STREAM, e2e.ports.free_port())
+    child = boss.start([udp, tcp, admin, stray])
+    told(checks, boss, child)
+    checks.equal("two workers answer over one UDP socket that was handed over", asked(boss.port, "+notcp"), N_ASKED)
+    checks.equal("and over one TCP socket", asked(boss.port, "+tcp"), N_ASKED)
+    code, text, error = e2e.run(e2e.PINTLECTL, "status", "--admin", f"127.0.0.1:{boss.admin_port}")
+    checks.check("the admin page is on its socket", code == 0, text + error)
+    log = (boss.dir / "log").read_text()
+    stray_name = f"127.0.0.1:{stray.getsockname()[1]}"
+    checks.check("a socket that nobody wants is told", f"a socket for {stray_name} was handed over" in log, log)
+    checks.equal("it ends well", end(child), 0)
+    checks.check("and says so before", boss.hears("STOPPING=1"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"\x12\x34\1\0\0\1\0\0\0\0\0\0\x0aclusterset\5local\0\0\6\0\1", ("127.0.0.1", boss.port))
+        second = boss.start([udp, tcp, admin])
+        boss.hears("READY=1")
+        client.settimeout(WAIT_S)
+        checks.equal("a question that came between two daemons is answered by the second", client.recv(512)[:2], b"\x12\x34")
+    checks.equal("which answers as the first did", (asked(boss.port, "+notcp"), asked(boss.port, "+tcp")), (N_ASKED, N_ASKED))
+    checks.equal("and ends well", end(second, signal.SIGINT), 0)
+    for one in (udp, tcp, admin, stray):
+        one.close()
+
+
+def several(checks, boss):
+    """One socket for each worker is a group of the kernel's; more would have nobody to read them."""
+    group = []
+    for _ in range(3):
+        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind(("127.0.0.1", boss.port))
+        group.append(one)
+    child = boss.start(group)
+    code = child.wait(WAIT_S * e2e.SLOW)
+    log = (boss.dir / "log").read_text()
+    checks.check("more sockets than workers are refused",
+                 code == 1 and "more sockets were handed over" in log and "raise `workers`" in log, (code, log[-600:]))
+    group.pop().close()
+    child = boss.start(group)
+    boss.hears("READY=1")
+    checks.equal("with as many as workers each has its own, and TCP is opened beside them",
+                 (asked(boss.port, "+notcp"), asked(boss.port, "+tcp")), (N_ASKED, N_ASKED))
+    end(child)
+    for one in group:
+        one.close()
+
+
+def unit(checks):
+    code, text, error = e2e.run("systemd-analyze", "security", "--offline=true", "--threshold=10", "--no-pager", UNIT)
+    level = re.search(r"exposure level for pintled\.service: ([\d.]+)", text)
+    checks.check("systemd-analyze security: exposure of the unit is 1.0 at most",
+                 code == 0 and level and float(level.group(1)) <= 1.0, text[-200:] + error)
+    for path in (UNIT, SOCKETS):
+        code, text, error = e2e.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", path)
+        # The program is not installed here; where it will be, the package's test looks.
+        rest = [line for line in error.splitlines() if "is not executable" not in line]
+        checks.check(f"systemd-analyze verify finds nothing in {path.name}", not rest, rest)
+
+
+def all_parts(checks, dir):
+    unit(checks)
+    boss = Supervisor(dir)
+    handed_over(checks, boss)
+    several(checks, boss)
+
+
+if __name__ == "__main__":
+    sys.exit(e2e.play("service", all_parts))
