@@ -55,7 +55,7 @@ static bool set_options(CURL *curl, const char *url, struct pin_text *body)
            && curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK;
 }
 
-static enum pin_err parse_body(struct pin_api_reply *reply, struct pin_why *why)
+enum pin_err pin_api_parse(struct pin_api_reply *reply, struct pin_why *why)
 {
     reply->arena = pin_arena_new("reply", ARENA_MAX_BYTES);
     if (reply->arena == NULL) {
@@ -102,7 +102,7 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
     }
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     reply.status = (int)status;
-    err = parse_body(&reply, why);
+    err = pin_api_parse(&reply, why);
     if (err == PIN_OK) {
         *ret_reply = reply;
         reply = (struct pin_api_reply){0};

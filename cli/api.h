@@ -44,6 +44,9 @@ enum pin_err pin_api_try(const char *admin, const struct pin_api_order *order,
 enum pin_ctl_exit pin_api_judge(
     enum pin_err err, const struct pin_api_reply *reply, const struct pin_why *why);
 
+/** Makes the tree of a reply whose body was filled in. PIN_EPARSE, PIN_ENOMEM. */
+enum pin_err pin_api_parse(struct pin_api_reply *reply, struct pin_why *why);
+
 /** Frees what a reply holds. */
 void pin_api_reply_done(struct pin_api_reply *reply);
 

@@ -81,6 +81,9 @@ const struct pin_ctl_command pin_ctl_commands[] = {
         "what services have in which cluster, and what of it is shown", 0, 0, pin_ctl_services},
     {"query", "NAME [TYPE] [-n 1000] [--server ADDR[:PORT]] [--from SUBNET]",
         "ask, and compare the split with the wanted one", 1, 2, pin_ctl_query},
+    {"analyze", "-f PATH[,PATH]|--live|-L [--config FILE] [--failure-threshold error]",
+        "what is wrong with manifests, or with what the daemon sees: codes and fixes", 0,
+        PIN_CTL_WORDS_MAX - 1, pin_ctl_analyze},
     {"drain", "cluster|zone|service|endpoint NAME [--for 30m]", "take it out of the answers", 2, 2,
         pin_ctl_drain},
     {"undrain", "cluster|zone|service|endpoint NAME", "let it in again", 2, 2, pin_ctl_undrain},
@@ -247,6 +250,16 @@ static bool set_n_asks(struct pin_ctl *ctl, const char *value, struct pin_why *w
     return true;
 }
 
+static bool set_files(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+{
+    if (ctl->files != NULL) {
+        (void)pin_why_set(why, PIN_EINVAL, "-f is given twice: write -f A,B");
+        return false;
+    }
+    ctl->files = value;
+    return true;
+}
+
 /* Flags that have a value. */
 enum valued {
     PIN_FLAG_ADMIN,
@@ -265,6 +278,9 @@ enum valued {
     PIN_FLAG_KUBECONFIG,
     PIN_FLAG_WRITE_BACK,
     PIN_FLAG_FROM_OWNER,
+    PIN_FLAG_FILES,
+    PIN_FLAG_CONFIG,
+    PIN_FLAG_THRESHOLD,
     PIN_FLAG_MAX,
 };
 
@@ -273,7 +289,8 @@ static enum valued find_valued(const char *word, size_t *ret_len)
 {
     static const char *const names[PIN_FLAG_MAX] = {"--admin", "--output", "-o", "--color",
         "--wait-duration", "--timeout", "--from", "--namespace", "-n", "--server", "--for",
-        "--context", "--name", "--kubeconfig", "--write-back", "--from-owner"};
+        "--context", "--name", "--kubeconfig", "--write-back", "--from-owner", "-f", "--config",
+        "--failure-threshold"};
     for (int i = 0; i < PIN_FLAG_MAX; i++) {
         size_t len = strlen(names[i]);
         if (strncmp(word, names[i], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
@@ -325,6 +342,14 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
     case PIN_FLAG_FROM_OWNER:
         ctl->from_owner = value;
         return true;
+    case PIN_FLAG_FILES:
+        return set_files(ctl, value, why);
+    case PIN_FLAG_CONFIG:
+        ctl->config_file = value;
+        return true;
+    case PIN_FLAG_THRESHOLD:
+        ctl->threshold = value;
+        return true;
     default:
         ctl->from = value;
         return true;
@@ -344,6 +369,8 @@ static bool read_switch(struct pin_ctl *ctl, const char *word, bool *ret_help)
         {DETAILED, &ctl->detailed},
         {"--dry-run", &ctl->dry_run},
         {"--yes", &ctl->yes},
+        {"--live", &ctl->live},
+        {"-L", &ctl->is_list},
         {"--no-headers", &ctl->no_headers},
         {"--help", ret_help},
         {"-h", ret_help},
@@ -412,6 +439,11 @@ static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
             ctl->detailed && run != pin_ctl_records_plan && run != pin_ctl_records_drift
                 && run != pin_ctl_records_apply},
         {"--dry-run", "records apply", ctl->dry_run && run != pin_ctl_records_apply},
+        {"--live", "analyze", ctl->live && run != pin_ctl_analyze},
+        {"-L", "analyze", ctl->is_list && run != pin_ctl_analyze},
+        {"-f", "analyze", ctl->files != NULL && run != pin_ctl_analyze},
+        {"--config", "analyze", ctl->config_file != NULL && run != pin_ctl_analyze},
+        {"--failure-threshold", "analyze", ctl->threshold != NULL && run != pin_ctl_analyze},
         {"--yes", "records adopt", ctl->yes && run != pin_ctl_records_adopt},
         {"--from-owner", "records adopt", ctl->from_owner != NULL && run != pin_ctl_records_adopt},
     };

@@ -59,10 +59,15 @@ struct pin_ctl {
     const char *name;
     const char *kubeconfig;
     const char *write_back;
-    const char *from_owner; /**< records adopt: NULL when absent. */
-    bool detailed;          /**< records: --detailed-exitcode */
-    bool dry_run;           /**< records apply */
-    bool yes;               /**< records adopt */
+    const char *from_owner;  /**< records adopt: NULL when absent. */
+    const char *files;       /**< analyze -f: "PATH,PATH"; NULL when absent. */
+    const char *config_file; /**< analyze --config: NULL when absent. */
+    const char *threshold;   /**< analyze --failure-threshold: NULL when absent. */
+    bool live;               /**< analyze */
+    bool is_list;            /**< analyze -L */
+    bool detailed;           /**< records: --detailed-exitcode */
+    bool dry_run;            /**< records apply */
+    bool yes;                /**< records adopt */
     enum pin_ctl_output output;
     bool no_headers;
     bool has_color;
@@ -108,6 +113,7 @@ enum pin_ctl_exit pin_ctl_names(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_services(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_query(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_analyze(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_list(const struct pin_ctl *ctl);

@@ -523,10 +523,11 @@ enum pin_err pin_admin_start(
     }
     admin->state = (struct pin_admin_state){.config = *config,
         .started_mono_ms = pin_clock_mono_ms(),
-        .started_wall_ms = pin_clock_wall_ms()};
+        .started_wall_ms = pin_clock_wall_ms(),
+        .findings = pin_admin_findings_new()};
     admin->http = evhttp_new(pin_loop_raw(config->loop));
     admin->sweeper = pin_timer_new(config->loop, on_sweep, admin);
-    if (admin->http == NULL || admin->sweeper == NULL) {
+    if (admin->http == NULL || admin->sweeper == NULL || admin->state.findings == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "admin");
         goto out;
     }
@@ -573,6 +574,7 @@ void pin_admin_stop(struct pin_admin *admin)
         next = request->next;
         request_dispose(request);
     }
+    pin_admin_findings_free(admin->state.findings);
     free(admin);
 }
 

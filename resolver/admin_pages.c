@@ -29,6 +29,7 @@ static const struct pin_settings *settings_of(const struct pin_page *page)
 void pin_page_done(struct pin_page *page)
 {
     free(page->facts.clusters);
+    pin_analysis_done(&page->findings.analysis);
     pin_text_done(&page->drain.list);
     pin_text_done(&page->body);
 }
@@ -529,6 +530,9 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
     }
     if (strcmp(path, PIN_CACHE_PATH) == 0) {
         return pin_page_find_cache(verb);
+    }
+    if (strcmp(path, pin_page_findings.path) == 0) {
+        return verb == PIN_PAGE_GET ? &pin_page_findings : NULL;
     }
     if (strncmp(path, PIN_CLUSTERS_PATH, strlen(PIN_CLUSTERS_PATH)) == 0) {
         return pin_page_find_clusters(path, verb);

@@ -9,9 +9,12 @@
 
 #include "pintle/base/text.h"
 #include "pintle/zones/drain.h"
+#include "pintle/zones/finding.h"
 #include "pintle/zones/name.h"
 
 #include "resolver/admin.h"
+
+struct pin_admin_findings;
 
 /** What a page is made from beside the catalog. */
 struct pin_admin_state {
@@ -19,6 +22,7 @@ struct pin_admin_state {
     bool is_draining;
     int64_t started_mono_ms;
     int64_t started_wall_ms;
+    struct pin_admin_findings *findings; /**< The last ones, and since when each is known. */
 };
 
 /** What the builder's thread collects for status, readiness and metrics. */
@@ -55,6 +59,13 @@ struct pin_admin_cache {
     bool is_done;
 };
 
+/** What a walk for findings brought. */
+struct pin_page_findings {
+    struct pin_analysis analysis;
+    int64_t took_ns;
+    size_t n_objects;
+};
+
 /** What a request wants to do. */
 enum pin_page_verb {
     PIN_PAGE_GET, /**< Also HEAD. */
@@ -84,6 +95,7 @@ struct pin_page {
     struct pin_admin_drain drain;
     struct pin_admin_cache cache;
     struct pin_admin_facts facts;
+    struct pin_page_findings findings;
     struct pin_text body;
 };
 
@@ -106,6 +118,15 @@ struct pin_page_kind {
 
 /** Where records in other people's DNS servers are shown; more of it below. */
 #define PIN_RECORDS_PATH "/api/v1/records"
+
+/** The page of findings. */
+extern const struct pin_page_kind pin_page_findings;
+
+/** Remembers findings; NULL when memory is out. */
+struct pin_admin_findings *pin_admin_findings_new(void);
+
+/** Frees it. NULL is fine. */
+void pin_admin_findings_free(struct pin_admin_findings *findings);
 
 /** The pages of records, or NULL. */
 const struct pin_page_kind *pin_page_find_records(const char *path, enum pin_page_verb verb);

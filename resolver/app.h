@@ -20,6 +20,13 @@ enum pin_exit {
 /** Reads the configuration, prints every finding, runs nothing. */
 enum pin_exit pin_app_check(const struct pin_args *args);
 
+/** Prints, as JSON, what is wrong with clusters whose objects are files; runs nothing. PIN_EXIT_OK
+ * whatever was found. */
+enum pin_exit pin_app_analyze(const struct pin_args *args);
+
+/** Prints the codes of all findings as JSON. */
+enum pin_exit pin_app_print_codes(void);
+
 /** Prints what pintled needs in a cluster, runs nothing. */
 enum pin_exit pin_app_grant(const struct pin_args *args);
 

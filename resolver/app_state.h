@@ -10,6 +10,7 @@
  *     app_config.c    the configuration with what clusters' files add to it
  *     app_sources.c   what the builder hears from sources, and what it has for them
  *     app_admin.c     what the admin page shows of sources
+ *     app_analyze.c   pintled --analyze: a catalog of files, without threads
  *     app_records.c   records in other people's DNS servers; app_providers.c their settings
  */
 

@@ -51,6 +51,9 @@ struct pin_args {
     bool dev;
     bool all_contexts;
     bool check;
+    bool analyze;
+    bool print_codes;
+    struct pin_arg_list manifests;
     bool version;
     bool help;
     const char *export_dir;

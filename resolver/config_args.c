@@ -57,6 +57,12 @@ static const struct arg {
         "text or json (default text)"},
     {"check", 0, PIN_ARG_SWITCH, offsetof(struct pin_args, check), "",
         "read the configuration, print everything that is wrong with it, and exit"},
+    {"analyze", 0, PIN_ARG_SWITCH, offsetof(struct pin_args, analyze), "",
+        "print what is wrong with clusters whose objects are files, as JSON, and exit"},
+    {"manifest", 0, PIN_ARG_LIST, offsetof(struct pin_args, manifests), "PATH",
+        "with --analyze: a file, or a directory of manifests, of one more cluster; repeatable"},
+    {"print-codes", 0, PIN_ARG_SWITCH, offsetof(struct pin_args, print_codes), "",
+        "print the codes of all findings as JSON and exit"},
     {"version", 'V', PIN_ARG_SWITCH, offsetof(struct pin_args, version), "", "print the version"},
     {"help", 'h', PIN_ARG_SWITCH, offsetof(struct pin_args, help), "", "print this"},
 };
@@ -161,6 +167,9 @@ static enum pin_err check_together(const struct pin_args *args, struct pin_why *
     if (args->write_back != NULL && args->print_grant == NULL) {
         return pin_why_set(why, PIN_EINVAL,
             "--write-back goes with --print-grant; the configuration's writeBack turns it on");
+    }
+    if (args->manifests.n > 0 && !args->analyze) {
+        return pin_why_set(why, PIN_EINVAL, "--manifest goes with --analyze");
     }
     if (args->contexts != NULL && args->all_contexts) {
         return pin_why_set(why, PIN_EINVAL, "--contexts and --all-contexts exclude each other");

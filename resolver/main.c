@@ -71,6 +71,9 @@ int main(int argc, char **argv)
         (void)puts("pintled " PIN_VERSION);
         return PIN_EXIT_OK;
     }
+    if (args.print_codes) {
+        return (int)pin_app_print_codes();
+    }
     if (args.export_dir != NULL) {
         return (int)export_dev(args.export_dir);
     }
@@ -79,6 +82,7 @@ int main(int argc, char **argv)
     }
     enum pin_exit exit_code = args.print_grant != NULL ? pin_app_grant(&args)
                               : args.check             ? pin_app_check(&args)
+                              : args.analyze           ? pin_app_analyze(&args)
                                                        : pin_app_run(&args);
     free(kept);
     return (int)exit_code;

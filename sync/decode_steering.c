@@ -6,7 +6,9 @@
 #include <strings.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/log.h"
 #include "pintle/base/macros.h"
+#include "pintle/base/nearest.h"
 #include "pintle/zones/name.h"
 #include "pintle/zones/write.h"
 
@@ -147,8 +149,12 @@ static bool read_ttl(const char *text, uint32_t *ret_ttl_s)
     return true;
 }
 
-/* Keys of ours that later versions read; said once in a while, so that nobody relies on them. */
-static void note_own(const struct pin_decoder *self, const char *key, const char *value)
+/* What follows our prefix in the annotations that are read. */
+static const char *const own_names[] = {"address", "answers", "ttl", "weight", "affinity",
+    "affinity-threshold", "stale", "stale-after", "all-down", "up-threshold", "health-check"};
+
+/* A key of ours that nobody reads: misspelt, or of another version. */
+static void note_own(const struct pin_decoder *self, const char *key)
 {
     static const char *const silent[] = {
         PIN_WRITE_ASSIGNED, PIN_WRITE_APPLIED, PIN_WRITE_EXPORTERS};
@@ -157,38 +163,29 @@ static void note_own(const struct pin_decoder *self, const char *key, const char
             return;
         }
     }
-    pin__decoder_warn_annotation(self, key, value,
-        "address, answers, ttl, weight, affinity, affinity-threshold, stale, stale-after, "
-        "all-down, "
-        "up-threshold or health-check, this one is not available in this version");
+    const char *near = pin_nearest(key + strlen(OWN_PREFIX), own_names, N_ELEMS(own_names));
+    const char *end = near != NULL ? "?" : "";
+    const char *hint = near != NULL ? ", did you mean " OWN_PREFIX : "";
+    near = near != NULL ? near : "";
+    pin_log_warn("decode: %s: %s %s/%s: annotation %s is not known%s%s%s; ignored", self->where,
+        self->key.row->kind_text, self->key.namespace_name, self->key.name, key, hint, near, end);
+    pin__decoder_complain(
+        self, "annotation %.200s is not known%s%s%s; ignored", key, hint, near, end);
 }
 
 static void take_own(
     const struct pin_decoder *self, const char *key, const char *value, struct annotations *all)
 {
-    struct {
-        const char *name;
-        const char **slot;
-    } known[] = {
-        {"address", &all->address},
-        {"answers", &all->answers},
-        {"ttl", &all->ttl},
-        {"weight", &all->weight},
-        {"affinity", &all->affinity},
-        {"affinity-threshold", &all->threshold},
-        {"stale", &all->stale},
-        {"stale-after", &all->stale_after},
-        {"all-down", &all->all_down},
-        {"up-threshold", &all->up_threshold},
-        {"health-check", &all->check},
-    };
-    for (size_t i = 0; i < N_ELEMS(known); i++) {
-        if (strcmp(key + strlen(OWN_PREFIX), known[i].name) == 0) {
-            *known[i].slot = value;
+    const char **slots[N_ELEMS(own_names)] = {&all->address, &all->answers, &all->ttl, &all->weight,
+        &all->affinity, &all->threshold, &all->stale, &all->stale_after, &all->all_down,
+        &all->up_threshold, &all->check};
+    for (size_t i = 0; i < N_ELEMS(own_names); i++) {
+        if (strcmp(key + strlen(OWN_PREFIX), own_names[i]) == 0) {
+            *slots[i] = value;
             return;
         }
     }
-    note_own(self, key, value);
+    note_own(self, key);
 }
 
 static void take_cilium(const char *key, const char *value, struct annotations *all)

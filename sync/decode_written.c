@@ -161,7 +161,9 @@ void pin__decode_written(struct pin_decoder *self)
     enum pin_kind kind = self->key.row->kind;
     uint64_t applied = read_applied(self);
     const struct pin_asks *asks = pin__decode_asks(self);
-    if (self->err != PIN_OK || (applied == 0 && asks == NULL && !is_written_on(kind))) {
+    bool has_complaint = self->complaint != NULL && self->complaint[0] != '\0';
+    if (self->err != PIN_OK
+        || (applied == 0 && asks == NULL && !has_complaint && !is_written_on(kind))) {
         return;
     }
     struct pin_written *written = pin__decoder_array(self, 1, sizeof(*written));
@@ -172,7 +174,7 @@ void pin__decode_written(struct pin_decoder *self)
     written->asks = asks;
     written->uid = copy(self, pin_tree_string(self->root, "metadata.uid", NULL));
     written->generation = read_generation(self->root, "metadata.generation");
-    if (self->complaint != NULL && self->complaint[0] != '\0') {
+    if (has_complaint) {
         written->complaint = copy(self, self->complaint);
     }
     if (pin_kind_is_route(kind)) {

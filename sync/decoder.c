@@ -346,8 +346,21 @@ void pin__decoder_warn_annotation(
     pin_log_warn("decode: %s: %s %s/%s: annotation %s: '%s' cannot be used, use %s; ignored",
         self->where, self->key.row->kind_text, self->key.namespace_name, self->key.name, key, value,
         allowed);
-    if (self->complaint != NULL && self->complaint[0] == '\0') {
-        (void)snprintf(self->complaint, PIN_DECODER_COMPLAINT_MAX,
-            "annotation %s: '%.200s' cannot be used, use %s; ignored", key, value, allowed);
+    pin__decoder_complain(
+        self, "annotation %s: '%.200s' cannot be used, use %s; ignored", key, value, allowed);
+}
+
+void pin__decoder_complain(const struct pin_decoder *self, const char *fmt, ...)
+{
+    size_t used = self->complaint != NULL ? strlen(self->complaint) : 0;
+    va_list args;
+    if (self->complaint == NULL || used + 2 >= PIN_DECODER_COMPLAINT_MAX) {
+        return;
     }
+    if (used > 0) {
+        self->complaint[used++] = '\n';
+    }
+    va_start(args, fmt);
+    (void)vsnprintf(self->complaint + used, PIN_DECODER_COMPLAINT_MAX - used, fmt, args);
+    va_end(args);
 }

@@ -19,7 +19,7 @@
 
 /** Nesting of lists that messages can name: rules[1].backendRefs[0]. */
 #define PIN_DECODER_LISTS_MAX     4
-#define PIN_DECODER_COMPLAINT_MAX 512
+#define PIN_DECODER_COMPLAINT_MAX 2048
 
 /** One list on the way to the current field. */
 struct pin_decoder_list {
@@ -36,7 +36,8 @@ struct pin_decoder {
     struct pin_object *object;   /**< Being filled in. */
     enum pin_err err;
     struct pin_why *why;
-    char *complaint; /**< PIN_DECODER_COMPLAINT_MAX bytes: the first annotation that is ignored. */
+    char *complaint; /**< PIN_DECODER_COMPLAINT_MAX bytes: annotations that are ignored, a line
+                        each. */
     struct pin_decoder_list lists[PIN_DECODER_LISTS_MAX];
     size_t n_lists;
 };
@@ -125,6 +126,9 @@ const char *pin__decoder_take_label(struct pin_decoder *self, const char *key);
 /** Logs that an annotation's value cannot be used; `allowed` says what could be written. */
 void pin__decoder_warn_annotation(
     const struct pin_decoder *self, const char *key, const char *value, const char *allowed);
+
+/** Notes what is wrong with an annotation, as a line of the object's complaint. */
+void pin__decoder_complain(const struct pin_decoder *self, const char *fmt, ...) PIN_PRINTF(2, 3);
 
 /** decode_check.c: the check that an annotation describes, in the object's memory; NULL, told, when
  * it cannot be read. */

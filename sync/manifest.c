@@ -24,19 +24,22 @@ struct reader {
     struct pin_why *why;
 };
 
-static enum pin_err keep(struct reader *self, struct pin_object *object)
+static enum pin_err keep(struct reader *self, struct pin_object *object, uint32_t line)
 {
     struct pin_manifest *to = &self->manifest;
     if (to->n_objects == to->cap) {
         size_t cap = to->cap == 0 ? 16 : to->cap * 2;
         struct pin_object **objects = realloc(to->objects, cap * sizeof(struct pin_object *));
-        if (objects == NULL) {
+        to->objects = objects != NULL ? objects : to->objects;
+        uint32_t *lines = objects != NULL ? realloc(to->lines, cap * sizeof(*lines)) : NULL;
+        if (lines == NULL) {
             pin_object_free(object);
             return pin_why_set(self->why, PIN_ENOMEM, "%s: no memory", self->name);
         }
-        to->objects = objects;
+        to->lines = lines;
         to->cap = cap;
     }
+    to->lines[to->n_objects] = line;
     to->objects[to->n_objects++] = object;
     return PIN_OK;
 }
@@ -47,7 +50,7 @@ static enum pin_err read_object(
     struct pin_object *object = NULL;
     enum pin_err err = pin_decode_as(row, self->where, tree, &object, self->why);
     if (err == PIN_OK) {
-        return keep(self, object);
+        return keep(self, object, tree->line);
     }
     if (err == PIN_EUNSUPPORTED) {
         self->manifest.n_unread++;
@@ -139,5 +142,6 @@ void pin_manifest_done(struct pin_manifest *manifest)
         pin_object_free(manifest->objects[i]);
     }
     free(manifest->objects);
+    free(manifest->lines);
     *manifest = (struct pin_manifest){0};
 }

@@ -8,6 +8,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pintle/base/error.h"
 #include "pintle/zones/object.h"
@@ -18,8 +19,9 @@
 /** What a text held. Zeroed is empty. */
 struct pin_manifest {
     struct pin_object **objects; /**< n_objects; those taken out are NULL. */
+    uint32_t *lines;             /**< Where each begins, 1-based; 0: unknown. */
     size_t n_objects;
-    size_t cap;      /**< Room in objects. */
+    size_t cap;      /**< Room in objects and lines. */
     size_t n_unread; /**< Objects of kinds that are not read. */
 };
 

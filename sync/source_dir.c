@@ -28,11 +28,11 @@
 
 #include "fileset.h"
 #include "manifest.h"
+#include "manifest_names.h"
 #include "source.h"
 
 #define GUARD_MS      500 /* How often the directory itself is looked at. */
 #define GONE_AFTER_MS 30
-#define SETTINGS      "cluster.yaml" /* Not objects: see pin_cluster_file_read(). */
 #define HINT_LOST     "make the directory again, it is looked for twice a second"
 
 enum {
@@ -68,22 +68,6 @@ static struct dir *from_source(struct pin_source *source)
 }
 
 /* --- Names ---------------------------------------------------------------------------------- */
-
-static bool is_manifest_name(const char *name)
-{
-    static const char *const ends[] = {".yaml", ".yml", ".json"};
-    size_t bytes = strlen(name);
-    if (name[0] == '.' || strcmp(name, SETTINGS) == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < N_ELEMS(ends); i++) {
-        size_t end_bytes = strlen(ends[i]);
-        if (bytes > end_bytes && strcmp(name + bytes - end_bytes, ends[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void add_name(struct dir *self, struct pin_map *names, const char *name)
 {
@@ -226,80 +210,13 @@ static void on_reread(void *arg, const char *name)
 
 /* --- The directory -------------------------------------------------------------------------- */
 
-static int compare_entries(const void *a, const void *b)
-{
-    char *const *left = a;
-    char *const *right = b;
-    return strcmp(*left, *right);
-}
-
-/* Names of files. */
-struct names {
-    char **names; /* heap, and each of them */
-    size_t n;
-    size_t cap;
-};
-
-static void free_names(struct names *self)
-{
-    for (size_t i = 0; i < self->n; i++) {
-        free(self->names[i]);
-    }
-    free(self->names);
-}
-
-static bool push_name(struct names *self, const char *name)
-{
-    if (self->n == self->cap) {
-        char **more = realloc(self->names, (self->cap + 64) * sizeof(*more));
-        if (more == NULL) {
-            return false;
-        }
-        self->names = more;
-        self->cap += 64;
-    }
-    self->names[self->n] = strdup(name);
-    return self->names[self->n] != NULL && ++self->n > 0;
-}
-
-/* Names of all manifests, sorted. False: the directory cannot be read to its end, errno says why.
- */
-static bool list_names(const char *path, struct names *ret_names)
-{
-    struct names names = {0};
-    const struct dirent *entry = NULL;
-    bool is_good = true;
-    DIR *handle = opendir(path);
-    if (handle == NULL) {
-        return false;
-    }
-    errno = 0; /* the end is told from a failure by it alone */
-    while (is_good
-           && (entry = readdir(handle)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own handle */
-        is_good = !is_manifest_name(entry->d_name) || push_name(&names, entry->d_name);
-        errno = is_good ? 0 : ENOMEM;
-    }
-    int error = errno;
-    (void)closedir(handle);
-    if (error != 0) {
-        free_names(&names);
-        errno = error;
-        return false;
-    }
-    if (names.n > 1) {
-        qsort(names.names, names.n, sizeof(*names.names), compare_entries);
-    }
-    *ret_names = names;
-    return true;
-}
-
 /* Every file is to be read; files that were there and are not any more are gone. */
 static bool scan(struct dir *self)
 {
-    struct names names = {0};
+    struct pin_manifest_names names = {0};
     const char *known = NULL;
     size_t cursor = 0;
-    if (!list_names(self->path, &names)) {
+    if (!pin_manifest_names_list(self->path, &names)) {
         return false;
     }
     while (pin_map_next(&self->files.files, &cursor, &known, NULL, NULL)) {
@@ -309,7 +226,7 @@ static bool scan(struct dir *self)
         (void)pin_map_remove(&self->gone, names.names[i], strlen(names.names[i]));
         add_name(self, &self->pending, names.names[i]);
     }
-    free_names(&names);
+    pin_manifest_names_done(&names);
     if (pin_map_count(&self->gone) > 0) {
         pin_timer_start(self->gone_timer, GONE_AFTER_MS, false);
     }
@@ -451,7 +368,7 @@ static void on_event(void *arg, enum pin_seen seen, const char *name)
         self->is_lost = true;
     } else if (seen == PIN_SEEN_MUCH || strcmp(name, "..data") == 0) {
         self->must_scan = true; /* ..data: the link that a mounted ConfigMap's change swaps */
-    } else if (!is_manifest_name(name) || seen == PIN_SEEN_TOUCHED) {
+    } else if (!pin_manifest_is_name(name) || seen == PIN_SEEN_TOUCHED) {
         return;
     } else if (seen == PIN_SEEN_GONE) {
         (void)pin_map_remove(&self->pending, name, strlen(name));

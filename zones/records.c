@@ -269,6 +269,21 @@ static void tell(const struct collection *c)
     }
 }
 
+void pin_records_faults(struct pin_catalog *catalog, struct pin_host_unit *host,
+    const struct pin_route_unit *owner, struct pin_text *ret_faults)
+{
+    struct pin_compile run = {.catalog = catalog,
+        .steer = {.catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch}};
+    struct collection c = {.run = &run, .host = host};
+    pin_arena_reset(catalog->scratch);
+    c.rrs = pin_arena_alloc(run.steer.arena, RRS_MAX * sizeof(*c.rrs));
+    if (c.rrs != NULL) {
+        collect(&c, owner);
+        check(&c, owner->key);
+    }
+    *ret_faults = c.faults;
+}
+
 void pin_compile_records(
     struct pin_compile *run, struct pin_host_unit *host, const struct pin_route_unit *owner)
 {

@@ -157,7 +157,8 @@ static void mark_conflicts(const struct pin_catalog *catalog, struct ranges *ran
     }
 }
 
-static struct pin_lpm *make_ranges(struct pin_catalog *catalog, bool *ret_ok)
+/* The ranges of all clusters, sorted, those of two clusters marked. */
+static struct ranges collect_ranges(struct pin_catalog *catalog)
 {
     struct ranges ranges = {0};
     for (size_t i = 0; i < catalog->settings->n_clusters; i++) {
@@ -167,6 +168,23 @@ static struct pin_lpm *make_ranges(struct pin_catalog *catalog, bool *ret_ok)
         qsort(ranges.entries, ranges.n, sizeof(*ranges.entries), compare_entry);
         mark_conflicts(catalog, &ranges);
     }
+    return ranges;
+}
+
+void pin_scene_each_overlap(struct pin_catalog *catalog, pin_scene_overlap_fn *visit, void *arg)
+{
+    struct ranges ranges = collect_ranges(catalog);
+    for (size_t i = 0; i < ranges.n_conflicts; i++) {
+        const struct conflict *conflict = &ranges.conflicts[i];
+        visit(arg, &ranges.entries[conflict->entry_i].prefix, (uint16_t)conflict->cluster[0],
+            (uint16_t)conflict->cluster[1]);
+    }
+    free(ranges.entries);
+}
+
+static struct pin_lpm *make_ranges(struct pin_catalog *catalog, bool *ret_ok)
+{
+    struct ranges ranges = collect_ranges(catalog);
     report_conflicts(catalog, &ranges);
     struct pin_lpm *lpm = ranges.n > 0 ? pin_lpm_new(ranges.entries, ranges.n) : NULL;
     *ret_ok = !ranges.failed && (ranges.n == 0 || lpm != NULL);

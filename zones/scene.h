@@ -10,6 +10,13 @@
  * is out. Cost: a sort of all ranges. */
 struct pin_scene *pin_scene_make(struct pin_catalog *catalog);
 
+/** Told of a range that lies in the ranges of two clusters. */
+typedef void pin_scene_overlap_fn(
+    void *arg, const struct pin_prefix *prefix, uint16_t cluster_id, uint16_t other_id);
+
+/** Tells the first few such ranges. Cost: a sort of all ranges. */
+void pin_scene_each_overlap(struct pin_catalog *catalog, pin_scene_overlap_fn *visit, void *arg);
+
 /**
  * Takes what the geo database says: prefixes with positions in settings->geo_rules; and the rules'
  * own nets, which go first. The next scene has it. False when memory is out: nothing is changed.

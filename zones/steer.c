@@ -70,43 +70,6 @@ static void note_shown(
     shown[plan->n_shown++] = c;
 }
 
-#define DROPPED "its cluster is out of reach for longer than stale-after (stale: drop)"
-
-/* --- who contributes to a clusterset name
- * --------------------------------------------------------- */
-
-/* NULL when the contribution counts for the viewer, else why not. */
-static const char *why_excluded(const struct pin_facts *facts, const struct pin_contribution *c,
-    struct pin_viewer viewer, const struct pin_contribution *own)
-{
-    bool is_own = own != NULL && c == own;
-    if (c->is_dropped) {
-        return DROPPED;
-    }
-    if (facts->is_mcs) {
-        if (c->is_exported || (c->is_global && (is_own || !c->is_unshared))) {
-            return NULL;
-        }
-        return "not exported";
-    }
-    bool sees_own_only = own != NULL && !own->is_global && viewer.cluster_id != PIN_CLUSTER_NONE;
-    if (sees_own_only) {
-        return is_own ? NULL : "the asker's own Service is not global";
-    }
-    if (!c->is_global) {
-        return "not global";
-    }
-    return is_own || !c->is_unshared ? NULL : "not shared (service.cilium.io/shared: false)";
-}
-
-bool pin_steer_is_visible(
-    const struct pin_facts *facts, const struct pin_contribution *c, struct pin_viewer viewer)
-{
-    const struct pin_contribution *own =
-        viewer.cluster_id != PIN_CLUSTER_NONE ? pin_facts_own(facts, viewer.cluster_id) : NULL;
-    return why_excluded(facts, c, viewer, own) == NULL;
-}
-
 /* --- a service name
  * ------------------------------------------------------------------------------- */
 
@@ -165,7 +128,7 @@ static bool make_parts(const struct pin_steer *steer, struct pin_plan *plan, str
         struct pin_part *part = &b->parts[i];
         *part = (struct pin_part){.cluster_id = c->cluster_id,
             .is_own = c == b->own,
-            .excluded = why_excluded(b->facts, c, b->viewer, b->own)};
+            .excluded = pin_steer_excluded(b->facts, c, b->viewer, b->own)};
         if (part->excluded != NULL) {
             continue;
         }
@@ -205,7 +168,7 @@ static const char *why_unused(const struct pin_steer *steer, const struct backen
     const struct pin_contribution *c, uint32_t weight, uint32_t n_ready)
 {
     if (c->is_dropped) {
-        return DROPPED;
+        return PIN_STEER_DROPPED;
     }
     if (c->drain != NULL && pin_contribution_ready(c) == 0) {
         return pin_drain_reason(steer->arena, c->drain, NULL);
@@ -234,6 +197,10 @@ static void add_used(const struct pin_steer *steer, struct pin_plan *plan, const
     }
     row->reason = pin_steer_addresses(steer, plan, c, b->viewer, &want);
     row->is_used = want.is_used;
+    if (!want.is_used && row->n_ready > 0
+        && b->viewer.network != steer->settings->clusters[c->cluster_id].network) {
+        row->fault = PIN_FAULT_UNREACHABLE;
+    }
     if (b->is_narrowed && row->reason == NULL) {
         row->reason = "trafficDistribution: its endpoints in the asker's zone";
     }
@@ -261,6 +228,9 @@ static void add_contribution(const struct pin_steer *steer, struct pin_plan *pla
         .n_total = c->n_total,
     };
     row.reason = excluded != NULL ? excluded : why_unused(steer, b, c, weight, row.n_ready);
+    if (excluded == NULL && row.n_ready == 0 && !c->is_dropped && c->drain == NULL) {
+        row.fault = PIN_FAULT_NOT_READY;
+    }
     if (row.reason == NULL) {
         plan->has_ready = plan->has_ready || !steer->settings->is_zero_weight_standby
                           || pin_checks_count(steer, plan, c) > 0;
@@ -467,7 +437,8 @@ static const struct pin_facts *facts_for_ref(
 }
 
 static void add_missing(const struct pin_steer *steer, struct pin_plan *plan,
-    const struct pin_backend_ref *ref, uint16_t cluster_id, const char *reason)
+    const struct pin_backend_ref *ref, uint16_t cluster_id, enum pin_fault fault,
+    const char *reason)
 {
     (void)add_row(steer, plan,
         &(struct pin_backend_row){
@@ -477,8 +448,21 @@ static void add_missing(const struct pin_steer *steer, struct pin_plan *plan,
             .cluster_id = cluster_id,
             .weight = ref->weight,
             .cluster_weight = PIN_WEIGHT_UNSET,
+            .fault = fault,
             .reason = reason,
         });
+}
+
+/* Whether the route's own cluster has such a Service of type ExternalName. */
+static bool is_alias(const struct pin_steer *steer, const struct pin_route_unit *route,
+    const struct pin_backend_ref *ref)
+{
+    const struct pin_service_unit *unit =
+        pin_unit_find_service(steer->catalog, ref->namespace_name, ref->name);
+    const struct pin_member *member =
+        unit != NULL ? pin_unit_member(unit, route->cluster_id) : NULL;
+    return member != NULL && member->service != NULL
+           && member->service->as.service.external_name != NULL;
 }
 
 /* A Service of the route's own cluster. */
@@ -488,8 +472,13 @@ static void plan_service_ref(const struct pin_steer *steer, struct pin_plan *pla
     b->facts = facts_for_ref(steer, route, ref);
     const struct pin_contribution *c =
         b->facts != NULL ? pin_facts_own(b->facts, route->cluster_id) : NULL;
+    if (c == NULL && is_alias(steer, route, ref)) {
+        add_missing(steer, plan, ref, route->cluster_id, PIN_FAULT_EXTERNAL_NAME,
+            "the Service is an alias (type ExternalName): it has no address");
+        return;
+    }
     if (c == NULL) {
-        add_missing(steer, plan, ref, route->cluster_id, "Service not found");
+        add_missing(steer, plan, ref, route->cluster_id, PIN_FAULT_NO_SERVICE, "Service not found");
         return;
     }
     bool prefers_zone = b->viewer.zone != NULL && c->service->as.service.prefers_zone;
@@ -600,7 +589,8 @@ static void plan_aws_ref(const struct pin_steer *steer, struct pin_plan *plan,
     pin_unit_depend(route, &at->subject);
     const struct pin_member *importer = pin_unit_member(at, route->cluster_id);
     if (importer == NULL || importer->aws_import == NULL) {
-        add_missing(steer, plan, ref, route->cluster_id, "ServiceImport not found");
+        add_missing(
+            steer, plan, ref, route->cluster_id, PIN_FAULT_NO_IMPORT, "ServiceImport not found");
         return;
     }
     const struct pin_aws_import_body *import = &importer->aws_import->as.aws_import;
@@ -612,7 +602,8 @@ static void plan_aws_ref(const struct pin_steer *steer, struct pin_plan *plan,
         pin_unit_depend(route, &at->subject);
     }
     if (plan_aws_exports(steer, plan, route, at, import, b) == 0) {
-        add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "no cluster exports it (ServiceExport)");
+        add_missing(steer, plan, ref, PIN_CLUSTER_NONE, PIN_FAULT_NO_EXPORT,
+            "no cluster exports it (ServiceExport)");
     }
 }
 
@@ -620,7 +611,8 @@ static void plan_ref(const struct pin_steer *steer, struct pin_plan *plan,
     struct pin_route_unit *route, const struct pin_backend_ref *ref, struct backend *b)
 {
     if (!pin_grants_permit(steer->catalog, route, ref)) {
-        add_missing(steer, plan, ref, route->cluster_id, "not permitted (ReferenceGrant)");
+        add_missing(steer, plan, ref, route->cluster_id, PIN_FAULT_NOT_PERMITTED,
+            "not permitted (ReferenceGrant)");
         return;
     }
     switch (ref->kind) {
@@ -635,11 +627,13 @@ static void plan_ref(const struct pin_steer *steer, struct pin_plan *plan,
         if (b->facts != NULL && b->facts->exists) {
             plan_clusterset(steer, plan, b);
         } else {
-            add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "no cluster exports it");
+            add_missing(
+                steer, plan, ref, PIN_CLUSTER_NONE, PIN_FAULT_NO_EXPORT, "no cluster exports it");
         }
         break;
     case PIN_BACKEND_OTHER:
-        add_missing(steer, plan, ref, PIN_CLUSTER_NONE, "this kind of backend has no address");
+        add_missing(steer, plan, ref, PIN_CLUSTER_NONE, PIN_FAULT_OTHER_KIND,
+            "this kind of backend has no address");
         break;
     }
 }
@@ -678,6 +672,7 @@ static void plan_gateways(
                 .weight = PIN_WEIGHT_UNSET,
                 .cluster_weight = PIN_WEIGHT_UNSET,
                 .is_used = n_added > 0,
+                .fault = gateway->object == NULL ? PIN_FAULT_NO_GATEWAY : PIN_FAULT_NONE,
                 .reason = gateway->object == NULL ? "Gateway not found"
                           : drain != NULL         ? pin_drain_reason(steer->arena, drain, NULL)
                           : n_added == 0          ? "its status has no address of this family"
@@ -721,7 +716,8 @@ static void plan_weightless(const struct pin_steer *steer, struct pin_plan *plan
     }
     for (size_t i = 0; i < rule->n_backends; i++) {
         if (rule->backends[i].weight == 0) {
-            add_missing(steer, plan, &rule->backends[i], PIN_CLUSTER_NONE, "weight 0");
+            add_missing(
+                steer, plan, &rule->backends[i], PIN_CLUSTER_NONE, PIN_FAULT_NONE, "weight 0");
         }
     }
 }
@@ -746,7 +742,7 @@ static void plan_nodata(
     for (size_t i = 0; i < rule->n_backends; i++) {
         if (rule->backends[i].weight != 0 && !has_group(plan, i)) {
             pin_steer_add_empty(steer, plan, (uint32_t)i);
-            add_missing(steer, plan, &rule->backends[i], PIN_CLUSTER_NONE,
+            add_missing(steer, plan, &rule->backends[i], PIN_CLUSTER_NONE, PIN_FAULT_NONE,
                 "no address: its share of the questions gets NODATA");
         }
     }

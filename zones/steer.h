@@ -55,6 +55,20 @@ struct pin_plan_item {
     bool is_again; /**< An item before it has the same address. */
 };
 
+/** What is wrong with a line of an explanation, for findings; beside it stands why in words. */
+enum pin_fault {
+    PIN_FAULT_NONE,
+    PIN_FAULT_NO_SERVICE,
+    PIN_FAULT_EXTERNAL_NAME, /**< The Service is an alias: it has no address. */
+    PIN_FAULT_NO_IMPORT,
+    PIN_FAULT_NO_EXPORT, /**< No cluster exports it. */
+    PIN_FAULT_NOT_PERMITTED,
+    PIN_FAULT_OTHER_KIND,  /**< This kind of backend has no address. */
+    PIN_FAULT_NOT_READY,   /**< No endpoint is ready. */
+    PIN_FAULT_UNREACHABLE, /**< Ready, but in another network without a way in. */
+    PIN_FAULT_NO_GATEWAY,
+};
+
 /** One line of the explanation: a backend's part in one cluster. */
 struct pin_backend_row {
     const char *kind;
@@ -68,6 +82,7 @@ struct pin_backend_row {
     uint32_t n_ready;
     uint32_t n_total;
     bool is_used;
+    enum pin_fault fault;
     const char *reason;
 };
 

@@ -16,6 +16,14 @@ struct pin_address_want {
     bool is_used;    /**< Result: an address was added. */
 };
 
+/** Why a contribution whose cluster is out of reach does not count any more. */
+#define PIN_STEER_DROPPED "its cluster is out of reach for longer than stale-after (stale: drop)"
+
+/** NULL when the contribution counts for the viewer, else why not. `own` is that of the viewer's
+ * own cluster, or NULL. */
+const char *pin_steer_excluded(const struct pin_facts *facts, const struct pin_contribution *c,
+    struct pin_viewer viewer, const struct pin_contribution *own);
+
 /** Adds the contribution's addresses for the viewer. Returns a remark for people, or NULL. */
 const char *pin_steer_addresses(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want);

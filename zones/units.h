@@ -332,6 +332,11 @@ void pin_records_detach(
 /** Frees all of them. */
 void pin_records_free_all(struct pin_catalog *catalog);
 
+/** Appends what is wrong with the DNSEndpoint's records of a name that it has, a line each. Uses
+ * the scratch arena. */
+void pin_records_faults(struct pin_catalog *catalog, struct pin_host_unit *host,
+    const struct pin_route_unit *owner, struct pin_text *ret_faults);
+
 /** Makes the zone one that a file will fill. */
 enum pin_err pin_static_add(
     struct pin_catalog *catalog, struct pin_zone *zone, struct pin_why *why);

@@ -178,8 +178,10 @@ static struct decode_case {
     {"a share above the whole is told", ANNOTATED("pintle.dev/affinity-threshold: '101%'"),
         "Service shop/web", PIN_OK,
         "'101%' cannot be used, use a number of endpoints as in 2 or a share as in 50%"},
-    {"a later version's annotation is told", ANNOTATED("pintle.dev/geo: eu"), "Service shop/web",
-        PIN_OK, "annotation pintle.dev/geo: 'eu' cannot be used"},
+    {"an annotation of ours that nobody reads is told", ANNOTATED("pintle.dev/geo: eu"),
+        "Service shop/web", PIN_OK, "annotation pintle.dev/geo is not known; ignored"},
+    {"a misspelt one is told with the one that is meant", ANNOTATED("pintle.dev/afinity: local"),
+        "Service shop/web", PIN_OK, "is not known, did you mean pintle.dev/affinity?; ignored"},
     {"a health check has the defaults of the AWS controller",
         ANNOTATED("pintle.dev/health-check: '{}'"),
         "Service shop/web check=HTTP:0/ every=30/5 rise=5 fall=2 200-200", PIN_OK, NULL},
@@ -560,8 +562,9 @@ static void test_case(void **state)
     pin_clock_set_fake(now_ms += 60000, 0); /* no warning is held back because of those before */
     pin_log_set_sink(keep_log, NULL);
     enum pin_err err = pin_decode_as(NULL, "cluster c1", docs->first, &object, &why);
-    if (err == PIN_OK && strstr(c->text, "health-check") == NULL
-        && (object->kind == PIN_KIND_SERVICE || object->kind == PIN_KIND_ENDPOINT_SLICE)) {
+    bool is_plain = err == PIN_OK && strstr(c->text, "health-check") == NULL
+                    && (object->written == NULL || object->written->complaint == NULL);
+    if (is_plain && (object->kind == PIN_KIND_SERVICE || object->kind == PIN_KIND_ENDPOINT_SLICE)) {
         /* one block, whose fields begin behind the body: the guess was not too low */
         uintptr_t body_bytes = (uintptr_t)object->chunks - (uintptr_t)object;
         assert_in_range(body_bytes, offsetof(struct pin_object, as), sizeof(*object));

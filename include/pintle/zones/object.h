@@ -493,14 +493,14 @@ struct pin_asks {
 /** What Pintle wrote on an object or may write; only routes, Gateways, their classes and exports,
  * what asks for records outside, and what is ours, have it. */
 struct pin_written {
-    const char *uid;             /**< metadata.uid; NULL in manifests. */
-    const char *assigned;        /**< Routes: the assigned name it shows, PIN_WRITE_ASSIGNED. */
-    const char *lattice;         /**< Routes: the same by PIN_WRITE_LATTICE. */
-    const char *service;         /**< Services: which imported one it is derived for. */
-    const char *exporters;       /**< Imports: the clusters that export, "c1,c2". */
-    const char *complaint;       /**< Of an annotation that cannot be used; NULL: of none. */
-    const char *version;         /**< Routes: metadata.resourceVersion. */
-    const struct pin_asks *asks; /**< NULL: it has no annotation of external-dns. */
+    const char *uid;       /**< metadata.uid; NULL in manifests. */
+    const char *assigned;  /**< Routes: the assigned name it shows, PIN_WRITE_ASSIGNED. */
+    const char *lattice;   /**< Routes: the same by PIN_WRITE_LATTICE. */
+    const char *service;   /**< Services: which imported one it is derived for. */
+    const char *exporters; /**< Imports: the clusters that export, "c1,c2". */
+    const char *complaint; /**< Of annotations that are ignored, a line each; NULL: of none. */
+    const char *version;   /**< Routes: metadata.resourceVersion. */
+    const struct pin_asks *asks;            /**< NULL: it has no annotation of external-dns. */
     const struct pin_condition *conditions; /**< Of its status; not routes'. */
     size_t n_conditions;
     const struct pin_status_part
