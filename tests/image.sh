@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the Dockerfile without a container engine and runs the image for real: as uid 65532, without a
-# capability, asked with dig, stopped with SIGTERM. Wants root: mmdebstrap and buildah's chroot isolation do.
+# capability, asked with dig, stopped with SIGTERM. docs/guide.md shows how with docker. Wants root: mmdebstrap and buildah's chroot isolation do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "image: run as root" >&2; exit 1; }

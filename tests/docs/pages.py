@@ -153,5 +153,5 @@ def broken_links(page):
         where = f"{page}:{text.count(chr(10), 0, found.start()) + 1}"
         if not target.exists():
             yield f"{where}: {link} is not there"
-        elif anchor and anchor not in anchors(target.resolve().relative_to(ROOT).as_posix()):
+        elif anchor and anchor not in anchors(target):
             yield f"{where}: {link}: no such heading"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a plan of records shows is what is done then, and what goes wrong on the way to a DNS server changes neither:
-pintled, a real Knot DNS, and a wire between them whose faults can be ordered.
+pintled, a real Knot DNS, and a wire between them whose faults can be ordered. docs/guide.md shows such a plan.
 
 Needs knotd, kdig, knsupdate. Prints one line per check and, last, "N passed, N failed".
 """

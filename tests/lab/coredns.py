@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster's own DNS server: the real CoreDNS, pointed at Pintle as README.md tells it."""
+"""A cluster's own DNS server: the real CoreDNS, pointed at Pintle as docs/guide.md tells it."""
 
 import os
 import re
@@ -14,8 +14,8 @@ import pintle
 
 PORT = 53
 STOP_SECONDS = 10
-README = lab.ROOT / "README.md"
-EXAMPLE = "192.0.2.53:5300"  # where Pintle is in README.md
+GUIDE = lab.ROOT / "docs" / "guide.md"
+EXAMPLE = "192.0.2.53:5300"  # where Pintle is in docs/guide.md
 
 
 def build_program():
@@ -31,11 +31,11 @@ def build_program():
 
 
 def stub_block():
-    """The block that README.md gives for CoreDNS, to the letter."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    found = [text for kind, text in blocks if not kind and EXAMPLE in text]
+    """The block that docs/guide.md gives for CoreDNS, to the letter."""
+    blocks = re.findall(r"^```corefile\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    found = [text for text in blocks if EXAMPLE in text]
     if len(found) != 1:
-        raise lab.LabError(f"{README} has {len(found)} blocks that forward to {EXAMPLE}, not one")
+        raise lab.LabError(f"{GUIDE} has {len(found)} blocks that forward to {EXAMPLE}, not one")
     return found[0]
 
 
@@ -48,7 +48,7 @@ class CoreDns:
     """One running CoreDNS, asked by the addresses of pods."""
 
     def __init__(self, stage, cluster, upstream, zones=(), block=None):
-        """Forwards to `upstream` what README.md's block forwards, and zones beside it, or what
+        """Forwards to `upstream` what docs/guide.md's block forwards, and zones beside it, or what
         another block does that is given."""
         self.stage = stage
         self.name = f"coredns-{cluster.name}"

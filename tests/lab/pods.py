@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pods ask: through their cluster's CoreDNS with README.md's block, from addresses of their own."""
+"""Pods ask: through their cluster's CoreDNS with the block of docs/guide.md, from addresses of their own."""
 
 import collections
 
@@ -34,7 +34,7 @@ def daemon_for_pods(stage, name, contexts, config):
 
 
 def dns_of(stage, context, zones=(), block=None):
-    """The CoreDNS of a cluster, with the block of README.md for Pintle, or another one."""
+    """The CoreDNS of a cluster, with the block of docs/guide.md for Pintle, or another one."""
     cluster = stage.lab.cluster(context)
     return coredns.CoreDns(stage, cluster, f"{pintle_address(cluster)}:{DNS_PORT}", zones,
                            block).start()

@@ -104,7 +104,7 @@ def story_4_direct(stage, play):
 
 
 def define_our_kind(stage):
-    """What README.md says to do before the first ResolvePolicy."""
+    """What docs/guide.md says to do before the first ResolvePolicy."""
     stage.kubectl("c1", "apply", "-f", str(lab.ROOT / "deploy" / "crd" / "resolvepolicies.yaml"))
     path = "/apis/pintle.dev/v1alpha1/resolvepolicies"
     lab.wait_until("ResolvePolicy served", START_SECONDS,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Pintle writes to clusters, by service accounts that have the roles of deploy/rbac and nothing
-else: names on routes, imports that kube-proxy can serve (cases 1 to 17), one writer at a time."""
+else: names on routes, imports that kube-proxy can serve (cases 1 to 17), one writer at a time. docs/guide.md shows one of them."""
 
 import json
 import time

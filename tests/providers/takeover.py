@@ -9,6 +9,8 @@ ownership can have; and one Pintle in the place of the external-dns of two clust
 
 and, with some twenty objects each, a real PowerDNS and moto's Route 53 in Knot's place.
 
+docs/external-dns.md tells people how; its commands are run here.
+
 Needs knotd, kdig, pdns_server with its sqlite3 backend, moto; builds external-dns from its Go module where it is not
 there yet (minutes, the first time).
 Prints one line per check and, last, "N passed, N failed".

@@ -163,15 +163,15 @@ static void test_examples(void **state)
 int main(void)
 {
     static char reference[] = REFERENCE;
-    static char readme[] = "README.md";
+    static char guide[] = "docs/guide.md";
     const struct CMUnitTest tests[] = {
         {.name = "every key has its row, and every row its key", .test_func = test_rows},
         {.name = "every example of the reference loads",
             .test_func = test_examples,
             .initial_state = reference},
-        {.name = "every example of the README loads",
+        {.name = "every example of the guide loads",
             .test_func = test_examples,
-            .initial_state = readme},
+            .initial_state = guide},
     };
     return cmocka_run_group_tests_name("config_reference", tests, NULL, NULL);
 }
