@@ -24,6 +24,7 @@ import traceback
 
 import clusters
 import coredns
+import docs
 import etcd
 import faults
 import fifty
@@ -390,6 +391,7 @@ STORIES = {
     "kills": faults.story_kills,
     "etcd": etcd.story_etcd,
     "etcd-tls": etcd.story_etcd_tls,
+    "docs": docs.story_docs,
 }
 
 
