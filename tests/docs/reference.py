@@ -157,6 +157,45 @@ def interface(checks, daemon):
         checks.check(f"{path} is there", code in (200, 400, 405, 503), code)
 
 
+def mentions(checks):
+    """What pages name in running text exists: commands, flags, verbs of ./x, keys of the configuration, metrics."""
+    commands = re.findall(r"^  pintlectl ([a-z]+(?: [a-z]+)?)", subprocess.run(
+        [PINTLECTL, "help"], capture_output=True, text=True, check=True).stdout, re.MULTILINE)
+    first = {command.split()[0]: command for command in commands}
+    flags = set(re.findall(r"(--[a-z-]+)", subprocess.run([PINTLED, "--help"], capture_output=True, text=True, check=True).stdout))
+    verbs = set(re.findall(r"^\./x (\w+)", subprocess.run(["./x", "help"], cwd=pages.ROOT, capture_output=True, text=True,
+                                                          check=True).stdout, re.MULTILINE))
+    keys = {key.replace("[]", "") for key in re.findall(r"^\| `([\w.\[\]]+)` \|", (pages.ROOT / "docs" / "configuration.md")
+                                                       .read_text(), re.MULTILINE)}
+    known = {name for name, in rows("metrics.md", 1)}
+    wrong, n_seen = [], 0
+    for page in pages.names():
+        if page.startswith(("bench/", "docs/decisions/")) or page == "CHANGELOG.md":  # what was, too
+            continue
+        text = pages.FENCE.sub("", (pages.ROOT / page).read_text())
+        for span in re.findall(r"`([^`\n]+)`", text):
+            n_seen += 1
+            words = span.removeprefix("build/").split()
+            if words[:1] == ["pintlectl"] and len(words) > 1 and not words[1].startswith("-"):
+                is_known = words[1] in first and (" " not in first[words[1]] or len(words) < 3 or not words[2].islower()
+                                                  or any(f"{words[1]} {word}" in commands for word in words[2].split("|")))
+            elif words[:1] == ["pintled"]:
+                is_known = {word for word in words if word.startswith("--")} <= flags
+            elif words[:1] == ["./x"] and len(words) > 1:
+                is_known = words[1] in verbs
+            elif re.fullmatch(r"pintle_\w+[a-z](\{.*\})?( == \d| < \d+)?", span):
+                is_known = re.match(r"\w+", span).group() in known
+            elif (re.fullmatch(r"\w+(\[\])?(\.\w+(\[\])?)+", span) and not span.endswith(".py")
+                  and span.split(".")[0].replace("[]", "") in keys):
+                is_known = span.replace("[]", "") in keys
+            else:
+                continue
+            if not is_known:
+                wrong.append(f"{page}: {span}")
+    checks.check("pages name things", n_seen > 500, n_seen)
+    checks.equal("what pages name in running text exists", wrong, [])
+
+
 def main():
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="pintle-reference-") as name:
@@ -166,6 +205,7 @@ def main():
             annotations(checks)
             dns_codes(checks)
             interface(checks, daemon)
+            mentions(checks)
         finally:
             daemon.stop()
     print(f"{checks.passed} passed, {checks.failed} failed")
