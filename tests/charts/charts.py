@@ -8,6 +8,7 @@ Prints one line per check and, alone on the last line, "N passed, N failed". PIN
 import copy
 import json
 import re
+import shlex
 import subprocess
 import sys
 
@@ -307,5 +308,30 @@ def kustomize(checks, dir):
                  ["pintle-metrics"])
 
 
+# --- docs/kubernetes.md --------------------------------------------------------------------------------
+
+
+def guide(checks, dir):
+    """The commands and values of the page, as far as no cluster is needed: what is installed there is rendered here."""
+    page = (render.ROOT / "docs" / "kubernetes.md").read_text()
+    blocks = re.findall(r"^```(?:sh|yaml) by=tests/charts/charts\.py\n(.*?)^```$", page, re.M | re.S)
+    values = next(text for text in blocks if text.startswith("kubeconfigs:"))
+    (dir / "mine.yaml").write_text(values)
+    accepted(checks, "the page's clusters", template("--values", dir / "mine.yaml"), dir)
+    n = 0
+    for line in "".join(blocks).splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["helm"]:
+            verb = "template" if words[1] in ("install", "upgrade") else words[1]
+            there = {"deploy/helm/pintle": CHART, "mine.yaml": dir / "mine.yaml"}
+            code, out, err = render.tool("helm.sh", verb, *(there.get(word, word) for word in words[2:]), "--kube-version", render.KUBE)
+            checks.check(f"the page: {line}", code == 0 and render.objects_of(out), err)
+            n += 1
+        elif words[:3] == ["kubectl", "apply", "-k"]:
+            checks.check(f"the page: {line}", render.kustomized(render.ROOT / words[3]))
+            n += 1
+    checks.equal("commands of the page", n, 4)
+
+
 if __name__ == "__main__":
-    sys.exit(play("charts", lint, schema, made, modes, rights, kustomize))
+    sys.exit(play("charts", lint, schema, made, modes, rights, kustomize, guide))

@@ -90,8 +90,8 @@ def faults(block):
     for word in sorted(block.flags - FLAGS) + sorted(set(block.values) - VALUES):
         yield f"{block.where}: unknown word '{word}' behind ```{block.language}"
     is_config_page = block.page in ("docs/configuration.md", "docs/guide.md")  # resolver_config_reference reads those
-    if block.language == "yaml" and not (block.flags & {"config", "part"} or "file" in block.values or is_config_page):
-        yield f"{block.where}: nothing reads this YAML: say file=PATH, config or part"
+    if block.language == "yaml" and not (block.flags & {"config", "part"} or {"by", "file"} & set(block.values) or is_config_page):
+        yield f"{block.where}: nothing reads this YAML: say file=PATH, by=FILE, config or part"
     if "by" in block.values:
         path = ROOT / block.values["by"]
         if not path.is_file() or block.page not in path.read_text():

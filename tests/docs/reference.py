@@ -117,8 +117,8 @@ def annotations(checks):
     documented = [name for name, in rows("annotations.md", 1)]
     text = source(".c", ".h")
     steering = (pages.ROOT / "sync" / "decode_steering.c").read_text()
-    table = re.search(r"known\[\] = \{(.*?)\};", steering, re.S).group(1)
-    read = {f"pintle.dev/{key}" for key in re.findall(r'\{"([a-z-]+)"', table)}
+    table = re.search(r"own_names\[\] = \{(.*?)\};", steering, re.S).group(1)
+    read = {f"pintle.dev/{key}" for key in re.findall(r'"([a-z-]+)"', table)}
     read |= set(re.findall(r'"((?:service\.cilium\.io|io\.cilium|endpoints\.kubernetes\.io)/[a-z-]+)"', text))
     aws = (pages.ROOT / "sync" / "decode_aws.c").read_text()
     read |= {f"application-networking.k8s.aws/{key}" for key in re.findall(r'PREFIX "([a-z-]+)"', aws)}

@@ -83,7 +83,7 @@ def good_files(dir):
     """Every configuration that is meant to be good: of the pages, of dev mode, the defaults, each key's example."""
     texts = {"dev": (ROOT / "resolver" / "dev" / "pintle.yaml").read_text(), "defaults": run(PINTLECTL, "config", "defaults")[1]}
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-        for i, text in enumerate(re.findall(r"\n```yaml\n(.*?)\n```\n", page.read_text(encoding="utf-8"), re.S)):
+        for i, text in enumerate(re.findall(r"\n```yaml(?: config)?\n(.*?)\n```\n", page.read_text(encoding="utf-8"), re.S)):
             if not re.search(r"^(metadata|spec|contexts):|^kind: (?!PintleConfig)", text, re.M):
                 texts[f"{page.stem}-{i}"] = text
     for name, text in texts.items():
@@ -142,7 +142,7 @@ AT_ONCE = 60  # pintled tells a hundred findings
 # What pintled refuses and the schema cannot: amounts with a unit that are out of range, numbers that make no good text, maps
 # that lack a key (the table requires keys of `records` alone).
 BEYOND = {"duration": {"5", "5s", "2h"}, "size": {"5", "65Gi", 10**10}, "label": {-1, 1.5},
-          "list of gateways": {'["10.0.0.0/8"]', '["10.0.0.1:53"]'}, "list of maps": {"[{}]", '[{"zone": "z"}]'}}
+          "list of gateways": {'["10.0.0.0/8"]', '["10.0.0.1:53"]'}, "list of maps": {"[{}]", '[{"zone": "z"}]'}, "map": {"{}"}}
 # Keys whose values pintled looks up elsewhere: files, other keys, forms of their own.
 ELSEWHERE = {"forward[].ca", "cookies.secretFile", "listen[].cluster", "defaultCluster", "recordsLease.cluster", "health.networks",
              "compat.metrics", "publish.etcd.prefix", "publish.etcd.endpoints", "recordsLease.etcd.prefix",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user that may do just enough, made by `pintlectl clusters add`, and what `clusters check`, `clusters list`
 and `status --wait` say of it: while all is well, when a verb is lacking, and when the API server, its CA
-or the token is not what it was. docs/guide.md shows these commands."""
+or the token is not what it was. docs/guide.md and docs/kubernetes.md show these commands."""
 
 import base64
 import json
