@@ -107,6 +107,9 @@ const struct pin_ctl_command pin_ctl_commands[] = {
         pin_ctl_records_adopt},
     {"records approve", "HASH [--timeout 5m]",
         "let a plan's deletions above the budget be done, once", 1, 1, pin_ctl_records_approve},
+    {"config show", "[--effective]",
+        "the configuration in force, where each value comes from; --effective: defaults, too", 0, 0,
+        pin_ctl_config_show},
     {"config check", "FILE", "everything that is wrong with a configuration, with its place", 1, 1,
         pin_ctl_config_check},
     {"config explain", "[KEY]", "what a key of the configuration means, or which ones there are", 0,
@@ -371,6 +374,7 @@ static bool read_switch(struct pin_ctl *ctl, const char *word, bool *ret_help)
         {"--yes", &ctl->yes},
         {"--live", &ctl->live},
         {"-L", &ctl->is_list},
+        {"--effective", &ctl->effective},
         {"--no-headers", &ctl->no_headers},
         {"--help", ret_help},
         {"-h", ret_help},
@@ -445,6 +449,7 @@ static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
         {"--config", "analyze", ctl->config_file != NULL && run != pin_ctl_analyze},
         {"--failure-threshold", "analyze", ctl->threshold != NULL && run != pin_ctl_analyze},
         {"--yes", "records adopt", ctl->yes && run != pin_ctl_records_adopt},
+        {"--effective", "config show", ctl->effective && run != pin_ctl_config_show},
         {"--from-owner", "records adopt", ctl->from_owner != NULL && run != pin_ctl_records_adopt},
     };
     for (size_t i = 0; i < N_ELEMS(rows); i++) {

@@ -68,6 +68,7 @@ struct pin_ctl {
     bool detailed;           /**< records: --detailed-exitcode */
     bool dry_run;            /**< records apply */
     bool yes;                /**< records adopt */
+    bool effective;          /**< config show */
     enum pin_ctl_output output;
     bool no_headers;
     bool has_color;
@@ -129,6 +130,7 @@ enum pin_ctl_exit pin_ctl_records_list(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_records_drift(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_records_adopt(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_records_approve(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_config_show(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_config_check(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_config_explain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_config_defaults(const struct pin_ctl *ctl);

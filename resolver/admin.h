@@ -97,6 +97,7 @@ struct pin_admin_hooks {
     enum pin_err (*records_order)(void *arg, const struct pin_admin_records_order *order,
         struct pin_jsonout *out, struct pin_why *why);
     void (*records_metrics)(void *arg, struct pin_text *out); /**< Families; or NULL. */
+    void (*config_json)(void *arg, struct pin_jsonout *out);  /**< One value; or NULL. */
     void *arg;
 };
 

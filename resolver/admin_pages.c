@@ -493,6 +493,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/status        everything at a glance\n"
         "/api/v1/clusters      sources and their kinds; /NAME one of them, POST /NAME/check asks "
         "it\n"
+        "/api/v1/config        the configuration in force and where each value comes from\n"
         "/api/v1/names         assigned names and their routes\n"
         "/api/v1/drains        what is drained; POST drains, DELETE undrains\n"
         "/api/v1/cache         what is cached of forwarded names; DELETE forgets it\n"
@@ -500,6 +501,19 @@ static void render_index(struct pin_page *page)
         "/approve /adopt\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
+}
+
+/* The configuration in force, without secrets. */
+static void render_config(struct pin_page *page)
+{
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_jsonout json = pin_jsonout_init(&page->body);
+    if (hooks->config_json == NULL) {
+        pin_page_error(page, 404, "no configuration");
+        return;
+    }
+    hooks->config_json(hooks->arg, &json);
+    pin_text_putc(&page->body, '\n');
 }
 
 static const struct pin_page_kind kinds[] = {
@@ -511,6 +525,7 @@ static const struct pin_page_kind kinds[] = {
     {"/ready", NULL, pin_page_collect_facts, render_ready},
     {"/metrics", NULL, pin_page_collect_facts, pin_metrics_render},
     {"/api/v1/status", NULL, pin_page_collect_facts, render_status},
+    {"/api/v1/config", NULL, NULL, render_config},
     {"/api/v1/names", NULL, collect_names, NULL},
     {"/api/v1/services", check_services, collect_services, NULL},
     {"/api/v1/explain", check_explain, collect_explain, NULL},

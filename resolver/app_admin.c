@@ -8,6 +8,7 @@
 #include "pintle/sync/sync.h"
 
 #include "resolver/app_state.h"
+#include "resolver/config_show.h"
 
 static void on_source(void *arg, size_t cluster_id, struct pin_admin_source *ret_source)
 {
@@ -92,6 +93,11 @@ static struct pin_notify_stats on_notify(void *arg)
     return pin_primary_notify_stats(app->files.primary);
 }
 
+static void on_config_json(void *arg, struct pin_jsonout *out)
+{
+    pin_config_put_json(((const struct pin_app *)arg)->config, out);
+}
+
 enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
 {
     struct pin_admin_config config = {.address = app->config->admin,
@@ -118,6 +124,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
             .zonefile = on_zonefile_status,
             .health = on_health,
             .notify = on_notify,
+            .config_json = on_config_json,
             .arg = app}};
     pin__app_hook_records_admin(&config.hooks);
     enum pin_err err = pin_admin_start(&config, &app->admin, why);

@@ -14,10 +14,22 @@
 #include "resolver/feeds.h"
 #include "resolver/refuse.h"
 
-/* What cluster.yaml says counts where the configuration is silent. */
-static enum pin_err read_cluster_file(
-    struct pin_config *config, struct pin_config_cluster *cluster, struct pin_why *why)
+/* A key of cluster.yaml that counts. */
+static void note_key(struct pin_config *config, size_t i, const char *key)
 {
+    const struct pin_config_cluster *cluster = &config->clusters[i];
+    char path[64];
+    char source[512];
+    (void)snprintf(path, sizeof(path), "clusters[%zu].%s", i, key);
+    (void)snprintf(source, sizeof(source), "%s/%s",
+        cluster->directory != NULL ? cluster->directory : cluster->name, PIN_CLUSTER_FILE);
+    pin_config_note_origin(config, path, source);
+}
+
+/* What cluster.yaml says counts where the configuration is silent. */
+static enum pin_err read_cluster_file(struct pin_config *config, size_t i, struct pin_why *why)
+{
+    struct pin_config_cluster *cluster = &config->clusters[i];
     struct pin_cluster_file file = {0};
     enum pin_err err = PIN_OK;
 
@@ -35,16 +47,27 @@ static enum pin_err read_cluster_file(
     if (err != PIN_OK) {
         return err;
     }
-    if (cluster->network == NULL) {
-        cluster->network = file.network;
+    const struct {
+        const char *key;
+        const char **target;
+        const char *value;
+    } texts[] = {
+        {"network", &cluster->network, file.network},
+        {"zone", &cluster->zone, file.zone},
+        {"region", &cluster->region, file.region},
+    };
+    for (size_t k = 0; k < N_ELEMS(texts); k++) {
+        if (*texts[k].target == NULL && texts[k].value != NULL) {
+            *texts[k].target = texts[k].value;
+            note_key(config, i, texts[k].key);
+        }
     }
-    if (!cluster->has_clients) {
+    if (!cluster->has_clients && file.n_clients > 0) {
+        note_key(config, i, "clients");
         cluster->clients = file.clients;
         cluster->n_clients = file.n_clients;
         cluster->client_zones = file.client_zones;
     }
-    cluster->zone = cluster->zone == NULL ? file.zone : cluster->zone;
-    cluster->region = cluster->region == NULL ? file.region : cluster->region;
     return PIN_OK;
 }
 
@@ -54,7 +77,7 @@ struct pin_config *pin__app_load_config(const struct pin_args *args, struct pin_
     struct pin_config *config = pin_config_load(args, pin_kubeconfig_contexts, findings);
     for (size_t i = 0; config != NULL && i < config->n_clusters; i++) {
         struct pin_why why = {0};
-        if (read_cluster_file(config, &config->clusters[i], &why) != PIN_OK) {
+        if (read_cluster_file(config, i, &why) != PIN_OK) {
             pin_findings_add(findings, NULL, (struct pin_at){0}, "%s", why.text);
         }
     }

@@ -48,6 +48,29 @@ bool pin_config_add_cluster(struct pin_config *config, const struct pin_config_c
     return true;
 }
 
+static const struct pin_config_origin *origin_of(const struct pin_config *config, const char *path,
+    const char *source, const struct pin_config_origin *next)
+{
+    struct pin_config_origin *origin = pin_arena_alloc(config->arena, sizeof(*origin));
+    if (origin == NULL) {
+        return next;
+    }
+    *origin = (struct pin_config_origin){.path = pin_arena_strdup(config->arena, path),
+        .source = pin_arena_strdup(config->arena, source),
+        .next = next};
+    return origin->path == NULL || origin->source == NULL ? next : origin;
+}
+
+void pin_config_note_origin(struct pin_config *config, const char *path, const char *source)
+{
+    config->origins = origin_of(config, path, source, config->origins);
+}
+
+void pin_config_note_flag(struct pin_config *config, const char *path, const char *flag)
+{
+    config->flags = origin_of(config, path, flag, config->flags);
+}
+
 /* --- Clusters from flags ------------------------------------------------------------------- */
 
 static void add_cluster(struct pin_config *config, const struct pin_config_cluster *cluster,
@@ -264,10 +287,38 @@ static void apply_simple_args(
     }
 }
 
+/* Which keys flags stand for. */
+static void note_flags(struct pin_config *config, const struct pin_args *args)
+{
+    const struct {
+        const char *path;
+        const char *flag;
+        bool is_given;
+    } rows[] = {
+        {"clusters", "--clusters-dir", args->clusters_dir != NULL},
+        {"clusters", "--contexts", args->contexts != NULL},
+        {"clusters", "--all-contexts", args->all_contexts},
+        {"listen", "--listen", args->listen.n > 0},
+        {"forward", "--forward", args->forward.n > 0},
+        {"admin.address", "--admin", args->admin != NULL},
+        {"stateDir", "--state-dir", args->state_dir != NULL},
+        {"workers", "--workers", args->workers != NULL},
+        {"workers", "--dev", args->dev && args->workers == NULL},
+        {"log.level", "--log-level", args->log_level != NULL},
+        {"log.format", "--log-format", args->log_format != NULL},
+    };
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        if (rows[i].is_given) {
+            pin_config_note_flag(config, rows[i].path, rows[i].flag);
+        }
+    }
+}
+
 static void apply_args(struct pin_config *config, const struct pin_args *args,
     pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
 {
     apply_simple_args(config, args, findings);
+    note_flags(config, args);
     if (args->listen.n > 0 || config->n_listens == 0) {
         listens_of_args(config, &args->listen, findings);
     }

@@ -255,10 +255,19 @@ struct pin_config_transfer {
     const char *key; /**< NOTIFY is signed with it; NULL: it is not signed. */
 };
 
+/** Where a value comes from. */
+struct pin_config_origin {
+    const char *path;   /**< "clusters[0].name"; of a flag also what all below it comes from. */
+    const char *source; /**< "pintle.yaml:3:5", "--listen" */
+    const struct pin_config_origin *next;
+};
+
 /** All of it. Strings and arrays live in `arena`. */
 struct pin_config {
     struct pin_arena *arena;
-    const char *file; /**< As given, or NULL. */
+    const char *file;                        /**< As given, or NULL. */
+    const struct pin_config_origin *origins; /**< Of what files say, newest first. */
+    const struct pin_config_origin *flags;   /**< Of what flags say, which goes before. */
     bool is_dev;
     bool is_recursion_said; /**< allowRecursion; else the usual private ranges. */
     bool cache_prefetches;  /**< cache.prefetch */
@@ -417,6 +426,18 @@ bool pin_config_add_cluster(struct pin_config *config, const struct pin_config_c
 /** Reads a whole configuration text into `config`; `dir` is what relative paths are relative to. */
 void pin_config_read(struct pin_config *config, const char *file, const char *text, size_t bytes,
     struct pin_findings *findings);
+
+struct pin_option;
+
+/** Fills in what holds where nothing is said. Texts live in the arena. */
+void pin_config_set_defaults(
+    struct pin_arena *arena, const struct pin_option *options, uint8_t *base);
+
+/** Notes where the value at `path` comes from; both are copied. Without memory it is not known. */
+void pin_config_note_origin(struct pin_config *config, const char *path, const char *source);
+
+/** The same for a flag: all below `path` comes from it. */
+void pin_config_note_flag(struct pin_config *config, const char *path, const char *flag);
 
 /** What must hold between options: names that exist, nothing twice. */
 void pin_config_check(const struct pin_config *config, struct pin_findings *findings);

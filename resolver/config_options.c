@@ -292,6 +292,7 @@ static const struct pin_option command_options[] = {
         .kind = PIN_OPTION_STRINGS,
         .offset = IN_COMMAND(argv),
         .count_offset = IN_COMMAND(n_argv),
+        .is_command = true,
         .example = "[/usr/bin/pg_isready, -q, -h, \"{address}\", -p, \"{port}\"]",
         .doc = "Program and arguments; {address} and {port} stand for what is checked."},
     {.key = NULL},

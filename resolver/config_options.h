@@ -6,6 +6,7 @@
  * The options of the configuration file: one row each. Loader, checks and messages follow from it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,7 @@ struct pin_option {
     size_t said_offset;   /**< Where a bool notes that it was said, or 0. */
     const char *doc;      /**< One sentence. */
     const char *example;  /**< A value as it is written inside []; NULL: one of its kind will do. */
+    bool is_command;      /**< STRINGS: a program and arguments, which may be secrets. */
     const char *required; /**< Told where its map does not say it; NULL: it need not. */
 };
 

@@ -23,6 +23,7 @@
 
 /* What the walk carries along. */
 struct reader {
+    struct pin_config *config; /* where origins are noted; NULL: nowhere */
     struct pin_arena *arena;
     const char *file;
     const char *dir;
@@ -679,6 +680,17 @@ static void miss_keys(
     }
 }
 
+/* Where a value of its own was read. */
+static void note_origin(
+    struct reader *r, const struct pin_option *option, const struct pin_tree *node)
+{
+    char source[PATH_MAX_BYTES * 2];
+    if (r->config != NULL && option->kind != PIN_OPTION_MAP && option->kind != PIN_OPTION_ITEMS) {
+        (void)snprintf(source, sizeof(source), "%s:%u:%u", r->file, node->line, node->col);
+        pin_config_note_origin(r->config, r->path, source);
+    }
+}
+
 static void read_map(
     struct reader *r, const struct pin_option *options, const struct pin_tree *map, uint8_t *base)
 {
@@ -693,12 +705,24 @@ static void read_map(
         bool is_null = child->kind == PIN_TREE_NULL; /* as if it were not there */
         if (option->key == NULL) {
             unknown_key(r, options, child);
-        } else if (!is_null && read_value(r, option, child, base) && option->said_offset > 0) {
+        } else if (!is_null && read_value(r, option, child, base)) {
             bool is_said = true;
-            memcpy(base + option->said_offset, &is_said, sizeof(is_said));
+            if (option->said_offset > 0) {
+                memcpy(base + option->said_offset, &is_said, sizeof(is_said));
+            }
+            note_origin(r, option, child);
         }
         pop_path(r, len);
     }
+}
+
+void pin_config_set_defaults(
+    struct pin_arena *arena, const struct pin_option *options, uint8_t *base)
+{
+    struct pin_findings none = {0};
+    struct reader r = {.arena = arena, .findings = &none};
+    set_defaults(&r, options, base);
+    pin_findings_done(&none);
 }
 
 /* What relative paths are relative to. A pipe lies nowhere: it is read as if it lay here. */
@@ -715,8 +739,12 @@ void pin_config_read(struct pin_config *config, const char *file, const char *te
     struct pin_tree *docs = NULL;
     struct pin_why why = {0};
     char *dir = file == NULL ? NULL : dir_of(file);
-    struct reader r = {
-        .arena = config->arena, .file = file, .dir = dir, .findings = findings, .path = ""};
+    struct reader r = {.config = config,
+        .arena = config->arena,
+        .file = file,
+        .dir = dir,
+        .findings = findings,
+        .path = ""};
 
     if (text == NULL) {
         set_defaults(&r, pin_options, (uint8_t *)config);

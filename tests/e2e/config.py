@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import mistakes
-from run import PINTLECTL, PINTLED, ROOT, WAIT_S, play, run
+from run import PINTLECTL, PINTLED, ROOT, WAIT_S, Daemon, play, run
 
 SCHEMA_TOOL = ROOT / "tests" / "support" / "check_jsonschema.sh"
 DESCRIBED = pathlib.Path(PINTLED).resolve().parent / "described"
@@ -206,6 +206,43 @@ def check_all(file):
     return [re.sub(r'^unknown key "([^"]*)"', r"\1:", line) for line in told]
 
 
+# --- What is in force ------------------------------------------------------------------------------
+
+def show(checks, dir):
+    (dir / "lab").mkdir()
+    (dir / "lab" / "cluster.yaml").write_text("network: far\nregion: eu\n")
+    config = dir / "shown.yaml"
+    config.write_text("clusters:\n  - {name: lab, directory: lab, weight: 7}\nsteering: {ttl: 9, maxAnswers: 16}\nworkers: 2\n"
+                      "health: {commands: [{name: x, run: [/bin/true, -P, s3cret]}]}\nshutdown: {lameduck: 0}\n")
+    daemon = Daemon(dir, "shown", "--config", config, "--workers", "1")
+    try:
+        code, out, err = daemon.ctl("config", "show")
+        rows = dict(re.findall(r"^(\S+) +(\S.*?) *$", out, re.M))
+        checks.check("config show tells each value and its line", code == 0 and not err
+                     and rows["steering.ttl"].split() == ["9s", f"{config}:3:17"]
+                     and rows["clusters[0].weight"].split() == ["7", f"{config}:2:41"], (out, err))
+        for key, value, origin in (("workers", "1", "--workers"), ("clusters[0].network", "far", f"{dir}/lab/cluster.yaml"),
+                                   ("clusters[0].region", "eu", f"{dir}/lab/cluster.yaml"),
+                                   ("listen[0].address", f"127.0.0.1:{daemon.port}", "--listen"), ("admin.address", "127.0.0.1:0", "--admin")):
+            seen = rows.get(key, "").split()
+            checks.equal(f"{key} comes from {origin.rsplit('/', 1)[-1]}", seen, [value, origin])
+        checks.check("defaults are left out", "cache.size" not in rows and "apiVersion" in rows, out)
+        checks.check("arguments of programs are not told", "s3cret" not in out and "[/bin/true, -P, ***]" in out, out)
+        _, effective, _ = daemon.ctl("config", "show", "--effective")
+        checks.check("--effective tells them, too", re.search(r"^cache.size +64Mi +default$", effective, re.M)
+                     and re.search(r"^steering.maxAnswers +16 +" + re.escape(str(config)), effective, re.M), effective)
+        for flags in ([], ["--effective"]):
+            code, out, _ = daemon.ctl("config", "show", "-o", "yaml", *flags)
+            again = dir / f"again{len(flags)}.yaml"
+            again.write_text(out)
+            checks.equal(f"config show {' '.join(flags)} -o yaml is a configuration", run(PINTLED, "--config", again, "--check")[0], 0)
+            checks.equal("and good by the schema", judge([again])[str(again)], [])
+        code, _, err = daemon.ctl("status", "--effective")
+        checks.check("--effective goes with config show alone", code == 2 and "config show" in err, err)
+    finally:
+        checks.equal("the daemon ends as told", daemon.stop(), 0)
+
+
 # --- Manual pages ----------------------------------------------------------------------------------
 
 def pages(checks, _):
@@ -220,4 +257,4 @@ def pages(checks, _):
 
 
 if __name__ == "__main__":
-    sys.exit(play("config", commands, schema, values, pages))
+    sys.exit(play("config", commands, schema, values, show, pages))
