@@ -67,11 +67,10 @@ def schema(checks, _):
             ("service.ports=53", "ports"), ("logLevel=chatty", "logLevel"), ("networkPolicy.enabled=sure", "enabled"),
             ("config.clusters=null", "clusters"), ("config.metrics=null", "metrics"), ("config.stateDir=state", "stateDir"),
             ("kubeconfigs.secret=x", "secret"), ("podDisruptionBudget.max=1", "max"), ("secrets.TLS=x", "TLS")):
-        code, out, err = render.tool("helm.sh", "template", "pintle", CHART, "--kube-version", render.KUBE,
-                                     "--set", setting)
+        code, out, err = render.tool("helm.sh", "template", "pintle", CHART, "--set", setting)
         checks.check(f"--set {setting} is refused, and named", code != 0 and word in err and not out, (code, out, err))
-    code, _, err = render.tool("helm.sh", "template", "pintle", CHART, "--kube-version", render.KUBE, "--set",
-                               "serviceMonitor.enabled=true", "--set", "prometheus.service.enabled=false")
+    code, _, err = render.tool("helm.sh", "template", "pintle", CHART, "--set", "serviceMonitor.enabled=true",
+                               "--set", "prometheus.service.enabled=false")
     checks.check("a ServiceMonitor without the Service that it selects is refused", code != 0
                  and "prometheus.service.enabled" in err, err)
 

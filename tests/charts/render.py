@@ -15,7 +15,6 @@ CHART = ROOT / "deploy" / "helm" / "pintle"
 KUSTOMIZE = ROOT / "deploy" / "kustomize"
 RBAC = ROOT / "deploy" / "rbac"
 SETS = sorted(CHART.glob("ci/*-values.yaml"))
-KUBE = "1.34.0"
 SPACE = "pintle-system"
 CONFIG = "/etc/pintle/config/pintle.yaml"
 
@@ -38,8 +37,7 @@ def objects_of(text):
 
 def template(*args, name="pintle", space=SPACE):
     """The chart's objects."""
-    # A Helm that go install made takes the cluster for a very old one.
-    code, out, err = tool("helm.sh", "template", name, CHART, "--namespace", space, "--kube-version", KUBE, *args)
+    code, out, err = tool("helm.sh", "template", name, CHART, "--namespace", space, *args)
     if code != 0:
         raise ToolError(err)
     return objects_of(out)
