@@ -75,8 +75,8 @@ const struct pin_ctl_command pin_ctl_commands[] = {
         "needed)",
         0, 1, pin_ctl_clusters_add},
     {"names list", "", "assigned names and the routes they belong to", 0, 0, pin_ctl_names},
-    {"explain", "NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS]",
-        "who gets which address, and why", 1, 2, pin_ctl_explain},
+    {"explain", "NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS] | --query LINE",
+        "who gets which address, and why; of a line of the query log, too", 0, 2, pin_ctl_explain},
     {"services list", "[--affinity] [--from IP|CLUSTER]",
         "what services have in which cluster, and what of it is shown", 0, 0, pin_ctl_services},
     {"query", "NAME [TYPE] [-n 1000] [--server ADDR[:PORT]] [--from SUBNET]",
@@ -284,6 +284,7 @@ enum valued {
     PIN_FLAG_FILES,
     PIN_FLAG_CONFIG,
     PIN_FLAG_THRESHOLD,
+    PIN_FLAG_QUERY,
     PIN_FLAG_MAX,
 };
 
@@ -293,7 +294,7 @@ static enum valued find_valued(const char *word, size_t *ret_len)
     static const char *const names[PIN_FLAG_MAX] = {"--admin", "--output", "-o", "--color",
         "--wait-duration", "--timeout", "--from", "--namespace", "-n", "--server", "--for",
         "--context", "--name", "--kubeconfig", "--write-back", "--from-owner", "-f", "--config",
-        "--failure-threshold"};
+        "--failure-threshold", "--query"};
     for (int i = 0; i < PIN_FLAG_MAX; i++) {
         size_t len = strlen(names[i]);
         if (strncmp(word, names[i], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
@@ -352,6 +353,9 @@ static bool set_valued(struct pin_ctl *ctl, enum valued which, const char *value
         return true;
     case PIN_FLAG_THRESHOLD:
         ctl->threshold = value;
+        return true;
+    case PIN_FLAG_QUERY:
+        ctl->query = value;
         return true;
     default:
         ctl->from = value;
@@ -445,6 +449,7 @@ static enum pin_err check_flags(const struct pin_ctl *ctl, struct pin_why *why)
         {"--dry-run", "records apply", ctl->dry_run && run != pin_ctl_records_apply},
         {"--live", "analyze", ctl->live && run != pin_ctl_analyze},
         {"-L", "analyze", ctl->is_list && run != pin_ctl_analyze},
+        {"--query", "explain", ctl->query != NULL && run != pin_ctl_explain},
         {"-f", "analyze", ctl->files != NULL && run != pin_ctl_analyze},
         {"--config", "analyze", ctl->config_file != NULL && run != pin_ctl_analyze},
         {"--failure-threshold", "analyze", ctl->threshold != NULL && run != pin_ctl_analyze},

@@ -60,6 +60,7 @@ struct pin_ctl {
     const char *kubeconfig;
     const char *write_back;
     const char *from_owner;  /**< records adopt: NULL when absent. */
+    const char *query;       /**< explain --query: a line of the query log; NULL when absent. */
     const char *files;       /**< analyze -f: "PATH,PATH"; NULL when absent. */
     const char *config_file; /**< analyze --config: NULL when absent. */
     const char *threshold;   /**< analyze --failure-threshold: NULL when absent. */

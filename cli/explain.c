@@ -360,7 +360,7 @@ static bool print_explanation(const struct pin_ctl *ctl, const struct pin_tree *
     return is_good;
 }
 
-enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl)
+static enum pin_ctl_exit explain(const struct pin_ctl *ctl)
 {
     struct pin_api_reply reply = {0};
     struct pin_text path = {0};
@@ -385,4 +385,72 @@ enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl)
     pin_api_reply_done(&reply);
     pin_text_done(&path);
     return exit_code;
+}
+
+/* --- a line of the query log ------------------------------------------------------------------ */
+
+#define LINE_MAX_BYTES 4096
+
+/* Cuts the next word off; NULL: there is none. */
+static char *cut_word(char **at)
+{
+    char *word = strsep(at, " \"\n");
+    return word != NULL && word[0] != '\0' ? word : NULL;
+}
+
+/* What follows "KEY=" behind the question; NULL: it is not there. Cut at its end. */
+static char *find_value(char *text, const char *key)
+{
+    char *at = text != NULL ? strstr(text, key) : NULL;
+    if (at != NULL) {
+        at += strlen(key);
+        at[strcspn(at, " \n")] = '\0';
+    }
+    return at;
+}
+
+/* Makes the command line that asks again what a line of the query log tells of:
+ * ... "A IN shop.example. udp 40 false 1232" NOERROR qr,aa 90 0.000012s why=drawn from=10.1.0.7 */
+static bool read_line(struct pin_ctl *ctl, char line[LINE_MAX_BYTES])
+{
+    char *rest = strchr(line, '"');
+    rest = rest != NULL ? rest + 1 : NULL;
+    const char *type = cut_word(&rest);
+    const char *class = cut_word(&rest);
+    const char *name = cut_word(&rest);
+    if (type == NULL || class == NULL || name == NULL || strcmp(class, "IN") != 0) {
+        return false;
+    }
+    char *namespace_name = find_value(rest, " namespace="); /* it stands behind from= */
+    ctl->from = find_value(rest, " from=");
+    ctl->namespace_name = namespace_name;
+    ctl->words[0] = name;
+    ctl->words[1] = type;
+    ctl->n_words = 2;
+    return true;
+}
+
+enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl)
+{
+    char line[LINE_MAX_BYTES];
+    struct pin_ctl again = *ctl;
+    if ((ctl->query == NULL) == (ctl->n_words == 0)) {
+        (void)fprintf(stderr,
+            "pintlectl: explain wants a NAME, or --query with a line of the query "
+            "log (- reads it)\n");
+        return PIN_CTL_USAGE;
+    }
+    if (ctl->query == NULL) {
+        return explain(ctl);
+    }
+    if (strcmp(ctl->query, "-") != 0) {
+        (void)snprintf(line, sizeof(line), "%s", ctl->query);
+    } else if (fgets(line, sizeof(line), stdin) == NULL) {
+        line[0] = '\0';
+    }
+    if (!read_line(&again, line)) {
+        (void)fprintf(stderr, "pintlectl: that is no line of the query log with a question\n");
+        return PIN_CTL_USAGE;
+    }
+    return explain(&again);
 }

@@ -325,6 +325,8 @@ static enum pin_policy_verdict judge(struct pin_answering *a, const struct pin_p
     } else if (verdict != PIN_POLICY_ALLOWED) {
         pin_stat_add(&a->worker->stats.n_denied, 1);
         pin_stat_add(&a->worker->stats.denied_by[slot], 1);
+        a->is_denied = true;
+        a->policy_slot = slot;
     }
     return verdict;
 }
@@ -594,6 +596,8 @@ static void begin(struct pin_answering *a, struct pin_worker *worker,
     a->verdict = pin_query_parse(packet->wire, packet->bytes, &a->query);
     if (pin_unlikely(worker->tap != NULL)) {
         a->tap_note = pin_tap_begin(worker->tap, client->asked_ns, packet->wire, packet->bytes);
+        a->is_denied = false;
+        a->scene = NULL;
     }
     if (a->verdict == PIN_QUERY_DROP) {
         return;
@@ -689,8 +693,10 @@ static size_t finish(struct pin_answering *a)
         a->worker->source = a->response.source;
     }
     size_t bytes = pin_response_finish(&a->response, &a->query);
-    if (pin_unlikely(a->worker->tap != NULL)) {
-        pin_tap_end(a->worker->tap, a->tap_note, a->client, &a->response);
+    if (pin_unlikely(a->worker->tap != NULL) && a->tap_note != PIN_TAP_NONE) {
+        struct pin_tap_why why;
+        pin_answer_trace(a, &why);
+        pin_tap_end(a->worker->tap, a->tap_note, a->client, &a->response, &why);
     }
     return pin_likely(a->response.source == NULL) ? bytes : PIN_ANSWER_SOURCE;
 }

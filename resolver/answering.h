@@ -62,6 +62,8 @@ struct pin_answering {
     uint8_t origin_at;      /* `zone` is set: where in the question's name its encloser's begins */
     struct pin_cache_key outside; /* is_outside: the subject's */
     size_t query_bytes;           /* length of the client's message */
+    uint16_t policy_slot;         /* is_denied: of the policy object that says so */
+    bool is_denied; /* a policy keeps the asker out; known only where questions are noted */
     bool is_settled;
     bool is_outside;     /* no zone of ours encloses the question's name, and it is forwarded */
     bool is_vouched;     /* a trusted forwarder says who asks: `vouched` is filled */
@@ -112,3 +114,6 @@ bool pin_answer_turn_away(struct pin_answering *a, struct pin_name *target, bool
  * @return true: nothing is to be sent.
  */
 bool pin_answer_withhold(struct pin_answering *a);
+
+/** Why the finished answer is as it is. Its worker, for what is noted alone. */
+void pin_answer_trace(const struct pin_answering *a, struct pin_tap_why *ret_why);

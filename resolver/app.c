@@ -198,7 +198,10 @@ static enum pin_err start_threads(struct pin_app *app, struct pin_why *why)
         err = pin_app_files_start(&app->files, app->config, app->loop, app->builder, why);
     }
     if (err == PIN_OK) {
-        err = pin_tapper_new(&app->config->tap, &app->tapper, why);
+        struct pin_tap_config tap = app->config->tap;
+        tap.settings = &app->settings;
+        tap.labels = pin_builder_live(app->builder)->policies;
+        err = pin_tapper_new(&tap, &app->tapper, why);
     }
     if (err == PIN_OK) {
         err = pin_config_start_forward(

@@ -25,6 +25,7 @@
 #define NS_PER_S      INT64_C(1000000000)
 #define IDENTITY_MAX  255u
 #define PORT_TEXT_MAX 8u
+#define EXTRA_MAX     1024u
 
 /* Wire types of protocol buffers. */
 #define VARINT 0u
@@ -34,6 +35,7 @@
 /* Fields of dnstap.Dnstap. */
 #define TAP_IDENTITY 1u
 #define TAP_VERSION  2u
+#define TAP_EXTRA    3u
 #define TAP_MESSAGE  14u
 #define TAP_TYPE     15u
 /* Dnstap.Type */
@@ -147,6 +149,9 @@ size_t pin_dnstap_encode(
     struct pin_buf buf = pin_buf_init(to, PIN_DNSTAP_HEAD_BYTES + PIN_TAP_ANSWER_MAX);
     put_bytes(&buf, TAP_IDENTITY, identity, strnlen(identity, IDENTITY_MAX));
     put_bytes(&buf, TAP_VERSION, "pintle " PIN_VERSION, sizeof("pintle " PIN_VERSION) - 1);
+    if (is_answer && record->why_text != NULL && record->why_text[0] != '\0') {
+        put_bytes(&buf, TAP_EXTRA, record->why_text, strnlen(record->why_text, EXTRA_MAX));
+    }
     put_bytes(&buf, TAP_MESSAGE, message, pin_buf_used(&inner));
     put_number(&buf, TAP_TYPE, TYPE_MESSAGE);
     return pin_buf_is_ok(&inner) && pin_buf_is_ok(&buf) ? pin_buf_used(&buf) : 0;

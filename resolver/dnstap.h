@@ -15,7 +15,7 @@
 #include "tap.h"
 
 /** Room for one encoded message beside the DNS message it carries. */
-#define PIN_DNSTAP_HEAD_BYTES 512u
+#define PIN_DNSTAP_HEAD_BYTES 1792u
 
 struct pin_dnstap;
 

@@ -137,8 +137,9 @@ void pin_querylog_format(const struct pin_tap_record *record, struct pin_text *t
     pin_text_putf(text, "[INFO] %s - %u ", pin_addrport_format(&record->peer, peer), id);
     put_question(text, record);
     put_answer(text, record);
-    pin_text_putf(text, " %" PRId64 ".%09" PRId64 "s\n", record->took_ns / NS_PER_S,
-        record->took_ns % NS_PER_S);
+    const char *why = record->why_text != NULL ? record->why_text : "";
+    pin_text_putf(text, " %" PRId64 ".%09" PRId64 "s%s%s\n", record->took_ns / NS_PER_S,
+        record->took_ns % NS_PER_S, why[0] != '\0' ? " " : "", why);
 }
 
 /* --- the file ------------------------------------------------------------------------------ */

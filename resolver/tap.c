@@ -57,7 +57,7 @@ static uint32_t put(struct pin_tap *tap, uint32_t at, const void *from, size_t b
 }
 
 void pin_tap_end(struct pin_tap *tap, uint8_t note_i, const struct pin_client *client,
-    const struct pin_response *response)
+    const struct pin_response *response, const struct pin_tap_why *why)
 {
     if (note_i == PIN_TAP_NONE) {
         return;
@@ -80,6 +80,7 @@ void pin_tap_end(struct pin_tap *tap, uint8_t note_i, const struct pin_client *c
         .transport = client->transport,
         .rcode = response->rcode,
         .wanted = note->wanted,
+        .why = *why,
     };
     at = put(tap, at, &head, sizeof(head));
     at = put(tap, at, note->query, query_kept);
@@ -119,6 +120,8 @@ bool pin_tap_take(struct pin_tap *tap, struct pin_tap_page *page, struct pin_tap
         .answer_kept_bytes = PIN_MIN(head.answer_bytes, PIN_TAP_ANSWER_MAX),
         .query = page->query,
         .answer = page->answer,
+        .why = head.why,
+        .why_text = "",
     };
     at = get(tap, at, page->query, ret_record->query_kept_bytes);
     at = get(tap, at, page->answer, ret_record->answer_kept_bytes);

@@ -20,7 +20,10 @@
 
 #include "pintle/base/error.h"
 #include "pintle/base/ip.h"
+#include "pintle/base/text.h"
+#include "pintle/zones/name.h"
 
+#include "reason.h"
 #include "stats.h"
 
 /** Questions of one batch that can be under way at once. */
@@ -40,6 +43,26 @@ enum pin_tap_for {
     PIN_TAP_DNSTAP = 2,
 };
 
+struct pin_policy_labels;
+struct pin_settings;
+
+/** Why the answer is as it is. */
+struct pin_tap_why {
+    enum pin_reason reason;
+    uint16_t cluster_id;  /**< Whose view was answered, or PIN_CLUSTER_NONE. */
+    uint16_t policy_slot; /**< PIN_REASON_POLICY: of the policy object. */
+    bool is_stale;        /**< With data of a cluster out of reach. */
+    uint8_t namespace_bytes;
+    struct pin_prefix from;                   /**< Who counts as the asker; family 0: nobody. */
+    char namespace_name[PIN_LABEL_MAX_BYTES]; /**< As a forwarder said it. */
+};
+
+/** Appends "why=drawn zone=assigned view=c1 from=10.1.0.7": what `pintlectl explain` needs to do it
+ * again. Settings and labels may be NULL: then names are left out. */
+void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *query, size_t query_bytes,
+    const struct pin_settings *settings, const struct pin_policy_labels *labels,
+    struct pin_text *out);
+
 /** One question with its answer. */
 struct pin_tap_record {
     int64_t query_wall_ns;    /**< Since 1970. */
@@ -54,6 +77,8 @@ struct pin_tap_record {
     uint32_t answer_kept_bytes; /**< At most PIN_TAP_ANSWER_MAX. */
     const uint8_t *query;
     const uint8_t *answer;
+    struct pin_tap_why why;
+    const char *why_text; /**< The same in words; "": nothing is known. The tapper's. */
 };
 
 /** Port of a dnstap collector when none is written. */
@@ -64,9 +89,11 @@ struct pin_tap_config {
     uint32_t log_every;
     const char *log_file; /**< NULL: standard output. Borrowed. */
     uint32_t dnstap_every;
-    const char *dnstap_socket;      /**< A Unix socket; NULL: `dnstap_address`. Borrowed. */
-    struct pin_addrport dnstap_tcp; /**< Of a collector. */
-    const char *dnstap_identity;    /**< Name of this server; NULL: the host's. Borrowed. */
+    const char *dnstap_socket;              /**< A Unix socket; NULL: `dnstap_address`. Borrowed. */
+    struct pin_addrport dnstap_tcp;         /**< Of a collector. */
+    const struct pin_settings *settings;    /**< Names of clusters and zones; NULL: none. */
+    const struct pin_policy_labels *labels; /**< Names of policies; NULL: none. */
+    const char *dnstap_identity;            /**< Name of this server; NULL: the host's. Borrowed. */
 };
 
 struct pin_client;
@@ -100,4 +127,4 @@ uint8_t pin_tap_begin(struct pin_tap *tap, int64_t asked_ns, const uint8_t *wire
 
 /** Records what begin noted, with the finished answer. Nothing for PIN_TAP_NONE. Hot path. */
 void pin_tap_end(struct pin_tap *tap, uint8_t note_i, const struct pin_client *client,
-    const struct pin_response *response);
+    const struct pin_response *response, const struct pin_tap_why *why);

@@ -23,6 +23,7 @@ struct pin_tap_head {
     uint32_t transport;
     uint32_t rcode;
     uint32_t wanted;
+    struct pin_tap_why why;
 };
 
 /** A question under way. */

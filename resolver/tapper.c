@@ -26,6 +26,7 @@ struct pin_tapper {
     _Atomic(struct pin_tap *) taps;
     struct pin_stat n_lost; /* that dnstap's collector did not take */
     atomic_bool is_stopping;
+    struct pin_text why; /* of the record at hand */
     pthread_t thread;
 };
 
@@ -36,6 +37,10 @@ static bool drain(struct pin_tapper *tapper, struct pin_tap *tap, struct pin_tap
     bool had_any = false;
     while (pin_tap_take(tap, page, &record)) {
         had_any = true;
+        pin_text_cut(&tapper->why, 0);
+        pin_tap_why_put(&record.why, record.query, record.query_kept_bytes, tapper->config.settings,
+            tapper->config.labels, &tapper->why);
+        record.why_text = pin_text_get(&tapper->why);
         if (tapper->log != NULL && (record.wanted & PIN_TAP_LOG) != 0) {
             pin_querylog_add(tapper->log, &record);
         }
@@ -115,6 +120,7 @@ void pin_tapper_free(struct pin_tapper *tapper)
     (void)pthread_join(tapper->thread, NULL);
     pin_dnstap_close(tapper->dnstap);
     pin_querylog_close(tapper->log);
+    pin_text_done(&tapper->why);
     struct pin_tap *tap = atomic_load_explicit(&tapper->taps, memory_order_relaxed);
     while (tap != NULL) {
         struct pin_tap *next = tap->next;

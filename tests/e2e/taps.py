@@ -5,6 +5,7 @@
 Same form of report as run.py, whose tools it uses.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -32,8 +33,23 @@ apiVersion: multicluster.x-k8s.io/v1alpha1
 kind: ServiceExport
 metadata: {name: web, namespace: apps}
 """
-LINE = re.compile(r'^\[INFO\] 127\.0\.0\.1:\d+ - \d+ "(\S+) IN (\S+) (udp|tcp) \d+ (true|false) (\d+)" '
-                  r'([A-Z]+) (\S+) \d+ \d+\.\d{9}s$')
+SHOP = "shop-apps-%s.pintle.internal" % hashlib.sha256(b"default/c1/HTTPRoute/apps/shop").hexdigest()[:16]
+ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop, namespace: apps}
+spec: {rules: [{backendRefs: [{name: web, port: 80}]}]}
+"""
+POLICY = """\
+apiVersion: pintle.dev/v1alpha1
+kind: ResolvePolicy
+metadata: {name: guard, namespace: apps}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: shop}]
+  allow: [{clusters: [c1]}]
+"""
+LINE = re.compile(r'^\[INFO\] 127\.0\.0\.\d:\d+ - \d+ "(\S+) IN (\S+) (udp|tcp) \d+ (true|false) (\d+)" '
+                  r'([A-Z]+) (\S+) \d+ \d+\.\d{9}s(?: (why=.*))?$')
 
 
 def start(dir, name, config):
@@ -54,13 +70,14 @@ def query_log(checks, dir):
         daemon.dig("www.example.org", "A", "+noedns")
 
         def lines():
-            return [m.groups() for m in map(LINE.match, log.read_text().splitlines()) if m]
+            return [m.groups()[:7] for m in map(LINE.match, log.read_text().splitlines()) if m]
 
         want = [("A", f"{NAME}.", "udp", "false", "1232", "NOERROR", "qr,aa,rd"),
                 ("AAAA", f"{NAME}.", "tcp", "true", "1232", "NOERROR", "qr,aa,rd"),
                 ("A", "www.example.org.", "udp", "false", "512", "REFUSED", "qr,rd")]
         checks.becomes("the query log has a line for each question, as CoreDNS writes them", lines,
                        lambda found: all(w in found for w in want))
+        reasons(checks, dir, daemon, log)
         log.rename(dir / "queries.log.1")
         checks.becomes("after the file was moved away, lines go to a new one",
                        lambda: daemon.dig("moved.example.org") and log.exists() and log.read_text(),
@@ -71,6 +88,38 @@ def query_log(checks, dir):
                     and "pintle_tap_lost_total 0" in metrics, True)
     finally:
         checks.equal("pintled ends at once", daemon.stop(), 0)
+
+
+def reasons(checks, dir, daemon, log):
+    """Each line says why, in words that stay, and explain takes it as it is."""
+    def whys():
+        found = {}
+        for m in map(LINE.match, log.read_text().splitlines()):
+            if m:
+                found.setdefault((m.group(2), m.group(1)), set()).add(m.group(8))
+        return found
+
+    (dir / "c1" / "route.yaml").write_text(ROUTE)
+    checks.becomes("a route is answered", lambda: daemon.dig(SHOP, "A", "-b", "127.0.0.7").status, lambda s: s == "NOERROR")
+    (dir / "c1" / "policy.yaml").write_text(POLICY)
+    checks.becomes("... and then refused", lambda: daemon.dig(SHOP, "A", "-b", "127.0.0.7").status, lambda s: s == "REFUSED")
+    for name, qtype, more in ((f"none.{NAME}", "A", ()), ("version.bind", "TXT", ("-c", "CH")), (NAME, "AXFR", ("+tcp",)),
+                              (NAME, "A", ("+opcode=5",))):
+        daemon.dig(name, qtype, *more)
+    want = {(f"{SHOP}.", "A"): {"why=whole zone=assigned from=127.0.0.7",
+                                "why=policy zone=assigned policy=c1/ResolvePolicy/apps/guard from=127.0.0.7"},
+            (f"{NAME}.", "A"): {"why=whole zone=clusterset from=127.0.0.1"},
+            (f"{NAME}.", "AAAA"): {"why=no-data zone=clusterset from=127.0.0.1"},
+            (f"none.{NAME}.", "A"): {"why=no-name zone=clusterset from=127.0.0.1"},
+            ("www.example.org.", "A"): {"why=refused from=127.0.0.1"}}
+    checks.becomes("lines say why", whys, lambda found: all(want[key] <= found.get(key, set()) for key in want))
+    checks.check("... of a message that is no question, too", "why=malformed" in log.read_text(), log.read_text()[-1500:])
+    line = [line for line in log.read_text().splitlines() if "why=policy" in line][-1]
+    code, text, err = daemon.ctl("explain", "--query", line)
+    checks.check("explain takes a line and says the same",
+                 code == 0 and text.startswith(f"{SHOP}. A\n") and "REFUSED: a policy" in text, text + err)
+    checks.equal("what is no line is a usage error", daemon.ctl("explain", "--query", "nothing")[0], 2)
+    checks.equal("a name and a line are one too many", daemon.ctl("explain", NAME, "--query", line)[0], 2)
 
 
 def sampled(checks, dir):
@@ -108,6 +157,7 @@ def dnstap(checks, dir):
         checks.equal("the collector gets question and answer", [re.findall(r"^  type: (\S+)", t, re.M) for t in taps],
                     [["CLIENT_QUERY"], ["CLIENT_RESPONSE"]])
         text = "".join(taps)
+        checks.check("extra says why", b"why=refused from=127.0.0.1" in file.read_bytes(), text)
         checks.equal("with who asked, how, and who answered",
                     (text.count("identity: \"here\"") + text.count("identity: here"), text.count("socket_protocol: TCP"),
                      text.count("query_address: \"127.0.0.1\"") + text.count("query_address: 127.0.0.1"),

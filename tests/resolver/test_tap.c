@@ -18,12 +18,14 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/text.h"
+#include "pintle/zones/policy.h"
 
 #include "resolver/answer.h"
 #include "resolver/dnstap.h"
 #include "resolver/querylog.h"
 #include "resolver/tap.h"
 #include "resolver/tap_ring.h"
+#include "support/defaults.h"
 
 #define WALL_MS INT64_C(1795000000123)
 
@@ -84,7 +86,9 @@ static void test_records_of_a_batch_arrive_whole_and_in_order(void **state)
         for (unsigned i = 0; i < 16; i++) {
             memset(answer, (int)(round + i), sizeof(answer));
             struct pin_response response = {.wire = answer, .used_bytes = 100 * (size_t)i};
-            pin_tap_end(tap, notes[i], &client, &response);
+            struct pin_tap_why why = {
+                .reason = i == 3 ? PIN_REASON_POLICY : PIN_REASON_DRAWN, .cluster_id = (uint16_t)i};
+            pin_tap_end(tap, notes[i], &client, &response, &why);
         }
         for (unsigned i = 0; i < 16; i++) {
             assert_true(pin_tap_take(tap, &page, &record));
@@ -96,6 +100,8 @@ static void test_records_of_a_batch_arrive_whole_and_in_order(void **state)
             }
             assert_int_equal(record.wanted, PIN_TAP_LOG | (i % 2 == 0 ? PIN_TAP_DNSTAP : 0));
             assert_int_equal(record.peer.port, 41234);
+            assert_int_equal(record.why.cluster_id, i);
+            assert_int_equal(record.why.reason, i == 3 ? PIN_REASON_POLICY : PIN_REASON_DRAWN);
         }
         assert_false(pin_tap_take(tap, &page, &record));
     }
@@ -115,7 +121,7 @@ static void test_a_full_ring_loses_records_and_counts_them(void **state)
     (void)state;
     for (unsigned i = 0; i < 100; i++) {
         uint8_t note = pin_tap_begin(tap, 0, query_wire, QUERY_BYTES);
-        pin_tap_end(tap, note, &client, &response);
+        pin_tap_end(tap, note, &client, &response, &(struct pin_tap_why){0});
     }
     while (pin_tap_take(tap, &page, &record)) {
         assert_int_equal(record.answer_bytes, sizeof(answer));
@@ -155,6 +161,44 @@ static void assert_line(const struct pin_tap_record *record, const char *line)
     pin_text_done(&text);
 }
 
+/* Why an answer is as it is, in words that do not change. */
+static void test_reasons_are_told(void **state)
+{
+    static const struct pin_network networks[1] = {{.name = "default"}};
+    static const struct pin_cluster_settings clusters[1] = {{.name = "c1"}};
+    static struct pin_policy_labels labels = {.n = 2,
+        .labels = {[1] = {.cluster = "c1",
+                       .kind = "ResolvePolicy",
+                       .namespace_name = "apps",
+                       .name = "guard"}}};
+    struct pin_settings settings = pin_test_settings(networks, 1, clusters, 1);
+    struct pin_tap_why why = {.reason = PIN_REASON_DRAWN, .cluster_id = 0, .is_stale = true};
+    struct pin_ip ip;
+    struct pin_text text = {0};
+    (void)state;
+    assert_true(pin_ip_parse("10.1.0.7", &ip));
+    why.from = pin_prefix_of(&ip, 128);
+    pin_tap_why_put(&why, query_wire, QUERY_BYTES, &settings, &labels, &text);
+    assert_string_equal(pin_text_get(&text), "why=drawn view=c1 from=10.1.0.7 stale");
+    pin_text_cut(&text, 0);
+    why = (struct pin_tap_why){.reason = PIN_REASON_POLICY,
+        .cluster_id = PIN_CLUSTER_NONE,
+        .policy_slot = 1,
+        .namespace_bytes = 4,
+        .namespace_name = "apps",
+        .from = pin_prefix_of(&ip, 24)};
+    pin_tap_why_put(&why, query_wire, QUERY_BYTES, &settings, &labels, &text);
+    assert_string_equal(pin_text_get(&text),
+        "why=policy policy=c1/ResolvePolicy/apps/guard from=10.1.0.0/24 namespace=apps");
+    pin_text_cut(&text, 0);
+    pin_tap_why_put(&why, query_wire, QUERY_BYTES, NULL, NULL, &text);
+    assert_string_equal(pin_text_get(&text), "why=policy from=10.1.0.0/24 namespace=apps");
+    pin_text_cut(&text, 0);
+    pin_tap_why_put(&(struct pin_tap_why){0}, query_wire, QUERY_BYTES, NULL, NULL, &text);
+    assert_string_equal(pin_text_get(&text), "");
+    pin_text_done(&text);
+}
+
 static void test_lines_look_as_corednss(void **state)
 {
     (void)state;
@@ -167,6 +211,12 @@ static void test_lines_look_as_corednss(void **state)
     record.took_ns = 1500000000;
     assert_line(&record, "[INFO] [2001:db8::1]:853 - 4711 \"A IN web.apps. tls 37 true 1232\" "
                          "BADCOOKIE qr,aa,rd 90 1.500000000s\n");
+    record = a_record(query_wire, QUERY_BYTES);
+    record.why_text = "why=drawn";
+    struct pin_text text = {0};
+    pin_querylog_format(&record, &text);
+    assert_non_null(strstr(pin_text_get(&text), "s why=drawn\n"));
+    pin_text_done(&text);
 }
 
 static void test_foreign_bytes_stay_in_their_line(void **state)
@@ -263,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_one_in_so_many_is_noted),
         cmocka_unit_test(test_records_of_a_batch_arrive_whole_and_in_order),
         cmocka_unit_test(test_a_full_ring_loses_records_and_counts_them),
+        cmocka_unit_test(test_reasons_are_told),
         cmocka_unit_test(test_lines_look_as_corednss),
         cmocka_unit_test(test_foreign_bytes_stay_in_their_line),
         cmocka_unit_test(test_a_moved_log_is_opened_again),

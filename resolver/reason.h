@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Reasons: why an answer is as it is, one word each. The words are stable: query log, dnstap and
+ * docs/codes.md have them.
+ */
+
+/** One row a reason: its name, its word, what it means. */
+#define PIN_REASON_MAP(X)                                                                          \
+    X(NONE, "-", "unknown")                                                                        \
+    X(MALFORMED, "malformed", "the message is no question that is answered")                       \
+    X(COOKIE, "cookie", "a DNS cookie is asked for first")                                         \
+    X(SIGNATURE, "signature", "the signature of the question is not good")                         \
+    X(TRANSFER, "transfer", "a zone transfer, or why there is none")                               \
+    X(REFUSED, "refused", "the name is not ours, and the asker may not have it forwarded")         \
+    X(POLICY, "policy", "a policy keeps the name from this asker")                                 \
+    X(NOT_READY, "not-ready", "not every cluster has been listed yet")                             \
+    X(FAILED, "failed", "an answer could not be made")                                             \
+    X(FORWARDED, "forwarded", "by another resolver, now or from the cache")                        \
+    X(REFERRAL, "referral", "the name is delegated to others")                                     \
+    X(NO_NAME, "no-name", "the name does not exist")                                               \
+    X(NO_DATA, "no-data", "the name exists, but shows nothing of the type to this asker")          \
+    X(WHOLE, "whole", "every record that the asker's view shows")                                  \
+    X(DRAWN, "drawn", "drawn by weight")                                                           \
+    X(PROBED, "probed", "drawn by weight from what probes left")                                   \
+    X(STICKY, "sticky", "chosen by the asker's address")                                           \
+    X(SYNTHESISED, "synthesised", "made from the name itself: pods, endpoints, reverse names")
+
+/** Why. */
+enum pin_reason {
+#define X(name, word, meaning) PIN_REASON_##name,
+    PIN_REASON_MAP(X)
+#undef X
+        PIN_REASON_MAX,
+};
