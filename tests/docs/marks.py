@@ -38,6 +38,8 @@ MARKS = (
     ("a command that runs here", "```console", None),
     ("a word that means nothing", "```console sometimes", "unknown word"),
     ("a value that means nothing", "```sh by-hand=1", "unknown word"),
+    ("commands by another name", "```bash", "nothing runs these"),
+    ("commands without a name", "```\n$ true", "nothing runs these"),
     ("YAML that nothing reads", "```yaml", "nothing reads this YAML"),
     ("YAML that is a configuration", "```yaml config", None),
     ("a command that a test is said to run, and the test knows nothing of it", "```sh by=tests/lint.py", "does not say"),

@@ -92,6 +92,10 @@ def faults(block):
     is_config_page = block.page in ("docs/configuration.md", "docs/guide.md")  # resolver_config_reference reads those
     if block.language == "yaml" and not (block.flags & {"config", "part"} or {"by", "file"} & set(block.values) or is_config_page):
         yield f"{block.where}: nothing reads this YAML: say file=PATH, by=FILE, config or part"
+    is_unmarked = block.language in ("bash", "shell", "shell-session") or (
+        block.language not in COMMANDS and re.search(r"^\$ ", block.text, re.MULTILINE))
+    if is_unmarked:
+        yield f"{block.where}: nothing runs these commands: say sh or console"
     if "by" in block.values:
         path = ROOT / block.values["by"]
         if not path.is_file() or block.page not in path.read_text():
