@@ -314,15 +314,41 @@ static void note_flags(struct pin_config *config, const struct pin_args *args)
     }
 }
 
+/* Flags say which clusters there are and where they come from; what else the file says of a cluster
+ * of that name still counts. */
+static void keep_said(
+    struct pin_config *config, const struct pin_config_cluster *said, size_t n_said)
+{
+    for (size_t i = 0; i < config->n_clusters; i++) {
+        struct pin_config_cluster *cluster = &config->clusters[i];
+        for (size_t j = 0; j < n_said; j++) {
+            if (said[j].name == NULL || strcmp(said[j].name, cluster->name) != 0) {
+                continue;
+            }
+            struct pin_config_cluster kept = said[j];
+            kept.at = cluster->at;
+            kept.context = cluster->context;
+            kept.kubeconfig = cluster->kubeconfig;
+            kept.directory = cluster->directory;
+            kept.in_cluster = kept.has_etcd = false;
+            *cluster = kept;
+            break;
+        }
+    }
+}
+
 static void apply_args(struct pin_config *config, const struct pin_args *args,
     pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
 {
+    const struct pin_config_cluster *said = config->clusters;
+    size_t n_said = config->n_clusters;
+    bool are_named = args->clusters_dir != NULL || args->contexts != NULL || args->all_contexts;
     apply_simple_args(config, args, findings);
     note_flags(config, args);
     if (args->listen.n > 0 || config->n_listens == 0) {
         listens_of_args(config, &args->listen, findings);
     }
-    if (args->clusters_dir != NULL || args->contexts != NULL || args->all_contexts) {
+    if (are_named) {
         config->n_clusters = 0; /* flags override the file */
     }
     if (args->clusters_dir != NULL) {
@@ -333,6 +359,9 @@ static void apply_args(struct pin_config *config, const struct pin_args *args,
     }
     if (args->all_contexts) {
         clusters_of_all_contexts(config, args, list_contexts, findings);
+    }
+    if (are_named) {
+        keep_said(config, said, n_said);
     }
     for (size_t i = 0; i < config->n_clusters; i++) {
         struct pin_config_cluster *cluster = &config->clusters[i];

@@ -647,6 +647,37 @@ static void test_directories(void **state)
     pin_config_free(config);
 }
 
+/* What the file says of a directory's cluster counts, its source does not. */
+static void test_said_of_directories(void **state)
+{
+    (void)state;
+    static const char text[] = "clusters: [{name: c2, context: old, region: eu, weight: 7}]\n"
+                               "geo: {map: [{nets: [192.0.2.0/24], clusters: [eu]}]}\n";
+    char dir[] = "/tmp/pintle-config-XXXXXX";
+    char cluster[64];
+    char file[64];
+    struct pin_findings findings = {0};
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(cluster, sizeof(cluster), "%s/c2", dir);
+    (void)snprintf(file, sizeof(file), "%s/pintle.yaml", dir);
+    assert_int_equal(mkdir(cluster, 0755), 0);
+    assert_int_equal(pin_file_write_atomic(file, text, sizeof(text) - 1, 0644, NULL), PIN_OK);
+
+    struct pin_args args = {.clusters_dir = dir};
+    struct pin_config *config = pin_config_load(&args, NULL, &findings);
+    assert_string_equal(pin_findings_text(&findings), "");
+    assert_int_equal(config->n_clusters, 1);
+    assert_int_equal(config->clusters[0].source, PIN_CONFIG_DIRECTORY);
+    assert_null(config->clusters[0].context);
+    assert_string_equal(config->clusters[0].region, "eu");
+    assert_int_equal(config->clusters[0].weight, 7);
+    pin_config_free(config);
+    pin_findings_done(&findings);
+    (void)unlink(file);
+    (void)rmdir(cluster);
+    (void)rmdir(dir);
+}
+
 static void test_dev(void **state)
 {
     (void)state;
@@ -678,6 +709,7 @@ int main(void)
         {"places that make no sense are told", test_geo_findings, NULL, NULL, NULL},
         {"gateways of all kinds reach the settings", test_gateways, NULL, NULL, NULL},
         {"sub-directories are clusters", test_directories, NULL, NULL, NULL},
+        {"the file's word on a sub-directory counts", test_said_of_directories, NULL, NULL, NULL},
         {"the embedded configuration is valid", test_dev, NULL, NULL, NULL},
     };
     size_t n = 0;
