@@ -43,14 +43,14 @@ static enum pin_err explain_failure(CURLcode code, const char *admin, struct pin
 }
 
 /* All options that matter; false when one is refused. */
-static bool set_options(CURL *curl, const char *url, struct pin_text *body)
+static bool set_options(CURL *curl, const char *url, long timeout_ms, struct pin_text *body)
 {
     return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK
-           && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TOTAL_MS) == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK;
 }
@@ -79,7 +79,7 @@ static bool set_order(
                    && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK));
 }
 
-static enum pin_err transfer(const char *admin, const struct pin_api_order *order,
+static enum pin_err transfer(const char *admin, const struct pin_api_order *order, long timeout_ms,
     struct pin_api_reply *ret_reply, struct pin_why *why)
 {
     struct pin_api_reply reply = {0};
@@ -90,7 +90,8 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     CURL *curl = curl_easy_init();
     pin_text_putf(&url, "http://%s%s", admin, order->path);
-    if (curl == NULL || url.failed || headers == NULL || !set_options(curl, url.ptr, &reply.body)
+    if (curl == NULL || url.failed || headers == NULL
+        || !set_options(curl, url.ptr, timeout_ms, &reply.body)
         || !set_order(curl, order, headers)) {
         err = pin_why_set(why, PIN_ENOMEM, "http://%s", admin);
         goto out;
@@ -118,7 +119,13 @@ out:
 enum pin_err pin_api_get(
     const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why)
 {
-    return transfer(admin, &(struct pin_api_order){"GET", path, NULL}, ret_reply, why);
+    return pin_api_get_within(admin, path, TOTAL_MS, ret_reply, why);
+}
+
+enum pin_err pin_api_get_within(const char *admin, const char *path, long timeout_ms,
+    struct pin_api_reply *ret_reply, struct pin_why *why)
+{
+    return transfer(admin, &(struct pin_api_order){"GET", path, NULL}, timeout_ms, ret_reply, why);
 }
 
 void pin_api_reply_done(struct pin_api_reply *reply)
@@ -154,7 +161,7 @@ enum pin_ctl_exit pin_api_fetch(
 enum pin_err pin_api_try(const char *admin, const struct pin_api_order *order,
     struct pin_api_reply *ret_reply, struct pin_why *why)
 {
-    return transfer(admin, order, ret_reply, why);
+    return transfer(admin, order, TOTAL_MS, ret_reply, why);
 }
 
 enum pin_ctl_exit pin_api_judge(
@@ -186,6 +193,6 @@ enum pin_ctl_exit pin_api_order(
     const struct pin_ctl *ctl, const struct pin_api_order *order, struct pin_api_reply *ret_reply)
 {
     struct pin_why why = {0};
-    enum pin_err err = transfer(ctl->admin, order, ret_reply, &why);
+    enum pin_err err = transfer(ctl->admin, order, TOTAL_MS, ret_reply, &why);
     return pin_api_judge(err, ret_reply, &why);
 }

@@ -29,6 +29,10 @@ struct pin_api_reply {
 enum pin_err pin_api_get(
     const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why);
 
+/** The same for who cannot wait for long: all of it ends within that time. */
+enum pin_err pin_api_get_within(const char *admin, const char *path, long timeout_ms,
+    struct pin_api_reply *ret_reply, struct pin_why *why);
+
 /** A request that changes something. */
 struct pin_api_order {
     const char *method; /**< "POST", "DELETE" */

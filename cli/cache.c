@@ -77,6 +77,10 @@ enum pin_ctl_exit pin_ctl_cache_flush(const struct pin_ctl *ctl)
 {
     struct pin_api_reply reply = {0};
     struct pin_text path = {0};
+    if (ctl->is_tree && ctl->n_words == 0) {
+        (void)fputs("pintlectl: --tree wants a NAME\n", stderr);
+        return PIN_CTL_USAGE;
+    }
     pin_text_putf(&path, PATH "?what=%s", ctl->is_tree ? "tree" : "name");
     if (ctl->n_words > 0) {
         pin_text_puts(&path, "&name=");

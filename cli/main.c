@@ -3,9 +3,18 @@
 /* pintlectl: arguments in, exit code out. */
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/ctl.h"
+
+/* What was typed to run this: kubectl runs kubectl-pintle for `kubectl pintle`. */
+static const char *typed(const char *program)
+{
+    const char *slash = program == NULL ? NULL : strrchr(program, '/');
+    const char *name = slash == NULL ? program : slash + 1;
+    return name != NULL && strcmp(name, "kubectl-pintle") == 0 ? "kubectl pintle" : "pintlectl";
+}
 
 int main(int argc, char **argv)
 {
@@ -13,7 +22,7 @@ int main(int argc, char **argv)
     struct pin_why why = {0};
 
     if (pin_ctl_parse(argc, argv, isatty(STDOUT_FILENO) == 1, &ctl, &why) != PIN_OK) {
-        (void)fprintf(stderr, "pintlectl: %s\nTry pintlectl help.\n", why.text);
+        (void)fprintf(stderr, "pintlectl: %s\nTry %s help.\n", why.text, typed(argv[0]));
         return (int)pin_ctl_usage_exit(argc, argv);
     }
     enum pin_ctl_exit exit_code = ctl.command->run(&ctl);

@@ -34,15 +34,17 @@ static struct wrong_case {
     const char *want;
 } wrong_cases[] = {
     {"no command is a usage error", {NULL}, "say a command"},
-    {"an unknown command is named", {"stauts"}, "unknown command \"stauts\""},
-    {"half a command is none", {"names"}, "unknown command \"names\""},
+    {"an unknown command is named", {"stauts"}, "unknown command \"stauts\", did you mean status?"},
+    {"half a command is none", {"names"},
+        "unknown command \"names\"; after names goes one of list"},
     {"two words that are no command are named", {"names", "show"},
-        "unknown command \"names show\""},
-    {"a missing argument shows the use", {"explain"},
-        "use: pintlectl explain NAME [TYPE] [--from IP|CLUSTER[/NAMESPACE]] [--namespace NS]"},
+        "unknown command \"names show\", did you mean names list?"},
+    {"a missing argument shows the use", {"query"},
+        "use: pintlectl query NAME [TYPE] [-n 1000] [--server ADDR[:PORT]] [--from SUBNET]"},
     {"an argument too many shows the use", {"status", "c1"},
         "use: pintlectl status [--wait] [--timeout 5m]"},
-    {"an unknown option is named", {"status", "--wiat"}, "unknown option --wiat"},
+    {"an unknown option is named", {"status", "--wiat"},
+        "unknown option --wiat, did you mean --wait?"},
     {"an option of another command is refused", {"clusters", "list", "--write-back", "mcs"},
         "--write-back goes with clusters add"},
     {"an option without its value is named", {"status", "--admin"}, "--admin wants a value"},
@@ -80,7 +82,7 @@ static struct wrong_case {
         "--from goes with explain, services list and query"},
     {"--for means nothing elsewhere", {"status", "--for", "30m"}, "--for goes with drain"},
     {"an exit code for changes means nothing elsewhere", {"records", "list", "--detailed-exitcode"},
-        "--detailed-exitcode goes with records plan, records drift and records apply"},
+        "--detailed-exitcode goes with records plan, records apply and records drift"},
     {"--dry-run means nothing elsewhere", {"records", "plan", "--dry-run"},
         "--dry-run goes with records apply"},
     {"--yes means nothing elsewhere", {"records", "apply", "--yes"},
@@ -88,13 +90,26 @@ static struct wrong_case {
     {"--from-owner means nothing elsewhere", {"records", "apply", "--from-owner", "default"},
         "--from-owner goes with records adopt"},
     {"records are taken over from somebody", {"records", "adopt"},
-        "say whose records: --from-owner ID"},
+        "records adopt wants --from-owner ID"},
     {"nobody is not somebody", {"records", "adopt", "--from-owner="},
-        "say whose records: --from-owner ID"},
+        "records adopt wants --from-owner ID"},
     {"an approval names what is approved", {"records", "approve"},
         "use: pintlectl records approve HASH [--timeout 5m]"},
     {"drain wants what and which", {"drain", "c1"},
         "use: pintlectl drain cluster|zone|service|endpoint NAME [--for 30m]"},
+    {"a wrong option is told by those of its command", {"records", "apply", "--dry-rnu"},
+        "unknown option --dry-rnu, did you mean --dry-run?"},
+    {"an option far from all is only named", {"status", "--banana=5"}, "unknown option --banana"},
+    {"a letter that is no option is only named", {"status", "-x"}, "unknown option -x"},
+    {"an unknown option without a command is named", {"--versoin"}, "unknown option --versoin"},
+    {"a switch takes no value", {"status", "--wait=yes"},
+        "unknown option --wait, did you mean --wait?"},
+    {"two words of a command may be near a name", {"record", "plan"},
+        "unknown command \"record plan\", did you mean records plan?"},
+    {"a word far from all commands is only named", {"banana"}, "unknown command \"banana\""},
+    {"--timeout goes with what waits", {"names", "list", "--timeout", "5m"},
+        "--timeout goes with status, clusters check, records apply, records adopt and records "
+        "approve"},
     {"words are bounded", {"a", "b", "c", "d", "e"}, "too many arguments"},
 };
 
@@ -164,7 +179,7 @@ static void test_wait(void **state)
     static const char *const argv[ARGV_MAX + 1] = {"status", "--wait-duration", "90s", NULL};
     struct pin_ctl ctl;
     assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
-    assert_true(ctl.wait);
+    assert_true(ctl.has_timeout);
     assert_int_equal(ctl.wait_ms, 90000);
 }
 
@@ -179,19 +194,111 @@ static void test_usage_exit(void **state)
     assert_int_equal(pin_ctl_usage_exit(2, detailed), PIN_CTL_FAILED);
 }
 
+static void test_short(void **state)
+{
+    (void)state;
+    static const char *const argv[ARGV_MAX + 1] = {"query", "a.example", "-n50", "-ojson", NULL};
+    struct pin_ctl ctl;
+    assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
+    assert_int_equal(ctl.n_asks, 50);
+    assert_int_equal(ctl.output, PIN_CTL_JSON);
+}
+
 static void test_help(void **state)
 {
     (void)state;
-    static const char *const argv[ARGV_MAX + 1] = {"explain", "--help", NULL};
-    struct pin_ctl ctl;
     struct pin_text text = {0};
-    assert_int_equal(parse(argv, false, &ctl, NULL), PIN_OK);
-    assert_string_equal(ctl.command->name, "help");
     pin_ctl_help(&text);
     for (size_t i = 0; i < pin_ctl_n_commands; i++) {
-        assert_non_null(strstr(pin_text_get(&text), pin_ctl_commands[i].name));
+        const struct pin_ctl_command *command = &pin_ctl_commands[i];
+        if (command->help != NULL) {
+            assert_non_null(strstr(pin_text_get(&text), command->name));
+            assert_non_null(strstr(pin_text_get(&text), command->help));
+        }
     }
     pin_text_done(&text);
+}
+
+static struct asked_case {
+    const char *name;
+    const char *argv[ARGV_MAX + 1];
+    size_t n_words;
+    const char *word; /* the last */
+} asked_cases[] = {
+    {"--help is help", {"--help"}, 0, NULL},
+    {"--help of a command is about it", {"explain", "--help"}, 1, "explain"},
+    {"-h of a command of two words is about it", {"records", "apply", "-h"}, 2, "apply"},
+    {"what else was typed is no matter", {"records", "apply", "a", "b", "-h", "--bogus"}, 2,
+        "apply"},
+    {"--help of a group is about it", {"records", "--help"}, 1, "records"},
+    {"help takes a command's name", {"help", "records", "apply"}, 2, "apply"},
+};
+
+static void test_asked(void **state)
+{
+    const struct asked_case *c = *state;
+    struct pin_ctl ctl;
+    assert_int_equal(parse(c->argv, false, &ctl, NULL), PIN_OK);
+    assert_string_equal(ctl.command->name, "help");
+    assert_int_equal(ctl.n_words, c->n_words);
+    if (c->word != NULL) {
+        assert_string_equal(ctl.words[ctl.n_words - 1], c->word);
+    }
+}
+
+static void test_help_of_one(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"records", "apply"};
+    struct pin_text text = {0};
+    size_t n_taken = 0;
+    pin_ctl_help_command(&text, pin_ctl_command_find(words, N_ELEMS(words), &n_taken));
+    assert_int_equal(n_taken, 2);
+    const char *own = strstr(pin_text_get(&text), "\nOptions:\n");
+    const char *common = strstr(pin_text_get(&text), "\nOptions of every command:\n");
+    assert_non_null(own);
+    assert_non_null(common);
+    assert_non_null(strstr(own, "  --dry-run "));
+    assert_true(strstr(own, "  --dry-run ") < common);
+    assert_true(strstr(own, "  -o, --output FORMAT ") > common);
+    assert_null(strstr(own, "--from-owner"));
+    pin_text_done(&text);
+}
+
+/* What the parser and the help take for granted of the tables. */
+static void test_tables(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PIN_FLAG_MAX; i++) {
+        const struct pin_ctl_flag *flag = &pin_ctl_flags[i];
+        bool is_used = i <= PIN_FLAG_HELP;
+        assert_non_null(flag->name);
+        assert_true((flag->value == NULL) == (flag->kind == PIN_FLAG_IS_SWITCH));
+        for (int j = 0; j < i; j++) {
+            if (strcmp(flag->name, pin_ctl_flags[j].name) == 0) {
+                assert_true((flag->value == NULL) == (pin_ctl_flags[j].value == NULL));
+            }
+        }
+        for (size_t j = 0; j < pin_ctl_n_commands && !is_used; j++) {
+            is_used = pin_ctl_command_has(&pin_ctl_commands[j], (enum pin_ctl_flag_id)i);
+        }
+        assert_true(is_used);
+    }
+    for (size_t i = 0; i < pin_ctl_n_commands; i++) {
+        const char *words[2] = {0};
+        char name[64];
+        size_t n_taken = 0;
+        assert_true(strlen(pin_ctl_commands[i].name) < sizeof(name));
+        memcpy(name, pin_ctl_commands[i].name, strlen(pin_ctl_commands[i].name) + 1);
+        words[0] = name;
+        char *space = strchr(name, ' ');
+        if (space != NULL) {
+            *space = '\0';
+            words[1] = space + 1;
+        }
+        assert_ptr_equal(
+            pin_ctl_command_find(words, space == NULL ? 1 : 2, &n_taken), &pin_ctl_commands[i]);
+    }
 }
 
 static struct color_case {
@@ -240,16 +347,21 @@ static void test_color(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[64];
+    static struct CMUnitTest tests[80];
     const struct CMUnitTest singles[] = {
         {"options may stand anywhere", test_options_anywhere, NULL, NULL, NULL},
         {"what is not said has its default", test_defaults, NULL, NULL, NULL},
         {"a duration to wait is a wish to wait", test_wait, NULL, NULL, NULL},
         {"a usage error is not taken for changes", test_usage_exit, NULL, NULL, NULL},
+        {"a letter may stand before its value", test_short, NULL, NULL, NULL},
         {"help names every command", test_help, NULL, NULL, NULL},
+        {"help of a command tells its options first", test_help_of_one, NULL, NULL, NULL},
+        {"each option is some command's, each command found by its name", test_tables, NULL, NULL,
+            NULL},
     };
     size_t n = 0;
     ADD(wrong_cases, test_wrong)
+    ADD(asked_cases, test_asked)
     ADD(admin_cases, test_admin)
     ADD(color_cases, test_color)
     for (size_t i = 0; i < N_ELEMS(singles); i++) {

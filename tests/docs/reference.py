@@ -159,7 +159,7 @@ def interface(checks, daemon):
 
 def mentions(checks):
     """What pages name in running text exists: commands, flags, verbs of ./x, keys of the configuration, metrics."""
-    commands = re.findall(r"^  pintlectl ([a-z]+(?: [a-z]+)?)", subprocess.run(
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", subprocess.run(
         [PINTLECTL, "help"], capture_output=True, text=True, check=True).stdout, re.MULTILINE)
     first = {command.split()[0]: command for command in commands}
     flags = set(re.findall(r"(--[a-z-]+)", subprocess.run([PINTLED, "--help"], capture_output=True, text=True, check=True).stdout))
