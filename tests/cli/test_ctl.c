@@ -40,7 +40,7 @@ static struct wrong_case {
     {"two words that are no command are named", {"names", "show"},
         "unknown command \"names show\", did you mean names list?"},
     {"a missing argument shows the use", {"query"},
-        "use: pintlectl query NAME [TYPE] [-n 1000] [--server ADDR[:PORT]] [--from SUBNET]"},
+        "use: pintlectl query NAME [TYPE] [--from SUBNET] [-n 1000] [--server ADDR[:PORT]]"},
     {"an argument too many shows the use", {"status", "c1"},
         "use: pintlectl status [--wait] [--timeout 5m]"},
     {"an unknown option is named", {"status", "--wiat"},
