@@ -101,8 +101,7 @@ def main(arguments):
     if arguments[:1] == [INSIDE]:
         return play_inside(arguments[1])
     report = Report()
-    every = pages.names()
-    wanted = arguments or every
+    wanted = arguments or pages.names()
     for page in wanted:
         marks = [fault for block in pages.blocks(page) for fault in pages.faults(block)]
         links = list(pages.broken_links(page))

@@ -26,7 +26,8 @@ def story_docs(stage):
         argv, env = stage.lab.kubectl_argv()
         (programs / "kubectl").write_text(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
         (programs / "kubectl").chmod(0o755)
-        (work / "tests").symlink_to(lab.ROOT / "tests")
+        for name in ("tests", "deploy"):  # where a page names files of the tree
+            (work / name).symlink_to(lab.ROOT / name)
         player = play.Player(work, programs, stage.checks.check,
                              {key: env[key] for key in ("KUBECONFIG", "KUBECACHEDIR", "KUBERC")})
         try:
