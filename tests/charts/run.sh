@@ -9,7 +9,7 @@ python=python3
 ./helm.sh
 ./kustomize.sh
 failed=0
-for part in charts monitoring; do
+for part in charts monitoring incluster; do
     printf '\n--- %s\n' "$part"
     "$python" "$part.py" </dev/null || failed=1
 done
