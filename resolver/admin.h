@@ -113,6 +113,7 @@ struct pin_admin_config {
     struct pin_addrport address;       /**< Port 0 takes a free one. */
     bool is_bare;                      /**< Health and metrics, and no other page. */
     struct pin_supervisor *supervisor; /**< Whose socket is taken first; NULL: there is none. */
+    const char *sandbox;               /**< What is on of it, for the status. */
     struct pin_loop *loop;
     struct pin_builder *builder;
     const struct pin_workers *workers;

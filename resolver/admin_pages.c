@@ -277,6 +277,7 @@ static void render_status(struct pin_page *page)
         &json, "uptimeSeconds", (pin_clock_mono_ms() - page->state->started_mono_ms) / 1000);
     pin_jsonout_key_bool(&json, "ready", is_ready(page));
     pin_jsonout_key_string(&json, "clusterSet", settings_of(page)->cluster_set);
+    pin_jsonout_key_string(&json, "sandbox", page->state->config.sandbox);
     put_listeners_json(page, &json);
     pin_jsonout_key(&json, "clusters");
     pin_jsonout_object(&json);

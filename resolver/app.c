@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/dirwatch.h"
@@ -24,6 +25,7 @@
 #include "resolver/feeds.h"
 #include "resolver/limits.h"
 #include "resolver/refuse.h"
+#include "resolver/sandbox.h"
 #include "resolver/service.h"
 
 /* How long the end waits for Leases on their way back; who waits for them sees it 15 s later. */
@@ -251,9 +253,31 @@ static enum pin_err start_loop(struct pin_app *app, struct pin_why *why)
     return PIN_OK;
 }
 
+/* Whether probes or exec plugins will be run, as far as one can know now. */
+static bool runs_programs(const struct pin_config *config)
+{
+    bool runs = config->n_commands > 0;
+    for (size_t i = 0; i < config->n_clusters && !runs; i++) {
+        const struct pin_config_cluster *cluster = &config->clusters[i];
+        runs = cluster->source == PIN_CONFIG_CONTEXT
+               && pin_kubeconfig_runs_program(cluster->kubeconfig, cluster->context);
+    }
+    return runs;
+}
+
+/* Started by root, by a supervisor, or as the one process of a container. */
+static bool is_service(const struct pin_app *app)
+{
+    return geteuid() == 0 || getpid() == 1 || pin_supervisor_is_there(app->supervisor);
+}
+
 static enum pin_err app_start(struct pin_app *app, struct pin_why *why)
 {
     enum pin_err err = start_loop(app, why);
+    if (err == PIN_OK) { /* before any thread: what is given up, is given up by all */
+        err = pin_sandbox_start(
+            app->config, runs_programs(app->config), is_service(app), &app->sandbox, why);
+    }
     if (err == PIN_OK) {
         err = start_threads(app, why);
     }
@@ -324,6 +348,7 @@ static void app_stop(struct pin_app *app)
     pin_greeting_free(app->greeting);
     pin_service_free(app->service);
     pin_supervisor_free(app->supervisor);
+    pin_text_done(&app->sandbox);
     pin_dirwatch_free(app->dirwatch);
     pin_loop_free(app->loop);
     pin_config_free(app->config);

@@ -67,6 +67,7 @@ struct pin_app {
     struct pin_greeting *greeting; /* of --dev */
     struct pin_supervisor *supervisor;
     struct pin_service *service;
+    struct pin_text sandbox; /* what is on */
     int64_t started_ms; /* monotonic */
     bool is_ending;
 };

@@ -282,6 +282,9 @@ static void apply_simple_args(
     } else if (args->log_format != NULL) {
         config->log_format = (unsigned)format;
     }
+    if (args->user != NULL) {
+        config->user = pin_arena_strdup(config->arena, args->user);
+    }
     if (args->state_dir != NULL) {
         config->state_dir = pin_arena_strdup(config->arena, args->state_dir);
     }

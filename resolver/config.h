@@ -68,6 +68,7 @@ struct pin_args {
     const char *log_level;
     const char *log_format;
     const char *state_dir;
+    const char *user;
     struct pin_arg_list listen;
     struct pin_arg_list forward;
 };
@@ -107,6 +108,15 @@ struct pin_config_object {
     const char *namespace_name;
     const char *name;
 };
+
+/** How a part of the sandbox is wanted. */
+enum pin_config_switch {
+    PIN_CONFIG_AUTO, /**< Where it can be had. */
+    PIN_CONFIG_ON,   /**< Else nothing starts. */
+    PIN_CONFIG_OFF,
+};
+/** Of seccomp: on, and what is forbidden ends the process. */
+#define PIN_CONFIG_KILL 3u
 
 /** One gateway of a network: exactly one of its fields is set. */
 struct pin_config_gateway {
@@ -274,6 +284,7 @@ struct pin_config {
     bool has_publish;       /**< publish.etcd */
     bool has_records_etcd;  /**< recordsLease.etcd */
     bool has_records_lease; /**< recordsLease */
+    bool dumps;             /**< sandbox.dumps: cores may be written. */
     struct pin_config_etcd publish;
 
     const char *cluster_set;
@@ -381,8 +392,16 @@ struct pin_config {
     const char *records_lease_name;
     struct pin_config_etcd records_etcd; /**< recordsLease.etcd */
 
-    const char *state_dir; /**< NULL: nothing survives a restart. */
+    const char *state_dir;            /**< NULL: nothing survives a restart. */
+    const char *user;                 /**< Whom root becomes; NULL: root stays root. */
+    const char *const *sandbox_reads; /**< sandbox.read */
+    size_t n_sandbox_reads;
+    const char *const *sandbox_writes; /**< sandbox.write */
+    size_t n_sandbox_writes;
     struct pin_config_streams streams;
+    unsigned seccomp;   /**< sandbox.seccomp: enum pin_config_switch, or 3 kill. */
+    unsigned landlock;  /**< sandbox.landlock: enum pin_config_switch. */
+    unsigned programs;  /**< sandbox.programs: enum pin_config_switch. */
     uint32_t n_workers; /**< 0: one per processor. */
     uint32_t ready_min_clusters;
     uint32_t max_objects;
@@ -416,6 +435,13 @@ struct pin_stream_limits;
 
 /** The limits on connections that it says. */
 struct pin_stream_limits pin_config_stream_limits(const struct pin_config *config);
+
+/**
+ * Calls fn(path, arg) for each path that the configuration names, whatever option it is of; those
+ * that stand in tables to come, too.
+ */
+void pin_config_each_path(
+    const struct pin_config *config, void (*fn)(const char *path, void *arg), void *arg);
 
 /** Frees it with all that it points at. NULL is fine. */
 void pin_config_free(struct pin_config *config);

@@ -47,6 +47,8 @@ static const struct arg {
         "metrics, health and API (default 127.0.0.1:9153)"},
     {"state-dir", 0, PIN_ARG_VALUE, offsetof(struct pin_args, state_dir), "DIR",
         "what survives a restart is kept there (default: nothing is)"},
+    {"user", 0, PIN_ARG_VALUE, offsetof(struct pin_args, user), "NAME",
+        "when started as root: go on as this user"},
     {"forward", 0, PIN_ARG_LIST, offsetof(struct pin_args, forward), "ADDR[:PORT]",
         "resolver for all names that are not ours; repeatable (default: those are refused)"},
     {"workers", 0, PIN_ARG_VALUE, offsetof(struct pin_args, workers), "N",

@@ -91,5 +91,8 @@ extern const struct pin_option pin_write_options[];
 /** Those of one entry of `records:`, which fill a struct pin_config_records. */
 extern const struct pin_option pin_records_options[];
 
+/** Those of `sandbox`. */
+extern const struct pin_option pin_sandbox_options[];
+
 /** Those of `recordsLease:`. */
 extern const struct pin_option pin_records_lease_options[];

@@ -646,6 +646,19 @@ static enum pin_err list_contexts(const struct pin_kubeconfig *self, struct pin_
     return PIN_OK;
 }
 
+bool pin_kubeconfig_runs_program(const char *kubeconfig, const char *context)
+{
+    struct pin_kubeconfig *self = NULL;
+    struct pin_target *target = NULL;
+    struct pin_why why = {0};
+    bool runs = pin_kubeconfig_load(kubeconfig, true, &self, &why) != PIN_OK
+                || pin_kubeconfig_target(self, context, &target, &why) != PIN_OK
+                || target->exec != NULL;
+    pin_target_free(target);
+    pin_kubeconfig_free(self);
+    return runs;
+}
+
 enum pin_err pin_kubeconfig_contexts(const char *kubeconfig, struct pin_arena *arena,
     const char *const **ret_names, size_t *ret_n, struct pin_why *why)
 {

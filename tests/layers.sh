@@ -51,6 +51,7 @@ xxhash\.h base/hash\.c|include/pintle/base/hash\.h
 maxminddb\.h resolver/geo\.c
 fstrm\.h resolver/dnstap\.c
 nghttp2/ resolver/doh\.c
+seccomp\.h base/seccomp\.c
 libsmartcols/ cli/table\.c
 curl/ sync/http\.c|cli/api\.c
 openssl/ base/crypto\.c|resolver/tls\.c|resolver/tls_client\.c

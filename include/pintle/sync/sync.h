@@ -313,6 +313,14 @@ enum pin_err pin_sync_check_start(struct pin_sync *sync, size_t i, struct pin_wh
 void pin_sync_check_json(const struct pin_sync *sync, size_t i, struct pin_jsonout *out);
 
 /**
+ * Whether using a context means to run a program, its exec plugin; also true when that cannot be
+ * known yet, because there is no such file or context.
+ *
+ * @param context  NULL: the current one.
+ */
+bool pin_kubeconfig_runs_program(const char *kubeconfig, const char *context);
+
+/**
  * Lists the contexts of a kubeconfig, sorted by name.
  *
  * @param kubeconfig  One file, or NULL for $KUBECONFIG, then ~/.kube/config.
