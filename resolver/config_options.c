@@ -657,7 +657,8 @@ const struct pin_option pin_options[] = {
         .kind = PIN_OPTION_PATH,
         .offset = IN_CONFIG(state_dir),
         .example = "/var/lib/pintle",
-        .doc = "Directory of state that survives a restart: objects, drains, serials."},
+        .doc = "Directory of state that survives a restart: what clusters said, what is drained, "
+               "serials of zones."},
     {.key = "user",
         .kind = PIN_OPTION_STRING,
         .offset = IN_CONFIG(user),

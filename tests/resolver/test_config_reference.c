@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* docs/configuration.md beside the table of options: one row a key with its type and default, no
- * row for anything else; and every example in the pages loads without a finding. */
+/* docs/configuration.md beside the table of options: one row a key with its type, default and
+ * meaning, no row for anything else; and every example in the pages loads without a finding. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +40,18 @@ static char *read_page(const char *name)
 
 /* --- one row a key ---------------------------------------------------------------------------- */
 
+/* Without the marks that a page has and the table has not, or not there. */
+static void strip_marks(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (*from != '`' && *from != '"') {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
 /* What is looked for, and what was seen. */
 struct rows {
     const char *page;
@@ -60,11 +72,17 @@ static void check_row(void *arg, const struct pin_option_place *place)
     } else {
         pin_text_putf(&row, " | `%s` | ", fallback[0] == '\0' ? "\"\"" : fallback);
     }
-    if (strstr(rows->page, pin_text_get(&row)) == NULL) {
-        print_message("%s%s |\n", pin_text_get(&row) + 1, place->option->doc);
+    pin_text_putf(&row, "%s |\n", place->option->doc);
+    char *wanted = pin_text_take(&row);
+    char *stripped = strdup(wanted);
+    assert_non_null(stripped);
+    strip_marks(stripped);
+    if (strstr(rows->page, stripped) == NULL) {
+        print_message("%s", wanted + 1);
         rows->n_missing++;
     }
-    pin_text_done(&row);
+    free(stripped);
+    free(wanted);
     rows->n++;
 }
 
@@ -81,14 +99,15 @@ static void test_rows(void **state)
 {
     (void)state;
     char *page = read_page(REFERENCE);
+    size_t n_rows = count(page, "\n| `");
     struct rows rows = {.page = page};
+    strip_marks(page);
     pin_options_each(check_row, &rows);
     if (rows.n_missing > 0) {
         fail_msg(
             "%s: the %zu rows above are missing or say something else", REFERENCE, rows.n_missing);
     }
-    /* no row that is no key, none twice; the page has a table of commands, too */
-    assert_int_equal(count(page, "\n| `") - count(page, "\n| `pintlectl "), rows.n);
+    assert_int_equal(n_rows, rows.n); /* no row that is no key, none twice */
     free(page);
 }
 
