@@ -13,6 +13,12 @@
 #define ARENA_MAX_BYTES ((size_t)1 << 20)
 #define ITEM_MAX_BYTES  1024
 
+_Static_assert(sizeof(struct pin_config_records) <= ITEM_MAX_BYTES
+                   && sizeof(struct pin_config_cluster) <= ITEM_MAX_BYTES
+                   && sizeof(struct pin_config_listen) <= ITEM_MAX_BYTES
+                   && sizeof(struct pin_config_forward) <= ITEM_MAX_BYTES,
+    "an item's defaults fit");
+
 /* What one walk carries along. */
 struct show {
     struct pin_jsonout *json;

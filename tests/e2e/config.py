@@ -8,6 +8,7 @@ Same form of report as run.py, whose tools it uses.
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -74,6 +75,14 @@ def commands(checks, dir):
         checks.equal(f"config check says of {what} what pintled --check says", run(PINTLECTL, "config", "check", config), wanted)
     checks.check("which is each place, and the nearest key", wanted[0] == 1 and f"{config}:2:12: " in wanted[2]
                  and 'did you mean "maxAnswers"?' in wanted[2] and f"{config}:3:10: " in wanted[2], wanted)
+    alone = dir / "pintlectl"
+    shutil.copy(PINTLECTL, alone)
+    for path, wanted in (("/nowhere", 1), (pathlib.Path(PINTLED).resolve().parent, 0)):
+        config.write_text(CLUSTER)
+        done = subprocess.run([alone, "config", "check", config], env={"PATH": str(path)}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=WAIT_S * 3, check=False)
+        checks.check(f"where no pintled lies beside it, the one in PATH counts: exit {wanted}",
+                     done.returncode == wanted and (wanted == 0) != ("cannot run pintled" in done.stderr), done.stderr)
     code, out, _ = run(PINTLECTL, "config", "defaults")
     config.write_text(out + CLUSTER)
     checks.equal("the defaults are a configuration", run(PINTLED, "--config", config, "--check")[0], 0)
@@ -114,19 +123,18 @@ def schema(checks, dir):
         if what not in NO_YAML:
             wrong[what] = dir / f"mistake-{i}.yaml"
             wrong[what].write_text(text, encoding="utf-8")
-    found = judge([*good, *examples, *wrong.values()])
+    seeds = []
+    for seed in sorted((ROOT / "tests" / "fuzz" / "config" / "seeds").iterdir()):
+        if seed.stat().st_size > 0:
+            seeds.append(dir / f"seed-{seed.name}.yaml")
+            seeds[-1].write_bytes(seed.read_bytes())
+    found = judge([*good, *examples, *wrong.values(), *seeds])
     for file in good:
         checks.equal(f"{file.name} is good by the schema", found[str(file)], [])
     lacking = {path: [error for error in found[file] if "is a required property" not in error[1]] for file, path in examples.items()}
     checks.equal(f"and so is the example of each of {len(examples)} keys", {k: v for k, v in lacking.items() if v}, {})
     checks.equal("of the mistakes it sees those of one value", {what for what, file in wrong.items() if found[str(file)]}, SEEN)
-    seeds = [file for file in sorted((ROOT / "tests" / "fuzz" / "config" / "seeds").iterdir()) if file.stat().st_size > 0]
-    copies = []
-    for seed in seeds:
-        copies.append(dir / f"seed-{seed.name}.yaml")
-        copies[-1].write_bytes(seed.read_bytes())
-    found = judge(copies)
-    for file in copies:
+    for file in seeds:
         code, _, err = run(PINTLED, "--config", file, "--check")
         checks.check(f"{file.stem} is not refused by the schema when pintled takes it", code != 0 or not found[str(file)],
                      (err, found[str(file)]))
@@ -231,12 +239,11 @@ def show(checks, dir):
         _, effective, _ = daemon.ctl("config", "show", "--effective")
         checks.check("--effective tells them, too", re.search(r"^cache.size +64Mi +default$", effective, re.M)
                      and re.search(r"^steering.maxAnswers +16 +" + re.escape(str(config)), effective, re.M), effective)
-        for flags in ([], ["--effective"]):
-            code, out, _ = daemon.ctl("config", "show", "-o", "yaml", *flags)
-            again = dir / f"again{len(flags)}.yaml"
-            again.write_text(out)
-            checks.equal(f"config show {' '.join(flags)} -o yaml is a configuration", run(PINTLED, "--config", again, "--check")[0], 0)
-            checks.equal("and good by the schema", judge([again])[str(again)], [])
+        again = [dir / "again.yaml", dir / "again-effective.yaml"]
+        for file, flags in zip(again, ([], ["--effective"])):
+            file.write_text(daemon.ctl("config", "show", "-o", "yaml", *flags)[1])
+            checks.equal(f"config show {' '.join(flags)} -o yaml is a configuration", run(PINTLED, "--config", file, "--check")[0], 0)
+        checks.equal("and both are good by the schema", judge(again), {str(file): [] for file in again})
         code, _, err = daemon.ctl("status", "--effective")
         checks.check("--effective goes with config show alone", code == 2 and "config show" in err, err)
     finally:

@@ -14,8 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "pintle/base/json.h"
+
 #include "fuzz/require.h"
 #include "resolver/config.h"
+#include "resolver/config_show.h"
 #include "resolver/worker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,6 +52,21 @@ static void check_records(const struct pin_config_records *records)
     }
 }
 
+/* What is in force can be told. */
+static void check_shown(const struct pin_config *config)
+{
+    struct pin_text text = {0};
+    struct pin_jsonout json = pin_jsonout_init(&text);
+    struct pin_tree *tree = NULL;
+    struct pin_arena *arena = pin_arena_new("shown", (size_t)64 << 20);
+    pin_config_put_json(config, &json);
+    require(arena != NULL && pin_jsonout_is_ok(&json));
+    require(pin_json_parse(pin_text_get(&text), text.len, arena, &tree, NULL) == PIN_OK);
+    require(pin_tree_map(tree, "config") != NULL && pin_tree_map(tree, "effective") != NULL);
+    pin_text_done(&text);
+    pin_arena_free(arena);
+}
+
 static void check_config(struct pin_config *config)
 {
     struct pin_settings settings = {0};
@@ -70,6 +88,7 @@ static void check_config(struct pin_config *config)
     require(config->cache_min_ttl_s <= config->cache_max_ttl_s);
     require(pin_config_settings(config, &settings, &why) == PIN_OK);
     require(settings.n_clusters == config->n_clusters);
+    check_shown(config);
 }
 
 static void load(const struct pin_args *args)
