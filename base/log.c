@@ -19,6 +19,7 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 static _Atomic int threshold = PIN_LOG_INFO;
+static _Atomic int configured = PIN_LOG_INFO;
 static _Atomic uint64_t n_lines[N_ELEMS(level_names)];
 
 /* Guarded by `lock`. */
@@ -29,10 +30,26 @@ static void *test_sink_arg;
 
 void pin_log_setup(enum pin_log_level level, enum pin_log_format format)
 {
+    atomic_store(&configured, (int)level);
     atomic_store(&threshold, (int)level);
     (void)pthread_mutex_lock(&lock);
     line_format = format;
     (void)pthread_mutex_unlock(&lock);
+}
+
+enum pin_log_level pin_log_level(void)
+{
+    return (enum pin_log_level)atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+enum pin_log_level pin_log_configured_level(void)
+{
+    return (enum pin_log_level)atomic_load_explicit(&configured, memory_order_relaxed);
+}
+
+void pin_log_set_level(enum pin_log_level level)
+{
+    atomic_store(&threshold, (int)level);
 }
 
 bool pin_log_level_parse(const char *text, enum pin_log_level *ret_level)

@@ -66,6 +66,7 @@ enum pin_ctl_flag_id {
     PIN_FLAG_N,
     PIN_FLAG_SERVER,
     PIN_FLAG_DRAIN_FOR,
+    PIN_FLAG_LEVEL_FOR,
     PIN_FLAG_TREE,
     PIN_FLAG_CONTEXT,
     PIN_FLAG_NAME,
@@ -123,7 +124,7 @@ struct pin_ctl {
     uint64_t n_asks;               /**< query: how many questions; 0 when absent. */
     bool affinity;                 /**< services list */
     bool is_tree;                  /**< cache flush */
-    const char *duration;          /**< drain --for: NULL when absent. */
+    const char *duration;          /**< drain, log level: NULL when absent. */
     const char *context;           /**< clusters add: NULL when absent; so the next three. */
     const char *name;
     const char *kubeconfig;
@@ -238,6 +239,7 @@ enum pin_ctl_exit pin_ctl_query(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_analyze(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_log_level(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_list(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_show(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_check(const struct pin_ctl *ctl);

@@ -527,7 +527,9 @@ enum pin_err pin_admin_start(
         .findings = pin_admin_findings_new()};
     admin->http = evhttp_new(pin_loop_raw(config->loop));
     admin->sweeper = pin_timer_new(config->loop, on_sweep, admin);
-    if (admin->http == NULL || admin->sweeper == NULL || admin->state.findings == NULL) {
+    admin->state.log = pin_admin_log_new(config->loop);
+    if (admin->http == NULL || admin->sweeper == NULL || admin->state.findings == NULL
+        || admin->state.log == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "admin");
         goto out;
     }
@@ -557,6 +559,7 @@ void pin_admin_stop(struct pin_admin *admin)
         return;
     }
     pin_timer_free(admin->sweeper);
+    pin_admin_log_free(admin->state.log);
     for (struct request *request = admin->requests; request != NULL; request = request->next) {
         struct evhttp_connection *evcon =
             request->http == NULL ? NULL : evhttp_request_get_connection(request->http);

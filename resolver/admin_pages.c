@@ -498,6 +498,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/names         assigned names and their routes\n"
         "/api/v1/drains        what is drained; POST drains, DELETE undrains\n"
         "/api/v1/cache         what is cached of forwarded names; DELETE forgets it\n"
+        "/api/v1/log           the log's level; POST changes it\n"
         "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
         "/approve /adopt\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
@@ -543,6 +544,9 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
 {
     if (strcmp(path, PIN_DRAINS_PATH) == 0) {
         return pin_page_find_drains(verb);
+    }
+    if (strcmp(path, PIN_LOG_PATH) == 0) {
+        return pin_page_find_log(verb);
     }
     if (strcmp(path, PIN_CACHE_PATH) == 0) {
         return pin_page_find_cache(verb);

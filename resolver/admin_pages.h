@@ -15,6 +15,7 @@
 #include "resolver/admin.h"
 
 struct pin_admin_findings;
+struct pin_admin_log;
 
 /** What a page is made from beside the catalog. */
 struct pin_admin_state {
@@ -23,6 +24,7 @@ struct pin_admin_state {
     int64_t started_mono_ms;
     int64_t started_wall_ms;
     struct pin_admin_findings *findings; /**< The last ones, and since when each is known. */
+    struct pin_admin_log *log;           /**< Changed by pages; control's. */
 };
 
 /** What the builder's thread collects for status, readiness and metrics. */
@@ -127,6 +129,18 @@ struct pin_admin_findings *pin_admin_findings_new(void);
 
 /** Frees it. NULL is fine. */
 void pin_admin_findings_free(struct pin_admin_findings *findings);
+
+/** Where the level of the log is shown and changed. */
+#define PIN_LOG_PATH "/api/v1/log"
+
+/** Keeps the time of a level that ends. NULL when memory is out. Control's thread. */
+struct pin_admin_log *pin_admin_log_new(struct pin_loop *loop);
+
+/** Frees it; the level stays. NULL is fine. */
+void pin_admin_log_free(struct pin_admin_log *log);
+
+/** The pages of the log, or NULL. */
+const struct pin_page_kind *pin_page_find_log(enum pin_page_verb verb);
 
 /** The pages of records, or NULL. */
 const struct pin_page_kind *pin_page_find_records(const char *path, enum pin_page_verb verb);

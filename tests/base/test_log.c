@@ -146,15 +146,30 @@ static void test_long_messages_are_cut(void **state)
     assert_non_null(strstr(last, "(1 more suppressed)"));
 }
 
+/* What is set for a while does not forget what was configured. */
+static void test_level_for_a_while(void **state)
+{
+    (void)state;
+    pin_log_setup(PIN_LOG_WARN, PIN_LOG_TEXT);
+    pin_log_set_level(PIN_LOG_DEBUG);
+    assert_int_equal(pin_log_level(), PIN_LOG_DEBUG);
+    assert_true(pin_log_is_on(PIN_LOG_DEBUG));
+    assert_int_equal(pin_log_configured_level(), PIN_LOG_WARN);
+    pin_log_setup(PIN_LOG_ERROR, PIN_LOG_TEXT);
+    assert_int_equal(pin_log_level(), PIN_LOG_ERROR);
+    assert_int_equal(pin_log_configured_level(), PIN_LOG_ERROR);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {
         cmocka_unit_test_setup_teardown(test_rate_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_levels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_level_for_a_while, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_messages_are_cut, set_up, tear_down),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[3 + i] = (struct CMUnitTest){.name = cases[i].name,
+        tests[4 + i] = (struct CMUnitTest){.name = cases[i].name,
             .test_func = test_line,
             .setup_func = set_up,
             .teardown_func = tear_down,

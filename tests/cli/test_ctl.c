@@ -80,7 +80,7 @@ static struct wrong_case {
         "-n: \"0\" is no number from 1 to 10000000"},
     {"--from means nothing elsewhere", {"status", "--from", "c1"},
         "--from goes with explain, services list and query"},
-    {"--for means nothing elsewhere", {"status", "--for", "30m"}, "--for goes with drain"},
+    {"--for means nothing elsewhere", {"status", "--for", "30m"}, "--for goes with drain and log level"},
     {"an exit code for changes means nothing elsewhere", {"records", "list", "--detailed-exitcode"},
         "--detailed-exitcode goes with records plan, records apply and records drift"},
     {"--dry-run means nothing elsewhere", {"records", "plan", "--dry-run"},

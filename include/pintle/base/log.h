@@ -51,6 +51,15 @@ typedef void pin_log_sink(enum pin_log_level level, const char *line, void *arg)
 /** Sets threshold and format; before the first call it is info and text. */
 void pin_log_setup(enum pin_log_level level, enum pin_log_format format);
 
+/** The threshold that is in force. */
+enum pin_log_level pin_log_level(void);
+
+/** The threshold of the last pin_log_setup(). */
+enum pin_log_level pin_log_configured_level(void);
+
+/** Puts another threshold in force, until the next call or pin_log_setup(). */
+void pin_log_set_level(enum pin_log_level level);
+
 /** Reads "debug", "info", "warn" or "warning", "error". Returns false for anything else. */
 bool pin_log_level_parse(const char *text, enum pin_log_level *ret_level);
 
