@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a whole run comes to: one table as README.md has it, and whether each target holds."""
+"""What a whole run comes to: one table as docs/guide.md has it, and whether each target holds."""
 
 COLUMNS = ("floor", "gdnsd", "knot", "nsd", "bind", "powerdns", "recursor", "unbound", "dnsdist",
            "coredns", "pintle")
