@@ -131,6 +131,9 @@ def accepted(checks, what, objects, dir):
     config = home / "pintle.yaml"
     config.write_text(render.config_text(objects).replace("/etc/pintle/secrets", str(home)).replace(
         "/var/lib/pintle", str(home)))
+    if "/etcd/ca.crt" in config.read_text():
+        (home / "etcd").mkdir()
+        (home / "etcd" / "ca.crt").write_text("")
     if "/tls/tls.crt" in config.read_text():
         (home / "tls").mkdir()
         (home / "tsig").mkdir()
@@ -182,6 +185,11 @@ def modes(checks, _):
     single = template("--set", "replicaCount=1")
     checks.equal("one replica has no budget that would keep its node from being drained",
                  of_kind(single, "PodDisruptionBudget"), [])
+    scaled = template("--values", CHART / "ci" / "etcd-values.yaml")
+    checks.equal("hpa: scales the Deployment, which says no number of its own; with a budget", (
+        one(scaled, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]["name"],
+        "replicas" in workload(scaled)["spec"], len(of_kind(scaled, "PodDisruptionBudget"))),
+        (workload(scaled)["metadata"]["name"], False, 1))
     fleet = template("--values", FLEET)
     container = container_of(pod_of(fleet))
     checks.equal("image, flags", (container["image"], container["args"]), (
@@ -257,6 +265,11 @@ def rights(checks, _):
                  ["pintle-records"])
     checks.check("recordsLease in another cluster: nothing here", "pintle-lease" not in granted(template(
         "--set", "config.recordsLease.cluster=c2")))
+    checks.equal("who does not read this cluster has no rights in it",
+                 granted(template("--values", CHART / "ci" / "etcd-values.yaml")), {})
+    more = granted(template("--set-json", 'rbac.additionalPermissions=[{"apiGroups":[""],"resources":["pods"],"verbs":["get"]}]'))
+    checks.equal("additional permissions stand beside", more["pintle-system-pintle-extra"],
+                 [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
     checks.equal("rbac.create=false makes none", [i["kind"] for i in template("--set", "rbac.create=false")
                                                    if "Role" in i["kind"]], [])
     other = template("--set", "serviceAccount.create=false", "--set", "serviceAccount.name=mine")

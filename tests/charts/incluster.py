@@ -138,7 +138,7 @@ def second_cluster(checks, land):
                                str(land.lab.kubeconfig)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=60, check=True)
         return done.stdout
-    land.kubectl("c2", "apply", "-f", "-", stdin=add())
+    land.kubectl("c2", "apply", "-f", "-", stdin=add("--write-back", "annotations"))
     config, token = land.dir / "c2.kubeconfig", land.dir / "c2.token"
     config.write_text(add("kubeconfig"))
     token.write_text(land.kubectl("c2", "-n", "pintle", "create", "token", "pintle", "--duration=1h").strip())
@@ -195,6 +195,8 @@ def runs(checks, land):
         checks.becomes("it writes to its own cluster: the chart's roles are enough", lambda: land.get(
             "c1", "-n", "demo", "get", "httproute", "web")["metadata"].get("annotations", {}).get(
                 "pintle.dev/assigned-domain-name", ""), lambda name: name.endswith(".pintle.internal"), LONG_S)
+        checks.becomes("and to c2, with what `clusters add --write-back` printed", pod.log_text,
+                       lambda text: "cluster c2: Lease pintle-system/pintle-writer is ours" in text, LONG_S)
         checks.check("nothing was forbidden", "403" not in pod.log_text(), pod.log_text())
         checks.becomes("what it knows is in the state directory", lambda: pod.get("/metrics")[1],
                        lambda text: "pintle_state_up 1" in text)
@@ -218,7 +220,8 @@ def upgrade(checks, land):
     checks.becomes("one on each node", lambda: [pod["metadata"]["ownerReferences"][0]["kind"] for pod in land.replicas()],
                    lambda kinds: kinds == ["DaemonSet"] * 2, LONG_S)
     code, out, err = land.helm("uninstall", "pintle", "--wait", "--timeout", "5m")
-    kinds = "serviceaccounts,configmaps,services,deployments,daemonsets,poddisruptionbudgets,clusterroles,clusterrolebindings,roles,rolebindings"
+    kinds = ("serviceaccounts,configmaps,services,deployments,daemonsets,poddisruptionbudgets,"
+             "clusterroles,clusterrolebindings,roles,rolebindings")
     left = land.get("c1", "get", kinds, "-A", "-l", "app.kubernetes.io/instance=pintle")["items"]
     checks.check("helm uninstall leaves nothing of it", code == 0 and not left, (out, err, left))
 

@@ -86,9 +86,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- include "pintle.portOf" (list .Values.config.metrics.address 9154) }}
 {{- end }}
 
+{{- /* "true" where the cluster that the pod runs in is one of those that are read, else nothing. */ -}}
+{{- define "pintle.isLocal" -}}
+{{- range .Values.config.clusters }}{{- if .inCluster }}true{{- break }}{{- end }}{{- end }}
+{{- end }}
+
 {{- /* Roles that the configuration needs in this cluster: JSON {"roles": [...]}, the names of deploy/rbac. */ -}}
 {{- define "pintle.writeRoles" -}}
-{{- $w := .Values.config.writeBack | default dict }}
+{{- $w := include "pintle.isLocal" . | eq "true" | ternary (.Values.config.writeBack | default dict) dict }}
 {{- $roles := list }}
 {{- if or $w.annotations $w.latticeAnnotation }}{{- $roles = append $roles "annotations" }}{{- end }}
 {{- if $w.status }}{{- $roles = append $roles "status" }}{{- end }}
