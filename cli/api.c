@@ -80,7 +80,7 @@ static bool set_order(
 }
 
 static enum pin_err transfer(const char *admin, const struct pin_api_order *order, long timeout_ms,
-    struct pin_api_reply *ret_reply, struct pin_why *why)
+    bool is_json, struct pin_api_reply *ret_reply, struct pin_why *why)
 {
     struct pin_api_reply reply = {0};
     struct pin_text url = {0};
@@ -103,7 +103,7 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
     }
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     reply.status = (int)status;
-    err = pin_api_parse(&reply, why);
+    err = is_json ? pin_api_parse(&reply, why) : PIN_OK;
     if (err == PIN_OK) {
         *ret_reply = reply;
         reply = (struct pin_api_reply){0};
@@ -125,7 +125,15 @@ enum pin_err pin_api_get(
 enum pin_err pin_api_get_within(const char *admin, const char *path, long timeout_ms,
     struct pin_api_reply *ret_reply, struct pin_why *why)
 {
-    return transfer(admin, &(struct pin_api_order){"GET", path, NULL}, timeout_ms, ret_reply, why);
+    return transfer(
+        admin, &(struct pin_api_order){"GET", path, NULL}, timeout_ms, true, ret_reply, why);
+}
+
+enum pin_err pin_api_get_text(
+    const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why)
+{
+    return transfer(
+        admin, &(struct pin_api_order){"GET", path, NULL}, TOTAL_MS, false, ret_reply, why);
 }
 
 void pin_api_reply_done(struct pin_api_reply *reply)
@@ -161,7 +169,7 @@ enum pin_ctl_exit pin_api_fetch(
 enum pin_err pin_api_try(const char *admin, const struct pin_api_order *order,
     struct pin_api_reply *ret_reply, struct pin_why *why)
 {
-    return transfer(admin, order, TOTAL_MS, ret_reply, why);
+    return transfer(admin, order, TOTAL_MS, true, ret_reply, why);
 }
 
 enum pin_ctl_exit pin_api_judge(
@@ -193,6 +201,6 @@ enum pin_ctl_exit pin_api_order(
     const struct pin_ctl *ctl, const struct pin_api_order *order, struct pin_api_reply *ret_reply)
 {
     struct pin_why why = {0};
-    enum pin_err err = transfer(ctl->admin, order, TOTAL_MS, ret_reply, &why);
+    enum pin_err err = transfer(ctl->admin, order, TOTAL_MS, true, ret_reply, &why);
     return pin_api_judge(err, ret_reply, &why);
 }

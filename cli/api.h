@@ -33,6 +33,10 @@ enum pin_err pin_api_get(
 enum pin_err pin_api_get_within(const char *admin, const char *path, long timeout_ms,
     struct pin_api_reply *ret_reply, struct pin_why *why);
 
+/** The same for a page of any kind: it is not read as JSON, there is no tree. */
+enum pin_err pin_api_get_text(
+    const char *admin, const char *path, struct pin_api_reply *ret_reply, struct pin_why *why);
+
 /** A request that changes something. */
 struct pin_api_order {
     const char *method; /**< "POST", "DELETE" */

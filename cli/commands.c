@@ -197,6 +197,13 @@ const struct pin_ctl_command pin_ctl_commands[] = {
         .flags = F(LEVEL_FOR),
         .completes = {"debug|info|warn|error"},
         .run = pin_ctl_log_level},
+    {.name = "sysdump",
+        .arguments = "",
+        .help = "write all that the daemon shows, and every cluster's objects, to a file to send "
+                "or replay",
+        .example = "-o dump.tgz",
+        .flags = F(FILE),
+        .run = pin_ctl_sysdump},
     {.name = "completion",
         .arguments = "bash|zsh|fish",
         .help = "print what lets a shell complete commands, options and names",

@@ -67,6 +67,7 @@ enum pin_ctl_flag_id {
     PIN_FLAG_SERVER,
     PIN_FLAG_DRAIN_FOR,
     PIN_FLAG_LEVEL_FOR,
+    PIN_FLAG_FILE,
     PIN_FLAG_TREE,
     PIN_FLAG_CONTEXT,
     PIN_FLAG_NAME,
@@ -129,6 +130,7 @@ struct pin_ctl {
     const char *name;
     const char *kubeconfig;
     const char *write_back;
+    const char *file;        /**< sysdump: NULL when absent. */
     const char *from_owner;  /**< records adopt: NULL when absent. */
     const char *query;       /**< explain --query: a line of the query log; NULL when absent. */
     const char *files;       /**< analyze -f: "PATH,PATH"; NULL when absent. */
@@ -240,6 +242,7 @@ enum pin_ctl_exit pin_ctl_analyze(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_log_level(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_sysdump(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_list(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_show(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_check(const struct pin_ctl *ctl);

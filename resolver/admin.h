@@ -86,6 +86,8 @@ struct pin_admin_hooks {
     void (*sources_metrics)(void *arg, struct pin_text *out);   /**< Families; or NULL. */
     /** Members of an object; or NULL, like the next two. */
     void (*source_json)(void *arg, size_t cluster_id, struct pin_jsonout *out);
+    /** An object as a manifest: one value. Builder's thread; or NULL. */
+    void (*object_json)(const struct pin_object *object, struct pin_jsonout *out);
     enum pin_err (*check_start)(void *arg, size_t cluster_id, struct pin_why *why);
     void (*check_json)(void *arg, size_t cluster_id, struct pin_jsonout *out); /**< Likewise. */
     void (*zonefile)(void *arg, size_t i, struct pin_zonefile_status *ret_status);

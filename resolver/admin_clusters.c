@@ -14,7 +14,7 @@
 #define CHECK_SUFFIX "/check"
 
 /* What follows ".../clusters/" in the path, without "/check"; false: it names no cluster. */
-static bool read_name(struct pin_page *page)
+bool pin_page_read_cluster(struct pin_page *page)
 {
     const struct pin_settings *settings = page->state->config.settings;
     const char *name = page->path + strlen(PIN_CLUSTERS_PATH) + 1;
@@ -124,9 +124,11 @@ static void render_start(struct pin_page *page)
 static const struct pin_page_kind list_kind = {
     PIN_CLUSTERS_PATH, NULL, pin_page_collect_facts, render_list};
 static const struct pin_page_kind one_kind = {
-    PIN_CLUSTERS_PATH, read_name, pin_page_collect_facts, render_one};
-static const struct pin_page_kind check_kind = {PIN_CLUSTERS_PATH, read_name, NULL, render_check};
-static const struct pin_page_kind start_kind = {PIN_CLUSTERS_PATH, read_name, NULL, render_start};
+    PIN_CLUSTERS_PATH, pin_page_read_cluster, pin_page_collect_facts, render_one};
+static const struct pin_page_kind check_kind = {
+    PIN_CLUSTERS_PATH, pin_page_read_cluster, NULL, render_check};
+static const struct pin_page_kind start_kind = {
+    PIN_CLUSTERS_PATH, pin_page_read_cluster, NULL, render_start};
 
 const struct pin_page_kind *pin_page_find_clusters(const char *path, enum pin_page_verb verb)
 {
@@ -145,6 +147,9 @@ const struct pin_page_kind *pin_page_find_clusters(const char *path, enum pin_pa
     }
     if (tail[0] == '\0') {
         return is_get ? &one_kind : NULL;
+    }
+    if (strcmp(tail, PIN_OBJECTS_SUFFIX) == 0) {
+        return is_get ? &pin_page_objects : NULL;
     }
     if (strcmp(tail, CHECK_SUFFIX) != 0) {
         return NULL;

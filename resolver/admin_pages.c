@@ -492,12 +492,15 @@ static void render_index(struct pin_page *page)
         "/readyz?verbose       clusters were listed, sockets are open\n"
         "/metrics              for Prometheus\n"
         "/api/v1/status        everything at a glance\n"
-        "/api/v1/clusters      sources and their kinds; /NAME one of them, POST /NAME/check asks "
-        "it\n"
+        "/api/v1/clusters      sources and their kinds; /NAME one of them, /NAME/objects what is "
+        "known of it,\n"
+        "                      POST /NAME/check asks it\n"
         "/api/v1/config        the configuration in force and where each value comes from\n"
         "/api/v1/names         assigned names and their routes\n"
         "/api/v1/drains        what is drained; POST drains, DELETE undrains\n"
         "/api/v1/cache         what is cached of forwarded names; DELETE forgets it\n"
+        "/api/v1/replay        a configuration that answers the same, for clusters that are "
+        "directories\n"
         "/api/v1/log           the log's level; POST changes it\n"
         "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
         "/approve /adopt\n"
@@ -544,6 +547,9 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
 {
     if (strcmp(path, PIN_DRAINS_PATH) == 0) {
         return pin_page_find_drains(verb);
+    }
+    if (strcmp(path, PIN_REPLAY_PATH) == 0) {
+        return verb == PIN_PAGE_GET ? &pin_page_replay : NULL;
     }
     if (strcmp(path, PIN_LOG_PATH) == 0) {
         return pin_page_find_log(verb);

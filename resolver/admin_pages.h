@@ -96,6 +96,7 @@ struct pin_page {
     struct pin_admin_question question;
     struct pin_admin_drain drain;
     struct pin_admin_cache cache;
+    struct pin_object_cursor objects; /**< Where a list of them begins. */
     struct pin_admin_facts facts;
     struct pin_page_findings findings;
     struct pin_text body;
@@ -117,6 +118,21 @@ struct pin_page_kind {
 
 /** Where clusters are listed; one is at "/NAME" below, its check at "/NAME/check". */
 #define PIN_CLUSTERS_PATH "/api/v1/clusters"
+
+/** What follows a cluster's name where its objects are listed. */
+#define PIN_OBJECTS_SUFFIX "/objects"
+
+/** The page of a cluster's objects. */
+extern const struct pin_page_kind pin_page_objects;
+
+/** Where a configuration is that replays. */
+#define PIN_REPLAY_PATH "/api/v1/replay"
+
+/** The page of it. */
+extern const struct pin_page_kind pin_page_replay;
+
+/** Notes which cluster the path names; false, and an error: there is none. */
+bool pin_page_read_cluster(struct pin_page *page);
 
 /** Where records in other people's DNS servers are shown; more of it below. */
 #define PIN_RECORDS_PATH "/api/v1/records"

@@ -2,6 +2,7 @@
 
 /* What the admin page shows of sources, and asks of them. */
 
+#include "pintle/sync/encode.h"
 #include "pintle/sync/lookups.h"
 #include "pintle/sync/prober.h"
 #include "pintle/sync/publisher.h"
@@ -119,6 +120,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
             .publisher_metrics = on_publisher_metrics,
             .sources_metrics = on_sources_metrics,
             .source_json = on_source_json,
+            .object_json = pin_encode,
             .check_start = on_check_start,
             .check_json = on_check_json,
             .lookup = on_lookup,

@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What pintlectl orders and fetches: the log's level.
+"""What pintlectl orders and fetches: the log's level, a dump that replays.
 
 Same form of report as run.py, whose tools it uses.
 """
 
 import json
+import subprocess
 import sys
+import tarfile
 
-from run import Daemon, play
+from ask import Asker
+from run import PINTLECTL, PINTLED, Daemon, play, run
+
+DRAWS = 300  # what has a share of 10 % is missed once in 10^13
+SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 
 
 def log_level(checks, dir):
@@ -45,5 +51,101 @@ def log_level(checks, dir):
     daemon.stop()
 
 
+def answers(daemon):
+    """What every name gives whom, as explain tells it, and all of them by asking."""
+    clusters = [item["name"] for item in json.loads(daemon.get("/api/v1/clusters")[1])["items"]]
+    routes = [item["assignedName"] for item in json.loads(daemon.get("/api/v1/names")[1])["items"]]
+    services = [f"{item['name']}.{item['namespace']}.svc.clusterset.local"
+                for item in json.loads(daemon.get("/api/v1/services")[1])["items"]]
+    told = {(name, who): daemon.ctl("explain", name, "--from", who, "-o", "json")
+            for name in routes + services for who in clusters}
+    ask = Asker(daemon.port)  # an answer may be a draw: enough of them show all
+    asked = {name: sorted(set().union(*(ask(name).data for _ in range(DRAWS)))) for name in services + routes}
+    asked |= {(name, "SRV"): sorted(daemon.dig(name, "SRV").data) for name in services}
+    return told, asked
+
+
+def sysdump(checks, dir):
+    export, dump = dir / "exported", dir / "dump.tgz"
+    subprocess.run([PINTLED, "--dev", "--export", export], check=True, capture_output=True)
+    (export / "key.txt").write_text(SECRET + "\n")
+    (export / "key.txt").chmod(0o600)
+    with open(export / "pintle.yaml", "a") as config:
+        config.write("tsigKeys: [{name: key.example, secretFile: key.txt}]\n")
+    daemon = Daemon(dir, "dumped", "--clusters-dir", export)
+    checks.becomes("the daemon is ready", lambda: daemon.get("/readyz")[0], lambda status: status == 200)
+    daemon.ctl("drain", "cluster", "c3")
+    code, text, err = daemon.ctl("sysdump", "-o", str(dump))
+    checks.check("sysdump writes a file and says so", code == 0 and text == "" and "replays with" in err and dump.exists(),
+                 (code, text, err))
+    checks.equal("its owner alone reads it", oct(dump.stat().st_mode & 0o777), "0o600")
+    with tarfile.open(dump) as tar:
+        names = tar.getnames()
+        tar.extractall(dir / "replay", filter="data")
+    top = dir / "replay" / "pintle-sysdump"
+    for wanted in ("README.txt", "status.json", "metrics.txt", "names.json", "drains.json", "clusters/c1/cluster.yaml",
+                   "clusters/c3/objects-0001.json"):
+        checks.check(f"{wanted} is in it", f"pintle-sysdump/{wanted}" in names, names)
+    everything = b"".join(path.read_bytes() for path in top.rglob("*") if path.is_file())
+    checks.check("and no secret", len(everything) > 10000 and SECRET.encode() not in everything)
+    checks.equal("status is the page as it was", json.loads((top / "status.json").read_text())["clusters"]["up"], 3)
+    checks.check("so are metrics", "pintle_cluster_up" in (top / "metrics.txt").read_text())
+    daemon.ctl("undrain", "cluster", "c3")
+
+    replayed = Daemon(dir, "replayed", "--clusters-dir", top / "clusters")
+    checks.becomes("what is replayed is ready", lambda: replayed.get("/readyz")[0], lambda status: status == 200)
+    before, after = answers(daemon), answers(replayed)
+    checks.check("there is something to compare", len(before[0]) > 10 and sum(map(len, before[1].values())) > 5, before)
+    differing = [(key, was.get(key), now.get(key)) for was, now in zip(before, after)
+                 for key in sorted(set(was) | set(now), key=str) if was.get(key) != now.get(key)]
+    checks.check("the same answers for everybody", not differing, differing[:2])
+    checks.equal("a dump of the replay has the same objects",
+                 objects(replayed), objects(daemon))
+
+    code, _, err = daemon.ctl("sysdump", "-o", str(dir / "nowhere" / "dump.tgz"))
+    checks.check("where nothing can be written the reason is told", code == 1 and "nowhere" in err, err)
+    piped = subprocess.run(["tar", "-tzf", "-"], input=subprocess.run(
+        [PINTLECTL, "sysdump", "-o", "-", "--admin", daemon.admin], capture_output=True, check=True).stdout,
+        capture_output=True, check=True).stdout.decode()
+    checks.check("- is standard output, and tar reads it", "pintle-sysdump/status.json" in piped, piped)
+    daemon.stop()
+    replayed.stop()
+    code, _, err = run(PINTLECTL, "sysdump", "-o", dir / "none.tgz", "--admin", daemon.admin)
+    checks.check("without a daemon there is no file", code == 3 and not list(dir.glob("none*")), (code, err))
+
+
+def objects(daemon):
+    found = {}
+    for cluster in ("c1", "c2", "c3"):
+        after = ""
+        while after is not None:
+            page = json.loads(daemon.get(f"/api/v1/clusters/{cluster}/objects?after={after}")[1])
+            found.setdefault(cluster, []).extend(page["items"])
+            after = page.get("next")
+    return found
+
+
+def parts_of_objects(checks, dir):
+    """More objects than fit into one part of the page."""
+    cluster = dir / "many" / "c1"
+    cluster.mkdir(parents=True)
+    (cluster / "services.yaml").write_text("---\n".join(
+        f"apiVersion: v1\nkind: Service\nmetadata: {{name: s{i}, namespace: n{i % 7}}}\n"
+        f"spec: {{clusterIP: 10.9.{i // 256}.{i % 256}, ports: [{{port: 80}}]}}\n" for i in range(1234)))
+    daemon = Daemon(dir, "many", "--clusters-dir", dir / "many")
+    checks.becomes("the daemon is ready", lambda: daemon.get("/readyz")[0], lambda status: status == 200)
+    code, _, err = daemon.ctl("sysdump", "-o", str(dir / "many.tgz"))
+    checks.check("each object is dumped", code == 0 and ": 1234 objects" in err, err)
+    with tarfile.open(dir / "many.tgz") as tar:
+        lists = [json.load(tar.extractfile(name)) for name in tar.getnames() if "/objects-" in name]
+    seen = [item["metadata"]["name"] for part in lists for item in part["items"]]
+    checks.equal("once, in parts", (len(lists), len(seen), len(set(seen))), (3, 1234, 1234))
+    for wrong in ("x", "99:a/b", "0:ab", "0:" + "a" * 600 + "/b"):
+        checks.equal(f"a place that is none is refused: {wrong[:8]}",
+                     daemon.get(f"/api/v1/clusters/c1/objects?after={wrong}")[0], 400)
+    checks.equal("so is a cluster that is none", daemon.get("/api/v1/clusters/c9/objects")[0], 404)
+    daemon.stop()
+
+
 if __name__ == "__main__":
-    sys.exit(play("ctl", log_level))
+    sys.exit(play("ctl", log_level, sysdump, parts_of_objects))

@@ -196,6 +196,24 @@ struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog);
  */
 void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonout *out);
 
+/** Where a walk over a cluster's objects stands; zeroed: at its beginning. */
+struct pin_object_cursor {
+    enum pin_kind kind;
+    char key[512]; /**< "namespace/name" of the last object of that kind, or "". */
+};
+
+/** Called for one object, which is borrowed for the call. False: it is to be the last one. */
+typedef bool pin_object_fn(void *arg, const struct pin_object *object);
+
+/**
+ * Walks over a cluster's objects behind `cursor`, by kind, namespace and name, and moves the cursor
+ * to the last one that `fn` had. Pods are not kept as objects and not among them.
+ *
+ * @return Whether there are more. Builder's thread; O(objects of the kinds that are met).
+ */
+bool pin_catalog_walk_objects(const struct pin_catalog *catalog, uint16_t cluster_id,
+    struct pin_object_cursor *cursor, pin_object_fn *fn, void *arg);
+
 /**
  * Writes two members of an object: "items", what each service with a name in the clusterset zone
  * has in every cluster and how much of that the view is shown, and "next" when there are more.

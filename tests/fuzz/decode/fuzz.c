@@ -11,6 +11,7 @@
 #include "pintle/base/arena.h"
 #include "pintle/base/json.h"
 #include "pintle/base/log.h"
+#include "pintle/sync/encode.h"
 
 #include "sync/decode.h"
 #include "sync/discovery.h"
@@ -25,6 +26,24 @@ static void drop_log(enum pin_log_level level, const char *line, void *arg)
     (void)level;
     (void)line;
     (void)arg;
+}
+
+/* Whatever could be read can be written as a manifest, which can be read again. */
+static void encode_again(struct pin_arena *arena, const struct pin_object *object)
+{
+    struct pin_text text = {0};
+    struct pin_jsonout json = pin_jsonout_init(&text);
+    struct pin_tree *tree = NULL;
+    struct pin_object *again = NULL;
+    struct pin_why why = {0};
+    pin_encode(object, &json);
+    if (!pin_jsonout_is_ok(&json)
+        || pin_json_parse(text.ptr, text.len, arena, &tree, &why) != PIN_OK
+        || pin_decode(tree, &again, &why) != PIN_OK || again->kind != object->kind) {
+        __builtin_trap();
+    }
+    pin_object_free(again);
+    pin_text_done(&text);
 }
 
 /* Decodes a text as each kind; the key alone must agree with the whole. */
@@ -45,6 +64,7 @@ static void decode_all(void *arg, const char *text, size_t bytes)
             if (pin_decode_key(row, tree, &key, &why) != PIN_OK) {
                 __builtin_trap();
             }
+            encode_again(arena, object);
             pin_object_free(object);
         }
     }

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * pintlectl sysdump: all that the daemon shows, in one file.
+ *
+ *     pintle-sysdump/README.txt, status.json, metrics.txt, ...    the pages, as they are
+ *     pintle-sysdump/clusters/pintle.yaml                         what decides answers beside them
+ *     pintle-sysdump/clusters/c1/cluster.yaml, objects-0001.json  what is known of a cluster
+ *
+ * The clusters are directories as `pintled --clusters-dir` reads them: it gives the same answers.
+ * The daemon never reads Secrets, and shows no secret of its own.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pintle/base/clock.h"
+#include "pintle/base/macros.h"
+#include "pintle/version.h"
+
+#include "cli/api.h"
+#include "cli/emit.h"
+#include "cli/tarball.h"
+
+#define TOP      "pintle-sysdump/"
+#define NAME_MAX 100
+
+static const char readme[] =
+    "A dump of pintled, made by pintlectl " PIN_VERSION ".\n"
+    "\n"
+    "clusters/       every cluster's objects as Pintle knows them: what changes no answer is not "
+    "kept\n"
+    "*.json, *.txt   the pages of the admin side, as they were\n"
+    "\n"
+    "    pintled --clusters-dir clusters\n"
+    "\n"
+    "answers as the daemon did: clusters/pintle.yaml has the settings that matter for that. Pods,\n"
+    "zone files, geo rules and other servers are left out. pintled reads no Secret, and shows "
+    "none\n"
+    "of its own; names and addresses are in here.\n";
+
+/* One page, and how the file is called. */
+struct page {
+    const char *path;
+    const char *file;
+    bool is_needed;
+};
+
+static const struct page pages[] = {
+    {"/api/v1/status", "status.json", true},
+    {"/api/v1/clusters", "clusters.json", true},
+    {"/api/v1/names", "names.json", true},
+    {"/metrics", "metrics.txt", true},
+    {"/api/v1/config", "config.json", false},
+    {"/api/v1/findings", "findings.json", false},
+    {"/api/v1/drains", "drains.json", false},
+    {"/api/v1/log", "log.json", false},
+    {"/api/v1/records", "records.json", false},
+    {"/api/v1/records/plan", "records-plan.json", false},
+    {"/api/v1/records/drift", "records-drift.json", false},
+};
+
+/* A dump under way. */
+struct dump {
+    const struct pin_ctl *ctl;
+    struct pin_tarball *tarball;
+    bool has_screen; /* standard error is one that lines can be drawn over on */
+    size_t n_objects;
+};
+
+/* What is being done, over what was said before. */
+static void tell(const struct dump *self, const char *what, size_t n)
+{
+    if (self->has_screen && n > 0) {
+        (void)fprintf(stderr, "\r\033[Ksysdump: %s, %zu objects", what, n);
+    } else if (self->has_screen) {
+        (void)fprintf(stderr, "\r\033[Ksysdump: %s", what);
+    }
+}
+
+static void tell_end(const struct dump *self)
+{
+    if (self->has_screen) {
+        (void)fputs("\r\033[K", stderr);
+    }
+}
+
+/* A page as it is; one that is not there is left out unless it is needed. */
+static enum pin_ctl_exit dump_page(struct dump *self, const struct page *page)
+{
+    struct pin_api_reply reply = {0};
+    struct pin_why why = {0};
+    char name[NAME_MAX];
+    tell(self, page->file, 0);
+    enum pin_err err = pin_api_get_text(self->ctl->admin, page->path, &reply, &why);
+    enum pin_ctl_exit exit_code = PIN_CTL_OK;
+    if (err == PIN_OK && reply.status == 200) {
+        (void)snprintf(name, sizeof(name), TOP "%s", page->file);
+        pin_tarball_put(self->tarball, name, pin_text_get(&reply.body), reply.body.len);
+    } else if (err != PIN_OK || page->is_needed) {
+        tell_end(self);
+        exit_code = pin_api_judge(err, &reply, &why);
+    }
+    pin_api_reply_done(&reply);
+    return exit_code;
+}
+
+/* --- Objects -------------------------------------------------------------------------------- */
+
+/* The part's objects as a manifest: kind List. */
+static void put_list(
+    struct dump *self, const char *cluster, size_t part, const struct pin_tree *tree)
+{
+    struct pin_text text = {0};
+    struct pin_jsonout json = pin_jsonout_init(&text);
+    char name[NAME_MAX];
+    const struct pin_tree *items = pin_tree_list(tree, "items");
+    if (items == NULL || items->n_children == 0) {
+        return;
+    }
+    self->n_objects += items->n_children;
+    pin_jsonout_object(&json);
+    pin_jsonout_key_string(&json, "apiVersion", "v1");
+    pin_jsonout_key_string(&json, "kind", "List");
+    pin_jsonout_key(&json, "items");
+    pin_jsonout_tree(&json, items);
+    pin_jsonout_end(&json);
+    pin_text_putc(&text, '\n');
+    (void)snprintf(name, sizeof(name), TOP "clusters/%s/objects-%04zu.json", cluster, part);
+    pin_tarball_put(self->tarball, name, pin_text_get(&text), text.len);
+    pin_text_done(&text);
+}
+
+/* What cluster.yaml says. */
+static void put_settings(struct dump *self, const char *cluster, const struct pin_tree *tree)
+{
+    const struct pin_tree *settings = pin_tree_map(tree, "settings");
+    struct pin_text text = {0};
+    char name[NAME_MAX];
+    if (settings == NULL || settings->n_children == 0) {
+        return;
+    }
+    pin_emit_yaml(&text, settings);
+    (void)snprintf(name, sizeof(name), TOP "clusters/%s/cluster.yaml", cluster);
+    pin_tarball_put(self->tarball, name, pin_text_get(&text), text.len);
+    pin_text_done(&text);
+}
+
+static enum pin_ctl_exit dump_cluster(struct dump *self, const char *cluster)
+{
+    enum pin_ctl_exit exit_code = PIN_CTL_OK;
+    char after[600] = "";
+    size_t part = 0;
+    bool goes_on = false;
+    do {
+        struct pin_api_reply reply = {0};
+        struct pin_text path = {0};
+        pin_text_puts(&path, "/api/v1/clusters/");
+        pin_api_put_escaped(&path, cluster);
+        pin_text_puts(&path, "/objects?after=");
+        pin_api_put_escaped(&path, after);
+        tell(self, cluster, self->n_objects);
+        exit_code = pin_api_fetch(self->ctl, pin_text_get(&path), &reply);
+        if (exit_code == PIN_CTL_OK) {
+            if (part == 0) {
+                put_settings(self, cluster, reply.tree);
+            }
+            put_list(self, cluster, ++part, reply.tree);
+        }
+        const char *next = exit_code == PIN_CTL_OK ? pin_tree_string(reply.tree, "next", "") : "";
+        goes_on = next[0] != '\0' && strcmp(next, after) != 0;
+        (void)snprintf(after, sizeof(after), "%s", next);
+        pin_text_done(&path);
+        pin_api_reply_done(&reply);
+    } while (goes_on);
+    return exit_code;
+}
+
+static enum pin_ctl_exit dump_clusters(struct dump *self)
+{
+    struct pin_api_reply reply = {0};
+    enum pin_ctl_exit exit_code = pin_api_fetch(self->ctl, "/api/v1/clusters", &reply);
+    const struct pin_tree *items =
+        exit_code == PIN_CTL_OK ? pin_tree_list(reply.tree, "items") : NULL;
+    PIN_TREE_EACH(item, items)
+    {
+        const char *name = pin_tree_string(item, "name", "");
+        if (exit_code == PIN_CTL_OK && name[0] != '\0' && strchr(name, '/') == NULL) {
+            exit_code = dump_cluster(self, name);
+        }
+    }
+    pin_api_reply_done(&reply);
+    return exit_code;
+}
+
+/* The configuration beside the clusters, without which they would be answered in another way. */
+static enum pin_ctl_exit dump_config(struct dump *self)
+{
+    struct pin_api_reply reply = {0};
+    struct pin_text text = {0};
+    enum pin_ctl_exit exit_code = pin_api_fetch(self->ctl, "/api/v1/replay", &reply);
+    if (exit_code == PIN_CTL_OK) {
+        pin_emit_yaml(&text, reply.tree);
+        pin_tarball_put(self->tarball, TOP "clusters/pintle.yaml", pin_text_get(&text), text.len);
+    }
+    pin_text_done(&text);
+    pin_api_reply_done(&reply);
+    return exit_code;
+}
+
+/* --- The command ---------------------------------------------------------------------------- */
+
+/* "pintle-sysdump-2026-11-21T03-04-05Z.tgz" */
+static void default_file(int64_t wall_ms, char file[NAME_MAX])
+{
+    char moment[PIN_CLOCK_TEXT_MAX];
+    pin_clock_format(wall_ms, moment);
+    moment[strcspn(moment, ".")] = '\0';
+    for (char *c = moment; *c != '\0'; c++) {
+        *c = *c == ':' ? '-' : *c;
+    }
+    (void)snprintf(file, NAME_MAX, "pintle-sysdump-%sZ.tgz", moment);
+}
+
+static bool has_screen(void)
+{
+    const char *term = getenv("TERM"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    return isatty(STDERR_FILENO) == 1 && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+static enum pin_ctl_exit dump_all(struct dump *self)
+{
+    enum pin_ctl_exit exit_code = PIN_CTL_OK;
+    for (size_t i = 0; i < N_ELEMS(pages) && exit_code == PIN_CTL_OK; i++) {
+        exit_code = dump_page(self, &pages[i]);
+    }
+    pin_tarball_put(self->tarball, TOP "README.txt", readme, sizeof(readme) - 1);
+    exit_code = exit_code == PIN_CTL_OK ? dump_config(self) : exit_code;
+    return exit_code == PIN_CTL_OK ? dump_clusters(self) : exit_code;
+}
+
+enum pin_ctl_exit pin_ctl_sysdump(const struct pin_ctl *ctl)
+{
+    int64_t wall_ms = pin_clock_wall_ms();
+    struct dump self = {.ctl = ctl, .has_screen = has_screen()};
+    struct pin_why why = {0};
+    char file[NAME_MAX];
+    default_file(wall_ms, file);
+    const char *path = ctl->file != NULL ? ctl->file : file;
+    if (pin_tarball_open(path, wall_ms / 1000, &self.tarball, &why) != PIN_OK) {
+        (void)fprintf(stderr, "pintlectl: %s\n", why.text);
+        return PIN_CTL_FAILED;
+    }
+    enum pin_ctl_exit exit_code = dump_all(&self);
+    tell_end(&self);
+    if (exit_code != PIN_CTL_OK) {
+        pin_tarball_drop(self.tarball);
+    } else if (pin_tarball_close(self.tarball, &why) != PIN_OK) {
+        (void)fprintf(stderr, "pintlectl: %s\n", why.text);
+        exit_code = PIN_CTL_FAILED;
+    } else {
+        (void)fprintf(stderr, "%s: %zu objects; it replays with pintled --clusters-dir\n", path,
+            self.n_objects);
+    }
+    return exit_code;
+}
