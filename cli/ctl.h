@@ -242,6 +242,7 @@ enum pin_ctl_exit pin_ctl_analyze(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_log_level(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_weights_set(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_sysdump(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_list(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_show(const struct pin_ctl *ctl);

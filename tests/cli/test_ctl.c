@@ -84,7 +84,7 @@ static struct wrong_case {
     {"an exit code for changes means nothing elsewhere", {"records", "list", "--detailed-exitcode"},
         "--detailed-exitcode goes with records plan, records apply and records drift"},
     {"--dry-run means nothing elsewhere", {"records", "plan", "--dry-run"},
-        "--dry-run goes with records apply"},
+        "--dry-run goes with records apply and weights set"},
     {"--yes means nothing elsewhere", {"records", "apply", "--yes"},
         "--yes goes with records adopt"},
     {"--from-owner means nothing elsewhere", {"records", "apply", "--from-owner", "default"},

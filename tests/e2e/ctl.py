@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What pintlectl orders and fetches: the log's level, a dump that replays.
+"""What pintlectl orders and fetches: the log's level, a dump that replays, weights.
 
 Same form of report as run.py, whose tools it uses.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -147,5 +148,22 @@ def parts_of_objects(checks, dir):
     daemon.stop()
 
 
+def weights(checks, dir):
+    """What is wrong before anything is asked; stories of tests/lab have API servers."""
+    def ctl(*args):
+        done = subprocess.run([PINTLECTL, "weights", "set", *args], env=os.environ | {"PATH": str(dir)},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stderr
+
+    for route in ("a/b/c", "TCPRoute/a/b/c", "/a", "a/", "", "Service/a/b"):
+        code, err = ctl(route, "a=1")
+        checks.check(f"a route that cannot be one is a usage error: {route}", code == 2 and "a route is" in err, err)
+    for wrong in ("a", "a=", "=1", "a=x", "a=-1", "a=1000001", "a=1,", "a=1,a=2", "a=1;b=2"):
+        code, err = ctl("default/a", wrong)
+        checks.check(f"so are weights that are none: {wrong}", code == 2 and "BACKEND=WEIGHT" in err, err)
+    code, err = ctl("default/a", "a=0,b=1000000")
+    checks.check("without kubectl that is told", code == 1 and "no kubectl in $PATH" in err, err)
+
+
 if __name__ == "__main__":
-    sys.exit(play("ctl", log_level, sysdump, parts_of_objects))
+    sys.exit(play("ctl", log_level, sysdump, parts_of_objects, weights))

@@ -44,6 +44,7 @@ from stage import (BACK_SECONDS, FROZEN_SECONDS, KILLED_SECONDS, LIVE_SECONDS, S
                    Checks, Stage, assigned_name, split_becomes)
 from story1 import (INVENTORY, inventory_config, set_up_inventory, set_weights, story_1,
                     story_1_by_flags)
+from weights import story_weights
 
 # -- outages of API servers, played on story 1's objects
 
@@ -364,6 +365,7 @@ FROM_PODS = ("3-health", "4", "block", "pods", "cache", "mcs", "latency")
 STORIES = {
     "1-flags": story_1_by_flags,
     "1": story_1,
+    "1-weights": story_weights,
     "1-limits": limits.story_limits,
     "2": story_2,
     "3": story3.story_3,
