@@ -68,6 +68,7 @@ enum pin_ctl_flag_id {
     PIN_FLAG_DRAIN_FOR,
     PIN_FLAG_LEVEL_FOR,
     PIN_FLAG_FILE,
+    PIN_FLAG_ONCE,
     PIN_FLAG_TREE,
     PIN_FLAG_CONTEXT,
     PIN_FLAG_NAME,
@@ -142,6 +143,7 @@ struct pin_ctl {
     bool dry_run;            /**< records apply */
     bool yes;                /**< records adopt */
     bool effective;          /**< config show */
+    bool once;               /**< top */
     enum pin_ctl_output output;
     bool no_headers;
     bool is_terminal; /**< Standard output is one. */
@@ -243,6 +245,7 @@ enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_log_level(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_weights_set(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_top(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_sysdump(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_list(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_clusters_show(const struct pin_ctl *ctl);

@@ -103,6 +103,7 @@ const struct pin_ctl_flag pin_ctl_flags[PIN_FLAG_MAX] = {
         .completes = "@files",
         .kind = PIN_FLAG_IS_TEXT,
         FIELD(file)},
+    [PIN_FLAG_ONCE] = {.name = "--once", .help = "one picture, also on a terminal", FIELD(once)},
     [PIN_FLAG_TREE] = {.name = "--tree", .help = "NAME and all below it", FIELD(is_tree)},
     [PIN_FLAG_CONTEXT] = {.name = "--context",
         .value = "X",

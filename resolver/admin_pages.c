@@ -501,6 +501,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/cache         what is cached of forwarded names; DELETE forgets it\n"
         "/api/v1/replay        a configuration that answers the same, for clusters that are "
         "directories\n"
+        "/api/v1/traffic       counters of queries by transport, type and RCODE\n"
         "/api/v1/log           the log's level; POST changes it\n"
         "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
         "/approve /adopt\n"
@@ -550,6 +551,9 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
     }
     if (strcmp(path, PIN_REPLAY_PATH) == 0) {
         return verb == PIN_PAGE_GET ? &pin_page_replay : NULL;
+    }
+    if (strcmp(path, PIN_TRAFFIC_PATH) == 0) {
+        return verb == PIN_PAGE_GET ? &pin_page_traffic : NULL;
     }
     if (strcmp(path, PIN_LOG_PATH) == 0) {
         return pin_page_find_log(verb);

@@ -131,6 +131,12 @@ extern const struct pin_page_kind pin_page_objects;
 /** The page of it. */
 extern const struct pin_page_kind pin_page_replay;
 
+/** Where counters of queries are. */
+#define PIN_TRAFFIC_PATH "/api/v1/traffic"
+
+/** The page of them. */
+extern const struct pin_page_kind pin_page_traffic;
+
 /** Notes which cluster the path names; false, and an error: there is none. */
 bool pin_page_read_cluster(struct pin_page *page);
 

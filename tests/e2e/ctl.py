@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What pintlectl orders and fetches: the log's level, a dump that replays, weights.
+"""What pintlectl orders and fetches: the log's level, a dump that replays, weights, top.
 
 Same form of report as run.py, whose tools it uses.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import threading
 
 from ask import Asker
 from run import PINTLECTL, PINTLED, Daemon, play, run
@@ -165,5 +167,39 @@ def weights(checks, dir):
     checks.check("without kubectl that is told", code == 1 and "no kubectl in $PATH" in err, err)
 
 
+def top(checks, dir):
+    daemon = Daemon(dir, "top", "--dev")
+    name = json.loads(daemon.get("/api/v1/names")[1])["items"][0]["assignedName"]
+    ask, ends = Asker(daemon.port), threading.Event()
+
+    def crowd():
+        while not ends.is_set():
+            ask(name)
+            ask("nobody." + name, "TXT")
+
+    asker = threading.Thread(target=crowd)
+    asker.start()
+    try:
+        code, text, err = daemon.ctl("top", "-o", "json")
+        shown = json.loads(text) if code == 0 else {}
+        by = {key: {item["name"]: item for item in shown.get(key, [])} for key in ("rcodes", "types", "transports")}
+        checks.check("top tells questions a second", code == 0 and shown["perSecond"] > 0 and shown["seconds"] >= 1
+                     and shown["total"] >= shown["perSecond"] * shown["seconds"] * 0.99, (text, err))
+        checks.check("by RCODE, type and transport", by["rcodes"]["NOERROR"]["perSecond"] > 0
+                     and by["rcodes"]["NXDOMAIN"]["perSecond"] > 0 and {"A", "TXT"} <= set(by["types"])
+                     and set(by["transports"]) == {"udp"}, by)
+        checks.check("which add up", all(abs(sum(item["perSecond"] for item in items.values()) - shown["perSecond"]) < 0.01
+                                         for items in by.values()), by)
+        code, text, err = daemon.ctl("top")
+        checks.check("as a table, once where there is no terminal", code == 0 and re.search(
+            r"^rcode +NOERROR +\d+\.\d +\d+\.\d % +\d+$", text, re.M) and text.count("QUESTIONS") == 1, text + err)
+    finally:
+        ends.set()
+        asker.join()
+    daemon.stop()
+    code, _, err = run(PINTLECTL, "top", "--admin", daemon.admin)
+    checks.check("without a daemon: exit code 3", code == 3, err)
+
+
 if __name__ == "__main__":
-    sys.exit(play("ctl", log_level, sysdump, parts_of_objects, weights))
+    sys.exit(play("ctl", log_level, sysdump, parts_of_objects, weights, top))
