@@ -177,7 +177,7 @@ static enum pin_err confine_files(const struct pin_config *config, bool runs_pro
     if (obstacle == NULL && runs_programs && config->landlock == PIN_CONFIG_AUTO) {
         obstacle = "programs are run, whose files nobody can list";
     }
-    (void)snprintf(on, sizeof(on), "ABI %d", pin_landlock_abi());
+    (void)snprintf(on, sizeof(on), "ABI %d", obstacle == NULL ? pin_landlock_abi() : 0);
     if (obstacle == NULL && config->landlock != PIN_CONFIG_OFF) {
         err = start_landlock(config, runs_programs, &trouble);
     }
