@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "pintle/base/crypto.h"
 #include "pintle/base/file.h"
@@ -36,6 +38,25 @@ static void trim(struct pin_secret *secret)
     secret->bytes = end - first;
 }
 
+/* From the heap to pages of its own; nothing stays behind, whatever comes of it. */
+static enum pin_err seclude(struct pin_secret *secret, struct pin_why *why)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t n_mapped = (secret->bytes + page) / page * page; /* one NUL behind it */
+    void *pages = mmap(NULL, n_mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) {
+        pin_secret_done(secret);
+        return pin_why_set(why, PIN_ENOMEM, "a secret");
+    }
+    (void)madvise(pages, n_mapped, MADV_DONTDUMP);   /* an old kernel keeps it as it is */
+    (void)madvise(pages, n_mapped, MADV_WIPEONFORK); /* likewise */
+    memcpy(pages, secret->data, secret->bytes);
+    struct pin_secret secluded = {.data = pages, .bytes = secret->bytes, .n_mapped = n_mapped};
+    pin_secret_done(secret);
+    *secret = secluded;
+    return PIN_OK;
+}
+
 enum pin_err pin_secret_read(const char *path, struct pin_secret *ret_secret, struct pin_why *why)
 {
     struct stat st;
@@ -57,8 +78,11 @@ enum pin_err pin_secret_read(const char *path, struct pin_secret *ret_secret, st
         pin_secret_done(&secret);
         return pin_why_set(why, PIN_EPARSE, "%s is empty", path);
     }
-    *ret_secret = secret;
-    return PIN_OK;
+    err = seclude(&secret, why);
+    if (err == PIN_OK) {
+        *ret_secret = secret;
+    }
+    return err;
 }
 
 enum pin_err pin_secret_read_base64(
@@ -75,8 +99,11 @@ enum pin_err pin_secret_read_base64(
     if (err != PIN_OK) {
         return pin_why_set(why, err, "%s holds no base64", path);
     }
-    *ret_secret = secret;
-    return PIN_OK;
+    err = seclude(&secret, why);
+    if (err == PIN_OK) {
+        *ret_secret = secret;
+    }
+    return err;
 }
 
 void pin_secret_done(struct pin_secret *secret)
@@ -84,6 +111,10 @@ void pin_secret_done(struct pin_secret *secret)
     if (secret->data != NULL) {
         pin_crypto_wipe(secret->data, secret->bytes);
     }
-    free(secret->data);
+    if (secret->n_mapped > 0) {
+        (void)munmap(secret->data, secret->n_mapped);
+    } else {
+        free(secret->data);
+    }
     *secret = (struct pin_secret){0};
 }

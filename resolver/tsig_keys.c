@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "pintle/base/crypto.h"
+#include "pintle/base/macros.h"
 #include "pintle/base/secret.h"
 
 /* Fewer cannot keep anything secret (RFC 8945, section 10, asks for as many as the hash has). */
@@ -14,7 +15,8 @@
 
 /* The keys with what they own. */
 struct owned {
-    struct pin_tsig_keys keys; /* first */
+    struct pin_tsig_keys keys;  /* first */
+    struct pin_secret *secrets; /* what the items point into */
     struct pin_tsig_key items[];
 };
 
@@ -48,6 +50,7 @@ static void add_key(struct owned *owned, const struct pin_config *config,
     }
     key.secret = secret.data;
     key.secret_bytes = secret.bytes;
+    owned->secrets[owned->keys.n] = secret;
     owned->items[owned->keys.n++] = key;
 }
 
@@ -58,6 +61,11 @@ struct pin_tsig_keys *pin_tsig_keys_load(
     if (owned == NULL) {
         return NULL;
     }
+    owned->secrets = calloc(config->n_tsig_keys + 1, sizeof(*owned->secrets));
+    if (owned->secrets == NULL) {
+        free(owned);
+        return NULL;
+    }
     owned->keys.items = owned->items;
     for (size_t i = 0; i < config->n_tsig_keys; i++) {
         add_key(owned, config, &config->tsig_keys[i], findings);
@@ -65,24 +73,15 @@ struct pin_tsig_keys *pin_tsig_keys_load(
     return &owned->keys;
 }
 
-/* The secrets are this file's allocations. */
-static void free_secret(const uint8_t *secret, size_t bytes)
-{
-    union {
-        const uint8_t *kept;
-        uint8_t *own;
-    } u = {.kept = secret};
-    pin_crypto_wipe(u.own, bytes);
-    free(u.own);
-}
-
 void pin_tsig_keys_free(struct pin_tsig_keys *keys)
 {
     if (keys == NULL) {
         return;
     }
+    struct owned *owned = container_of(keys, struct owned, keys);
     for (size_t i = 0; i < keys->n; i++) {
-        free_secret(keys->items[i].secret, keys->items[i].secret_bytes);
+        pin_secret_done(&owned->secrets[i]);
     }
-    free(keys); /* first member of what was allocated */
+    free(owned->secrets);
+    free(owned);
 }

@@ -4,18 +4,22 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "pintle/base/macros.h"
 #include "pintle/base/secret.h"
+
+#define LINE_BYTES 4096
 
 static char path[] = "/tmp/test_secret.XXXXXX";
 
@@ -68,6 +72,53 @@ static void test_read(void **state)
     assert_null(strstr(why.text, "c2Vj"));
 }
 
+/* The flags of the mapping that an address lies in, as smaps has them; "" where it has none. */
+static void flags_of(const void *address, char ret_flags[LINE_BYTES])
+{
+    char line[LINE_BYTES];
+    bool is_there = false;
+    ret_flags[0] = '\0';
+    FILE *smaps = fopen("/proc/self/smaps", "re");
+    assert_non_null(smaps);
+    while (fgets(line, sizeof(line), smaps) != NULL) {
+        unsigned long long from = 0;
+        unsigned long long to = 0;
+        if (sscanf(line, "%llx-%llx ", &from, &to) == 2) { /* NOLINT(cert-err34-c) */
+            is_there = (uintptr_t)address >= from && (uintptr_t)address < to;
+        } else if (is_there && strncmp(line, "VmFlags:", 8) == 0) {
+            memcpy(ret_flags, line, sizeof(line));
+            break;
+        }
+    }
+    assert_int_equal(fclose(smaps), 0);
+}
+
+static void test_no_core_dump_has_it_and_no_child(void **state)
+{
+    char flags[LINE_BYTES];
+    struct pin_secret secret = {0};
+    struct pin_why why = {0};
+    int status = 0;
+    (void)state;
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs("c2VjcmV0", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(pin_secret_read(path, &secret, &why), PIN_OK);
+    flags_of(secret.data, flags);
+    assert_non_null(strstr(flags, " dd")); /* what MADV_DONTDUMP leaves there */
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        _exit(secret.data[0]);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(secret.data[0], 'c');
+    pin_secret_done(&secret);
+}
+
 static void test_a_missing_file_is_told(void **state)
 {
     struct pin_secret secret = {0};
@@ -92,9 +143,10 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 1] = {cmocka_unit_test(test_a_missing_file_is_told)};
+    struct CMUnitTest tests[N_ELEMS(cases) + 2] = {cmocka_unit_test(test_a_missing_file_is_told),
+        cmocka_unit_test(test_no_core_dump_has_it_and_no_child)};
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[1 + i] = (struct CMUnitTest){
+        tests[2 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_read, .initial_state = &cases[i]};
     }
     return cmocka_run_group_tests_name("secret", tests, set_up, tear_down);

@@ -12,10 +12,12 @@
 
 #include "pintle/base/error.h"
 
-/** A secret on the heap. A zeroed one is none. */
+/** A secret. A zeroed one is none. Those that are read are on pages of their own, which no core
+ * dump has and no child inherits. */
 struct pin_secret {
     uint8_t *data; /**< One NUL follows that does not count. */
     size_t bytes;
+    size_t n_mapped; /**< Bytes of these pages; 0: it is on the heap. */
 };
 
 /**
