@@ -327,6 +327,11 @@ const struct pin_live *pin_catalog_live(const struct pin_catalog *catalog)
     return &catalog->live;
 }
 
+const struct pin_settings *pin_catalog_settings(const struct pin_catalog *catalog)
+{
+    return catalog->settings;
+}
+
 /* --- deltas ---------------------------------------------------------------------------------- */
 
 /* "namespace/name" into `key`; 0 when it does not fit (no Kubernetes name is that long). */

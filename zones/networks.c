@@ -164,6 +164,28 @@ void pin_networks_apply(struct pin_catalog *catalog, const struct pin_lookup *lo
     catalog->is_networks_dirty = true;
 }
 
+void pin_networks_inherit(struct pin_catalog *heir, const struct pin_catalog *old)
+{
+    size_t cursor = 0;
+    void *value = NULL;
+    while (pin_map_next(&old->lookups, &cursor, NULL, NULL, &value)) {
+        const struct host *theirs = value;
+        struct host *host = malloc(sizeof(*host));
+        if (host == NULL) {
+            heir->is_wanted_changed = true; /* it is looked up anew */
+            continue;
+        }
+        *host = *theirs;
+        host->stamp = heir->lookup_stamp;
+        const char *name = host->latest.host;
+        if (pin_map_find(&heir->lookups, name, strlen(name)) != NULL
+            || !pin_map_put(&heir->lookups, name, strlen(name), host, NULL)) {
+            free(host);
+        }
+    }
+    heir->is_networks_dirty = true;
+}
+
 struct pin_wanted *pin_catalog_take_wanted(struct pin_catalog *catalog)
 {
     size_t cursor = 0;

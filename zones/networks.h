@@ -25,6 +25,10 @@ struct pin_network_state {
 /** Makes the states of all networks, empty. False when memory is out. */
 bool pin_networks_init(struct pin_catalog *catalog);
 
+/** Knows of host names what `old` knows; what is not wanted here is dropped by the next settling.
+ */
+void pin_networks_inherit(struct pin_catalog *heir, const struct pin_catalog *old);
+
 /** Frees what a zeroed catalog came to hold of them. */
 void pin_networks_done(struct pin_catalog *catalog);
 

@@ -279,6 +279,33 @@ void pin_pods_upsert(struct pin_catalog *catalog, uint16_t cluster_id,
     }
 }
 
+void pin_pods_inherit(
+    struct pin_catalog *heir, uint16_t cluster_id, const struct pin_catalog *old, uint16_t old_id)
+{
+    size_t cursor = 0;
+    const char *key = NULL;
+    size_t bytes = 0;
+    void *value = NULL;
+    while (pin_map_next(&old->clusters[old_id].pods, &cursor, &key, &bytes, &value)) {
+        const struct pod *theirs = value;
+        size_t pod_bytes = sizeof(*theirs) + theirs->n_ips * sizeof(theirs->ips[0]);
+        struct pod *pod = malloc(pod_bytes);
+        if (pod != NULL) {
+            memcpy(pod, theirs, pod_bytes);
+        }
+        if (pod == NULL || !pin_map_put(&heir->clusters[cluster_id].pods, key, bytes, pod, NULL)) {
+            free(pod);
+            heir->clusters[cluster_id].has_lost = true;
+            continue;
+        }
+        char path[512]; /* an upsert makes sure that it fits */
+        memcpy(path, key, bytes);
+        path[bytes] = '\0';
+        heir->clusters[cluster_id].has_lost =
+            !change_pod(heir, cluster_id, pod, path, 1) || heir->clusters[cluster_id].has_lost;
+    }
+}
+
 void pin_pods_remove(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes)
 {

@@ -17,6 +17,10 @@ void pin_pods_free(struct pin_pods *pods);
 void pin_pods_upsert(struct pin_catalog *catalog, uint16_t cluster_id,
     const struct pin_object *object, const char *key, size_t bytes);
 
+/** Takes over all Pods of a cluster, which has another id in `old`. */
+void pin_pods_inherit(
+    struct pin_catalog *heir, uint16_t cluster_id, const struct pin_catalog *old, uint16_t old_id);
+
 /** Forgets a Pod. Unknown ones are fine. */
 void pin_pods_remove(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes);

@@ -46,13 +46,16 @@ uint16_t pin_policy_slot(
     }
     size_t namespace_bytes = strlen(object->namespace_name) + 1;
     size_t name_bytes = strlen(object->name) + 1;
-    char *owned = n < PIN_POLICY_SLOTS ? malloc(namespace_bytes + name_bytes) : NULL;
+    size_t cluster_bytes = strlen(cluster) + 1; /* settings may go before the label */
+    char *owned =
+        n < PIN_POLICY_SLOTS ? malloc(namespace_bytes + name_bytes + cluster_bytes) : NULL;
     if (owned == NULL) {
         return 0;
     }
     memcpy(owned, object->namespace_name, namespace_bytes);
     memcpy(owned + namespace_bytes, object->name, name_bytes);
-    labels->labels[n] = (struct pin_policy_label){.cluster = cluster,
+    memcpy(owned + namespace_bytes + name_bytes, cluster, cluster_bytes);
+    labels->labels[n] = (struct pin_policy_label){.cluster = owned + namespace_bytes + name_bytes,
         .kind = pin_kind_text(object->kind),
         .namespace_name = owned,
         .name = owned + namespace_bytes,

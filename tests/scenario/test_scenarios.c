@@ -32,12 +32,13 @@ static struct pin_script scripts[FILES_MAX];
 static struct play plays[CASES_MAX];
 static size_t n_scripts;
 static size_t n_plays;
+static bool has_heirs; /* PINTLE_HEIRS: settings change behind each publication, to the same ones */
 
 static void test_case(void **state)
 {
     static struct pin_player player;
     const struct play *play = *state;
-    bool is_fine = pin_player_play(&player, play->script, play->block);
+    bool is_fine = pin_player_play(&player, play->script, play->block, has_heirs);
     if (!is_fine) {
         print_error("%s", pin_text_get(&player.failures));
     }
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 {
     static struct CMUnitTest tests[CASES_MAX];
     const char *source_dir = getenv("PINTLE_SOURCE_DIR");
+    has_heirs = getenv("PINTLE_HEIRS") != NULL;
     if (!read_scripts(source_dir != NULL ? source_dir : ".")) {
         (void)fprintf(stderr, "no scenario could be read: is PINTLE_SOURCE_DIR set?\n");
         return 1;

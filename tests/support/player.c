@@ -777,12 +777,13 @@ static void play_block(struct pin_player *player, const struct pin_script_block 
 }
 
 bool pin_player_play(struct pin_player *player, const struct pin_script *script,
-    const struct pin_script_block *block)
+    const struct pin_script_block *block, bool has_heirs)
 {
     memset(player, 0, sizeof(*player));
     player->script = script;
     player->texts = pin_arena_new("scenario", TEXTS_MAX_BYTES);
     pin_stage_init(&player->stage);
+    player->stage.has_heirs = has_heirs;
     play_block(player, block);
     if (!player->is_broken && player->n_questions == 0) {
         pin_player_break(

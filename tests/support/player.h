@@ -43,9 +43,10 @@ struct pin_player {
     bool is_broken; /**< A line could not be understood: the rest is not played. */
 };
 
-/** Plays a case from an empty stage. False with `failures` filled when something was not right. */
+/** Plays a case from an empty stage, with heirs or without. False with `failures` filled when
+ * something was not right. */
 bool pin_player_play(struct pin_player *player, const struct pin_script *script,
-    const struct pin_script_block *block);
+    const struct pin_script_block *block, bool has_heirs);
 
 /** Gives back what play took. */
 void pin_player_done(struct pin_player *player);

@@ -11,6 +11,7 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/rcu.h"
 #include "pintle/base/yaml.h"
+#include "pintle/zones/inherit.h"
 #include "pintle/zones/view.h"
 
 #include "support/defaults.h"
@@ -186,10 +187,37 @@ void pin_stage_list(struct pin_stage *stage, uint16_t cluster_id, enum pin_delta
     }
 }
 
+/* From now on another catalog answers, which knows what the one before knew. */
+static void inherit(struct pin_stage *stage)
+{
+    struct pin_catalog *old = stage->catalog;
+    struct pin_catalog *heir = NULL;
+    struct pin_why why = {0};
+    uint16_t ids[STAGE_CLUSTERS_MAX];
+    for (uint16_t i = 0; i < STAGE_CLUSTERS_MAX; i++) {
+        ids[i] = i;
+    }
+    if (pin_catalog_new(&stage->settings, pin_catalog_next_serial(old), &heir, &why) != PIN_OK) {
+        return;
+    }
+    pin_catalog_inherit(heir, old, ids);
+    (void)pin_catalog_publish(heir, stage->now_ms);
+    stage->catalog = heir;
+    stage->worker.live = pin_catalog_live(heir);
+    pin_rcu_synchronize();
+    pin_catalog_release(old);
+    pin_catalog_free(old);
+    pin_rcu_quiescent();
+}
+
 void pin_stage_publish(struct pin_stage *stage)
 {
     stage->published = pin_catalog_publish(stage->catalog, stage->now_ms);
     pin_rcu_quiescent();
+    if (stage->has_heirs
+        && stage->settings.n_zones_static == 0) { /* files are read again, not inherited */
+        inherit(stage);
+    }
 }
 
 size_t pin_stage_ask(struct pin_stage *stage, const struct pin_stage_asker *asker, size_t bytes,

@@ -46,8 +46,9 @@ struct pin_stage {
     struct pin_prefix forwarders[STAGE_LIST_MAX];
     const char *zones_static[STAGE_LIST_MAX];
     uint64_t now_ms;
-    struct pin_catalog *catalog;    /**< NULL until open. */
-    size_t n_probes;                /**< Orders to begin less those to stop. */
+    struct pin_catalog *catalog; /**< NULL until open. */
+    bool has_heirs;  /**< After each publication another catalog takes over (inherit.h). */
+    size_t n_probes; /**< Orders to begin less those to stop. */
     struct pin_published published; /**< Of the latest publication. */
     struct pin_arena *scratch;
     uint8_t wire[STAGE_WIRE_BYTES]; /**< The latest question, then its answer. */

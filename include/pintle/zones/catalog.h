@@ -53,6 +53,9 @@ void pin_catalog_free(struct pin_catalog *catalog);
 /** What workers read; lives as long as the catalog. Any thread. */
 const struct pin_live *pin_catalog_live(const struct pin_catalog *catalog);
 
+/** The settings it was made with. Any thread. */
+const struct pin_settings *pin_catalog_settings(const struct pin_catalog *catalog);
+
 /** Takes the delta and marks what it dirties. Costs what the delta changes. */
 void pin_catalog_apply(struct pin_catalog *catalog, struct pin_delta *delta);
 
