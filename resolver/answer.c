@@ -114,10 +114,10 @@ static void find_view(struct pin_answering *a)
         find_vouched(a);
     }
     struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
-    if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
+    if (pin_worker_cluster(a->worker, a->client) != PIN_CLUSTER_NONE) {
         /* The zone, at most: */
         a->is_view_by_ecs = a->is_vouched && a->scene->n_views > a->scene->n_clusters + 1;
-        a->asker = pin_scene_member(a->scene, a->client->listen_cluster_id,
+        a->asker = pin_scene_member(a->scene, pin_worker_cluster(a->worker, a->client),
             a->is_vouched && a->vouched.prefix.bits > 0 ? &a->vouched.prefix.ip : &source);
         return;
     }
@@ -279,8 +279,8 @@ static struct pin_policy_asker identify(const struct pin_answering *a)
     } else {
         asker.cluster_id = pin_scene_asker(a->scene, &source).cluster_id;
     }
-    if (a->client->listen_cluster_id != PIN_CLUSTER_NONE) {
-        asker.cluster_id = a->client->listen_cluster_id;
+    if (pin_worker_cluster(a->worker, a->client) != PIN_CLUSTER_NONE) {
+        asker.cluster_id = pin_worker_cluster(a->worker, a->client);
     }
     pin_asker_find_namespace(a->worker->live->pods, &asker);
     return asker;

@@ -21,6 +21,7 @@ struct pin_client {
     const struct sockaddr *peer; /**< AF_INET or AF_INET6; borrowed. */
     uint16_t listen_cluster_id;  /**< What the listener says, or PIN_CLUSTER_NONE: by address. */
     enum pin_transport transport;
+    uint8_t listen_i;              /**< Which listener: what it says may change (pin_basis). */
     const struct pin_return *back; /**< Where a late answer goes; NULL: none can be given. */
     int64_t asked_ns; /**< When a query came whose answer is late, monotonic; 0: just now. */
 };

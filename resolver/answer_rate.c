@@ -33,7 +33,7 @@ static bool is_spared(const struct pin_answering *a, const struct pin_ip *source
 {
     const struct pin_scene *scene = pin_rcu_deref(a->worker->live->scene);
     return pin_limiter_spares(a->worker->limiter, source)
-           || a->client->listen_cluster_id != PIN_CLUSTER_NONE
+           || pin_worker_cluster(a->worker, a->client) != PIN_CLUSTER_NONE
            || pin_scene_asker(scene, source).cluster_id != PIN_CLUSTER_NONE
            || pin_lpm_find(scene->forwarders, source) != PIN_LPM_NONE;
 }

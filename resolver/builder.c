@@ -4,25 +4,19 @@
 
 #include "resolver/builder.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
 #include "pintle/base/memory.h"
-#include "pintle/base/queue.h"
 #include "pintle/base/rcu.h"
 #include "pintle/base/thread.h"
 
+#include "resolver/builder_state.h"
+
 #define QUEUE_DELTAS_DEFAULT 8192
-/* Deltas of one round: bounds what a round holds back, not what it costs to publish. */
-#define ROUND_DELTAS 4096
-#define CALLS_MAX    256
 /* How long what memory was out for waits for a new try. */
 #define AGAIN_MS 1000
-/* How long after the last cluster's lists what they took is given back. */
-#define TRIM_MS 1000
 /* Units of a restored state or of first lists that are compiled at a time: other work waits for no
  * more. */
 #define CATCH_UP_UNITS 256
@@ -30,61 +24,6 @@
 
 const double pin_lag_bounds_s[PIN_LAG_BUCKETS - 1] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
-
-/* A function that waits for the end of a round. */
-struct call {
-    pin_builder_fn *fn;
-    pin_loop_fn *done;
-    void *arg;
-};
-
-/* What pin_catalog_held() says of a cluster. */
-struct held {
-    atomic_uint kinds;
-};
-
-/* A change of endpoints, as its slice tells. */
-struct trigger {
-    int64_t wall_ms;
-    enum pin_programmed kind;
-};
-
-struct pin_builder {
-    struct pin_builder_stats stats; /* first: it is aligned */
-    struct pin_builder_config config;
-    struct pin_queue *queue;
-    struct pin_catalog *catalog; /* the builder thread's alone, between start and stop */
-    const struct pin_live *live;
-    uint64_t grace_ends_ms; /* Monotonic; 0 before the first publication and after the grace. */
-    uint64_t trim_ms;       /* When memory is to be given back; 0: not now. */
-    struct pin_delta *round[ROUND_DELTAS];
-    uint64_t received_ns[ROUND_DELTAS];
-    struct trigger triggers[ROUND_DELTAS];
-    int64_t started_wall_ms;
-    struct held *held; /* By cluster id; written by the builder's thread. */
-    bool has_untold;   /* Deltas were handed over in this turn of the loop; control's alone. */
-
-    pthread_t thread;
-    pthread_mutex_t lock; /* guards all below but the last two */
-    pthread_cond_t started;
-    struct call calls[CALLS_MAX];
-    size_t n_calls;
-    struct pin_wanted *wanted;    /* not taken by control yet */
-    struct pin_write_set *writes; /* likewise */
-    struct pin_claimed *claimed;  /* likewise */
-    struct pin_why why;
-    enum pin_err err;
-    uint32_t held_stamp; /* Of the catalog, when `held` was copied; the builder's alone. */
-    bool is_whole;       /* All clusters were listed once, and memory was or will be given back;
-                            likewise. */
-    bool is_started;
-    bool is_stopping;
-    bool is_short; /* The latest publication found no memory for something. */
-    bool is_short_of_writes;
-    bool has_more; /* on_round() wants another round. */
-    atomic_bool wants_pods;
-    atomic_bool has_told_serials;
-};
 
 static void lag_add(struct pin_lag *lag, uint64_t took_ns)
 {
@@ -102,8 +41,9 @@ bool pin_builder_call(struct pin_builder *builder, pin_builder_fn *fn, pin_loop_
 {
     bool has_room = false;
     (void)pthread_mutex_lock(&builder->lock);
-    if (builder->n_calls < CALLS_MAX && !builder->is_stopping) {
-        builder->calls[builder->n_calls++] = (struct call){.fn = fn, .done = done, .arg = arg};
+    if (builder->n_calls < PIN_CALLS_MAX && !builder->is_stopping) {
+        builder->calls[builder->n_calls++] =
+            (struct pin_builder_call){.fn = fn, .done = done, .arg = arg};
         has_room = true;
     }
     (void)pthread_mutex_unlock(&builder->lock);
@@ -113,7 +53,7 @@ bool pin_builder_call(struct pin_builder *builder, pin_builder_fn *fn, pin_loop_
     return has_room;
 }
 
-static void run_call(struct pin_builder *builder, const struct call *call)
+static void run_call(struct pin_builder *builder, const struct pin_builder_call *call)
 {
     call->fn(builder->catalog, call->arg);
     if (!pin_loop_post(builder->config.loop, call->done, call->arg)) {
@@ -124,7 +64,7 @@ static void run_call(struct pin_builder *builder, const struct call *call)
 /* Takes the calls out under the lock, runs them without it. False when it is time to stop. */
 static bool run_calls(struct pin_builder *builder)
 {
-    struct call calls[CALLS_MAX];
+    struct pin_builder_call calls[PIN_CALLS_MAX];
     (void)pthread_mutex_lock(&builder->lock);
     size_t n_calls = builder->n_calls;
     for (size_t i = 0; i < n_calls; i++) {
@@ -245,8 +185,10 @@ static void tell_writes(struct pin_builder *builder)
 struct pin_write_set *pin_builder_take_writes(struct pin_builder *builder)
 {
     (void)pthread_mutex_lock(&builder->lock);
-    struct pin_write_set *sets = builder->writes;
-    builder->writes = NULL;
+    /* sets that speak of a change which control has not heard of wait until it has */
+    bool is_ours = builder->follows == builder->epoch;
+    struct pin_write_set *sets = is_ours ? builder->writes : NULL;
+    builder->writes = is_ours ? NULL : builder->writes;
     (void)pthread_mutex_unlock(&builder->lock);
     return sets;
 }
@@ -280,6 +222,8 @@ struct pin_claimed *pin_builder_take_claims(struct pin_builder *builder)
 
 /* Whether a cluster may be written to, on its way to the builder's thread, which frees it. */
 struct writable {
+    const struct pin_builder *builder;
+    uint16_t epoch;
     uint16_t cluster_id;
     bool is_writable;
 };
@@ -287,7 +231,10 @@ struct writable {
 static void set_writable(struct pin_catalog *catalog, void *arg)
 {
     struct writable *writable = arg;
-    pin_catalog_set_writable(catalog, writable->cluster_id, writable->is_writable);
+    uint16_t id = pin__builder_id(writable->builder, writable->epoch, writable->cluster_id);
+    if (id != PIN_CLUSTER_NONE) {
+        pin_catalog_set_writable(catalog, id, writable->is_writable);
+    }
     free(writable);
 }
 
@@ -306,7 +253,10 @@ void pin_builder_set_writable(struct pin_builder *builder, uint16_t cluster_id, 
 {
     struct writable *writable = malloc(sizeof(*writable));
     if (writable != NULL) {
-        *writable = (struct writable){.cluster_id = cluster_id, .is_writable = is_writable};
+        *writable = (struct writable){.builder = builder,
+            .epoch = builder->follows,
+            .cluster_id = cluster_id,
+            .is_writable = is_writable};
     }
     if (writable == NULL || !pin_builder_call(builder, set_writable, on_called, writable)) {
         free(writable);
@@ -344,7 +294,7 @@ static void plan_trim(struct pin_builder *builder, uint64_t now_ms)
     const struct pin_live *live = pin_catalog_live(builder->catalog);
     if (!builder->is_whole && !live->scene->has_unseen) {
         builder->is_whole = true;
-        builder->trim_ms = now_ms + TRIM_MS;
+        builder->trim_ms = now_ms + PIN_TRIM_MS;
     }
 }
 
@@ -381,8 +331,8 @@ static void publish(struct pin_builder *builder)
  * Whether an object brings a new change of endpoints: a list repeats old ones, and those from
  * before the start took longer than we are there.
  */
-static bool find_trigger(
-    const struct pin_builder *builder, const struct pin_delta *delta, struct trigger *ret)
+static bool find_trigger(const struct pin_builder *builder, const struct pin_delta *delta,
+    struct pin_builder_trigger *ret)
 {
     const struct pin_object *slice = delta->object;
     if (delta->op != PIN_DELTA_UPSERT || slice->kind != PIN_KIND_ENDPOINT_SLICE
@@ -406,7 +356,7 @@ static void count_triggers(struct pin_builder *builder, size_t n)
 {
     int64_t now_ms = n > 0 ? pin_clock_wall_ms() : 0;
     for (size_t i = 0; i < n; i++) {
-        const struct trigger *trigger = &builder->triggers[i];
+        const struct pin_builder_trigger *trigger = &builder->triggers[i];
         struct pin_programming *all = &builder->stats.programming[trigger->kind];
         uint64_t took_ms = now_ms > trigger->wall_ms ? (uint64_t)(now_ms - trigger->wall_ms) : 0;
         size_t bucket = 0;
@@ -419,19 +369,24 @@ static void count_triggers(struct pin_builder *builder, size_t n)
 }
 
 /* Applies what the round holds, publishes, and measures how long each change took to show. */
-static void do_round(struct pin_builder *builder, size_t n_deltas)
+void pin__builder_round(struct pin_builder *builder, size_t n_deltas)
 {
     size_t n_timed = 0;
     size_t n_triggers = 0;
     for (size_t i = 0; i < n_deltas; i++) {
-        const struct pin_delta *delta = builder->round[i];
+        struct pin_delta *delta = builder->round[i];
         bool is_change = delta->op == PIN_DELTA_UPSERT || delta->op == PIN_DELTA_DELETE;
         if (is_change && delta->received_ns != 0) {
             builder->received_ns[n_timed++] = delta->received_ns;
         }
-        n_triggers += find_trigger(builder, delta, &builder->triggers[n_triggers]) ? 1 : 0;
-        pin_catalog_apply(builder->catalog, builder->round[i]);
         builder->round[i] = NULL;
+        delta->cluster_id = pin__builder_id(builder, delta->epoch, delta->cluster_id);
+        if (delta->cluster_id == PIN_CLUSTER_NONE && delta->op != PIN_DELTA_LOOKUP) {
+            pin_delta_free(delta); /* of a cluster that is gone */
+            continue;
+        }
+        n_triggers += find_trigger(builder, delta, &builder->triggers[n_triggers]) ? 1 : 0;
+        pin_catalog_apply(builder->catalog, delta);
     }
     if (pin_catalog_is_dirty(builder->catalog, (uint64_t)pin_clock_mono_ms())) {
         publish(builder);
@@ -487,11 +442,12 @@ static void run_rounds(struct pin_builder *builder)
     while (run_calls(builder)) {
         int64_t timeout_ms = wait_ms(builder, (uint64_t)pin_clock_mono_ms());
         pin_rcu_offline();
-        size_t n_deltas =
-            pin_queue_pop_all(builder->queue, (void **)builder->round, ROUND_DELTAS, timeout_ms);
+        size_t n_deltas = pin_queue_pop_all(
+            builder->queue, (void **)builder->round, PIN_ROUND_DELTAS, timeout_ms);
         pin_rcu_online();
         (void)run_calls(builder); /* what was called for before these deltas came goes first */
-        do_round(builder, n_deltas);
+        pin__builder_round(builder, n_deltas);
+        pin__builder_change(builder);
         trim_when_due(builder);
         builder->has_more =
             builder->config.on_round != NULL
@@ -565,6 +521,7 @@ static void *builder_main(void *arg)
     }
     (void)pthread_mutex_lock(&builder->lock);
     builder->live = err == PIN_OK ? pin_catalog_live(catalog) : NULL;
+    builder->next_live = builder->live;
     if (err == PIN_OK && builder->config.on_probes != NULL) {
         pin_health_on_orders(builder->live->health, on_orders, builder);
     }
@@ -575,6 +532,8 @@ static void *builder_main(void *arg)
     (void)pthread_mutex_unlock(&builder->lock);
     if (err == PIN_OK) {
         run_rounds(builder);
+        catalog = builder->catalog;
+        pin__builder_change_done(builder);
     }
     pin_catalog_free(catalog);
     pin_rcu_barrier();
@@ -587,6 +546,7 @@ static void *builder_main(void *arg)
 bool pin_builder_push(struct pin_builder *builder, struct pin_delta *delta)
 {
     const struct pin_loop *loop = builder->config.loop;
+    delta->epoch = builder->follows;
     if (loop == NULL || !pin_loop_is_turning(loop)) {
         return pin_queue_push(builder->queue, delta);
     }
@@ -631,7 +591,7 @@ static struct pin_builder *builder_new(const struct pin_builder_config *config)
     *builder = (struct pin_builder){.config = *config, .started_wall_ms = pin_clock_wall_ms()};
     size_t capacity = config->queue_deltas > 0 ? config->queue_deltas : QUEUE_DELTAS_DEFAULT;
     builder->queue = pin_queue_new(capacity, free_delta);
-    builder->held = calloc(config->settings->n_clusters + 1, sizeof(*builder->held));
+    builder->held = calloc(PIN_CLUSTERS_MAX, sizeof(*builder->held));
     if (builder->queue == NULL || builder->held == NULL) {
         pin_queue_free(builder->queue);
         free(builder->held);

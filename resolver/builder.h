@@ -117,7 +117,9 @@ enum pin_err pin_builder_start(
  */
 void pin_builder_stop(struct pin_builder *builder);
 
-/** What workers read. */
+/** What workers read; until the next pin_builder_change(). Its tables of verdicts and of policies
+ * stay.
+ */
 const struct pin_live *pin_builder_live(const struct pin_builder *builder);
 
 /** Whether sources are to report Pods (pin_catalog_wants_pods()) since the latest round. Any
@@ -171,6 +173,37 @@ bool pin_builder_call(
 /** Has the builder do the request between two rounds, then calls its `done` on control's loop. As
  * pin_builder_call(). */
 bool pin_builder_pull(struct pin_builder *builder, struct pin_changes_pull *pull);
+
+/** Other settings, and what becomes of them. The caller's until `done`, or `ended`. */
+struct pin_builder_change {
+    const struct pin_settings *settings; /**< Outlives the builder, or the next change. */
+    /** By cluster id: what it is called from now on, or PIN_CLUSTER_NONE; by settings of now. */
+    const uint16_t *ids;
+    struct pin_zonefile *const *zonefiles; /**< Of static zones; taken. */
+    size_t n_zonefiles;
+    const struct pin_lpm_entry *places; /**< As of pin_catalog_set_places(); copied. */
+    size_t n_places;
+    /** Builder's thread: workers are to read `live` from now on. When it has returned, all have to
+     * be quiescent once before what they read is freed; that is waited for. */
+    void (*change_over)(void *arg, struct pin_catalog *catalog, const struct pin_live *live);
+    pin_loop_fn *done;  /**< Control's loop: `err` says what came of it; `why` belongs to it. */
+    pin_loop_fn *ended; /**< Likewise, when it was good: nobody reads the settings before. */
+    void *arg;
+    enum pin_err err;
+    struct pin_why why;
+};
+
+/**
+ * Has a catalog with other settings built beside the one that answers, has it know what that knows,
+ * and then workers change over: nothing is asked twice. Meanwhile deltas wait in the queue. One at
+ * a time. On an error everything is as it was.
+ *
+ * From `done` on, and not before, ids are the new ones: call pin_builder_follow() there. Control.
+ */
+void pin_builder_change(struct pin_builder *builder, struct pin_builder_change *change);
+
+/** What control hands over from now on, and takes, speaks of the settings that the builder has. */
+void pin_builder_follow(struct pin_builder *builder);
 
 /** What it counted so far. Any thread. */
 const struct pin_builder_stats *pin_builder_stats(const struct pin_builder *builder);

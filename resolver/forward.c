@@ -245,6 +245,13 @@ void pin_forward_equip(struct pin_forward *forward, const struct pin_manners *ma
     }
 }
 
+void pin_forward_give_basis(struct pin_forward *forward, const struct pin_basis *basis)
+{
+    for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
+        pin_worker_give_basis(&forward->threads[t]->worker, basis);
+    }
+}
+
 void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum)
 {
     for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {

@@ -102,6 +102,11 @@ struct pin_tsig_keys;
 void pin_forward_equip(struct pin_forward *forward, const struct pin_manners *manners,
     const struct pin_tsig_keys *keys, struct pin_tapper *tapper);
 
+struct pin_basis;
+
+/** Has all threads answer from another basis (worker.h). NULL is fine. Any thread. */
+void pin_forward_give_basis(struct pin_forward *forward, const struct pin_basis *basis);
+
 /** Adds what the threads answered to the sums of the workers. NULL is fine. Any thread. */
 void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum);
 

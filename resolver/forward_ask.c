@@ -375,7 +375,7 @@ static bool believes(void *arg, const uint8_t *name, size_t name_bytes)
     const struct pin_forward *forward = ask->thread->forward;
     size_t at = 0;
     return pin_forward_group(forward, name, name_bytes) == ask->key.group
-           && pin_index_enclose(forward->config.live->index, name, name_bytes, &at) == NULL;
+           && pin_index_enclose(ask->thread->worker.live->index, name, name_bytes, &at) == NULL;
 }
 
 /* Whether a try before this one at the same resolver, over UDP too, is still without an answer. */

@@ -21,7 +21,7 @@ struct pin_asker_count {
 
 static uint32_t asks_max(const struct pin_forward_thread *thread, const struct pin_ip *ip)
 {
-    const struct pin_scene *scene = pin_rcu_deref(thread->forward->config.live->scene);
+    const struct pin_scene *scene = pin_rcu_deref(thread->worker.live->scene);
     bool is_forwarder = pin_lpm_find(scene->forwarders, ip) != PIN_LPM_NONE;
     uint32_t n = is_forwarder ? PIN_ASKS_PER_FORWARDER : PIN_ASKS_PER_CLIENT;
     uint32_t n_threads = (uint32_t)thread->forward->n_threads;

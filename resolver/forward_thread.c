@@ -131,6 +131,7 @@ bool pin_forward_thread_turn(struct pin_forward_thread *thread, int wait_ms)
     pin_rcu_offline();
     int n_events = epoll_wait(thread->epoll_fd, events, EVENTS_MAX, wait_ms);
     pin_rcu_online();
+    (void)pin_worker_take_basis(&thread->worker);
     return turn(thread, events, n_events);
 }
 

@@ -347,6 +347,7 @@ static void serve(struct pin_tcp *tcp)
     int n_events = epoll_wait(tcp->epoll_fd, events, EVENTS_MAX, next_due_ms(tcp));
     tcp->now_ms = pin_clock_mono_ms();
     pin_rcu_online();
+    (void)pin_worker_take_basis(&tcp->worker);
     serve_ready(tcp, events, n_events);
     pin_rcu_offline();
     if (tcp->accept_again_ms != 0 && tcp->now_ms >= tcp->accept_again_ms) {
@@ -489,6 +490,11 @@ void pin_tcp_stop(struct pin_tcp *tcp)
         (void)pthread_join(tcp->thread, NULL);
     }
     free_tcp(tcp);
+}
+
+struct pin_worker *pin_tcp_worker(struct pin_tcp *tcp)
+{
+    return &tcp->worker;
 }
 
 const struct pin_stats *pin_tcp_stats(const struct pin_tcp *tcp)

@@ -34,6 +34,7 @@ struct pin_tcp;
 /** One listening socket. */
 struct pin_tcp_listen {
     int fd;                 /**< Listening and non-blocking; borrowed until stop. */
+    uint8_t listen_i;       /**< Which listener it is, for pin_basis. */
     uint16_t cluster_id;    /**< Whose askers come here, or PIN_CLUSTER_NONE. */
     uint32_t n_max;         /**< Connections of this thread; 0: no limit of its own. */
     struct pin_tls *tls;    /**< Borrowed until stop; NULL: plain. */
@@ -63,7 +64,10 @@ enum pin_err pin_tcp_start(
 /** Stops and joins the thread, closes its connections and frees. NULL is fine. */
 void pin_tcp_stop(struct pin_tcp *tcp);
 
-/** The thread's counters; any thread may read them until stop. */
+/** What the thread answers with, to give it another basis. Any thread, until stop. */
+struct pin_worker *pin_tcp_worker(struct pin_tcp *tcp);
+
+/** What the thread counts. Any thread, until stop. */
 const struct pin_stats *pin_tcp_stats(const struct pin_tcp *tcp);
 
 /** Where the thread leaves samples for the audit; control takes them until stop. */

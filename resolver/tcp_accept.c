@@ -157,6 +157,7 @@ static struct pin_tcp_stream *new_stream(struct pin_tcp *tcp, struct pin_tcp_lis
     stream->conn.client = (struct pin_client){
         .peer = &stream->peer.any,
         .listen_cluster_id = listener->listen.cluster_id,
+        .listen_i = listener->listen.listen_i,
         .transport = transport_of(&listener->listen),
         .back = &stream->back,
     };

@@ -57,7 +57,7 @@ static void rearm(const struct pin_udp *udp, struct msghdr *header)
 }
 
 /* Ties each message to its slot, once: messages may change places later, with all they point at. */
-static void tie(struct pin_udp *udp, uint16_t cluster_id)
+static void tie(struct pin_udp *udp, uint16_t cluster_id, uint8_t listen_i)
 {
     for (size_t i = 0; i < BATCH; i++) {
         struct msghdr *header = &udp->messages[i].msg_hdr;
@@ -67,8 +67,8 @@ static void tie(struct pin_udp *udp, uint16_t cluster_id)
         header->msg_iovlen = 1;
         header->msg_control = udp->is_wildcard ? udp->controls[i] : NULL;
         rearm(udp, header);
-        udp->exchanges[i].client =
-            (struct pin_client){.listen_cluster_id = cluster_id, .transport = PIN_TRANSPORT_UDP};
+        udp->exchanges[i].client = (struct pin_client){
+            .listen_cluster_id = cluster_id, .listen_i = listen_i, .transport = PIN_TRANSPORT_UDP};
         udp->exchanges[i].packet.cap_bytes = SLOT_BYTES;
         udp->backs[i] = (struct pin_return){.fd = udp->fd, .packet = header};
         udp->exchanges[i].client.back = &udp->backs[i];
@@ -214,6 +214,7 @@ static void *run(void *arg)
             continue;
         }
         pin_rcu_online();
+        (void)pin_worker_take_basis(&udp->worker);
         unsigned n_answers = answer_all(udp, (unsigned)n_received);
         send_all(udp, n_answers);
         pin_rcu_offline(); /* may wake a writer, a system call: not before answers go */
@@ -256,7 +257,7 @@ enum pin_err pin_udp_start(
     udp->fd = config->fd;
     udp->is_handed = config->is_handed;
     udp->is_wildcard = config->is_wildcard;
-    tie(udp, config->cluster_id);
+    tie(udp, config->cluster_id, config->listen_i);
     enum pin_err err =
         pin_worker_init(&udp->worker, config->live, PIN_TRANSPORT_UDP, config->thread_i);
     udp->worker.keys = config->keys;
@@ -293,6 +294,11 @@ void pin_udp_stop(struct pin_udp *udp)
     }
     (void)pthread_join(udp->thread, NULL);
     free_udp(udp);
+}
+
+struct pin_worker *pin_udp_worker(struct pin_udp *udp)
+{
+    return &udp->worker;
 }
 
 const struct pin_stats *pin_udp_stats(const struct pin_udp *udp)

@@ -28,6 +28,7 @@ struct pin_udp_config {
     struct pin_transfers *transfers;   /**< NULL: none. */
     const struct pin_manners *manners; /**< Outlives the threads; NULL: none. */
     int fd;                            /**< Bound and blocking; borrowed until stop. */
+    uint8_t listen_i;                  /**< Which listener it is, for pin_basis. */
     uint16_t cluster_id;               /**< Whose askers come here, or PIN_CLUSTER_NONE. */
     struct pin_proxy_trust proxy;
     bool is_handed;                   /**< The socket goes on after us: it times out instead. */
@@ -44,7 +45,10 @@ enum pin_err pin_udp_start(
 /** Stops and joins the thread and frees. NULL is fine. */
 void pin_udp_stop(struct pin_udp *udp);
 
-/** The thread's counters; any thread may read them until stop. */
+/** What the thread answers with, to give it another basis. Any thread, until stop. */
+struct pin_worker *pin_udp_worker(struct pin_udp *udp);
+
+/** What the thread counts. Any thread, until stop. */
 const struct pin_stats *pin_udp_stats(const struct pin_udp *udp);
 
 /** Where the thread leaves samples for the audit; control takes them until stop. */

@@ -58,6 +58,23 @@ enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *l
     return pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
 }
 
+void pin_worker_give_basis(struct pin_worker *worker, const struct pin_basis *basis)
+{
+    atomic_store_explicit(&worker->next_basis, basis, memory_order_release);
+}
+
+bool pin_worker_take_basis(struct pin_worker *worker)
+{
+    const struct pin_basis *basis = atomic_load_explicit(&worker->next_basis, memory_order_acquire);
+    if (pin_likely(basis == NULL || basis->number == worker->basis_number)) {
+        return false;
+    }
+    worker->basis = basis;
+    worker->basis_number = basis->number;
+    worker->live = basis->live;
+    return true;
+}
+
 uint32_t pin_worker_wall_s(struct pin_worker *worker)
 {
     if (worker->wall_s == 0) {
@@ -179,6 +196,7 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
             .manners = &workers->manners,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
+            .listen_i = (uint8_t)i,
             .proxy = config->listens[i].proxy,
             .is_handed = workers->listens[i].is_handed,
             .is_wildcard = workers->listens[i].is_wildcard,
@@ -198,6 +216,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
         listens[i] = (struct pin_tcp_listen){
             .fd = workers->listens[i].tcp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
+            .listen_i = (uint8_t)i,
             .n_max = part_of(config->listens[i].n_max_streams, (uint32_t)config->n_workers),
             .proxy = config->listens[i].proxy,
             .tls = config->listens[i].tls,
@@ -294,6 +313,18 @@ bool pin_workers_take_audit(struct pin_workers *workers, struct pin_audit_sample
         }
     }
     return false;
+}
+
+void pin_workers_give_basis(struct pin_workers *workers, const struct pin_basis *basis)
+{
+    for (size_t i = 0; i < workers->n_sets; i++) {
+        for (size_t l = 0; l < workers->n_listens; l++) {
+            if (workers->sets[i].udp[l] != NULL) {
+                pin_worker_give_basis(pin_udp_worker(workers->sets[i].udp[l]), basis);
+            }
+        }
+        pin_worker_give_basis(pin_tcp_worker(workers->sets[i].tcp), basis);
+    }
 }
 
 void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *ret_sum)

@@ -13,6 +13,7 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@
 #include "pintle/zones/select.h"
 #include "pintle/zones/tsig.h"
 
+#include "answer.h"
 #include "audit.h"
 #include "manners.h"
 #include "origins.h"
@@ -42,9 +44,22 @@ struct pin_transfers;
 struct pin_forward;
 struct pin_forward_port;
 
+/**
+ * What answers are made from. Replaced as a whole when the settings change: each thread takes the
+ * next one up between two batches, and whoever replaced it waits for a grace period.
+ */
+struct pin_basis {
+    uint64_t number; /**< Another one than any before: an address may come again. Not 0. */
+    const struct pin_live *live;
+    uint16_t clusters[PIN_LISTENS_MAX]; /**< By listener: whose askers come there, or none's. */
+};
+
 /** What one thread needs to answer. */
 struct pin_worker {
     const struct pin_live *live;
+    const struct pin_basis *basis; /**< What it has taken up; NULL: `live` is all there is. */
+    uint64_t basis_number;
+    _Atomic(const struct pin_basis *) next_basis;
     const struct pin_tsig_keys *keys; /**< NULL: none is known. */
     struct pin_transfers *transfers;  /**< NULL: nobody may transfer anything. */
     struct pin_source *source;        /**< With PIN_ANSWER_SOURCE: the caller's, who ends it. */
@@ -64,6 +79,21 @@ struct pin_worker {
 /** Prepares a thread context; `thread_i` must differ between threads. PIN_ENOMEM. */
 enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *live,
     enum pin_transport transport, uint32_t thread_i);
+
+/** Has the thread answer from it, from its next batch on. Any thread. */
+void pin_worker_give_basis(struct pin_worker *worker, const struct pin_basis *basis);
+
+/** Takes up what was given since. True: it was something else. Its thread, online, before it looks
+ * at anything. Hot path: one load. */
+bool pin_worker_take_basis(struct pin_worker *worker);
+
+/** Whose askers come to a listener. */
+static inline uint16_t pin_worker_cluster(
+    const struct pin_worker *worker, const struct pin_client *client)
+{
+    return worker->basis != NULL ? worker->basis->clusters[client->listen_i]
+                                 : client->listen_cluster_id;
+}
 
 /** The wall clock in seconds, read at most once per batch. Its thread. Hot path. */
 uint32_t pin_worker_wall_s(struct pin_worker *worker);
@@ -131,6 +161,10 @@ enum pin_err pin_workers_start(
 
 /** Stops and joins all threads, closes all sockets, frees. Bounded by one batch. NULL is fine. */
 void pin_workers_stop(struct pin_workers *workers);
+
+/** Has all threads answer from another basis, which outlives them or the next one's grace period.
+ * Any thread. */
+void pin_workers_give_basis(struct pin_workers *workers, const struct pin_basis *basis);
 
 /** The address a listener really has, with its port. */
 void pin_workers_address(

@@ -46,6 +46,7 @@ struct pin_delta {
                                   when they were sent. */
     bool is_unproven;          /**< LIST_END: may be held. */
     bool is_partial;           /**< LIST_END: named what nobody can read, so it removes nothing. */
+    uint16_t epoch;            /**< Of settings, whose ids it has: the builder's door notes it. */
     bool has_more;             /**< Part of a first list: nobody waits for this one alone. */
     struct pin_object *object; /**< UPSERT: owned by the delta. */
     char *namespace_name;      /**< DELETE, KEEP: owned; "" for cluster-scoped kinds. */
