@@ -63,6 +63,13 @@ bool pin_outbox_drain(struct pin_outbox *outbox)
     return outbox->n == 0;
 }
 
+void pin_outbox_rename(struct pin_outbox *outbox, uint16_t cluster_id)
+{
+    for (size_t i = 0; i < outbox->n; i++) {
+        outbox->kept[(outbox->first + i) % outbox->cap]->cluster_id = cluster_id;
+    }
+}
+
 bool pin_outbox_is_full(const struct pin_outbox *outbox)
 {
     return outbox->n > 0;

@@ -50,6 +50,9 @@ bool pin_outbox_push(struct pin_outbox *outbox, struct pin_delta *delta);
 /** Passes on what is kept. True when nothing is left: reading may go on. */
 bool pin_outbox_drain(struct pin_outbox *outbox);
 
+/** Gives what is kept another cluster's id. */
+void pin_outbox_rename(struct pin_outbox *outbox, uint16_t cluster_id);
+
 /** True while something is kept. */
 bool pin_outbox_is_full(const struct pin_outbox *outbox);
 

@@ -38,6 +38,7 @@ struct pin_sync {
     uint32_t write_roles;        /* What writing needs. */
     char *lease_namespace;       /* Owned, as its name; NULL while nothing is written. */
     char *lease_name;
+    char identity[PIN_LEASE_HOLDER_MAX]; /* Ours, unless a test said another one. */
     struct pin_loop *loop;
     bool is_started;
 };
@@ -93,11 +94,27 @@ static enum pin_err make_sources(
     return PIN_OK;
 }
 
+/* The source's writer, unless it has no API server. */
+static enum pin_err make_writer(const struct pin_sync *self, const struct pin_sync_writes *writes,
+    struct pin_source *source, struct pin_writer **ret_writer, struct pin_why *why)
+{
+    struct pin_writer_config config = {.loop = self->loop,
+        .http = self->tools.http,
+        .arena = self->tools.arena,
+        .source = source,
+        .writes = writes};
+    source->wants_classes = writes->switches.status || writes->switches.cleans;
+    if (source->ops->target == NULL) {
+        return PIN_OK;
+    }
+    *ret_writer = pin_writer_new(&config);
+    return *ret_writer != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "no memory for the writers");
+}
+
 /* One writer per cluster with an API server. */
 static enum pin_err make_writers(
     struct pin_sync *self, const struct pin_sync_writes *asked, struct pin_why *why)
 {
-    char identity[PIN_LEASE_HOLDER_MAX];
     if (asked == NULL) {
         return PIN_OK;
     }
@@ -107,25 +124,14 @@ static enum pin_err make_writers(
     if (self->lease_namespace == NULL || self->lease_name == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for the writers");
     }
-    pin_lease_identity(identity);
+    pin_lease_identity(self->identity);
     struct pin_sync_writes writes = *asked;
-    writes.identity = asked->identity != NULL ? asked->identity : identity;
-    for (size_t i = 0; i < self->n_sources; i++) {
-        self->sources[i]->wants_classes = writes.switches.status || writes.switches.cleans;
-        struct pin_writer_config config = {.loop = self->loop,
-            .http = self->tools.http,
-            .arena = self->tools.arena,
-            .source = self->sources[i],
-            .writes = &writes};
-        if (self->sources[i]->ops->target == NULL) {
-            continue; /* no API server */
-        }
-        self->writers[i] = pin_writer_new(&config);
-        if (self->writers[i] == NULL) {
-            return pin_why_set(why, PIN_ENOMEM, "no memory for the writers");
-        }
+    writes.identity = asked->identity != NULL ? asked->identity : self->identity;
+    enum pin_err err = PIN_OK;
+    for (size_t i = 0; i < self->n_sources && err == PIN_OK; i++) {
+        err = make_writer(self, &writes, self->sources[i], &self->writers[i], why);
     }
-    return PIN_OK;
+    return err;
 }
 
 enum pin_err pin_sync_new(
@@ -160,26 +166,43 @@ enum pin_err pin_sync_new(
     return PIN_OK;
 }
 
+static void start_source(struct pin_sync *sync, size_t i)
+{
+    sync->sources[i]->started_ms = pin_clock_mono_ms();
+    sync->sources[i]->ops->start(sync->sources[i]);
+    if (sync->writers[i] != NULL) {
+        pin_writer_start(sync->writers[i]);
+    }
+}
+
 void pin_sync_start(struct pin_sync *sync)
 {
     sync->is_started = true;
     for (size_t i = 0; i < sync->n_sources; i++) {
-        sync->sources[i]->started_ms = pin_clock_mono_ms();
-        sync->sources[i]->ops->start(sync->sources[i]);
-        if (sync->writers[i] != NULL) {
-            pin_writer_start(sync->writers[i]);
-        }
+        start_source(sync, i);
     }
+}
+
+static void stop_source(struct pin_source *source)
+{
+    source->ops->stop(source);
+    pin_survey_stop(source->survey);
+    pin_outbox_done(&source->outbox);
 }
 
 void pin_sync_stop(struct pin_sync *sync)
 {
     sync->is_started = false;
     for (size_t i = 0; i < sync->n_sources; i++) {
-        sync->sources[i]->ops->stop(sync->sources[i]);
-        pin_survey_stop(sync->sources[i]->survey);
-        pin_outbox_done(&sync->sources[i]->outbox);
+        stop_source(sync->sources[i]);
     }
+}
+
+static void free_source(struct pin_source *source, struct pin_writer *writer)
+{
+    pin_writer_free(writer);
+    pin_survey_free(source->survey);
+    source->ops->free(source);
 }
 
 void pin_sync_free(struct pin_sync *sync)
@@ -189,9 +212,7 @@ void pin_sync_free(struct pin_sync *sync)
     }
     pin_sync_stop(sync);
     for (size_t i = 0; i < sync->n_sources; i++) {
-        pin_writer_free(sync->writers != NULL ? sync->writers[i] : NULL);
-        pin_survey_free(sync->sources[i]->survey);
-        sync->sources[i]->ops->free(sync->sources[i]);
+        free_source(sync->sources[i], sync->writers != NULL ? sync->writers[i] : NULL);
     }
     pin_commands_free(sync->tools.commands);
     pin_http_free(sync->tools.http);
@@ -201,6 +222,140 @@ void pin_sync_free(struct pin_sync *sync)
     free(sync->lease_namespace);
     free(sync->lease_name);
     free(sync);
+}
+
+/* --- Change --------------------------------------------------------------------------------- */
+
+/* One source of other specs. */
+struct next_source {
+    struct pin_source *source;
+    struct pin_writer *writer;
+    uint16_t cluster_id;
+    bool is_new;
+};
+
+struct pin_sync_next {
+    struct pin_source **sources;
+    struct pin_writer **writers;
+    uint32_t max_objects;
+    bool wants_ingresses;
+    size_t n;
+    struct next_source items[];
+};
+
+static enum pin_err make_next(struct pin_sync *self, const struct pin_sync_config *config,
+    const struct pin_source_spec *spec, struct next_source *item, struct pin_why *why)
+{
+    enum pin_err err = check_spec(spec, why);
+    if (err != PIN_OK) {
+        return err;
+    }
+    item->source = make_source(self, config->loop, spec, why);
+    if (item->source == NULL) {
+        return PIN_ENOMEM;
+    }
+    if (config->writes == NULL) {
+        return PIN_OK;
+    }
+    struct pin_sync_writes writes = *config->writes;
+    writes.identity = writes.identity != NULL ? writes.identity : self->identity;
+    return make_writer(self, &writes, item->source, &item->writer, why);
+}
+
+enum pin_err pin_sync_prepare(struct pin_sync *sync, const struct pin_sync_config *config,
+    const size_t *from, struct pin_sync_next **ret_next, struct pin_why *why)
+{
+    struct pin_sync_next *next =
+        calloc(1, sizeof(*next) + config->n_specs * sizeof(next->items[0]));
+    if (next == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "no memory for the sources");
+    }
+    next->max_objects = config->max_objects;
+    next->wants_ingresses = config->wants_ingresses;
+    next->sources = calloc(config->n_specs + 1, sizeof(struct pin_source *));
+    next->writers = calloc(config->n_specs + 1, sizeof(struct pin_writer *));
+    enum pin_err err = next->sources != NULL && next->writers != NULL
+                           ? PIN_OK
+                           : pin_why_set(why, PIN_ENOMEM, "no memory for the sources");
+    for (size_t i = 0; i < config->n_specs && err == PIN_OK; i++) {
+        struct next_source *item = &next->items[next->n++];
+        item->cluster_id = config->specs[i].cluster_id;
+        item->is_new = from[i] == PIN_SYNC_NEW;
+        if (item->is_new) {
+            err = make_next(sync, config, &config->specs[i], item, why);
+        } else {
+            item->source = sync->sources[from[i]];
+            item->writer = sync->writers[from[i]];
+        }
+    }
+    if (err != PIN_OK) {
+        pin_sync_discard(next);
+        return err;
+    }
+    *ret_next = next;
+    return PIN_OK;
+}
+
+static bool goes_on(const struct pin_sync_next *next, const struct pin_source *source)
+{
+    for (size_t i = 0; i < next->n; i++) {
+        if (next->items[i].source == source) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Ends the sources that do not go on, and puts the next ones in the place of all. */
+static void take_next(struct pin_sync *sync, struct pin_sync_next *next)
+{
+    for (size_t i = 0; i < sync->n_sources; i++) {
+        if (!goes_on(next, sync->sources[i])) {
+            stop_source(sync->sources[i]);
+            free_source(sync->sources[i], sync->writers[i]);
+        }
+    }
+    for (size_t i = 0; i < next->n; i++) {
+        next->sources[i] = next->items[i].source;
+        next->writers[i] = next->items[i].writer;
+    }
+    free(sync->sources);
+    free(sync->writers);
+    sync->sources = next->sources;
+    sync->writers = next->writers;
+    sync->n_sources = next->n;
+}
+
+void pin_sync_commit(struct pin_sync *sync, struct pin_sync_next *next)
+{
+    take_next(sync, next);
+    for (size_t i = 0; i < next->n; i++) {
+        struct pin_source *source = sync->sources[i];
+        source->cluster_id = next->items[i].cluster_id;
+        source->wants_ingresses = next->wants_ingresses;
+        source->max_objects = next->max_objects;
+        pin_outbox_rename(&source->outbox, source->cluster_id);
+    }
+    for (size_t i = 0; i < next->n && sync->is_started; i++) {
+        if (next->items[i].is_new) {
+            start_source(sync, i);
+        }
+    }
+    free(next);
+}
+
+void pin_sync_discard(struct pin_sync_next *next)
+{
+    for (size_t i = 0; next != NULL && i < next->n; i++) {
+        if (next->items[i].is_new && next->items[i].source != NULL) {
+            free_source(next->items[i].source, next->items[i].writer);
+        }
+    }
+    if (next != NULL) {
+        free(next->sources);
+        free(next->writers);
+        free(next);
+    }
 }
 
 void pin_sync_resume(struct pin_sync *sync)

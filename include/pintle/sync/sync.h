@@ -115,6 +115,33 @@ struct pin_sync_config {
 enum pin_err pin_sync_new(
     const struct pin_sync_config *config, struct pin_sync **ret_sync, struct pin_why *why);
 
+/** pin_sync_prepare(): a source that is made. */
+#define PIN_SYNC_NEW SIZE_MAX
+
+/** The sources of other specs, on their way. */
+struct pin_sync_next;
+
+/**
+ * Makes what other specs need that is not there; nothing is changed or started yet.
+ *
+ * @param config    Its loop, dirwatch, sink and writes are those of pin_sync_new().
+ * @param from      By spec: the position of the source that goes on, or PIN_SYNC_NEW.
+ * @param ret_next  For pin_sync_commit() or pin_sync_discard().
+ * @return As pin_sync_new().
+ */
+enum pin_err pin_sync_prepare(struct pin_sync *sync, const struct pin_sync_config *config,
+    const size_t *from, struct pin_sync_next **ret_next, struct pin_why *why);
+
+/**
+ * Has these sources from now on, and frees `next`. Those that go on keep their connections and are
+ * not listed again; what they report carries the ids of the new specs. New ones are started, if the
+ * others were; the rest is ended. Cannot fail.
+ */
+void pin_sync_commit(struct pin_sync *sync, struct pin_sync_next *next);
+
+/** Frees what was made, and nothing changes. NULL is fine. */
+void pin_sync_discard(struct pin_sync_next *next);
+
 /** Starts all sources. Deltas may come during this call already (directories). */
 void pin_sync_start(struct pin_sync *sync);
 
