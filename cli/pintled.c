@@ -21,8 +21,6 @@
 #define ARGS_MAX         138
 #define OUTPUT_MAX_BYTES ((size_t)256 << 20)
 
-extern char **environ;
-
 /* The program beside this one; "pintled" when there is none, which $PATH finds. */
 static void find_program(char *out, size_t cap)
 {

@@ -51,6 +51,7 @@ struct request {
     struct evhttp_request *http; /* NULL: the client went away */
     struct evkeyvalq args;
     struct pin_page page;
+    bool is_outdated; /* the settings have changed while it waited for the builder */
     struct request *next;
 };
 
@@ -215,8 +216,10 @@ static struct request *request_new(struct pin_admin *admin, struct evhttp_reques
     request->admin = admin;
     request->http = http;
     TAILQ_INIT(&request->args);
-    request->page =
-        (struct pin_page){.state = &admin->state, .status = 200, .content_type = JSON_TYPE};
+    request->page = (struct pin_page){.state = &admin->state,
+        .settings = admin->state.config.settings,
+        .status = 200,
+        .content_type = JSON_TYPE};
     request->next = admin->requests;
     admin->requests = request;
     return request;
@@ -295,17 +298,40 @@ static void finish(struct request *request)
     request_free(request);
 }
 
+static void on_collected(void *arg);
+
 /* Builder's thread. */
 static void collect(struct pin_catalog *catalog, void *arg)
 {
     struct request *request = arg;
-    request->kind->collect(catalog, &request->page);
+    request->is_outdated = pin_catalog_settings(catalog) != request->page.settings;
+    if (!request->is_outdated) {
+        request->kind->collect(catalog, &request->page);
+    }
+}
+
+/* The settings have changed since the request came. What it said was read by the old ones. */
+static void ask_again(struct request *request)
+{
+    const struct pin_admin_config *config = &request->admin->state.config;
+    request->page.settings = config->settings;
+    if (request->kind->check != NULL) {
+        pin_page_error(&request->page, 503, "the configuration has just changed, ask again");
+        finish(request);
+    } else if (!pin_builder_call(config->builder, collect, on_collected, request)) {
+        pin_page_error(&request->page, 503, "busy, ask again");
+        finish(request);
+    }
 }
 
 /* Control's thread, after collect. */
 static void on_collected(void *arg)
 {
     struct request *request = arg;
+    if (request->is_outdated) {
+        ask_again(request);
+        return;
+    }
     if (request->kind->render != NULL) {
         request->kind->render(&request->page);
     }
@@ -579,6 +605,13 @@ void pin_admin_stop(struct pin_admin *admin)
     }
     pin_admin_findings_free(admin->state.findings);
     free(admin);
+}
+
+void pin_admin_follow(struct pin_admin *admin, const struct pin_settings *settings)
+{
+    if (admin != NULL) {
+        admin->state.config.settings = settings;
+    }
 }
 
 void pin_admin_drain(struct pin_admin *admin)

@@ -7,7 +7,8 @@
  * what changes something (drains, records) is taken from this machine alone, and not from web
  * pages.
  *
- *     /livez /readyz /metrics /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records}
+ *     /livez /readyz /metrics
+ *     /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records,reload}
  *
  * A second one may show health and metrics alone (`is_bare`), for addresses that others reach.
  *
@@ -100,6 +101,10 @@ struct pin_admin_hooks {
         struct pin_jsonout *out, struct pin_why *why);
     void (*records_metrics)(void *arg, struct pin_text *out); /**< Families; or NULL. */
     void (*config_json)(void *arg, struct pin_jsonout *out);  /**< One value; or NULL. */
+    /** Has the configuration read again soon; the number of the attempt. Or NULL, as the next. */
+    uint64_t (*reload)(void *arg);
+    void (*reload_json)(void *arg, struct pin_jsonout *out); /**< Members of an object. */
+    void (*reload_metrics)(void *arg, struct pin_text *out); /**< Families. */
     void *arg;
 };
 
@@ -138,6 +143,9 @@ enum pin_err pin_admin_start(
 
 /** Closes everything. The builder has been stopped or still runs, but its loop runs no more. */
 void pin_admin_stop(struct pin_admin *admin);
+
+/** Shows other settings from now on; behind pin_builder_follow(). NULL is fine. */
+void pin_admin_follow(struct pin_admin *admin, const struct pin_settings *settings);
 
 /** From now on /readyz says no: the process is about to end. NULL is fine. */
 void pin_admin_drain(struct pin_admin *admin);

@@ -16,7 +16,7 @@
 /* What follows ".../clusters/" in the path, without "/check"; false: it names no cluster. */
 bool pin_page_read_cluster(struct pin_page *page)
 {
-    const struct pin_settings *settings = page->state->config.settings;
+    const struct pin_settings *settings = pin_page_settings(page);
     const char *name = page->path + strlen(PIN_CLUSTERS_PATH) + 1;
     size_t bytes = strcspn(name, "/");
     for (size_t i = 0; i < settings->n_clusters; i++) {
@@ -62,7 +62,7 @@ static void render_list(struct pin_page *page)
     pin_jsonout_object(&json);
     pin_jsonout_key(&json, "items");
     pin_jsonout_array(&json);
-    for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
+    for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
         pin_jsonout_object(&json);
         put_item(page, i, &json);
         pin_jsonout_end(&json);

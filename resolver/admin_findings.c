@@ -19,7 +19,7 @@
 /* Longer than any key; what is longer is cut. */
 #define KEY_BYTES 2048
 /* Findings whose age is known. */
-#define SEEN_MAX (4 * PIN_ANALYSIS_MAX)
+#define SEEN_MAX ((size_t)4 * PIN_ANALYSIS_MAX)
 
 /* When a finding was first seen. */
 struct seen {
@@ -116,7 +116,7 @@ static struct pin_finding_place find_place(void *arg, const struct pin_finding *
 {
     const struct pin_page *page = arg;
     const struct pin_admin_hooks *hooks = &page->state->config.hooks;
-    const struct pin_settings *settings = page->state->config.settings;
+    const struct pin_settings *settings = pin_page_settings(page);
     struct pin_finding_place place = {0};
     struct pin_admin_source source = {.error = ""};
     char key[KEY_BYTES];
@@ -136,7 +136,7 @@ static void put(struct pin_page *page)
 {
     struct pin_analysis_report report = {.analysis = &page->state->findings->last,
         .mode = "live",
-        .n_clusters = page->state->config.settings->n_clusters,
+        .n_clusters = pin_page_settings(page)->n_clusters,
         .n_objects = page->state->findings->n_objects,
         .place = find_place,
         .arg = page};
@@ -159,7 +159,7 @@ static void collect_findings(struct pin_catalog *catalog, void *arg)
     struct pin_page *page = arg;
     int64_t begun_ns = pin_clock_mono_ns();
     pin_catalog_analyze(catalog, true, (uint64_t)(begun_ns / 1000000), &page->findings.analysis);
-    for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
+    for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
         struct pin_cluster_status status = pin_catalog_cluster(catalog, (uint16_t)i);
         for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
             page->findings.n_objects += status.n_objects[kind];

@@ -75,7 +75,7 @@ static void put_clients(struct pin_jsonout *json, const struct pin_cluster_setti
 /* As cluster.yaml would say it. */
 static void put_settings(struct pin_jsonout *json, const struct pin_page *page)
 {
-    const struct pin_settings *settings = page->state->config.settings;
+    const struct pin_settings *settings = pin_page_settings(page);
     const struct pin_cluster_settings *cluster = &settings->clusters[page->cluster_id];
     pin_jsonout_key(json, "settings");
     pin_jsonout_object(json);

@@ -21,11 +21,6 @@
 #define SERVICES_MAX 500 /* of one page */
 #define TEXT_TYPE    "text/plain; charset=utf-8"
 
-static const struct pin_settings *settings_of(const struct pin_page *page)
-{
-    return page->state->config.settings;
-}
-
 void pin_page_done(struct pin_page *page)
 {
     free(page->facts.clusters);
@@ -57,7 +52,7 @@ void pin_page_error(struct pin_page *page, int status, const char *fmt, ...)
 void pin_page_collect_facts(struct pin_catalog *catalog, void *arg)
 {
     struct pin_page *page = arg;
-    size_t n_clusters = settings_of(page)->n_clusters;
+    size_t n_clusters = pin_page_settings(page)->n_clusters;
 
     page->facts.counts = pin_catalog_counts(catalog);
     page->facts.clusters = calloc(n_clusters + 1, sizeof(struct pin_cluster_status));
@@ -77,7 +72,7 @@ bool pin_page_has_facts(struct pin_page *page)
 size_t pin_admin_n_synced(const struct pin_page *page)
 {
     size_t n = 0;
-    for (size_t i = 0; i < settings_of(page)->n_clusters; i++) {
+    for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
         n += page->facts.clusters[i].is_synced ? 1 : 0;
     }
     return n;
@@ -87,7 +82,7 @@ size_t pin_admin_n_synced(const struct pin_page *page)
 static size_t count_served(const struct pin_page *page)
 {
     size_t n = pin_admin_n_synced(page);
-    for (size_t i = 0; i < settings_of(page)->n_clusters; i++) {
+    for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
         n += page->facts.clusters[i].is_restored ? 1 : 0;
     }
     return n;
@@ -96,7 +91,7 @@ static size_t count_served(const struct pin_page *page)
 static size_t count_up(const struct pin_page *page)
 {
     size_t n = 0;
-    for (size_t i = 0; i < settings_of(page)->n_clusters; i++) {
+    for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
         n += page->facts.clusters[i].is_up ? 1 : 0;
     }
     return n;
@@ -104,7 +99,8 @@ static size_t count_up(const struct pin_page *page)
 
 static bool is_ready(const struct pin_page *page)
 {
-    return !page->state->is_draining && count_served(page) >= settings_of(page)->ready_min_clusters;
+    return !page->state->is_draining
+           && count_served(page) >= pin_page_settings(page)->ready_min_clusters;
 }
 
 /* --- Health -------------------------------------------------------------------------------- */
@@ -161,12 +157,12 @@ static void render_ready(struct pin_page *page)
     if (page->state->is_draining) {
         pin_text_puts(&page->body, "[-]shutdown in progress\n");
     }
-    for (size_t i = 0; i < config->settings->n_clusters; i++) {
+    for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
         put_cluster_check(page, i);
     }
     pin_text_putf(&page->body, "readyz check %s: %zu of %zu clusters listed, %u needed\n",
-        ready ? "passed" : "failed", pin_admin_n_synced(page), config->settings->n_clusters,
-        config->settings->ready_min_clusters);
+        ready ? "passed" : "failed", pin_admin_n_synced(page), pin_page_settings(page)->n_clusters,
+        pin_page_settings(page)->ready_min_clusters);
 }
 
 /* --- Status -------------------------------------------------------------------------------- */
@@ -268,7 +264,7 @@ static void render_status(struct pin_page *page)
     if (!pin_page_has_facts(page)) {
         return;
     }
-    size_t n_clusters = settings_of(page)->n_clusters;
+    size_t n_clusters = pin_page_settings(page)->n_clusters;
     struct pin_jsonout json = pin_jsonout_init(&page->body);
     pin_jsonout_object(&json);
     pin_jsonout_key_string(&json, "version", PIN_VERSION);
@@ -276,7 +272,7 @@ static void render_status(struct pin_page *page)
     pin_jsonout_key_int(
         &json, "uptimeSeconds", (pin_clock_mono_ms() - page->state->started_mono_ms) / 1000);
     pin_jsonout_key_bool(&json, "ready", is_ready(page));
-    pin_jsonout_key_string(&json, "clusterSet", settings_of(page)->cluster_set);
+    pin_jsonout_key_string(&json, "clusterSet", pin_page_settings(page)->cluster_set);
     pin_jsonout_key_string(&json, "sandbox", page->state->config.sandbox);
     put_listeners_json(page, &json);
     pin_jsonout_key(&json, "clusters");
@@ -357,7 +353,7 @@ static bool parse_type(const char *text, uint16_t *ret_type)
 /* "10.0.0.1", "c1" or "c1/namespace". */
 static bool parse_from(struct pin_page *page, const char *from)
 {
-    const struct pin_settings *settings = settings_of(page);
+    const struct pin_settings *settings = pin_page_settings(page);
     char cluster[PIN_LABEL_MAX_BYTES + 1];
     size_t len = strcspn(from, "/");
 
@@ -505,6 +501,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/log           the log's level; POST changes it\n"
         "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
         "/approve /adopt\n"
+        "/api/v1/reload        how the last reload went; POST reads the configuration again\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
 }
@@ -563,6 +560,9 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
     }
     if (strcmp(path, pin_page_findings.path) == 0) {
         return verb == PIN_PAGE_GET ? &pin_page_findings : NULL;
+    }
+    if (strcmp(path, PIN_RELOAD_PATH) == 0) {
+        return pin_page_find_reload(verb);
     }
     if (strncmp(path, PIN_CLUSTERS_PATH, strlen(PIN_CLUSTERS_PATH)) == 0) {
         return pin_page_find_clusters(path, verb);

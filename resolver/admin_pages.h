@@ -78,7 +78,8 @@ enum pin_page_verb {
 /** One request and its page under construction. */
 struct pin_page {
     const struct pin_admin_state *state;
-    int status; /**< HTTP. */
+    const struct pin_settings *settings; /**< When it was asked for; NULL: the state's. */
+    int status;                          /**< HTTP. */
     const char *content_type;
     bool is_verbose;
     const char *path;     /**< Of the request; gone when check returns. */
@@ -163,6 +164,18 @@ void pin_admin_log_free(struct pin_admin_log *log);
 
 /** The pages of the log, or NULL. */
 const struct pin_page_kind *pin_page_find_log(enum pin_page_verb verb);
+
+/** Where the configuration is reloaded. */
+#define PIN_RELOAD_PATH "/api/v1/reload"
+
+/** The pages of reloads. */
+const struct pin_page_kind *pin_page_find_reload(enum pin_page_verb verb);
+
+/** The settings that the page is about. */
+static inline const struct pin_settings *pin_page_settings(const struct pin_page *page)
+{
+    return page->settings != NULL ? page->settings : page->state->config.settings;
+}
 
 /** The pages of records, or NULL. */
 const struct pin_page_kind *pin_page_find_records(const char *path, enum pin_page_verb verb);

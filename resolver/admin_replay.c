@@ -179,7 +179,7 @@ static void put_manners(struct pin_jsonout *json, const struct pin_settings *set
 
 static void render_replay(struct pin_page *page)
 {
-    const struct pin_settings *settings = page->state->config.settings;
+    const struct pin_settings *settings = pin_page_settings(page);
     struct pin_jsonout json = pin_jsonout_init(&page->body);
     pin_jsonout_object(&json);
     pin_jsonout_key_string(&json, "apiVersion", "pintle.dev/v1alpha1");

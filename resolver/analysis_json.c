@@ -4,24 +4,29 @@
 
 #include "resolver/analysis_json.h"
 
-#include <ctype.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/jsonout.h"
 
-/* Where the section of a code is: GitHub's anchor of its heading. */
+/* Where the section of a code is: GitHub's anchor of its heading, in small letters. */
+static void put_doc(struct pin_jsonout *json, const char *code)
+{
+    char anchor[16] = "";
+    for (size_t i = 0; code[i] != '\0' && i + 1 < sizeof(anchor); i++) {
+        bool is_capital = code[i] >= 'A' && code[i] <= 'Z';
+        anchor[i] = (char)(is_capital ? code[i] - 'A' + 'a' : code[i]);
+    }
+    char doc[64];
+    (void)snprintf(doc, sizeof(doc), "docs/codes.md#%s", anchor);
+    pin_jsonout_key_string(json, "doc", doc);
+}
+
 static void put_code(struct pin_jsonout *json, const struct pin_finding_code *code)
 {
-    char doc[64] = "docs/codes.md#";
-    size_t at = strlen(doc);
     pin_jsonout_key_string(json, "code", code->code);
     pin_jsonout_key_string(json, "severity", pin_severity_text(code->severity));
-    for (const char *from = code->code; *from != '\0' && at + 1 < sizeof(doc); from++) {
-        doc[at++] = (char)tolower((unsigned char)*from);
-        doc[at] = '\0';
-    }
-    pin_jsonout_key_string(json, "doc", doc);
+    put_doc(json, code->code);
     pin_jsonout_key_string(json, "fix", code->fix);
 }
 

@@ -59,7 +59,7 @@ static enum pin_err start_workers(struct pin_app *app, struct pin_why *why)
             .https_path = listen->has_https ? listen->https_path : NULL,
             .cluster_id = listen->cluster == NULL
                               ? PIN_CLUSTER_NONE
-                              : pin_settings_cluster(&app->settings, listen->cluster)};
+                              : pin_settings_cluster(app->settings, listen->cluster)};
     }
     struct pin_workers_config workers = {.live = pin_builder_live(app->builder),
         .keys = pin_primary_keys(app->files.primary),
@@ -91,7 +91,7 @@ static void start_greeting(struct pin_app *app)
     app->greeting = pin_greeting_start(&(struct pin_greeting_config){.program = app->program,
         .loop = app->loop,
         .builder = app->builder,
-        .n_clusters = app->settings.n_clusters,
+        .n_clusters = app->settings->n_clusters,
         .dns = app->listens[0].address,
         .admin = pin_admin_address(app->admin),
         .started_ms = app->started_ms});
@@ -103,7 +103,7 @@ static void start_service(struct pin_app *app)
     app->service = pin_service_start(&(struct pin_service_config){.supervisor = app->supervisor,
         .loop = app->loop,
         .builder = app->builder,
-        .n_clusters = app->settings.n_clusters,
+        .n_clusters = app->settings->n_clusters,
         .dns = app->listens[0].address});
     pin_service_ready(app->service);
 }
@@ -142,10 +142,9 @@ static void on_signal(int signo, void *arg)
 {
     struct pin_app *app = arg;
     if (signo == SIGHUP) {
-        pin_log_info("app: SIGHUP: reading certificates again, all else goes on as before");
-        pin_service_reloading(app->service);
+        pin_log_info("app: SIGHUP: reading certificates and the configuration again");
         pin_certs_reload(app->files.certs);
-        pin_service_ready(app->service);
+        (void)pin__app_reload(app);
         return;
     }
     bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0
@@ -183,10 +182,10 @@ static enum pin_err start_threads(struct pin_app *app, struct pin_why *why)
 {
     sigset_t all;
     sigset_t before;
-    struct pin_builder_config config = {.settings = &app->settings, .loop = app->loop};
+    struct pin_builder_config config = {.settings = app->settings, .loop = app->loop};
     pin__app_hook_sources(app, &config);
     pin__app_hook_records(app, &config);
-    enum pin_err err = pin_app_files_begin(&app->files, app->config, &app->settings, &config, why);
+    enum pin_err err = pin_app_files_begin(&app->files, app->config, app->settings, &config, why);
     if (err != PIN_OK) {
         return err;
     }
@@ -201,7 +200,7 @@ static enum pin_err start_threads(struct pin_app *app, struct pin_why *why)
     }
     if (err == PIN_OK) {
         struct pin_tap_config tap = app->config->tap;
-        tap.settings = &app->settings;
+        tap.settings = app->settings;
         tap.labels = pin_builder_live(app->builder)->policies;
         err = pin_tapper_new(&tap, &app->tapper, why);
     }
@@ -220,7 +219,7 @@ static enum pin_err start_auditor(struct pin_app *app, struct pin_why *why)
 {
     struct pin_audit_config config = {.loop = app->loop,
         .workers = app->workers,
-        .settings = &app->settings,
+        .settings = app->settings,
         .labels = pin_builder_live(app->builder)->policies};
     app->auditor = pin_auditor_new(&config);
     return app->auditor != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "the audit");
@@ -237,7 +236,9 @@ static enum pin_err start_loop(struct pin_app *app, struct pin_why *why)
     pin_rcu_init();
     pin_limits_raise();
     (void)signal(SIGPIPE, SIG_IGN);
-    enum pin_err err = pin_config_settings(app->config, &app->settings, why);
+    app->settings = pin_arena_alloc(app->config->arena, sizeof(*app->settings));
+    enum pin_err err = app->settings != NULL ? pin_config_settings(app->config, app->settings, why)
+                                             : pin_why_set(why, PIN_ENOMEM, "settings");
     if (err != PIN_OK) {
         return err;
     }
@@ -271,7 +272,7 @@ static bool is_service(const struct pin_app *app)
     return geteuid() == 0 || getpid() == 1 || pin_supervisor_is_there(app->supervisor);
 }
 
-static enum pin_err app_start(struct pin_app *app, struct pin_why *why)
+static enum pin_err app_start(struct pin_app *app, const struct pin_args *args, struct pin_why *why)
 {
     enum pin_err err = start_loop(app, why);
     if (err == PIN_OK) { /* before any thread: what is given up, is given up by all */
@@ -294,7 +295,7 @@ static enum pin_err app_start(struct pin_app *app, struct pin_why *why)
         err = pin__app_start_admin(app, why);
     }
     if (err == PIN_OK) {
-        err = pin_feed_geo(app->config, &app->settings, app->loop, app->builder, &app->geo, why);
+        err = pin_feed_geo(app->config, app->settings, app->loop, app->builder, &app->geo, why);
     }
     if (err == PIN_OK) {
         err = pin__app_start_records(app, why);
@@ -315,6 +316,9 @@ static enum pin_err app_start(struct pin_app *app, struct pin_why *why)
     if (err == PIN_OK) {
         err = pin_app_files_watch(&app->files, app->loop, app->dirwatch, why);
     }
+    if (err == PIN_OK) {
+        err = pin__app_start_reload(app, args, why);
+    }
     return err;
 }
 
@@ -322,6 +326,7 @@ static void app_stop(struct pin_app *app)
 {
     struct pin_lookups *lookups = app->lookups;
     app->lookups = NULL;
+    pin__app_stop_reload(app);
     pin__app_stop_records(app);
     pin_sync_release(app->sync, RELEASE_MS); /* these first: they turn the loop once more */
     pin_publisher_stop(app->publisher);
@@ -337,6 +342,7 @@ static void app_stop(struct pin_app *app)
     pin_forward_free(app->forward);
     pin_keeper_leave(app->files.keeper);
     pin_builder_stop(app->builder);
+    pin__app_free_reload(app);
     pin_publisher_free(app->publisher); /* the builder has its request no more */
     pin_app_files_free(&app->files);    /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->metrics);
@@ -351,6 +357,9 @@ static void app_stop(struct pin_app *app)
     pin_text_done(&app->sandbox);
     pin_dirwatch_free(app->dirwatch);
     pin_loop_free(app->loop);
+    if (app->first != app->config) {
+        pin_config_free(app->first);
+    }
     pin_config_free(app->config);
 }
 
@@ -361,6 +370,7 @@ enum pin_exit pin_app_run(const struct pin_args *args)
     struct pin_why why = {0};
 
     app.config = pin__app_load_config(args, &findings);
+    app.first = app.config;
     pin_app_files_load(app.config, &findings, &app.files);
     if (findings.n > 0 || app.config->n_clusters == 0) {
         pin_app_files_free(&app.files);
@@ -369,7 +379,7 @@ enum pin_exit pin_app_run(const struct pin_args *args)
     }
     pin_log_setup(
         (enum pin_log_level)app.config->log_level, (enum pin_log_format)app.config->log_format);
-    enum pin_err err = app_start(&app, &why);
+    enum pin_err err = app_start(&app, args, &why);
     if (err == PIN_OK) {
         log_start(&app);
         if (app.config->is_dev) {

@@ -108,7 +108,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
         .builder = app->builder,
         .workers = app->workers,
         .forward = app->forward,
-        .settings = &app->settings,
+        .settings = app->settings,
         .listens = app->listens,
         .n_listens = app->config->n_listens,
         .certs = app->files.certs,
@@ -130,6 +130,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
             .config_json = on_config_json,
             .arg = app}};
     pin__app_hook_records_admin(&config.hooks);
+    pin__app_hook_reload_admin(&config.hooks);
     enum pin_err err = pin_admin_start(&config, &app->admin, why);
     if (err == PIN_OK && app->config->metrics.ip.family != 0) {
         config.address = app->config->metrics;

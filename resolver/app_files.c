@@ -78,17 +78,23 @@ static const char *source_text(const struct pin_config *config, size_t i)
     return text;
 }
 
-static enum pin_err open_keeper(struct pin_app_files *files, const struct pin_config *config,
-    const struct pin_settings *settings, struct pin_why *why)
+const char *const *pin_app_sources(const struct pin_config *config)
 {
     const char **sources =
         pin_arena_alloc(config->arena, (config->n_clusters + 1) * sizeof(*sources));
     for (size_t i = 0; sources != NULL && i < config->n_clusters; i++) {
         sources[i] = source_text(config, i);
         if (sources[i] == NULL) {
-            return pin_why_set(why, PIN_ENOMEM, "sources");
+            return NULL;
         }
     }
+    return sources;
+}
+
+static enum pin_err open_keeper(struct pin_app_files *files, const struct pin_config *config,
+    const struct pin_settings *settings, struct pin_why *why)
+{
+    const char *const *sources = pin_app_sources(config);
     struct pin_keeper_config keeper = {
         .dir = config->state_dir, .settings = settings, .sources = sources};
     return sources != NULL ? pin_keeper_open(&keeper, &files->keeper, why)

@@ -35,6 +35,9 @@ void pin_app_files_load(const struct pin_config *config, struct pin_findings *fi
 enum pin_err pin_app_files_begin(struct pin_app_files *files, const struct pin_config *config,
     const struct pin_settings *settings, struct pin_builder_config *builder, struct pin_why *why);
 
+/** By cluster id, where its objects come from, in the config's arena; NULL: memory is out. */
+const char *const *pin_app_sources(const struct pin_config *config);
+
 /** Has the builder take what was read: drains, then objects. With all signals blocked. */
 enum pin_err pin_app_files_start(struct pin_app_files *files, const struct pin_config *config,
     struct pin_loop *loop, struct pin_builder *builder, struct pin_why *why);

@@ -124,10 +124,10 @@ static void on_event(void *arg, const struct pin_recorder_event *event)
 {
     const struct pin_app *app = arg;
     const struct pin_recordset_source *source = event->source;
-    uint16_t cluster_id = pin_settings_cluster(&app->settings, source->cluster);
+    uint16_t cluster_id = pin_settings_cluster(app->settings, source->cluster);
     struct pin_text key = {0};
     struct pin_text body = {0};
-    if (!app->settings.writes.events || app->sync == NULL || cluster_id == PIN_CLUSTER_NONE
+    if (!app->settings->writes.events || app->sync == NULL || cluster_id == PIN_CLUSTER_NONE
         || pin_claims_kind(source->kind) == PIN_KIND_MAX) {
         return;
     }
@@ -282,7 +282,7 @@ enum pin_err pin__app_start_records_lease(struct pin_app *app, struct pin_why *w
         return PIN_OK;
     }
     const struct pin_recorder_lease_spec spec = {.sync = app->sync,
-        .cluster_i = pin_settings_cluster(&app->settings, config->records_lease_cluster),
+        .cluster_i = pin_settings_cluster(app->settings, config->records_lease_cluster),
         .namespace_name = config->records_lease_namespace,
         .name = config->records_lease_name};
     return pin_recorder_use_lease(app->recorder, &spec, why);

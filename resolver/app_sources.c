@@ -41,12 +41,17 @@ static void on_wishes(void *arg)
     }
 }
 
+void pin__app_tell_wishes(struct pin_app *app)
+{
+    on_wishes(app);
+}
+
 /* The embedded manifests of a cluster, in the config's arena. */
 static const struct pin_embedded_file *embedded_files(
-    const struct pin_app *app, const char *cluster, size_t *ret_n)
+    const struct pin_config *config, const char *cluster, size_t *ret_n)
 {
     struct pin_embedded_file *files =
-        pin_arena_alloc(app->config->arena, pin_dev_n_files * sizeof(*files));
+        pin_arena_alloc(config->arena, pin_dev_n_files * sizeof(*files));
     size_t len = strlen(cluster);
     size_t n = 0;
     for (size_t i = 0; files != NULL && i < pin_dev_n_files; i++) {
@@ -73,7 +78,7 @@ struct pin_etcd_spec pin__app_etcd(const struct pin_config_etcd *etcd)
         .key = etcd->key};
 }
 
-static struct pin_source_spec source_of(const struct pin_app *app, size_t i)
+static struct pin_source_spec source_of(const struct pin_config *config, size_t i)
 {
     static const enum pin_source_kind kinds[] = {
         [PIN_CONFIG_NOWHERE] = PIN_SOURCE_DIRECTORY, /* pin_config_check() lets none through */
@@ -83,7 +88,7 @@ static struct pin_source_spec source_of(const struct pin_app *app, size_t i)
         [PIN_CONFIG_EMBEDDED] = PIN_SOURCE_EMBEDDED,
         [PIN_CONFIG_ETCD] = PIN_SOURCE_ETCD,
     };
-    const struct pin_config_cluster *cluster = &app->config->clusters[i];
+    const struct pin_config_cluster *cluster = &config->clusters[i];
     struct pin_source_spec spec = {.cluster_id = (uint16_t)i,
         .cluster = cluster->name,
         .kind = kinds[cluster->source],
@@ -92,7 +97,7 @@ static struct pin_source_spec source_of(const struct pin_app *app, size_t i)
         .context = cluster->context,
         .etcd = pin__app_etcd(&cluster->etcd)};
     if (cluster->source == PIN_CONFIG_EMBEDDED) {
-        spec.files = embedded_files(app, cluster->name, &spec.n_files);
+        spec.files = embedded_files(config, cluster->name, &spec.n_files);
     }
     return spec;
 }
@@ -129,37 +134,47 @@ static void on_writes(void *arg)
     pin_sync_write(app->sync, pin_builder_take_writes(app->builder));
 }
 
-enum pin_err pin__app_start_sync(struct pin_app *app, struct pin_why *why)
+struct pin_source_spec *pin__app_specs(const struct pin_config *config)
 {
-    size_t n = app->config->n_clusters;
-    struct pin_sync_sink sink = {.push = on_delta, .arg = app};
-    app->lookups =
-        pin_lookups_new(app->loop, app->config->resolvers, app->config->n_resolvers, &sink);
-    struct pin_source_spec *specs = calloc(n, sizeof(*specs));
-    if (specs == NULL || app->lookups == NULL) {
-        free(specs);
-        return pin_why_set(why, PIN_ENOMEM, "%zu clusters", n);
+    struct pin_source_spec *specs =
+        pin_arena_alloc(config->arena, (config->n_clusters + 1) * sizeof(*specs));
+    for (size_t i = 0; specs != NULL && i < config->n_clusters; i++) {
+        specs[i] = source_of(config, i);
     }
-    for (size_t i = 0; i < n; i++) {
-        specs[i] = source_of(app, i);
-    }
-    const struct pin_sync_writes writes = {.lease_namespace = app->config->lease_namespace,
+    return specs;
+}
+
+void pin__app_sync_config(
+    struct pin_app *app, struct pin_sync_config *ret_config, struct pin_sync_writes *ret_writes)
+{
+    *ret_writes = (struct pin_sync_writes){.lease_namespace = app->config->lease_namespace,
         .lease_name = app->config->lease_name,
-        .switches = app->settings.writes,
+        .switches = app->settings->writes,
         .on_writable = on_writable,
         .on_look_again = on_look_again,
         .arg = app};
-    const struct pin_sync_config config = {.loop = app->loop,
+    *ret_config = (struct pin_sync_config){.loop = app->loop,
         .dirwatch = app->dirwatch,
-        .specs = specs,
-        .n_specs = n,
-        .sink = sink,
-        .writes = pin_write_is_on(&app->settings.writes) ? &writes : NULL,
-        .max_objects = app->settings.max_objects,
+        .sink = {.push = on_delta, .arg = app},
+        .writes = pin_write_is_on(&app->settings->writes) ? ret_writes : NULL,
+        .max_objects = app->settings->max_objects,
         .wants_ingresses =
-            app->config->has_publish || pin_settings_records(&app->settings, PIN_KIND_INGRESS)};
+            app->config->has_publish || pin_settings_records(app->settings, PIN_KIND_INGRESS)};
+}
+
+enum pin_err pin__app_start_sync(struct pin_app *app, struct pin_why *why)
+{
+    struct pin_sync_config config;
+    struct pin_sync_writes writes;
+    pin__app_sync_config(app, &config, &writes);
+    app->lookups =
+        pin_lookups_new(app->loop, app->config->resolvers, app->config->n_resolvers, &config.sink);
+    config.specs = pin__app_specs(app->config);
+    config.n_specs = app->config->n_clusters;
+    if (config.specs == NULL || app->lookups == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "%zu clusters", app->config->n_clusters);
+    }
     enum pin_err err = pin_sync_new(&config, &app->sync, why);
-    free(specs);
     if (err == PIN_OK) {
         pin_sync_start(app->sync);
     }

@@ -11,6 +11,7 @@
  *     app_sources.c   what the builder hears from sources, and what it has for them
  *     app_admin.c     what the admin page shows of sources
  *     app_analyze.c   pintled --analyze: a catalog of files, without threads
+ *     app_reload.c    another configuration while all goes on
  *     app_records.c   records in other people's DNS servers; app_providers.c their settings
  */
 
@@ -27,6 +28,11 @@
 #include "resolver/greeting.h"
 #include "resolver/worker.h"
 
+struct pin_reload;
+struct pin_source_spec;
+struct pin_sync_config;
+struct pin_sync_writes;
+
 struct pin_dirwatch;
 struct pin_lookups;
 struct pin_prober;
@@ -42,9 +48,10 @@ struct pin_sync;
 
 /** The whole process. Zeroed is empty; app_stop() takes apart whatever is there. */
 struct pin_app {
-    const char *program; /* argv[0] */
-    struct pin_config *config;
-    struct pin_settings settings;
+    const char *program;           /* argv[0] */
+    struct pin_config *config;     /* of now */
+    struct pin_config *first;      /* of the start, which what a reload leaves alone borrows from */
+    struct pin_settings *settings; /* the config's arena */
     struct pin_loop *loop;
     struct pin_dirwatch *dirwatch; /* of all directories and files that are watched */
     struct pin_builder *builder;
@@ -63,12 +70,13 @@ struct pin_app {
     struct pin_admin_listen *listens; /* the config's arena */
     struct pin_signal *signals[3];
     struct pin_geo *geo;
+    struct pin_reload *reload;
     struct pin_timer *lameduck;
     struct pin_greeting *greeting; /* of --dev */
     struct pin_supervisor *supervisor;
     struct pin_service *service;
     struct pin_text sandbox; /* what is on */
-    int64_t started_ms; /* monotonic */
+    int64_t started_ms;      /* monotonic */
     bool is_ending;
 };
 
@@ -105,6 +113,33 @@ enum pin_err pin__app_start_records_lease(struct pin_app *app, struct pin_why *w
 
 /** Ends it; the loop turns once more. */
 void pin__app_stop_records(struct pin_app *app);
+
+/** Makes the sources' settings of a configuration, in its arena. NULL: memory is out. */
+struct pin_source_spec *pin__app_specs(const struct pin_config *config);
+
+/** What sources are made with beside their specs, and what writes to them: `ret_writes` is part of
+ * it. */
+void pin__app_sync_config(
+    struct pin_app *app, struct pin_sync_config *ret_config, struct pin_sync_writes *ret_writes);
+
+/** What was wished for may speak of other clusters: tells sources once more. */
+void pin__app_tell_wishes(struct pin_app *app);
+
+/** Makes what reloads the configuration, and watches its file. */
+enum pin_err pin__app_start_reload(
+    struct pin_app *app, const struct pin_args *args, struct pin_why *why);
+
+/** Reloads the configuration soon; returns the number of the attempt. */
+uint64_t pin__app_reload(struct pin_app *app);
+
+/** Fills in how the admin page looks at reloads. */
+void pin__app_hook_reload_admin(struct pin_admin_hooks *hooks);
+
+/** Ends it: no reload begins any more. */
+void pin__app_stop_reload(struct pin_app *app);
+
+/** Frees what a reload under way left. The builder has stopped. */
+void pin__app_free_reload(struct pin_app *app);
 
 /** Starts the admin page. */
 enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why);

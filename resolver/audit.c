@@ -49,8 +49,9 @@ void pin_audit_format(const struct pin_audit_sample *sample, const struct pin_se
         pin_stat_type_text(sample->qtype, type),
         is_one ? pin_ip_format(&sample->address.ip, ip)
                : pin_prefix_format(&sample->address, address),
-        sample->cluster_id == PIN_CLUSTER_NONE ? "unknown"
-                                               : settings->clusters[sample->cluster_id].name,
+        sample->cluster_id >= settings->n_clusters /* also of settings before */
+            ? "unknown"
+            : settings->clusters[sample->cluster_id].name,
         is_known ? sample->namespace_bytes : (int)sizeof("unknown") - 1,
         is_known ? sample->namespace_name : "unknown", label->kind, label->cluster,
         label->namespace_name, label->name);
@@ -117,6 +118,11 @@ struct pin_auditor *pin_auditor_new(const struct pin_audit_config *config)
     }
     pin_timer_start(self->timer, LOOK_EVERY_MS, true);
     return self;
+}
+
+void pin_auditor_follow(struct pin_auditor *auditor, const struct pin_settings *settings)
+{
+    auditor->config.settings = settings;
 }
 
 void pin_auditor_free(struct pin_auditor *auditor)

@@ -79,5 +79,8 @@ struct pin_audit_config {
 /** Starts looking once a second; NULL when memory is out. */
 struct pin_auditor *pin_auditor_new(const struct pin_audit_config *config);
 
+/** Names clusters by other settings from now on. */
+void pin_auditor_follow(struct pin_auditor *auditor, const struct pin_settings *settings);
+
 /** Ends it. NULL is fine. */
 void pin_auditor_free(struct pin_auditor *auditor);

@@ -278,6 +278,7 @@ struct pin_config {
     const char *file;                        /**< As given, or NULL. */
     const struct pin_config_origin *origins; /**< Of what files say, newest first. */
     const struct pin_config_origin *flags;   /**< Of what flags say, which goes before. */
+    const struct pin_tree *tree;             /**< The file as it is written; NULL without one. */
     bool is_dev;
     bool is_recursion_said; /**< allowRecursion; else the usual private ranges. */
     bool cache_prefetches;  /**< cache.prefetch */

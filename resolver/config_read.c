@@ -759,6 +759,7 @@ void pin_config_read(struct pin_config *config, const char *file, const char *te
             "want one document that is a map");
         goto out;
     }
+    config->tree = docs->first;
     read_map(&r, pin_options, docs->first, (uint8_t *)config);
 out:
     free(dir);

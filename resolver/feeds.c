@@ -24,6 +24,9 @@ struct delivery {
 static void take_places(struct pin_catalog *catalog, void *arg)
 {
     const struct delivery *delivery = arg;
+    if (pin_catalog_settings(catalog) != delivery->places.settings) {
+        return; /* its rules are others by now, and their places are read by who knows them */
+    }
     if (!pin_catalog_set_places(catalog, delivery->places.entries, delivery->places.n)) {
         pin_log_error("geo: out of memory, strangers' places stay as they were");
     }

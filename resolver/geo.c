@@ -302,6 +302,7 @@ static void look(void *arg)
         return;
     }
     pin_log_info("geo: read '%s', %zu prefixes", self->path, places.n);
+    places.settings = self->settings;
     self->fn(self->arg, &places);
 }
 

@@ -20,6 +20,7 @@
 struct pin_geo_places {
     struct pin_lpm_entry *entries; /**< Owned; values are positions in settings->geo_rules. */
     size_t n;
+    const struct pin_settings *settings; /**< These; pin_geo_read() leaves it alone. */
 };
 
 /**

@@ -343,6 +343,24 @@ static void restore(struct pin_catalog *catalog, void *arg)
     }
 }
 
+void pin_keeper_follow(struct pin_keeper *keeper, struct pin_catalog *catalog,
+    const struct pin_settings *settings, const char *const *sources)
+{
+    if (keeper->config.dir == NULL) {
+        return;
+    }
+    const struct pin_catalog_watcher watcher = {
+        .on_put = on_put, .on_gone = on_gone, .on_mark = on_mark, .arg = keeper};
+    keeper->config.settings = settings;
+    keeper->config.sources = sources;
+    for (size_t i = 0; i < settings->n_clusters; i++) {
+        struct pin_cluster_status status = pin_catalog_cluster(catalog, (uint16_t)i);
+        keeper->was_synced[i] = status.is_synced || status.is_restored;
+    }
+    lose(&keeper->notes);
+    keeper->notes.is_attached = pin_catalog_watch(catalog, &watcher);
+}
+
 static void on_restored(void *arg)
 {
     (void)arg;
@@ -547,7 +565,7 @@ enum pin_err pin_keeper_open(
         return err;
     }
     keeper->queue = pin_queue_new(QUEUE_BATCHES, free_batch);
-    keeper->was_synced = calloc(config->settings->n_clusters + 1, sizeof(*keeper->was_synced));
+    keeper->was_synced = calloc(PIN_CLUSTERS_MAX, sizeof(*keeper->was_synced));
     if (keeper->queue == NULL || keeper->was_synced == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "the keeper");
     }

@@ -50,6 +50,11 @@ void pin_keeper_hook(struct pin_keeper *keeper, struct pin_builder_config *confi
 enum pin_err pin_keeper_start(
     struct pin_keeper *keeper, struct pin_builder *builder, struct pin_why *why);
 
+/** Goes on with a catalog that has taken the place of the one before: what it has is all written
+ * anew. Both outlive the keeper, or the next call. Builder's thread, within the change. */
+void pin_keeper_follow(struct pin_keeper *keeper, struct pin_catalog *catalog,
+    const struct pin_settings *settings, const char *const *sources);
+
 /** Wakes the builder no more, so that it may go. Before pin_builder_stop(). NULL is fine. */
 void pin_keeper_leave(struct pin_keeper *keeper);
 

@@ -171,7 +171,7 @@ static void put_kind_bits(
 static void put_cluster_states(struct pin_page *page)
 {
     struct pin_text *text = &page->body;
-    size_t n_clusters = page->state->config.settings->n_clusters;
+    size_t n_clusters = pin_page_settings(page)->n_clusters;
     const struct pin_cluster_status *clusters = page->facts.clusters;
 
     pin_metrics_family(text, "pintle_cluster_up", "gauge", "1 while the cluster can be reached.");
@@ -217,7 +217,7 @@ static void put_zonefile_family(
     struct pin_page *page, const char *name, const char *type, const char *help, size_t offset)
 {
     const struct pin_admin_hooks *hooks = &page->state->config.hooks;
-    size_t n = page->state->config.settings->n_zones_static;
+    size_t n = pin_page_settings(page)->n_zones_static;
     if (hooks->zonefile == NULL || n == 0) {
         return;
     }
@@ -610,6 +610,9 @@ void pin_metrics_render(struct pin_page *page)
     put_sources(page);
     if (config->hooks.publisher_metrics != NULL) {
         config->hooks.publisher_metrics(config->hooks.arg, text);
+    }
+    if (config->hooks.reload_metrics != NULL) {
+        config->hooks.reload_metrics(config->hooks.arg, text);
     }
     if (config->hooks.records_metrics != NULL) {
         config->hooks.records_metrics(config->hooks.arg, text);

@@ -118,7 +118,9 @@ static void look(struct pin_primary *primary)
 {
     pin_builder_take_serials(primary->builder);
     pin_serial_store_note(primary->store, pin_builder_live(primary->builder)->index, false);
-    pin_notifier_look(primary->notifier);
+    if (primary->notifier != NULL) {
+        pin_notifier_look(primary->notifier);
+    }
 }
 
 static void on_timer(void *arg)
@@ -195,6 +197,18 @@ enum pin_err pin_primary_start(struct pin_primary *primary, struct pin_loop *loo
         look(primary); /* serials are set aside before anybody asks for one */
     }
     return err;
+}
+
+void pin_primary_follow(struct pin_primary *primary, struct pin_loop *loop)
+{
+    struct pin_notifier *old = primary->notifier;
+    struct pin_why why = {0};
+    primary->notifier = NULL; /* it has zones of the catalog before */
+    pin_notifier_free(old);
+    if (start_notifier(primary, loop, &why) != PIN_OK) {
+        pin_log_error("primary: %s: secondaries hear of no change until the next reload", why.text);
+    }
+    look(primary);
 }
 
 const struct pin_tsig_keys *pin_primary_keys(const struct pin_primary *primary)

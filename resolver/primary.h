@@ -38,6 +38,9 @@ const struct pin_tsig_keys *pin_primary_keys(const struct pin_primary *primary);
 /** What workers transfer zones with; lives until free. */
 struct pin_transfers *pin_primary_transfers(struct pin_primary *primary);
 
+/** Goes on with the zones of another catalog, once pin_builder_follow() was called. Control. */
+void pin_primary_follow(struct pin_primary *primary, struct pin_loop *loop);
+
 /** What NOTIFY did so far. */
 struct pin_notify_stats pin_primary_notify_stats(const struct pin_primary *primary);
 

@@ -25,7 +25,8 @@ struct pin_service {
     struct pin_service_config config;
     struct pin_timer *look;
     struct pin_timer *beat;
-    size_t n_synced; /* what the builder said */
+    size_t n_clusters; /* what the builder said; so the next */
+    size_t n_synced;
     size_t n_told;
     bool is_stopping;
 };
@@ -34,8 +35,9 @@ struct pin_service {
 static void count_clusters(struct pin_catalog *catalog, void *arg)
 {
     struct pin_service *service = arg;
+    service->n_clusters = pin_catalog_settings(catalog)->n_clusters;
     service->n_synced = 0;
-    for (size_t i = 0; i < service->config.n_clusters; i++) {
+    for (size_t i = 0; i < service->n_clusters; i++) {
         service->n_synced += pin_catalog_cluster(catalog, (uint16_t)i).is_synced ? 1 : 0;
     }
 }
@@ -46,7 +48,7 @@ static void tell_status(struct pin_service *service, const char *first)
     char lines[LINES_MAX];
     (void)snprintf(lines, sizeof(lines), "%sSTATUS=answering on %s, %zu of %zu clusters listed\n",
         first, pin_addrport_format(&service->config.dns, dns), service->n_synced,
-        service->config.n_clusters);
+        service->n_clusters);
     (void)pin_supervisor_tell(service->config.supervisor, lines);
     service->n_told = service->n_synced;
 }
@@ -94,6 +96,7 @@ struct pin_service *pin_service_start(const struct pin_service_config *config)
         return NULL;
     }
     service->config = *config;
+    service->n_clusters = config->n_clusters;
     service->look = pin_timer_new(config->loop, on_look, service);
     service->beat = pin_timer_new(config->loop, on_beat, service);
     if (service->look == NULL || service->beat == NULL) {

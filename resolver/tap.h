@@ -109,6 +109,10 @@ struct pin_tapper;
 enum pin_err pin_tapper_new(
     const struct pin_tap_config *config, struct pin_tapper **ret_tapper, struct pin_why *why);
 
+/** Tells by other settings from now on; no record is told by those before when it returns. NULL is
+ * fine. Any thread. */
+void pin_tapper_follow(struct pin_tapper *tapper, const struct pin_settings *settings);
+
 /** Writes what is in the rings, ends the thread, frees. No worker is left. NULL is fine. */
 void pin_tapper_free(struct pin_tapper *tapper);
 

@@ -78,7 +78,7 @@ void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *query, size_t
     struct pin_text *out)
 {
     static const char *const words[PIN_REASON_MAX] = {
-#define X(name, word, meaning) [PIN_REASON_##name] = word,
+#define X(name, word, meaning) [PIN_REASON_##name] = (word),
         PIN_REASON_MAP(X)
 #undef X
     };

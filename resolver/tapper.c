@@ -26,7 +26,8 @@ struct pin_tapper {
     _Atomic(struct pin_tap *) taps;
     struct pin_stat n_lost; /* that dnstap's collector did not take */
     atomic_bool is_stopping;
-    struct pin_text why; /* of the record at hand */
+    struct pin_text why;   /* of the record at hand */
+    pthread_mutex_t mutex; /* config.settings, while they are looked at */
     pthread_t thread;
 };
 
@@ -38,8 +39,10 @@ static bool drain(struct pin_tapper *tapper, struct pin_tap *tap, struct pin_tap
     while (pin_tap_take(tap, page, &record)) {
         had_any = true;
         pin_text_cut(&tapper->why, 0);
+        (void)pthread_mutex_lock(&tapper->mutex);
         pin_tap_why_put(&record.why, record.query, record.query_kept_bytes, tapper->config.settings,
             tapper->config.labels, &tapper->why);
+        (void)pthread_mutex_unlock(&tapper->mutex);
         record.why_text = pin_text_get(&tapper->why);
         if (tapper->log != NULL && (record.wanted & PIN_TAP_LOG) != 0) {
             pin_querylog_add(tapper->log, &record);
@@ -92,6 +95,10 @@ enum pin_err pin_tapper_new(
         return pin_why_set(why, PIN_ENOMEM, "the tap");
     }
     tapper->config = *config;
+    if (pthread_mutex_init(&tapper->mutex, NULL) != 0) {
+        free(tapper);
+        return pin_why_set(why, PIN_ENOMEM, "a lock");
+    }
     if (config->log_every > 0) {
         err = pin_querylog_open(config->log_file, &tapper->log, why);
     }
@@ -104,11 +111,21 @@ enum pin_err pin_tapper_new(
     if (err != PIN_OK) {
         pin_dnstap_close(tapper->dnstap);
         pin_querylog_close(tapper->log);
+        (void)pthread_mutex_destroy(&tapper->mutex);
         free(tapper);
         return err;
     }
     *ret_tapper = tapper;
     return PIN_OK;
+}
+
+void pin_tapper_follow(struct pin_tapper *tapper, const struct pin_settings *settings)
+{
+    if (tapper != NULL) {
+        (void)pthread_mutex_lock(&tapper->mutex);
+        tapper->config.settings = settings;
+        (void)pthread_mutex_unlock(&tapper->mutex);
+    }
 }
 
 void pin_tapper_free(struct pin_tapper *tapper)
@@ -121,6 +138,7 @@ void pin_tapper_free(struct pin_tapper *tapper)
     pin_dnstap_close(tapper->dnstap);
     pin_querylog_close(tapper->log);
     pin_text_done(&tapper->why);
+    (void)pthread_mutex_destroy(&tapper->mutex);
     struct pin_tap *tap = atomic_load_explicit(&tapper->taps, memory_order_relaxed);
     while (tap != NULL) {
         struct pin_tap *next = tap->next;

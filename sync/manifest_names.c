@@ -36,12 +36,12 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(*left, *right);
 }
 
-void pin_manifest_names_done(struct pin_manifest_names *self)
+void pin_manifest_names_done(struct pin_manifest_names *names)
 {
-    for (size_t i = 0; i < self->n; i++) {
-        free(self->names[i]);
+    for (size_t i = 0; i < names->n; i++) {
+        free(names->names[i]);
     }
-    free(self->names);
+    free(names->names);
 }
 
 static bool push_name(struct pin_manifest_names *self, const char *name)

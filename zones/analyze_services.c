@@ -13,17 +13,17 @@
 /* --- exports and imports -------------------------------------------------------------------- */
 
 static void look_at_export(struct pin_analyzer *a, const struct pin_member *member,
-    const struct pin_object *export_, const struct pin_object *service, const char *name)
+    const struct pin_object *exporter, const struct pin_object *service, const char *name)
 {
     struct pin_finding finding =
-        pin_analyze_about(a, PIN_FINDING_EXPORT_NO_SERVICE, member->cluster_id, export_);
+        pin_analyze_about(a, PIN_FINDING_EXPORT_NO_SERVICE, member->cluster_id, exporter);
     if (service == NULL) {
         pin_analysis_add(a->to, &finding, "cluster %s has no Service %s/%s to export",
-            finding.cluster, export_->namespace_name, name);
+            finding.cluster, exporter->namespace_name, name);
     } else if (service->as.service.external_name != NULL) {
         finding.id = PIN_FINDING_EXPORT_ALIAS;
         pin_analysis_add(a->to, &finding,
-            "Service %s/%s is of type ExternalName, it has no endpoint", export_->namespace_name,
+            "Service %s/%s is of type ExternalName, it has no endpoint", exporter->namespace_name,
             name);
     }
 }
@@ -32,11 +32,11 @@ static void look_at_export(struct pin_analyzer *a, const struct pin_member *memb
 static const struct pin_object *find_exported(
     const struct pin_analyzer *a, const struct pin_member *member, const char **ret_name)
 {
-    const struct pin_object *export_ = member->aws_export;
-    const char *service = export_->as.aws_export.service;
-    *ret_name = service != NULL ? service : export_->name;
+    const struct pin_object *exporter = member->aws_export;
+    const char *service = exporter->as.aws_export.service;
+    *ret_name = service != NULL ? service : exporter->name;
     return pin_catalog_find(
-        a->catalog, member->cluster_id, PIN_KIND_SERVICE, export_->namespace_name, *ret_name);
+        a->catalog, member->cluster_id, PIN_KIND_SERVICE, exporter->namespace_name, *ret_name);
 }
 
 static void look_at_aws_export(struct pin_analyzer *a, const struct pin_member *member)

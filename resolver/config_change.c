@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What differs between two configurations, and what of it needs another process. */
+
+#include "resolver/config_change.h"
+
+#include <string.h>
+
+#include "pintle/base/macros.h"
+#include "pintle/base/tree.h"
+
+/* What a running program keeps as it was at its start: sockets, threads, files that are open, and
+ * whatever writes outside. */
+static const char *const kept_keys[] = {"listen", "admin", "resolvers", "tsigKeys", "transfers",
+    "health.maxPerSecond", "health.commands", "forward", "allowRecursion", "cache", "writeBack",
+    "publish", "workers", "streams", "stateDir", "dns.identity", "dns.version", "rateLimit",
+    "cookies", "compat.metrics", "queryLog", "dnstap", "records", "recordsLease"};
+
+static bool are_texts_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Whether both say the same, in the same order; comments and style do not count. Depth is the
+ * parser's. */
+static bool are_equal(
+    const struct pin_tree *a, const struct pin_tree *b) // NOLINT(misc-no-recursion)
+{
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    if (a->kind != b->kind || a->n_children != b->n_children || !are_texts_equal(a->key, b->key)
+        || !are_texts_equal(a->text, b->text)) {
+        return false;
+    }
+    const struct pin_tree *other = b->first;
+    PIN_TREE_EACH(child, a)
+    {
+        if (!are_equal(child, other)) {
+            return false;
+        }
+        other = other->next;
+    }
+    return true;
+}
+
+static bool differs(const struct pin_config *a, const struct pin_config *b, const char *path)
+{
+    return !are_equal(pin_tree_path(a->tree, path), pin_tree_path(b->tree, path));
+}
+
+static void find_kept(
+    const struct pin_config *old, const struct pin_config *now, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < N_ELEMS(kept_keys); i++) {
+        const struct pin_tree *node = pin_tree_path(now->tree, kept_keys[i]);
+        if (differs(old, now, kept_keys[i])) {
+            pin_findings_add(findings, now->file,
+                (struct pin_at){.line = node != NULL ? node->key_line : 0,
+                    .col = node != NULL ? node->key_col : 0},
+                "%s: a change needs a replacement: start pintled anew", kept_keys[i]);
+        }
+    }
+}
+
+static void put_changed(
+    const struct pin_tree *from, const struct pin_tree *to, bool only_new, struct pin_text *out)
+{
+    PIN_TREE_EACH(child, from)
+    {
+        const struct pin_tree *other = pin_tree_find(to, child->key);
+        if (other == NULL || (!only_new && !are_equal(child, other))) {
+            pin_text_putf(out, "%s%s", out->len > 0 ? ", " : "", child->key);
+        }
+    }
+}
+
+void pin_config_compare(const struct pin_config *old, const struct pin_config *now,
+    struct pin_findings *findings, struct pin_text *out)
+{
+    struct pin_text changed = {0};
+    find_kept(old, now, findings);
+    put_changed(now->tree, old->tree, false, &changed);
+    put_changed(old->tree, now->tree, true, &changed);
+    if (now->has_publish && changed.len > 0 && findings->n == 0) {
+        pin_findings_add(findings, now->file, (struct pin_at){0},
+            "%s: with publish a change needs a replacement: start pintled anew",
+            pin_text_get(&changed));
+    }
+    if (out != NULL) {
+        pin_text_puts(out, pin_text_get(&changed));
+    }
+    pin_text_done(&changed);
+}
+
+bool pin_config_same_source(const struct pin_config_cluster *a, const struct pin_config_cluster *b)
+{
+    bool are_same = a->source == b->source && are_texts_equal(a->directory, b->directory)
+                    && are_texts_equal(a->context, b->context)
+                    && are_texts_equal(a->kubeconfig, b->kubeconfig)
+                    && a->etcd.n_endpoints == b->etcd.n_endpoints
+                    && are_texts_equal(a->etcd.prefix, b->etcd.prefix)
+                    && are_texts_equal(a->etcd.user, b->etcd.user)
+                    && are_texts_equal(a->etcd.password_file, b->etcd.password_file)
+                    && are_texts_equal(a->etcd.ca, b->etcd.ca)
+                    && are_texts_equal(a->etcd.certificate, b->etcd.certificate)
+                    && are_texts_equal(a->etcd.key, b->etcd.key);
+    for (size_t i = 0; are_same && i < a->etcd.n_endpoints; i++) {
+        are_same = strcmp(a->etcd.endpoints[i], b->etcd.endpoints[i]) == 0;
+    }
+    return are_same;
+}

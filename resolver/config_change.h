@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Configuration that changes while the program runs: what is another value than before, and what
+ * of it cannot be changed without another process.
+ */
+
+#include "resolver/config.h"
+
+/**
+ * Compares two configurations as they are written.
+ *
+ * @param findings  Gets "FILE:LINE:COL: KEY: ... needs a replacement" for each key that a running
+ *                  program does not change. With any, nothing is to be changed.
+ * @param out       Gets the top-level keys that differ, "clusters, zones"; may be NULL.
+ */
+void pin_config_compare(const struct pin_config *old, const struct pin_config *now,
+    struct pin_findings *findings, struct pin_text *out);
+
+/** Whether two clusters' objects come from the same place, so that one source serves both. */
+bool pin_config_same_source(const struct pin_config_cluster *a, const struct pin_config_cluster *b);
