@@ -663,7 +663,8 @@ const struct pin_option pin_options[] = {
         .kind = PIN_OPTION_STRING,
         .offset = IN_CONFIG(user),
         .example = "pintle",
-        .doc = "User that a pintled started as root goes on as."},
+        .doc = "User that a pintled started as root goes on as: before it opens sockets, of which "
+               "those below 1024 are what it keeps a capability for."},
     {.key = "sandbox",
         .kind = PIN_OPTION_MAP,
         .children = pin_sandbox_options,

@@ -16,13 +16,15 @@ const struct pin_option pin_sandbox_options[] = {
         .offset = IN_CONFIG(seccomp),
         .words = "auto|on|off|kill",
         .fallback = "auto",
-        .doc = "Whether system calls that are not needed fail, or end the process (kill)."},
+        .doc = "Whether system calls that are not needed fail, or end the process (kill). on and "
+               "kill: else nothing starts."},
     {.key = "landlock",
         .kind = PIN_OPTION_WORD,
         .offset = IN_CONFIG(landlock),
         .words = "auto|on|off",
         .fallback = "auto",
-        .doc = "Whether files that the configuration does not name are out of reach."},
+        .doc = "Whether files that the configuration does not name are out of reach; auto: not "
+               "where programs are run."},
     {.key = "programs",
         .kind = PIN_OPTION_WORD,
         .offset = IN_CONFIG(programs),

@@ -181,7 +181,7 @@ static void test_wait_is_noted(void **state)
     (void)close(fd);
     (void)unlink(path);
     assert_non_null(strstr(line, "www.far.test."));
-    assert_non_null(strstr(line, " 0.250000000s\n"));
+    assert_non_null(strstr(line, " 0.250000000s"));
 }
 
 #define LABEL "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
