@@ -219,7 +219,9 @@ static void default_file(int64_t wall_ms, char file[NAME_MAX])
     pin_clock_format(wall_ms, moment);
     moment[strcspn(moment, ".")] = '\0';
     for (char *c = moment; *c != '\0'; c++) {
-        *c = *c == ':' ? '-' : *c;
+        if (*c == ':') {
+            *c = '-';
+        }
     }
     (void)snprintf(file, NAME_MAX, "pintle-sysdump-%sZ.tgz", moment);
 }

@@ -3,13 +3,11 @@
 
 set(with ${PROJECT_BINARY_DIR}/pintlectl-files)
 file(MAKE_DIRECTORY ${with})
-add_custom_command(OUTPUT ${with}/pintlectl.1 ${with}/pintlectl ${with}/_pintlectl ${with}/pintlectl.fish VERBATIM
+add_custom_command(TARGET pintlectl POST_BUILD VERBATIM
     COMMAND pintlectl docs man > ${with}/pintlectl.1
     COMMAND pintlectl completion bash > ${with}/pintlectl
     COMMAND pintlectl completion zsh > ${with}/_pintlectl
-    COMMAND pintlectl completion fish > ${with}/pintlectl.fish
-    DEPENDS pintlectl)
-add_custom_target(pintlectl_files ALL DEPENDS ${with}/pintlectl.1)
+    COMMAND pintlectl completion fish > ${with}/pintlectl.fish)
 file(WRITE ${with}/kubectl-pintle.1 ".so man1/pintlectl.1\n")
 file(CREATE_LINK pintlectl ${PROJECT_BINARY_DIR}/kubectl-pintle SYMBOLIC)
 

@@ -9,15 +9,12 @@
 #include <string.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/json.h"
 #include "pintle/base/log.h"
-#include "pintle/base/tree.h"
 
 #include "resolver/admin_pages.h"
 #include "resolver/drain_store.h"
 
-#define ARENA_MAX_BYTES ((size_t)4 << 20)
-#define FOR_MAX_MS      (UINT64_C(366) * 24 * 3600 * 1000)
+#define FOR_MAX_MS (UINT64_C(366) * 24 * 3600 * 1000)
 
 /* --- what is asked for ----------------------------------------------------------------------- */
 
@@ -61,19 +58,12 @@ static bool set_duration(struct pin_page *page, const char *text)
 /* {"what": "cluster", "name": "c1", "for": "30m"} */
 static bool check_drain(struct pin_page *page)
 {
-    struct pin_why why = {0};
-    struct pin_tree *tree = NULL;
-    struct pin_arena *arena = pin_arena_new("order", ARENA_MAX_BYTES);
-    bool is_good = false;
-    if (arena == NULL) {
-        pin_page_error(page, 503, "out of memory");
-    } else if (pin_json_parse(page->input, page->input_bytes, arena, &tree, &why) != PIN_OK) {
-        pin_page_error(page, 400, "the body is no JSON: %s", why.text);
-    } else {
-        is_good = set_order(page, pin_tree_string(tree, "what", NULL),
-                      pin_tree_string(tree, "name", NULL))
-                  && set_duration(page, pin_tree_string(tree, "for", NULL));
-    }
+    struct pin_arena *arena = NULL;
+    const struct pin_tree *tree = pin_page_read_input(page, &arena);
+    bool is_good =
+        tree != NULL
+        && set_order(page, pin_tree_string(tree, "what", NULL), pin_tree_string(tree, "name", NULL))
+        && set_duration(page, pin_tree_string(tree, "for", NULL));
     pin_arena_free(arena);
     return is_good;
 }

@@ -8,14 +8,11 @@
 #include <stdlib.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/json.h"
 #include "pintle/base/log.h"
-#include "pintle/base/tree.h"
 
 #include "resolver/admin_pages.h"
 
-#define ARENA_MAX_BYTES ((size_t)1 << 20)
-#define FOR_MAX_MS      (UINT64_C(366) * 24 * 3600 * 1000)
+#define FOR_MAX_MS (UINT64_C(366) * 24 * 3600 * 1000)
 
 struct pin_admin_log {
     struct pin_timer *timer;
@@ -89,19 +86,11 @@ static bool set_level(struct pin_page *page, const char *text, uint64_t for_ms)
 /* {"level": "debug", "for": "10m"} */
 static bool check_order(struct pin_page *page)
 {
-    struct pin_why why = {0};
-    struct pin_tree *tree = NULL;
-    struct pin_arena *arena = pin_arena_new("order", ARENA_MAX_BYTES);
+    struct pin_arena *arena = NULL;
     uint64_t for_ms = 0;
-    bool is_good = false;
-    if (arena == NULL) {
-        pin_page_error(page, 503, "out of memory");
-    } else if (pin_json_parse(page->input, page->input_bytes, arena, &tree, &why) != PIN_OK) {
-        pin_page_error(page, 400, "the body is no JSON: %s", why.text);
-    } else {
-        is_good = read_for(page, pin_tree_string(tree, "for", NULL), &for_ms)
-                  && set_level(page, pin_tree_string(tree, "level", NULL), for_ms);
-    }
+    const struct pin_tree *tree = pin_page_read_input(page, &arena);
+    bool is_good = tree != NULL && read_for(page, pin_tree_string(tree, "for", NULL), &for_ms)
+                   && set_level(page, pin_tree_string(tree, "level", NULL), for_ms);
     pin_arena_free(arena);
     return is_good;
 }

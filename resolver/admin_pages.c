@@ -11,15 +11,38 @@
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/json.h"
 #include "pintle/base/rcu.h"
 #include "pintle/version.h"
 #include "pintle/zones/table.h"
 
 #include "resolver/config_findings.h"
 
+/* Of what the body of an order takes as a tree. */
+#define INPUT_MAX_BYTES ((size_t)4 << 20)
+
 #define JSON_TYPE    "application/json"
 #define SERVICES_MAX 500 /* of one page */
 #define TEXT_TYPE    "text/plain; charset=utf-8"
+
+const struct pin_tree *pin_page_read_input(struct pin_page *page, struct pin_arena **ret_arena)
+{
+    struct pin_why why = {0};
+    struct pin_tree *tree = NULL;
+    struct pin_arena *arena = pin_arena_new("order", INPUT_MAX_BYTES);
+    *ret_arena = NULL;
+    if (arena == NULL) {
+        pin_page_error(page, 503, "out of memory");
+        return NULL;
+    }
+    if (pin_json_parse(page->input, page->input_bytes, arena, &tree, &why) != PIN_OK) {
+        pin_page_error(page, 400, "the body is no JSON: %s", why.text);
+        pin_arena_free(arena);
+        return NULL;
+    }
+    *ret_arena = arena;
+    return tree;
+}
 
 void pin_page_done(struct pin_page *page)
 {

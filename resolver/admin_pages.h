@@ -7,7 +7,9 @@
  * thread, and rendered on control's.
  */
 
+#include "pintle/base/arena.h"
 #include "pintle/base/text.h"
+#include "pintle/base/tree.h"
 #include "pintle/zones/drain.h"
 #include "pintle/zones/finding.h"
 #include "pintle/zones/name.h"
@@ -137,6 +139,13 @@ extern const struct pin_page_kind pin_page_replay;
 
 /** The page of them. */
 extern const struct pin_page_kind pin_page_traffic;
+
+/**
+ * Reads the request's body as JSON. NULL: it is none, and the page is an error.
+ *
+ * @param ret_arena  What the tree is in; the caller frees it, also after an error (then NULL).
+ */
+const struct pin_tree *pin_page_read_input(struct pin_page *page, struct pin_arena **ret_arena);
 
 /** Notes which cluster the path names; false, and an error: there is none. */
 bool pin_page_read_cluster(struct pin_page *page);

@@ -7,14 +7,10 @@
 
 #include <string.h>
 
-#include "pintle/base/arena.h"
-#include "pintle/base/json.h"
 #include "pintle/base/log.h"
 #include "pintle/base/tree.h"
 
 #include "resolver/admin_pages.h"
-
-#define ARENA_MAX_BYTES ((size_t)4 << 20)
 
 /* The page of an error. */
 static void put_error(struct pin_page *page, enum pin_err err, const struct pin_why *why)
@@ -98,14 +94,9 @@ static void carry_out(
 static bool order(struct pin_page *page, enum pin_admin_records_act act)
 {
     struct pin_admin_records_order made = {.act = act};
-    struct pin_why why = {0};
-    struct pin_tree *tree = NULL;
-    struct pin_arena *arena = pin_arena_new("order", ARENA_MAX_BYTES);
-    if (arena == NULL) {
-        pin_page_error(page, 503, "out of memory");
-    } else if (pin_json_parse(page->input, page->input_bytes, arena, &tree, &why) != PIN_OK) {
-        pin_page_error(page, 400, "the body is no JSON: %s", why.text);
-    } else {
+    struct pin_arena *arena = NULL;
+    const struct pin_tree *tree = pin_page_read_input(page, &arena);
+    if (tree != NULL) {
         carry_out(page, &made, tree);
     }
     pin_arena_free(arena);

@@ -19,18 +19,23 @@ static void put_count(struct pin_jsonout *json, int transport, int qtype, int rc
     pin_jsonout_end(json);
 }
 
+static void put_transport(struct pin_jsonout *json, int transport, const struct pin_stats_sum *sum)
+{
+    for (int q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
+        for (int r = 0; r < PIN_STAT_RCODE_MAX; r++) {
+            if (sum->queries[transport][q][r] > 0) {
+                put_count(json, transport, q, r, sum->queries[transport][q][r]);
+            }
+        }
+    }
+}
+
 static void put_queries(struct pin_jsonout *json, const struct pin_stats_sum *sum)
 {
     pin_jsonout_key(json, "queries");
     pin_jsonout_array(json);
     for (int t = 0; t < PIN_TRANSPORT_MAX; t++) {
-        for (int q = 0; q < PIN_STAT_QTYPE_MAX; q++) {
-            for (int r = 0; r < PIN_STAT_RCODE_MAX; r++) {
-                if (sum->queries[t][q][r] > 0) {
-                    put_count(json, t, q, r, sum->queries[t][q][r]);
-                }
-            }
-        }
+        put_transport(json, t, sum);
     }
     pin_jsonout_end(json);
 }
