@@ -104,7 +104,7 @@ const struct pin_finding_code pin_finding_codes[PIN_FINDING_MAX] = {
         "give the clusters ranges that differ, or a listener each: askers from there are unknown"},
     [PIN_FINDING_POLICY_UNREADABLE] = {"PTL0501", PIN_SEVERITY_ERROR,
         "a policy cannot be read and refuses everybody",
-        "correct the policy; docs/reference has what is understood of each kind"},
+        "correct its rules: conditions on cluster, namespace and source address are understood"},
     [PIN_FINDING_POLICY_NOBODY] = {"PTL0502", PIN_SEVERITY_ERROR, "nobody can satisfy a policy",
         "let one of its Allow statements name a cluster that this daemon knows"},
     [PIN_FINDING_POLICY_NO_TARGET] = {"PTL0503", PIN_SEVERITY_WARNING, "a policy guards nothing",

@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 from run import Daemon, play
+from ports import free_port
 
 SLOW = int(os.environ.get("PINTLE_SLOW", "1"))
 NAME = "web.apps.svc.clusterset.local"
@@ -50,6 +51,27 @@ spec:
 """
 LINE = re.compile(r'^\[INFO\] 127\.0\.0\.\d:\d+ - \d+ "(\S+) IN (\S+) (udp|tcp) \d+ (true|false) (\d+)" '
                   r'([A-Z]+) (\S+) \d+ \d+\.\d{9}s(?: (why=.*))?$')
+
+
+# Two endpoints each: one name is drawn from, one goes by the asker's address.
+MORE = "".join(f"""\
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: apps, annotations: {{pintle.dev/address: endpoints, pintle.dev/answers: single}}}}
+spec: {{clusterIP: 10.96.1.{n}, sessionAffinity: {affinity}, ports: [{{port: 80}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: {name}-1, namespace: apps, labels: {{kubernetes.io/service-name: {name}}}}}
+addressType: IPv4
+ports: [{{port: 80}}]
+endpoints: [{{addresses: [10.1.{n}.1]}}, {{addresses: [10.1.{n}.2]}}]
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceExport
+metadata: {{name: {name}, namespace: apps}}
+""" for n, name, affinity in ((1, "drawn", "None"), (2, "sticky", "ClientIP")))
 
 
 def start(dir, name, config):
@@ -99,7 +121,7 @@ def reasons(checks, dir, daemon, log):
                 found.setdefault((m.group(2), m.group(1)), set()).add(m.group(8))
         return found
 
-    (dir / "c1" / "route.yaml").write_text(ROUTE)
+    (dir / "c1" / "route.yaml").write_text(ROUTE + MORE)
     checks.becomes("a route is answered", lambda: daemon.dig(SHOP, "A", "-b", "127.0.0.7").status, lambda s: s == "NOERROR")
     (dir / "c1" / "policy.yaml").write_text(POLICY)
     checks.becomes("... and then refused", lambda: daemon.dig(SHOP, "A", "-b", "127.0.0.7").status, lambda s: s == "REFUSED")
@@ -112,6 +134,11 @@ def reasons(checks, dir, daemon, log):
             (f"{NAME}.", "AAAA"): {"why=no-data zone=clusterset from=127.0.0.1"},
             (f"none.{NAME}.", "A"): {"why=no-name zone=clusterset from=127.0.0.1"},
             ("www.example.org.", "A"): {"why=refused from=127.0.0.1"}}
+    for name, why in (("drawn.apps.svc.clusterset.local", "drawn zone=clusterset"),
+                      ("sticky.apps.svc.clusterset.local", "sticky zone=clusterset"),
+                      ("10-1-0-1.apps.pod.c1.cluster.local", "synthesised zone=cluster")):
+        checks.becomes(f"{name} is answered", lambda name=name: daemon.dig(name).status, lambda s: s == "NOERROR")
+        want[(f"{name}.", "A")] = {f"why={why} from=127.0.0.1"}
     checks.becomes("lines say why", whys, lambda found: all(want[key] <= found.get(key, set()) for key in want))
     checks.check("... of a message that is no question, too", "why=malformed" in log.read_text(), log.read_text()[-1500:])
     line = [line for line in log.read_text().splitlines() if "why=policy" in line][-1]
@@ -120,6 +147,25 @@ def reasons(checks, dir, daemon, log):
                  code == 0 and text.startswith(f"{SHOP}. A\n") and "REFUSED: a policy" in text, text + err)
     checks.equal("what is no line is a usage error", daemon.ctl("explain", "--query", "nothing")[0], 2)
     checks.equal("a name and a line are one too many", daemon.ctl("explain", NAME, "--query", line)[0], 2)
+
+
+def elsewhere(checks, dir):
+    """A name of others, and a cluster whose view the asker gets; nobody listens where it is forwarded to."""
+    daemon = start(dir, "away", 'queryLog: {file: away.log}\ndefaultCluster: c1\n'
+                   f'forward: [{{zone: ".", to: ["127.0.0.1:{free_port()}"]}}]\n')
+    try:
+        checks.becomes("the name is answered", lambda: daemon.dig(NAME).status, lambda s: s == "NOERROR")
+        daemon.dig("www.example.org", "A", "+time=20", "+tries=1")
+        log = dir / "away.log"
+        checks.becomes("a name that is forwarded, and a view that is lent", log.read_text,
+                       lambda text: "why=forwarded view=c1 from=127.0.0.1" in text
+                       and "why=whole zone=clusterset view=c1 from=127.0.0.1" in text)
+        (dir / "c1").rename(dir / "gone")
+        checks.becomes("... and data of a cluster out of reach", lambda: daemon.dig(NAME) and log.read_text(),
+                       lambda text: "view=c1 from=127.0.0.1 stale" in text)
+    finally:
+        daemon.stop()
+        (dir / "gone").rename(dir / "c1")
 
 
 def sampled(checks, dir):
@@ -174,4 +220,4 @@ def tools(checks, _dir):
 
 
 if __name__ == "__main__":
-    sys.exit(play("taps", tools, query_log, sampled, dnstap))
+    sys.exit(play("taps", tools, query_log, sampled, dnstap, elsewhere))
