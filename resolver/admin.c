@@ -22,6 +22,7 @@
 #include "pintle/base/supervisor.h"
 
 #include "resolver/admin_pages.h"
+#include "resolver/handover.h"
 
 #define JSON_TYPE         "application/json"
 #define HEADERS_MAX_BYTES 8192
@@ -60,6 +61,8 @@ struct pin_admin {
     struct pin_addrport address;
     struct evhttp *http;
     struct evconnlistener *listener; /* evhttp's */
+    int fd;                          /* likewise */
+    bool is_closed;                  /* another process accepts */
     struct pin_timer *sweeper;
     struct connection *connections;
     size_t n_connections;
@@ -111,7 +114,7 @@ static void sweep(struct pin_admin *admin)
             (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
         }
     }
-    if (admin->n_connections < CONNECTIONS_MAX) {
+    if (admin->n_connections < CONNECTIONS_MAX && !admin->is_closed) {
         (void)evconnlistener_enable(admin->listener);
     }
 }
@@ -515,14 +518,19 @@ static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
     char ip[PIN_IP_TEXT_MAX];
     char text[PIN_ADDRPORT_TEXT_MAX];
 
-    int fd = pin_supervisor_take(admin->state.config.supervisor, address, SOCK_STREAM);
+    struct evhttp_bound_socket *bound = NULL;
+    int fd = pin_handover_find(admin->state.config.handover, address, SOCK_STREAM);
+    bool is_open = fd >= 0; /* the process before listens on it */
+    if (!is_open) {
+        fd = pin_supervisor_take(admin->state.config.supervisor, address, SOCK_STREAM);
+    }
     errno = 0;
-    struct evhttp_bound_socket *bound =
-        fd >= 0 && evutil_make_socket_nonblocking(fd) == 0 && listen(fd, SOMAXCONN) == 0
-            ? evhttp_accept_socket_with_handle(admin->http, fd)
-        : fd >= 0 ? NULL
-                  : evhttp_bind_socket_with_handle(
-                      admin->http, pin_ip_format(&address->ip, ip), address->port);
+    if (fd < 0) {
+        bound = evhttp_bind_socket_with_handle(
+            admin->http, pin_ip_format(&address->ip, ip), address->port);
+    } else if (is_open || (evutil_make_socket_nonblocking(fd) == 0 && listen(fd, SOMAXCONN) == 0)) {
+        bound = evhttp_accept_socket_with_handle(admin->http, fd);
+    }
     if (bound == NULL) {
         int error = errno;
         (void)pin_addrport_format(address, text);
@@ -534,6 +542,10 @@ static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
         return pin_why_errno(why, error, "%s %s: cannot listen", name, text);
     }
     admin->listener = evhttp_bound_socket_get_listener(bound);
+    admin->fd = evhttp_bound_socket_get_fd(bound);
+    if (admin->state.config.is_held) {
+        pin_admin_retire(admin);
+    }
     evconnlistener_set_error_cb(admin->listener, on_accept_error);
     admin->address = real_address(bound);
     return PIN_OK;
@@ -605,6 +617,23 @@ void pin_admin_stop(struct pin_admin *admin)
     }
     pin_admin_findings_free(admin->state.findings);
     free(admin);
+}
+
+void pin_admin_go(struct pin_admin *admin)
+{
+    admin->is_closed = false;
+    (void)evconnlistener_enable(admin->listener);
+}
+
+void pin_admin_retire(struct pin_admin *admin)
+{
+    admin->is_closed = true;
+    (void)evconnlistener_disable(admin->listener);
+}
+
+int pin_admin_fd(const struct pin_admin *admin)
+{
+    return admin->fd;
 }
 
 void pin_admin_follow(struct pin_admin *admin, const struct pin_settings *settings)

@@ -133,6 +133,8 @@ struct pin_admin_config {
     const struct pin_tapper *tapper; /**< NULL: nothing is noted. */
     const char *state_dir;           /**< Where drains are kept; NULL: nowhere. */
     const struct pin_keeper *keeper; /**< Of the same directory; NULL: none. */
+    struct pin_handover *handover;   /**< Sockets of the process before; NULL: none. */
+    bool is_held;                    /**< Nobody is accepted before pin_admin_go(). */
 };
 
 struct pin_admin;
@@ -143,6 +145,15 @@ enum pin_err pin_admin_start(
 
 /** Closes everything. The builder has been stopped or still runs, but its loop runs no more. */
 void pin_admin_stop(struct pin_admin *admin);
+
+/** Accepts from now on, if it was held. */
+void pin_admin_go(struct pin_admin *admin);
+
+/** Accepts nobody any more: another process does. */
+void pin_admin_retire(struct pin_admin *admin);
+
+/** The socket it listens on. Borrowed. */
+int pin_admin_fd(const struct pin_admin *admin);
 
 /** Shows other settings from now on; behind pin_builder_follow(). NULL is fine. */
 void pin_admin_follow(struct pin_admin *admin, const struct pin_settings *settings);

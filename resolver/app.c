@@ -67,6 +67,8 @@ static enum pin_err start_workers(struct pin_app *app, struct pin_why *why)
         .forward = app->forward,
         .manners = &config->manners,
         .tapper = app->tapper,
+        .handover = app->handover,
+        .is_held = app->handover != NULL,
         .listens = specs,
         .n_listens = config->n_listens,
         .supervisor = app->supervisor,
@@ -147,6 +149,10 @@ static void on_signal(int signo, void *arg)
         (void)pin__app_reload(app);
         return;
     }
+    if (signo == SIGUSR2) {
+        pin__app_replace(app);
+        return;
+    }
     bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0
                     && app->config->file != NULL;
     if (has_time) {
@@ -165,7 +171,7 @@ static void on_signal(int signo, void *arg)
 
 static enum pin_err start_signals(struct pin_app *app, struct pin_why *why)
 {
-    static const int signos[] = {SIGTERM, SIGINT, SIGHUP};
+    static const int signos[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
     for (size_t i = 0; i < N_ELEMS(signos); i++) {
         app->signals[i] = pin_signal_new(app->loop, signos[i], on_signal, app);
         if (app->signals[i] == NULL) {
@@ -319,6 +325,9 @@ static enum pin_err app_start(struct pin_app *app, const struct pin_args *args, 
     if (err == PIN_OK) {
         err = pin__app_start_reload(app, args, why);
     }
+    if (err == PIN_OK) {
+        err = pin__app_start_replace(app, why);
+    }
     return err;
 }
 
@@ -327,6 +336,7 @@ static void app_stop(struct pin_app *app)
     struct pin_lookups *lookups = app->lookups;
     app->lookups = NULL;
     pin__app_stop_reload(app);
+    pin__app_stop_replace(app);
     pin__app_stop_records(app);
     pin_sync_release(app->sync, RELEASE_MS); /* these first: they turn the loop once more */
     pin_publisher_stop(app->publisher);
@@ -343,6 +353,7 @@ static void app_stop(struct pin_app *app)
     pin_keeper_leave(app->files.keeper);
     pin_builder_stop(app->builder);
     pin__app_free_reload(app);
+    pin__app_free_replace(app);
     pin_publisher_free(app->publisher); /* the builder has its request no more */
     pin_app_files_free(&app->files);    /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->metrics);
@@ -365,7 +376,7 @@ static void app_stop(struct pin_app *app)
 
 enum pin_exit pin_app_run(const struct pin_args *args)
 {
-    struct pin_app app = {.program = args->program};
+    struct pin_app app = {.program = args->program, .argv = args->argv};
     struct pin_findings findings = {0};
     struct pin_why why = {0};
 
@@ -379,7 +390,9 @@ enum pin_exit pin_app_run(const struct pin_args *args)
     }
     pin_log_setup(
         (enum pin_log_level)app.config->log_level, (enum pin_log_format)app.config->log_format);
-    enum pin_err err = app_start(&app, args, &why);
+    enum pin_err err = pin__app_take_handover(&app)
+                           ? app_start(&app, args, &why)
+                           : pin_why_set(&why, PIN_ENOMEM, "sockets of the process before");
     if (err == PIN_OK) {
         log_start(&app);
         if (app.config->is_dev) {

@@ -115,6 +115,8 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
         .tapper = app->tapper,
         .state_dir = app->config->state_dir,
         .keeper = app->files.keeper,
+        .handover = app->handover,
+        .is_held = app->handover != NULL,
         .hooks = {.source = on_source,
             .publisher_json = on_publisher_json,
             .publisher_metrics = on_publisher_metrics,

@@ -12,6 +12,7 @@
  *     app_admin.c     what the admin page shows of sources
  *     app_analyze.c   pintled --analyze: a catalog of files, without threads
  *     app_reload.c    another configuration while all goes on
+ *     app_replace.c   another process in this one's place
  *     app_records.c   records in other people's DNS servers; app_providers.c their settings
  */
 
@@ -28,7 +29,9 @@
 #include "resolver/greeting.h"
 #include "resolver/worker.h"
 
+struct pin_handover;
 struct pin_reload;
+struct pin_replace;
 struct pin_source_spec;
 struct pin_sync_config;
 struct pin_sync_writes;
@@ -68,9 +71,12 @@ struct pin_app {
     struct pin_publisher *publisher;  /* NULL: nothing is published */
     struct pin_recorder *recorder;    /* NULL: no records are kept elsewhere */
     struct pin_admin_listen *listens; /* the config's arena */
-    struct pin_signal *signals[3];
+    struct pin_signal *signals[4];
     struct pin_geo *geo;
     struct pin_reload *reload;
+    struct pin_handover *handover; /* of the process before; NULL: there is none */
+    struct pin_replace *replace;
+    char *const *argv; /* for the process that takes this one's place */
     struct pin_timer *lameduck;
     struct pin_greeting *greeting; /* of --dev */
     struct pin_supervisor *supervisor;
@@ -140,6 +146,21 @@ void pin__app_stop_reload(struct pin_app *app);
 
 /** Frees what a reload under way left. The builder has stopped. */
 void pin__app_free_reload(struct pin_app *app);
+
+/** Takes what a process before us has handed over; before other threads. False: memory is out. */
+bool pin__app_take_handover(struct pin_app *app);
+
+/** Says to the process before that we are ready, once we are. */
+enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why);
+
+/** Has another process take this one's place. Loud. */
+void pin__app_replace(struct pin_app *app);
+
+/** Ends it. */
+void pin__app_stop_replace(struct pin_app *app);
+
+/** Frees it. The builder has stopped. */
+void pin__app_free_replace(struct pin_app *app);
 
 /** Starts the admin page. */
 enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why);

@@ -48,6 +48,7 @@ struct pin_arg_list {
 /** The command line as written; NULL and false where a flag is absent. Borrowed from argv. */
 struct pin_args {
     const char *program; /**< argv[0], or "pintled". */
+    char *const *argv;   /**< All of them, as they were given. */
     bool dev;
     bool all_contexts;
     bool check;

@@ -182,7 +182,7 @@ static enum pin_err check_together(const struct pin_args *args, struct pin_why *
 enum pin_err pin_args_parse(
     int argc, char *const *argv, struct pin_args *ret_args, struct pin_why *why)
 {
-    struct pin_args args = {.program = argc > 0 ? argv[0] : "pintled"};
+    struct pin_args args = {.program = argc > 0 ? argv[0] : "pintled", .argv = argv};
 
     for (int i = 1; i < argc; i++) {
         const char *value = NULL;

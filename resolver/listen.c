@@ -15,6 +15,8 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/supervisor.h"
 
+#include "handover.h"
+
 /* Tries to find a free port for both transports when any will do. */
 #define PORT_TRIES 32
 /* Asked for; the kernel cuts it to its own limit. */
@@ -23,9 +25,6 @@
 /* How long the kernel keeps trying to deliver what a closed connection still holds. */
 #define TCP_LINGER_MS       15000u
 #define PORT_PRIVILEGED_END 1024
-/* How often a thread that reads a supervisor's UDP socket looks whether it is to stop: it cannot be
- * shut down, which would end it for those after us, too. */
-#define HANDED_LOOK_US 50000
 
 static const char *transport_text(int type)
 {
@@ -215,7 +214,6 @@ static enum pin_err prepare_handed(
 {
     int flags = fcntl(fd, F_GETFL);
     int wanted = type == SOCK_STREAM ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-    const struct timeval look = {.tv_usec = HANDED_LOOK_US};
     if (flags < 0 || fcntl(fd, F_SETFL, wanted) != 0) {
         return pin_why_errno(why, errno, "a socket that was handed over");
     }
@@ -225,9 +223,7 @@ static enum pin_err prepare_handed(
                                             : explain(why, errno, &listen_of->address, type);
     }
     set_udp_options(fd, &listen_of->address.ip);
-    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &look, sizeof(look)) == 0
-               ? PIN_OK
-               : pin_why_errno(why, errno, "a socket that was handed over");
+    return PIN_OK;
 }
 
 /* The kernel spreads questions over all sockets of the port: one that nobody reads loses its own.
@@ -241,9 +237,9 @@ static enum pin_err too_many(const struct pin_listen *listen, int type, struct p
         pin_addrport_format(&listen->address, text), transport_text(type), listen->n_fds);
 }
 
-/* Fills `fds` with what was handed over, each as often as it takes; *ret_any: there was one. */
+/* Fills `fds` with what was handed over, each as often as it takes. */
 static enum pin_err take_handed(struct pin_listen *listen, int type, int *fds,
-    struct pin_supervisor *supervisor, bool *ret_any, struct pin_why *why)
+    struct pin_supervisor *supervisor, struct pin_why *why)
 {
     size_t n = 0;
     enum pin_err err = PIN_OK;
@@ -257,7 +253,6 @@ static enum pin_err take_handed(struct pin_listen *listen, int type, int *fds,
         (void)close(fd); /* nothing was read of it */
         return too_many(listen, type, why);
     }
-    *ret_any = n > 0;
     for (size_t i = n; n > 0 && i < listen->n_fds && err == PIN_OK; i++) {
         fds[i] = fcntl(fds[i % n], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         err = fds[i] >= 0 ? PIN_OK : pin_why_errno(why, errno, "share a socket among workers");
@@ -270,12 +265,11 @@ static enum pin_err open_all(
     struct pin_listen *listen, struct pin_supervisor *supervisor, struct pin_why *why)
 {
     enum pin_err err = PIN_OK;
-    bool has_tcp = false;
     if (listen->has_udp) {
-        err = take_handed(listen, SOCK_DGRAM, listen->udp_fds, supervisor, &listen->is_handed, why);
+        err = take_handed(listen, SOCK_DGRAM, listen->udp_fds, supervisor, why);
     }
     if (err == PIN_OK) {
-        err = take_handed(listen, SOCK_STREAM, listen->tcp_fds, supervisor, &has_tcp, why);
+        err = take_handed(listen, SOCK_STREAM, listen->tcp_fds, supervisor, why);
     }
     if (err == PIN_OK) {
         err = open_first_pair(listen, why);
@@ -283,9 +277,29 @@ static enum pin_err open_all(
     return err == PIN_OK ? open_others(listen, why) : err;
 }
 
-enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers, bool has_udp,
-    struct pin_supervisor *supervisor, struct pin_listen *ret_listen, struct pin_why *why)
+/* Takes what there is of the process before; the first one tells the port. */
+static bool take(struct pin_listen *listen, struct pin_handover *handover)
 {
+    struct sockaddr_storage local = {0};
+    socklen_t local_bytes = sizeof(local);
+    for (size_t i = 0; i < listen->n_fds; i++) {
+        listen->tcp_fds[i] = pin_handover_find(handover, &listen->address, SOCK_STREAM);
+        if (i == 0 && listen->tcp_fds[0] >= 0
+            && getsockname(listen->tcp_fds[0], (struct sockaddr *)&local, &local_bytes) == 0) {
+            listen->address.port = pin_addrport_from_sockaddr((const struct sockaddr *)&local).port;
+        }
+        if (listen->has_udp) {
+            listen->udp_fds[i] = pin_handover_find(handover, &listen->address, SOCK_DGRAM);
+        }
+    }
+    return listen->tcp_fds[0] >= 0 && (!listen->has_udp || listen->udp_fds[0] >= 0);
+}
+
+enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers, bool has_udp,
+    const struct pin_listen_given *given, struct pin_listen *ret_listen, struct pin_why *why)
+{
+    static const struct pin_listen_given nothing;
+    enum pin_err err = PIN_OK;
     struct pin_listen listen = {
         .address = *address,
         .is_wildcard = is_wildcard(&address->ip),
@@ -303,7 +317,9 @@ enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_worker
         listen.udp_fds[i] = -1;
         listen.tcp_fds[i] = -1;
     }
-    enum pin_err err = open_all(&listen, supervisor, why);
+    given = given != NULL ? given : &nothing;
+    err = take(&listen, given->handover) ? open_others(&listen, why)
+                                         : open_all(&listen, given->supervisor, why);
     if (err != PIN_OK) {
         pin_listen_close(&listen);
         return err;

@@ -20,6 +20,7 @@
 #include "pintle/base/error.h"
 #include "pintle/base/ip.h"
 
+struct pin_handover;
 struct pin_supervisor;
 
 /** The sockets of one address. A zeroed one is closed. */
@@ -28,19 +29,24 @@ struct pin_listen {
     bool is_wildcard;            /**< 0.0.0.0 or ::, so answers must say where they come from. */
     size_t n_fds;                /**< Workers. */
     bool has_udp;                /**< Else it is for streams alone. */
-    bool is_handed;              /**< UDP is also a supervisor's, who goes on with it after us. */
     int *udp_fds;                /**< Blocking; -1 without UDP. */
     int *tcp_fds;                /**< Non-blocking, listening. */
+};
+
+/** Who may have sockets for us. Both borrowed; NULL: nobody. */
+struct pin_listen_given {
+    struct pin_handover *handover;     /**< The process before, which goes first. */
+    struct pin_supervisor *supervisor; /**< What started us. */
 };
 
 /**
  * Opens `n_workers` TCP sockets, and as many for UDP if asked to, on one port; port 0 takes a free
  * one. `why` names the address, the transport and the way out. Nothing is left open after an error.
  *
- * @param supervisor  Whose sockets are taken first; NULL: there is none.
+ * @param given  Whose sockets are taken first; NULL: there are none.
  */
 enum pin_err pin_listen_open(const struct pin_addrport *address, size_t n_workers, bool has_udp,
-    struct pin_supervisor *supervisor, struct pin_listen *ret_listen, struct pin_why *why);
+    const struct pin_listen_given *given, struct pin_listen *ret_listen, struct pin_why *why);
 
 /** Closes all sockets. */
 void pin_listen_close(struct pin_listen *listen);

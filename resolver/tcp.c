@@ -278,12 +278,21 @@ static int next_due_ms(struct pin_tcp *tcp)
     return left_ms < 0 ? 0 : (int)PIN_MIN(left_ms, INT32_MAX);
 }
 
+static void obey(struct pin_tcp *tcp)
+{
+    eventfd_t n = 0;
+    (void)eventfd_read(tcp->stop_fd, &n);
+    tcp->is_stopping = atomic_load(&tcp->is_ending);
+    tcp->is_retired = true;
+    pin__tcp_accept_from(tcp, 0);
+}
+
 /* `source` is the first member of what it belongs to. */
 static void on_event(struct pin_tcp *tcp, void *source, uint32_t events)
 {
     switch (*(const enum pin_tcp_source *)source) {
     case PIN_TCP_STOP:
-        tcp->is_stopping = true;
+        obey(tcp);
         break;
     case PIN_TCP_MAIL:
         on_mail(tcp);
@@ -352,7 +361,7 @@ static void serve(struct pin_tcp *tcp)
     pin_rcu_offline();
     if (tcp->accept_again_ms != 0 && tcp->now_ms >= tcp->accept_again_ms) {
         tcp->accept_again_ms = 0;
-        pin__tcp_accept_from(tcp, EPOLLIN);
+        pin__tcp_accept_from(tcp, tcp->is_retired ? 0 : EPOLLIN);
     }
     close_overdue(tcp);
     end_old(tcp);
@@ -366,6 +375,7 @@ static void *run(void *arg)
     pin_thread_be_prompt();
     pin_rcu_register();
     pin_rcu_offline();
+    pin_worker_wait(tcp->gate_fd);
     tcp->now_ms = pin_clock_mono_ms();
     while (!tcp->is_stopping) {
         serve(tcp);
@@ -450,6 +460,7 @@ enum pin_err pin_tcp_start(
     tcp->mail_source = PIN_TCP_MAIL;
     tcp->limits = config->limits;
     tcp->n_open = config->n_open;
+    tcp->gate_fd = config->gate_fd;
     for (size_t state = 0; state < N_ELEMS(tcp->waits); state++) {
         pin_link_init(&tcp->waits[state]);
     }
@@ -481,11 +492,19 @@ enum pin_err pin_tcp_start(
     return PIN_OK;
 }
 
+void pin_tcp_retire(struct pin_tcp *tcp)
+{
+    if (tcp != NULL) {
+        (void)eventfd_write(tcp->stop_fd, 1);
+    }
+}
+
 void pin_tcp_stop(struct pin_tcp *tcp)
 {
     if (tcp == NULL) {
         return;
     }
+    atomic_store(&tcp->is_ending, true);
     if (eventfd_write(tcp->stop_fd, 1) == 0) {
         (void)pthread_join(tcp->thread, NULL);
     }

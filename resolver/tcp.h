@@ -44,6 +44,7 @@ struct pin_tcp_listen {
 
 /** What a TCP thread needs. */
 struct pin_tcp_config {
+    int gate_fd; /**< For pin_worker_wait(). */
     const struct pin_live *live;
     const struct pin_tsig_keys *keys;     /**< NULL: none. */
     struct pin_transfers *transfers;      /**< NULL: none. */
@@ -60,6 +61,9 @@ struct pin_tcp_config {
 /** Starts the thread. */
 enum pin_err pin_tcp_start(
     const struct pin_tcp_config *config, struct pin_tcp **ret_tcp, struct pin_why *why);
+
+/** Accepts no more connections; those that are there go on. Any thread. NULL is fine. */
+void pin_tcp_retire(struct pin_tcp *tcp);
 
 /** Stops and joins the thread, closes its connections and frees. NULL is fine. */
 void pin_tcp_stop(struct pin_tcp *tcp);

@@ -62,6 +62,9 @@ struct pin_tcp {
     enum pin_tcp_source stop_source;
     enum pin_tcp_source mail_source;
     bool is_stopping;
+    bool is_retired;       /* accepts nobody any more */
+    atomic_bool is_ending; /* what stop_fd is for: else to retire */
+    int gate_fd;
     int64_t now_ms;
     uint64_t round;
     uint32_t n_handshakes;                  /* gone on with in this round */

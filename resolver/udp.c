@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,15 +28,18 @@
 #define CONTROL_BYTES 64u
 /* After a receive error, so that one that stays does not spin. */
 #define PAUSE_NS 10000000
+/* Between two signals to a thread that is to end. */
+#define KICK_NS 1000000
 
 struct pin_udp {
     struct pin_worker worker;
     int fd;
-    bool is_handed;
+    int gate_fd;
     bool is_wildcard;
     struct pin_proxy_trust proxy;
     union pin_proxy_peer *inner; /* BATCH, who asks behind a proxy; NULL: nobody does */
     atomic_bool is_stopping;
+    atomic_bool has_ended;
     pthread_t thread;
     _Alignas(64) struct mmsghdr messages[BATCH]; /* one cache line each */
     _Alignas(64) struct iovec vectors[BATCH];
@@ -201,12 +205,30 @@ static void on_receive_error(struct pin_udp *udp, int errno_value)
     (void)nanosleep(&pause, NULL);
 }
 
+static void on_kick(int signo)
+{
+    (void)signo; /* a call that blocks ends with EINTR, that is all */
+}
+
+/* Lets this thread be woken by a signal that nobody else takes. */
+static void let_kick(void)
+{
+    sigset_t kick;
+    const struct sigaction action = {.sa_handler = on_kick};
+    (void)sigaction(SIGURG, &action, NULL);
+    (void)sigemptyset(&kick);
+    (void)sigaddset(&kick, SIGURG);
+    (void)pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+}
+
 static void *run(void *arg)
 {
     struct pin_udp *udp = arg;
     pin_thread_be_prompt();
     pin_rcu_register();
     pin_rcu_offline();
+    let_kick();
+    pin_worker_wait(udp->gate_fd);
     while (!is_stopping(udp)) {
         int n_received = recvmmsg(udp->fd, udp->messages, BATCH, MSG_WAITFORONE, NULL);
         if (pin_unlikely(n_received <= 0)) {
@@ -223,6 +245,7 @@ static void *run(void *arg)
         }
     }
     pin_rcu_unregister();
+    atomic_store(&udp->has_ended, true);
     return NULL;
 }
 
@@ -255,7 +278,7 @@ enum pin_err pin_udp_start(
     }
     memset(udp, 0, sizeof(*udp));
     udp->fd = config->fd;
-    udp->is_handed = config->is_handed;
+    udp->gate_fd = config->gate_fd;
     udp->is_wildcard = config->is_wildcard;
     tie(udp, config->cluster_id, config->listen_i);
     enum pin_err err =
@@ -282,15 +305,17 @@ enum pin_err pin_udp_start(
     return PIN_OK;
 }
 
+/* The socket may be another process's, too, so it is not shut down: that would be for both. */
 void pin_udp_stop(struct pin_udp *udp)
 {
+    static const struct timespec pause = {.tv_nsec = KICK_NS};
     if (udp == NULL) {
         return;
     }
     atomic_store_explicit(&udp->is_stopping, true, memory_order_release);
-    if (!udp->is_handed) {
-        /* Fails with ENOTCONN on an unconnected socket, but wakes whoever blocks on it for good. */
-        (void)shutdown(udp->fd, SHUT_RDWR);
+    while (!atomic_load(&udp->has_ended)) { /* a signal may come just before it blocks */
+        (void)pthread_kill(udp->thread, SIGURG);
+        (void)nanosleep(&pause, NULL);
     }
     (void)pthread_join(udp->thread, NULL);
     free_udp(udp);

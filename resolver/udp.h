@@ -28,10 +28,10 @@ struct pin_udp_config {
     struct pin_transfers *transfers;   /**< NULL: none. */
     const struct pin_manners *manners; /**< Outlives the threads; NULL: none. */
     int fd;                            /**< Bound and blocking; borrowed until stop. */
+    int gate_fd;                       /**< For pin_worker_wait(). */
     uint8_t listen_i;                  /**< Which listener it is, for pin_basis. */
     uint16_t cluster_id;               /**< Whose askers come here, or PIN_CLUSTER_NONE. */
     struct pin_proxy_trust proxy;
-    bool is_handed;                   /**< The socket goes on after us: it times out instead. */
     bool is_wildcard;                 /**< Answers leave from the address that was asked. */
     struct pin_tapper *tapper;        /**< NULL: nothing is noted. */
     uint32_t thread_i;                /**< Differs between all threads. */
@@ -42,7 +42,8 @@ struct pin_udp_config {
 enum pin_err pin_udp_start(
     const struct pin_udp_config *config, struct pin_udp **ret_udp, struct pin_why *why);
 
-/** Stops and joins the thread and frees. NULL is fine. */
+/** Stops and joins the thread and frees; what was read is answered, and the socket is as it was.
+ * NULL is fine. */
 void pin_udp_stop(struct pin_udp *udp);
 
 /** What the thread answers with, to give it another basis. Any thread, until stop. */

@@ -4,11 +4,14 @@
 
 #include "worker.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
@@ -42,6 +45,7 @@ struct pin_workers {
     struct pin_manners manners;
     const struct pin_forward *forward; /* or NULL */
     struct pin_listen listens[PIN_LISTENS_MAX];
+    int gate_fds[2]; /* threads wait for its end before they read; -1: they do not */
     struct worker_set sets[];
 };
 
@@ -172,8 +176,9 @@ static enum pin_err open_listens(
 {
     enum pin_err err = PIN_OK;
     for (size_t i = 0; i < config->n_listens && err == PIN_OK; i++) {
+        const struct pin_listen_given given = {config->handover, config->supervisor};
         err = pin_listen_open(&config->listens[i].address, config->n_workers,
-            config->listens[i].tls == NULL, config->supervisor, &workers->listens[i], why);
+            config->listens[i].tls == NULL, &given, &workers->listens[i], why);
         workers->n_listens += err == PIN_OK;
     }
     return err;
@@ -197,8 +202,8 @@ static enum pin_err start_udp(struct pin_workers *workers, size_t set_i,
             .fd = workers->listens[i].udp_fds[set_i],
             .cluster_id = config->listens[i].cluster_id,
             .listen_i = (uint8_t)i,
+            .gate_fd = workers->gate_fds[0],
             .proxy = config->listens[i].proxy,
-            .is_handed = workers->listens[i].is_handed,
             .is_wildcard = workers->listens[i].is_wildcard,
             .tapper = config->tapper,
             .thread_i = i_of_thread,
@@ -232,6 +237,7 @@ static enum pin_err start_tcp(struct pin_workers *workers, size_t set_i,
         .manners = &workers->manners,
         .listens = listens,
         .n_listens = workers->n_listens,
+        .gate_fd = workers->gate_fds[0],
         .limits = fit_limits(config),
         .n_open = &workers->n_streams,
         .tapper = config->tapper,
@@ -254,10 +260,15 @@ enum pin_err pin_workers_start(
         return pin_why_set(why, PIN_ENOMEM, "%zu workers", config->n_workers);
     }
     workers->n_sets = config->n_workers;
+    workers->gate_fds[0] = -1;
+    workers->gate_fds[1] = -1;
     enum pin_err err = set_manners(workers, config, why);
     pin_forward_equip(config->forward, &workers->manners, config->keys, config->tapper);
     workers->forward = config->forward;
     uint32_t thread_i = 0;
+    if (err == PIN_OK && config->is_held && pipe2(workers->gate_fds, O_CLOEXEC) != 0) {
+        err = pin_why_errno(why, errno, "a pipe");
+    }
     if (err == PIN_OK) {
         err = open_listens(workers, config, why);
     }
@@ -275,11 +286,63 @@ enum pin_err pin_workers_start(
     return PIN_OK;
 }
 
+void pin_worker_wait(int gate_fd)
+{
+    char byte = 0;
+    while (gate_fd >= 0 && read(gate_fd, &byte, 1) < 0 && errno == EINTR) {
+    }
+}
+
+static void close_gate(struct pin_workers *workers, size_t end)
+{
+    if (workers->gate_fds[end] >= 0) {
+        (void)close(workers->gate_fds[end]);
+        workers->gate_fds[end] = -1;
+    }
+}
+
+void pin_workers_go(struct pin_workers *workers)
+{
+    close_gate(workers, 1); /* who waits reads its end */
+}
+
+size_t pin_workers_fds(const struct pin_workers *workers, int *fds, size_t n_max)
+{
+    size_t n = 0;
+    for (size_t l = 0; l < workers->n_listens; l++) {
+        const struct pin_listen *listen = &workers->listens[l];
+        for (size_t i = 0; i < listen->n_fds && n + 2 <= n_max; i++) {
+            fds[n++] = listen->tcp_fds[i];
+            if (listen->has_udp) {
+                fds[n++] = listen->udp_fds[i];
+            }
+        }
+    }
+    return n;
+}
+
+void pin_workers_retire(struct pin_workers *workers)
+{
+    for (size_t i = 0; i < workers->n_sets; i++) {
+        for (size_t l = 0; l < workers->n_listens; l++) {
+            pin_udp_stop(workers->sets[i].udp[l]);
+            workers->sets[i].udp[l] = NULL;
+        }
+        pin_tcp_retire(workers->sets[i].tcp);
+    }
+}
+
+uint32_t pin_workers_n_streams(const struct pin_workers *workers)
+{
+    return atomic_load(&workers->n_streams);
+}
+
 void pin_workers_stop(struct pin_workers *workers)
 {
     if (workers == NULL) {
         return;
     }
+    pin_workers_go(workers);
     for (size_t i = 0; i < workers->n_sets; i++) {
         for (size_t l = 0; l < workers->n_listens; l++) {
             pin_udp_stop(workers->sets[i].udp[l]);
@@ -289,6 +352,7 @@ void pin_workers_stop(struct pin_workers *workers)
     for (size_t l = 0; l < workers->n_listens; l++) {
         pin_listen_close(&workers->listens[l]);
     }
+    close_gate(workers, 0);
     pin_limiter_free(workers->manners.limiter);
     free(workers);
 }

@@ -105,6 +105,9 @@ void pin_worker_done(struct pin_worker *worker);
 enum pin_err pin_worker_spawn(
     pthread_t *ret_thread, const char *name, void *(*main)(void *), void *arg, struct pin_why *why);
 
+/** Waits until a gate is open; below 0 there is none. Its thread, offline. */
+void pin_worker_wait(int gate_fd);
+
 struct pin_tls;
 
 /** One address to listen on: over UDP and TCP, or over TLS alone. */
@@ -148,6 +151,8 @@ struct pin_workers_config {
     struct pin_supervisor *supervisor; /**< Whose sockets are taken first; NULL: there is none. */
     struct pin_stream_limits streams;
     struct pin_tapper *tapper; /**< NULL: no query log and no dnstap; else outlives the workers. */
+    struct pin_handover *handover; /**< Sockets of the process before; NULL: none. */
+    bool is_held;                  /**< Nothing is read before pin_workers_go(). */
 };
 
 struct pin_workers;
@@ -158,6 +163,19 @@ struct pin_workers;
  */
 enum pin_err pin_workers_start(
     const struct pin_workers_config *config, struct pin_workers **ret_workers, struct pin_why *why);
+
+/** Reads from now on, if it was held. */
+void pin_workers_go(struct pin_workers *workers);
+
+/** Writes all sockets that are listened on; how many there are. */
+size_t pin_workers_fds(const struct pin_workers *workers, int *fds, size_t n_max);
+
+/** Another process reads these sockets: what was read is answered, connections that are there go
+ * on, and nothing else is begun. Milliseconds. */
+void pin_workers_retire(struct pin_workers *workers);
+
+/** Connections there are. Any thread. */
+uint32_t pin_workers_n_streams(const struct pin_workers *workers);
 
 /** Stops and joins all threads, closes all sockets, frees. Bounded by one batch. NULL is fine. */
 void pin_workers_stop(struct pin_workers *workers);

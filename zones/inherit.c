@@ -102,20 +102,24 @@ static void take_cluster(struct inheriting *in, const struct pin_catalog *old, u
 }
 
 /* A drain that names a cluster which is gone is gone with it. */
+static void take_drain(struct pin_catalog *heir, const struct pin_drain *drain)
+{
+    struct pin_why why = {0};
+    const struct pin_drain_order order = {.what = drain->what,
+        .name = drain->name,
+        .until_ms = drain->until_ms,
+        .until_wall_ms = drain->until_wall_ms,
+        .is_unchecked = true};
+    if (pin_catalog_drain(heir, &order, &why) != PIN_OK) {
+        pin_log_warn("catalog: %s %s is not drained any more: %s", pin_drain_what_text(drain->what),
+            drain->name, why.text);
+    }
+}
+
 static void take_drains(struct pin_catalog *heir, const struct pin_catalog *old)
 {
     for (size_t i = 0; i < old->drains.n; i++) {
-        const struct pin_drain *drain = &old->drains.items[i];
-        struct pin_why why = {0};
-        const struct pin_drain_order order = {.what = drain->what,
-            .name = drain->name,
-            .until_ms = drain->until_ms,
-            .until_wall_ms = drain->until_wall_ms,
-            .is_unchecked = true};
-        if (pin_catalog_drain(heir, &order, &why) != PIN_OK) {
-            pin_log_warn("catalog: %s %s is not drained any more: %s",
-                pin_drain_what_text(drain->what), drain->name, why.text);
-        }
+        take_drain(heir, &old->drains.items[i]);
     }
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration of a running pintled, changed: what is in force afterwards, and that no question is lost.
 
-    reloads.py [N]    N reloads under load (default 20)
+    reloads.py [N]    N reloads under load, and N / 5 processes that take each other's place
 
 Same form of report as run.py, whose tools it uses.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -18,10 +19,12 @@ import sys
 import threading
 import time
 
+import run
 import wire
 from run import SLOW, Daemon, play
 
 N_RELOADS = 20
+N_REPLACEMENTS = 4
 LOST_S = 30  # an answer that has not come by then is lost; a machine that stands still is not long enough
 SERVICE = """\
 apiVersion: v1
@@ -202,11 +205,14 @@ def ways(checks, dir):
 
 
 class Load(threading.Thread):
-    """Asks over UDP and over one connection that stays, eight questions at a time; nothing is asked twice."""
+    """Asks over UDP and over one connection that stays, eight questions at a time; nothing is asked twice.
 
-    def __init__(self, port, names):
+    With `rounds` the connection is another one after so many.
+    """
+
+    def __init__(self, port, names, rounds=None):
         super().__init__()
-        self.port, self.names = port, names
+        self.port, self.names, self.rounds = port, names, rounds
         self.n_asked = self.n_answered = self.n_wrong = 0
         self.lost = []
         self.stopping = threading.Event()
@@ -222,13 +228,19 @@ class Load(threading.Thread):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.connect(("127.0.0.1", self.port))
         try:
-            with wire.Stream(self.port, timeout_s=LOST_S) as stream:
-                while not self.stopping.is_set():
-                    self.round_udp(udp)
-                    self.round_tcp(stream)
+            while not self.stopping.is_set():
+                self.connection(udp)
         except OSError as err:
             self.lost.append(f"{err}")
         udp.close()
+
+    def connection(self, udp):
+        n_rounds = 0
+        with wire.Stream(self.port, timeout_s=LOST_S) as stream:
+            while not self.stopping.is_set() and n_rounds != self.rounds:
+                n_rounds += 1
+                self.round_udp(udp)
+                self.round_tcp(stream)
 
     def batch(self):
         asked = {}
@@ -261,9 +273,9 @@ class Load(threading.Thread):
             self.judge(asked.pop(struct.unpack("!H", data[:2])[0]), data)
 
 
-def loaded(checks, daemon, names, step, n):
+def loaded(checks, daemon, names, step, n, rounds=None):
     """Calls step(i) n times while questions are asked."""
-    loads = [Load(daemon.port, names) for _ in range(2)]
+    loads = [Load(daemon.port, names, rounds) for _ in range(2)]
     for load in loads:
         load.start()
     for i in range(n):
@@ -301,10 +313,74 @@ def load(checks, dir, n=None):
     checks.equal("the end is clean", daemon.stop(), 0)
 
 
+# --- another process ---------------------------------------------------------------------------------
+
+
+def taken(daemon):
+    """The processes that have taken over, one after the other."""
+    return [int(pid) for pid in re.findall(r"process (\d+) has taken over", daemon.log_text())]
+
+
+def is_there(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def binaries(checks, dir, n=None):
+    """The program is another file each time; one that does not start changes nothing."""
+    n = n or max(2, N_REPLACEMENTS // SLOW)
+    home, original = dir / "bin", run.PINTLED
+    home.mkdir()
+    run.PINTLED = str(home / "pintled")
+    shutil.copy(original, run.PINTLED)
+    daemon = start(dir, more="defaultCluster: c2\n")
+    checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+    pids, slow = [daemon.child.pid], []
+
+    def install(path):
+        os.unlink(run.PINTLED)
+        shutil.copy(path, run.PINTLED)
+
+    def step(i):
+        install(original)
+        os.kill(pids[-1], signal.SIGUSR2)
+        end = time.monotonic() + 60 * SLOW
+        while len(taken(daemon)) == i and time.monotonic() < end:
+            time.sleep(0.02)
+        if len(taken(daemon)) == i:
+            slow.append(i)
+            return
+        pids.append(taken(daemon)[-1])
+        if daemon.get("/readyz")[0] != 200:
+            slow.append("admin")
+
+    try:
+        loaded(checks, daemon, [WEB, own("c2"), "own-c2.apps.svc.cluster.local"], step, n, rounds=20)
+        checks.check(f"{n} replacements under load: each has taken over, and is ready", len(pids) == n + 1 and not slow,
+                     (pids, slow, daemon.log_text()[-1500:]))
+        install("/bin/false")
+        os.kill(pids[-1], signal.SIGUSR2)
+        checks.becomes("a binary that ends changes nothing, and that is said", daemon.log_text,
+                       lambda text: "has ended before it was ready, this one goes on" in text)
+        checks.equal("the one before goes on", (daemon.dig(own("c2")).status, daemon.get("/readyz")[0]), ("NOERROR", 200))
+        checks.becomes("the ones before the last have ended", lambda: [is_there(pid) for pid in pids[:-1]],
+                       lambda seen: not any(seen), seconds=90)
+        checks.equal("the first one ended well", daemon.stop(), 0)
+    finally:
+        run.PINTLED = original
+        for pid in pids[1:]:
+            if is_there(pid):
+                os.kill(pid, signal.SIGINT)
+    checks.becomes("the last one ends", lambda: is_there(pids[-1]), lambda seen: not seen)
+
+
 def main():
     if len(sys.argv) > 1:
-        return play("reloads", lambda checks, dir: load(checks, dir, int(sys.argv[1])))
-    return play("reloads", clusters, settings, broken, ways, load)
+        n = int(sys.argv[1])
+        return play("reloads", lambda checks, dir: load(checks, dir, n), lambda checks, dir: binaries(checks, dir, max(n // 5, 2)))
+    return play("reloads", clusters, settings, broken, ways, load, binaries)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * @file
+ * Handover: sockets that are listened on go from one process to the next, which has the same
+ * arguments and perhaps another binary.
+ *
+ *     one process                                  the next
+ *     pin_handover_spawn -- sockets, a pipe -----> pin_handover_take
+ *                                                  pin_handover_find, for each it wants; gets ready
+ *     reads '1' <--------------------------------- pin_handover_ready
+ *     or the end: it has failed
+ *
+ * Both hold the same sockets, so what waits in them is read by the one or by the other.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "pintle/base/error.h"
+#include "pintle/base/ip.h"
+
+/** Most sockets that are handed over. */
+#define PIN_HANDOVER_MAX 1024u
+
+/** What came from the process before. */
+struct pin_handover {
+    int said_fd; /**< Where to say that we are ready; -1: there is none before us. */
+    size_t n;
+    int fds[PIN_HANDOVER_MAX]; /**< Those nobody has found yet. */
+};
+
+/** Takes what was handed over out of the environment; true when there was something. Before other
+ * threads. */
+bool pin_handover_take(struct pin_handover *ret_handover);
+
+/** A socket of that type (SOCK_STREAM, SOCK_DGRAM) bound to that address, port 0 being any; the
+ * caller's from now on. -1: there is none. NULL is fine. */
+int pin_handover_find(struct pin_handover *handover, const struct pin_addrport *address, int type);
+
+/** Says that we are ready, and closes what nobody wanted. */
+void pin_handover_ready(struct pin_handover *handover);
+
+/**
+ * Starts the next process with these sockets.
+ *
+ * @param program  Its path.
+ * @param ret_fd   Readable when the next one is ready (one byte) or has ended (none); the caller's.
+ */
+enum pin_err pin_handover_spawn(const char *program, char *const *argv, const int *fds, size_t n,
+    int *ret_fd, pid_t *ret_pid, struct pin_why *why);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Sockets that come from the process before: what is found, and what becomes of the rest. */
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "resolver/handover.h"
+#include "resolver/listen.h"
+
+static struct pin_addrport loopback(uint16_t port)
+{
+    struct pin_addrport address = {0};
+    assert_true(pin_addrport_parse("127.0.0.1", 0, &address));
+    address.port = port;
+    return address;
+}
+
+/* Opens a listener and puts its sockets into the environment. */
+static struct pin_listen hand_over(size_t n_workers, int said_fd)
+{
+    struct pin_listen listen = {0};
+    struct pin_why why = {0};
+    struct pin_addrport address = loopback(0);
+    char text[256];
+    assert_int_equal(pin_listen_open(&address, n_workers, true, NULL, &listen, &why), PIN_OK);
+    int bytes = snprintf(text, sizeof(text), "%d", said_fd);
+    for (size_t i = 0; i < n_workers; i++) {
+        bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, ",%d,%d", listen.tcp_fds[i],
+            listen.udp_fds[i]);
+    }
+    assert_int_equal(setenv("PINTLE_HANDOVER", text, 1), 0);
+    return listen;
+}
+
+static void test_sockets_are_found_by_address_and_type(void **state)
+{
+    int ends[2];
+    char byte = 0;
+    struct pin_handover handover;
+    struct pin_listen taken = {0};
+    struct pin_why why = {0};
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    struct pin_listen before = hand_over(2, ends[1]);
+    assert_true(pin_handover_take(&handover));
+    assert_null(getenv("PINTLE_HANDOVER"));
+    assert_int_equal(handover.n, 4);
+    struct pin_addrport other = loopback(1);
+    assert_int_equal(pin_handover_find(&handover, &other, SOCK_DGRAM), -1);
+    struct pin_addrport same = before.address;
+    assert_int_equal(pin_listen_open(&same, 1, true,
+                         &(struct pin_listen_given){.handover = &handover}, &taken, &why),
+        PIN_OK);
+    assert_int_equal(taken.address.port, before.address.port);
+    assert_int_equal(taken.tcp_fds[0], before.tcp_fds[0]);
+    assert_int_equal(taken.udp_fds[0], before.udp_fds[0]);
+    pin_handover_ready(&handover);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(byte, '1');
+    assert_int_equal(fcntl(before.tcp_fds[1], F_GETFD), -1); /* nobody wanted it */
+    assert_true(fcntl(before.tcp_fds[0], F_GETFD) >= 0);
+    before.tcp_fds[1] = -1;
+    before.udp_fds[1] = -1;
+    pin_listen_close(&before);
+    free(taken.tcp_fds);
+    free(taken.udp_fds);
+    (void)close(ends[0]);
+}
+
+/* A process with more workers than the one before opens what it lacks. */
+static void test_more_workers_open_more(void **state)
+{
+    int ends[2];
+    struct pin_handover handover;
+    struct pin_listen taken = {0};
+    struct pin_why why = {0};
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    struct pin_listen before = hand_over(1, ends[1]);
+    assert_true(pin_handover_take(&handover));
+    assert_int_equal(pin_listen_open(&before.address, 2, true,
+                         &(struct pin_listen_given){.handover = &handover}, &taken, &why),
+        PIN_OK);
+    assert_true(taken.udp_fds[1] >= 0 && taken.tcp_fds[1] >= 0);
+    pin_handover_ready(&handover);
+    pin_listen_close(&taken);
+    free(before.tcp_fds);
+    free(before.udp_fds);
+    (void)close(ends[0]);
+}
+
+static void test_nothing_in_the_environment(void **state)
+{
+    struct pin_handover handover;
+    struct pin_addrport address = loopback(0);
+    (void)state;
+    assert_false(pin_handover_take(&handover));
+    assert_int_equal(setenv("PINTLE_HANDOVER", "99999,1", 1), 0); /* no descriptor of ours */
+    assert_false(pin_handover_take(&handover));
+    assert_int_equal(pin_handover_find(NULL, &address, SOCK_STREAM), -1);
+}
+
+/* The next process has the sockets open, and its end is seen. */
+static void test_spawn(void **state)
+{
+    char *const argv[] = {"sh", "-c", "exec 9>&${PINTLE_HANDOVER%%,*}; printf 1 >&9", NULL};
+    struct pin_why why = {0};
+    pid_t pid = 0;
+    int fd = -1;
+    char byte = 0;
+    (void)state;
+    assert_int_equal(pin_handover_spawn("/bin/sh", argv, NULL, 0, &fd, &pid, &why), PIN_OK);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(byte, '1');
+    assert_int_equal(read(fd, &byte, 1), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    (void)close(fd);
+    assert_int_not_equal(
+        pin_handover_spawn("/nonexistent", argv, NULL, 0, &fd, &pid, &why), PIN_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sockets_are_found_by_address_and_type),
+        cmocka_unit_test(test_more_workers_open_more),
+        cmocka_unit_test(test_nothing_in_the_environment),
+        cmocka_unit_test(test_spawn),
+    };
+    return cmocka_run_group_tests_name("handover", tests, NULL, NULL);
+}
