@@ -188,6 +188,7 @@ static enum pin_err start_threads(struct pin_app *app, struct pin_why *why)
 {
     sigset_t all;
     sigset_t before;
+    app->files.waits_for_state = app->handover != NULL;
     struct pin_builder_config config = {.settings = app->settings, .loop = app->loop};
     pin__app_hook_sources(app, &config);
     pin__app_hook_records(app, &config);
@@ -348,7 +349,7 @@ static void app_stop(struct pin_app *app)
     pin_forward_halt(app->forward); /* it answers through the workers' sockets */
     pin_workers_stop(app->workers);
     pin_tapper_free(app->tapper);
-    pin_primary_stop(app->files.primary);
+    pin_primary_stop(app->files.primary, pin__app_is_replaced(app));
     pin_forward_free(app->forward);
     pin_keeper_leave(app->files.keeper);
     pin_builder_stop(app->builder);

@@ -95,8 +95,10 @@ static enum pin_err open_keeper(struct pin_app_files *files, const struct pin_co
     const struct pin_settings *settings, struct pin_why *why)
 {
     const char *const *sources = pin_app_sources(config);
-    struct pin_keeper_config keeper = {
-        .dir = config->state_dir, .settings = settings, .sources = sources};
+    struct pin_keeper_config keeper = {.dir = config->state_dir,
+        .settings = settings,
+        .sources = sources,
+        .may_wait = files->waits_for_state};
     return sources != NULL ? pin_keeper_open(&keeper, &files->keeper, why)
                            : pin_why_set(why, PIN_ENOMEM, "sources");
 }

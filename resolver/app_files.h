@@ -19,6 +19,7 @@ struct pin_app_files {
     struct pin_primary *primary;     /**< Secrets of TSIG, and who may transfer zones. */
     struct pin_certs *certs;         /**< Of TLS listeners. */
     struct pin_cookie_file *cookies; /**< Of a fleet; the configuration's. NULL: none. */
+    bool waits_for_state;            /**< Of a process whose place we take: pin_keeper_config. */
     struct pin_keeper *keeper;       /**< Of the state directory; NULL before begin. */
 };
 

@@ -20,7 +20,6 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
-#include "pintle/sync/sync.h"
 
 #include "resolver/app_state.h"
 #include "resolver/handover.h"
@@ -28,6 +27,9 @@
 #define LOOK_MS 20
 /* A next one that has not heard of all clusters by then gives up: this one knows more. */
 #define READY_MS 60000
+/* A cluster that has told nothing by then is out of reach: what the state directory knows counts.
+ */
+#define STALE_MS 10000
 /* What was handed to resolvers is answered or given up by then. */
 #define LATE_MS 6000
 /* Connections end by themselves, or then. */
@@ -42,7 +44,7 @@ struct pin_replace {
     char path[PATH_MAX]; /* of the program, as it was called at the start */
     int64_t since_ms;    /* when we began to get ready, or to end */
     uint64_t n_drains;
-    bool was_looked; /* the builder has taken what sources told */
+    bool was_looked; /* nothing is missing; the builder's while is_looking */
     bool is_looking;
     bool is_retired;
 };
@@ -63,26 +65,20 @@ bool pin__app_take_handover(struct pin_app *app)
     return true;
 }
 
-/* Whether each cluster has told all it has. */
-static bool has_heard_all(const struct pin_app *app)
-{
-    for (size_t i = 0; i < pin_sync_n_clusters(app->sync); i++) {
-        struct pin_sync_cluster_stats stats = {0};
-        pin_sync_cluster_stats(app->sync, i, &stats);
-        if (!stats.is_synced) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Builder's thread: what came before was published; a scene that is not ready yet is looked at
- * again. */
-static void look_at_scene(struct pin_catalog *catalog, void *arg)
+/* Builder's thread: whether each cluster has told all it has, or is known from the state directory
+ * and out of reach, and all of that is published. */
+static void look_at_catalog(struct pin_catalog *catalog, void *arg)
 {
     struct pin_replace *replace = arg;
-    const struct pin_scene *scene = pin_catalog_live(catalog)->scene;
-    replace->was_looked = scene->is_ready && !scene->has_unseen
+    const struct pin_settings *settings = pin_catalog_settings(catalog);
+    const struct pin_live *live = pin_catalog_live(catalog);
+    bool is_late = pin_clock_mono_ms() - replace->since_ms > STALE_MS;
+    bool has_all = true;
+    for (uint16_t i = 0; i < settings->n_clusters; i++) {
+        struct pin_cluster_status status = pin_catalog_cluster(catalog, i);
+        has_all = has_all && (status.is_synced || (is_late && status.is_restored));
+    }
+    replace->was_looked = has_all && live->scene->is_ready
                           && !pin_catalog_is_dirty(catalog, (uint64_t)pin_clock_mono_ms());
 }
 
@@ -107,16 +103,15 @@ static void get_ready(struct pin_replace *replace)
 {
     struct pin_app *app = replace->app;
     size_t capacity = 0;
-    if (replace->was_looked) {
+    if (!replace->is_looking && replace->was_looked) {
         take_over(replace);
     } else if (pin_clock_mono_ms() - replace->since_ms > READY_MS) {
         pin_log_error(
             "replace: not all clusters were listed within %d s, the process before goes on",
             READY_MS / 1000);
         pin_loop_stop(app->loop);
-    } else if (!replace->is_looking && has_heard_all(app)
-               && pin_builder_queued(app->builder, &capacity) == 0) {
-        replace->is_looking = pin_builder_call(app->builder, look_at_scene, on_looked, replace);
+    } else if (!replace->is_looking && pin_builder_queued(app->builder, &capacity) == 0) {
+        replace->is_looking = pin_builder_call(app->builder, look_at_catalog, on_looked, replace);
     }
 }
 
@@ -171,9 +166,8 @@ static const char *find_reason(const struct pin_app *app)
     if (getpid() == 1) {
         return "the first process of a container ends with it";
     }
-    if (config->is_dev || config->state_dir != NULL) {
-        return config->is_dev ? "--dev is not replaced"
-                              : "with stateDir two processes would write one state";
+    if (config->is_dev) {
+        return "--dev is not replaced";
     }
     const char *sandbox = pin_text_get(&app->sandbox);
     if (strstr(sandbox, "landlock ABI") != NULL || strstr(sandbox, "seccomp on") != NULL
@@ -184,8 +178,8 @@ static const char *find_reason(const struct pin_app *app)
     if (config->n_records > 0 && !has_lease) {
         return "without recordsLease two processes would write the same records";
     }
-    if (app->replace->n_drains > 0) {
-        return "it would forget what is drained";
+    if (app->replace->n_drains > 0 && config->state_dir == NULL) {
+        return "without stateDir it would forget what is drained";
     }
     return app->is_ending                ? "this process is about to end"
            : app->replace->watch != NULL ? "one is under way"
@@ -271,6 +265,11 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why)
         pin_timer_start(replace->timer, LOOK_MS, true);
     }
     return PIN_OK;
+}
+
+bool pin__app_is_replaced(const struct pin_app *app)
+{
+    return app->replace != NULL && app->replace->is_retired;
 }
 
 void pin__app_stop_replace(struct pin_app *app)

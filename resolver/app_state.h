@@ -156,6 +156,9 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why);
 /** Has another process take this one's place. Loud. */
 void pin__app_replace(struct pin_app *app);
 
+/** Whether another process has taken this one's place. */
+bool pin__app_is_replaced(const struct pin_app *app);
+
 /** Ends it. */
 void pin__app_stop_replace(struct pin_app *app);
 

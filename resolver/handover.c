@@ -81,20 +81,23 @@ void pin_handover_ready(struct pin_handover *handover)
     }
 }
 
-static enum pin_err spawn(const char *program, char *const *argv, char *const *env, const int *fds,
-    size_t n, pid_t *ret_pid, struct pin_why *why)
+static int add_all(posix_spawn_file_actions_t *actions, const int *fds, size_t n)
 {
-    posix_spawn_file_actions_t actions;
-    int failed = posix_spawn_file_actions_init(&actions);
+    int failed = 0;
     for (size_t i = 0; i < n && failed == 0; i++) {
-        failed = posix_spawn_file_actions_adddup2(&actions, fds[i], fds[i]); /* stays open */
+        failed = posix_spawn_file_actions_adddup2(actions, fds[i], fds[i]); /* stays open */
     }
-    if (failed == 0) {
-        failed = posix_spawn(ret_pid, program, &actions, NULL, argv, env);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return failed == 0 ? PIN_OK : pin_why_errno(why, failed, "start \"%s\"", program);
+    return failed;
 }
+
+/* What is started, and what it gets. */
+struct start {
+    const char *program;
+    char *const *argv;
+    char *variable; /* "PINTLE_HANDOVER=..."; owned */
+    int fds[PIN_HANDOVER_MAX + 1];
+    size_t n;
+};
 
 /* Our environment with one more variable, which is borrowed. NULL: memory is out. */
 static char **make_env(char *variable)
@@ -111,31 +114,53 @@ static char **make_env(char *variable)
     return env;
 }
 
+static enum pin_err spawn(const struct start *start, pid_t *ret_pid, struct pin_why *why)
+{
+    posix_spawn_file_actions_t actions;
+    char **env = start->variable != NULL ? make_env(start->variable) : NULL;
+    int failed = env != NULL ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+    if (failed == 0) {
+        failed = add_all(&actions, start->fds, start->n);
+        if (failed == 0) {
+            failed = posix_spawn(ret_pid, start->program, &actions, NULL, start->argv, env);
+        }
+        (void)posix_spawn_file_actions_destroy(&actions);
+    }
+    free(env);
+    return failed == 0 ? PIN_OK : pin_why_errno(why, failed, "start \"%s\"", start->program);
+}
+
+/* The variable that names all of its descriptors; NULL: memory is out. */
+static char *make_variable(const struct start *start)
+{
+    struct pin_text text = {0};
+    pin_text_puts(&text, VARIABLE "=");
+    for (size_t i = 0; i < start->n; i++) {
+        pin_text_putf(&text, "%s%d", i > 0 ? "," : "", start->fds[i]);
+    }
+    char *variable = text.failed ? NULL : strdup(pin_text_get(&text));
+    pin_text_done(&text);
+    return variable;
+}
+
 enum pin_err pin_handover_spawn(const char *program, char *const *argv, const int *fds, size_t n,
     int *ret_fd, pid_t *ret_pid, struct pin_why *why)
 {
     int ends[2];
-    int all[PIN_HANDOVER_MAX + 1];
-    struct pin_text text = {0};
+    struct start start = {.program = program, .argv = argv};
     if (n > PIN_HANDOVER_MAX) {
         return pin_why_set(why, PIN_ELIMIT, "more than %u sockets", PIN_HANDOVER_MAX);
     }
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return pin_why_errno(why, errno, "a pipe");
     }
-    all[0] = ends[1];
-    pin_text_putf(&text, VARIABLE "=%d", ends[1]);
+    start.fds[start.n++] = ends[1];
     for (size_t i = 0; i < n; i++) {
-        all[i + 1] = fds[i];
-        pin_text_putf(&text, ",%d", fds[i]);
+        start.fds[start.n++] = fds[i];
     }
-    char *variable = text.failed ? NULL : strdup(pin_text_get(&text));
-    char **env = variable != NULL ? make_env(variable) : NULL;
-    enum pin_err err = env != NULL ? spawn(program, argv, env, all, n + 1, ret_pid, why)
-                                   : pin_why_set(why, PIN_ENOMEM, "the environment");
-    free(env);
-    free(variable);
-    pin_text_done(&text);
+    start.variable = make_variable(&start);
+    enum pin_err err = spawn(&start, ret_pid, why);
+    free(start.variable);
     (void)close(ends[1]);
     if (err != PIN_OK) {
         (void)close(ends[0]);

@@ -27,6 +27,8 @@
 #define PENDING_MAX ((size_t)256 << 20)
 /* Until what was written is on the disk itself. */
 #define SYNC_MS 1000
+/* Between two tries to lock the directory of the process before. */
+#define LOCK_MS 100
 /* Until all is written anew after a failure; twice as long after each further one. */
 #define RETRY_MS     2000
 #define RETRY_MAX_MS 60000
@@ -434,6 +436,9 @@ static enum pin_err write_batch(
 static void take_batch(struct pin_keeper *keeper, const struct batch *batch)
 {
     struct pin_why why = {0};
+    if (!keeper->disk.is_locked) {
+        return; /* the file is another's still */
+    }
     bool is_useless = !batch->begins && keeper->disk.next_fd < 0
                       && (atomic_load(&keeper->is_failing) || keeper->disk.fd < 0);
     if (is_useless) {
@@ -453,6 +458,10 @@ static void do_due(struct pin_keeper *keeper)
 {
     struct pin_why why = {0};
     int64_t now_ms = pin_clock_mono_ms();
+    if (!keeper->disk.is_locked && pin_keeper_disk_lock(&keeper->disk)) {
+        pin_log_info("keeper: the state is ours now");
+        ask_for_all(keeper);
+    }
     if (keeper->sync_ms != 0 && now_ms >= keeper->sync_ms) {
         keeper->sync_ms = 0;
         if (pin_keeper_disk_sync(&keeper->disk, &why) != PIN_OK) {
@@ -467,6 +476,9 @@ static void do_due(struct pin_keeper *keeper)
 static int64_t wait_ms(const struct pin_keeper *keeper)
 {
     int64_t due_ms = keeper->sync_ms;
+    if (!keeper->disk.is_locked) {
+        return LOCK_MS;
+    }
     if (due_ms == 0 || (keeper->retry_ms != 0 && keeper->retry_ms < due_ms)) {
         due_ms = keeper->retry_ms;
     }
@@ -522,7 +534,9 @@ static void read_file(struct pin_keeper *keeper)
     }
     if (err != PIN_OK) {
         free(data);
-        set_aside(keeper, &why);
+        if (keeper->disk.is_locked) { /* else it may be half of a change */
+            set_aside(keeper, &why);
+        }
         return;
     }
     if (scan.n_torn > 0) {
@@ -534,6 +548,9 @@ static void read_file(struct pin_keeper *keeper)
     int64_t age_ms = pin_clock_wall_ms() - scan.wall_ms;
     keeper->age_ms = age_ms > 0 ? age_ms : 1;
     keeper->n_records = scan.n_records;
+    if (!keeper->disk.is_locked) {
+        return; /* all is written anew when it is */
+    }
     if (pin_keeper_disk_append(&keeper->disk, &scan, &why) != PIN_OK) {
         pin_log_error(
             "keeper: '%s/catalog.pintle' cannot be written: %s", keeper->config.dir, why.text);
@@ -559,7 +576,7 @@ enum pin_err pin_keeper_open(
     if (config->dir == NULL) {
         return PIN_OK;
     }
-    enum pin_err err = pin_keeper_disk_open(&keeper->disk, config->dir, why);
+    enum pin_err err = pin_keeper_disk_open(&keeper->disk, config->dir, config->may_wait, why);
     if (err != PIN_OK) {
         keeper->config.dir = NULL;
         return err;

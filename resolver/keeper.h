@@ -30,6 +30,9 @@ struct pin_keeper_config {
     const struct pin_settings *settings;
     /** By cluster id: where its objects come from. Another source's objects are not restored. */
     const char *const *sources;
+    /** Another pintled may have the directory, in whose place we come: its file is read, and ours
+     * is written when that one has ended. */
+    bool may_wait;
 };
 
 /**

@@ -36,7 +36,7 @@ static void close_fd(int *fd)
 /* --- directory ----------------------------------------------------------------------------- */
 
 enum pin_err pin_keeper_disk_open(
-    struct pin_keeper_disk *disk, const char *dir, struct pin_why *why)
+    struct pin_keeper_disk *disk, const char *dir, bool may_wait, struct pin_why *why)
 {
     *disk = (struct pin_keeper_disk){.dir = dir, .dir_fd = -1, .fd = -1, .next_fd = -1};
     if (mkdir(dir, DIR_MODE) != 0 && errno != EEXIST) {
@@ -49,7 +49,8 @@ enum pin_err pin_keeper_disk_open(
     if (fd < 0) {
         return pin_why_errno(why, errno, "state directory \"%s\"", dir);
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    disk->is_locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!disk->is_locked && !(may_wait && errno == EWOULDBLOCK)) {
         enum pin_err err =
             errno == EWOULDBLOCK ? pin_why_set(why, PIN_EBUSY,
                 "state directory \"%s\" is another pintled's that is running; give each one "
@@ -61,6 +62,12 @@ enum pin_err pin_keeper_disk_open(
     }
     disk->dir_fd = fd;
     return PIN_OK;
+}
+
+bool pin_keeper_disk_lock(struct pin_keeper_disk *disk)
+{
+    disk->is_locked = disk->is_locked || flock(disk->dir_fd, LOCK_EX | LOCK_NB) == 0;
+    return disk->is_locked;
 }
 
 void pin_keeper_disk_close(struct pin_keeper_disk *disk)
@@ -78,7 +85,7 @@ static enum pin_err find_dir(struct pin_keeper_disk *disk, struct pin_why *why)
     if (disk->dir_fd >= 0 && fstat(disk->dir_fd, &st) == 0 && st.st_nlink > 0) {
         return PIN_OK;
     }
-    enum pin_err err = pin_keeper_disk_open(&found, disk->dir, why);
+    enum pin_err err = pin_keeper_disk_open(&found, disk->dir, false, why);
     if (err == PIN_OK) {
         close_fd(&disk->dir_fd);
         disk->dir_fd = found.dir_fd;

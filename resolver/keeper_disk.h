@@ -20,6 +20,7 @@
 struct pin_keeper_disk {
     const char *dir; /**< Its path; borrowed. */
     int dir_fd;      /**< Holds the lock; -1: not open. */
+    bool is_locked;  /**< Else another process has it: nothing may be written. */
     int fd;          /**< The file; -1: there is none that may be appended to. */
     int next_fd;     /**< The file that will take its place; -1: none. */
     uint64_t seed;
@@ -28,9 +29,13 @@ struct pin_keeper_disk {
     uint64_t next_bytes;
 };
 
-/** Makes and locks the directory. Errors as of pin_keeper_open(). */
+/** Makes and locks the directory. Errors as of pin_keeper_open().
+ * @param may_wait  That another process has the lock is no error: it is about to end. */
 enum pin_err pin_keeper_disk_open(
-    struct pin_keeper_disk *disk, const char *dir, struct pin_why *why);
+    struct pin_keeper_disk *disk, const char *dir, bool may_wait, struct pin_why *why);
+
+/** Tries to lock it, unless it is. */
+bool pin_keeper_disk_lock(struct pin_keeper_disk *disk);
 
 /** Closes everything, and throws a next file away. */
 void pin_keeper_disk_close(struct pin_keeper_disk *disk);

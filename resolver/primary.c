@@ -227,12 +227,15 @@ struct pin_notify_stats pin_primary_notify_stats(const struct pin_primary *prima
                                      : (struct pin_notify_stats){0};
 }
 
-void pin_primary_stop(struct pin_primary *primary)
+void pin_primary_stop(struct pin_primary *primary, bool is_replaced)
 {
-    if (primary != NULL && primary->builder != NULL) {
-        pin_serial_store_note(primary->store, pin_builder_live(primary->builder)->index, true);
-        primary->builder = NULL;
+    if (primary == NULL) {
+        return;
     }
+    if (primary->builder != NULL && !is_replaced) {
+        pin_serial_store_note(primary->store, pin_builder_live(primary->builder)->index, true);
+    }
+    primary->builder = NULL;
 }
 
 void pin_primary_free(struct pin_primary *primary)

@@ -44,8 +44,9 @@ void pin_primary_follow(struct pin_primary *primary, struct pin_loop *loop);
 /** What NOTIFY did so far. */
 struct pin_notify_stats pin_primary_notify_stats(const struct pin_primary *primary);
 
-/** When workers have stopped, before the builder does: writes the serials. NULL is fine. */
-void pin_primary_stop(struct pin_primary *primary);
+/** When workers have stopped, before the builder does: writes the serials, unless another process
+ * has taken our place. NULL is fine. */
+void pin_primary_stop(struct pin_primary *primary, bool is_replaced);
 
 /** Frees all of it, secrets overwritten; before the loop. NULL is fine. */
 void pin_primary_free(struct pin_primary *primary);

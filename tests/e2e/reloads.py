@@ -335,8 +335,10 @@ def binaries(checks, dir, n=None):
     home.mkdir()
     run.PINTLED = str(home / "pintled")
     shutil.copy(original, run.PINTLED)
-    daemon = start(dir, more="defaultCluster: c2\n")
+    daemon = start(dir, more="defaultCluster: c2\nstateDir: ./state\n")
     checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+    checks.equal("something is drained by hand", daemon.ctl("drain", "service", "c1/apps/web")[0], 0)
+    checks.becomes("its cluster shows no address", lambda: daemon.dig(WEB).data, lambda data: data == ["10.96.2.1"])
     pids, slow = [daemon.child.pid], []
 
     def install(path):
@@ -360,6 +362,9 @@ def binaries(checks, dir, n=None):
         loaded(checks, daemon, [WEB, own("c2"), "own-c2.apps.svc.cluster.local"], step, n, rounds=20)
         checks.check(f"{n} replacements under load: each has taken over, and is ready", len(pids) == n + 1 and not slow,
                      (pids, slow, daemon.log_text()[-1500:]))
+        checks.equal("what is drained stays drained", daemon.dig(WEB).data, ["10.96.2.1"])
+        checks.becomes("the state directory is the last one's", lambda: metric(daemon, "pintle_state_rewrites_total"),
+                       lambda seen: seen >= 1, seconds=90)
         install("/bin/false")
         os.kill(pids[-1], signal.SIGUSR2)
         checks.becomes("a binary that ends changes nothing, and that is said", daemon.log_text,
