@@ -692,7 +692,8 @@ static void plan_weighted(const struct pin_steer *steer, struct pin_plan *plan,
         }
         struct backend b = {.viewer = viewer,
             .backend_i = (uint32_t)i,
-            .preference = pin_preference_of(route->object, (uint64_t)(uintptr_t)route),
+            .preference =
+                pin_preference_of(route->object, pin_hash64(route->key, strlen(route->key))),
             .kind = ref->kind_text,
             .weight = ref->weight,
             .ref = ref};
