@@ -240,6 +240,9 @@ static enum pin_err start_loop(struct pin_app *app, struct pin_why *why)
     if (app->supervisor == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "what the supervisor says");
     }
+    if (!pin__app_take_handover(app)) {
+        return pin_why_set(why, PIN_ENOMEM, "sockets of the process before");
+    }
     pin_rcu_init();
     pin_limits_raise();
     (void)signal(SIGPIPE, SIG_IGN);
@@ -391,9 +394,7 @@ enum pin_exit pin_app_run(const struct pin_args *args)
     }
     pin_log_setup(
         (enum pin_log_level)app.config->log_level, (enum pin_log_format)app.config->log_format);
-    enum pin_err err = pin__app_take_handover(&app)
-                           ? app_start(&app, args, &why)
-                           : pin_why_set(&why, PIN_ENOMEM, "sockets of the process before");
+    enum pin_err err = app_start(&app, args, &why);
     if (err == PIN_OK) {
         log_start(&app);
         if (app.config->is_dev) {

@@ -524,6 +524,7 @@ void pin__app_stop_reload(struct pin_app *app)
     struct pin_reload *reload = app->reload;
     if (reload != NULL) {
         reload->is_stopping = true;
+        pin_builder_drop_change(app->builder); /* it speaks to workers, which are about to go */
         pin_filewatch_free(reload->watch);
         pin_timer_free(reload->soon);
         reload->watch = NULL;

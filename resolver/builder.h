@@ -202,6 +202,10 @@ struct pin_builder_change {
  */
 void pin_builder_change(struct pin_builder *builder, struct pin_builder_change *change);
 
+/** Takes back a change that has not begun, and waits for one that has: its change_over() is not
+ * called from now on. Control, at the end. */
+void pin_builder_drop_change(struct pin_builder *builder);
+
 /** What control hands over from now on, and takes, speaks of the settings that the builder has. */
 void pin_builder_follow(struct pin_builder *builder);
 

@@ -126,6 +126,7 @@ void pin__builder_change(struct pin_builder *builder)
     struct pin_builder_change *change = builder->change;
     bool has_followed = builder->has_followed;
     builder->change = NULL;
+    builder->is_changing = change != NULL;
     builder->has_followed = false;
     (void)pthread_mutex_unlock(&builder->lock);
     if (has_followed) {
@@ -143,6 +144,10 @@ void pin__builder_change(struct pin_builder *builder)
     if (!pin_loop_post(builder->config.loop, change->done, change->arg)) {
         pin_log_error("builder: out of memory, nobody hears of the new configuration");
     }
+    (void)pthread_mutex_lock(&builder->lock);
+    builder->is_changing = false;
+    (void)pthread_cond_broadcast(&builder->started);
+    (void)pthread_mutex_unlock(&builder->lock);
 }
 
 /* --- control -------------------------------------------------------------------------------- */
@@ -153,6 +158,16 @@ void pin_builder_change(struct pin_builder *builder, struct pin_builder_change *
     builder->change = change;
     (void)pthread_mutex_unlock(&builder->lock);
     pin_queue_wake(builder->queue);
+}
+
+void pin_builder_drop_change(struct pin_builder *builder)
+{
+    (void)pthread_mutex_lock(&builder->lock);
+    builder->change = NULL;
+    while (builder->is_changing) {
+        (void)pthread_cond_wait(&builder->started, &builder->lock);
+    }
+    (void)pthread_mutex_unlock(&builder->lock);
 }
 
 void pin_builder_follow(struct pin_builder *builder)

@@ -71,6 +71,7 @@ struct pin_builder {
     struct pin_builder_change *change; /* not begun yet */
     const struct pin_live *next_live;  /* of the catalog, until control follows */
     struct pin_builder_change *ending; /* whose `ended` is to be called */
+    bool is_changing;                  /* `started` tells of its end */
     bool has_followed;                 /* control reads `old` no more */
     struct pin_why why;
     enum pin_err err;

@@ -143,6 +143,14 @@ static char *make_variable(const struct start *start)
     return variable;
 }
 
+static void add_fds(struct start *start, int said_fd, const int *fds, size_t n)
+{
+    start->fds[start->n++] = said_fd;
+    for (size_t i = 0; i < n; i++) {
+        start->fds[start->n++] = fds[i];
+    }
+}
+
 enum pin_err pin_handover_spawn(const char *program, char *const *argv, const int *fds, size_t n,
     int *ret_fd, pid_t *ret_pid, struct pin_why *why)
 {
@@ -154,18 +162,15 @@ enum pin_err pin_handover_spawn(const char *program, char *const *argv, const in
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return pin_why_errno(why, errno, "a pipe");
     }
-    start.fds[start.n++] = ends[1];
-    for (size_t i = 0; i < n; i++) {
-        start.fds[start.n++] = fds[i];
-    }
+    add_fds(&start, ends[1], fds, n);
     start.variable = make_variable(&start);
     enum pin_err err = spawn(&start, ret_pid, why);
     free(start.variable);
     (void)close(ends[1]);
     if (err != PIN_OK) {
         (void)close(ends[0]);
-        return err;
+        ends[0] = -1;
     }
     *ret_fd = ends[0];
-    return PIN_OK;
+    return err;
 }

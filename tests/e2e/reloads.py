@@ -201,6 +201,19 @@ def ways(checks, dir):
     daemon.stop()
 
 
+def ends(checks, dir):
+    """The end, while a reload is under way."""
+    codes = []
+    for i in range(6):
+        daemon = start(dir)
+        config(dir, ["c1", "c3", "c2"] if i % 2 else ["c2"])
+        for _ in range(i):
+            daemon.child.send_signal(signal.SIGHUP)
+            time.sleep(0.001 * i)
+        codes.append(daemon.stop(signal.SIGINT))
+    checks.equal("an end within a reload is an end", codes, [0] * 6)
+
+
 # --- under load --------------------------------------------------------------------------------------
 
 
@@ -385,7 +398,7 @@ def main():
     if len(sys.argv) > 1:
         n = int(sys.argv[1])
         return play("reloads", lambda checks, dir: load(checks, dir, n), lambda checks, dir: binaries(checks, dir, max(n // 5, 2)))
-    return play("reloads", clusters, settings, broken, ways, load, binaries)
+    return play("reloads", clusters, settings, broken, ways, ends, load, binaries)
 
 
 if __name__ == "__main__":
