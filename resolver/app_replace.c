@@ -200,8 +200,9 @@ static void start_next(void *arg)
     }
     size_t n = pin_workers_fds(app->workers, fds, PIN_HANDOVER_MAX - 1);
     fds[n++] = pin_admin_fd(app->admin);
-    enum pin_err err =
-        pin_handover_spawn(replace->path, app->argv, fds, n, &replace->fd, &replace->pid, &why);
+    const struct pin_handover_next next = {
+        .program = replace->path, .argv = app->argv, .fds = fds, .n = n};
+    enum pin_err err = pin_handover_spawn(&next, &replace->fd, &replace->pid, &why);
     if (err != PIN_OK) {
         pin_log_error("replace: %s", why.text);
         return;

@@ -151,18 +151,18 @@ static void add_fds(struct start *start, int said_fd, const int *fds, size_t n)
     }
 }
 
-enum pin_err pin_handover_spawn(const char *program, char *const *argv, const int *fds, size_t n,
-    int *ret_fd, pid_t *ret_pid, struct pin_why *why)
+enum pin_err pin_handover_spawn(
+    const struct pin_handover_next *next, int *ret_fd, pid_t *ret_pid, struct pin_why *why)
 {
     int ends[2];
-    struct start start = {.program = program, .argv = argv};
-    if (n > PIN_HANDOVER_MAX) {
+    struct start start = {.program = next->program, .argv = next->argv};
+    if (next->n > PIN_HANDOVER_MAX) {
         return pin_why_set(why, PIN_ELIMIT, "more than %u sockets", PIN_HANDOVER_MAX);
     }
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return pin_why_errno(why, errno, "a pipe");
     }
-    add_fds(&start, ends[1], fds, n);
+    add_fds(&start, ends[1], next->fds, next->n);
     start.variable = make_variable(&start);
     enum pin_err err = spawn(&start, ret_pid, why);
     free(start.variable);

@@ -43,11 +43,18 @@ int pin_handover_find(struct pin_handover *handover, const struct pin_addrport *
 /** Says that we are ready, and closes what nobody wanted. */
 void pin_handover_ready(struct pin_handover *handover);
 
+/** The next process, and what it gets. */
+struct pin_handover_next {
+    const char *program; /**< Its path. */
+    char *const *argv;
+    const int *fds;
+    size_t n; /**< At most PIN_HANDOVER_MAX. */
+};
+
 /**
- * Starts the next process with these sockets.
+ * Starts the next process.
  *
- * @param program  Its path.
- * @param ret_fd   Readable when the next one is ready (one byte) or has ended (none); the caller's.
+ * @param ret_fd   Readable when it is ready (one byte) or has ended (none); the caller's.
  */
-enum pin_err pin_handover_spawn(const char *program, char *const *argv, const int *fds, size_t n,
-    int *ret_fd, pid_t *ret_pid, struct pin_why *why);
+enum pin_err pin_handover_spawn(
+    const struct pin_handover_next *next, int *ret_fd, pid_t *ret_pid, struct pin_why *why);

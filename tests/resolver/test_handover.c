@@ -115,19 +115,20 @@ static void test_nothing_in_the_environment(void **state)
 static void test_spawn(void **state)
 {
     char *const argv[] = {"sh", "-c", "exec 9>&${PINTLE_HANDOVER%%,*}; printf 1 >&9", NULL};
+    const struct pin_handover_next next = {.program = "/bin/sh", .argv = argv};
+    const struct pin_handover_next none = {.program = "/nonexistent", .argv = argv};
     struct pin_why why = {0};
     pid_t pid = 0;
     int fd = -1;
     char byte = 0;
     (void)state;
-    assert_int_equal(pin_handover_spawn("/bin/sh", argv, NULL, 0, &fd, &pid, &why), PIN_OK);
+    assert_int_equal(pin_handover_spawn(&next, &fd, &pid, &why), PIN_OK);
     assert_int_equal(read(fd, &byte, 1), 1);
     assert_int_equal(byte, '1');
     assert_int_equal(read(fd, &byte, 1), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     (void)close(fd);
-    assert_int_not_equal(
-        pin_handover_spawn("/nonexistent", argv, NULL, 0, &fd, &pid, &why), PIN_OK);
+    assert_int_not_equal(pin_handover_spawn(&none, &fd, &pid, &why), PIN_OK);
 }
 
 int main(void)
