@@ -540,6 +540,9 @@ void pin__app_free_reload(struct pin_app *app)
     }
     struct pin_config *before = reload->now != NULL ? reload->now->before : NULL;
     attempt_free(reload->now);
+    if (reload->last != NULL) {
+        reload->last->config = app->config; /* its own is that, or `before` */
+    }
     attempt_free(reload->last);
     if (before != app->first) {
         pin_config_free(before);
