@@ -594,7 +594,8 @@ static void begin(struct pin_answering *a, struct pin_worker *worker,
     a->is_outside = false;
     a->query_bytes = packet->bytes;
     a->verdict = pin_query_parse(packet->wire, packet->bytes, &a->query);
-    if (pin_unlikely(worker->tap != NULL)) {
+    a->tap_note = PIN_TAP_NONE;
+    if (worker->tap != NULL && pin_unlikely(pin_tap_is_open(worker->tap))) {
         a->tap_note = pin_tap_begin(worker->tap, client->asked_ns, packet->wire, packet->bytes);
         a->is_denied = false;
         a->scene = NULL;
@@ -693,7 +694,7 @@ static size_t finish(struct pin_answering *a)
         a->worker->source = a->response.source;
     }
     size_t bytes = pin_response_finish(&a->response, &a->query);
-    if (pin_unlikely(a->worker->tap != NULL) && a->tap_note != PIN_TAP_NONE) {
+    if (pin_unlikely(a->tap_note != PIN_TAP_NONE)) {
         struct pin_tap_why why;
         pin_answer_trace(a, &why);
         pin_tap_end(a->worker->tap, a->tap_note, a->client, &a->response, &why);

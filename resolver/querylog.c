@@ -34,7 +34,7 @@ struct pin_querylog {
 
 /* --- one line ------------------------------------------------------------------------------ */
 
-static const char *rcode_text(unsigned rcode, char *cell, size_t cell_bytes)
+const char *pin_querylog_rcode(unsigned rcode, char *cell, size_t cell_bytes)
 {
     static const struct {
         uint16_t rcode;
@@ -124,7 +124,7 @@ static void put_answer(struct pin_text *text, const struct pin_tap_record *recor
         pin_text_puts(text, " - - 0");
         return;
     }
-    pin_text_putf(text, " %s ", rcode_text(record->rcode, rcode, sizeof(rcode)));
+    pin_text_putf(text, " %s ", pin_querylog_rcode(record->rcode, rcode, sizeof(rcode)));
     put_flags(text, record->answer);
     pin_text_putf(text, " %u", record->answer_bytes);
 }

@@ -35,3 +35,6 @@ void pin_querylog_flush(struct pin_querylog *log);
 
 /** The line of one record, with its newline. */
 void pin_querylog_format(const struct pin_tap_record *record, struct pin_text *text);
+
+/** "NOERROR", or "RCODE11" in `cell` for one that has no name here. */
+const char *pin_querylog_rcode(unsigned rcode, char *cell, size_t cell_bytes);

@@ -20,7 +20,7 @@ static bool is_turn(uint32_t every, uint32_t *n_until)
     if (every == 0) {
         return false;
     }
-    if (*n_until > 0) {
+    if (*n_until > 0 && *n_until < every) { /* what is more is of another `every` */
         (*n_until)--;
         return false;
     }
@@ -32,6 +32,8 @@ uint8_t pin_tap_begin(struct pin_tap *tap, int64_t asked_ns, const uint8_t *wire
 {
     unsigned wanted = is_turn(tap->log_every, &tap->n_until_log) ? PIN_TAP_LOG : 0u;
     wanted |= is_turn(tap->dnstap_every, &tap->n_until_dnstap) ? PIN_TAP_DNSTAP : 0u;
+    uint32_t tail_every = atomic_load_explicit(&tap->tail_every, memory_order_relaxed);
+    wanted |= is_turn(tail_every, &tap->n_until_tail) ? PIN_TAP_TAIL : 0u;
     if (wanted == 0) {
         return PIN_TAP_NONE;
     }
@@ -63,12 +65,13 @@ void pin_tap_end(struct pin_tap *tap, uint8_t note_i, const struct pin_client *c
         return;
     }
     const struct pin_tap_note *note = &tap->notes[note_i];
+    uint64_t is_logged = (note->wanted & (PIN_TAP_LOG | PIN_TAP_DNSTAP)) != 0 ? 1 : 0;
     size_t query_kept = PIN_MIN((size_t)note->query_bytes, sizeof(note->query));
     size_t answer_kept = PIN_MIN(response->used_bytes, (size_t)PIN_TAP_ANSWER_MAX);
     uint32_t at = atomic_load_explicit(&tap->put_bytes, memory_order_relaxed);
     uint32_t used = at - atomic_load_explicit(&tap->taken_bytes, memory_order_acquire);
     if (PIN_TAP_RING_BYTES - used < sizeof(struct pin_tap_head) + query_kept + answer_kept) {
-        pin_stat_add(&tap->n_lost, 1);
+        pin_stat_add(&tap->n_lost, is_logged);
         return;
     }
     struct pin_tap_head head = {
@@ -86,7 +89,7 @@ void pin_tap_end(struct pin_tap *tap, uint8_t note_i, const struct pin_client *c
     at = put(tap, at, note->query, query_kept);
     at = put(tap, at, response->wire, answer_kept);
     atomic_store_explicit(&tap->put_bytes, at, memory_order_release);
-    pin_stat_add(&tap->n_noted, 1);
+    pin_stat_add(&tap->n_noted, is_logged);
 }
 
 /* Copies out of the ring, around its end. Returns where the next byte stands. */

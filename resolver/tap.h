@@ -3,14 +3,15 @@
 
 /**
  * @file
- * Tap: a sample of the questions with their answers, for the query log and for dnstap.
+ * Tap: a sample of the questions with their answers, for the query log, for dnstap, and for
+ * people who watch.
  *
  *     worker  begin: is this one noted? then its message is copied     (the answer overwrites it)
  *             end:   message and answer -> ring, lost when it is full
- *     tap's own thread: rings -> query log (querylog.h), dnstap (dnstap.h)
+ *     tap's own thread: rings -> query log (querylog.h), dnstap (dnstap.h), tail (tail.h)
  *
- * A worker that is not tapped pays one test. One that is pays for what it notes: two clock reads
- * and two copies, no lock, no allocation, no system call.
+ * While nobody wants anything a worker pays one test, and there is no thread. One that is pays for
+ * what it notes: two clock reads and two copies, no lock, no allocation, no system call.
  */
 
 #include <stdatomic.h>
@@ -41,6 +42,7 @@
 enum pin_tap_for {
     PIN_TAP_LOG = 1,
     PIN_TAP_DNSTAP = 2,
+    PIN_TAP_TAIL = 4,
 };
 
 struct pin_policy_labels;
@@ -98,13 +100,26 @@ struct pin_tap_config {
 
 struct pin_client;
 struct pin_response;
+struct pin_tail;
 struct pin_tap;
 struct pin_tapper;
 
+/** The head of a tap, for the one test that a question costs while nobody wants it noted. */
+struct pin_tap_gate {
+    _Atomic uint32_t is_open;
+};
+
+/** Whether anybody wants anything of that worker. Hot path. */
+static inline bool pin_tap_is_open(const struct pin_tap *tap)
+{
+    const struct pin_tap_gate *gate = (const struct pin_tap_gate *)(const void *)tap;
+    return atomic_load_explicit(&gate->is_open, memory_order_relaxed) != 0;
+}
+
 /**
- * Opens what records go to, unless that is nothing (then *ret_tapper is NULL), and starts the
- * thread that writes them. A query log that cannot be opened is an error; a dnstap collector that
- * is not there yet is tried again for ever.
+ * Opens what records go to, and starts the thread that writes them; without a query log and dnstap
+ * nothing is opened and no thread runs until somebody watches. A query log that cannot be opened is
+ * an error; a dnstap collector that is not there yet is tried again for ever.
  */
 enum pin_err pin_tapper_new(
     const struct pin_tap_config *config, struct pin_tapper **ret_tapper, struct pin_why *why);
@@ -122,7 +137,19 @@ void pin_tapper_free(struct pin_tapper *tapper);
  */
 struct pin_tap *pin_tapper_join(struct pin_tapper *tapper);
 
-/** What was noted, and what was lost because a ring was full. Any thread. */
+/**
+ * From now on questions are noted for somebody who watches, or no more. As many are noted as a
+ * person can use, about 2000 a second: of more questions one in so many. Control's thread. Starts
+ * the thread the first time; an error leaves all as it was.
+ */
+enum pin_err pin_tapper_watch(struct pin_tapper *tapper, bool is_watched, struct pin_why *why);
+
+/** Takes what was noted since the last time, in exchange for `tail`, which is emptied before. A
+ * mutex is held for the exchange of two pointers. Control's thread. */
+void pin_tapper_take(struct pin_tapper *tapper, struct pin_tail **tail);
+
+/** What was noted for the query log and dnstap, and what was lost because a ring was full. Any
+ * thread. */
 void pin_tapper_stats(const struct pin_tapper *tapper, uint64_t *ret_n_noted, uint64_t *ret_n_lost);
 
 /** Decides whether a question is noted, and copies it. `asked_ns` is when it came, monotonic; 0:

@@ -43,10 +43,13 @@ struct pin_tap_page {
 
 /** One worker's. */
 struct pin_tap {
-    _Alignas(64) uint32_t log_every; /* this line is the worker's */
+    _Alignas(64) struct pin_tap_gate gate; /* first; this line is the worker's */
+    _Atomic uint32_t tail_every; /* the tapper's, who seldom writes it; 0: nobody watches */
+    uint32_t log_every;
     uint32_t dnstap_every;
     uint32_t n_until_log;
     uint32_t n_until_dnstap;
+    uint32_t n_until_tail;
     uint32_t next_note;
     _Atomic uint32_t put_bytes; /* counts on and on */
     struct pin_stat n_noted;

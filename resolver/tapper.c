@@ -3,6 +3,7 @@
 /* The thread behind the taps: empties the workers' rings into the query log and dnstap. */
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 
 #include "dnstap.h"
 #include "querylog.h"
+#include "tail.h"
 #include "tap_ring.h"
 #include "worker.h"
 
@@ -18,6 +20,11 @@
 #define ROUND_NS 5000000L
 /* Rounds between two flushes of the log when little is noted. */
 #define FLUSH_ROUNDS 100u
+/* Rounds after which is looked how much is noted for who watches, and how much that may be. */
+#define TAIL_ROUNDS    20u
+#define TAIL_MANY      200u
+#define TAIL_FEW       50u
+#define TAIL_EVERY_MAX (UINT32_C(1) << 20)
 
 struct pin_tapper {
     struct pin_tap_config config;
@@ -26,10 +33,77 @@ struct pin_tapper {
     _Atomic(struct pin_tap *) taps;
     struct pin_stat n_lost; /* that dnstap's collector did not take */
     atomic_bool is_stopping;
-    struct pin_text why;   /* of the record at hand */
-    pthread_mutex_t mutex; /* config.settings, while they are looked at */
+    struct pin_text why; /* of the record at hand */
+    bool has_thread;     /* control's, as the next one */
     pthread_t thread;
+    pthread_mutex_t mutex;  /* over config.settings, and the rest */
+    pthread_cond_t changed; /* somebody watches, or it is stopping */
+    bool is_watched;
+    struct pin_tail *tail; /* NULL: nobody has watched yet */
+    uint32_t tail_every;   /* the thread's */
+    unsigned n_tailed;     /* since it was last looked at; the thread's */
 };
+
+/* Opens or closes the gate of a tap. */
+static void set_tap(const struct pin_tapper *tapper, struct pin_tap *tap, uint32_t tail_every)
+{
+    bool is_open =
+        tapper->config.log_every > 0 || tapper->config.dnstap_every > 0 || tail_every > 0;
+    atomic_store_explicit(&tap->tail_every, tail_every, memory_order_relaxed);
+    atomic_store_explicit(&tap->gate.is_open, is_open, memory_order_relaxed);
+}
+
+static void set_taps(const struct pin_tapper *tapper, uint32_t tail_every)
+{
+    struct pin_tap *tap = atomic_load_explicit(&tapper->taps, memory_order_acquire);
+    for (; tap != NULL; tap = tap->next) {
+        set_tap(tapper, tap, tail_every);
+    }
+}
+
+static void add_to_tail(struct pin_tapper *tapper, const struct pin_tap_record *record)
+{
+    tapper->n_tailed++;
+    (void)pthread_mutex_lock(&tapper->mutex);
+    if (tapper->tail != NULL && tapper->is_watched) {
+        pin_tail_add(tapper->tail, record);
+        tapper->tail->every = tapper->tail_every;
+    }
+    (void)pthread_mutex_unlock(&tapper->mutex);
+}
+
+/* Has more or less noted: twice as much or half of it, a look at a time. */
+static void adapt_tail(struct pin_tapper *tapper)
+{
+    (void)pthread_mutex_lock(&tapper->mutex);
+    bool is_watched = tapper->is_watched;
+    (void)pthread_mutex_unlock(&tapper->mutex);
+    if (!is_watched) {
+        tapper->tail_every = 0;
+    } else if (tapper->tail_every == 0) {
+        tapper->tail_every = 1;
+    } else if (tapper->n_tailed > TAIL_MANY && tapper->tail_every < TAIL_EVERY_MAX) {
+        tapper->tail_every *= 2;
+    } else if (tapper->n_tailed < TAIL_FEW && tapper->tail_every > 1) {
+        tapper->tail_every /= 2;
+    }
+    tapper->n_tailed = 0;
+    set_taps(tapper, tapper->tail_every);
+}
+
+/* Waits while there is nothing to do. */
+static void wait_for_work(struct pin_tapper *tapper)
+{
+    if (tapper->log != NULL || tapper->dnstap != NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&tapper->mutex);
+    while (!tapper->is_watched && tapper->tail_every == 0
+           && !atomic_load_explicit(&tapper->is_stopping, memory_order_acquire)) {
+        (void)pthread_cond_wait(&tapper->changed, &tapper->mutex);
+    }
+    (void)pthread_mutex_unlock(&tapper->mutex);
+}
 
 /* Empties one ring. Returns whether there was anything. */
 static bool drain(struct pin_tapper *tapper, struct pin_tap *tap, struct pin_tap_page *page)
@@ -49,6 +123,9 @@ static bool drain(struct pin_tapper *tapper, struct pin_tap *tap, struct pin_tap
         }
         if (tapper->dnstap != NULL && (record.wanted & PIN_TAP_DNSTAP) != 0) {
             pin_stat_add(&tapper->n_lost, pin_dnstap_add(tapper->dnstap, &record));
+        }
+        if ((record.wanted & PIN_TAP_TAIL) != 0) {
+            add_to_tail(tapper, &record);
         }
     }
     return had_any;
@@ -71,8 +148,11 @@ static void *run(void *arg)
     unsigned n_rounds = 0;
     while (!atomic_load_explicit(&tapper->is_stopping, memory_order_acquire)) {
         struct timespec pause = {.tv_nsec = ROUND_NS};
+        wait_for_work(tapper);
         bool had_any = drain_all(tapper, &page);
-        n_rounds++;
+        if (n_rounds++ % TAIL_ROUNDS == 0) {
+            adapt_tail(tapper);
+        }
         if (tapper->log != NULL && (had_any || n_rounds % FLUSH_ROUNDS == 0)) {
             pin_querylog_flush(tapper->log);
         }
@@ -82,37 +162,39 @@ static void *run(void *arg)
     return NULL;
 }
 
+static enum pin_err start_thread(struct pin_tapper *tapper, struct pin_why *why)
+{
+    enum pin_err err = PIN_OK;
+    if (!tapper->has_thread) {
+        err = pin_worker_spawn(&tapper->thread, "pintle-tap", run, tapper, why);
+    }
+    tapper->has_thread = err == PIN_OK;
+    return err;
+}
+
 enum pin_err pin_tapper_new(
     const struct pin_tap_config *config, struct pin_tapper **ret_tapper, struct pin_why *why)
 {
     enum pin_err err = PIN_OK;
     *ret_tapper = NULL;
-    if (config->log_every == 0 && config->dnstap_every == 0) {
-        return PIN_OK;
-    }
     struct pin_tapper *tapper = calloc(1, sizeof(*tapper));
     if (tapper == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "the tap");
     }
+    (void)pthread_mutex_init(&tapper->mutex, NULL);
+    (void)pthread_cond_init(&tapper->changed, NULL);
     tapper->config = *config;
-    if (pthread_mutex_init(&tapper->mutex, NULL) != 0) {
-        free(tapper);
-        return pin_why_set(why, PIN_ENOMEM, "a lock");
-    }
     if (config->log_every > 0) {
         err = pin_querylog_open(config->log_file, &tapper->log, why);
     }
     if (err == PIN_OK && config->dnstap_every > 0) {
         err = pin_dnstap_open(config, &tapper->dnstap, why);
     }
-    if (err == PIN_OK) {
-        err = pin_worker_spawn(&tapper->thread, "pintle-tap", run, tapper, why);
+    if (err == PIN_OK && (config->log_every > 0 || config->dnstap_every > 0)) {
+        err = start_thread(tapper, why);
     }
     if (err != PIN_OK) {
-        pin_dnstap_close(tapper->dnstap);
-        pin_querylog_close(tapper->log);
-        (void)pthread_mutex_destroy(&tapper->mutex);
-        free(tapper);
+        pin_tapper_free(tapper);
         return err;
     }
     *ret_tapper = tapper;
@@ -133,8 +215,13 @@ void pin_tapper_free(struct pin_tapper *tapper)
     if (tapper == NULL) {
         return;
     }
-    atomic_store_explicit(&tapper->is_stopping, true, memory_order_release);
-    (void)pthread_join(tapper->thread, NULL);
+    if (tapper->has_thread) {
+        (void)pthread_mutex_lock(&tapper->mutex);
+        atomic_store_explicit(&tapper->is_stopping, true, memory_order_release);
+        (void)pthread_cond_signal(&tapper->changed);
+        (void)pthread_mutex_unlock(&tapper->mutex);
+        (void)pthread_join(tapper->thread, NULL);
+    }
     pin_dnstap_close(tapper->dnstap);
     pin_querylog_close(tapper->log);
     pin_text_done(&tapper->why);
@@ -145,7 +232,43 @@ void pin_tapper_free(struct pin_tapper *tapper)
         free(tap);
         tap = next;
     }
+    if (tapper->tail != NULL) {
+        pin_tail_done(tapper->tail);
+    }
+    free(tapper->tail);
+    (void)pthread_cond_destroy(&tapper->changed);
+    (void)pthread_mutex_destroy(&tapper->mutex);
     free(tapper);
+}
+
+enum pin_err pin_tapper_watch(struct pin_tapper *tapper, bool is_watched, struct pin_why *why)
+{
+    struct pin_tail *tail = tapper->tail; /* only this thread exchanges it */
+    if (tail == NULL) {
+        tail = calloc(1, sizeof(*tail));
+    }
+    if (tail == NULL) {
+        return pin_why_set(why, PIN_ENOMEM, "what is watched");
+    }
+    (void)pthread_mutex_lock(&tapper->mutex);
+    pin_tail_clear(tail);
+    tapper->tail = tail;
+    tapper->is_watched = is_watched;
+    (void)pthread_cond_signal(&tapper->changed);
+    (void)pthread_mutex_unlock(&tapper->mutex);
+    return is_watched ? start_thread(tapper, why) : PIN_OK;
+}
+
+void pin_tapper_take(struct pin_tapper *tapper, struct pin_tail **tail)
+{
+    pin_tail_clear(*tail);
+    (void)pthread_mutex_lock(&tapper->mutex);
+    struct pin_tail *taken = tapper->tail;
+    if (taken != NULL) {
+        tapper->tail = *tail;
+        *tail = taken;
+    }
+    (void)pthread_mutex_unlock(&tapper->mutex);
 }
 
 struct pin_tap *pin_tapper_join(struct pin_tapper *tapper)
@@ -158,9 +281,10 @@ struct pin_tap *pin_tapper_join(struct pin_tapper *tapper)
         pin_log_error("tap: out of memory, questions to one worker are not noted");
         return NULL;
     }
-    memset(tap, 0, sizeof(*tap));
+    memset(tap, 0, offsetof(struct pin_tap, notes)); /* the rest is written before it is read */
     tap->log_every = tapper->config.log_every;
     tap->dnstap_every = tapper->config.dnstap_every;
+    set_tap(tapper, tap, 0);
     tap->next = atomic_load_explicit(&tapper->taps, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(
         &tapper->taps, &tap->next, tap, memory_order_release, memory_order_relaxed)) {
