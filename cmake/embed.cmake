@@ -9,8 +9,8 @@ set(i 0)
 string(REPLACE "|" ";" FILES "${FILES}")
 foreach(file IN LISTS FILES)
     file(READ ${ROOT}/${file} hex HEX)
-    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-    string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n"
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+    string(REGEX REPLACE "('.x..','.x..','.x..','.x..','.x..','.x..','.x..','.x..','.x..','.x..','.x..','.x..',)" "\\1\n"
         bytes "${bytes}")
     string(APPEND arrays "static const char file_${i}[] = {${bytes}0};\n")
     string(APPEND rows "    {\"${file}\", file_${i}, sizeof(file_${i}) - 1},\n")

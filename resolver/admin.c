@@ -22,6 +22,7 @@
 #include "pintle/base/supervisor.h"
 
 #include "resolver/admin_pages.h"
+#include "resolver/admin_stream.h"
 #include "resolver/handover.h"
 
 #define JSON_TYPE         "application/json"
@@ -56,6 +57,15 @@ struct request {
     struct request *next;
 };
 
+/* One connection that events are sent to. */
+struct watcher {
+    struct pin_admin *admin;
+    struct evhttp_request *http;
+    struct bufferevent *bev;
+    struct pin_stream *stream;
+    struct watcher *next;
+};
+
 struct pin_admin {
     struct pin_admin_state state;
     struct pin_addrport address;
@@ -67,6 +77,8 @@ struct pin_admin {
     struct connection *connections;
     size_t n_connections;
     struct request *requests;
+    struct pin_streams *streams;
+    struct watcher *watchers;
 };
 
 /* --- Connections --------------------------------------------------------------------------- */
@@ -240,8 +252,9 @@ static const char *reason_of(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{200, "OK"}, {400, "Bad Request"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {409, "Conflict"}, {503, "Service Unavailable"}};
+    } reasons[] = {{200, "OK"}, {304, "Not Modified"}, {400, "Bad Request"}, {401, "Unauthorized"},
+        {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"},
+        {503, "Service Unavailable"}};
     for (size_t i = 0; i < N_ELEMS(reasons); i++) {
         if (reasons[i].status == status) {
             return reasons[i].reason;
@@ -250,35 +263,75 @@ static const char *reason_of(int status)
     return "Error";
 }
 
-static void send_page(struct evhttp_request *http, struct pin_page *page)
+/* What every reply says of itself, beside its type. */
+static void put_headers(struct evkeyvalq *out, const struct pin_page *page)
 {
     static const char *const headers[][2] = {
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
         {"Referrer-Policy", "no-referrer"},
-        {"Content-Security-Policy", "default-src 'none'"},
-        {"Cache-Control", "no-store"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
     };
+    for (size_t i = 0; i < N_ELEMS(headers); i++) {
+        (void)evhttp_add_header(out, headers[i][0], headers[i][1]);
+    }
+    (void)evhttp_add_header(out, "Content-Security-Policy", PIN_WEB_POLICY);
+    if (page->asset == NULL) {
+        (void)evhttp_add_header(out, "Cache-Control", "no-store");
+    } else {
+        (void)evhttp_add_header(out, "Cache-Control", "no-cache"); /* asked again, by its ETag */
+        (void)evhttp_add_header(out, "ETag", page->asset->etag);
+        (void)evhttp_add_header(out, "Vary", "Accept-Encoding");
+    }
+    if (page->status == 401) {
+        /* only there: a browser would ask on its own before the dashboard can */
+        bool is_plain = page->path != NULL && strcmp(page->path, PIN_PLAIN_PATH) == 0;
+        (void)evhttp_add_header(out, "WWW-Authenticate",
+            is_plain ? "Basic realm=\"pintled\"" : "Bearer realm=\"pintled\"");
+    }
+    if (page->status == 405) {
+        (void)evhttp_add_header(out, "Allow", "GET, HEAD");
+    }
+}
+
+/* The bytes to send; `*ret_is_packed` when they are gzip. */
+static const void *content_of(const struct pin_page *page, size_t *ret_bytes, bool *ret_is_packed)
+{
+    const struct pin_web_asset *asset = page->asset;
+    *ret_is_packed = asset != NULL && asset->gzip != NULL && page->takes_gzip;
+    if (asset == NULL) {
+        *ret_bytes = page->body.len;
+        return pin_text_get(&page->body);
+    }
+    *ret_bytes = page->status == 304 ? 0
+                 : *ret_is_packed    ? asset->gzip_bytes
+                                     : asset->file->text_bytes;
+    return *ret_is_packed ? (const void *)asset->gzip : asset->file->text;
+}
+
+static void send_page(struct evhttp_request *http, struct pin_page *page)
+{
     struct evkeyvalq *out = evhttp_request_get_output_headers(http);
     struct evbuffer *body = evhttp_request_get_output_buffer(http);
     char length[24];
+    size_t bytes = 0;
+    bool is_packed = false;
 
     if (page->body.failed) {
         page->body.failed = false;
         pin_page_error(page, 503, "out of memory");
     }
+    const void *content = content_of(page, &bytes, &is_packed);
     (void)evhttp_add_header(out, "Content-Type", page->content_type);
-    for (size_t i = 0; i < N_ELEMS(headers); i++) {
-        (void)evhttp_add_header(out, headers[i][0], headers[i][1]);
-    }
-    if (page->status == 405) {
-        (void)evhttp_add_header(out, "Allow", "GET, HEAD");
+    put_headers(out, page);
+    if (is_packed) {
+        (void)evhttp_add_header(out, "Content-Encoding", "gzip");
     }
     if (evhttp_request_get_command(http) == EVHTTP_REQ_HEAD) {
-        (void)evutil_snprintf(length, sizeof(length), "%zu", page->body.len);
+        (void)evutil_snprintf(length, sizeof(length), "%zu", bytes);
         (void)evhttp_add_header(out, "Content-Length", length);
     } else {
-        (void)evbuffer_add(body, pin_text_get(&page->body), page->body.len);
+        (void)evbuffer_add(body, content, bytes);
     }
     evhttp_send_reply(http, page->status, reason_of(page->status), NULL);
 }
@@ -372,6 +425,8 @@ static void read_args(struct request *request, const struct evhttp_uri *uri)
     request->page.arg_what = evhttp_find_header(&request->args, "what");
     request->page.arg_records = evhttp_find_header(&request->args, "records");
     request->page.arg_zone = evhttp_find_header(&request->args, "zone");
+    request->page.arg_topics = evhttp_find_header(&request->args, "topics");
+    request->page.arg_filter = evhttp_find_header(&request->args, "filter");
 }
 
 /* Whether the request comes from this machine. */
@@ -390,24 +445,33 @@ static bool is_local(struct evhttp_request *http)
 }
 
 /*
- * Changes are taken from this machine alone. A web page that somebody looks at there is not meant:
- * browsers send Origin with what is no GET, and cannot send JSON elsewhere without asking first.
+ * A web page that somebody looks at on this machine is not meant to change anything: browsers send
+ * Origin with what is no GET, and cannot send JSON elsewhere without asking first.
  */
-static bool may_change(struct evhttp_request *http, struct pin_page *page, enum pin_page_verb verb)
+static bool is_allowed(
+    struct evhttp_request *http, struct pin_page *page, const char *path, enum pin_page_verb verb)
 {
     struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
     const char *type = evhttp_find_header(headers, "Content-Type");
-    if (!is_local(http)) {
-        pin_page_error(page, 403, "changes are taken from this machine only (127.0.0.0/8, ::1)");
-    } else if (evhttp_find_header(headers, "Origin") != NULL) {
-        pin_page_error(page, 403, "changes are not taken from web pages");
-    } else if (verb == PIN_PAGE_POST
-               && (type == NULL || strncasecmp(type, JSON_TYPE, strlen(JSON_TYPE)) != 0)) {
-        pin_page_error(page, 400, "want Content-Type: " JSON_TYPE);
-    } else {
-        return true;
+    const char *why = NULL;
+    const struct pin_admin_caller caller = {
+        .is_local = is_local(http),
+        .authorization = evhttp_find_header(headers, "Authorization"),
+        .host = evhttp_find_header(headers, "Host"),
+        .origin = evhttp_find_header(headers, "Origin"),
+    };
+    int status =
+        pin_admin_judge(page->state->config.access, &caller, path, verb != PIN_PAGE_GET, &why);
+    if (status != 200) {
+        pin_page_error(page, status, "%s", why);
+        return false;
     }
-    return false;
+    if (verb == PIN_PAGE_POST
+        && (type == NULL || strncasecmp(type, JSON_TYPE, strlen(JSON_TYPE)) != 0)) {
+        pin_page_error(page, 400, "want Content-Type: " JSON_TYPE);
+        return false;
+    }
+    return true;
 }
 
 /* The body, in one piece; it belongs to the request. */
@@ -418,6 +482,17 @@ static void read_input(struct evhttp_request *http, struct pin_page *page)
     page->input = page->input_bytes > 0 ? (const char *)evbuffer_pullup(input, -1) : "";
     page->input_bytes = page->input != NULL ? page->input_bytes : 0;
     page->input = page->input != NULL ? page->input : "";
+}
+
+/* What of the headers matters to a page; it belongs to the request. */
+static void read_headers(struct evhttp_request *http, struct pin_page *page)
+{
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
+    const char *encodings = evhttp_find_header(headers, "Accept-Encoding");
+    page->if_none_match = evhttp_find_header(headers, "If-None-Match");
+    page->last_event_id = evhttp_find_header(headers, "Last-Event-ID");
+    page->takes_gzip = encodings != NULL && strstr(encodings, "gzip") != NULL
+                       && strstr(encodings, "gzip;q=0") == NULL;
 }
 
 /* False when the method is none that any page knows. */
@@ -448,7 +523,7 @@ static bool check(struct request *request, struct evhttp_request *http, const ch
     bool is_known = verb_of(http, &verb);
     request->kind = pin_page_find(path, verb);
     if (pin_page_find(path, PIN_PAGE_GET) == NULL) {
-        pin_page_error(&request->page, 404, "no such page, see /");
+        pin_page_error(&request->page, 404, "no such page, see /api");
         return false;
     }
     if (request->admin->state.config.is_bare
@@ -461,14 +536,104 @@ static bool check(struct request *request, struct evhttp_request *http, const ch
         pin_page_error(&request->page, 405, "only GET and HEAD");
         return false;
     }
-    if (verb != PIN_PAGE_GET && !may_change(http, &request->page, verb)) {
+    request->page.path = path;
+    if (!is_allowed(http, &request->page, path, verb)) {
         return false;
     }
-    request->page.path = path;
     read_args(request, uri);
     read_input(http, &request->page);
+    read_headers(http, &request->page);
     return request->kind->check == NULL || request->kind->check(&request->page);
 }
+
+/* --- Streams ------------------------------------------------------------------------------- */
+
+static void watcher_free(struct watcher *watcher)
+{
+    struct watcher **at = &watcher->admin->watchers;
+    while (*at != watcher) {
+        at = &(*at)->next;
+    }
+    *at = watcher->next;
+    pin_stream_close(watcher->stream);
+    free(watcher);
+}
+
+/* evhttp takes a request whose client is gone off its connection, and leaves it to us. */
+static void on_watcher_gone(struct evhttp_connection *evcon, void *arg)
+{
+    struct watcher *watcher = arg;
+    (void)evcon;
+    if (evhttp_request_get_connection(watcher->http) == NULL) {
+        evhttp_request_free(watcher->http);
+    }
+    watcher_free(watcher);
+}
+
+static bool send_event(void *peer, const char *data, size_t bytes)
+{
+    const struct watcher *watcher = peer;
+    struct evbuffer *chunk = evbuffer_new();
+    size_t n_unread = evbuffer_get_length(bufferevent_get_output(watcher->bev));
+    bool is_sent =
+        chunk != NULL && n_unread <= PIN_STREAM_UNREAD_MAX && evbuffer_add(chunk, data, bytes) == 0;
+    if (is_sent) {
+        evhttp_send_reply_chunk(watcher->http, chunk);
+    } else {
+        /* The loop sees the end of the stream and evhttp cleans up. */
+        (void)shutdown(bufferevent_getfd(watcher->bev), SHUT_RDWR);
+    }
+    if (chunk != NULL) {
+        evbuffer_free(chunk);
+    }
+    return is_sent;
+}
+
+/* The connection stays open until its client goes. Takes the request, unless it fails. */
+static bool start_stream(struct request *request)
+{
+    static const struct timeval write_timeout = {.tv_sec = REPLY_MAX_MS / 1000};
+    struct pin_admin *admin = request->admin;
+    struct evhttp_connection *evcon = evhttp_request_get_connection(request->http);
+    struct evkeyvalq *out = evhttp_request_get_output_headers(request->http);
+    struct watcher *watcher = calloc(1, sizeof(*watcher));
+    if (watcher == NULL) {
+        return false;
+    }
+    *watcher = (struct watcher){.admin = admin,
+        .http = request->http,
+        .bev = evhttp_connection_get_bufferevent(evcon),
+        .stream = pin_stream_open(admin->streams, &request->page.stream_want, watcher),
+        .next = admin->watchers};
+    if (watcher->stream == NULL) {
+        free(watcher);
+        return false;
+    }
+    admin->watchers = watcher;
+    (void)evhttp_add_header(out, "Content-Type", request->page.content_type);
+    put_headers(out, &request->page);
+    (void)bufferevent_set_timeouts(watcher->bev, NULL, &write_timeout);
+    bufferevent_setwatermark(watcher->bev, EV_READ, 0, HEADERS_MAX_BYTES);
+    evhttp_connection_set_closecb(evcon, on_watcher_gone, watcher);
+    evhttp_send_reply_start(request->http, 200, reason_of(200));
+    request_free(request);
+    return true;
+}
+
+static void answer_stream(struct request *request)
+{
+    bool is_head = evhttp_request_get_command(request->http) == EVHTTP_REQ_HEAD;
+    if (!is_head && start_stream(request)) {
+        return;
+    }
+    if (!is_head) {
+        pin_page_error(
+            &request->page, 503, "%u streams are open, come back later", (unsigned)PIN_STREAM_MAX);
+    }
+    finish(request);
+}
+
+/* --- Requests come --------------------------------------------------------------------------- */
 
 static void on_request(struct evhttp_request *http, void *arg)
 {
@@ -487,6 +652,10 @@ static void on_request(struct evhttp_request *http, void *arg)
     }
     if (!check(request, http, path == NULL || path[0] == '\0' ? "/" : path, uri)) {
         finish(request);
+        return;
+    }
+    if (strcmp(request->kind->path, PIN_STREAM_PATH) == 0) {
+        answer_stream(request);
         return;
     }
     if (request->kind->collect == NULL) {
@@ -563,11 +732,13 @@ enum pin_err pin_admin_start(
         .started_mono_ms = pin_clock_mono_ms(),
         .started_wall_ms = pin_clock_wall_ms(),
         .findings = pin_admin_findings_new()};
+    admin->state.assets = pin_assets_new();
+    admin->streams = pin_streams_new(&admin->state, send_event);
     admin->http = evhttp_new(pin_loop_raw(config->loop));
     admin->sweeper = pin_timer_new(config->loop, on_sweep, admin);
     admin->state.log = pin_admin_log_new(config->loop);
     if (admin->http == NULL || admin->sweeper == NULL || admin->state.findings == NULL
-        || admin->state.log == NULL) {
+        || admin->state.log == NULL || admin->state.assets == NULL || admin->streams == NULL) {
         err = pin_why_set(why, PIN_ENOMEM, "admin");
         goto out;
     }
@@ -605,6 +776,9 @@ void pin_admin_stop(struct pin_admin *admin)
             evhttp_connection_set_closecb(evcon, NULL, NULL);
         }
     }
+    for (const struct watcher *w = admin->watchers; w != NULL; w = w->next) {
+        evhttp_connection_set_closecb(evhttp_request_get_connection(w->http), NULL, NULL);
+    }
     if (admin->http != NULL) {
         evhttp_free(admin->http); /* closes all connections */
     }
@@ -616,6 +790,12 @@ void pin_admin_stop(struct pin_admin *admin)
         request_dispose(request);
     }
     pin_admin_findings_free(admin->state.findings);
+    pin_streams_free(admin->streams);
+    for (struct watcher *w = admin->watchers, *next = NULL; w != NULL; w = next) {
+        next = w->next;
+        free(w);
+    }
+    pin_assets_free(admin->state.assets);
     free(admin);
 }
 

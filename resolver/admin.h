@@ -3,12 +3,12 @@
 
 /**
  * @file
- * Admin: health, metrics and the API over HTTP, on the control loop. Only GET and HEAD, no secrets;
- * what changes something (drains, records) is taken from this machine alone, and not from web
- * pages.
+ * Admin: health, metrics, the API and the dashboard over HTTP, on the control loop. No secrets; who
+ * may see and change what is said in admin_access.h.
  *
  *     /livez /readyz /metrics
- *     /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records,reload}
+ *     /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records,reload,stream}
+ *     / the dashboard (admin_web.h), which shows what the API says
  *
  * A second one may show health and metrics alone (`is_bare`), for addresses that others reach.
  *
@@ -26,6 +26,7 @@
 #include "pintle/base/loop.h"
 #include "pintle/zones/lookup.h"
 
+#include "resolver/admin_access.h"
 #include "resolver/builder.h"
 #include "resolver/certs.h"
 #include "resolver/forward.h"
@@ -130,11 +131,12 @@ struct pin_admin_config {
     size_t n_listens;
     const struct pin_certs *certs; /**< Of the listeners. */
     struct pin_admin_hooks hooks;
-    const struct pin_tapper *tapper; /**< NULL: nothing is noted. */
+    struct pin_tapper *tapper;       /**< NULL: nothing is noted. */
     const char *state_dir;           /**< Where drains are kept; NULL: nowhere. */
     const struct pin_keeper *keeper; /**< Of the same directory; NULL: none. */
     struct pin_handover *handover;   /**< Sockets of the process before; NULL: none. */
     bool is_held;                    /**< Nobody is accepted before pin_admin_go(). */
+    const struct pin_admin_access *access;
 };
 
 struct pin_admin;

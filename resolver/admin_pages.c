@@ -49,6 +49,7 @@ void pin_page_done(struct pin_page *page)
     free(page->facts.clusters);
     pin_analysis_done(&page->findings.analysis);
     pin_text_done(&page->drain.list);
+    pin_text_done(&page->lists);
     pin_text_done(&page->body);
 }
 
@@ -282,7 +283,7 @@ static void put_counts_json(const struct pin_catalog_counts *counts, struct pin_
     pin_jsonout_key_uint(json, "drains", counts->n_drains);
 }
 
-static void render_status(struct pin_page *page)
+void pin_page_render_status(struct pin_page *page)
 {
     if (!pin_page_has_facts(page)) {
         return;
@@ -507,6 +508,7 @@ static void render_index(struct pin_page *page)
     page->content_type = TEXT_TYPE;
     pin_text_puts(&page->body,
         "pintled " PIN_VERSION "\n\n"
+        "/                     the dashboard, for browsers\n"
         "/livez                the process turns\n"
         "/readyz?verbose       clusters were listed, sockets are open\n"
         "/metrics              for Prometheus\n"
@@ -525,6 +527,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
         "/approve /adopt\n"
         "/api/v1/reload        how the last reload went; POST reads the configuration again\n"
+        "/api/v1/stream?topics=clusters,traffic,records,queries&filter=WORDS   server-sent events\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
 }
@@ -543,14 +546,14 @@ static void render_config(struct pin_page *page)
 }
 
 static const struct pin_page_kind kinds[] = {
-    {"/", NULL, NULL, render_index},
+    {"/api", NULL, NULL, render_index},
     {"/livez", NULL, NULL, render_live},
     {"/health", NULL, NULL, render_live},
     {"/healthz", NULL, NULL, render_live},
     {"/readyz", NULL, pin_page_collect_facts, render_ready},
     {"/ready", NULL, pin_page_collect_facts, render_ready},
     {"/metrics", NULL, pin_page_collect_facts, pin_metrics_render},
-    {"/api/v1/status", NULL, pin_page_collect_facts, render_status},
+    {"/api/v1/status", NULL, pin_page_collect_facts, pin_page_render_status},
     {"/api/v1/config", NULL, NULL, render_config},
     {"/api/v1/names", NULL, collect_names, NULL},
     {"/api/v1/services", check_services, collect_services, NULL},
@@ -598,5 +601,11 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
             return &kinds[i];
         }
     }
-    return NULL;
+    const struct pin_page_kind *(*const others[])(const char *, enum pin_page_verb) = {
+        pin_page_find_stream, pin_page_find_plain, pin_page_find_web};
+    const struct pin_page_kind *found = NULL;
+    for (size_t i = 0; found == NULL && i < N_ELEMS(others); i++) {
+        found = others[i](path, verb);
+    }
+    return found;
 }

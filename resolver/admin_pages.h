@@ -15,6 +15,7 @@
 #include "pintle/zones/name.h"
 
 #include "resolver/admin.h"
+#include "resolver/admin_web.h"
 
 struct pin_admin_findings;
 struct pin_admin_log;
@@ -27,6 +28,7 @@ struct pin_admin_state {
     int64_t started_wall_ms;
     struct pin_admin_findings *findings; /**< The last ones, and since when each is known. */
     struct pin_admin_log *log;           /**< Changed by pages; control's. */
+    struct pin_assets *assets;
 };
 
 /** What the builder's thread collects for status, readiness and metrics. */
@@ -77,6 +79,26 @@ enum pin_page_verb {
     PIN_PAGE_DELETE,
 };
 
+/** Longest filter. */
+#define PIN_STREAM_FILTER_MAX 256u
+/** Longest id of an event, with its NUL. */
+#define PIN_STREAM_ID_MAX 48u
+
+/** What a stream tells of; a set. */
+enum pin_stream_topic {
+    PIN_STREAM_CLUSTERS = 1,
+    PIN_STREAM_TRAFFIC = 2,
+    PIN_STREAM_RECORDS = 4,
+    PIN_STREAM_QUERIES = 8,
+};
+
+/** What somebody wants to watch. */
+struct pin_stream_want {
+    unsigned topics;
+    char filter[PIN_STREAM_FILTER_MAX]; /**< "" for all; see pin_tail_matches(). */
+    char last_id[PIN_STREAM_ID_MAX];    /**< Of the last event that came; "" for none. */
+};
+
 /** One request and its page under construction. */
 struct pin_page {
     const struct pin_admin_state *state;
@@ -94,14 +116,23 @@ struct pin_page {
     const char *arg_what;
     const char *arg_records;
     const char *arg_zone;
-    const char *input; /**< Body of a POST; gone when check returns. */
+    const char *arg_topics;
+    const char *arg_filter;
+    const char *last_event_id; /**< Header, as the next one. */
+    const char *input;         /**< Body of a POST; gone when check returns. */
     size_t input_bytes;
+    const char *if_none_match; /**< Header; NULL when absent. Gone when the page is sent. */
+    bool takes_gzip;
+    const struct pin_web_file *web_file;
+    const struct pin_web_asset *asset; /**< The page, instead of `body`; NULL: `body`. */
+    struct pin_stream_want stream_want;
     struct pin_admin_question question;
     struct pin_admin_drain drain;
     struct pin_admin_cache cache;
     struct pin_object_cursor objects; /**< Where a list of them begins. */
     struct pin_admin_facts facts;
     struct pin_page_findings findings;
+    struct pin_text lists; /**< JSON that the page is rendered from. */
     struct pin_text body;
 };
 
@@ -200,6 +231,24 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
 
 /** Whether a page is one of health or metrics. NULL is none. */
 bool pin_page_is_bare(const struct pin_page_kind *kind);
+
+/** Where events come from; its page has no text, its connection becomes a stream. */
+#define PIN_STREAM_PATH "/api/v1/stream"
+
+/** Its page, or NULL. */
+const struct pin_page_kind *pin_page_find_stream(const char *path, enum pin_page_verb verb);
+
+/** The dashboard without scripts. */
+#define PIN_PLAIN_PATH "/plain"
+
+/** Its page, or NULL. */
+const struct pin_page_kind *pin_page_find_plain(const char *path, enum pin_page_verb verb);
+
+/** Renders /api/v1/status from the facts. */
+void pin_page_render_status(struct pin_page *page);
+
+/** The files of the dashboard, or NULL. */
+const struct pin_page_kind *pin_page_find_web(const char *path, enum pin_page_verb verb);
 
 /** The pages of drains. */
 const struct pin_page_kind *pin_page_find_drains(enum pin_page_verb verb);

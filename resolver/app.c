@@ -362,6 +362,7 @@ static void app_stop(struct pin_app *app)
     pin_app_files_free(&app->files);    /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->metrics);
     pin_admin_stop(app->admin);
+    pin_admin_access_done(&app->access);
     for (size_t i = 0; i < N_ELEMS(app->signals); i++) {
         pin_signal_free(app->signals[i]);
     }

@@ -117,6 +117,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
         .keeper = app->files.keeper,
         .handover = app->handover,
         .is_held = app->handover != NULL,
+        .access = &app->access,
         .hooks = {.source = on_source,
             .publisher_json = on_publisher_json,
             .publisher_metrics = on_publisher_metrics,
@@ -132,6 +133,15 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
             .config_json = on_config_json,
             .arg = app}};
     pin__app_hook_records_admin(&config.hooks);
+    app->access.is_open = app->config->admin_is_open;
+    app->access.changes = (enum pin_admin_changes)app->config->admin_changes;
+    if (app->config->admin_token_file != NULL) {
+        enum pin_err err = pin_admin_access_read(app->config->admin_token_file, &app->access, why);
+        if (err != PIN_OK) {
+            pin_why_wrap(why, "admin.tokenFile");
+            return err;
+        }
+    }
     pin__app_hook_reload_admin(&config.hooks);
     enum pin_err err = pin_admin_start(&config, &app->admin, why);
     if (err == PIN_OK && app->config->metrics.ip.family != 0) {

@@ -62,6 +62,7 @@ struct pin_app {
     struct pin_workers *workers;
     struct pin_admin *admin;
     struct pin_admin *metrics; /* NULL: health and metrics are at `admin` alone */
+    struct pin_admin_access access;
     struct pin_auditor *auditor;
     struct pin_tapper *tapper; /* NULL: nothing is noted */
     struct pin_sync *sync;

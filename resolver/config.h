@@ -287,13 +287,15 @@ struct pin_config {
     bool has_records_etcd;  /**< recordsLease.etcd */
     bool has_records_lease; /**< recordsLease */
     bool dumps;             /**< sandbox.dumps: cores may be written. */
+    bool admin_is_open;     /**< admin.open */
     struct pin_config_etcd publish;
 
     const char *cluster_set;
     struct pin_config_listen *listens;
     size_t n_listens;
     struct pin_addrport admin;
-    struct pin_addrport metrics; /**< family 0: health and metrics are at `admin` alone. */
+    struct pin_addrport metrics;  /**< family 0: health and metrics are at `admin` alone. */
+    const char *admin_token_file; /**< NULL: none. */
     struct pin_config_network *networks;
     size_t n_networks;
     struct pin_config_cluster *clusters;
@@ -335,6 +337,7 @@ struct pin_config {
     struct pin_manners manners; /**< What follows from them: pin_manners_load(). */
 
     uint32_t ttl_s;
+    unsigned admin_changes; /**< enum pin_admin_changes */
     uint32_t max_answers;
     unsigned all_down;                 /**< enum pin_all_down. */
     uint32_t up_percent;               /**< steering.upThreshold */

@@ -6,6 +6,7 @@
 
 #include "pintle/base/crypto.h"
 
+#include "resolver/admin_access.h"
 #include "resolver/config.h"
 #include "resolver/worker.h"
 
@@ -65,7 +66,25 @@ static const struct pin_option admin_options[] = {
         .offset = IN_CONFIG(admin),
         .max = PIN_ADMIN_PORT,
         .fallback = "127.0.0.1:9153",
-        .doc = "Address and port of metrics, health and API."},
+        .doc = "Address and port of metrics, health, API and dashboard."},
+    {.key = "tokenFile",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_CONFIG(admin_token_file),
+        .doc = "A file with the token that all but health and metrics wants; without one only "
+               "this machine sees the rest."},
+    {.key = "open",
+        .kind = PIN_OPTION_BOOL,
+        .offset = IN_CONFIG(admin_is_open),
+        .fallback = "false",
+        .doc = "Shows everything to everybody who reaches the address, without a token."},
+    {.key = "changes",
+        .kind = PIN_OPTION_WORD,
+        .offset = IN_CONFIG(admin_changes),
+        .words = "local|token|none",
+        .min = PIN_ADMIN_CHANGES_LOCAL,
+        .fallback = "local",
+        .doc = "Who may change something: programs on this machine, whoever has the token, "
+               "nobody."},
     {.key = NULL},
 };
 

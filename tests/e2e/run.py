@@ -107,13 +107,13 @@ class Answer:
 class Daemon:
     """One pintled on free ports."""
 
-    def __init__(self, dir, name, *args):
+    def __init__(self, dir, name, *args, admin="127.0.0.1:0"):
         self.out = dir / f"{name}.out"
         self.log = dir / f"{name}.log"
         self.port = self.admin = None
         with open(self.out, "wb") as out, open(self.log, "wb") as log:
             self.child = subprocess.Popen(
-                [PINTLED, "--listen", f"127.0.0.1:{ports.free_port()}", "--admin", "127.0.0.1:0", *map(str, args)],
+                [PINTLED, "--listen", f"127.0.0.1:{ports.free_port()}", "--admin", admin, *map(str, args)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log)
         starved.watch(self.child.pid)
         end = time.monotonic() + START_S

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page: which view is shown, and the one stream that feeds all of them.
+
+import { Stream, get, setToken, hasToken, forgetToken } from './api.js';
+import { h } from './dom.js';
+import { store, take, findings } from './store.js';
+import * as overview from './overview.js';
+import * as flow from './flow.js';
+import * as names from './names.js';
+import * as explain from './explain.js';
+import * as records from './records.js';
+import * as queries from './queries.js';
+import * as found from './findings.js';
+
+const LISTS_MS = 10000;
+const views = { overview, flow, names, explain, records, queries, findings: found };
+const main = document.getElementById('main');
+const live = document.getElementById('live');
+let view = null;
+let stream = null;
+let streamKey = '';
+let isRefused = false;
+
+function say(text) {
+  if (live.textContent !== text) live.textContent = text;
+}
+
+function tell() {
+  const count = document.getElementById('count');
+  const n = findings().length;
+  count.hidden = n === 0;
+  count.textContent = String(n);
+  if (store.status !== null) {
+    document.getElementById('set').textContent = store.status.clusterSet;
+    document.getElementById('version').textContent = `pintled ${store.status.version}`;
+  }
+}
+
+function onEvent(name, data) {
+  take(name, data);
+  tell();
+  view?.update?.(name);
+}
+
+function onState(state, error) {
+  if (state === 'live') say('● live');
+  else say('▲ connection lost, trying again');
+  if (error?.status === 401 || error?.status === 403) refuse(error);
+}
+
+// One stream, for what the view needs; none while nobody looks.
+function watch() {
+  const topics = `clusters,traffic,records${view?.wantsQueries ? ',queries' : ''}`;
+  const filter = view?.filter?.() ?? '';
+  const key = document.hidden || isRefused ? '' : `${topics} ${filter}`;
+  if (key === streamKey) return;
+  streamKey = key;
+  stream?.stop();
+  stream = key === '' ? null : new Stream(topics, filter, { event: onEvent, state: onState });
+}
+
+async function loadLists() {
+  if (document.hidden || isRefused) return;
+  try {
+    store.names = (await get('names')).items;
+    const services = [];
+    let after = '';
+    do {
+      const page = await get(`services${after === '' ? '' : `?after=${encodeURIComponent(after)}`}`);
+      services.push(...page.items);
+      after = page.next ?? '';
+    } while (after !== '' && services.length < 20000);
+    store.services = services;
+    tell();
+    view?.update?.('lists');
+  } catch (error) {
+    if (error.status === 401 || error.status === 403) refuse(error);
+  }
+}
+
+function refuse(error) {
+  if (isRefused) return;
+  isRefused = true;
+  watch();
+  say('▲ not permitted');
+  const wrong = error.status === 401 && hasToken();
+  const input = h('input', { type: 'password', autocomplete: 'current-password', required: true, name: 'token' });
+  const form = h('form', { class: 'row', onsubmit: (event) => {
+    event.preventDefault();
+    setToken(input.value);
+    start();
+  } }, h('label', null, 'Token', input), h('button', { class: 'button' }, 'Log in'));
+  main.replaceChildren(h('h2', null, 'Who are you?'),
+    h('p', { class: 'problem', role: 'alert' }, wrong ? 'That token is not the right one.' : error.message),
+    ...(error.status === 401 ? [form, h('p', { class: 'note' }, 'The token is what admin.tokenFile holds. It is kept for this tab only.')] : []));
+  forgetToken();
+}
+
+function show(moveFocus) {
+  const [key, query] = location.hash.slice(1).split('?');
+  const name = key in views ? key : 'overview';
+  for (const link of document.querySelectorAll('#tabs a')) {
+    if (link.getAttribute('href') === `#${name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  if (isRefused) return;
+  view?.unmount?.();
+  view = views[name];
+  document.title = `${view.title} – Pintle`;
+  main.replaceChildren();
+  view.mount(main, new URLSearchParams(query ?? ''), watch);
+  watch();
+  if (moveFocus) main.focus();
+}
+
+function start() {
+  isRefused = false;
+  show(false);
+  loadLists();
+}
+
+addEventListener('hashchange', () => show(true));
+document.addEventListener('visibilitychange', watch);
+setInterval(loadLists, LISTS_MS);
+start();

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elements without a framework. Text is always text: nothing here takes HTML.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+// Replaces what `parent` holds, unless somebody is in it with the keyboard.
+export function replace(parent, ...children) {
+  if (parent.contains(document.activeElement) && parent !== document.activeElement) return false;
+  parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  return true;
+}
+
+export const number = (n) => (n === undefined || n === null ? '–' : n.toLocaleString('en-GB', { maximumFractionDigits: n < 10 ? 1 : 0 }));
+export const percent = (share) => `${Math.round(share * 1000) / 10} %`;
+
+export function age(seconds) {
+  if (seconds === null || seconds === undefined) return 'never';
+  if (seconds < 60) return `${Math.round(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86400)} days ago`;
+}
+
+export function took(us) {
+  if (us === undefined) return '–';
+  return us < 1000 ? `${us} µs` : `${(us / 1000).toFixed(us < 10000 ? 1 : 0)} ms`;
+}
+
+// A word with a shape before it, so that no meaning hangs on the colour.
+export function state(kind, text) {
+  const shape = { good: '●', bad: '▲', warn: '◆' }[kind];
+  return h('span', { class: `state ${kind}` }, h('span', { 'aria-hidden': 'true' }, `${shape} `), text);
+}
+
+/*
+ * A table: columns are {title, key, cell(row), class, sort}. With `sorted` ({key, down}) and `onsort` the titles of
+ * columns that have a `sort` are buttons. The box around it can be scrolled with the keyboard.
+ */
+export function table({ caption, columns, rows, empty, sorted, onsort }) {
+  const head = columns.map((c) => {
+    const isSorted = sorted && sorted.key === c.key;
+    const title = c.sort && onsort
+      ? h('button', { type: 'button', 'data-key': c.key, onclick: () => onsort(c.key) }, c.title) : c.title;
+    return h('th', { scope: 'col', class: c.class, 'aria-sort': isSorted ? (sorted.down ? 'descending' : 'ascending') : null }, title);
+  });
+  const body = rows.map((row) => h('tr', null, columns.map((c, i) => h(i === 0 ? 'th' : 'td',
+    { scope: i === 0 ? 'row' : null, class: c.class }, c.cell(row)))));
+  if (body.length === 0) body.push(h('tr', null, h('td', { colspan: columns.length, class: 'quiet' }, empty ?? 'Nothing here.')));
+  return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
+    h('table', null, h('caption', { class: 'hidden' }, caption), h('thead', null, h('tr', null, head)), h('tbody', null, body)));
+}

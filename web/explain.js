@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why somebody gets the addresses they get: what `pintlectl explain` says.
+
+import { get } from './api.js';
+import { h, percent, state, table } from './dom.js';
+import { store } from './store.js';
+
+export const title = 'Explain';
+let out = null;
+
+const TYPES = ['A', 'AAAA', 'SRV', 'HTTPS', 'CNAME', 'TXT', 'PTR', 'NS', 'SOA', 'MX'];
+
+function backends(list) {
+  return table({ caption: 'Backends', rows: list, empty: 'No backends.', columns: [
+    { title: 'Backend', cell: (b) => `${b.kind ?? ''} ${b.namespace ? `${b.namespace}/` : ''}${b.name ?? ''}` },
+    { title: 'Cluster', cell: (b) => b.cluster ?? '–' },
+    { title: 'Weight', class: 'n', cell: (b) => b.weight ?? '–' },
+    { title: 'Ready', class: 'n', cell: (b) => (b.total === undefined ? '–' : `${b.ready} of ${b.total}`) },
+    { title: 'Used', cell: (b) => (b.used ? state('good', 'yes') : state('warn', 'no')) },
+    { title: 'Why', class: 'wide', cell: (b) => b.reason || '–' }] });
+}
+
+function addresses(list) {
+  return table({ caption: 'Addresses', rows: list, empty: 'No addresses.', columns: [
+    { title: 'Address', cell: (a) => h('code', null, a.address) },
+    { title: 'Cluster', cell: (a) => a.cluster ?? '–' },
+    { title: 'By', cell: (a) => a.via ?? '–' },
+    { title: 'Stands first', class: 'n', cell: (a) => (a.first === undefined ? '–' : percent(a.first)) },
+    { title: 'Is in the answer', class: 'n', cell: (a) => (a.inAnswer === undefined ? '–' : percent(a.inAnswer)) }] });
+}
+
+function facts(answer) {
+  const rows = [['Answer', `${answer.rcode}, ${answer.status}`], ['Zone', answer.zone], ['Seen from', `${answer.view?.cluster ?? 'no cluster'}, network ${answer.view?.network ?? 'default'}`],
+    ['Made by', answer.object], ['Rule', answer.rule], ['TTL', answer.ttl], ['Addresses in an answer', answer.picks],
+    ['Stale', answer.stale ? `yes: ${(answer.staleClusters ?? []).join(', ')}` : null]];
+  return h('dl', { class: 'facts card' }, rows.filter(([, v]) => v !== undefined && v !== null && v !== '').map(([k, v]) => [h('dt', null, k), h('dd', null, String(v))]));
+}
+
+async function ask(query) {
+  const words = new URLSearchParams([...query].filter(([, v]) => v !== ''));
+  try {
+    const answer = await get(`explain?${words}`);
+    out.replaceChildren(h('h3', null, `${answer.name} ${answer.type}`), facts(answer),
+      ...(answer.backends ? [h('h3', null, 'Backends'), backends(answer.backends)] : []),
+      ...(answer.addresses ? [h('h3', null, 'Addresses'), addresses(answer.addresses)] : []),
+      h('details', null, h('summary', null, 'All of it, as JSON'), h('pre', { class: 'scroll', tabindex: '0' }, JSON.stringify(answer, null, 2))));
+  } catch (error) {
+    out.replaceChildren(h('p', { class: 'problem' }, error.message));
+  }
+}
+
+export function mount(main, query) {
+  const clusters = (store.status?.clusters.items ?? []).map((c) => c.name);
+  out = h('section', { 'aria-live': 'polite' });
+  const names = [...(store.names ?? []).map((r) => r.assignedName), ...(store.services ?? []).map((s) => `${s.name}.${s.namespace}.${s.below}`)].slice(0, 200);
+  const form = h('form', { class: 'row', onsubmit: (event) => {
+    event.preventDefault();
+    const words = new URLSearchParams([...new FormData(form)].filter(([, v]) => v !== ''));
+    history.replaceState(null, '', `#explain?${words}`);
+    ask(words);
+  } },
+  h('label', null, 'Name', h('input', { name: 'name', class: 'long', required: true, list: 'known', value: query.get('name') ?? '', autocomplete: 'off', spellcheck: 'false' })),
+  h('datalist', { id: 'known' }, names.map((value) => h('option', { value }))),
+  h('label', null, 'Type', h('select', { name: 'type' }, TYPES.map((t) => h('option', { selected: query.get('type') === t }, t)))),
+  h('label', null, 'Asked from', h('input', { name: 'from', list: 'askers', placeholder: 'address or cluster', value: query.get('from') ?? '' })),
+  h('datalist', { id: 'askers' }, clusters.map((value) => h('option', { value }))),
+  h('button', { class: 'button' }, 'Explain'));
+  main.append(h('h2', null, 'Explain'), form, out);
+  if (query.get('name')) ask(query);
+}
