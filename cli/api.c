@@ -9,12 +9,15 @@
 
 #include <curl/curl.h>
 
+#include "pintle/base/crypto.h"
 #include "pintle/base/json.h"
+#include "pintle/base/secret.h"
 
 #define BODY_MAX_BYTES  ((size_t)256 << 20)
 #define ARENA_MAX_BYTES ((size_t)1 << 30)
 #define CONNECT_MS      3000L
 #define TOTAL_MS        15000L
+#define TOKEN_FILE      "PINTLE_TOKEN_FILE"
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -40,6 +43,36 @@ static enum pin_err explain_failure(CURLcode code, const char *admin, struct pin
     default:
         return pin_why_set(why, PIN_EIO, "http://%s: %s", admin, curl_easy_strerror(code));
     }
+}
+
+/* Appends the token's header, if a token is said; the caller frees *headers. */
+static enum pin_err add_token(struct curl_slist **headers, struct pin_why *why)
+{
+    const char *file = getenv(TOKEN_FILE); /* NOLINT(concurrency-mt-unsafe): one thread */
+    struct pin_secret token = {0};
+    struct pin_text header = {0};
+    if (file == NULL || file[0] == '\0') {
+        return PIN_OK;
+    }
+    enum pin_err err = pin_secret_read(file, &token, why);
+    if (err != PIN_OK) {
+        pin_why_wrap(why, TOKEN_FILE);
+        return err;
+    }
+    pin_text_puts(&header, "Authorization: Bearer ");
+    pin_text_putn(&header, (const char *)token.data, token.bytes);
+    struct curl_slist *more = header.failed ? NULL : curl_slist_append(*headers, header.ptr);
+    if (more == NULL) {
+        err = pin_why_set(why, PIN_ENOMEM, "the token");
+    } else {
+        *headers = more;
+    }
+    if (header.ptr != NULL) {
+        pin_crypto_wipe(header.ptr, header.len);
+    }
+    pin_text_done(&header);
+    pin_secret_done(&token);
+    return err;
 }
 
 /* All options that matter; false when one is refused. */
@@ -69,14 +102,14 @@ enum pin_err pin_api_parse(struct pin_api_reply *reply, struct pin_why *why)
     return err;
 }
 
-/* Method, body and its type; false when one is refused. `headers` must outlive the transfer. */
+/* Method, body and headers; false when one is refused. `headers` must outlive the transfer. */
 static bool set_order(
     CURL *curl, const struct pin_api_order *order, const struct curl_slist *headers)
 {
     return curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, order->method) == CURLE_OK
            && (order->body == NULL
-               || (curl_easy_setopt(curl, CURLOPT_POSTFIELDS, order->body) == CURLE_OK
-                   && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK));
+               || curl_easy_setopt(curl, CURLOPT_POSTFIELDS, order->body) == CURLE_OK)
+           && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
 }
 
 static enum pin_err transfer(const char *admin, const struct pin_api_order *order, long timeout_ms,
@@ -90,6 +123,10 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     CURL *curl = curl_easy_init();
     pin_text_putf(&url, "http://%s%s", admin, order->path);
+    err = headers == NULL ? PIN_OK : add_token(&headers, why);
+    if (err != PIN_OK) {
+        goto out;
+    }
     if (curl == NULL || url.failed || headers == NULL
         || !set_options(curl, url.ptr, timeout_ms, &reply.body)
         || !set_order(curl, order, headers)) {
@@ -203,4 +240,78 @@ enum pin_ctl_exit pin_api_order(
     struct pin_why why = {0};
     enum pin_err err = transfer(ctl->admin, order, TOTAL_MS, true, ret_reply, &why);
     return pin_api_judge(err, ret_reply, &why);
+}
+
+/* --- Answers without an end ------------------------------------------------------------------ */
+
+/* A transfer under way. */
+struct watch {
+    CURL *curl;
+    pin_api_take *take;
+    void *arg;
+    bool is_enough;       /* `take` said so */
+    struct pin_text body; /* of an error */
+};
+
+static size_t on_watched(char *data, size_t size, size_t n, void *arg)
+{
+    struct watch *watch = arg;
+    long status = 0;
+    (void)curl_easy_getinfo(watch->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200) {
+        return on_body(data, size, n, &watch->body);
+    }
+    watch->is_enough = !watch->take(watch->arg, data, size * n);
+    return watch->is_enough ? 0 : size * n; /* curl gives up */
+}
+
+/* What became of it. */
+static enum pin_ctl_exit judge_watch(struct watch *watch, CURLcode code, const char *admin)
+{
+    struct pin_api_reply reply = {.body = watch->body};
+    struct pin_why why = {0};
+    enum pin_err err = PIN_OK;
+    long status = 0;
+    watch->body = (struct pin_text){0};
+    (void)curl_easy_getinfo(watch->curl, CURLINFO_RESPONSE_CODE, &status);
+    reply.status = (int)status;
+    if (watch->is_enough) {
+        reply.status = 200;
+    } else if (code != CURLE_OK) {
+        err = explain_failure(code, admin, &why);
+    } else if (status != 200) {
+        err = pin_api_parse(&reply, &why);
+    } else {
+        err = pin_why_set(&why, PIN_ECLOSED, "http://%s has ended the stream", admin);
+    }
+    enum pin_ctl_exit exit_code = pin_api_judge(err, &reply, &why);
+    pin_api_reply_done(&reply);
+    return exit_code;
+}
+
+enum pin_ctl_exit pin_api_watch(const char *admin, const char *path, pin_api_take *take, void *arg)
+{
+    struct watch watch = {.curl = curl_easy_init(), .take = take, .arg = arg};
+    struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");
+    struct pin_text url = {0};
+    struct pin_why why = {0};
+    enum pin_ctl_exit exit_code = PIN_CTL_FAILED;
+
+    pin_text_putf(&url, "http://%s%s", admin, path);
+    if (headers != NULL && add_token(&headers, &why) != PIN_OK) {
+        (void)fprintf(stderr, "pintlectl: %s\n", why.text);
+    } else if (watch.curl == NULL || headers == NULL || url.failed
+               || !set_options(watch.curl, url.ptr, 0, &watch.body)
+               || curl_easy_setopt(watch.curl, CURLOPT_HTTPHEADER, headers) != CURLE_OK
+               || curl_easy_setopt(watch.curl, CURLOPT_WRITEFUNCTION, on_watched) != CURLE_OK
+               || curl_easy_setopt(watch.curl, CURLOPT_WRITEDATA, &watch) != CURLE_OK) {
+        (void)fprintf(stderr, "pintlectl: out of memory\n");
+    } else {
+        exit_code = judge_watch(&watch, curl_easy_perform(watch.curl), admin);
+    }
+    pin_text_done(&watch.body);
+    pin_text_done(&url);
+    curl_easy_cleanup(watch.curl);
+    curl_slist_free_all(headers);
+    return exit_code;
 }

@@ -4,6 +4,7 @@
 /**
  * @file
  * The daemon's admin API over HTTP; the one door to libcurl in this room. Blocking.
+ * A daemon that wants a token gets the one in the file that $PINTLE_TOKEN_FILE names.
  */
 
 #include "pintle/base/arena.h"
@@ -54,6 +55,15 @@ enum pin_ctl_exit pin_api_judge(
 
 /** Makes the tree of a reply whose body was filled in. PIN_EPARSE, PIN_ENOMEM. */
 enum pin_err pin_api_parse(struct pin_api_reply *reply, struct pin_why *why);
+
+/** Takes bytes as they come; false ends the transfer. */
+typedef bool pin_api_take(void *arg, const char *data, size_t bytes);
+
+/**
+ * Asks for a path whose answer has no end, and gives what comes to `take` until that says false
+ * (PIN_OK) or the connection breaks. An HTTP error is told on standard error.
+ */
+enum pin_ctl_exit pin_api_watch(const char *admin, const char *path, pin_api_take *take, void *arg);
 
 /** Frees what a reply holds. */
 void pin_api_reply_done(struct pin_api_reply *reply);

@@ -123,7 +123,7 @@ struct pin_ctl {
     const char *from;              /**< explain, services, query: NULL when absent. */
     const char *namespace_name;    /**< explain: NULL when absent. */
     const char *server;            /**< query: ADDR[:PORT], NULL when absent. */
-    uint64_t n_asks;               /**< query: how many questions; 0 when absent. */
+    uint64_t n_asks;               /**< query, tail: how many questions; 0 when absent. */
     bool affinity;                 /**< services list */
     bool is_tree;                  /**< cache flush */
     const char *duration;          /**< drain, log level: NULL when absent. */
@@ -241,6 +241,7 @@ enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_services(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_query(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_analyze(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_tail(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_drain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_undrain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_log_level(const struct pin_ctl *ctl);

@@ -70,7 +70,7 @@ static struct wrong_case {
         "--wait goes with status and reload"},
     {"--affinity means nothing elsewhere", {"names", "list", "--affinity"},
         "--affinity goes with services list"},
-    {"-n means nothing elsewhere", {"explain", "a.example", "-n", "5"}, "-n goes with query"},
+    {"-n means nothing elsewhere", {"explain", "a.example", "-n", "5"}, "-n goes with query and tail"},
     {"--server means nothing elsewhere", {"status", "--server", "192.0.2.1"},
         "--server goes with query"},
     {"--namespace means nothing elsewhere", {"services", "list", "--namespace", "a"},

@@ -9,12 +9,14 @@ import base64
 import gzip
 import http.client
 import json
+import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 
-from run import Daemon, SLOW, play
+from run import Daemon, PINTLECTL, SLOW, play
 
 ROUTE = "inventory-default-1951cbe339d38e1f.pintle.internal"
 TOKEN = "correct-horse-battery-staple"
@@ -142,6 +144,25 @@ def stream(checks, dir):
         checks.equal("it ends well", daemon.stop(), 0)
 
 
+def tail(checks, dir):
+    daemon = Daemon(dir, "tail", "--dev")
+    try:
+        child = subprocess.Popen([PINTLECTL, "tail", "inventory", "aaaa", "-n", "3", "-o", "json", "--admin", daemon.admin],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+        def asked():
+            daemon.dig(ROUTE)
+            daemon.dig(ROUTE, "AAAA")
+            return child.poll()
+
+        checks.becomes("tail ends when it has shown as many as it should", asked, lambda code: code is not None)
+        child.kill()
+        items = [json.loads(line) for line in child.communicate()[0].splitlines()]
+        checks.equal("and shows those with all the words", [(i["name"], i["type"]) for i in items], [(f"{ROUTE}.", "AAAA")] * 3)
+    finally:
+        daemon.stop()
+
+
 def limits(checks, daemon):
     def opened():
         many = [Events(daemon, "topics=traffic") for _ in range(STREAMS_MAX)]
@@ -203,6 +224,10 @@ def access(checks, dir):
         events.stop()
         code, _, stderr = daemon.ctl("status")
         checks.check("pintlectl says what is wanted", code == 5 and "token" in stderr, (code, stderr))
+        os.environ["PINTLE_TOKEN_FILE"] = str(dir / "token")
+        code, _, stderr = daemon.ctl("status")
+        checks.check("and takes it from a file", code == 0, (code, stderr))
+        del os.environ["PINTLE_TOKEN_FILE"]
         checks.check("the token is in no log", TOKEN not in daemon.log_text())
     finally:
         checks.equal("it ends well", daemon.stop(), 0)
@@ -227,4 +252,4 @@ def rebinding(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(play("dashboard", files, stream, access))
+    sys.exit(play("dashboard", files, stream, tail, access))
