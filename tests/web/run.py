@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The dashboard in a real Chromium, over a daemon of three embedded clusters that is asked all the time.
+
+Every view, light and dark, wide and at 320 pixels: axe finds nothing, nothing is cut off, the console says nothing.
+Then the keyboard alone, reduced motion, no scripts, and a token. Screenshots are left in $PINTLE_SCREENS.
+"""
+
+import os
+import pathlib
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+import dns.message
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from ports import free_port  # noqa: E402
+
+PINTLED = os.environ["PINTLED"]
+AXE = (pathlib.Path(sys.prefix) / "axe.min.js").read_text()
+SCREENS = pathlib.Path(os.environ.get("PINTLE_SCREENS") or tempfile.mkdtemp(prefix="pintle-screens-"))
+WAIT_S = 90
+ROUTE = "inventory-default-1951cbe339d38e1f.pintle.internal"
+NAMES = [(ROUTE, 10), ("userlist-svc.song.svc.clusterset.local", 5), ("redis.redis.svc.clusterset.local", 2),
+         ("helloworld.sample.svc.clusterset.local", 3), ("nobody.song.svc.clusterset.local", 1), ("www.example.org", 1)]
+# What a view shows once it has what it needs.
+VIEWS = {"overview": "p50 of a sample", "flow": "seen ", "names": ROUTE, "explain": "Stands first",
+         "records": "No records are configured", "queries": ROUTE, "findings": "Nothing is wrong"}
+TOKEN = "correct-horse-battery-staple"
+failed = []
+
+
+def check(what, is_good, why=""):
+    print(f"{'ok  ' if is_good else 'FAIL'} {what}{'' if is_good else f': {why}'}", flush=True)
+    if not is_good:
+        failed.append(what)
+
+
+def wait_for(what, ask, seconds=WAIT_S):
+    """The first true value of ask(); None after a failure that is told."""
+    until = time.monotonic() + seconds
+    error = "nothing came"
+    while time.monotonic() < until:
+        try:
+            value = ask()
+            if value:
+                return value
+        except Exception as caught:  # the page may be on its way
+            error = str(caught).splitlines()[0]
+        time.sleep(0.1)
+    check(what, False, f"not within {seconds} s: {error}")
+    return None
+
+
+class Daemon:
+    """pintled --dev, and somebody who asks it."""
+
+    def __init__(self, dir, *args):
+        self.dns, self.admin = free_port(), f"127.0.0.1:{free_port()}"
+        with open(dir / f"log-{self.dns}", "w") as log:
+            self.process = subprocess.Popen([PINTLED, *(args or ["--dev"]), "--listen", f"127.0.0.1:{self.dns}", "--admin", self.admin],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for("the daemon answers", lambda: urllib.request.urlopen(f"http://{self.admin}/readyz", timeout=5).status == 200)
+        self.is_asked = True
+        self.asker = threading.Thread(target=self.ask, daemon=True)
+        self.asker.start()
+
+    def ask(self):
+        draw = random.Random(1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.1", self.dns))
+            sock.settimeout(0.5)
+            while self.is_asked:
+                name = draw.choices([n for n, _ in NAMES], [w for _, w in NAMES])[0]
+                try:
+                    sock.send(dns.message.make_query(name, draw.choice(["A", "A", "A", "AAAA"])).to_wire())
+                    sock.recv(4096)
+                except OSError:
+                    pass
+                time.sleep(0.01)
+
+    def stop(self):
+        self.is_asked = False
+        self.asker.join()
+        self.process.terminate()
+        check("the daemon ends well", self.process.wait(60) == 0)
+
+
+def browser(has_scripts=True):
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    if not has_scripts:
+        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    driver = webdriver.Chrome(options, Service("/usr/bin/chromedriver"))
+    driver.set_page_load_timeout(WAIT_S)
+    driver.set_script_timeout(WAIT_S)
+    return driver
+
+
+def look(driver, scheme, width):
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+        {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                           {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+
+
+def text(driver):
+    return driver.find_element(By.TAG_NAME, "main").text
+
+
+def axe(driver, what):
+    driver.execute_script(AXE)
+    found = driver.execute_async_script(
+        "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then((r) => done(r.violations.map("
+        "(v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).slice(0, 3).join(' | ')}`)))")
+    check(f"{what}: axe finds nothing", found == [], found)
+
+
+def fits(driver, what):
+    too_wide = driver.execute_script(
+        "const w = document.documentElement.clientWidth; return document.documentElement.scrollWidth <= w ? [] :"
+        "[...document.querySelectorAll('body *')].filter((e) => !e.closest('.scroll, .hidden, .skip') && e.getBoundingClientRect().right > w + 1)"
+        ".map((e) => `${e.tagName}.${e.className}`).slice(0, 5)")
+    check(f"{what}: nothing is cut off at the side", too_wide == [], too_wide)
+
+
+def screenshot(driver, name):
+    height = min(3000, driver.execute_script("return document.documentElement.scrollHeight"))
+    width = driver.execute_script("return window.innerWidth")
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                           {"width": width, "height": max(height, 600), "deviceScaleFactor": 1, "mobile": False})
+    time.sleep(0.3)  # the charts take their new size
+    driver.save_screenshot(str(SCREENS / f"{name}.png"))
+
+
+def go(driver, daemon, view):
+    if not driver.current_url.startswith(f"http://{daemon.admin}/"):
+        driver.get(f"http://{daemon.admin}/")
+    query = f"?name={ROUTE}&from=c1" if view == "explain" else ""
+    driver.execute_script(f"location.hash = '{view}{query}'")
+    return wait_for(f"{view} shows what it should", lambda: VIEWS[view] in driver.execute_script("return document.querySelector('main').textContent"))
+
+
+def all_views(driver, daemon):
+    driver.get(f"http://{daemon.admin}/")
+    wait_for("the stream is open", lambda: "live" in driver.find_element(By.ID, "live").text)
+    wait_for("questions are counted", lambda: (go(driver, daemon, "overview") or True) and "µs" in text(driver) or " ms" in text(driver))
+    for scheme in ("light", "dark"):
+        for width in (1280, 320):
+            for view in VIEWS:
+                look(driver, scheme, width)
+                what = f"{view}, {scheme}, {width} px"
+                go(driver, daemon, view)
+                axe(driver, what)
+                fits(driver, what)
+                screenshot(driver, f"{view}-{scheme}-{width}")
+    look(driver, "light", 1280)
+
+
+def content(driver, daemon):
+    go(driver, daemon, "overview")
+    shown = text(driver)
+    for words in ("c1", "c2", "c3", "in sync", "network far", "3 of 3"):
+        check(f"the overview says \"{words}\"", words in shown, shown[:300])
+    check("the charts are drawn", wait_for("charts", lambda: len(driver.find_elements(By.CSS_SELECTOR, ".chart canvas")) == 3))
+
+    go(driver, daemon, "names")
+    search = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
+    search.send_keys("song")
+    rows = wait_for("a search narrows the names", lambda: [r.text for r in driver.find_elements(By.CSS_SELECTOR, "tbody tr")] if "1 names" in text(driver) else None)
+    check("a search finds by namespace", bool(rows) and "userlist-svc" in rows[0], rows)
+    search.clear()
+    search.send_keys(Keys.SPACE)
+    driver.find_element(By.CSS_SELECTOR, "th button[data-key=name]").click()
+    order = [r.text for r in driver.find_elements(By.CSS_SELECTOR, "tbody th")]
+    check("a click on a title turns the order", order == sorted(order, reverse=True) and len(order) == 5, order)
+
+    go(driver, daemon, "explain")
+    shown = text(driver)
+    check("explain has the shares of the route", "10 %" in shown and "90 %" in shown, shown[:500])
+
+    def split():
+        driver.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        cells = driver.execute_script("return [...document.querySelectorAll('section[data-name^=inventory] tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
+        seen = [float(r[4].split()[0]) for r in cells if r[4] != "–"]
+        return cells if len(seen) == len(cells) > 0 and abs(sum(seen) - 100) < 0.5 and all(
+            abs(float(r[3].split()[0]) - float(r[4].split()[0])) < 8 for r in cells) else None
+
+    go(driver, daemon, "flow")
+    check("the flow's observed shares come to the wanted ones", wait_for("shares", split))
+
+    go(driver, daemon, "queries")
+    box = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
+    box.send_keys("nxdomain", Keys.ENTER)
+
+    def only_nxdomain():
+        codes = driver.execute_script("return [...document.querySelectorAll('tbody tr')].map((r) => r.cells[3]?.textContent ?? '')")
+        return codes and all("NXDOMAIN" in c for c in codes)
+
+    check("a filter of queries is obeyed", wait_for("the filter", only_nxdomain))
+    driver.find_element(By.XPATH, "//button[text()='Pause']").click()
+    before = driver.execute_script("return document.querySelector('tbody').textContent")
+    time.sleep(1.5)
+    check("a pause holds the list", before == driver.execute_script("return document.querySelector('tbody').textContent"))
+    driver.find_element(By.XPATH, "//button[text()='Pause']").click()
+
+
+def focused(driver):
+    return driver.execute_script("const e = document.activeElement; return (e.textContent || e.getAttribute('aria-label') || e.name || e.tagName).trim().slice(0, 40)")
+
+
+def press(driver, *keys):
+    webdriver.ActionChains(driver).send_keys(*keys).perform()
+
+
+def keyboard(driver, daemon):
+    driver.get("about:blank")
+    driver.get(f"http://{daemon.admin}/")
+    wait_for("the page is there", lambda: "in sync" in text(driver))
+    press(driver, Keys.TAB)
+    check("Tab first comes to the link that skips", focused(driver) == "Skip to content", focused(driver))
+    seen = []
+    for _ in range(7):
+        press(driver, Keys.TAB)
+        seen.append(focused(driver).split()[0])
+    check("then to each view in order", seen == ["Overview", "Flow", "Names", "Explain", "Records", "Queries", "Findings"], seen)
+    ring = driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+    check("the focus can be seen", ring != "none", ring)
+    for _ in range(4):
+        press(driver, Keys.SHIFT, Keys.TAB)
+    driver.find_element(By.CSS_SELECTOR, "#tabs a[href='#names']").send_keys(Keys.ENTER)
+    wait_for("Enter opens a view", lambda: driver.execute_script("return location.hash") == "#names" and ROUTE in text(driver))
+    check("and the focus goes into it", driver.execute_script("return document.activeElement.id") == "main")
+    press(driver, Keys.TAB)
+    press(driver, "inventory")
+    check("the search takes letters", wait_for("the search", lambda: "1 names" in text(driver)))
+    for _ in range(20):
+        press(driver, Keys.TAB)
+        if focused(driver).startswith(ROUTE[:20]):
+            break
+    press(driver, Keys.ENTER)
+    check("Enter on a name explains it", wait_for("explain", lambda: "Stands first" in text(driver) and "90 %" in text(driver)))
+
+
+def without_scripts(daemon):
+    driver = browser(has_scripts=False)
+    try:
+        driver.get(f"http://{daemon.admin}/")
+        wait_for("without scripts the tables come", lambda: driver.current_url.endswith("/plain"))
+        shown = driver.find_element(By.TAG_NAME, "body").text
+        for words in ("Clusters", "in sync", "Nothing is wrong", ROUTE, "userlist-svc.song.svc.clusterset.local", "c1: 2 of 2"):
+            check(f"without scripts: \"{words}\"", words in shown, shown[:500])
+        look(driver, "light", 320)
+        driver.save_screenshot(str(SCREENS / "plain-light-320.png"))
+        look(driver, "light", 1280)
+        driver.save_screenshot(str(SCREENS / "plain-light-1280.png"))
+    finally:
+        driver.quit()
+
+
+def token(driver, dir):
+    (dir / "token").write_text(TOKEN + "\n")
+    (dir / "token").chmod(0o600)
+    subprocess.run([PINTLED, "--dev", "--export", str(dir / "demo")], check=True, stdout=subprocess.DEVNULL)
+    (dir / "pintle.yaml").write_text("clusters: [{name: c1, directory: demo/c1}]\nadmin: {tokenFile: token}\n")
+    daemon = Daemon(dir, "--config", str(dir / "pintle.yaml"))
+    try:
+        driver.get(f"http://{daemon.admin}/")
+        wait_for("who has no token is asked for one", lambda: "Who are you?" in text(driver))
+        check("and sees nothing", "c1" not in text(driver), text(driver))
+        axe(driver, "the login")
+        screenshot(driver, "login-light-1280")
+        for word, want in (("wrong-wrong-wrong-wrong", "not the right one"), (TOKEN, "in sync")):
+            field = driver.find_element(By.CSS_SELECTOR, "input[type=password]")
+            field.send_keys(word, Keys.ENTER)
+            check(f"a token gives \"{want}\"", wait_for(want, lambda want=want: want in text(driver)))
+    finally:
+        daemon.stop()
+
+
+def main():
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="pintle-web-") as name:
+        dir = pathlib.Path(name)
+        daemon = Daemon(dir)
+        driver = browser()
+        try:
+            all_views(driver, daemon)
+            content(driver, daemon)
+            keyboard(driver, daemon)
+            said = [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+            check("the console says nothing", said == [], said[:5])
+            without_scripts(daemon)
+            token(driver, dir)
+        finally:
+            driver.quit()
+            daemon.stop()
+    print(f"screenshots: {SCREENS}")
+    print(f"{len(failed)} failed" if failed else "all well")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
