@@ -36,6 +36,8 @@
 #define EVICTED_MS 20
 /* A client that reads its page slowly is cut off after this. */
 #define REPLY_MAX_MS 60000
+/* What the kernel keeps for a stream's reader: else megabytes before a slow one is noticed. */
+#define STREAM_KERNEL_BYTES 65536
 
 /* One connection, known through the bufferevent that evhttp uses for it. */
 struct connection {
@@ -593,6 +595,7 @@ static bool send_event(void *peer, const char *data, size_t bytes)
 static bool start_stream(struct request *request)
 {
     static const struct timeval write_timeout = {.tv_sec = REPLY_MAX_MS / 1000};
+    static const int kernel_bytes = STREAM_KERNEL_BYTES;
     struct pin_admin *admin = request->admin;
     struct evhttp_connection *evcon = evhttp_request_get_connection(request->http);
     struct evkeyvalq *out = evhttp_request_get_output_headers(request->http);
@@ -612,6 +615,8 @@ static bool start_stream(struct request *request)
     admin->watchers = watcher;
     (void)evhttp_add_header(out, "Content-Type", request->page.content_type);
     put_headers(out, &request->page);
+    (void)setsockopt(bufferevent_getfd(watcher->bev), SOL_SOCKET, SO_SNDBUF, &kernel_bytes,
+        sizeof(kernel_bytes));
     (void)bufferevent_set_timeouts(watcher->bev, NULL, &write_timeout);
     bufferevent_setwatermark(watcher->bev, EV_READ, 0, HEADERS_MAX_BYTES);
     evhttp_connection_set_closecb(evcon, on_watcher_gone, watcher);

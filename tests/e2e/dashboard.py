@@ -12,9 +12,11 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 
 from run import Daemon, PINTLECTL, SLOW, play
 
@@ -174,13 +176,24 @@ def limits(checks, daemon):
     checks.becomes("no more streams than there may be, and their places come back", opened, bool)
     checks.becomes("twice", opened, bool)
     host, port = daemon.admin.rsplit(":", 1)
-    with socket.socket() as sock:  # reads nothing, with hardly any room in its kernel
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with socket.socket() as sock, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # reads nothing, and has hardly any room in its kernel
         sock.connect((host, int(port)))
         sock.sendall(b"GET /api/v1/stream?topics=queries HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        asker.connect(("127.0.0.1", daemon.port))
         reader = Events(daemon, "topics=traffic")
         checks.becomes("others go on beside one that does not read", lambda: len(reader.of("traffic")), lambda n: n >= 3)
         reader.stop()
+        question = struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + b"\5redis\5redis\3svc\nclusterset\5local\0\0\1\0\1"
+
+        def is_full():
+            for _ in range(400):
+                asker.send(question)
+                time.sleep(0.0005)
+            return not opened()
+
+        checks.check("it has its place", is_full())
+        checks.becomes("until too much has not been read", is_full, lambda is_there: not is_there, 4 * WAIT_S)
     daemon.dig(ROUTE)
     checks.equal("questions are answered after all that", daemon.dig(ROUTE).status, "NOERROR")
 
