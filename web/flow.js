@@ -83,10 +83,11 @@ function drawing(answer, seen) {
 
 function shares(answer, seen) {
   return table({ caption: `Shares of ${answer.name}`, rows: answer.addresses, empty: 'No addresses.', columns: [
-    { title: 'Address', cell: (a) => a.address }, { title: 'Cluster', cell: (a) => a.cluster },
-    { title: 'Backend', cell: (a) => answer.backends[backendOf(answer, a)]?.name ?? '–' },
+    { title: 'Address', cell: (a) => a.address },
     { title: 'Wanted', class: 'n', cell: (a) => percent(a.first) },
-    { title: 'Seen in the last minute', class: 'n', cell: (a) => (seen.n === 0 ? '–' : percent(seen.shares.get(a.address) ?? 0)) }] });
+    { title: 'Seen', class: 'n', cell: (a) => (seen.n === 0 ? '–' : percent(seen.shares.get(a.address) ?? 0)) },
+    { title: 'Cluster', cell: (a) => a.cluster },
+    { title: 'Backend', cell: (a) => answer.backends[backendOf(answer, a)]?.name ?? '–' }] });
 }
 
 function figure(answer, wasOpen) {

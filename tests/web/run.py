@@ -195,9 +195,9 @@ def content(driver, daemon):
     def split():
         driver.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         cells = driver.execute_script("return [...document.querySelectorAll('section[data-name^=inventory] tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
-        seen = [float(r[4].split()[0]) for r in cells if r[4] != "–"]
+        seen = [float(r[2].split()[0]) for r in cells if r[2] != "–"]
         return cells if len(seen) == len(cells) > 0 and abs(sum(seen) - 100) < 0.5 and all(
-            abs(float(r[3].split()[0]) - float(r[4].split()[0])) < 8 for r in cells) else None
+            abs(float(r[1].split()[0]) - float(r[2].split()[0])) < 8 for r in cells) else None
 
     go(driver, daemon, "flow")
     check("the flow's observed shares come to the wanted ones", wait_for("shares", split))
