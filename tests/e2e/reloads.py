@@ -55,6 +55,10 @@ def own(name):
     return f"own-{name}.apps.svc.clusterset.local"
 
 
+# What a process has given up the next one would lack, too, so the sandbox refuses a replacement.
+BARE = "sandbox: {seccomp: off, landlock: off}\n"
+
+
 def config(dir, clusters, more=""):
     """A file in the place of the one before, as editors write it."""
     fresh = dir / ".pintle.new"
@@ -348,7 +352,7 @@ def binaries(checks, dir, n=None):
     home.mkdir()
     run.PINTLED = str(home / "pintled")
     shutil.copy(original, run.PINTLED)
-    daemon = start(dir, more="defaultCluster: c2\nstateDir: ./state\n")
+    daemon = start(dir, more="defaultCluster: c2\nstateDir: ./state\n" + BARE)
     checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
     checks.equal("something is drained by hand", daemon.ctl("drain", "service", "c1/apps/web")[0], 0)
     checks.becomes("its cluster shows no address", lambda: daemon.dig(WEB).data, lambda data: data == ["10.96.2.1"])
