@@ -336,7 +336,7 @@ def guide(checks, dir):
         if words[:1] == ["helm"]:
             verb = "template" if words[1] in ("install", "upgrade") else words[1]
             there = {"deploy/helm/pintle": CHART, "mine.yaml": dir / "mine.yaml"}
-            code, out, err = render.tool("helm.sh", verb, *(there.get(word, word) for word in words[2:]), "--kube-version", render.KUBE)
+            code, out, err = render.tool("helm.sh", verb, *(there.get(word, word) for word in words[2:]))
             checks.check(f"the page: {line}", code == 0 and render.objects_of(out), err)
             n += 1
         elif words[:3] == ["kubectl", "apply", "-k"]:
