@@ -156,7 +156,7 @@ class Daemon:
         if self.child.poll() is None:
             self.child.send_signal(signo)
         try:
-            return self.child.wait(WAIT_S * SLOW)
+            return self.child.wait(3 * WAIT_S * SLOW)
         except subprocess.TimeoutExpired:
             self.child.kill()
             self.child.wait()
