@@ -282,6 +282,40 @@ static bool is_service(const struct pin_app *app)
     return geteuid() == 0 || getpid() == 1 || pin_supervisor_is_there(app->supervisor);
 }
 
+/* What asks, tells and writes elsewhere. */
+static enum pin_err start_outside(struct pin_app *app, struct pin_why *why)
+{
+    enum pin_err err = pin__app_start_records(app, why);
+    if (err == PIN_OK) {
+        err = pin__app_start_sync(app, why);
+    }
+    if (err == PIN_OK) {
+        err = pin__app_start_records_lease(app, why);
+    }
+    if (err == PIN_OK) {
+        err = pin__app_start_publisher(app, why);
+    }
+    return err;
+}
+
+/* What follows files, and other configurations and processes. */
+static enum pin_err start_following(
+    struct pin_app *app, const struct pin_args *args, struct pin_why *why)
+{
+    enum pin_err err =
+        pin_zonefiles_watch(app->files.zonefiles, app->loop, app->dirwatch, on_zonefile, app, why);
+    if (err == PIN_OK) {
+        err = pin_app_files_watch(&app->files, app->loop, app->dirwatch, why);
+    }
+    if (err == PIN_OK) {
+        err = pin__app_start_reload(app, args, why);
+    }
+    if (err == PIN_OK) {
+        err = pin__app_start_replace(app, why);
+    }
+    return err;
+}
+
 static enum pin_err app_start(struct pin_app *app, const struct pin_args *args, struct pin_why *why)
 {
     enum pin_err err = start_loop(app, why);
@@ -308,29 +342,10 @@ static enum pin_err app_start(struct pin_app *app, const struct pin_args *args, 
         err = pin_feed_geo(app->config, app->settings, app->loop, app->builder, &app->geo, why);
     }
     if (err == PIN_OK) {
-        err = pin__app_start_records(app, why);
+        err = start_outside(app, why);
     }
     if (err == PIN_OK) {
-        err = pin__app_start_sync(app, why);
-    }
-    if (err == PIN_OK) {
-        err = pin__app_start_records_lease(app, why);
-    }
-    if (err == PIN_OK) {
-        err = pin__app_start_publisher(app, why);
-    }
-    if (err == PIN_OK) {
-        err = pin_zonefiles_watch(
-            app->files.zonefiles, app->loop, app->dirwatch, on_zonefile, app, why);
-    }
-    if (err == PIN_OK) {
-        err = pin_app_files_watch(&app->files, app->loop, app->dirwatch, why);
-    }
-    if (err == PIN_OK) {
-        err = pin__app_start_reload(app, args, why);
-    }
-    if (err == PIN_OK) {
-        err = pin__app_start_replace(app, why);
+        err = start_following(app, args, why);
     }
     return err;
 }

@@ -40,6 +40,7 @@ enum pin_option_kind {
 struct pin_option {
     const char *key;
     enum pin_option_kind kind;
+    bool is_command;     /**< STRINGS: a program and arguments, which may be secrets. */
     size_t offset;       /**< Into the struct that the table fills. */
     size_t count_offset; /**< Lists: where their length goes. */
     uint64_t min;
@@ -51,7 +52,6 @@ struct pin_option {
     size_t said_offset;   /**< Where a bool notes that it was said, or 0. */
     const char *doc;      /**< One sentence. */
     const char *example;  /**< A value as it is written inside []; NULL: one of its kind will do. */
-    bool is_command;      /**< STRINGS: a program and arguments, which may be secrets. */
     const char *required; /**< Told where its map does not say it; NULL: it need not. */
 };
 

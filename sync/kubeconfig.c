@@ -651,8 +651,8 @@ bool pin_kubeconfig_runs_program(const char *kubeconfig, const char *context)
     struct pin_kubeconfig *self = NULL;
     struct pin_target *target = NULL;
     struct pin_why why = {0};
-    bool runs = pin_kubeconfig_load(kubeconfig, true, &self, &why) != PIN_OK
-                || pin_kubeconfig_target(self, context, &target, &why) != PIN_OK
+    bool runs = pin_kubeconfig_load(kubeconfig, true, &self, &why) != PIN_OK || self == NULL
+                || pin_kubeconfig_target(self, context, &target, &why) != PIN_OK || target == NULL
                 || target->exec != NULL;
     pin_target_free(target);
     pin_kubeconfig_free(self);
