@@ -381,7 +381,7 @@ def binaries(checks, dir, n=None):
                      (pids, slow, daemon.log_text()[-1500:]))
         checks.equal("what is drained stays drained", daemon.dig(WEB).data, ["10.96.2.1"])
         checks.becomes("the state directory is the last one's", lambda: metric(daemon, "pintle_state_rewrites_total"),
-                       lambda seen: seen >= 1, seconds=90)
+                       lambda seen: seen >= 1, seconds=300)
         install("/bin/false")
         os.kill(pids[-1], signal.SIGUSR2)
         checks.becomes("a binary that ends changes nothing, and that is said", daemon.log_text,
