@@ -78,7 +78,7 @@ static void list_services(struct pin_catalog *catalog, size_t n)
 {
     mark(catalog, PIN_DELTA_LIST_BEGIN, PIN_KIND_SERVICE);
     for (size_t i = 0; i < n; i++) {
-        char name[16];
+        char name[32];
         struct pin_object *object = pin_object_new(PIN_KIND_SERVICE, 256);
         assert_non_null(object);
         (void)snprintf(name, sizeof(name), "s%zu", i);
