@@ -4,6 +4,7 @@
 import os
 import random
 import subprocess
+import time
 
 from ask import Asker
 from servers import Failed, Floor, Missing, spawn
@@ -14,6 +15,7 @@ LOST_MAX = 0.01        # more than this share lost: the round does not count
 WARM_UP_S = 0.5
 WARM_UP_ALL_S = 20     # at most, where every question shall have been asked
 LATEST_S = 60          # a generator that hangs
+SETTLED_S = 20         # behind the first right answer
 
 
 class Row:
@@ -132,6 +134,18 @@ def print_table(bench, row, servers, rounds):
                                f"{limit}")
 
 
+def check_soon(check, server):
+    """A server that answers its probe may have names to make still, and a cluster's objects to list."""
+    end = time.monotonic() + SETTLED_S
+    while True:
+        try:
+            return check(server)
+        except Failed:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.2)
+
+
 def start_server(bench, make, probe, check):
     """Makes, starts and checks one server; None when it is not there or does not do its work."""
     server = None
@@ -140,7 +154,7 @@ def start_server(bench, make, probe, check):
         if server.name == "pintle" and (why := server.refuses()):
             raise Missing(f"this pintled takes no such configuration: {why}")
         server.start(probe)
-        check(server)
+        check_soon(check, server)
     except Missing as why:
         print(f"- left out: {why}", flush=True)
         return None
