@@ -25,7 +25,6 @@
 #include "resolver/feeds.h"
 #include "resolver/limits.h"
 #include "resolver/refuse.h"
-#include "resolver/sandbox.h"
 #include "resolver/service.h"
 
 /* How long the end waits for Leases on their way back; who waits for them sees it 15 s later. */
@@ -385,7 +384,7 @@ static void app_stop(struct pin_app *app)
     pin_greeting_free(app->greeting);
     pin_service_free(app->service);
     pin_supervisor_free(app->supervisor);
-    pin_text_done(&app->sandbox);
+    pin_text_done(&app->sandbox.text);
     pin_dirwatch_free(app->dirwatch);
     pin_loop_free(app->loop);
     if (app->first != app->config) {

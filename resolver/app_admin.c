@@ -103,7 +103,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
 {
     struct pin_admin_config config = {.address = app->config->admin,
         .supervisor = app->supervisor,
-        .sandbox = pin_text_get(&app->sandbox),
+        .sandbox = pin_text_get(&app->sandbox.text),
         .loop = app->loop,
         .builder = app->builder,
         .workers = app->workers,

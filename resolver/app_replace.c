@@ -169,9 +169,7 @@ static const char *find_reason(const struct pin_app *app)
     if (config->is_dev) {
         return "--dev is not replaced";
     }
-    const char *sandbox = pin_text_get(&app->sandbox);
-    if (strstr(sandbox, "landlock ABI") != NULL || strstr(sandbox, "seccomp on") != NULL
-        || strstr(sandbox, "seccomp kills") != NULL) {
+    if (app->sandbox.confines) {
         return "it would have the sandbox of this one for good, whatever its configuration says; "
                "with sandbox: {seccomp: off, landlock: off} it can be";
     }

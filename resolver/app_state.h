@@ -27,6 +27,7 @@
 #include "resolver/forward.h"
 #include "resolver/geo.h"
 #include "resolver/greeting.h"
+#include "resolver/sandbox.h"
 #include "resolver/worker.h"
 
 struct pin_handover;
@@ -82,8 +83,8 @@ struct pin_app {
     struct pin_greeting *greeting; /* of --dev */
     struct pin_supervisor *supervisor;
     struct pin_service *service;
-    struct pin_text sandbox; /* what is on */
-    int64_t started_ms;      /* monotonic */
+    struct pin_sandbox sandbox;
+    int64_t started_ms; /* monotonic */
     bool is_ending;
 };
 

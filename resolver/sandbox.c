@@ -152,13 +152,15 @@ struct part {
 /* Done, left out with a reason, or a failure where it has to be on; `err` and `trouble` say what
  * became of it where nothing was in the way. */
 static enum pin_err note(const struct part *part, enum pin_err err, const struct pin_why *trouble,
-    struct pin_text *text, struct pin_why *why)
+    struct pin_sandbox *sandbox, struct pin_why *why)
 {
+    struct pin_text *text = &sandbox->text;
     const char *reason = part->obstacle != NULL ? part->obstacle : trouble->text;
     if (part->wanted == PIN_CONFIG_OFF) {
         pin_text_putf(text, "%s off, ", part->name);
     } else if (part->obstacle == NULL && err == PIN_OK) {
         pin_text_putf(text, "%s %s, ", part->name, part->on);
+        sandbox->confines = true;
     } else if (part->wanted == PIN_CONFIG_AUTO) {
         pin_text_putf(text, "%s off (%s), ", part->name, reason);
     } else {
@@ -169,7 +171,7 @@ static enum pin_err note(const struct part *part, enum pin_err err, const struct
 }
 
 static enum pin_err confine_files(const struct pin_config *config, bool runs_programs,
-    const char *obstacle, struct pin_text *text, struct pin_why *why)
+    const char *obstacle, struct pin_sandbox *sandbox, struct pin_why *why)
 {
     char on[32];
     struct pin_why trouble = {0};
@@ -182,11 +184,11 @@ static enum pin_err confine_files(const struct pin_config *config, bool runs_pro
         err = start_landlock(config, runs_programs, &trouble);
     }
     const struct part part = {"landlock", on, obstacle, config->landlock};
-    return note(&part, err, &trouble, text, why);
+    return note(&part, err, &trouble, sandbox, why);
 }
 
 static enum pin_err confine_calls(const struct pin_config *config, bool runs_programs,
-    const char *obstacle, struct pin_text *text, struct pin_why *why)
+    const char *obstacle, struct pin_sandbox *sandbox, struct pin_why *why)
 {
     struct pin_why trouble = {0};
     enum pin_err err = PIN_OK;
@@ -197,21 +199,25 @@ static enum pin_err confine_calls(const struct pin_config *config, bool runs_pro
             runs_programs, kills ? PIN_SECCOMP_KILLED : PIN_SECCOMP_REFUSED, &trouble);
     }
     const struct part part = {"seccomp", kills ? "kills" : on, obstacle, config->seccomp};
-    return note(&part, err, &trouble, text, why);
+    return note(&part, err, &trouble, sandbox, why);
+}
+
+static bool is_low(uint16_t port)
+{
+    return port > 0 && port < PORT_PRIVILEGED_END;
 }
 
 static bool wants_low_ports(const struct pin_config *config)
 {
-    bool wants = config->admin.port > 0 && config->admin.port < PORT_PRIVILEGED_END;
+    bool wants = is_low(config->admin.port) || is_low(config->metrics.port);
     for (size_t i = 0; i < config->n_listens; i++) {
-        uint16_t port = config->listens[i].address.port;
-        wants = wants || (port > 0 && port < PORT_PRIVILEGED_END);
+        wants = wants || is_low(config->listens[i].address.port);
     }
     return wants;
 }
 
 enum pin_err pin_sandbox_start(const struct pin_config *config, bool runs_programs, bool is_service,
-    struct pin_text *ret_text, struct pin_why *why)
+    struct pin_sandbox *ret_sandbox, struct pin_why *why)
 {
     enum pin_err err = PIN_OK;
     const char *obstacle = pin_sandbox_obstacle();
@@ -225,15 +231,16 @@ enum pin_err pin_sandbox_start(const struct pin_config *config, bool runs_progra
         pin_privilege_hide(is_service);
     }
     if (err == PIN_OK) { /* first: it makes calls that the other one forbids */
-        err = confine_files(config, runs_programs, obstacle, ret_text, why);
+        err = confine_files(config, runs_programs, obstacle, ret_sandbox, why);
     }
     if (err == PIN_OK) {
-        err = confine_calls(config, runs_programs, obstacle, ret_text, why);
+        err = confine_calls(config, runs_programs, obstacle, ret_sandbox, why);
     }
-    pin_text_putf(ret_text, "%s, %s", is_fixed ? "no_new_privs" : "new privileges possible",
+    pin_text_putf(&ret_sandbox->text, "%s, %s",
+        is_fixed ? "no_new_privs" : "new privileges possible",
         config->dumps || obstacle != NULL ? "dumps possible" : "no dumps");
     if (err == PIN_OK) {
-        pin_log_info("app: sandbox: %s", pin_text_get(ret_text));
+        pin_log_info("app: sandbox: %s", pin_text_get(&ret_sandbox->text));
     }
     return err;
 }

@@ -345,6 +345,20 @@ def is_there(pid):
         return False
 
 
+def confined(checks, dir):
+    """What a process has given up its next one would lack, too: none is started, and it says why."""
+    daemon = start(dir, more="sandbox: {seccomp: auto, landlock: auto}\n")
+    text = daemon.log_text()
+    if "seccomp on" in text or "landlock ABI" in text:
+        os.kill(daemon.child.pid, signal.SIGUSR2)
+        checks.becomes("under the sandbox a replacement is refused", daemon.log_text,
+                       lambda text: "no other process is started: it would have the sandbox" in text)
+        checks.equal("the one before goes on", daemon.get("/livez")[0], 200)
+    else:
+        checks.check("where nothing is given up, it says why", "seccomp off (" in text, text)
+    checks.equal("it ends well", daemon.stop(), 0)
+
+
 def binaries(checks, dir, n=None):
     """The program is another file each time; one that does not start changes nothing."""
     n = n or max(2, N_REPLACEMENTS // SLOW)
@@ -402,7 +416,7 @@ def main():
     if len(sys.argv) > 1:
         n = int(sys.argv[1])
         return play("reloads", lambda checks, dir: load(checks, dir, n), lambda checks, dir: binaries(checks, dir, max(n // 5, 2)))
-    return play("reloads", clusters, settings, broken, ways, ends, load, binaries)
+    return play("reloads", clusters, settings, broken, ways, ends, load, confined, binaries)
 
 
 if __name__ == "__main__":
