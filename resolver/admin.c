@@ -718,14 +718,18 @@ void pin_admin_stop(struct pin_admin *admin)
 
 void pin_admin_go(struct pin_admin *admin)
 {
-    admin->is_closed = false;
-    (void)evconnlistener_enable(admin->listener);
+    if (admin != NULL) {
+        admin->is_closed = false;
+        (void)evconnlistener_enable(admin->listener);
+    }
 }
 
 void pin_admin_retire(struct pin_admin *admin)
 {
-    admin->is_closed = true;
-    (void)evconnlistener_disable(admin->listener);
+    if (admin != NULL) {
+        admin->is_closed = true;
+        (void)evconnlistener_disable(admin->listener);
+    }
 }
 
 int pin_admin_fd(const struct pin_admin *admin)

@@ -148,10 +148,10 @@ enum pin_err pin_admin_start(
 /** Closes everything. The builder has been stopped or still runs, but its loop runs no more. */
 void pin_admin_stop(struct pin_admin *admin);
 
-/** Accepts from now on, if it was held. */
+/** Accepts from now on, if it was held. NULL is fine. */
 void pin_admin_go(struct pin_admin *admin);
 
-/** Accepts nobody any more: another process does. */
+/** Accepts nobody any more: another process does. NULL is fine. */
 void pin_admin_retire(struct pin_admin *admin);
 
 /** The socket it listens on. Borrowed. */

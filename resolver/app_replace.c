@@ -94,6 +94,7 @@ static void take_over(struct pin_replace *replace)
     pin_timer_stop(replace->timer);
     pin_workers_go(app->workers);
     pin_admin_go(app->admin);
+    pin_admin_go(app->metrics);
     pin_handover_ready(app->handover);
     pin_log_info("replace: in the place of the process before, after %lld ms",
         (long long)(pin_clock_mono_ms() - replace->since_ms));
@@ -154,6 +155,7 @@ static void on_said(int fd, int what, void *arg)
     replace->since_ms = pin_clock_mono_ms();
     app->is_ending = true;
     pin_admin_retire(app->admin);
+    pin_admin_retire(app->metrics);
     pin_workers_retire(app->workers);
     pin_timer_start(replace->timer, LOOK_MS, true);
 }
@@ -196,8 +198,11 @@ static void start_next(void *arg)
         pin_log_error("replace: no other process is started: %s", reason);
         return;
     }
-    size_t n = pin_workers_fds(app->workers, fds, PIN_HANDOVER_MAX - 1);
+    size_t n = pin_workers_fds(app->workers, fds, PIN_HANDOVER_MAX - 2);
     fds[n++] = pin_admin_fd(app->admin);
+    if (app->metrics != NULL) {
+        fds[n++] = pin_admin_fd(app->metrics);
+    }
     const struct pin_handover_next next = {
         .program = replace->path, .argv = app->argv, .fds = fds, .n = n};
     enum pin_err err = pin_handover_spawn(&next, &replace->fd, &replace->pid, &why);

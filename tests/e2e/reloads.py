@@ -18,10 +18,12 @@ import struct
 import sys
 import threading
 import time
+import urllib.request
 
 import run
 import wire
 from run import SLOW, Daemon, play
+from ports import free_port  # noqa: E402
 
 N_RELOADS = 20
 N_REPLACEMENTS = 4
@@ -366,7 +368,8 @@ def binaries(checks, dir, n=None):
     home.mkdir()
     run.PINTLED = str(home / "pintled")
     shutil.copy(original, run.PINTLED)
-    daemon = start(dir, more="defaultCluster: c2\nstateDir: ./state\n" + BARE)
+    metrics = free_port()
+    daemon = start(dir, more=f"defaultCluster: c2\nstateDir: ./state\nmetrics: {{address: '127.0.0.1:{metrics}'}}\n" + BARE)
     checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
     checks.equal("something is drained by hand", daemon.ctl("drain", "service", "c1/apps/web")[0], 0)
     checks.becomes("its cluster shows no address", lambda: daemon.dig(WEB).data, lambda data: data == ["10.96.2.1"])
@@ -393,6 +396,8 @@ def binaries(checks, dir, n=None):
         loaded(checks, daemon, [WEB, own("c2"), "own-c2.apps.svc.cluster.local"], step, n, rounds=20)
         checks.check(f"{n} replacements under load: each has taken over, and is ready", len(pids) == n + 1 and not slow,
                      (pids, slow, daemon.log_text()[-1500:]))
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/livez", timeout=30 * SLOW) as reply:
+            checks.equal("the listener for health and metrics goes along", reply.status, 200)
         checks.equal("what is drained stays drained", daemon.dig(WEB).data, ["10.96.2.1"])
         checks.becomes("the state directory is the last one's", lambda: metric(daemon, "pintle_state_rewrites_total"),
                        lambda seen: seen >= 1, seconds=300)
