@@ -13,6 +13,7 @@
 #include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/text.h"
+#include "pintle/zones/edition.h"
 #include "pintle/zones/rdata.h"
 #include "pintle/zones/table.h"
 
@@ -532,10 +533,11 @@ enum pin_xfr_state pin_xfr_take(
             return xfr->state;
         }
     }
-    if (xfr->phase == PIN_PHASE_SECOND && xfr->spec.is_incremental
-        && xfr->serial == xfr->spec.serial && xfr->n_pending == 0) {
-        xfr->is_unchanged = true;
-        xfr->state = PIN_XFR_DONE;
+    if (xfr->phase == PIN_PHASE_SECOND && xfr->spec.is_incremental && xfr->n_pending == 0
+        && !pin_serial_is_after(xfr->serial, xfr->spec.serial)) {
+        /* whose serial is behind ours says no more than that (RFC 1995, section 2) */
+        xfr->is_unchanged = xfr->serial == xfr->spec.serial;
+        xfr->state = xfr->is_unchanged ? PIN_XFR_DONE : PIN_XFR_AGAIN;
     } else if (xfr->phase == PIN_PHASE_END && xfr->n_pending > 0) {
         (void)fail(xfr, PIN_PROVIDER_DENIED, "the last message is not signed");
     } else if (xfr->phase == PIN_PHASE_END) {
