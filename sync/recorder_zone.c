@@ -695,6 +695,8 @@ static void on_listed(void *arg, const struct pin_provider_listing *listing)
     struct pin_recorder_zone *zone = arg;
     zone->call = NULL;
     if (listing->fault != PIN_PROVIDER_NONE) {
+        /* what differs may be what makes no sense: the next one is of the whole zone */
+        zone->must_relist |= listing->fault == PIN_PROVIDER_MALFORMED;
         fail(zone, (int)listing->fault, listing->message, listing->retry_after_ms);
         return;
     }

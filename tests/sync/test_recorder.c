@@ -252,6 +252,24 @@ static void test_each_fault(void **state)
     }
 }
 
+/* Differences that make no sense are not asked for again and again. */
+static void test_a_malformed_listing_is_followed_by_a_whole_one(void **state)
+{
+    struct world *world = *state;
+    world_claim(world, APP, NULL);
+    world_run(world, 1);
+    world_again(world); /* knows what it wrote */
+    world->provider->orders.list_fault = PIN_PROVIDER_MALFORMED;
+    world->provider->orders.n_list_faults = 1;
+    world_again(world);
+    assert_int_equal(world->zone->stage, PIN_STAGE_BACKOFF);
+    world_again(world);
+    assert_int_equal(world->zone->stage, PIN_STAGE_IDLE);
+    assert_int_equal(world->provider->n_unchanged, 0);
+    world_again(world);
+    assert_int_equal(world->provider->n_unchanged, 1);
+}
+
 /* Claims that change do not shorten what the server asked for. */
 static void test_throttled(void **state)
 {
@@ -693,6 +711,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_by_order, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_down, world_set_up, world_tear_down),
         cmocka_unit_test(test_each_fault),
+        cmocka_unit_test_setup_teardown(
+            test_a_malformed_listing_is_followed_by_a_whole_one, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_throttled, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_half_done, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_conflict, world_set_up, world_tear_down),
