@@ -7,6 +7,7 @@
  *
  *     recorder.c          life, claims, who writes
  *     recorder_zone.c     a zone's way: list, adjust, plan, apply
+ *     recorder_news.c     what a run has to tell of it
  *     recorder_lease.c    the Lease that says who writes,
  *     recorder_election.c or the key of an etcd
  *     recorder_adjust.c   claims as the provider would keep them
@@ -204,6 +205,18 @@ void pin_recorder_zone_on_writer(struct pin_recorder_zone *zone, bool is_writer)
 
 /** Ends what is under way and frees what the zone holds. */
 void pin_recorder_zone_done(struct pin_recorder_zone *zone);
+
+/** Counts what became of a run's changes, and tells the objects of those that were done. */
+void pin_recorder_report(struct pin_recorder_zone *zone, const struct pin_recorder_run *run);
+
+/** Tells of records that are in conflict, refused, or held for long, each once. */
+void pin_recorder_tell_errors(struct pin_recorder_zone *zone);
+
+/** Remembers and tells what a run found otherwise than we left it. */
+void pin_recorder_take_drift(struct pin_recorder_zone *zone, const struct pin_recorder_run *run);
+
+/** Forgets remembered drift but the newest `n_kept`. */
+void pin_recorder_forget_drift(struct pin_recorder_zone *zone, size_t n_kept);
 
 /** Its timer's. */
 void pin_recorder_zone_on_timer(void *zone);
