@@ -3,8 +3,8 @@
 
 /**
  * @file
- * The inside of a source that reads etcd: source_etcd.c takes the steps, source_etcd_state.c says
- * what they mean for the cluster.
+ * The inside of a source that reads etcd: source_etcd.c takes the steps, source_etcd_keys.c what
+ * the keys say, source_etcd_state.c says what it means for the cluster.
  */
 
 #include "backoff.h"
@@ -13,6 +13,7 @@
 #include "source.h"
 
 struct pin_arena;
+struct pin_etcd_kv;
 struct pin_timer;
 
 /** What comes next. */
@@ -71,3 +72,22 @@ void pin__reader_note_fault(struct pin_reader *self, const struct pin_etcd_reply
 
 /** A majority says that what was told is all there is. */
 void pin__reader_note_confirmed(struct pin_reader *self);
+
+/** Whether the key is below our base; what etcd tells beyond that it was not asked for. */
+bool pin__reader_owns(const struct pin_reader *self, const struct pin_etcd_kv *kv);
+
+/** Whether nobody of us can have written the key, which is logged: it is left alone. */
+bool pin__reader_is_foreign(struct pin_reader *self, const struct pin_etcd_kv *kv);
+
+/** Takes a key of ours, of a list or of the watch. Sets needs_range where it cannot be followed. */
+void pin__reader_put_key(struct pin_reader *self, const struct pin_etcd_kv *kv);
+
+/** A key of ours has gone. */
+void pin__reader_remove_key(struct pin_reader *self, const struct pin_etcd_kv *kv);
+
+/**
+ * Begins or ends the first list of each kind that is published whole. While some value cannot be
+ * read, nobody says what it has; where memory was out for a change, what the list named is not all
+ * that was told.
+ */
+void pin__reader_mark_untold(struct pin_reader *self, enum pin_delta_op op);
