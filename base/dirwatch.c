@@ -14,7 +14,6 @@
 #include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/loop.h"
-#include "pintle/base/macros.h"
 
 #define EVENT_BYTES 16384
 #define SEEN_LOST   (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)

@@ -8,9 +8,7 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
-#include "pintle/zones/catalog.h"
 #include "pintle/zones/index.h"
-#include "pintle/zones/pods.h"
 #include "pintle/zones/policy.h"
 #include "pintle/zones/view.h"
 

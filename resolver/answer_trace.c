@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "pintle/base/bytes.h"
-#include "pintle/base/macros.h"
 #include "pintle/zones/view.h"
 
 #include "answering.h"

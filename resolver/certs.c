@@ -9,9 +9,7 @@
 #include <sys/stat.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/file.h"
 #include "pintle/base/log.h"
-#include "pintle/base/macros.h"
 
 #include "resolver/filewatch.h"
 

@@ -9,7 +9,6 @@
 
 #include "pintle/base/file.h"
 #include "pintle/base/log.h"
-#include "pintle/base/macros.h"
 
 /* Where no event comes from, as from some network file systems, files are looked at this often. */
 #define LOOK_MS 5000

@@ -13,7 +13,6 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/queue.h"
-#include "pintle/base/stat.h"
 #include "pintle/zones/pack.h"
 #include "pintle/zones/watcher.h"
 

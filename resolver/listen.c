@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "pintle/base/macros.h"
 #include "pintle/base/supervisor.h"
 
 #include "handover.h"

@@ -16,7 +16,6 @@
 #include "pintle/base/bytes.h"
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
-#include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 
 #include "query.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "pintle/base/log.h"
-#include "pintle/base/macros.h"
 
 #include "resolver/serial_store.h"
 #include "resolver/tsig_keys.h"

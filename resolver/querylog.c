@@ -16,7 +16,6 @@
 #include "pintle/base/log.h"
 
 #include "query.h"
-#include "response.h"
 
 /* Lines are written when this much has come together. */
 #define WAITING_BYTES ((size_t)64 << 10)

@@ -9,7 +9,6 @@
 
 #include "pintle/base/buf.h"
 #include "pintle/base/bytes.h"
-#include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/table.h"
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
-#include "pintle/base/macros.h"
 
 #define RR_HEAD_BYTES 12u
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
-#include "pintle/base/macros.h"
 
 #include "synth.h"
 

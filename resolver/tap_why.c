@@ -4,7 +4,6 @@
 
 #include <stdatomic.h>
 
-#include "pintle/base/macros.h"
 #include "pintle/zones/policy.h"
 #include "pintle/zones/settings.h"
 

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 #include "pintle/base/thread.h"

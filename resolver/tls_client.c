@@ -12,8 +12,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "pintle/base/macros.h"
-
 #include "forward.h"
 
 #define ERROR_TEXT_BYTES 160

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "pintle/base/clock.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 

@@ -15,7 +15,6 @@
 #include "pintle/zones/table.h"
 
 #include "forward_thread.h"
-#include "query.h"
 #include "response.h"
 #include "upstream.h"
 

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "pintle/base/loop.h"
-#include "pintle/base/macros.h"
 
 /* What comes out of one pipe. */
 struct outlet {

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/macros.h"
 #include "pintle/zones/claims.h"
 #include "pintle/zones/write.h"
 

@@ -13,7 +13,6 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
-#include "pintle/base/crypto.h"
 #include "pintle/base/file.h"
 #include "pintle/base/json.h"
 #include "pintle/base/loop.h"

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pintle/base/clock.h"
 #include "pintle/base/crypto.h"
 #include "pintle/base/jsonout.h"
 #include "pintle/base/macros.h"

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "pintle/base/crypto.h"
-#include "pintle/base/macros.h"
 
 #include "decode.h"
 #include "kubeconfig.h"

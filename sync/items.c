@@ -9,7 +9,6 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/json.h"
-#include "pintle/base/macros.h"
 #include "pintle/base/tree.h"
 
 #define KEY_BYTES_MAX        1024

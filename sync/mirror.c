@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/text.h"
 #include "pintle/zones/bundle.h"
 
 #include "source.h"

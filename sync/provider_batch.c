@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pintle/base/macros.h"
-
 /* Halving 2^64 changes leaves no more than this on the stack. */
 #define DEPTH_MAX 66u
 

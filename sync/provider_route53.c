@@ -14,7 +14,6 @@
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
 #include "pintle/base/crypto.h"
-#include "pintle/base/loop.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 

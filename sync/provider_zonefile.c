@@ -12,7 +12,6 @@
 #include "pintle/base/arena.h"
 #include "pintle/base/crypto.h"
 #include "pintle/base/file.h"
-#include "pintle/base/loop.h"
 #include "pintle/base/macros.h"
 
 #include "errand.h"

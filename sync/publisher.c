@@ -19,7 +19,6 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/json.h"
 #include "pintle/base/log.h"
-#include "pintle/base/macros.h"
 #include "pintle/version.h"
 
 #include "election.h"

@@ -11,7 +11,6 @@
 #include "pintle/base/arena.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/log.h"
-#include "pintle/base/macros.h"
 #include "pintle/sync/providers.h"
 
 #include "election.h"

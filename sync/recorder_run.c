@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
-#include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 
 #define ARENA_MAX_BYTES ((size_t)1 << 30)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
-#include "pintle/base/macros.h"
 #include "pintle/base/tree.h"
 #include "pintle/base/yaml.h"
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "pintle/base/clock.h"
-#include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
 #include "fileset.h"

@@ -12,7 +12,6 @@
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
 #include "pintle/base/json.h"
-#include "pintle/base/text.h"
 #include "pintle/base/tree.h"
 
 #include "decode.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
-#include "pintle/base/macros.h"
 #include "pintle/zones/name.h"
 #include "pintle/zones/rdata.h"
 #include "pintle/zones/table.h"

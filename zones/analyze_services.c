@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pintle/zones/slice.h"
-
 #include "zones/analyze.h"
 #include "zones/exports.h"
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
-#include "pintle/base/macros.h"
 
 /* Targets of one object by the type of their records. */
 enum { PIN_TARGET_A, PIN_TARGET_AAAA, PIN_TARGET_CNAME, PIN_TARGET_MAX };

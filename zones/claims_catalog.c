@@ -11,8 +11,6 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
-#include "zones/stale.h"
-
 #define ARENA_MAX_BYTES ((size_t)512 << 20)
 /* How long what memory was out for waits for a new try. */
 #define AGAIN_MS 1000u

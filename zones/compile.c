@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pintle/base/buf.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
-#include "zones/checks.h"
 #include "zones/prefer_zone.h"
 #include "zones/steer_address.h"
 #include "zones/writes.h"

@@ -7,14 +7,11 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
-#include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
 #include "pintle/zones/slice.h"
-#include "pintle/zones/targets.h"
 
 #include "zones/compile.h"
 #include "zones/networks.h"
-#include "zones/steer_address.h"
 
 /* One endpoint address under the label it is named by. */
 struct entry {

@@ -12,7 +12,6 @@
 
 #include "zones/checks.h"
 #include "zones/compile.h"
-#include "zones/steer_address.h"
 
 /* Targets whose addresses a table carries for the additional section; more never fit usefully. */
 #define EXTRAS_MAX 16

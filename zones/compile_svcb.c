@@ -11,10 +11,8 @@
 #include <strings.h>
 
 #include "pintle/base/buf.h"
-#include "pintle/base/macros.h"
 
 #include "zones/compile.h"
-#include "zones/steer_address.h"
 
 #define KEY_ALPN 1u
 #define KEY_PORT 3u

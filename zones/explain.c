@@ -12,7 +12,6 @@
 
 #include "zones/compile.h"
 #include "zones/explain_reverse.h"
-#include "zones/networks.h"
 #include "zones/zonefile.h"
 
 static void format_name(const uint8_t *wire, char text[PIN_NAME_TEXT_MAX])

@@ -4,7 +4,6 @@
 
 #include "pintle/base/macros.h"
 
-#include "zones/compile.h"
 #include "zones/explain.h"
 #include "zones/networks.h"
 

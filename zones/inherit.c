@@ -17,10 +17,7 @@
 #include "zones/objects.h"
 #include "zones/pods.h"
 #include "zones/policy.h"
-#include "zones/scene.h"
 #include "zones/units.h"
-#include "zones/views.h"
-#include "zones/writes.h"
 
 /* The heir, and what it takes over now. */
 struct inheriting {

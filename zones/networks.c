@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "pintle/base/log.h"
-#include "pintle/base/macros.h"
 
 /* Most addresses of one network; more of them do not fit an answer. */
 #define GATEWAYS_MAX 256u

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
-#include "pintle/base/log.h"
 
 #include "zones/policy.h"
 

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "pintle/base/macros.h"
-
 #include "zones/recordplan_parts.h"
 
 static struct pin_recordplan_change *add_change(struct pin_planner *planner,

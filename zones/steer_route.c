@@ -8,7 +8,6 @@
 #include "zones/checks.h"
 #include "zones/drains.h"
 #include "zones/prefer.h"
-#include "zones/prefer_zone.h"
 #include "zones/steer.h"
 #include "zones/steer_address.h"
 #include "zones/steer_backend.h"

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pintle/base/macros.h"
 #include "pintle/zones/index.h"
 
 /* Where the parts lie behind the struct: widest alignment first. */

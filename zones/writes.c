@@ -11,7 +11,6 @@
 #include "pintle/base/log.h"
 
 #include "zones/attach.h"
-#include "zones/exports.h"
 
 #define KEY_BYTES 1024
 /* Units of one batch: bounds what the next change waits for. */
