@@ -19,8 +19,12 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "resolver/filewatch.h"
+
 #define FILE_MAX_BYTES ((size_t)1 << 30)
 #define ENTRIES_MAX    ((size_t)1 << 22)
+/* How often a node may be come by, in the mean: shared ones could make a walk without an end. */
+#define VISITS_MAX 8u
 /* How often the file is looked at; databases change by the week. */
 #define LOOK_MS 2000
 /* Values of a part of the tree beside positions of rules. */
@@ -34,6 +38,7 @@ struct walk {
     struct pin_map known; /* offset of a record's data -> its rule + 1 */
     struct pin_geo_places places;
     size_t cap;
+    uint64_t n_visits_left;
     uint8_t family;     /* of what is walked now */
     uint8_t first_bits; /* where that begins in the tree: 96 for IPv4 in an IPv6 tree */
     enum pin_err err;
@@ -163,10 +168,11 @@ static uint32_t walk_side(struct walk *walk, uint64_t record, int type, MMDB_ent
 static uint32_t walk_node(struct walk *walk, uint32_t number, uint8_t bytes[16], unsigned bits)
 {
     MMDB_search_node_s node;
-    if (MMDB_read_node(&walk->db, number, &node) != MMDB_SUCCESS) {
+    if (walk->n_visits_left == 0 || MMDB_read_node(&walk->db, number, &node) != MMDB_SUCCESS) {
         walk->err = PIN_EPARSE;
         return NO_RULE;
     }
+    walk->n_visits_left--;
     uint8_t bit = (uint8_t)(0x80u >> bits % 8);
     uint32_t left = walk_side(
         walk, node.left_record, node.left_record_type, &node.left_record_entry, bytes, bits + 1);
@@ -194,6 +200,7 @@ static void walk_family(struct walk *walk, uint8_t family, uint32_t node, uint8_
 
 static void walk_all(struct walk *walk)
 {
+    walk->n_visits_left = (uint64_t)walk->db.metadata.node_count * VISITS_MAX;
     if (walk->db.metadata.ip_version == 4) {
         walk_family(walk, 4, 0, 0);
         return;
@@ -275,12 +282,6 @@ struct pin_geo {
     bool has_looked;
 };
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size
-           && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* Loud: reads the file when it is another one. */
 static void look(void *arg)
 {
@@ -289,7 +290,7 @@ static void look(void *arg)
     struct pin_geo_places places = {0};
     struct pin_why why = {0};
     (void)stat(self->path, &now); /* a file that is missing is told by the reader */
-    if (self->has_looked && is_same_file(&now, &self->seen)) {
+    if (self->has_looked && pin_filewatch_is_same(&now, &self->seen)) {
         return;
     }
     bool is_first = !self->has_looked;

@@ -163,6 +163,30 @@ static void test_broken(void **state)
     }
 }
 
+/* A tree whose nodes have both sides in common has few nodes, and paths without number. */
+static void test_shared_nodes(void **state)
+{
+    static char bytes[8192];
+    const char *const nets[ARGS_MAX] = {"2001:db8::/120=EU/DE"};
+    struct pin_geo_places places = {0};
+    struct pin_why why = {0};
+    (void)state;
+    write_database(nets);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, bytes, sizeof(bytes));
+    (void)close(fd);
+    assert_in_range(n, 6 * 120, sizeof(bytes) - 1);
+    for (size_t node = 0; node < 95; node++) {
+        for (size_t side = 0; side < 2; side++) { /* records of 24 bits */
+            bytes[node * 6 + side * 3 + 1] = 0;
+            bytes[node * 6 + side * 3 + 2] = (char)(node + 1);
+        }
+    }
+    write_bytes(bytes, (size_t)n);
+    assert_int_equal(pin_geo_read(path, &settings, &places, &why), PIN_EPARSE);
+    assert_non_null(strstr(why.text, "tree is broken"));
+}
+
 /* --- the file ----------------------------------------------------------------------------------
  */
 
@@ -203,13 +227,14 @@ static void test_live(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {
         cmocka_unit_test(test_not_read),
         cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_shared_nodes),
         cmocka_unit_test(test_live),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[3 + i] = (struct CMUnitTest){
+        tests[4 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_read, .initial_state = &cases[i]};
     }
     (void)snprintf(path, sizeof(path), "/tmp/pintle-geo-XXXXXX");
