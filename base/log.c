@@ -9,18 +9,23 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/text.h"
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
+/* What syslog calls them: debug, informational, warning, error. */
+static const char journal_priorities[] = {'7', '6', '4', '3'};
 
 static _Atomic int threshold = PIN_LOG_INFO;
 static _Atomic int configured = PIN_LOG_INFO;
 static _Atomic uint64_t n_lines[N_ELEMS(level_names)];
+static _Atomic bool is_journal;
 
 /* Guarded by `lock`. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -35,6 +40,23 @@ void pin_log_setup(enum pin_log_level level, enum pin_log_format format)
     (void)pthread_mutex_lock(&lock);
     line_format = format;
     (void)pthread_mutex_unlock(&lock);
+}
+
+void pin_log_find_journal(void)
+{
+    const char *text = getenv("JOURNAL_STREAM"); /* NOLINT(concurrency-mt-unsafe): one thread yet */
+    unsigned long long device = 0;
+    unsigned long long inode = 0;
+    struct stat st;
+    bool is_named =
+        text != NULL && sscanf(text, "%llu:%llu", &device, &inode) == 2; /* NOLINT(cert-err34-c) */
+    atomic_store(&is_journal,
+        is_named && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode);
+}
+
+bool pin_log_is_journal(void)
+{
+    return atomic_load_explicit(&is_journal, memory_order_relaxed);
 }
 
 enum pin_log_level pin_log_level(void)
@@ -124,7 +146,9 @@ static bool may_write(struct pin_log_site *site, int64_t now_ms)
 static void put_text_line(
     struct pin_text *line, const char *when, enum pin_log_level level, const char *message)
 {
-    pin_text_putf(line, "%s %-5s ", when, level_names[level]);
+    if (!pin_log_is_journal()) {
+        pin_text_putf(line, "%s %-5s ", when, level_names[level]);
+    }
     for (const unsigned char *at = (const unsigned char *)message; *at != '\0'; at++) {
         if (*at < 0x20 || *at == 0x7F) {
             pin_text_putf(line, "\\%03u", *at); /* decimal, as in zone files */
@@ -187,6 +211,9 @@ void pin_log_write(struct pin_log_site *site, enum pin_log_level level, const ch
             site->n_suppressed = 0;
         }
         pin_clock_format(pin_clock_wall_ms(), when);
+        if (pin_log_is_journal()) {
+            pin_text_putf(&line, "<%c>", journal_priorities[level]);
+        }
         if (line_format == PIN_LOG_JSON) {
             put_json_line(&line, when, level, message);
         } else {

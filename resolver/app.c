@@ -106,7 +106,7 @@ static void start_service(struct pin_app *app)
         .builder = app->builder,
         .n_clusters = app->settings->n_clusters,
         .dns = app->listens[0].address});
-    pin_service_ready(app->service);
+    pin_service_ready(app->service, NULL);
 }
 
 static void log_start(const struct pin_app *app)

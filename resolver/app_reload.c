@@ -132,7 +132,8 @@ static void end(struct pin_reload *reload)
 {
     reload->n_ended = reload->n_begun;
     reload->now = NULL;
-    pin_service_ready(reload->app->service);
+    pin_service_ready(
+        reload->app->service, reload->has_failed ? pin_text_get(&reload->error) : NULL);
     if (reload->n_asked > reload->n_begun && !reload->is_stopping) {
         pin_timer_start(reload->soon, 0, false);
     }

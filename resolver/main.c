@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "pintle/base/file.h"
+#include "pintle/base/log.h"
 #include "pintle/base/memory.h"
 #include "pintle/version.h"
 
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
     char *kept = NULL;
 
     pin_memory_share();
+    pin_log_find_journal();
     if (pin_args_parse(argc, argv, &args, &why) != PIN_OK) {
         (void)fprintf(stderr, "pintled: %s\nTry pintled --help.\n", why.text);
         return PIN_EXIT_USAGE;

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
@@ -19,7 +20,9 @@
 /* The watchdog hears of us three times in its time. */
 #define BEATS     3
 #define NS_PER_US 1000
-#define LINES_MAX 256
+#define LINES_MAX 512
+/* Of what is wrong with a configuration. */
+#define TROUBLE_MAX 256
 
 struct pin_service {
     struct pin_service_config config;
@@ -28,6 +31,7 @@ struct pin_service {
     size_t n_clusters; /* what the builder said; so the next */
     size_t n_synced;
     size_t n_told;
+    char trouble[TROUBLE_MAX]; /* "": none */
     bool is_stopping;
 };
 
@@ -46,9 +50,11 @@ static void tell_status(struct pin_service *service, const char *first)
 {
     char dns[PIN_ADDRPORT_TEXT_MAX];
     char lines[LINES_MAX];
-    (void)snprintf(lines, sizeof(lines), "%sSTATUS=answering on %s, %zu of %zu clusters listed\n",
-        first, pin_addrport_format(&service->config.dns, dns), service->n_synced,
-        service->n_clusters);
+    (void)snprintf(lines, sizeof(lines),
+        "%sSTATUS=answering on %s, %zu of %zu clusters listed%s%s\n", first,
+        pin_addrport_format(&service->config.dns, dns), service->n_synced, service->n_clusters,
+        service->trouble[0] != '\0' ? "; configuration refused, as before: " : "",
+        service->trouble);
     (void)pin_supervisor_tell(service->config.supervisor, lines);
     service->n_told = service->n_synced;
 }
@@ -106,12 +112,15 @@ struct pin_service *pin_service_start(const struct pin_service_config *config)
     return service;
 }
 
-void pin_service_ready(struct pin_service *service)
+void pin_service_ready(struct pin_service *service, const char *trouble)
 {
     if (service == NULL || !pin_supervisor_is_there(service->config.supervisor)) {
         return;
     }
     int64_t watchdog_ms = pin_supervisor_watchdog_ms(service->config.supervisor);
+    trouble = trouble == NULL ? "" : trouble;
+    (void)snprintf(service->trouble, sizeof(service->trouble), "%.*s", (int)strcspn(trouble, "\n"),
+        trouble); /* a second line would be another message */
     tell_status(service, "READY=1\n");
     if (watchdog_ms > 0) {
         pin_timer_start(service->beat, PIN_MAX(watchdog_ms / BEATS, (int64_t)1), true);

@@ -32,8 +32,13 @@ struct pin_service_config {
 /** Closes and logs what was handed over and nobody took, and begins to tell. NULL: no memory. */
 struct pin_service *pin_service_start(const struct pin_service_config *config);
 
-/** We answer; after a start and after each pin_service_reloading(). */
-void pin_service_ready(struct pin_service *service);
+/**
+ * We answer; after a start and after each pin_service_reloading().
+ *
+ * @param trouble  Why the configuration that was read last is not the one in force: its first line
+ *                 stands in the status until the next call. "" or NULL: it is.
+ */
+void pin_service_ready(struct pin_service *service, const char *trouble);
 
 /** The configuration, or a part of it, is read again. */
 void pin_service_reloading(struct pin_service *service);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""pintled under a supervisor that speaks as systemd does: what it is told, and sockets that it hands over and keeps.
-The unit's exposure, as systemd judges it.
+"""pintled under a supervisor that speaks as systemd does: what it is told, the log it reads, and sockets that it hands
+over and keeps. The unit's exposure, as systemd judges it. (`./x package` has systemd itself run it.)
 
 Prints one line per check and, last, "N passed, N failed".
 """
@@ -55,7 +55,7 @@ class Supervisor:
         return one
 
     def start(self, sockets, *args):
-        """Sockets become descriptors 3, 4 and so on."""
+        """Sockets become descriptors 3, 4 and so on; standard error is the journal's."""
         fds = [os.dup(one.fileno()) for one in sockets]
         high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
 
@@ -67,9 +67,11 @@ class Supervisor:
                    LISTEN_FDS=str(len(sockets)))
         env.pop("WATCHDOG_PID", None)
         with open(self.dir / "log", "ab") as log:
+            seen = os.fstat(log.fileno())
+            env["JOURNAL_STREAM"] = f"{seen.st_dev}:{seen.st_ino}"
             child = subprocess.Popen(
-                ["/bin/sh", "-c", SHELL, "sh", e2e.PINTLED, "--dev", "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
-                 "--admin", f"127.0.0.1:{self.admin_port}", *args],
+                ["/bin/sh", "-c", SHELL, "sh", e2e.PINTLED, *(args or ["--dev"]), "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
+                 "--admin", f"127.0.0.1:{self.admin_port}"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, preexec_fn=place,
                 close_fds=False)
         e2e.starved.watch(child.pid)
@@ -151,6 +153,37 @@ def handed_over(checks, boss):
         one.close()
 
 
+def refused(checks, boss):
+    """A configuration that a reload refuses is in the status until another one is good; what refuses a start is an error."""
+    file = boss.dir / "pintle.yaml"
+    good = "apiVersion: pintle.dev/v1alpha1\nkind: PintleConfig\nclusters: [{name: c1, directory: objects}]\n"
+    (boss.dir / "objects").mkdir()
+    (boss.dir / "log").unlink()
+    file.write_text(good)
+    child = boss.start([], "--config", file)
+    boss.hears("1 of 1 clusters listed")
+    file.write_text(good + "nonsense: 1\nmore: 1\n")
+    child.send_signal(signal.SIGHUP)
+    text = boss.hears("configuration refused")
+    checks.check("the status says what a reload did not like, on one line",
+                 re.fullmatch(r"READY=1\nSTATUS=answering on [^\n]*; configuration refused, as before: [^\n]*yaml:4:1: [^\n]*\n", text), text)
+    file.write_text(good + "log: {level: debug}\n")
+    child.send_signal(signal.SIGHUP)
+    boss.hears("RELOADING=1")
+    text = boss.hears("STATUS=")
+    checks.check("and no more when the next one is good", text and "refused" not in text, text)
+    lines = (boss.dir / "log").read_text().splitlines()
+    checks.check("each line for the journal has its priority, and no time",
+                 all(re.match(r"<[3467]>[a-z]+: ", line) for line in lines), [line for line in lines if line[:1] != "<"][:3])
+    checks.check("what was refused is an error there", any(re.match("<3>reload: nothing was changed", line) for line in lines), lines[-5:])
+    end(child)
+    (boss.dir / "log").unlink()
+    file.write_text(good + "nonsense: 1\nmore: 1\n")
+    checks.equal("a start with it ends", boss.start([], "--config", file).wait(WAIT_S * e2e.SLOW), 1)
+    lines = (boss.dir / "log").read_text().splitlines()
+    checks.check("with errors, line by line", len(lines) == 2 and all(line.startswith(f"<3>{file}:") for line in lines), lines)
+
+
 def several(checks, boss):
     """One socket for each worker is a group of the kernel's; more would have nobody to read them."""
     group = []
@@ -191,6 +224,7 @@ def all_parts(checks, dir):
     boss = Supervisor(dir)
     handed_over(checks, boss)
     several(checks, boss)
+    refused(checks, boss)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@
  * Bytes that are no printable text are written as \DDD (text) or as JSON escapes, so a message can
  * carry foreign input. Threads: all of it from any thread; the answer path does not log above
  * debug.
+ *
+ * Where standard error is a stream of systemd's journal, a line begins with its priority ("<4>",
+ * sd-daemon(3)), which the journal takes off and keeps, and a text line has no time: it has one.
  */
 
 #include <stdbool.h>
@@ -50,6 +53,15 @@ typedef void pin_log_sink(enum pin_log_level level, const char *line, void *arg)
 
 /** Sets threshold and format; before the first call it is info and text. */
 void pin_log_setup(enum pin_log_level level, enum pin_log_format format);
+
+/**
+ * Looks whether standard error is a stream of systemd's journal: the one whose device and inode
+ * $JOURNAL_STREAM names (systemd.exec(5)). Before any other thread.
+ */
+void pin_log_find_journal(void);
+
+/** Whether it is, as the last look found. */
+bool pin_log_is_journal(void);
 
 /** The threshold that is in force. */
 enum pin_log_level pin_log_level(void);
