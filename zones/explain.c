@@ -357,6 +357,10 @@ static void put_own_service(const struct pin_explanation *e, const struct pin_st
 static void put_service(
     const struct pin_explanation *e, const struct pin_steer *steer, const struct pin_facts *facts)
 {
+    if (e->zone == e->catalog->zone_own) {
+        pin_jsonout_key_string(e->out, "rule", pin_explain_nothing(e));
+        return;
+    }
     if (!facts->exists) {
         pin_jsonout_key_string(e->out, "rule",
             "no cluster exports or imports it (ServiceExport, ServiceImport), and none calls it "
@@ -395,9 +399,9 @@ static void put_synth(const struct pin_explanation *e)
     }
 }
 
-static void put_unit(
-    const struct pin_explanation *e, struct pin_catalog *catalog, const struct pin_zone *zone)
+static void put_unit(const struct pin_explanation *e, struct pin_catalog *catalog)
 {
+    const struct pin_zone *zone = e->zone;
     struct pin_steer steer = {
         .catalog = catalog, .settings = catalog->settings, .arena = catalog->scratch};
     struct pin_route_unit *route = find_route(catalog, e->name);
@@ -416,18 +420,18 @@ static void put_unit(
         put_route(e, &steer, route);
         return;
     }
-    const struct pin_service_unit *service = zone != catalog->zone_assigned && !zone->is_static
-                                                 ? find_service(catalog, zone, e->name)
-                                                 : NULL;
     const struct pin_facts *facts =
-        service != NULL ? pin_merge_facts(catalog->settings, service, catalog->scratch) : NULL;
+        e->service != NULL ? pin_merge_facts(catalog->settings, e->service, catalog->scratch)
+                           : NULL;
     if (facts == NULL && e->synth.rule != NULL) {
         put_synth(e);
+    } else if (facts == NULL && e->node == NULL && e->others == NULL) {
+        pin_jsonout_key_string(e->out, "rule", pin_explain_nothing(e));
     }
     if (facts == NULL) {
         return;
     }
-    pin_jsonout_key_string(e->out, "object", service->key);
+    pin_jsonout_key_string(e->out, "object", e->service->key);
     if (e->synth.rule != NULL) {
         put_synth(e);
         return;
@@ -523,7 +527,8 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
         .name = name,
         .type = type,
         .asker = asker->asker,
-        .now_ms = asker->now_ms};
+        .now_ms = asker->now_ms,
+        .seen = &(struct pin_explain_seen){.has_addresses = false}};
     const struct pin_zone *zone = pin_index_zone(catalog->live.index, name);
     char text[PIN_NAME_TEXT_MAX];
     char buffer[16];
@@ -541,6 +546,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
             || !asker->put_outside(asker->outside_arg, name, type, out)) {
             pin_jsonout_key_string(out, "rcode", "REFUSED");
             pin_jsonout_key_string(out, "status", "the name lies in no zone of this server");
+            pin_explain_no_zone(catalog, out);
         }
         pin_jsonout_end(out);
         return;
@@ -548,8 +554,12 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     format_name(zone->apex.wire, text);
     pin_jsonout_key_string(out, "zone", text);
     struct pin_name there = *name;
-    const struct pin_zone *holder = look_up(&e, zone, &there);
+    e.zone = look_up(&e, zone, &there);
     e.name = &there;
+    if (e.zone == catalog->zone_cluster_set || e.zone == catalog->zone_own
+        || e.zone->cluster_id != PIN_CLUSTER_NONE) {
+        e.service = find_service(catalog, e.zone, &there);
+    }
     follow_host(&e, &there);
     look_for_others(&e, &there);
     if (e.node == NULL || (e.node->flags & PIN_NODE_IS_BARE) != 0) {
@@ -558,6 +568,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
     put_status(&e, zone);
     put_view(&e);
     put_table(&e);
-    put_unit(&e, catalog, holder);
+    put_unit(&e, catalog);
+    pin_explain_notes(&e, catalog);
     pin_jsonout_end(out);
 }

@@ -11,6 +11,12 @@
 #include "zones/explain_reverse.h"
 #include "zones/steer.h"
 
+/** What notes need to know of the plan that was written. */
+struct pin_explain_seen {
+    bool has_port_mismatch;
+    bool has_addresses;
+};
+
 /** One explanation under way. */
 struct pin_explanation {
     const struct pin_catalog *catalog;
@@ -21,6 +27,9 @@ struct pin_explanation {
     struct pin_policy_asker who; /**< the asker, for policies */
     const char *namespace_from;  /**< how its namespace is known, or NULL */
     uint64_t now_ms;
+    const struct pin_zone *zone;            /**< the zone that really holds the name */
+    const struct pin_service_unit *service; /**< whose name it is, or NULL */
+    struct pin_explain_seen *seen;
     const struct pin_node *node;    /**< NULL when the name does not exist */
     const struct pin_table *table;  /**< NULL when there is no such data in the asker's view */
     const char *others;             /**< why others answer for the name, or NULL */
@@ -30,5 +39,16 @@ struct pin_explanation {
 /** The cluster's name; NULL for none. Borrowed from the settings. */
 const char *pin_explain_cluster(const struct pin_catalog *catalog, uint16_t cluster_id);
 
-/** Writes a plan into the object that is open: backends, addresses, gateways, notes. */
+/** Writes the member "notes": a list of texts about what the plan does not show: clusters that were
+ * not listed, exports without Service, overlapping ranges. Cost: a sort of all ranges where the
+ * asker is in no cluster. */
+void pin_explain_notes(const struct pin_explanation *e, struct pin_catalog *catalog);
+
+/** Writes the member "notes" for a name in no zone: which zones there are. */
+void pin_explain_no_zone(const struct pin_catalog *catalog, struct pin_jsonout *out);
+
+/** Why there is nothing at a name that no object and no table has. Static. */
+const char *pin_explain_nothing(const struct pin_explanation *e);
+
+/** Writes a plan into the object that is open: backends, addresses, gateways. */
 void pin_explain_plan(const struct pin_explanation *e, const struct pin_plan *plan);

@@ -173,27 +173,6 @@ static void put_share(const struct pin_explanation *e, const struct pin_plan *pl
     pin_jsonout_end(e->out);
 }
 
-static void put_notes(const struct pin_explanation *e, const struct pin_plan *plan)
-{
-    bool is_binding = e->type == PIN_TYPE_SVCB || e->type == PIN_TYPE_HTTPS;
-    bool lacks_tls = is_binding && e->table == NULL && plan->n_shares > 0;
-    if (!plan->has_port_mismatch && !lacks_tls) {
-        return;
-    }
-    pin_jsonout_key(e->out, "notes");
-    pin_jsonout_array(e->out);
-    if (plan->has_port_mismatch) {
-        pin_jsonout_string(e->out, "some addresses are endpoints whose ports differ from the "
-                                   "Service's: connect to the target port, or ask SRV");
-    }
-    if (lacks_tls) {
-        pin_jsonout_string(e->out, "only a route with a port that speaks TLS has such records: its "
-                                   "Gateway's listener, or the appProtocol of every backend's "
-                                   "port, has to say so");
-    }
-    pin_jsonout_end(e->out);
-}
-
 /* Where the gateways of the plan's other networks come from, when that is not only the settings. */
 static void put_gateways(const struct pin_explanation *e, const struct pin_plan *plan)
 {
@@ -247,5 +226,6 @@ void pin_explain_plan(const struct pin_explanation *e, const struct pin_plan *pl
     }
     pin_jsonout_end(e->out);
     put_gateways(e, plan);
-    put_notes(e, plan);
+    e->seen->has_port_mismatch = plan->has_port_mismatch;
+    e->seen->has_addresses = plan->n_shares > 0;
 }

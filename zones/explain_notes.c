@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What an explanation says beside its plan: whatever makes an answer another one than expected and
+ * stands in no row of it. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pintle/base/macros.h"
+
+#include "zones/explain.h"
+#include "zones/scene.h"
+
+#define NOTE_BYTES 2048
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+PIN_PRINTF(2, 3)
+static void put_note(struct pin_jsonout *out, const char *fmt, ...)
+{
+    char text[NOTE_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    pin_jsonout_string(out, text);
+}
+
+/* --- clusters --------------------------------------------------------------------------------- */
+
+/* What a cluster that was never listed has is missing in the answer, and nothing else shows it. */
+static void note_unlisted(const struct pin_explanation *e)
+{
+    const struct pin_settings *settings = e->catalog->settings;
+    for (size_t i = 0; i < settings->n_clusters; i++) {
+        const struct pin_cluster_state *cluster = &e->catalog->clusters[i];
+        bool is_meant = e->zone->cluster_id == PIN_CLUSTER_NONE || e->zone->cluster_id == i;
+        if (is_meant && !cluster->is_synced && !cluster->is_restored) {
+            put_note(e->out,
+                "cluster %s has not been listed: what it has of this is missing or not whole; "
+                "'pintlectl clusters check %s' tells why",
+                settings->clusters[i].name, settings->clusters[i].name);
+        }
+    }
+}
+
+/* A member of the name that exports a Service it does not have. */
+static void note_exports(const struct pin_explanation *e)
+{
+    for (size_t i = 0; e->service != NULL && i < e->service->n_members; i++) {
+        const struct pin_member *member = &e->service->members[i];
+        if (member->export_ != NULL && member->service == NULL) {
+            const char *cluster = pin_explain_cluster(e->catalog, member->cluster_id);
+            put_note(e->out, "cluster %s has a ServiceExport %s/%s, and no Service of that name",
+                cluster, e->service->namespace_name, e->service->name);
+        }
+    }
+}
+
+/* Who looks for the asker's address among overlapping ranges. */
+struct overlap {
+    const struct pin_explanation *e;
+    bool is_told;
+};
+
+static void note_overlap(
+    void *arg, const struct pin_prefix *prefix, uint16_t cluster_id, uint16_t other_id)
+{
+    struct overlap *overlap = arg;
+    const struct pin_explanation *e = overlap->e;
+    char text[PIN_PREFIX_TEXT_MAX];
+    if (overlap->is_told || !pin_prefix_has(prefix, &e->who.address.ip)) {
+        return;
+    }
+    overlap->is_told = true;
+    pin_prefix_format(prefix, text);
+    put_note(e->out, "the asker is in no cluster because %s lies in the ranges of both %s and %s",
+        text, pin_explain_cluster(e->catalog, cluster_id),
+        pin_explain_cluster(e->catalog, other_id));
+}
+
+static void note_overlaps(const struct pin_explanation *e, struct pin_catalog *catalog)
+{
+    struct overlap overlap = {.e = e};
+    if (e->asker.cluster_id == PIN_CLUSTER_NONE && pin_prefix_is_one(&e->who.address)) {
+        pin_scene_each_overlap(catalog, note_overlap, &overlap);
+    }
+}
+
+/* --- plans ------------------------------------------------------------------------------------ */
+
+static void note_plan(const struct pin_explanation *e)
+{
+    bool is_binding = e->type == PIN_TYPE_SVCB || e->type == PIN_TYPE_HTTPS;
+    if (e->seen->has_port_mismatch) {
+        put_note(e->out,
+            "some addresses are endpoints whose ports differ from the Service's: connect "
+            "to the target port, or ask SRV");
+    }
+    if (is_binding && e->table == NULL && e->seen->has_addresses) {
+        put_note(e->out, "only a route with a port that speaks TLS has such records: its Gateway's "
+                         "listener, or the appProtocol of every backend's port, has to say so");
+    }
+}
+
+void pin_explain_notes(const struct pin_explanation *e, struct pin_catalog *catalog)
+{
+    pin_jsonout_key(e->out, "notes");
+    pin_jsonout_array(e->out);
+    note_plan(e);
+    note_exports(e);
+    note_overlaps(e, catalog);
+    note_unlisted(e);
+    pin_jsonout_end(e->out);
+}
+
+/* Zones that are named; who serves more knows how it was set up. */
+#define ZONES_MAX 8
+
+void pin_explain_no_zone(const struct pin_catalog *catalog, struct pin_jsonout *out)
+{
+    const struct pin_zone *zone = NULL;
+    char text[NOTE_BYTES];
+    char apex[PIN_NAME_TEXT_MAX];
+    size_t used = 0;
+    size_t n = 0;
+    text[0] = '\0';
+    for (size_t i = 0; (zone = pin_index_zone_at(catalog->live.index, i)) != NULL; i++) {
+        if (zone->outer == NULL && n++ < ZONES_MAX && used < sizeof(text)) {
+            pin_name_format(zone->apex.wire, apex);
+            used += (size_t)snprintf(
+                text + used, sizeof(text) - used, "%s%s", used == 0 ? "" : ", ", apex);
+        }
+    }
+    pin_jsonout_key(out, "notes");
+    pin_jsonout_array(out);
+    put_note(out,
+        "its zones are %s%s; zones.custom adds those of hostnames, forward sends other names to "
+        "resolvers",
+        text, n > ZONES_MAX ? " and others" : "");
+    pin_jsonout_end(out);
+}
+
+/* --- names that nothing has ------------------------------------------------------------------- */
+
+const char *pin_explain_nothing(const struct pin_explanation *e)
+{
+    const struct pin_catalog *catalog = e->catalog;
+    if (e->zone == catalog->zone_cluster_set) {
+        return "no cluster has a Service of that name and namespace ('pintlectl services list' "
+               "has all of them)";
+    }
+    if (e->zone == catalog->zone_assigned) {
+        return "no route has this name ('pintlectl names list' has all of them)";
+    }
+    if (e->zone == catalog->zone_own) {
+        return "the zone shows each asker its own cluster, and this asker is in none that is "
+               "known; "
+               "svc.CLUSTER in place of svc asks for a cluster's own";
+    }
+    if (e->zone->cluster_id != PIN_CLUSTER_NONE) {
+        return "that cluster has no such Service";
+    }
+    return e->zone->is_custom ? "no route has this hostname, and no DNSEndpoint or file this name"
+                              : "the zone's file does not have it";
+}
