@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <curl/curl.h>
 
@@ -18,6 +19,19 @@
 #define CONNECT_MS      3000L
 #define TOTAL_MS        15000L
 #define TOKEN_FILE      "PINTLE_TOKEN_FILE"
+
+static struct pin_api_tls said; /* one thread; written before the first request */
+
+void pin_api_use(const struct pin_api_tls *tls)
+{
+    said = *tls;
+}
+
+/* What stands before the admin side's name in its URL. */
+static const char *scheme(const char *admin)
+{
+    return strncmp(admin, "https://", 8) == 0 ? "" : "http://";
+}
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -34,14 +48,29 @@ static enum pin_err explain_failure(CURLcode code, const char *admin, struct pin
     switch (code) {
     case CURLE_COULDNT_CONNECT:
         return pin_why_set(why, PIN_ECLOSED,
-            "nobody listens on http://%s: is pintled running? (--admin ADDR:PORT says where)",
-            admin);
+            "nobody listens on %s%s: is pintled running? (--admin ADDR:PORT says where)",
+            scheme(admin), admin);
     case CURLE_OPERATION_TIMEDOUT:
-        return pin_why_set(why, PIN_ETIMEOUT, "http://%s does not answer", admin);
+        return pin_why_set(why, PIN_ETIMEOUT, "%s%s does not answer", scheme(admin), admin);
     case CURLE_OUT_OF_MEMORY:
-        return pin_why_set(why, PIN_ENOMEM, "http://%s", admin);
+        return pin_why_set(why, PIN_ENOMEM, "%s%s", scheme(admin), admin);
+    case CURLE_GOT_NOTHING:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* what is no HTTP at all counts as HTTP/0.9 */
+    case CURLE_RECV_ERROR:
+        return pin_why_set(why, PIN_EIO, "%s%s: %s%s", scheme(admin), admin,
+            curl_easy_strerror(code), scheme(admin)[0] == '\0' ? "" : "; is it https://?");
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return pin_why_set(why, PIN_EIO,
+            "%s: its certificate is not for that name, or nobody known vouches for it (--ca FILE)",
+            admin);
+    case CURLE_SSL_CACERT_BADFILE:
+        return pin_why_set(why, PIN_EIO, "--ca %s: it holds no certificate", said.ca);
+    case CURLE_SSL_CERTPROBLEM:
+        return pin_why_set(why, PIN_EIO, "--cert %s: it cannot be used%s", said.cert,
+            said.key == NULL ? ", or lacks its key (--key FILE)" : " with that --key");
     default:
-        return pin_why_set(why, PIN_EIO, "http://%s: %s", admin, curl_easy_strerror(code));
+        return pin_why_set(
+            why, PIN_EIO, "%s%s: %s", scheme(admin), admin, curl_easy_strerror(code));
     }
 }
 
@@ -79,7 +108,10 @@ static enum pin_err add_token(struct curl_slist **headers, struct pin_why *why)
 static bool set_options(CURL *curl, const char *url, long timeout_ms, struct pin_text *body)
 {
     return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK
-           && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK
+           && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK
+           && (said.ca == NULL || curl_easy_setopt(curl, CURLOPT_CAINFO, said.ca) == CURLE_OK)
+           && (said.cert == NULL || curl_easy_setopt(curl, CURLOPT_SSLCERT, said.cert) == CURLE_OK)
+           && (said.key == NULL || curl_easy_setopt(curl, CURLOPT_SSLKEY, said.key) == CURLE_OK)
            && curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
            && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK
@@ -122,7 +154,7 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
 
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     CURL *curl = curl_easy_init();
-    pin_text_putf(&url, "http://%s%s", admin, order->path);
+    pin_text_putf(&url, "%s%s%s", scheme(admin), admin, order->path);
     err = headers == NULL ? PIN_OK : add_token(&headers, why);
     if (err != PIN_OK) {
         goto out;
@@ -130,7 +162,7 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
     if (curl == NULL || url.failed || headers == NULL
         || !set_options(curl, url.ptr, timeout_ms, &reply.body)
         || !set_order(curl, order, headers)) {
-        err = pin_why_set(why, PIN_ENOMEM, "http://%s", admin);
+        err = pin_why_set(why, PIN_ENOMEM, "%s%s", scheme(admin), admin);
         goto out;
     }
     CURLcode code = curl_easy_perform(curl);
@@ -282,7 +314,7 @@ static enum pin_ctl_exit judge_watch(struct watch *watch, CURLcode code, const c
     } else if (status != 200) {
         err = pin_api_parse(&reply, &why);
     } else {
-        err = pin_why_set(&why, PIN_ECLOSED, "http://%s has ended the stream", admin);
+        err = pin_why_set(&why, PIN_ECLOSED, "%s%s has ended the stream", scheme(admin), admin);
     }
     enum pin_ctl_exit exit_code = pin_api_judge(err, &reply, &why);
     pin_api_reply_done(&reply);
@@ -297,7 +329,7 @@ enum pin_ctl_exit pin_api_watch(const char *admin, const char *path, pin_api_tak
     struct pin_why why = {0};
     enum pin_ctl_exit exit_code = PIN_CTL_FAILED;
 
-    pin_text_putf(&url, "http://%s%s", admin, path);
+    pin_text_putf(&url, "%s%s%s", scheme(admin), admin, path);
     if (headers != NULL && add_token(&headers, &why) != PIN_OK) {
         (void)fprintf(stderr, "pintlectl: %s\n", why.text);
     } else if (watch.curl == NULL || headers == NULL || url.failed

@@ -13,6 +13,16 @@
 
 #include "cli/ctl.h"
 
+/** Files of TLS, for an admin side that is "https://HOST:PORT". NULL: not said. */
+struct pin_api_tls {
+    const char *ca;   /**< Who vouches for the daemon; NULL: whom the system trusts. */
+    const char *cert; /**< What is shown to the daemon. */
+    const char *key;  /**< NULL: it stands in `cert`. */
+};
+
+/** Has all requests from now on use these. Texts are borrowed until the program ends. */
+void pin_api_use(const struct pin_api_tls *tls);
+
 /** What came back. A zeroed one is empty. */
 struct pin_api_reply {
     int status;           /**< HTTP. */

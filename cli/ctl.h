@@ -37,8 +37,8 @@ enum pin_ctl_output {
     PIN_CTL_YAML,
 };
 
-/** Longest "HOST:PORT" of an admin side, with the NUL. */
-#define PIN_CTL_ADMIN_MAX 264
+/** Longest "https://HOST:PORT" of an admin side, with the NUL. */
+#define PIN_CTL_ADMIN_MAX 272
 
 /** Most words after the command. */
 #define PIN_CTL_WORDS_MAX 4
@@ -51,6 +51,9 @@ struct pin_ctl_command;
 /** The options: rows of pin_ctl_flags, and bits of pin_ctl_command.flags. */
 enum pin_ctl_flag_id {
     PIN_FLAG_ADMIN,
+    PIN_FLAG_CA,
+    PIN_FLAG_CERT,
+    PIN_FLAG_KEY,
     PIN_FLAG_OUTPUT,
     PIN_FLAG_NO_HEADERS,
     PIN_FLAG_COLOR,
@@ -118,16 +121,19 @@ extern const struct pin_ctl_flag pin_ctl_flags[PIN_FLAG_MAX];
 /** The command line. Borrowed from argv. */
 struct pin_ctl {
     const struct pin_ctl_command *command;
-    char admin[PIN_CTL_ADMIN_MAX]; /**< ADDR:PORT or HOST:PORT, checked. */
+    char admin[PIN_CTL_ADMIN_MAX]; /**< ADDR:PORT or HOST:PORT, checked; behind "https://": TLS. */
     bool has_admin;                /**< --admin was given. */
-    const char *from;              /**< explain, services, query: NULL when absent. */
-    const char *namespace_name;    /**< explain: NULL when absent. */
-    const char *server;            /**< query: ADDR[:PORT], NULL when absent. */
-    uint64_t n_asks;               /**< query, tail: how many questions; 0 when absent. */
-    bool affinity;                 /**< services list */
-    bool is_tree;                  /**< cache flush */
-    const char *duration;          /**< drain, log level: NULL when absent. */
-    const char *context;           /**< clusters add: NULL when absent; so the next three. */
+    const char *ca;                /**< Files of TLS: NULL when absent. */
+    const char *cert;
+    const char *key;
+    const char *from;           /**< explain, services, query: NULL when absent. */
+    const char *namespace_name; /**< explain: NULL when absent. */
+    const char *server;         /**< query: ADDR[:PORT], NULL when absent. */
+    uint64_t n_asks;            /**< query, tail: how many questions; 0 when absent. */
+    bool affinity;              /**< services list */
+    bool is_tree;               /**< cache flush */
+    const char *duration;       /**< drain, log level: NULL when absent. */
+    const char *context;        /**< clusters add: NULL when absent; so the next three. */
     const char *name;
     const char *kubeconfig;
     const char *write_back;

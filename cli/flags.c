@@ -21,9 +21,27 @@
 /* Options of one name stand together. */
 const struct pin_ctl_flag pin_ctl_flags[PIN_FLAG_MAX] = {
     [PIN_FLAG_ADMIN] = {.name = "--admin",
-        .value = "ADDR:PORT",
+        .value = "[https://]ADDR:PORT",
         .help = "where the daemon's admin side is (default 127.0.0.1:9153)",
         .kind = PIN_FLAG_IS_ADMIN},
+    [PIN_FLAG_CA] = {.name = "--ca",
+        .value = "FILE",
+        .help = "who vouches for the daemon's certificate (https; default: as the system says)",
+        .completes = "@files",
+        .kind = PIN_FLAG_IS_TEXT,
+        FIELD(ca)},
+    [PIN_FLAG_CERT] = {.name = "--cert",
+        .value = "FILE",
+        .help = "the certificate to show the daemon (https)",
+        .completes = "@files",
+        .kind = PIN_FLAG_IS_TEXT,
+        FIELD(cert)},
+    [PIN_FLAG_KEY] = {.name = "--key",
+        .value = "FILE",
+        .help = "its key; without this it stands in the same file",
+        .completes = "@files",
+        .kind = PIN_FLAG_IS_TEXT,
+        FIELD(key)},
     [PIN_FLAG_OUTPUT] = {.name = "--output",
         .short_name = "-o",
         .value = "FORMAT",
@@ -184,23 +202,49 @@ static size_t host_bytes(const char *value, uint16_t *ret_port)
     return bytes;
 }
 
-static bool set_admin(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+/* "HOST[:PORT]" without its scheme, and without a slash at its end. */
+static bool set_admin_host(
+    struct pin_ctl *ctl, const char *scheme, const char *value, struct pin_why *why)
 {
     struct pin_addrport address = {0};
-    ctl->has_admin = true;
     if (pin_addrport_parse(value, ADMIN_PORT, &address) && address.port != 0) {
         char text[PIN_ADDRPORT_TEXT_MAX];
-        (void)snprintf(ctl->admin, sizeof(ctl->admin), "%s", pin_addrport_format(&address, text));
+        (void)snprintf(
+            ctl->admin, sizeof(ctl->admin), "%s%s", scheme, pin_addrport_format(&address, text));
         return true;
     }
     uint16_t port = 0;
     size_t bytes = host_bytes(value, &port);
     if (bytes > 0 && port != 0) {
-        (void)snprintf(ctl->admin, sizeof(ctl->admin), "%.*s:%u", (int)bytes, value, port);
+        (void)snprintf(
+            ctl->admin, sizeof(ctl->admin), "%s%.*s:%u", scheme, (int)bytes, value, port);
         return true;
     }
     (void)pin_why_set(why, PIN_EINVAL, "--admin: \"%s\" is no ADDR[:PORT]", value);
     return false;
+}
+
+/* As people copy it from the log or a browser, too: http://127.0.0.1:9153/ */
+static bool set_admin(struct pin_ctl *ctl, const char *value, struct pin_why *why)
+{
+    static const char https[] = "https://";
+    static const char http[] = "http://";
+    char host[PIN_CTL_ADMIN_MAX];
+    bool is_https = strncmp(value, https, sizeof(https) - 1) == 0;
+    bool is_http = strncmp(value, http, sizeof(http) - 1) == 0;
+    const char *at = value + (is_https ? sizeof(https) - 1 : is_http ? sizeof(http) - 1 : 0);
+    size_t bytes = strlen(at);
+    ctl->has_admin = true;
+    if (at != value && bytes > 0 && at[bytes - 1] == '/') {
+        bytes--;
+    }
+    if (bytes >= sizeof(host)) {
+        (void)pin_why_set(why, PIN_EINVAL, "--admin: that is no ADDR[:PORT]");
+        return false;
+    }
+    memcpy(host, at, bytes);
+    host[bytes] = '\0';
+    return set_admin_host(ctl, is_https ? https : "", host, why);
 }
 
 static bool set_output(struct pin_ctl *ctl, const char *value, struct pin_why *why)

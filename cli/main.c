@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/api.h"
 #include "cli/ctl.h"
 
 /* What was typed to run this: kubectl runs kubectl-pintle for `kubectl pintle`. */
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "pintlectl: %s\nTry %s help.\n", why.text, typed(argv[0]));
         return (int)pin_ctl_usage_exit(argc, argv);
     }
+    pin_api_use(&(struct pin_api_tls){.ca = ctl.ca, .cert = ctl.cert, .key = ctl.key});
     enum pin_ctl_exit exit_code = ctl.command->run(&ctl);
     if (fflush(stdout) != 0 && exit_code == PIN_CTL_OK) {
         exit_code = PIN_CTL_FAILED; /* what was asked for did not arrive */

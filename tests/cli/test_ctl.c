@@ -64,6 +64,9 @@ static struct wrong_case {
         "--admin: \"pintled:65536\" is no ADDR[:PORT]"},
     {"an address that is none is no name either", {"status", "--admin", "127.0.0.256"},
         "--admin: \"127.0.0.256\" is no ADDR[:PORT]"},
+    {"a URL with a path is no admin side", {"status", "--admin", "https://a.example/x"},
+        "--admin: \"a.example/x\" is no ADDR[:PORT]"},
+    {"nor is a scheme alone", {"status", "--admin", "https://"}, "--admin: \"\" is no ADDR[:PORT]"},
     {"an option is no admin side", {"status", "--admin", "--wait"},
         "--admin: \"--wait\" is no ADDR[:PORT]"},
     {"--wait means nothing elsewhere", {"names", "list", "--wait"},
@@ -160,6 +163,10 @@ static struct admin_case {
     const char *admin;
     const char *want;
 } admin_cases[] = {
+    {"TLS is said by its scheme", "https://pintled.example", "https://pintled.example:9153"},
+    {"an address behind it, as a browser shows it", "https://[2001:db8::1]:443/",
+        "https://[2001:db8::1]:443"},
+    {"as it stands in the log", "http://127.0.0.1:1234/", "127.0.0.1:1234"},
     {"an address has its port", "192.0.2.1:80", "192.0.2.1:80"},
     {"a port that is not said is the daemon's own", "192.0.2.1", "192.0.2.1:9153"},
     {"an IPv6 address gets its brackets", "2001:db8::1", "[2001:db8::1]:9153"},
