@@ -18,7 +18,7 @@ RUN cmake -S /src --preset release -B /tmp/build -DBUILD_TESTING=OFF -DCMAKE_INS
 FROM ${BASE}
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates libcurl4 libevent-core-2.1-7 libevent-extra-2.1-7 libexpat1 libfstrm0 libldns3 libmaxminddb0 libnghttp2-14 libseccomp2 libsmartcols1 \
+        ca-certificates libcurl4 libevent-core-2.1-7 libevent-extra-2.1-7 libevent-openssl-2.1-7 libexpat1 libfstrm0 libldns3 libmaxminddb0 libnghttp2-14 libseccomp2 libsmartcols1 \
         libssl3 liburcu8 libyaml-0-2 zlib1g \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/usr /usr

@@ -12,6 +12,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
@@ -23,8 +24,10 @@
 
 #include "resolver/admin_pages.h"
 #include "resolver/admin_reply.h"
+#include "resolver/admin_request.h"
 #include "resolver/admin_stream.h"
 #include "resolver/handover.h"
+#include "resolver/tls.h"
 
 #define JSON_TYPE         "application/json"
 #define HEADERS_MAX_BYTES 8192
@@ -45,7 +48,8 @@ struct connection {
     struct pin_admin *admin;
     struct bufferevent *bev;
     int64_t since_ms; /* when it was opened, or when its last request was answered */
-    bool is_busy;     /* a page is being made */
+    bool is_busy;     /* a page is being made, or it is a stream */
+    bool is_former;   /* what let it in may not count any more: ends when it is idle */
     struct connection *next;
 };
 
@@ -82,6 +86,7 @@ struct pin_admin {
     struct request *requests;
     struct pin_streams *streams;
     struct watcher *watchers;
+    uint64_t n_cert_loads; /* of the admin side's certificate, and of who vouches for clients */
 };
 
 /* --- Connections --------------------------------------------------------------------------- */
@@ -124,7 +129,7 @@ static void sweep(struct pin_admin *admin)
         at = &c->next;
         bool is_sending = evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
         int64_t allowed_ms = is_sending ? REPLY_MAX_MS : TIMEOUT_S * 1000;
-        if (!c->is_busy && now_ms - c->since_ms > allowed_ms) {
+        if (!c->is_busy && (c->is_former || now_ms - c->since_ms > allowed_ms)) {
             /* The loop sees the end of the stream and evhttp cleans up. */
             (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
         }
@@ -134,9 +139,39 @@ static void sweep(struct pin_admin *admin)
     }
 }
 
+void pin_admin_revoke(struct pin_admin *admin)
+{
+    if (admin == NULL) {
+        return;
+    }
+    for (struct connection *c = admin->connections; c != NULL; c = c->next) {
+        c->is_former = true;
+    }
+    for (const struct watcher *w = admin->watchers; w != NULL; w = w->next) {
+        /* The loop sees the end of the stream and evhttp cleans up. */
+        (void)shutdown(bufferevent_getfd(w->bev), SHUT_RDWR);
+    }
+}
+
+/* Who was let in by a certificate comes again when those who vouch may have changed. */
+static void look_at_certificate(struct pin_admin *admin)
+{
+    const struct pin_certs *certs = admin->state.config.certs;
+    struct pin_cert_status status = {0};
+    if (admin->state.config.tls == NULL
+        || !pin_certs_status(certs, pin_certs_admin(certs), &status)) {
+        return;
+    }
+    if (status.n_loads != admin->n_cert_loads) {
+        admin->n_cert_loads = status.n_loads;
+        pin_admin_revoke(admin);
+    }
+}
+
 static void on_sweep(void *arg)
 {
     struct pin_admin *admin = arg;
+    look_at_certificate(admin);
     sweep(admin);
     pin_timer_start(admin->sweeper, SWEEP_MS, false);
 }
@@ -153,6 +188,24 @@ static void evict_oldest(struct pin_admin *admin)
     pin_timer_start(admin->sweeper, EVICTED_MS, false);
 }
 
+static struct bufferevent *bufferevent_of(struct pin_admin *admin, struct event_base *base)
+{
+    struct pin_tls *tls = admin->state.config.tls;
+    if (tls == NULL) {
+        return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    }
+    struct ssl_st *ssl = pin_tls_raw(tls);
+    if (ssl == NULL) {
+        return NULL;
+    }
+    struct bufferevent *bev = bufferevent_openssl_socket_new(
+        base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    if (bev != NULL) {
+        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1); /* HTTP says itself where it ends */
+    }
+    return bev;
+}
+
 /*
  * evhttp asks for the bufferevent of a connection it accepted. A reference of our own tells later
  * whether it is still open, which evhttp does not; that is how connections are counted.
@@ -161,7 +214,7 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
     struct pin_admin *admin = arg;
     struct connection *connection = calloc(1, sizeof(*connection));
-    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *bev = bufferevent_of(admin, base);
     if (connection == NULL || bev == NULL) {
         free(connection);
         return bev; /* not counted; without one evhttp makes its own */
@@ -308,41 +361,6 @@ static void on_collected(void *arg)
     finish(request);
 }
 
-/* Whether a query has a parameter of that name, with or without a value. */
-static bool has_parameter(const char *query, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *at = query; at != NULL; at = strchr(at, '&')) {
-        at += *at == '&' ? 1 : 0;
-        if (strncmp(at, name, len) == 0 && strchr("=&", at[len]) != NULL) { /* the NUL too */
-            return true;
-        }
-    }
-    return false;
-}
-
-static void read_args(struct request *request, const struct evhttp_uri *uri)
-{
-    const char *query = evhttp_uri_get_query(uri);
-    if (query == NULL) {
-        return;
-    }
-    request->page.is_verbose = has_parameter(query, "verbose");
-    if (evhttp_parse_query_str(query, &request->args) != 0) {
-        return; /* a parameter without a value: no page with arguments has one */
-    }
-    request->page.arg_name = evhttp_find_header(&request->args, "name");
-    request->page.arg_type = evhttp_find_header(&request->args, "type");
-    request->page.arg_from = evhttp_find_header(&request->args, "from");
-    request->page.arg_after = evhttp_find_header(&request->args, "after");
-    request->page.arg_namespace = evhttp_find_header(&request->args, "namespace");
-    request->page.arg_what = evhttp_find_header(&request->args, "what");
-    request->page.arg_records = evhttp_find_header(&request->args, "records");
-    request->page.arg_zone = evhttp_find_header(&request->args, "zone");
-    request->page.arg_topics = evhttp_find_header(&request->args, "topics");
-    request->page.arg_filter = evhttp_find_header(&request->args, "filter");
-}
-
 /* Whether the request comes from this machine. */
 static bool is_local(struct evhttp_request *http)
 {
@@ -358,6 +376,14 @@ static bool is_local(struct evhttp_request *http)
     return pin_ip_is_loopback(&ip);
 }
 
+/* The TLS session of a request, or NULL. */
+static const struct ssl_st *session_of(struct evhttp_request *http)
+{
+    struct evhttp_connection *evcon = evhttp_request_get_connection(http);
+    struct bufferevent *bev = evcon == NULL ? NULL : evhttp_connection_get_bufferevent(evcon);
+    return bev == NULL ? NULL : bufferevent_openssl_get_ssl(bev);
+}
+
 /*
  * A web page that somebody looks at on this machine is not meant to change anything: browsers send
  * Origin with what is no GET, and cannot send JSON elsewhere without asking first.
@@ -368,8 +394,10 @@ static bool is_allowed(
     struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
     const char *type = evhttp_find_header(headers, "Content-Type");
     const char *why = NULL;
+    const struct ssl_st *session = session_of(http);
     const struct pin_admin_caller caller = {
         .is_local = is_local(http),
+        .has_certificate = session != NULL && pin_tls_raw_is_known(session),
         .authorization = evhttp_find_header(headers, "Authorization"),
         .host = evhttp_find_header(headers, "Host"),
         .origin = evhttp_find_header(headers, "Origin"),
@@ -380,6 +408,10 @@ static bool is_allowed(
         pin_page_error(page, status, "%s", why);
         return false;
     }
+    if (page->state->config.tls != NULL && session == NULL) { /* evhttp made the connection */
+        pin_page_error(page, 503, "no memory for TLS, come back later");
+        return false;
+    }
     if (verb == PIN_PAGE_POST
         && (type == NULL || strncasecmp(type, JSON_TYPE, strlen(JSON_TYPE)) != 0)) {
         pin_page_error(page, 400, "want Content-Type: " JSON_TYPE);
@@ -388,53 +420,11 @@ static bool is_allowed(
     return true;
 }
 
-/* The body, in one piece; it belongs to the request. */
-static void read_input(struct evhttp_request *http, struct pin_page *page)
-{
-    struct evbuffer *input = evhttp_request_get_input_buffer(http);
-    page->input_bytes = evbuffer_get_length(input);
-    page->input = page->input_bytes > 0 ? (const char *)evbuffer_pullup(input, -1) : "";
-    page->input_bytes = page->input != NULL ? page->input_bytes : 0;
-    page->input = page->input != NULL ? page->input : "";
-}
-
-/* What of the headers matters to a page; it belongs to the request. */
-static void read_headers(struct evhttp_request *http, struct pin_page *page)
-{
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
-    const char *encodings = evhttp_find_header(headers, "Accept-Encoding");
-    page->if_none_match = evhttp_find_header(headers, "If-None-Match");
-    page->last_event_id = evhttp_find_header(headers, "Last-Event-ID");
-    page->takes_gzip = encodings != NULL && strstr(encodings, "gzip") != NULL
-                       && strstr(encodings, "gzip;q=0") == NULL;
-}
-
-/* False when the method is none that any page knows. */
-static bool verb_of(struct evhttp_request *http, enum pin_page_verb *ret_verb)
-{
-    switch (evhttp_request_get_command(http)) {
-    case EVHTTP_REQ_GET:
-    case EVHTTP_REQ_HEAD:
-        *ret_verb = PIN_PAGE_GET;
-        return true;
-    case EVHTTP_REQ_POST:
-        *ret_verb = PIN_PAGE_POST;
-        return true;
-    case EVHTTP_REQ_DELETE:
-        *ret_verb = PIN_PAGE_DELETE;
-        return true;
-    default:
-        *ret_verb = PIN_PAGE_GET;
-        return false;
-    }
-}
-
 /* Looks at the request on this thread; false: the page is done, it is an error. */
-static bool check(struct request *request, struct evhttp_request *http, const char *path,
-    const struct evhttp_uri *uri)
+static bool check(struct request *request, struct evhttp_request *http, const char *path)
 {
     enum pin_page_verb verb = PIN_PAGE_GET;
-    bool is_known = verb_of(http, &verb);
+    bool is_known = pin_admin_verb(http, &verb);
     request->kind = pin_page_find(path, verb);
     if (pin_page_find(path, PIN_PAGE_GET) == NULL) {
         pin_page_error(&request->page, 404, "no such page, see /api");
@@ -454,9 +444,7 @@ static bool check(struct request *request, struct evhttp_request *http, const ch
     if (!is_allowed(http, &request->page, path, verb)) {
         return false;
     }
-    read_args(request, uri);
-    read_input(http, &request->page);
-    read_headers(http, &request->page);
+    pin_admin_read(http, &request->args, &request->page);
     return request->kind->check == NULL || request->kind->check(&request->page);
 }
 
@@ -567,7 +555,7 @@ static void on_request(struct evhttp_request *http, void *arg)
     if (connection != NULL) {
         connection->is_busy = true;
     }
-    if (!check(request, http, path == NULL || path[0] == '\0' ? "/" : path, uri)) {
+    if (!check(request, http, path == NULL || path[0] == '\0' ? "/" : path)) {
         finish(request);
         return;
     }
@@ -671,6 +659,7 @@ enum pin_err pin_admin_start(
     if (err != PIN_OK) {
         goto out;
     }
+    look_at_certificate(admin);
     pin_timer_start(admin->sweeper, SWEEP_MS, false);
     *ret_admin = admin;
     admin = NULL;

@@ -130,6 +130,7 @@ struct pin_admin_config {
     const struct pin_admin_listen *listens;
     size_t n_listens;
     const struct pin_certs *certs; /**< Of the listeners. */
+    struct pin_tls *tls;           /**< NULL: plain HTTP. */
     struct pin_admin_hooks hooks;
     struct pin_tapper *tapper;       /**< NULL: nothing is noted. */
     const char *state_dir;           /**< Where drains are kept; NULL: nowhere. */
@@ -150,6 +151,10 @@ void pin_admin_stop(struct pin_admin *admin);
 
 /** Accepts from now on, if it was held. NULL is fine. */
 void pin_admin_go(struct pin_admin *admin);
+
+/** What let clients in may not count any more: ends streams now and idle connections soon, so that
+ * they come again. NULL is fine. */
+void pin_admin_revoke(struct pin_admin *admin);
 
 /** Accepts nobody any more: another process does. NULL is fine. */
 void pin_admin_retire(struct pin_admin *admin);

@@ -116,7 +116,8 @@ static bool is_own_name(const char *host)
 static int judge_change(const struct pin_admin_access *access,
     const struct pin_admin_caller *caller, const char **ret_why)
 {
-    bool is_anywhere = access->changes == PIN_ADMIN_CHANGES_TOKEN && access->token.bytes > 0;
+    bool is_anywhere = access->changes == PIN_ADMIN_CHANGES_TOKEN
+                       && (access->token.bytes > 0 || access->takes_certificates);
     if (access->changes == PIN_ADMIN_CHANGES_NONE) {
         *ret_why = "nothing is changed here (admin.changes: none)";
     } else if (!is_anywhere && !caller->is_local) {
@@ -135,11 +136,17 @@ int pin_admin_judge(const struct pin_admin_access *access, const struct pin_admi
     if (!is_change && is_for_everybody(path)) {
         return 200;
     }
+    if (access->takes_certificates && caller->has_certificate) {
+        return is_change ? judge_change(access, caller, ret_why) : 200;
+    }
     if (access->token.bytes > 0) {
         if (!knows_token(&access->token, caller->authorization)) {
             *ret_why = "this wants the token of admin.tokenFile (Authorization: Bearer TOKEN)";
             return 401;
         }
+    } else if (access->takes_certificates) {
+        *ret_why = "this wants a certificate that admin.tls.clientCA vouches for";
+        return 403;
     } else if (!is_change && !access->is_open) {
         if (!caller->is_local) {
             *ret_why = "without admin.tokenFile this is shown on this machine only "

@@ -4,8 +4,8 @@
 /**
  * @file
  * Access: who may see and change what over the admin listener. Health, metrics and the files of the
- * dashboard are for everybody who reaches it; the rest is for who knows the token, or, where there
- * is none, for this machine.
+ * dashboard are for everybody who reaches it; the rest is for who knows the token or shows a
+ * certificate, or, where neither is asked for, for this machine.
  */
 
 #include <stdbool.h>
@@ -20,13 +20,14 @@
 /** Who may change something. */
 enum pin_admin_changes {
     PIN_ADMIN_CHANGES_LOCAL, /**< Programs on this machine, with the token if there is one. */
-    PIN_ADMIN_CHANGES_TOKEN, /**< Whoever knows the token. */
+    PIN_ADMIN_CHANGES_TOKEN, /**< Whoever knows the token, or shows a certificate. */
     PIN_ADMIN_CHANGES_NONE,  /**< Nobody. */
 };
 
 /** What the configuration says. A zeroed one: this machine sees and changes everything. */
 struct pin_admin_access {
     struct pin_secret token; /**< None: nobody is asked for one. Owned. */
+    bool takes_certificates; /**< As good as the token; without it, wanted. */
     bool is_open;            /**< Without a token, everybody sees everything. */
     enum pin_admin_changes changes;
 };
@@ -34,6 +35,7 @@ struct pin_admin_access {
 /** What is known of who asks. Texts are headers, NULL when absent. */
 struct pin_admin_caller {
     bool is_local;             /**< Comes from a loopback address. */
+    bool has_certificate;      /**< One that is trusted; it vouches for the host's name, too. */
     const char *authorization; /**< "Bearer TOKEN", or "Basic" with the token as password. */
     const char *host;
     const char *origin; /**< Browsers send it with what may change something. */

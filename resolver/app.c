@@ -125,7 +125,9 @@ static void log_start(const struct pin_app *app)
         struct pin_addrport metrics = pin_admin_address(app->metrics);
         pin_log_info("app: health and metrics on http://%s/", pin_addrport_format(&metrics, text));
     }
-    pin_log_info("app: admin on http://%s/", pin_addrport_format(&admin, text));
+    pin_log_info("app: admin on %s://%s/",
+        app->config->admin_tls.certificate != NULL ? "https" : "http",
+        pin_addrport_format(&admin, text));
     pin_log_info("app: pintled " PIN_VERSION " started, clusters=%zu config=%s",
         app->config->n_clusters, app->config->file == NULL ? "none" : app->config->file);
 }
@@ -376,6 +378,7 @@ static void app_stop(struct pin_app *app)
     pin_app_files_free(&app->files);    /* whoever uses them has stopped, their loop is there */
     pin_admin_stop(app->metrics);
     pin_admin_stop(app->admin);
+    pin_token_file_free(app->token_file);
     pin_admin_access_done(&app->access);
     for (size_t i = 0; i < N_ELEMS(app->signals); i++) {
         pin_signal_free(app->signals[i]);

@@ -99,6 +99,11 @@ static void on_config_json(void *arg, struct pin_jsonout *out)
     pin_config_put_json(((const struct pin_app *)arg)->config, out);
 }
 
+static void on_other_token(void *arg)
+{
+    pin_admin_revoke(((struct pin_app *)arg)->admin);
+}
+
 enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
 {
     struct pin_admin_config config = {.address = app->config->admin,
@@ -112,6 +117,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
         .listens = app->listens,
         .n_listens = app->config->n_listens,
         .certs = app->files.certs,
+        .tls = pin_certs_tls(app->files.certs, pin_certs_admin(app->files.certs)),
         .tapper = app->tapper,
         .state_dir = app->config->state_dir,
         .keeper = app->files.keeper,
@@ -133,10 +139,17 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
             .config_json = on_config_json,
             .arg = app}};
     pin__app_hook_records_admin(&config.hooks);
+    app->access.takes_certificates = app->config->admin_tls.client_ca != NULL;
     app->access.is_open = app->config->admin_is_open;
     app->access.changes = (enum pin_admin_changes)app->config->admin_changes;
     if (app->config->admin_token_file != NULL) {
-        enum pin_err err = pin_admin_access_read(app->config->admin_token_file, &app->access, why);
+        const struct pin_token_file_config token = {.path = app->config->admin_token_file,
+            .access = &app->access,
+            .loop = app->loop,
+            .dirwatch = app->dirwatch,
+            .on_change = on_other_token,
+            .arg = app};
+        enum pin_err err = pin_token_file_open(&token, &app->token_file, why);
         if (err != PIN_OK) {
             pin_why_wrap(why, "admin.tokenFile");
             return err;
@@ -147,6 +160,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
     if (err == PIN_OK && app->config->metrics.ip.family != 0) {
         config.address = app->config->metrics;
         config.is_bare = true;
+        config.tls = NULL;
         err = pin_admin_start(&config, &app->metrics, why);
     }
     return err;

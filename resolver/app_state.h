@@ -28,6 +28,7 @@
 #include "resolver/geo.h"
 #include "resolver/greeting.h"
 #include "resolver/sandbox.h"
+#include "resolver/token_file.h"
 #include "resolver/worker.h"
 
 struct pin_handover;
@@ -64,6 +65,7 @@ struct pin_app {
     struct pin_admin *admin;
     struct pin_admin *metrics; /* NULL: health and metrics are at `admin` alone */
     struct pin_admin_access access;
+    struct pin_token_file *token_file; /* NULL: no token is wanted */
     struct pin_auditor *auditor;
     struct pin_tapper *tapper; /* NULL: nothing is noted */
     struct pin_sync *sync;

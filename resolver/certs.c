@@ -15,11 +15,12 @@
 
 /* Certificate and key are often written one after the other. */
 #define SETTLE_MS 50
-#define N_FILES   2
+#define N_FILES   3 /* certificate, key, and who vouches for clients, which may be NULL */
 
 struct cert {
     struct pin_tls *tls; /* NULL: the listener is plain */
-    const struct pin_config_listen *config;
+    const struct pin_addrport *address;
+    enum pin_tls_use use;
     const char *files[N_FILES];
     struct stat seen[N_FILES]; /* when they were read */
     struct pin_cert_status status;
@@ -37,7 +38,9 @@ static void see(const struct cert *cert, struct stat ret_seen[N_FILES])
 {
     for (size_t i = 0; i < N_FILES; i++) {
         memset(&ret_seen[i], 0, sizeof(ret_seen[i]));
-        (void)stat(cert->files[i], &ret_seen[i]); /* one that is missing is told by its reader */
+        if (cert->files[i] != NULL) {
+            (void)stat(cert->files[i], &ret_seen[i]); /* its reader tells that one is missing */
+        }
     }
 }
 
@@ -58,7 +61,8 @@ static enum pin_err read_cert(struct cert *cert, struct pin_why *why)
 {
     const struct pin_tls_config config = {.certificate = cert->files[0],
         .key = cert->files[1],
-        .use = cert->config->has_https ? PIN_TLS_HTTPS : PIN_TLS_DOT};
+        .client_ca = cert->files[2],
+        .use = cert->use};
     see(cert, cert->seen); /* first: what changes while it is read is read again */
     enum pin_err err =
         cert->tls == NULL ? pin_tls_new(&config, &cert->tls, why) : pin_tls_reload(cert->tls, why);
@@ -72,18 +76,36 @@ static enum pin_err read_cert(struct cert *cert, struct pin_why *why)
     return err;
 }
 
+static void load_admin(
+    struct cert *cert, const struct pin_config *config, struct pin_findings *findings)
+{
+    const struct pin_config_admin_tls *tls = &config->admin_tls;
+    struct pin_why why = {0};
+    if (tls->certificate == NULL || tls->key == NULL) {
+        return; /* plain, or it has its finding */
+    }
+    cert->address = &config->admin;
+    cert->use = PIN_TLS_ADMIN;
+    cert->files[0] = tls->certificate;
+    cert->files[1] = tls->key;
+    cert->files[2] = tls->client_ca;
+    if (read_cert(cert, &why) != PIN_OK) {
+        pin_findings_add(findings, config->file, (struct pin_at){0}, "admin.tls: %s", why.text);
+    }
+}
+
 struct pin_certs *pin_certs_load(const struct pin_config *config, struct pin_findings *findings)
 {
     struct pin_certs *certs = calloc(1, sizeof(*certs));
     if (certs == NULL) {
         return NULL;
     }
-    certs->certs = calloc(config->n_listens + 1, sizeof(*certs->certs));
+    certs->n_certs = config->n_listens + 1;
+    certs->certs = calloc(certs->n_certs, sizeof(*certs->certs));
     if (certs->certs == NULL) {
         free(certs);
         return NULL;
     }
-    certs->n_certs = config->n_listens;
     for (size_t i = 0; i < config->n_listens; i++) {
         const struct pin_config_listen *listen = &config->listens[i];
         struct cert *cert = &certs->certs[i];
@@ -91,7 +113,8 @@ struct pin_certs *pin_certs_load(const struct pin_config *config, struct pin_fin
         if (listen->tls_certificate == NULL || listen->tls_key == NULL) {
             continue; /* plain, or it has its finding */
         }
-        cert->config = listen;
+        cert->address = &listen->address;
+        cert->use = listen->has_https ? PIN_TLS_HTTPS : PIN_TLS_DOT;
         cert->files[0] = listen->tls_certificate;
         cert->files[1] = listen->tls_key;
         if (read_cert(cert, &why) != PIN_OK) {
@@ -99,6 +122,7 @@ struct pin_certs *pin_certs_load(const struct pin_config *config, struct pin_fin
                 listen->has_https ? "https" : "tls", why.text);
         }
     }
+    load_admin(&certs->certs[config->n_listens], config, findings);
     return certs;
 }
 
@@ -110,7 +134,7 @@ static void renew(struct cert *cert)
     char address[PIN_ADDRPORT_TEXT_MAX];
     char expires[PIN_CLOCK_TEXT_MAX];
     struct pin_why why = {0};
-    (void)pin_addrport_format(&cert->config->address, address);
+    (void)pin_addrport_format(cert->address, address);
     if (read_cert(cert, &why) != PIN_OK) {
         pin_log_error(
             "certs: listener %s: %s (the certificate read before is used on)", address, why.text);
@@ -124,7 +148,7 @@ static void watch_directories(const struct pin_certs *self)
 {
     for (size_t i = 0; i < self->n_certs * N_FILES; i++) {
         const struct cert *cert = &self->certs[i / N_FILES];
-        if (cert->tls != NULL) {
+        if (cert->tls != NULL && cert->files[i % N_FILES] != NULL) {
             pin_filewatch_add(self->watch, cert->files[i % N_FILES]);
         }
     }
@@ -193,6 +217,16 @@ void pin_certs_free(struct pin_certs *certs)
     }
     free(certs->certs);
     free(certs);
+}
+
+size_t pin_certs_admin(const struct pin_certs *certs)
+{
+    return certs->n_certs - 1;
+}
+
+const struct pin_addrport *pin_certs_address(const struct pin_certs *certs, size_t listen_i)
+{
+    return certs->certs[listen_i].address;
 }
 
 struct pin_tls *pin_certs_tls(const struct pin_certs *certs, size_t listen_i)

@@ -3,8 +3,8 @@
 
 /**
  * @file
- * Certificates on disk: reads those of all TLS listeners, and reads them again when their files
- * change.
+ * Certificates on disk: reads those of all TLS listeners and of the admin side, and reads them
+ * again when their files change.
  *
  * New connections get the new certificate, open ones go on with theirs. A file that cannot be used
  * leaves everything as it was: that is logged once and counted. Control's thread.
@@ -30,11 +30,17 @@ struct pin_certs;
  */
 struct pin_certs *pin_certs_load(const struct pin_config *config, struct pin_findings *findings);
 
+/** Which one is the admin side's: behind those of the listeners. */
+size_t pin_certs_admin(const struct pin_certs *certs);
+
 /** Stops watching and frees it; no worker uses it any more. NULL is fine. */
 void pin_certs_free(struct pin_certs *certs);
 
 /** What listener `listen_i` serves TLS with, or NULL: it is plain. Lives as long as `certs`. */
 struct pin_tls *pin_certs_tls(const struct pin_certs *certs, size_t listen_i);
+
+/** Where that listener was to listen. Borrowed from the configuration. */
+const struct pin_addrport *pin_certs_address(const struct pin_certs *certs, size_t listen_i);
 
 /** Looks at the files from now on. `dirwatch` outlives `certs`. */
 enum pin_err pin_certs_watch(struct pin_certs *certs, struct pin_loop *loop,

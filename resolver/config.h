@@ -273,6 +273,13 @@ struct pin_config_origin {
     const struct pin_config_origin *next;
 };
 
+/** TLS of the admin side. */
+struct pin_config_admin_tls {
+    const char *certificate; /**< NULL: plain HTTP. */
+    const char *key;
+    const char *client_ca; /**< NULL: clients need no certificate. */
+};
+
 /** All of it. Strings and arrays live in `arena`. */
 struct pin_config {
     struct pin_arena *arena;
@@ -288,6 +295,7 @@ struct pin_config {
     bool has_records_lease; /**< recordsLease */
     bool dumps;             /**< sandbox.dumps: cores may be written. */
     bool admin_is_open;     /**< admin.open */
+    bool has_admin_tls;     /**< admin.tls */
     struct pin_config_etcd publish;
 
     const char *cluster_set;
@@ -296,6 +304,7 @@ struct pin_config {
     struct pin_addrport admin;
     struct pin_addrport metrics;  /**< family 0: health and metrics are at `admin` alone. */
     const char *admin_token_file; /**< NULL: none. */
+    struct pin_config_admin_tls admin_tls;
     struct pin_config_network *networks;
     size_t n_networks;
     struct pin_config_cluster *clusters;

@@ -308,10 +308,6 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
         check_tsig_key(config, i, findings);
     }
     check_tap(config, findings);
-    if (config->admin_changes == PIN_ADMIN_CHANGES_TOKEN && config->admin_token_file == NULL) {
-        pin_findings_add(findings, config->file, no_place,
-            "admin.changes: \"token\" wants a token; say tokenFile");
-    }
     for (size_t i = 0; i < config->n_transfers; i++) {
         check_transfer(config, i, findings);
     }

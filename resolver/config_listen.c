@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What must hold between listeners, and within each. */
+/* What must hold between listeners, within each, and of the admin side. */
 
 #include <string.h>
 
+#include "resolver/admin_access.h"
 #include "resolver/config.h"
 #include "resolver/https.h"
 #include "resolver/worker.h"
@@ -72,6 +73,21 @@ static void check_tls(const struct pin_config *config, size_t i, struct pin_find
     }
 }
 
+/* The admin side's TLS, and who may change something there. */
+static void check_admin(const struct pin_config *config, struct pin_findings *findings)
+{
+    const struct pin_config_admin_tls *tls = &config->admin_tls;
+    if (config->has_admin_tls && (tls->certificate == NULL || tls->key == NULL)) {
+        pin_findings_add(findings, config->file, (struct pin_at){0},
+            "admin.tls: want {certificate: FILE, key: FILE}");
+    }
+    if (config->admin_changes == PIN_ADMIN_CHANGES_TOKEN && config->admin_token_file == NULL
+        && tls->client_ca == NULL) {
+        pin_findings_add(findings, config->file, (struct pin_at){0},
+            "admin.changes: \"token\" wants a token; say tokenFile, or tls.clientCA");
+    }
+}
+
 void pin_config_check_listens(const struct pin_config *config, struct pin_findings *findings)
 {
     if (config->n_listens > PIN_LISTENS_MAX) {
@@ -94,4 +110,5 @@ void pin_config_check_listens(const struct pin_config *config, struct pin_findin
                 "listen[%zu].cluster: there is no cluster \"%s\"", i, listen->cluster);
         }
     }
+    check_admin(config, findings);
 }

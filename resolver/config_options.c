@@ -60,6 +60,23 @@ static const struct pin_option listen_options[] = {
     {.key = NULL},
 };
 
+static const struct pin_option admin_tls_options[] = {
+    {.key = "certificate",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_CONFIG(admin_tls.certificate),
+        .doc = "PEM file: the admin side's certificate, then its chain."},
+    {.key = "key",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_CONFIG(admin_tls.key),
+        .doc = "PEM file: its key, mode 0640 or less."},
+    {.key = "clientCA",
+        .kind = PIN_OPTION_PATH,
+        .offset = IN_CONFIG(admin_tls.client_ca),
+        .doc = "PEM file: who shows a certificate that one of these vouches for needs no token; "
+               "with it all but health and metrics wants a certificate or the token."},
+    {.key = NULL},
+};
+
 static const struct pin_option admin_options[] = {
     {.key = "address",
         .kind = PIN_OPTION_ADDRPORT,
@@ -72,6 +89,12 @@ static const struct pin_option admin_options[] = {
         .offset = IN_CONFIG(admin_token_file),
         .doc = "A file with the token that all but health and metrics wants; without one only "
                "this machine sees the rest."},
+    {.key = "tls",
+        .kind = PIN_OPTION_MAP,
+        .children = admin_tls_options,
+        .said_offset = IN_CONFIG(has_admin_tls),
+        .example = "{certificate: tls.crt, key: tls.key, clientCA: people.crt}",
+        .doc = "Makes the admin side HTTPS; `metrics.address` stays plain."},
     {.key = "open",
         .kind = PIN_OPTION_BOOL,
         .offset = IN_CONFIG(admin_is_open),
@@ -83,8 +106,8 @@ static const struct pin_option admin_options[] = {
         .words = "local|token|none",
         .min = PIN_ADMIN_CHANGES_LOCAL,
         .fallback = "local",
-        .doc = "Who may change something: programs on this machine, whoever has the token, "
-               "nobody."},
+        .doc = "Who may change something: programs on this machine, whoever has the token or a "
+               "certificate, nobody."},
     {.key = NULL},
 };
 

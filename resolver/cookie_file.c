@@ -53,12 +53,6 @@ static bool publish(struct pin_cookie_file *file, const uint8_t current[PIN_SIPH
     return true;
 }
 
-static void see(const struct pin_cookie_file *file, struct stat *ret_seen)
-{
-    memset(ret_seen, 0, sizeof(*ret_seen));
-    (void)stat(file->path, ret_seen); /* one that is missing is told by its reader */
-}
-
 static bool is_same_key(
     const uint8_t a[PIN_SIPHASH_KEY_BYTES], const uint8_t b[PIN_SIPHASH_KEY_BYTES])
 {
@@ -103,10 +97,7 @@ static void read_again(struct pin_cookie_file *file)
 
 void pin_cookie_file_look(struct pin_cookie_file *file)
 {
-    struct stat now;
-    see(file, &now);
-    if (!pin_filewatch_is_same(&now, &file->seen)) {
-        file->seen = now; /* first: what changes while it is read is read again */
+    if (pin_filewatch_has_changed(file->path, &file->seen)) {
         read_again(file);
     }
     if (file->until_ms != 0 && pin_clock_mono_ms() >= file->until_ms
@@ -132,7 +123,7 @@ enum pin_err pin_cookie_file_load(const char *path, struct pin_cookie_secret *re
         return pin_why_set(why, PIN_ENOMEM, "'%s'", path);
     }
     file->path = path;
-    see(file, &file->seen);
+    (void)pin_filewatch_has_changed(path, &file->seen);
     enum pin_err err = pin_cookie_secret_read(path, &file->last, why);
     if (err == PIN_OK && !publish(file, file->last.shared[0], file->last.shared[1])) {
         err = pin_why_set(why, PIN_ENOMEM, "'%s'", path);

@@ -152,3 +152,13 @@ bool pin_filewatch_is_same(const struct stat *a, const struct stat *b)
            && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec
            && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
+
+bool pin_filewatch_has_changed(const char *path, struct stat *seen)
+{
+    struct stat now;
+    memset(&now, 0, sizeof(now));
+    (void)stat(path, &now);
+    bool is_same = pin_filewatch_is_same(&now, seen);
+    *seen = now;
+    return !is_same;
+}

@@ -45,5 +45,11 @@ void pin_filewatch_add(struct pin_filewatch *watch, const char *path);
 /** Looks again in a moment. */
 void pin_filewatch_again(struct pin_filewatch *watch);
 
+/**
+ * Whether a file is another one than `seen`, and has that be as it is now: what changes while it is
+ * read after that is read again. One that is missing is one that differs, once; its reader tells.
+ */
+bool pin_filewatch_has_changed(const char *path, struct stat *seen);
+
 /** Whether two looks saw the same file, unchanged. */
 bool pin_filewatch_is_same(const struct stat *a, const struct stat *b);

@@ -72,13 +72,13 @@ static void put_dns(struct pin_text *text, const struct pin_stats_sum *sum)
         text, "pintle_dns_streams_open", "gauge", "DNS connections open now.", sum->n_open);
 }
 
-/* One family of figures per TLS listener. */
+/* One family of figures per TLS listener, the admin side's last. */
 static void put_cert_family(
     struct pin_page *page, const char *name, const char *type, const char *help, size_t offset)
 {
     const struct pin_admin_config *config = &page->state->config;
     bool is_begun = false;
-    for (size_t i = 0; config->certs != NULL && i < config->n_listens; i++) {
+    for (size_t i = 0; config->certs != NULL && i <= pin_certs_admin(config->certs); i++) {
         char address[PIN_ADDRPORT_TEXT_MAX];
         struct pin_cert_status status;
         uint64_t value = 0;
@@ -91,7 +91,10 @@ static void put_cert_family(
         }
         memcpy(&value, (const char *)&status + offset, sizeof(value));
         pin_text_putf(&page->body, "%s{listen=\"%s\"} %lld\n", name,
-            pin_addrport_format(&config->listens[i].address, address), (long long)value);
+            pin_addrport_format(i < config->n_listens ? &config->listens[i].address
+                                                      : pin_certs_address(config->certs, i),
+                address),
+            (long long)value);
     }
 }
 

@@ -261,6 +261,19 @@ static enum pin_err read_key(const char *path, EVP_PKEY **ret_key, struct pin_wh
     return err;
 }
 
+/* What is done with the certificates of a PEM text. */
+typedef enum pin_err add_pem(SSL_CTX *context, BIO *bio, const char *path, struct pin_why *why);
+
+/* After the last certificate that could be read: whether that was the end of the text. */
+static enum pin_err check_end(const char *path, struct pin_why *why)
+{
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        return pin_why_set(why, PIN_EPARSE, "certificate file '%s': %s", path, reason());
+    }
+    ERR_clear_error();
+    return PIN_OK;
+}
+
 /* Adds all certificates of a PEM text: the server's own, then its chain. */
 static enum pin_err add_certificates(
     SSL_CTX *context, BIO *bio, const char *path, struct pin_why *why)
@@ -281,14 +294,31 @@ static enum pin_err add_certificates(
             return pin_why_set(why, PIN_EPARSE, "certificate file '%s': %s", path, reason());
         }
     }
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-        return pin_why_set(why, PIN_EPARSE, "certificate file '%s': %s", path, reason());
-    }
-    ERR_clear_error();
-    return PIN_OK;
+    return check_end(path, why);
 }
 
-static enum pin_err use_certificate(SSL_CTX *context, const char *path, struct pin_why *why)
+/* Has the clients vouched for by all certificates of a PEM text, and tells them so. */
+static enum pin_err add_client_ca(SSL_CTX *context, BIO *bio, const char *path, struct pin_why *why)
+{
+    size_t n = 0;
+    for (;; n++) {
+        X509 *ca = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+        if (ca == NULL) {
+            break;
+        }
+        bool is_added = X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca) == 1
+                        && SSL_CTX_add_client_CA(context, ca) == 1;
+        X509_free(ca);
+        if (!is_added) {
+            return pin_why_set(why, PIN_EPARSE, "certificate file '%s': %s", path, reason());
+        }
+    }
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    return n > 0 ? check_end(path, why)
+                 : pin_why_set(why, PIN_EPARSE, "certificate file '%s': %s", path, reason());
+}
+
+static enum pin_err use_pem(SSL_CTX *context, const char *path, add_pem *add, struct pin_why *why)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -297,7 +327,7 @@ static enum pin_err use_certificate(SSL_CTX *context, const char *path, struct p
         return err;
     }
     BIO *bio = BIO_new_mem_buf(text, (int)bytes);
-    err = bio != NULL ? add_certificates(context, bio, path, why)
+    err = bio != NULL ? add(context, bio, path, why)
                       : pin_why_set(why, PIN_ENOMEM, "certificate file '%s'", path);
     BIO_free(bio);
     free(text);
@@ -325,10 +355,18 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_bytes
 {
     static const unsigned char dot[] = "\3dot";
     static const unsigned char https[] = "\2h2\10http/1.1";
+    static const unsigned char http1[] = "\10http/1.1";
+    static const struct {
+        const unsigned char *protocols;
+        unsigned bytes;
+    } offers[] = {
+        [PIN_TLS_DOT] = {dot, sizeof(dot) - 1},
+        [PIN_TLS_HTTPS] = {https, sizeof(https) - 1},
+        [PIN_TLS_ADMIN] = {http1, sizeof(http1) - 1},
+    };
     const struct pin_tls *tls = arg;
-    bool is_https = tls->config.use == PIN_TLS_HTTPS;
-    const unsigned char *ours = is_https ? https : dot;
-    unsigned ours_bytes = (unsigned)(is_https ? sizeof(https) : sizeof(dot)) - 1;
+    const unsigned char *ours = offers[tls->config.use].protocols;
+    unsigned ours_bytes = offers[tls->config.use].bytes;
     unsigned char *chosen = NULL;
     (void)ssl;
     if (SSL_select_next_proto(&chosen, out_bytes, ours, ours_bytes, in, in_bytes)
@@ -346,6 +384,9 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
     const unsigned char *ticket = NULL;
     size_t bytes = 0;
     (void)arg;
+    if (session == NULL) {
+        return SSL_CLIENT_HELLO_SUCCESS; /* raw: nobody counts its handshakes */
+    }
     bool has_ticket =
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk, &ticket, &bytes) == 1
         || (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_session_ticket, &ticket, &bytes) == 1
@@ -371,13 +412,16 @@ static bool set_up(SSL_CTX *context, struct pin_tls *tls)
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_client_hello_cb(context, on_hello, NULL);
     SSL_CTX_set_alpn_select_cb(context, on_alpn, tls);
+    if (tls->config.use == PIN_TLS_ADMIN) {
+        (void)SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    }
     (void)SSL_CTX_set_app_data(context, tls);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1
            && SSL_CTX_set1_groups_list(context, GROUPS) == 1
            && SSL_CTX_set_cipher_list(context, CIPHERS_TLS12) == 1
            && SSL_CTX_set_ciphersuites(context, CIPHERS_TLS13) == 1
            && SSL_CTX_set_max_early_data(context, 0) == 1
-           && SSL_CTX_set_num_tickets(context, 1) == 1
+           && SSL_CTX_set_num_tickets(context, tls->config.use == PIN_TLS_ADMIN ? 0 : 1) == 1
            && SSL_CTX_set_session_id_context(context, session_context, sizeof(session_context) - 1)
                   == 1
            && SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
@@ -401,9 +445,12 @@ static enum pin_err make_context(struct pin_tls *tls, SSL_CTX **ret_context, str
         SSL_CTX_free(context);
         return pin_why_set(why, PIN_ENOMEM, "prepare TLS: %s", reason());
     }
-    enum pin_err err = use_certificate(context, tls->config.certificate, why);
+    enum pin_err err = use_pem(context, tls->config.certificate, add_certificates, why);
     if (err == PIN_OK) {
         err = use_key(context, &tls->config, why);
+    }
+    if (err == PIN_OK && tls->config.client_ca != NULL) {
+        err = use_pem(context, tls->config.client_ca, add_client_ca, why);
     }
     if (err != PIN_OK) {
         SSL_CTX_free(context);
@@ -466,6 +513,20 @@ int64_t pin_tls_expires_s(const struct pin_tls *tls)
 }
 
 /* --- sessions ----------------------------------------------------------------------------- */
+
+struct ssl_st *pin_tls_raw(struct pin_tls *tls)
+{
+    SSL *ssl = SSL_new(tls->context); /* control alone exchanges it */
+    if (ssl != NULL) {
+        SSL_set_read_ahead(ssl, 0); /* libevent asks how much has been read, and does not see it */
+    }
+    return ssl;
+}
+
+bool pin_tls_raw_is_known(const struct ssl_st *ssl)
+{
+    return SSL_get0_peer_certificate(ssl) != NULL && SSL_get_verify_result(ssl) == X509_V_OK;
+}
 
 struct pin_tls_session *pin_tls_session_new(struct pin_tls *tls, bool may_full, bool may_resume)
 {

@@ -25,6 +25,7 @@
 
 struct pin_tls;
 struct pin_tls_session;
+struct ssl_st;
 
 /** Longest plaintext that may still come out of a session beside that of the bytes fed. */
 #define PIN_TLS_RECORD_BYTES ((size_t)16 << 10)
@@ -37,6 +38,7 @@ struct pin_tls_session;
 enum pin_tls_use {
     PIN_TLS_DOT,   /**< "dot" (RFC 7858). */
     PIN_TLS_HTTPS, /**< "h2", then "http/1.1". */
+    PIN_TLS_ADMIN, /**< "http/1.1"; no tickets, so each handshake looks at the client. */
 };
 
 /** What was agreed on by ALPN. */
@@ -51,6 +53,9 @@ enum pin_tls_protocol {
 struct pin_tls_config {
     const char *certificate; /**< PEM: the server's, then its chain. Borrowed until free. */
     const char *key;         /**< PEM, not encrypted. Borrowed until free. */
+    const char *client_ca;   /**< PEM: who vouches for clients; NULL: they are not asked. Borrowed
+                                until free. A client may show no certificate; who shows another
+                                one's is refused. */
     enum pin_tls_use use;
 };
 
@@ -66,6 +71,15 @@ enum pin_err pin_tls_reload(struct pin_tls *tls, struct pin_why *why);
 
 /** Frees, after all its sessions. NULL is fine. */
 void pin_tls_free(struct pin_tls *tls);
+
+/**
+ * An OpenSSL session of a client that has just connected, for libevent's HTTP, which feeds it from
+ * a socket. The caller's, with SSL_free(); NULL: memory is out. Control.
+ */
+struct ssl_st *pin_tls_raw(struct pin_tls *tls);
+
+/** Whether the client of such a session has shown a certificate that `client_ca` vouches for. */
+bool pin_tls_raw_is_known(const struct ssl_st *ssl);
 
 /** When the certificate in use expires, in seconds since 1970 UTC. Control. */
 int64_t pin_tls_expires_s(const struct pin_tls *tls);

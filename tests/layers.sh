@@ -41,7 +41,7 @@ while read -r header door; do
     hits=$(grep -rnE "#include <$header" $rooms include 2>/dev/null | grep -vE "^($door):" || true)
     breach "<$header...> belongs to $door" "$hits"
 done <<'DOORS'
-event2/ base/loop\.c|resolver/admin(_reply)?\.c|sync/dns\.c
+event2/ base/loop\.c|resolver/admin(_reply|_request)?\.c|sync/dns\.c
 sys/inotify\.h base/dirwatch\.c
 urcu include/pintle/base/rcu\.h
 yaml\.h base/yaml\.c

@@ -120,7 +120,7 @@ class Daemon:
         while self.admin is None and self.child.poll() is None and time.monotonic() < end:
             time.sleep(POLL_S)
             port = re.search(r"answering DNS on 127\.0\.0\.1:(\d+)", self.log_text())
-            admin = re.search(r"admin on http://(\S+)/", self.log_text())
+            admin = re.search(r"admin on https?://(\S+)/", self.log_text())
             if port and admin:
                 self.port, self.admin = int(port.group(1)), admin.group(1)
         if self.admin is None:
