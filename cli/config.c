@@ -102,13 +102,14 @@ static void print_option(const struct pin_tree *option)
 {
     const char *fallback = pin_tree_string(option, "default", NULL);
     bool is_required = pin_tree_bool(option, "required", false);
-    (void)printf("KEY:      %s\nTYPE:     %s\nDEFAULT:  %s\n\n%s\n",
+    (void)printf("KEY:      %s\nTYPE:     %s\nDEFAULT:  %s\n\n%s%s\n",
         pin_tree_string(option, "path", ""), pin_tree_string(option, "type", ""),
         is_required           ? "none, it must be said"
         : fallback == NULL    ? "none"
         : fallback[0] == '\0' ? "\"\""
                               : fallback,
-        pin_tree_string(option, "meaning", ""));
+        pin_tree_string(option, "meaning", ""),
+        pin_tree_bool(option, "kept", false) ? " A change needs a replacement." : "");
     print_example(pin_tree_string(option, "example", ""));
 }
 

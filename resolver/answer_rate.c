@@ -32,7 +32,7 @@ static enum pin_rate_kind classify(const struct pin_answering *a, uint64_t *ret_
 static bool is_spared(const struct pin_answering *a, const struct pin_ip *source)
 {
     const struct pin_scene *scene = pin_rcu_deref(a->worker->live->scene);
-    return pin_limiter_spares(a->worker->limiter, source)
+    return pin_rate_spares(&a->worker->manners->rate, source)
            || pin_worker_cluster(a->worker, a->client) != PIN_CLUSTER_NONE
            || pin_scene_asker(scene, source).cluster_id != PIN_CLUSTER_NONE
            || pin_lpm_find(scene->forwarders, source) != PIN_LPM_NONE;

@@ -229,9 +229,19 @@ static enum pin_err prepare_sync(struct attempt *attempt, struct pin_why *why)
     return err == PIN_OK ? pin_sync_prepare(app->sync, &config, from, &attempt->sync, why) : err;
 }
 
+static enum pin_err prepare_manners(struct attempt *attempt, struct pin_why *why)
+{
+    struct pin_app *app = attempt->app;
+    struct pin_manners *manners = &attempt->config->manners;
+    pin_manners_inherit(manners, &app->config->manners);
+    attempt->files.cookies = NULL; /* the configuration has it */
+    return pin_workers_fit_manners(app->workers, manners, why);
+}
+
 static void set_basis(struct attempt *attempt)
 {
     const struct pin_config *config = attempt->config;
+    attempt->basis.manners = &config->manners;
     for (size_t i = 0; i < config->n_listens && i < PIN_LISTENS_MAX; i++) {
         const char *cluster = config->listens[i].cluster;
         attempt->basis.clusters[i] =
@@ -255,6 +265,9 @@ static enum pin_err prepare(struct attempt *attempt, struct pin_why *why)
     }
     if (err == PIN_OK) {
         err = prepare_sync(attempt, why);
+    }
+    if (err == PIN_OK) {
+        err = prepare_manners(attempt, why);
     }
     set_basis(attempt);
     return err;
@@ -280,7 +293,19 @@ static bool on_zonefile(void *arg, struct pin_zonefile *zonefile)
     return pin_feed_zonefile(app->builder, zonefile);
 }
 
-/* Zone files and the geo database are followed by the other configuration. */
+/* A cookie secret from another file is followed there. */
+static enum pin_err follow_cookies(struct pin_app *app, struct pin_why *why)
+{
+    struct pin_cookie_file *before = app->files.cookies;
+    app->files.cookies = app->config->manners.cookie_file;
+    if (app->files.cookies == before) {
+        return PIN_OK;
+    }
+    pin_cookie_file_unwatch(before);
+    return pin_cookie_file_watch(app->files.cookies, app->loop, app->dirwatch, why);
+}
+
+/* Files are followed that the other configuration names. */
 static void follow_files(struct attempt *attempt)
 {
     struct pin_app *app = attempt->app;
@@ -294,6 +319,9 @@ static void follow_files(struct attempt *attempt)
         pin_zonefiles_watch(app->files.zonefiles, app->loop, app->dirwatch, on_zonefile, app, &why);
     if (err == PIN_OK) {
         err = pin_feed_geo(app->config, app->settings, app->loop, app->builder, &app->geo, &why);
+    }
+    if (err == PIN_OK) {
+        err = follow_cookies(app, &why);
     }
     if (err != PIN_OK) {
         pin_log_error("reload: %s: files are not followed until the next reload", why.text);
@@ -351,6 +379,7 @@ static void on_ended(void *arg)
     struct pin_app *app = attempt->app;
     struct pin_reload *reload = app->reload;
     struct attempt *last = reload->last;
+    pin_workers_follow(app->workers, &attempt->basis);
     if (attempt->before != app->first) {
         pin_config_free(attempt->before);
     }

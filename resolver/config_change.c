@@ -6,15 +6,9 @@
 
 #include <string.h>
 
-#include "pintle/base/macros.h"
 #include "pintle/base/tree.h"
 
-/* What a running program keeps as it was at its start: sockets, threads, files that are open, and
- * whatever writes outside. */
-static const char *const kept_keys[] = {"listen", "admin", "resolvers", "tsigKeys", "transfers",
-    "health.maxPerSecond", "health.commands", "forward", "allowRecursion", "cache", "writeBack",
-    "publish", "workers", "streams", "stateDir", "dns.identity", "dns.version", "rateLimit",
-    "cookies", "compat.metrics", "queryLog", "dnstap", "records", "recordsLease"};
+#include "resolver/config_describe.h"
 
 static bool are_texts_equal(const char *a, const char *b)
 {
@@ -49,18 +43,23 @@ static bool differs(const struct pin_config *a, const struct pin_config *b, cons
     return !are_equal(pin_tree_path(a->tree, path), pin_tree_path(b->tree, path));
 }
 
-static void find_kept(
-    const struct pin_config *old, const struct pin_config *now, struct pin_findings *findings)
+struct comparison {
+    const struct pin_config *old;
+    const struct pin_config *now;
+    struct pin_findings *findings;
+};
+
+static void find_kept(void *arg, const struct pin_option_place *place)
 {
-    for (size_t i = 0; i < N_ELEMS(kept_keys); i++) {
-        const struct pin_tree *node = pin_tree_path(now->tree, kept_keys[i]);
-        if (differs(old, now, kept_keys[i])) {
-            pin_findings_add(findings, now->file,
-                (struct pin_at){.line = node != NULL ? node->key_line : 0,
-                    .col = node != NULL ? node->key_col : 0},
-                "%s: a change needs a replacement: start pintled anew", kept_keys[i]);
-        }
+    const struct comparison *comparison = arg;
+    if (!place->option->is_kept || !differs(comparison->old, comparison->now, place->path)) {
+        return;
     }
+    const struct pin_tree *node = pin_tree_path(comparison->now->tree, place->path);
+    pin_findings_add(comparison->findings, comparison->now->file,
+        (struct pin_at){
+            .line = node != NULL ? node->key_line : 0, .col = node != NULL ? node->key_col : 0},
+        "%s: a change needs a replacement: start pintled anew", place->path);
 }
 
 static void put_changed(
@@ -79,7 +78,7 @@ void pin_config_compare(const struct pin_config *old, const struct pin_config *n
     struct pin_findings *findings, struct pin_text *out)
 {
     struct pin_text changed = {0};
-    find_kept(old, now, findings);
+    pin_options_each(find_kept, &(struct comparison){old, now, findings});
     put_changed(now->tree, old->tree, false, &changed);
     put_changed(old->tree, now->tree, true, &changed);
     if (now->has_publish && changed.len > 0 && findings->n == 0) {

@@ -213,6 +213,7 @@ static void put_item(void *arg, const struct pin_option_place *place)
     pin_text_cut(&text, 0);
     pin_jsonout_key_string(json, "default", pin_option_default(option));
     pin_jsonout_key_bool(json, "required", option->required != NULL);
+    pin_jsonout_key_bool(json, "kept", option->is_kept);
     pin_jsonout_key_string(json, "meaning", option->doc);
     pin_option_put_example(&text, place);
     pin_jsonout_key_string(json, "example", pin_text_get(&text));

@@ -37,7 +37,7 @@ static void put_option(void *arg, const struct pin_option_place *place)
     }
     put_head(text, place);
     pin_man_put(text, place->option->doc);
-    pin_text_putc(text, '\n');
+    pin_text_puts(text, place->option->is_kept ? " A change needs a replacement.\n" : "\n");
     if (place->option->example != NULL) {
         pin_text_puts(text, ".IP\n.nf\n");
         pin_option_put_example(&example, place);

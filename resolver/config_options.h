@@ -41,6 +41,7 @@ struct pin_option {
     const char *key;
     enum pin_option_kind kind;
     bool is_command;     /**< STRINGS: a program and arguments, which may be secrets. */
+    bool is_kept;        /**< A reload does not change it, nor what is below it. */
     size_t offset;       /**< Into the struct that the table fills. */
     size_t count_offset; /**< Lists: where their length goes. */
     uint64_t min;

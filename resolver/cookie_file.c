@@ -18,7 +18,8 @@
 #define MS_PER_S  INT64_C(1000)
 
 struct pin_cookie_file {
-    const char *path;
+    char *path;
+    uint32_t n_holders; /* beside the first */
     struct pin_filewatch *watch;
     struct stat seen;              /* when it was read */
     struct pin_cookie_secret last; /* what it said */
@@ -122,8 +123,12 @@ enum pin_err pin_cookie_file_load(const char *path, struct pin_cookie_secret *re
     if (file == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "'%s'", path);
     }
-    file->path = path;
-    (void)pin_filewatch_has_changed(path, &file->seen);
+    file->path = strdup(path);
+    if (file->path == NULL) {
+        pin_cookie_file_free(file);
+        return pin_why_set(why, PIN_ENOMEM, "'%s'", path);
+    }
+    (void)pin_filewatch_has_changed(file->path, &file->seen);
     enum pin_err err = pin_cookie_secret_read(path, &file->last, why);
     if (err == PIN_OK && !publish(file, file->last.shared[0], file->last.shared[1])) {
         err = pin_why_set(why, PIN_ENOMEM, "'%s'", path);
@@ -138,11 +143,27 @@ enum pin_err pin_cookie_file_load(const char *path, struct pin_cookie_secret *re
     return PIN_OK;
 }
 
+bool pin_cookie_file_is_same(const struct pin_cookie_file *a, const struct pin_cookie_file *b)
+{
+    return a != NULL && b != NULL && strcmp(a->path, b->path) == 0;
+}
+
+struct pin_cookie_file *pin_cookie_file_hold(struct pin_cookie_file *file)
+{
+    file->n_holders++;
+    return file;
+}
+
 void pin_cookie_file_free(struct pin_cookie_file *file)
 {
     if (file == NULL) {
         return;
     }
+    if (file->n_holders > 0) {
+        file->n_holders--;
+        return;
+    }
+    free(file->path);
     if (file->pair != NULL) {
         free_pair(&file->pair->rcu);
     }

@@ -21,14 +21,20 @@ struct pin_cookie_file;
 /**
  * Reads the file for the first time.
  *
- * @param path        Borrowed until free.
  * @param ret_secret  Filled; follows the file until free.
  * @return What pin_cookie_secret_read() says, or PIN_ENOMEM; `ret_file` is set on PIN_OK.
  */
 enum pin_err pin_cookie_file_load(const char *path, struct pin_cookie_secret *ret_secret,
     struct pin_cookie_file **ret_file, struct pin_why *why);
 
-/** Frees it; nobody follows it any more, and it is not watched. NULL is fine. */
+/** Whether both are the same file's. NULL is no file's. */
+bool pin_cookie_file_is_same(const struct pin_cookie_file *a, const struct pin_cookie_file *b);
+
+/** Holds it once more; each holder frees it. Returns it. */
+struct pin_cookie_file *pin_cookie_file_hold(struct pin_cookie_file *file);
+
+/** Lets it go. The last holder frees it; nobody follows it any more, and it is not watched. NULL is
+ * fine. */
 void pin_cookie_file_free(struct pin_cookie_file *file);
 
 /** Looks at the file from now on. `dirwatch` outlives that. NULL is fine. */

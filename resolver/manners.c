@@ -116,8 +116,24 @@ void pin_manners_load(struct pin_config *config, struct pin_findings *findings)
     }
 }
 
+void pin_manners_inherit(struct pin_manners *manners, const struct pin_manners *before)
+{
+    bool is_drawn = manners->cookie_file == NULL && before->cookie_file == NULL
+                    && manners->secret.rollover_s == before->secret.rollover_s;
+    if (is_drawn) {
+        manners->secret = before->secret;
+    } else if (pin_cookie_file_is_same(manners->cookie_file, before->cookie_file)) {
+        pin_cookie_file_free(manners->cookie_file);
+        manners->cookie_file = pin_cookie_file_hold(before->cookie_file);
+        manners->secret = before->secret;
+        pin_cookie_file_look(manners->cookie_file);
+    }
+}
+
 void pin_manners_done(struct pin_manners *manners)
 {
+    pin_limiter_free(manners->limiter);
+    manners->limiter = NULL;
     pin_lpm_free(manners->rate.exempt);
     pin_cookie_file_free(manners->cookie_file);
     manners->rate.exempt = NULL;

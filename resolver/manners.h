@@ -31,13 +31,13 @@ struct pin_manners_text {
     char text[PIN_IDENTITY_MAX_BYTES];
 };
 
-/** Immutable once workers run; zeroed is a server that says nothing. */
+/** Immutable once workers answer by it; zeroed is a server that says nothing. */
 struct pin_manners {
     bool has_cookies;      /**< Cookies are answered. */
     bool wants_cookies;    /**< Over UDP, one that is not good is BADCOOKIE. */
     uint16_t keepalive_ds; /**< Tenths of a second that an idle stream is kept; 0: not told. */
     struct pin_rate_config rate;
-    struct pin_limiter *limiter; /**< Of the workers that run; NULL: nothing is limited. */
+    struct pin_limiter *limiter; /**< Of the workers that run; held. NULL: nothing is limited. */
     struct pin_cookie_secret secret;
     struct pin_cookie_file *cookie_file; /**< Where that comes from; NULL: from this process. */
     struct pin_manners_text identity;    /**< NSID, id.server, hostname.bind. */
@@ -50,7 +50,11 @@ struct pin_manners {
  */
 void pin_manners_load(struct pin_config *config, struct pin_findings *findings);
 
-/** Frees what loading allocated; zeroed ones are fine. */
+/** Goes on with the secret of `before` where it is to come from the same place, so that cookies
+ * stay good. Before anybody answers by them. */
+void pin_manners_inherit(struct pin_manners *manners, const struct pin_manners *before);
+
+/** Lets go what they hold; zeroed ones are fine. */
 void pin_manners_done(struct pin_manners *manners);
 
 /**

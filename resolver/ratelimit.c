@@ -29,8 +29,9 @@ struct bucket {
 };
 
 struct pin_limiter {
-    struct pin_rate_config config;
+    struct pin_rate_config config; /* but for `exempt` */
     uint32_t mask;
+    uint32_t n_holders; /* beside the first */
     struct bucket buckets[];
 };
 
@@ -59,9 +60,31 @@ struct pin_limiter *pin_limiter_new(const struct pin_rate_config *config)
     return limiter;
 }
 
+/* Whether an account says the same by both. */
+static bool is_same(const struct pin_rate_config *a, const struct pin_rate_config *b)
+{
+    return memcmp(a->per_second, b->per_second, sizeof(a->per_second)) == 0
+           && a->window_s == b->window_s && a->slip == b->slip && a->n_accounts == b->n_accounts
+           && a->v4_bits == b->v4_bits && a->v6_bits == b->v6_bits;
+}
+
+struct pin_limiter *pin_limiter_next(
+    struct pin_limiter *before, const struct pin_rate_config *config)
+{
+    if (before == NULL || !is_same(&before->config, config)) {
+        return pin_limiter_new(config);
+    }
+    before->n_holders++;
+    return before;
+}
+
 void pin_limiter_free(struct pin_limiter *limiter)
 {
-    free(limiter);
+    if (limiter != NULL && limiter->n_holders > 0) {
+        limiter->n_holders--;
+    } else {
+        free(limiter);
+    }
 }
 
 /* The first `bits` bits of an address, in a form that differs between the families. */
@@ -164,7 +187,7 @@ enum pin_rate_verdict pin_limiter_judge(
     return slips ? PIN_RATE_SLIP : PIN_RATE_DROP;
 }
 
-bool pin_limiter_spares(const struct pin_limiter *limiter, const struct pin_ip *client)
+bool pin_rate_spares(const struct pin_rate_config *config, const struct pin_ip *client)
 {
-    return pin_lpm_find(limiter->config.exempt, client) != PIN_LPM_NONE;
+    return pin_lpm_find(config->exempt, client) != PIN_LPM_NONE;
 }

@@ -58,7 +58,12 @@ bool pin_rate_is_on(const struct pin_rate_config *config);
  * out. */
 struct pin_limiter *pin_limiter_new(const struct pin_rate_config *config);
 
-/** Frees it. NULL is fine. */
+/** The accounts of `before` when they mean the same by `config`, held once more; else new ones.
+ * NULL: memory is out. Control's thread. */
+struct pin_limiter *pin_limiter_next(
+    struct pin_limiter *before, const struct pin_rate_config *config);
+
+/** Lets it go; who held it last frees it. NULL is fine. */
 void pin_limiter_free(struct pin_limiter *limiter);
 
 /** An answer that is about to be sent. */
@@ -81,4 +86,4 @@ enum pin_rate_verdict pin_limiter_judge(
     struct pin_limiter *limiter, const struct pin_rate_ask *ask, uint32_t *n_limited);
 
 /** Whether an address is in `exempt`. */
-bool pin_limiter_spares(const struct pin_limiter *limiter, const struct pin_ip *client);
+bool pin_rate_spares(const struct pin_rate_config *config, const struct pin_ip *client);

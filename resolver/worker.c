@@ -42,7 +42,8 @@ struct pin_workers {
     _Atomic uint32_t n_streams;
     size_t n_listens;
     size_t n_sets;
-    struct pin_manners manners;
+    struct pin_manners manners;        /* of the start */
+    const struct pin_manners *now;     /* those that count */
     const struct pin_forward *forward; /* or NULL */
     struct pin_listen listens[PIN_LISTENS_MAX];
     int gate_fds[2]; /* threads wait for its end before they read; -1: they do not */
@@ -76,6 +77,9 @@ bool pin_worker_take_basis(struct pin_worker *worker)
     worker->basis = basis;
     worker->basis_number = basis->number;
     worker->live = basis->live;
+    worker->manners = basis->manners;
+    worker->limiter = worker->transport == PIN_TRANSPORT_UDP ? basis->manners->limiter : NULL;
+    worker->cookie_keys = (struct pin_cookie_keys){0}; /* another secret may be in the same turn */
     return true;
 }
 
@@ -152,6 +156,18 @@ static struct pin_stream_limits fit_limits(const struct pin_workers_config *conf
     return limits;
 }
 
+enum pin_err pin_workers_fit_manners(
+    const struct pin_workers *workers, struct pin_manners *manners, struct pin_why *why)
+{
+    manners->keepalive_ds = workers->now->keepalive_ds;
+    if (!pin_rate_is_on(&manners->rate)) {
+        return PIN_OK;
+    }
+    manners->limiter = pin_limiter_next(workers->now->limiter, &manners->rate);
+    return manners->limiter != NULL ? PIN_OK
+                                    : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
+}
+
 /* What clients are told of idle streams is what tcp.c does. Answers over UDP can go to whom never
  * asked; over streams they cannot. */
 static enum pin_err set_manners(
@@ -162,13 +178,9 @@ static enum pin_err set_manners(
     }
     uint32_t idle_ds = fit_limits(config).idle_timeout_ms / MS_PER_DS;
     workers->manners.keepalive_ds = (uint16_t)PIN_MIN(idle_ds, (uint32_t)UINT16_MAX);
-    if (!pin_rate_is_on(&workers->manners.rate)) {
-        return PIN_OK;
-    }
-    workers->manners.limiter = pin_limiter_new(&workers->manners.rate);
-    return workers->manners.limiter != NULL
-               ? PIN_OK
-               : pin_why_set(why, PIN_ENOMEM, "accounts of the rate limit");
+    workers->manners.limiter = NULL;
+    workers->now = &workers->manners;
+    return pin_workers_fit_manners(workers, &workers->manners, why);
 }
 
 static enum pin_err open_listens(
@@ -389,6 +401,13 @@ void pin_workers_give_basis(struct pin_workers *workers, const struct pin_basis 
         }
         pin_worker_give_basis(pin_tcp_worker(workers->sets[i].tcp), basis);
     }
+}
+
+void pin_workers_follow(struct pin_workers *workers, const struct pin_basis *basis)
+{
+    workers->now = basis->manners;
+    pin_limiter_free(workers->manners.limiter);
+    workers->manners.limiter = NULL;
 }
 
 void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *ret_sum)

@@ -51,6 +51,7 @@ struct pin_forward_port;
 struct pin_basis {
     uint64_t number; /**< Another one than any before: an address may come again. Not 0. */
     const struct pin_live *live;
+    const struct pin_manners *manners;  /**< Never NULL. */
     uint16_t clusters[PIN_LISTENS_MAX]; /**< By listener: whose askers come there, or none's. */
 };
 
@@ -180,9 +181,17 @@ uint32_t pin_workers_n_streams(const struct pin_workers *workers);
 /** Stops and joins all threads, closes all sockets, frees. Bounded by one batch. NULL is fine. */
 void pin_workers_stop(struct pin_workers *workers);
 
+/** Completes manners for these threads: how long idle streams are kept, and the accounts of the
+ * rate limit, which are those there are when they mean the same. PIN_ENOMEM. Control. */
+enum pin_err pin_workers_fit_manners(
+    const struct pin_workers *workers, struct pin_manners *manners, struct pin_why *why);
+
 /** Has all threads answer from another basis, which outlives them or the next one's grace period.
  * Any thread. */
 void pin_workers_give_basis(struct pin_workers *workers, const struct pin_basis *basis);
+
+/** No thread has another basis any more: lets go what was for those. Control. */
+void pin_workers_follow(struct pin_workers *workers, const struct pin_basis *basis);
 
 /** The address a listener really has, with its port. */
 void pin_workers_address(

@@ -6,6 +6,7 @@ each annotation that the source reads on annotations.md, each EDE on dns.md, eac
 PINTLED and PINTLECTL name the programs (default: build/). Prints a line a check, "N passed, N failed" last.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -133,6 +134,15 @@ def annotations(checks):
     checks.equal("none twice", len(documented), len(set(documented)))
 
 
+def kept(checks):
+    """The keys that a reload refuses: configuration.md against the table of options, which the build wrote out."""
+    text = (pages.ROOT / "docs" / "configuration.md").read_text()
+    told = re.search(r"\*needs a replacement\*.*?\n(.*?)\. With `publish`", text, re.S).group(1)
+    options = json.loads((pathlib.Path(PINTLECTL).parent / "described" / "options.json").read_text())
+    table = [item["path"] for item in options["items"] if item["kept"]]
+    checks.equal("configuration.md names the keys that need a replacement", re.findall(r"`([\w.]+)`", told), table)
+
+
 def dns_codes(checks):
     defined = re.findall(r"define PIN_EDE_\w+ +(\d+)u", (pages.ROOT / "resolver" / "response.h").read_text())
     rcodes = re.findall(r"define PIN_RCODE_(\w+)", (pages.ROOT / "resolver" / "response.h").read_text())
@@ -203,6 +213,7 @@ def main():
         try:
             metrics(checks, daemon)
             annotations(checks)
+            kept(checks)
             dns_codes(checks)
             interface(checks, daemon)
             mentions(checks)
