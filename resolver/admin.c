@@ -726,9 +726,11 @@ int pin_admin_fd(const struct pin_admin *admin)
     return admin->fd;
 }
 
-void pin_admin_follow(struct pin_admin *admin, const struct pin_settings *settings)
+void pin_admin_follow(
+    struct pin_admin *admin, const struct pin_settings *settings, struct pin_forward *forward)
 {
     if (admin != NULL) {
+        admin->state.config.forward = forward;
         admin->state.config.settings = settings;
     }
 }

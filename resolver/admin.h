@@ -163,7 +163,8 @@ void pin_admin_retire(struct pin_admin *admin);
 int pin_admin_fd(const struct pin_admin *admin);
 
 /** Shows other settings from now on; behind pin_builder_follow(). NULL is fine. */
-void pin_admin_follow(struct pin_admin *admin, const struct pin_settings *settings);
+void pin_admin_follow(
+    struct pin_admin *admin, const struct pin_settings *settings, struct pin_forward *forward);
 
 /** From now on /readyz says no: the process is about to end. NULL is fine. */
 void pin_admin_drain(struct pin_admin *admin);

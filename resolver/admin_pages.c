@@ -445,6 +445,12 @@ static struct pin_explain_asker asker_of(
     return asker;
 }
 
+static bool may_recurse(const struct pin_page *page, const struct pin_ip *from)
+{
+    const struct pin_workers *workers = page->state->config.workers;
+    return workers == NULL || pin_manners_allow_recursion(pin_workers_manners(workers), from);
+}
+
 /* A name that is not ours may be forwarded. */
 static bool put_outside(
     void *arg, const struct pin_name *name, uint16_t type, struct pin_jsonout *out)
@@ -452,7 +458,7 @@ static bool put_outside(
     const struct pin_page *page = arg;
     const struct pin_forward *forward = page->state->config.forward;
     const struct pin_ip *from = &page->question.from_ip;
-    if (forward != NULL && from->family != 0 && !pin_forward_allows(forward, from)) {
+    if (forward != NULL && from->family != 0 && !may_recurse(page, from)) {
         pin_jsonout_key_string(out, "rcode", "REFUSED");
         pin_jsonout_key_string(out, "status", "allowRecursion does not let that address ask");
         return true;

@@ -85,6 +85,16 @@ static enum pin_err start_workers(struct pin_app *app, struct pin_why *why)
     return err;
 }
 
+enum pin_err pin__app_make_forward(const struct pin_app *app, const struct pin_config *config,
+    size_t n_workers, struct pin_forward **ret_forward, struct pin_why *why)
+{
+    const struct pin_forward_config base = {.live = pin_builder_live(app->builder),
+        .awaits_basis = app->workers != NULL,
+        .n_ports = n_workers * (config->n_listens + 1), /* UDP of each listener, and streams */
+        .n_threads = n_workers};
+    return pin_config_start_forward(config, &base, ret_forward, why);
+}
+
 /* --- Greeting ------------------------------------------------------------------------------ */
 
 static void start_greeting(struct pin_app *app)
@@ -213,8 +223,8 @@ static enum pin_err start_threads(struct pin_app *app, struct pin_why *why)
         err = pin_tapper_new(&tap, &app->tapper, why);
     }
     if (err == PIN_OK) {
-        err = pin_config_start_forward(
-            app->config, pin_builder_live(app->builder), &app->forward, why);
+        err = pin__app_make_forward(
+            app, app->config, pin_config_n_workers(app->config), &app->forward, why);
     }
     if (err == PIN_OK) {
         err = start_workers(app, why);

@@ -17,6 +17,7 @@
 #include "pintle/base/file.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
+#include "pintle/sync/lookups.h"
 #include "pintle/sync/sync.h"
 
 #include "resolver/app_state.h"
@@ -28,7 +29,10 @@
 #include "resolver/tap.h"
 
 /* A ConfigMap is swapped by a few renames, an editor writes in steps. */
-#define SETTLE_MS        500
+#define SETTLE_MS 500
+/* Whoever waits for a forwarder is answered within three seconds. */
+#define DRAIN_MAX_MS     4000
+#define DRAIN_LOOK_MS    10
 #define CONFIG_MAX_BYTES ((size_t)16 << 20)
 
 /* What a reload has made and not handed over yet. */
@@ -41,12 +45,15 @@ struct attempt {
     struct pin_geo_places places;
     struct pin_sync_next *sync;
     struct pin_basis basis;
+    struct pin_forward *forward; /* that nobody uses: not yet, or not any more */
     const char *const *sources;
     struct pin_text changed;
     struct pin_builder_change change;
     uint16_t ids[PIN_CLUSTERS_MAX];
     uint64_t number;
     int64_t begun_ms;
+    int64_t over_ms; /* since then no thread has the basis before */
+    bool was_idle;   /* the forwarder, at the last look */
 };
 
 struct pin_reload {
@@ -54,7 +61,8 @@ struct pin_reload {
     struct pin_args args;
     struct pin_filewatch *watch; /* NULL: there is no file */
     struct pin_timer *soon;
-    char *text; /* of the file when it was read last; NULL: never */
+    struct pin_timer *drain; /* of the forwarder before */
+    char *text;              /* of the file when it was read last; NULL: never */
     size_t text_bytes;
     struct attempt *now;  /* under way; NULL: none is */
     struct attempt *last; /* whose basis and configuration count; NULL: those of the start */
@@ -114,6 +122,7 @@ static void attempt_free(struct attempt *attempt)
     if (attempt == NULL) {
         return;
     }
+    pin_forward_free(attempt->forward);
     pin_sync_discard(attempt->sync);
     for (size_t i = 0; i < attempt->change.n_zonefiles; i++) {
         pin_zonefile_free(attempt->change.zonefiles[i]); /* the builder has not taken them */
@@ -139,6 +148,15 @@ static void end(struct pin_reload *reload)
     }
 }
 
+/* Frees a forwarder that no worker's basis names. */
+static void retire_forward(struct attempt *attempt)
+{
+    if (attempt != NULL) {
+        pin_forward_retire(attempt->forward);
+        attempt->forward = NULL;
+    }
+}
+
 static void fail(struct pin_reload *reload, const char *text)
 {
     reload->n_failed++;
@@ -149,6 +167,7 @@ static void fail(struct pin_reload *reload, const char *text)
         pin_text_cut(&reload->error, reload->error.len - 1);
     }
     pin_log_error("reload: nothing was changed: %s", pin_text_get(&reload->error));
+    retire_forward(reload->now);
     attempt_free(reload->now);
     end(reload);
 }
@@ -238,6 +257,25 @@ static enum pin_err prepare_manners(struct attempt *attempt, struct pin_why *why
     return pin_workers_fit_manners(app->workers, manners, why);
 }
 
+/* Another forwarder, if there is to be one: its resolvers or its cache are others. */
+static enum pin_err prepare_forward(struct attempt *attempt, struct pin_why *why)
+{
+    const struct pin_app *app = attempt->app;
+    attempt->basis.forward = app->forward;
+    if (!pin_config_differs(app->config, attempt->config, "forward")
+        && !pin_config_differs(app->config, attempt->config, "cache")) {
+        return PIN_OK;
+    }
+    enum pin_err err = pin__app_make_forward(
+        app, attempt->config, pin_workers_n(app->workers), &attempt->forward, why);
+    attempt->basis.forward = attempt->forward;
+    if (err == PIN_OK) {
+        pin_forward_equip(attempt->forward, &attempt->config->manners,
+            pin_primary_keys(app->files.primary), app->tapper);
+    }
+    return err;
+}
+
 static void set_basis(struct attempt *attempt)
 {
     const struct pin_config *config = attempt->config;
@@ -269,6 +307,9 @@ static enum pin_err prepare(struct attempt *attempt, struct pin_why *why)
     if (err == PIN_OK) {
         err = prepare_manners(attempt, why);
     }
+    if (err == PIN_OK) { /* last: it has threads */
+        err = prepare_forward(attempt, why);
+    }
     set_basis(attempt);
     return err;
 }
@@ -284,6 +325,7 @@ static void on_change_over(void *arg, struct pin_catalog *catalog, const struct 
     attempt->basis.number = attempt->number;
     pin_workers_give_basis(app->workers, &attempt->basis);
     pin_forward_give_basis(app->forward, &attempt->basis);
+    pin_forward_give_basis(attempt->forward, &attempt->basis);
     pin_keeper_follow(app->files.keeper, catalog, attempt->settings, attempt->sources);
 }
 
@@ -333,6 +375,7 @@ static void count_good(struct pin_reload *reload)
 {
     struct attempt *attempt = reload->now;
     reload->n_good++;
+    reload->n_ended = reload->n_begun;
     reload->has_failed = false;
     reload->good_wall_ms = pin_clock_wall_ms();
     pin_text_cut(&reload->error, 0);
@@ -360,8 +403,14 @@ static void on_done(void *arg)
     app->settings = attempt->settings;
     pin_sync_commit(app->sync, attempt->sync);
     attempt->sync = NULL;
-    pin_admin_follow(app->admin, app->settings);
-    pin_admin_follow(app->metrics, app->settings);
+    pin_workers_follow(app->workers, &attempt->basis);
+    if (app->forward != attempt->basis.forward) {
+        attempt->forward = app->forward; /* until nobody waits for its answers */
+        app->forward = attempt->basis.forward;
+    }
+    pin_admin_follow(app->admin, app->settings, app->forward);
+    pin_admin_follow(app->metrics, app->settings, app->forward);
+    pin_lookups_follow(app->lookups, app->config->resolvers, app->config->n_resolvers);
     pin_tapper_follow(app->tapper, app->settings);
     pin_auditor_follow(app->auditor, app->settings);
     pin_primary_follow(app->files.primary, app->loop);
@@ -372,14 +421,14 @@ static void on_done(void *arg)
     count_good(reload);
 }
 
-/* Control: nobody reads what was before. */
-static void on_ended(void *arg)
+/* Nothing of what was before is in use. */
+static void on_over(struct attempt *attempt)
 {
-    struct attempt *attempt = arg;
     struct pin_app *app = attempt->app;
     struct pin_reload *reload = app->reload;
     struct attempt *last = reload->last;
-    pin_workers_follow(app->workers, &attempt->basis);
+    pin_workers_settle(app->workers);
+    retire_forward(attempt);
     if (attempt->before != app->first) {
         pin_config_free(attempt->before);
     }
@@ -389,6 +438,30 @@ static void on_ended(void *arg)
     }
     reload->last = attempt;
     end(reload);
+}
+
+/* The forwarder before has answered all who wait for it, or had time for that. */
+static void on_drain(void *arg)
+{
+    struct pin_reload *reload = arg;
+    struct attempt *attempt = reload->now;
+    int64_t waited_ms = pin_clock_mono_ms() - attempt->over_ms;
+    bool is_idle = attempt->forward == NULL || pin_forward_is_idle(attempt->forward);
+    if ((is_idle && attempt->was_idle) || waited_ms > DRAIN_MAX_MS) {
+        on_over(attempt);
+        return;
+    }
+    attempt->was_idle = is_idle;
+    pin_timer_start(reload->drain, DRAIN_LOOK_MS, false);
+}
+
+/* Control: no thread reads what was before. */
+static void on_ended(void *arg)
+{
+    struct attempt *attempt = arg;
+    attempt->over_ms = pin_clock_mono_ms();
+    attempt->was_idle = attempt->forward == NULL;
+    on_drain(attempt->app->reload);
 }
 
 static void begin(struct pin_reload *reload)
@@ -529,7 +602,8 @@ enum pin_err pin__app_start_reload(
     reload->good_wall_ms = pin_clock_wall_ms();
     app->reload = reload;
     reload->soon = pin_timer_new(app->loop, on_soon, reload);
-    if (reload->soon == NULL) {
+    reload->drain = pin_timer_new(app->loop, on_drain, reload);
+    if (reload->soon == NULL || reload->drain == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "reloads");
     }
     if (app->first->file == NULL || app->first->is_dev) {
@@ -557,6 +631,11 @@ void pin__app_stop_reload(struct pin_app *app)
         pin_builder_drop_change(app->builder); /* it speaks to workers, which are about to go */
         pin_filewatch_free(reload->watch);
         pin_timer_free(reload->soon);
+        pin_timer_free(reload->drain);
+        if (reload->now != NULL) {
+            pin_forward_halt(reload->now->forward); /* it answers through the workers' sockets */
+        }
+        reload->drain = NULL;
         reload->watch = NULL;
         reload->soon = NULL;
     }

@@ -169,5 +169,10 @@ void pin__app_stop_replace(struct pin_app *app);
 /** Frees it. The builder has stopped. */
 void pin__app_free_replace(struct pin_app *app);
 
+/** Starts the forwarder of a configuration for the threads of so many workers; NULL when nothing is
+ * forwarded. While workers run it waits for a basis. */
+enum pin_err pin__app_make_forward(const struct pin_app *app, const struct pin_config *config,
+    size_t n_workers, struct pin_forward **ret_forward, struct pin_why *why);
+
 /** Starts the admin page. */
 enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why);

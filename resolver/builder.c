@@ -321,7 +321,6 @@ static void publish(struct pin_builder *builder)
     if (done.has_new_scene) {
         plan_trim(builder, now_ms);
     }
-    tell_wanted(builder);
     if (done.n_serials > 0) {
         tell_serials(builder);
     }
@@ -453,6 +452,7 @@ static void run_rounds(struct pin_builder *builder)
             builder->config.on_round != NULL
             && builder->config.on_round(builder->catalog, builder->config.on_round_arg);
         tell_changes(builder);
+        tell_wanted(builder); /* also of another catalog */
         tell_writes(builder);
         tell_wishes(builder); /* last: what is to be written may have raised doubts */
         tell_claims(builder);

@@ -511,12 +511,16 @@ void pin_config_forward(
 size_t pin_config_n_workers(const struct pin_config *config);
 
 struct pin_forward;
-struct pin_live;
+struct pin_forward_config;
 
-/** Starts the forwarder, which borrows from the config; *ret_forward stays as it is when nothing is
- * forwarded. */
-enum pin_err pin_config_start_forward(struct pin_config *config, const struct pin_live *live,
-    struct pin_forward **ret_forward, struct pin_why *why);
+/**
+ * Starts the forwarder, which borrows nothing; *ret_forward is NULL when nothing is forwarded.
+ *
+ * @param base  What the configuration does not say: `live`, `awaits_basis`, `n_ports`, and as
+ *              `n_threads` how many there are to be at most.
+ */
+enum pin_err pin_config_start_forward(const struct pin_config *config,
+    const struct pin_forward_config *base, struct pin_forward **ret_forward, struct pin_why *why);
 
 /** What must hold once cluster.yaml files were read: regions that geo.map names. */
 void pin_config_check_geo(const struct pin_config *config, struct pin_findings *findings);

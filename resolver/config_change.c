@@ -38,7 +38,7 @@ static bool are_equal(
     return true;
 }
 
-static bool differs(const struct pin_config *a, const struct pin_config *b, const char *path)
+bool pin_config_differs(const struct pin_config *a, const struct pin_config *b, const char *path)
 {
     return !are_equal(pin_tree_path(a->tree, path), pin_tree_path(b->tree, path));
 }
@@ -52,7 +52,8 @@ struct comparison {
 static void find_kept(void *arg, const struct pin_option_place *place)
 {
     const struct comparison *comparison = arg;
-    if (!place->option->is_kept || !differs(comparison->old, comparison->now, place->path)) {
+    if (!place->option->is_kept
+        || !pin_config_differs(comparison->old, comparison->now, place->path)) {
         return;
     }
     const struct pin_tree *node = pin_tree_path(comparison->now->tree, place->path);

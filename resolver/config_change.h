@@ -19,5 +19,8 @@
 void pin_config_compare(const struct pin_config *old, const struct pin_config *now,
     struct pin_findings *findings, struct pin_text *out);
 
+/** Whether two configurations say another thing at a path of keys, "dns.identity". */
+bool pin_config_differs(const struct pin_config *a, const struct pin_config *b, const char *path);
+
 /** Whether two clusters' objects come from the same place, so that one source serves both. */
 bool pin_config_same_source(const struct pin_config_cluster *a, const struct pin_config_cluster *b);

@@ -15,6 +15,7 @@
 #define DOT_PORT         853
 #define TLS_SCHEME       "tls://"
 #define RESOLV_MAX_BYTES ((size_t)64 << 10)
+#define ARENA_MAX_BYTES  ((size_t)4 << 20)
 
 /* Where a trouble is told: in the file, or a flag's. */
 static void complain(const struct pin_config *config, const struct pin_config_forward *forward,
@@ -252,40 +253,22 @@ void pin_config_forward(
 
 /* --- for the forwarder ---------------------------------------------------------------------- */
 
-/* Who may ask when nothing is said: this machine and private networks (RFC 1918, RFC 4193). */
-static const char *const usual_ranges[] = {
-    "127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
-
-static bool make_allowed(struct pin_config *config, struct pin_forward_config *forward)
-{
-    if (config->is_recursion_said) {
-        forward->allowed = config->recursion;
-        forward->n_allowed = config->n_recursion;
-        return true;
-    }
-    struct pin_prefix *allowed =
-        pin_arena_alloc(config->arena, N_ELEMS(usual_ranges) * sizeof(*allowed));
-    for (size_t i = 0; allowed != NULL && i < N_ELEMS(usual_ranges); i++) {
-        (void)pin_prefix_parse(usual_ranges[i], &allowed[i]);
-    }
-    forward->allowed = allowed;
-    forward->n_allowed = N_ELEMS(usual_ranges);
-    return allowed != NULL;
-}
-
 static bool make_zone(
-    struct pin_config *config, const struct pin_config_forward *from, struct pin_forward_zone *to)
+    struct pin_arena *arena, const struct pin_config_forward *from, struct pin_forward_zone *to)
 {
+    const char *tls_name = from->tls_name != NULL ? pin_arena_strdup(arena, from->tls_name) : NULL;
+    const char *ca = from->ca != NULL ? pin_arena_strdup(arena, from->ca) : NULL;
     struct pin_upstream_spec *specs =
-        pin_arena_alloc(config->arena, (from->n_upstreams + 1) * sizeof(*specs));
-    if (specs == NULL) {
+        pin_arena_alloc(arena, (from->n_upstreams + 1) * sizeof(*specs));
+    if (specs == NULL || (tls_name == NULL) != (from->tls_name == NULL)
+        || (ca == NULL) != (from->ca == NULL)) {
         return false;
     }
     for (size_t i = 0; i < from->n_upstreams; i++) {
         specs[i] = (struct pin_upstream_spec){.address = from->upstreams[i].address,
             .is_tls = from->upstreams[i].is_tls,
-            .tls_name = from->tls_name,
-            .ca = from->ca};
+            .tls_name = tls_name,
+            .ca = ca};
     }
     *to = (struct pin_forward_zone){.upstreams = specs,
         .n_upstreams = from->n_upstreams,
@@ -298,33 +281,46 @@ static bool make_zone(
     return pin_name_parse(from->zone, &to->name) == PIN_OK;
 }
 
-enum pin_err pin_config_start_forward(struct pin_config *config, const struct pin_live *live,
-    struct pin_forward **ret_forward, struct pin_why *why)
+/* Makes the zones in an arena of their own. NULL: memory is out. */
+static struct pin_arena *make_zones(
+    const struct pin_config *config, const struct pin_forward_zone **ret_zones)
 {
-    size_t n_workers = pin_config_n_workers(config);
-    size_t n_threads = PIN_MIN(n_workers, (size_t)PIN_FORWARD_THREADS_MAX);
-    size_t n_fitting = config->cache_bytes / PIN_CACHE_SHARD_MIN_BYTES;
-    /* One for UDP per listener, and one for streams. */
-    size_t n_asking = n_workers * (config->n_listens + 1);
+    struct pin_arena *arena = pin_arena_new("forward", ARENA_MAX_BYTES);
     struct pin_forward_zone *zones =
-        pin_arena_alloc(config->arena, (config->n_forward + 1) * sizeof(*zones));
-    struct pin_forward_config forward = {.live = live,
-        .zones = zones,
-        .n_zones = config->n_forward,
-        .cache = {.size_bytes = config->cache_bytes,
-            .stale_max_s = config->cache_stale_s,
-            .is_prefetching = config->cache_prefetches},
-        .ttl_min_s = config->cache_min_ttl_s,
-        .ttl_max_s = config->cache_max_ttl_s,
-        .n_threads = PIN_MIN(n_threads, n_fitting),
-        .n_ports = n_asking,
-        .thread_i = (uint32_t)n_asking};
-    bool is_made = zones != NULL && make_allowed(config, &forward);
+        arena != NULL ? pin_arena_alloc(arena, config->n_forward * sizeof(*zones)) : NULL;
+    bool is_made = zones != NULL;
     for (size_t i = 0; i < config->n_forward && is_made; i++) {
-        is_made = make_zone(config, &config->forward[i], &zones[i]);
+        is_made = make_zone(arena, &config->forward[i], &zones[i]);
     }
     if (!is_made) {
+        pin_arena_free(arena);
+        return NULL;
+    }
+    *ret_zones = zones;
+    return arena;
+}
+
+enum pin_err pin_config_start_forward(const struct pin_config *config,
+    const struct pin_forward_config *base, struct pin_forward **ret_forward, struct pin_why *why)
+{
+    size_t n_threads = PIN_MIN(base->n_threads, (size_t)PIN_FORWARD_THREADS_MAX);
+    size_t n_fitting = config->cache_bytes / PIN_CACHE_SHARD_MIN_BYTES;
+    struct pin_forward_config forward = *base;
+    *ret_forward = NULL;
+    if (config->n_forward == 0) {
+        return PIN_OK;
+    }
+    forward.arena = make_zones(config, &forward.zones);
+    if (forward.arena == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "%zu zones to forward", config->n_forward);
     }
-    return config->n_forward > 0 ? pin_forward_start(&forward, ret_forward, why) : PIN_OK;
+    forward.n_zones = config->n_forward;
+    forward.cache = (struct pin_cache_settings){.size_bytes = config->cache_bytes,
+        .stale_max_s = config->cache_stale_s,
+        .is_prefetching = config->cache_prefetches};
+    forward.ttl_min_s = config->cache_min_ttl_s;
+    forward.ttl_max_s = config->cache_max_ttl_s;
+    forward.n_threads = PIN_MIN(n_threads, n_fitting);
+    forward.thread_i = (uint32_t)base->n_ports;
+    return pin_forward_start(&forward, ret_forward, why);
 }

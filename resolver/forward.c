@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
@@ -46,11 +47,6 @@ uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name
         }
     }
     return PIN_FORWARD_NONE;
-}
-
-bool pin_forward_allows(const struct pin_forward *forward, const struct pin_ip *ip)
-{
-    return pin_lpm_find(forward->allowed, ip) != PIN_LPM_NONE;
 }
 
 struct pin_cache *pin_forward_cache(const struct pin_forward *forward)
@@ -140,20 +136,6 @@ static void sort_zones(struct pin_forward *forward)
     }
 }
 
-static enum pin_err make_allowed(struct pin_forward *forward, struct pin_why *why)
-{
-    const struct pin_forward_config *config = &forward->config;
-    struct pin_lpm_entry *entries = calloc(config->n_allowed + 1, sizeof(*entries));
-    if (entries != NULL) {
-        for (size_t i = 0; i < config->n_allowed; i++) {
-            entries[i].prefix = config->allowed[i];
-        }
-        forward->allowed = pin_lpm_new(entries, config->n_allowed);
-    }
-    free(entries);
-    return forward->allowed != NULL ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "allowRecursion");
-}
-
 static enum pin_err make_ports(struct pin_forward *forward, struct pin_why *why)
 {
     size_t n = forward->config.n_ports + forward->config.n_threads;
@@ -200,6 +182,7 @@ enum pin_err pin_forward_start(
 {
     struct pin_forward *forward = calloc(1, sizeof(*forward));
     if (forward == NULL) {
+        pin_arena_free(config->arena);
         return pin_why_set(why, PIN_ENOMEM, "the forwarder");
     }
     forward->config = *config;
@@ -209,9 +192,6 @@ enum pin_err pin_forward_start(
     }
     sort_zones(forward);
     enum pin_err err = pin_forward_order_init(&forward->order_now, why);
-    if (err == PIN_OK) {
-        err = make_allowed(forward, why);
-    }
     if (err == PIN_OK) {
         err = make_loop_label(forward, why);
     }
@@ -252,6 +232,32 @@ void pin_forward_give_basis(struct pin_forward *forward, const struct pin_basis 
     }
 }
 
+bool pin_forward_is_idle(const struct pin_forward *forward)
+{
+    for (size_t i = 0; i < forward->n_ports; i++) {
+        for (size_t t = 0; t < forward->n_threads; t++) {
+            if (!pin_ring_is_empty(forward->ports[i].rings[t])) {
+                return false;
+            }
+        }
+    }
+    for (size_t t = 0; t < forward->n_threads; t++) {
+        if (pin_stat_read(&forward->threads[t]->stats.n_waiting) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void pin_forward_retire(struct pin_forward *forward)
+{
+    pin_forward_halt(forward);
+    for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
+        pin_tapper_leave(forward->threads[t]->worker.tap);
+    }
+    pin_forward_free(forward);
+}
+
 void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum)
 {
     for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
@@ -285,8 +291,8 @@ void pin_forward_free(struct pin_forward *forward)
     free(forward->ports);
     free(forward->loops);
     pin_cache_free(forward->cache);
-    pin_lpm_free(forward->allowed);
     (void)pthread_mutex_destroy(&forward->order_now.mutex);
     (void)pthread_cond_destroy(&forward->order_now.done);
+    pin_arena_free(forward->config.arena);
     free(forward);
 }

@@ -57,14 +57,15 @@ struct pin_forward_zone {
 
 /** What to start. All of it is borrowed until pin_forward_free(). */
 struct pin_forward_config {
+    struct pin_arena *arena; /**< Where the rest is, if it is nobody else's: freed with it, also
+                                when the start fails. NULL: the caller's. */
     const struct pin_live *live;
     const struct pin_forward_zone *zones;
-    size_t n_zones; /**< 1 to PIN_FORWARD_ZONES_MAX. */
-    const struct pin_prefix *allowed;
-    size_t n_allowed;
+    size_t n_zones;                  /**< 1 to PIN_FORWARD_ZONES_MAX. */
     struct pin_cache_settings cache; /**< n_shards is set to n_threads. */
     uint32_t ttl_min_s;
     uint32_t ttl_max_s;
+    bool awaits_basis; /**< Nobody asks before it has one, nor does it look for loops. */
     size_t n_threads;  /**< 1 to PIN_FORWARD_THREADS_MAX. */
     size_t n_ports;    /**< Threads that will ask. */
     uint32_t thread_i; /**< First number for pin_worker_init(); the next ones follow. */
@@ -106,6 +107,14 @@ struct pin_basis;
 
 /** Has all threads answer from another basis (worker.h). NULL is fine. Any thread. */
 void pin_forward_give_basis(struct pin_forward *forward, const struct pin_basis *basis);
+
+/** Whether nobody waits for an answer; once no worker's basis names it, it stays so. A question
+ * that leads to another one may be missed within a moment: look twice. Any thread. */
+bool pin_forward_is_idle(const struct pin_forward *forward);
+
+/** Halts and frees one that no worker's basis names any more, while the tapper goes on. NULL is
+ * fine. */
+void pin_forward_retire(struct pin_forward *forward);
 
 /** Adds what the threads answered to the sums of the workers. NULL is fine. Any thread. */
 void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_sum *sum);
@@ -159,9 +168,6 @@ struct pin_forward_port *pin_forward_port(struct pin_forward *forward, size_t po
 
 /** The zone that a name is forwarded by, or PIN_FORWARD_NONE. `name` in lower case. Hot path. */
 uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name, size_t bytes);
-
-/** Whether that address may ask for names that are not ours. Hot path. */
-bool pin_forward_allows(const struct pin_forward *forward, const struct pin_ip *ip);
 
 /** The cache. Hot path. */
 struct pin_cache *pin_forward_cache(const struct pin_forward *forward);

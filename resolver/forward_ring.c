@@ -56,3 +56,9 @@ void pin_ring_release(struct pin_ring *ring)
     uint32_t n_taken = atomic_load_explicit(&ring->n_taken, memory_order_relaxed);
     atomic_store_explicit(&ring->n_taken, n_taken + 1, memory_order_seq_cst);
 }
+
+bool pin_ring_is_empty(const struct pin_ring *ring)
+{
+    uint32_t n_taken = atomic_load_explicit(&ring->n_taken, memory_order_acquire);
+    return atomic_load_explicit(&ring->n_put, memory_order_acquire) == n_taken;
+}

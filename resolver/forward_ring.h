@@ -84,5 +84,8 @@ void pin_ring_commit(struct pin_ring *ring);
 /** The oldest question, valid until pin_ring_release(); NULL: none. Consumer. */
 struct pin_miss *pin_ring_take(struct pin_ring *ring);
 
+/** Whether all that was handed over was taken. Any thread. */
+bool pin_ring_is_empty(const struct pin_ring *ring);
+
 /** Gives the slot back. Consumer. */
 void pin_ring_release(struct pin_ring *ring);

@@ -125,13 +125,23 @@ static bool turn(struct pin_forward_thread *thread, const struct epoll_event *ev
     return has_more;
 }
 
+static void look_for_loops(struct pin_forward_thread *thread)
+{
+    thread->has_looked = true;
+    for (size_t i = 0; i < thread->n_upstreams && thread->thread_i == 0; i++) {
+        pin_upstream_look_for_loop(&thread->upstreams[i]);
+    }
+}
+
 bool pin_forward_thread_turn(struct pin_forward_thread *thread, int wait_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     pin_rcu_offline();
     int n_events = epoll_wait(thread->epoll_fd, events, EVENTS_MAX, wait_ms);
     pin_rcu_online();
-    (void)pin_worker_take_basis(&thread->worker);
+    if (pin_worker_take_basis(&thread->worker) && !thread->has_looked) {
+        look_for_loops(thread); /* by now what comes back comes to us */
+    }
     return turn(thread, events, n_events);
 }
 
@@ -147,8 +157,8 @@ static void *run(void *arg)
     pin_thread_be_prompt();
     pin_rcu_register();
     thread->now_ms = pin_clock_mono_ms();
-    for (size_t i = 0; i < thread->n_upstreams && thread->thread_i == 0; i++) {
-        pin_upstream_look_for_loop(&thread->upstreams[i]);
+    if (!thread->forward->config.awaits_basis) {
+        look_for_loops(thread);
     }
     while (!is_stopping(thread)) {
         int wait_ms =

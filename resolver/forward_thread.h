@@ -55,6 +55,7 @@
 /** Counters of one thread. */
 struct pin_forward_stats {
     PIN_STAT_ALIGNED struct pin_stat n_pending; /**< Gauge: questions under way. */
+    struct pin_stat n_waiting;                  /**< Gauge: who waits for an answer. */
 #define X(name, text) struct pin_stat name;
     PIN_FORWARD_EVENT_MAP(X)
 #undef X
@@ -103,6 +104,7 @@ struct pin_forward_thread {
     atomic_bool is_stopping;
     atomic_bool has_orders;
     bool is_started;
+    bool has_looked; /**< For loops. */
     pthread_t thread;
     int64_t now_ms;
     size_t n_asks;
@@ -139,7 +141,6 @@ struct pin_forward_order {
 /** All of it. */
 struct pin_forward {
     struct pin_forward_config config;
-    struct pin_lpm *allowed;
     struct pin_cache *cache;
     size_t n_threads;
     struct pin_forward_thread *threads[PIN_FORWARD_THREADS_MAX];

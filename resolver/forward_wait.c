@@ -113,6 +113,11 @@ static void answer_one(
     }
 }
 
+static void note_waiting(struct pin_forward_thread *thread)
+{
+    pin_stat_set(&thread->stats.n_waiting, thread->n_waiters);
+}
+
 bool pin_waiter_add(
     struct pin_forward_thread *thread, struct pin_ask *ask, const struct pin_miss *miss)
 {
@@ -123,6 +128,7 @@ bool pin_waiter_add(
     waiter->next = ask->waiters;
     ask->waiters = waiter;
     thread->n_waiters++;
+    note_waiting(thread);
     return true;
 }
 
@@ -147,6 +153,7 @@ void pin_waiters_answer(
         free(waiter);
         waiter = next;
     }
+    note_waiting(thread);
 }
 
 void pin_waiters_drop(struct pin_forward_thread *thread, struct pin_ask *ask)
@@ -157,6 +164,7 @@ void pin_waiters_drop(struct pin_forward_thread *thread, struct pin_ask *ask)
         free(waiter);
         waiter = next;
     }
+    note_waiting(thread);
 }
 
 void pin_miss_answer(struct pin_forward_thread *thread, const struct pin_miss *miss,

@@ -34,6 +34,31 @@ static void set_text(const char *from, struct pin_manners_text *ret_text)
     }
 }
 
+/* Who may ask for all names when nothing is said: this machine and private networks (RFC 1918,
+ * RFC 4193). */
+static const char *const usual_ranges[] = {
+    "127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
+
+/* Makes what askers are looked up in; NULL when memory is out. */
+static struct pin_lpm *make_recursion(const struct pin_config *config)
+{
+    size_t n = config->is_recursion_said ? config->n_recursion : N_ELEMS(usual_ranges);
+    struct pin_lpm_entry *entries = calloc(n + 1, sizeof(*entries));
+    if (entries == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (config->is_recursion_said) {
+            entries[i].prefix = config->recursion[i];
+        } else {
+            (void)pin_prefix_parse(usual_ranges[i], &entries[i].prefix);
+        }
+    }
+    struct pin_lpm *recursion = pin_lpm_new(entries, n);
+    free(entries);
+    return recursion;
+}
+
 /* Ranges that no victim outside has. */
 static const char *const private_ranges[] = {"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12",
     "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10"};
@@ -106,6 +131,10 @@ void pin_manners_load(struct pin_config *config, struct pin_findings *findings)
     set_text(is_host ? host : config->identity, &manners->identity);
     set_text(config->version, &manners->version);
     set_rate(config, findings);
+    manners->recursion = make_recursion(config);
+    if (manners->recursion == NULL) {
+        pin_findings_add(findings, NULL, (struct pin_at){0}, "out of memory");
+    }
     if (config->cookie_file == NULL) {
         pin_cookie_secret_draw(&manners->secret, config->cookie_rollover_s);
     } else if (pin_cookie_file_load(
@@ -134,11 +163,18 @@ void pin_manners_done(struct pin_manners *manners)
 {
     pin_limiter_free(manners->limiter);
     manners->limiter = NULL;
+    pin_lpm_free(manners->recursion);
+    manners->recursion = NULL;
     pin_lpm_free(manners->rate.exempt);
     pin_cookie_file_free(manners->cookie_file);
     manners->rate.exempt = NULL;
     manners->cookie_file = NULL;
     manners->secret.pair = NULL;
+}
+
+bool pin_manners_allow_recursion(const struct pin_manners *manners, const struct pin_ip *ip)
+{
+    return pin_lpm_find(manners->recursion, ip) != PIN_LPM_NONE;
 }
 
 /* --- options ------------------------------------------------------------------------------ */

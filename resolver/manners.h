@@ -33,9 +33,10 @@ struct pin_manners_text {
 
 /** Immutable once workers answer by it; zeroed is a server that says nothing. */
 struct pin_manners {
-    bool has_cookies;      /**< Cookies are answered. */
-    bool wants_cookies;    /**< Over UDP, one that is not good is BADCOOKIE. */
-    uint16_t keepalive_ds; /**< Tenths of a second that an idle stream is kept; 0: not told. */
+    bool has_cookies;          /**< Cookies are answered. */
+    bool wants_cookies;        /**< Over UDP, one that is not good is BADCOOKIE. */
+    uint16_t keepalive_ds;     /**< Tenths of a second that an idle stream is kept; 0: not told. */
+    struct pin_lpm *recursion; /**< Who may ask for names that are not ours; NULL: nobody. */
     struct pin_rate_config rate;
     struct pin_limiter *limiter; /**< Of the workers that run; held. NULL: nothing is limited. */
     struct pin_cookie_secret secret;
@@ -56,6 +57,9 @@ void pin_manners_inherit(struct pin_manners *manners, const struct pin_manners *
 
 /** Lets go what they hold; zeroed ones are fine. */
 void pin_manners_done(struct pin_manners *manners);
+
+/** Whether that address may ask for names that are not ours. Hot path. */
+bool pin_manners_allow_recursion(const struct pin_manners *manners, const struct pin_ip *ip);
 
 /**
  * Meets the options that a query brought: prepares the answer for what is said to them, and judges

@@ -34,7 +34,7 @@ static bool wants_recursion(const struct pin_answering *a)
 void pin_outside_meet(struct pin_answering *a)
 {
     struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
-    a->response.is_recursive = pin_forward_allows(a->worker->forward->forward, &source);
+    a->response.is_recursive = pin_manners_allow_recursion(a->worker->manners, &source);
 }
 
 static bool is_meta(uint16_t qtype)

@@ -137,6 +137,10 @@ void pin_tapper_free(struct pin_tapper *tapper);
  */
 struct pin_tap *pin_tapper_join(struct pin_tapper *tapper);
 
+/** Gives a tap back; its worker is gone, and what it noted is still told. The next one that joins
+ * takes it. NULL is fine. Any thread. */
+void pin_tapper_leave(struct pin_tap *tap);
+
 /**
  * From now on questions are noted for somebody who watches, or no more. As many are noted as a
  * person can use, about 2000 a second: of more questions one in so many. Control's thread. Starts

@@ -55,6 +55,7 @@ struct pin_tap {
     struct pin_stat n_noted;
     struct pin_stat n_lost;
     _Alignas(64) struct pin_tap *next; /* the tapper's list */
+    atomic_bool is_left;               /* its worker is gone: another one may have it */
     _Atomic uint32_t taken_bytes;      /* the reader's */
     struct pin_tap_note notes[PIN_TAP_NOTES];
     uint8_t ring[PIN_TAP_RING_BYTES];

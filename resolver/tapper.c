@@ -271,12 +271,33 @@ void pin_tapper_take(struct pin_tapper *tapper, struct pin_tail **tail)
     (void)pthread_mutex_unlock(&tapper->mutex);
 }
 
+/* A tap that is in the list and nobody's any more; NULL: there is none. */
+static struct pin_tap *take_left(struct pin_tapper *tapper)
+{
+    struct pin_tap *tap = atomic_load_explicit(&tapper->taps, memory_order_acquire);
+    while (tap != NULL && !atomic_exchange(&tap->is_left, false)) {
+        tap = tap->next;
+    }
+    return tap;
+}
+
+void pin_tapper_leave(struct pin_tap *tap)
+{
+    if (tap != NULL) {
+        atomic_store(&tap->is_left, true);
+    }
+}
+
 struct pin_tap *pin_tapper_join(struct pin_tapper *tapper)
 {
     if (tapper == NULL) {
         return NULL;
     }
-    struct pin_tap *tap = aligned_alloc(_Alignof(struct pin_tap), sizeof(*tap));
+    struct pin_tap *tap = take_left(tapper);
+    if (tap != NULL) {
+        return tap;
+    }
+    tap = aligned_alloc(_Alignof(struct pin_tap), sizeof(*tap));
     if (tap == NULL) {
         pin_log_error("tap: out of memory, questions to one worker are not noted");
         return NULL;

@@ -470,6 +470,7 @@ enum pin_err pin_tcp_start(
     tcp->worker.keys = config->keys;
     tcp->worker.transfers = config->transfers;
     tcp->worker.forward = config->forward;
+    tcp->worker.port_i = config->thread_i;
     if (config->manners != NULL) {
         tcp->worker.manners = config->manners;
     }

@@ -286,6 +286,7 @@ enum pin_err pin_udp_start(
     udp->worker.keys = config->keys;
     udp->worker.transfers = config->transfers;
     udp->worker.forward = config->forward;
+    udp->worker.port_i = config->thread_i;
     if (config->manners != NULL) {
         udp->worker.manners = config->manners;
         udp->worker.limiter = config->manners->limiter;

@@ -45,6 +45,8 @@ struct pin_workers {
     struct pin_manners manners;        /* of the start */
     const struct pin_manners *now;     /* those that count */
     const struct pin_forward *forward; /* or NULL */
+    const struct pin_forward *fading;  /* the one before, while it answers; or NULL */
+    struct pin_stats_sum gone;         /* of those that are no more */
     struct pin_listen listens[PIN_LISTENS_MAX];
     int gate_fds[2]; /* threads wait for its end before they read; -1: they do not */
     struct worker_set sets[];
@@ -60,6 +62,7 @@ enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *l
     worker->live = live;
     worker->manners = &silent;
     worker->transport = transport;
+    worker->port_i = PIN_PORT_OWN;
     return pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
 }
 
@@ -79,6 +82,9 @@ bool pin_worker_take_basis(struct pin_worker *worker)
     worker->live = basis->live;
     worker->manners = basis->manners;
     worker->limiter = worker->transport == PIN_TRANSPORT_UDP ? basis->manners->limiter : NULL;
+    if (worker->port_i != PIN_PORT_OWN) {
+        worker->forward = pin_forward_port(basis->forward, worker->port_i);
+    }
     worker->cookie_keys = (struct pin_cookie_keys){0}; /* another secret may be in the same turn */
     return true;
 }
@@ -403,16 +409,36 @@ void pin_workers_give_basis(struct pin_workers *workers, const struct pin_basis 
     }
 }
 
+size_t pin_workers_n(const struct pin_workers *workers)
+{
+    return workers->n_sets;
+}
+
+const struct pin_manners *pin_workers_manners(const struct pin_workers *workers)
+{
+    return workers->now;
+}
+
 void pin_workers_follow(struct pin_workers *workers, const struct pin_basis *basis)
 {
     workers->now = basis->manners;
+    if (workers->forward != basis->forward) {
+        workers->fading = workers->forward;
+        workers->forward = basis->forward;
+    }
+}
+
+void pin_workers_settle(struct pin_workers *workers)
+{
+    pin_forward_add_stats(workers->fading, &workers->gone);
+    workers->fading = NULL;
     pin_limiter_free(workers->manners.limiter);
     workers->manners.limiter = NULL;
 }
 
 void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *ret_sum)
 {
-    memset(ret_sum, 0, sizeof(*ret_sum));
+    *ret_sum = workers->gone;
     for (size_t i = 0; i < workers->n_sets; i++) {
         for (size_t l = 0; l < workers->n_listens; l++) {
             if (workers->sets[i].udp[l] != NULL) {
@@ -422,4 +448,5 @@ void pin_workers_stats(const struct pin_workers *workers, struct pin_stats_sum *
         pin_stats_add_to(pin_tcp_stats(workers->sets[i].tcp), ret_sum);
     }
     pin_forward_add_stats(workers->forward, ret_sum);
+    pin_forward_add_stats(workers->fading, ret_sum);
 }

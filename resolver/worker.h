@@ -38,6 +38,9 @@
 /** Counters for drawn tables per thread: address space, not memory. Beyond it tables share. */
 #define PIN_DRAW_SLOTS (UINT32_C(1) << 22)
 
+/** A thread whose way to the forwarder no basis changes. */
+#define PIN_PORT_OWN UINT32_MAX
+
 struct pin_source;
 struct pin_supervisor;
 struct pin_transfers;
@@ -52,6 +55,7 @@ struct pin_basis {
     uint64_t number; /**< Another one than any before: an address may come again. Not 0. */
     const struct pin_live *live;
     const struct pin_manners *manners;  /**< Never NULL. */
+    struct pin_forward *forward;        /**< NULL: names that are not ours are refused. */
     uint16_t clusters[PIN_LISTENS_MAX]; /**< By listener: whose askers come there, or none's. */
 };
 
@@ -65,6 +69,7 @@ struct pin_worker {
     struct pin_transfers *transfers;  /**< NULL: nobody may transfer anything. */
     struct pin_source *source;        /**< With PIN_ANSWER_SOURCE: the caller's, who ends it. */
     struct pin_forward_port *forward; /**< Where names go that are not ours; NULL: nowhere. */
+    uint32_t port_i; /**< Which one that is; PIN_PORT_OWN: whatever the basis says, the same. */
     struct pin_draws draws;
     enum pin_transport transport;
     uint32_t wall_s; /**< Seconds since 1970 when somebody asked in this batch; 0: nobody has. */
@@ -190,8 +195,19 @@ enum pin_err pin_workers_fit_manners(
  * Any thread. */
 void pin_workers_give_basis(struct pin_workers *workers, const struct pin_basis *basis);
 
-/** No thread has another basis any more: lets go what was for those. Control. */
+/** How many worker sets there are. */
+size_t pin_workers_n(const struct pin_workers *workers);
+
+/** What threads answer by, beside the catalog. Control; until the next follow. */
+const struct pin_manners *pin_workers_manners(const struct pin_workers *workers);
+
+/** Threads have been given this basis: what its forwarder counts is summed from now on, beside what
+ * the one before still does. Control. */
 void pin_workers_follow(struct pin_workers *workers, const struct pin_basis *basis);
+
+/** No thread has another basis than the one followed: lets go what was for those. What the
+ * forwarder before has counted stays in the sums; it answers nobody any more. Control. */
+void pin_workers_settle(struct pin_workers *workers);
 
 /** The address a listener really has, with its port. */
 void pin_workers_address(

@@ -40,7 +40,7 @@ struct follow {
 
 struct pin_lookups {
     struct pin_loop *loop;
-    struct pin_addrport *resolvers;
+    const struct pin_addrport *resolvers; /* borrowed */
     size_t n_resolvers;
     struct pin_sync_sink sink;
     struct follow **follows;
@@ -243,18 +243,30 @@ struct pin_lookups *pin_lookups_new(struct pin_loop *loop, const struct pin_addr
     size_t n_resolvers, const struct pin_sync_sink *sink)
 {
     struct pin_lookups *lookups = calloc(1, sizeof(*lookups));
-    struct pin_addrport *copy = calloc(n_resolvers + 1, sizeof(*copy));
-    if (lookups == NULL || copy == NULL) {
-        free(lookups);
-        free(copy);
-        return NULL;
+    if (lookups != NULL) {
+        *lookups = (struct pin_lookups){
+            .loop = loop, .resolvers = resolvers, .n_resolvers = n_resolvers, .sink = *sink};
     }
-    if (n_resolvers > 0) {
-        memcpy(copy, resolvers, n_resolvers * sizeof(*copy));
-    }
-    *lookups = (struct pin_lookups){
-        .loop = loop, .resolvers = copy, .n_resolvers = n_resolvers, .sink = *sink};
     return lookups;
+}
+
+void pin_lookups_follow(
+    struct pin_lookups *lookups, const struct pin_addrport *resolvers, size_t n_resolvers)
+{
+    bool are_same = n_resolvers == lookups->n_resolvers;
+    for (size_t i = 0; are_same && i < n_resolvers; i++) {
+        are_same = resolvers[i].port == lookups->resolvers[i].port
+                   && pin_ip_equal(&resolvers[i].ip, &lookups->resolvers[i].ip);
+    }
+    lookups->resolvers = resolvers;
+    lookups->n_resolvers = n_resolvers;
+    for (size_t i = 0; !are_same && i < lookups->n_follows; i++) {
+        struct follow *f = lookups->follows[i];
+        pin_dns_cancel(f->query);
+        f->query = NULL;
+        f->backoff = (struct pin_backoff){0};
+        pin_timer_start(f->timer, 0, false);
+    }
 }
 
 void pin_lookups_free(struct pin_lookups *lookups)
@@ -267,7 +279,6 @@ void pin_lookups_free(struct pin_lookups *lookups)
     }
     pin_loop_poll(lookups->loop, 0); /* cancelled queries give their memory back */
     free(lookups->follows);
-    free(lookups->resolvers);
     free(lookups);
 }
 

@@ -5,11 +5,14 @@
 Same form of report as run.py, whose tools it uses.
 """
 
+import re
 import socket
+import struct
 import sys
+import threading
 
 import wire
-from reloads import WEB, config, loaded, own, reload_wait, start
+from reloads import RD, WEB, config, loaded, metric, own, reload_wait, start
 from run import play
 
 NAMES = [WEB, own("c2")]
@@ -124,5 +127,101 @@ def rates(checks, dir):
     checks.equal("the end is clean", daemon.stop(), 0)
 
 
+class Resolver(threading.Thread):
+    """Answers every question over UDP with its address, those whose name begins with "slow" a second later."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.rdata = socket.inet_aton(address)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.n_asked = 0
+        self.start()
+
+    def run(self):
+        while True:
+            message, peer = self.socket.recvfrom(65535)
+            self.n_asked += 1
+            end = message.index(b"\0", 12) + 5
+            rr = b"\xc0\x0c" + struct.pack("!HHIH", wire.A, wire.IN, 60, 4) + self.rdata
+            reply = message[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + message[12:end] + rr
+            is_slow = message[13:17].lower() == b"slow"
+            threading.Timer(1 if is_slow else 0, self.socket.sendto, (reply, peer)).start()
+
+
+def forwards(checks, dir):
+    one, two = Resolver("192.0.2.1"), Resolver("192.0.2.2")
+    to = "forward: [{{zone: ., to: ['127.0.0.1:{}']}}]\n".format
+    daemon = served(checks, dir, to(one.port))
+    steps = Steps(checks, dir, daemon)
+    waiting = []
+
+    def data(name):
+        return daemon.dig(name).data
+
+    def asked(name):
+        """Asks, and does not wait."""
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.settimeout(30)
+        udp.sendto(wire.query(name, flags=RD), ("127.0.0.1", daemon.port))
+        waiting.append(udp)
+        checks.becomes("a slow question is under way", lambda: metric(daemon, "pintle_forward_pending"), lambda n: n >= 1)
+
+    def late():
+        """What came to who has asked before: the answer's last bytes are the address."""
+        with waiting.pop() as udp:
+            return socket.inet_ntoa(udp.recv(65535)[-4:])
+
+    def before(name):
+        seen = data(name)
+        asked(f"slow-{name}")
+        return seen
+    steps.add("the resolver of the start", to(one.port), lambda: before("a.test"), ["192.0.2.1"])
+    steps.add("another one, and who waits gets the answer of the one before", to(two.port),
+              lambda: (data("a.test"), late()), (["192.0.2.2"], "192.0.2.1"))
+    n = []
+    steps.add("another range may not ask; the cache stays", to(two.port) + "allowRecursion: [192.0.2.0/24]\n",
+              lambda: n.append(two.n_asked) or daemon.dig("a.test").status, "REFUSED")
+    steps.add("and may again, without a question to the resolver", to(two.port),
+              lambda: (data("a.test"), two.n_asked == n[0]), (["192.0.2.2"], True))
+    steps.add("nothing is forwarded", "", lambda: daemon.dig("a.test").status, "REFUSED")
+    steps.add("another size of the cache", to(one.port) + "cache: {size: 8Mi}\n",
+              lambda: (data("a.test"), metric(daemon, "pintle_cache_size_bytes")), (["192.0.2.1"], 8 << 20))
+    steps.add("a zone of its own", "forward: [{zone: b.test, to: ['127.0.0.1:%d']}, {zone: ., to: ['127.0.0.1:%d']}]\n"
+              % (two.port, one.port), lambda: data("a.b.test") + data("a.test"), ["192.0.2.2", "192.0.2.1"])
+    asked_before = queries(daemon)
+    steps.add("what was counted stays", to(two.port), lambda: queries(daemon) > asked_before, True)
+    steps.run()
+
+
+def swaps(checks, dir):
+    """Resolvers take turns while their names are asked for: what is on its way is answered."""
+    servers = [Resolver("192.0.2.1"), Resolver("192.0.2.2")]
+    def to(i):
+        return f"forward: [{{zone: ., to: ['127.0.0.1:{servers[i % 2].port}']}}]\ncache: {{size: {4 + i % 2}Mi}}\n"
+    daemon = served(checks, dir, to(0))
+    steps = Steps(checks, dir, daemon)
+    for i in range(1, 7):
+        steps.add(f"resolver {i % 2 + 1} answers", to(i), lambda i=i: daemon.dig(f"x{i}.test").data, [f"192.0.2.{i % 2 + 1}"])
+    steps.run(NAMES + [f"n{i}.load.test" for i in range(200)])
+
+
+def gateways(checks, dir):
+    servers = [Resolver("192.0.2.1"), Resolver("192.0.2.2")]
+    more = "defaultCluster: c2\nnetworks: [{{name: far, gateways: [gw.test]}}]\nresolvers: ['127.0.0.1:{}']\n".format
+    daemon = served(checks, dir, "")
+    (dir / "clusters" / "c1" / "cluster.yaml").write_text("network: far\n")
+    for server in servers:
+        config(dir, ["c1", "c2"], more(server.port))
+        checks.equal("a resolver of gateways' names is another one", reload_wait(daemon)[0], 0)
+        checks.becomes("it is asked at once", lambda server=server: server.n_asked, lambda n: n > 0)
+    checks.equal("the end is clean", daemon.stop(), 0)
+
+
+def queries(daemon):
+    return sum(float(n) for n in re.findall(r"^pintle_dns_queries_total\{.*\} (\S+)$", daemon.get("/metrics")[1], re.M))
+
+
 if __name__ == "__main__":
-    sys.exit(play("live", manners, rates))
+    sys.exit(play("live", manners, rates, forwards, swaps, gateways))

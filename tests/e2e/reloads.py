@@ -27,6 +27,7 @@ from ports import free_port  # noqa: E402
 
 N_RELOADS = 20
 N_REPLACEMENTS = 4
+RD = 0x100
 LOST_S = 30  # an answer that has not come by then is lost; a machine that stands still is not long enough
 SERVICE = """\
 apiVersion: v1
@@ -271,7 +272,7 @@ class Load(threading.Thread):
     def round_udp(self, udp):
         asked = self.batch()
         for ident, name in asked.items():
-            udp.send(wire.query(name, ident=ident))
+            udp.send(wire.query(name, ident=ident, flags=RD))
         end = time.monotonic() + LOST_S
         while asked and time.monotonic() < end:
             if select.select([udp], [], [], 1)[0]:
@@ -284,7 +285,7 @@ class Load(threading.Thread):
     def round_tcp(self, stream):
         asked = self.batch()
         for ident, name in asked.items():
-            stream.send(wire.query(name, ident=ident))
+            stream.send(wire.query(name, ident=ident, flags=RD))
         while asked:
             data = stream.receive()
             if data is None:

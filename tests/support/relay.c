@@ -96,7 +96,7 @@ enum pin_err relay_spawn(pthread_t *ret_thread)
 
 void relay_start(struct relay *relay, const struct relay_options *options)
 {
-    static const struct pin_prefix anybody = {.ip = {.family = 4}, .bits = 0};
+    static const struct pin_lpm_entry anybody = {.prefix = {.ip = {.family = 4}, .bits = 0}};
     struct pin_why why = {.text = ""};
     memset(relay, 0, sizeof(*relay));
     relay->now_ms = START_MS;
@@ -112,8 +112,6 @@ void relay_start(struct relay *relay, const struct relay_options *options)
     const struct pin_forward_config config = {.live = &relay->world->live,
         .zones = &relay->zone,
         .n_zones = 1,
-        .allowed = &anybody,
-        .n_allowed = 1,
         .cache = {.size_bytes = CACHE_BYTES, .stale_max_s = options->stale_max_s},
         .ttl_max_s = TTL_MAX_S,
         .n_threads = 1,
@@ -125,10 +123,13 @@ void relay_start(struct relay *relay, const struct relay_options *options)
     relay->thread = relay->forward->threads[0];
     relay->thread->now_ms = relay->now_ms;
     relay->manners.rate = options->rate;
+    relay->manners.recursion = pin_lpm_new(&anybody, 1);
+    assert_non_null(relay->manners.recursion);
     relay->manners.limiter = pin_limiter_new(&options->rate);
     pin_forward_equip(relay->forward, &relay->manners, NULL, options->tapper);
     assert_int_equal(
         pin_worker_init(&relay->worker, &relay->world->live, PIN_TRANSPORT_TCP, 0), PIN_OK);
+    relay->worker.manners = &relay->manners;
     relay->worker.forward = pin_forward_port(relay->forward, 0);
     assert_int_equal(pin_mailbox_init(&relay->mailbox, &why), PIN_OK);
     struct sockaddr_in address = {.sin_port = 0};
@@ -149,6 +150,7 @@ void relay_stop(struct relay *relay)
     pin_mailbox_done(&relay->mailbox);
     pin_worker_done(&relay->worker);
     pin_limiter_free(relay->manners.limiter);
+    pin_lpm_free(relay->manners.recursion);
     for (size_t i = 0; i < relay->zone.n_upstreams; i++) {
         close_upstream(&relay->upstreams[i]);
     }

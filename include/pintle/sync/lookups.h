@@ -24,7 +24,7 @@ struct pin_lookups;
 /**
  * Makes an empty set; NULL when memory is out.
  *
- * @param resolvers  Copied. None: those of /etc/resolv.conf.
+ * @param resolvers  Borrowed until others follow. None: those of /etc/resolv.conf.
  * @param sink       Where PIN_DELTA_LOOKUP goes.
  */
 struct pin_lookups *pin_lookups_new(struct pin_loop *loop, const struct pin_addrport *resolvers,
@@ -32,6 +32,10 @@ struct pin_lookups *pin_lookups_new(struct pin_loop *loop, const struct pin_addr
 
 /** Ends all lookups. Not from a callback of the loop. NULL is fine. */
 void pin_lookups_free(struct pin_lookups *lookups);
+
+/** Asks these from now on, and for all names anew when they are others than before. Borrowed. */
+void pin_lookups_follow(
+    struct pin_lookups *lookups, const struct pin_addrport *resolvers, size_t n_resolvers);
 
 /** From now on exactly these names are followed. */
 void pin_lookups_want(struct pin_lookups *lookups, const struct pin_wanted *wanted);

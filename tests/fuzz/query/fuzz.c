@@ -178,15 +178,14 @@ static void set_up_forward(void)
         .address = {.ip = {.family = 4, .bytes = {127, 0, 0, 1}}, .port = 9}};
     static struct pin_forward_zone zones[] = {{.upstreams = &upstream, .n_upstreams = 1},
         {.upstreams = &upstream, .n_upstreams = 1, .is_trusted = true}};
-    static const struct pin_prefix allowed = {.ip = {.family = 4, .bytes = {10}}, .bits = 15};
+    static const struct pin_lpm_entry allowed = {
+        .prefix = {.ip = {.family = 4, .bytes = {10}}, .bits = 15}};
     struct pin_why why = {0};
     require(pin_name_parse("test", &zones[0].name) == PIN_OK);
     require(pin_name_parse("trusted.test", &zones[1].name) == PIN_OK);
     const struct pin_forward_config config = {.live = &world->live,
         .zones = zones,
         .n_zones = 2,
-        .allowed = &allowed,
-        .n_allowed = 1,
         .cache = {.size_bytes = (size_t)8 << 20, .stale_max_s = STALE_S, .is_prefetching = true},
         .n_threads = 1,
         .n_ports = 1,
@@ -196,6 +195,8 @@ static void set_up_forward(void)
     pin_forward_halt(forward);
     pin_rcu_online();
     port = pin_forward_port(forward, 0);
+    manners.recursion = pin_lpm_new(&allowed, 1);
+    require(manners.recursion != NULL);
     fill_cache();
 }
 
