@@ -324,6 +324,8 @@ struct pin_config {
     size_t n_zonefiles;
     const char *const *ns;
     size_t n_ns;
+    const struct pin_addrport *ns_addresses; /**< dns.addresses */
+    size_t n_ns_addresses;
     const char *hostmaster; /**< NULL: below each zone. */
     const char *identity;   /**< dns.identity; NULL: none is shown. */
     const char *version;    /**< dns.version; NULL: none is shown. */
@@ -490,6 +492,9 @@ void pin_config_check_etcd(const struct pin_config *config, struct pin_findings 
 
 /** The part of pin_config_check() that is about `compat`: pin_config_check() calls it. */
 void pin_config_check_compat(const struct pin_config *config, struct pin_findings *findings);
+
+/** The part of pin_config_check() that is about `dns`: pin_config_check() calls it. */
+void pin_config_check_dns(const struct pin_config *config, struct pin_findings *findings);
 
 /** What compat.metrics calls external-dns. */
 #define PIN_CONFIG_METRICS_EXTERNAL_DNS "external-dns"

@@ -311,11 +311,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     for (size_t i = 0; i < config->n_transfers; i++) {
         check_transfer(config, i, findings);
     }
-    if (config->hostmaster != NULL && strchr(config->hostmaster, '@') != NULL) {
-        pin_findings_add(findings, config->file, no_place,
-            "dns.hostmaster: \"%s\": a mailbox is written as a name, with a dot in place of the @",
-            config->hostmaster);
-    }
+    pin_config_check_dns(config, findings);
     pin_config_check_records(config, findings);
     check_commands(config, findings);
     check_probed_networks(config, findings);

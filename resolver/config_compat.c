@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The options of `compat`: where Pintle can be as other servers are; and what must hold of them. */
+/* The options of `compat`: where Pintle can be as other servers are; what must hold of them and of
+ * `dns`. */
 
 #include <string.h>
 
@@ -82,4 +83,21 @@ void pin_config_check_compat(const struct pin_config *config, struct pin_finding
 bool pin_config_shows_metrics(const struct pin_config *config, const char *word)
 {
     return pin_is_among(word, config->compat_metrics, config->n_compat_metrics);
+}
+
+void pin_config_check_dns(const struct pin_config *config, struct pin_findings *findings)
+{
+    for (size_t i = 0; i < config->n_ns_addresses; i++) {
+        if (config->ns_addresses[i].port != PIN_RESOLVER_PORT) {
+            char text[PIN_ADDRPORT_TEXT_MAX];
+            pin_findings_add(findings, config->file, (struct pin_at){0},
+                "dns.addresses: \"%s\": resolvers ask name servers at port 53 alone",
+                pin_addrport_format(&config->ns_addresses[i], text));
+        }
+    }
+    if (config->hostmaster != NULL && strchr(config->hostmaster, '@') != NULL) {
+        pin_findings_add(findings, config->file, (struct pin_at){0},
+            "dns.hostmaster: \"%s\": a mailbox is written as a name, with a dot in place of the @",
+            config->hostmaster);
+    }
 }

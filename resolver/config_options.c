@@ -470,7 +470,17 @@ static const struct pin_option dns_options[] = {
         .offset = IN_CONFIG(ns),
         .count_offset = IN_CONFIG(n_ns),
         .example = "[ns1.example.com, ns2.example.com]",
-        .doc = "Name servers of the zones we serve."},
+        .doc = "Name servers of the zones we serve; ns1 below each zone when not said."},
+    {.key = "addresses",
+        .kind = PIN_OPTION_ADDRPORTS,
+        .offset = IN_CONFIG(ns_addresses),
+        .count_offset = IN_CONFIG(n_ns_addresses),
+        .max = PIN_RESOLVER_PORT,
+        .example = "[192.0.2.53, 192.0.2.54]",
+        .doc =
+            "Addresses that resolvers reach those of `ns` at whose names lie in zones that are no "
+            "files: one each where there are as many as names, else all. When neither is said: "
+            "those of `listen` with port 53."},
     {.key = "hostmaster",
         .kind = PIN_OPTION_NAME,
         .offset = IN_CONFIG(hostmaster),

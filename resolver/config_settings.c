@@ -335,6 +335,37 @@ static const struct pin_record_want *make_wants(const struct pin_config *config)
     return wants;
 }
 
+/* Whether resolvers can come to a listener by its address. */
+static bool is_findable(const struct pin_config_listen *listen)
+{
+    static const struct pin_ip anywhere;
+    const struct pin_ip *ip = &listen->address.ip;
+    return listen->address.port == PIN_RESOLVER_PORT && !listen->has_tls && !listen->has_https
+           && !listen->has_proxy && memcmp(ip->bytes, anywhere.bytes, sizeof(anywhere.bytes)) != 0;
+}
+
+/* Where name servers are: as said, else, of those that are ours alone, where we listen. A loopback
+ * address counts where there is no other. */
+static void set_ns_addresses(const struct pin_config *config, struct pin_settings *settings)
+{
+    size_t max = config->n_ns_addresses + config->n_listens;
+    struct pin_ip *ips = pin_arena_alloc(config->arena, (max + 1) * sizeof(*ips));
+    size_t n = 0;
+    for (size_t i = 0; ips != NULL && i < config->n_ns_addresses; i++) {
+        ips[n++] = config->ns_addresses[i].ip;
+    }
+    for (int loopback = 0; ips != NULL && config->n_ns == 0 && n == 0 && loopback < 2; loopback++) {
+        for (size_t i = 0; i < config->n_listens; i++) {
+            const struct pin_config_listen *listen = &config->listens[i];
+            if (is_findable(listen) && pin_ip_is_loopback(&listen->address.ip) == (loopback == 1)) {
+                ips[n++] = listen->address.ip;
+            }
+        }
+    }
+    settings->ns_addresses = ips;
+    settings->n_ns_addresses = n;
+}
+
 enum pin_err pin_config_settings(
     struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why)
 {
@@ -406,5 +437,6 @@ enum pin_err pin_config_settings(
         .ready_min_clusters = config->ready_min_clusters,
         .ready_grace_ms = config->ready_grace_ms};
     ret_settings->default_cluster = default_cluster(config);
+    set_ns_addresses(config, ret_settings);
     return pin_arena_has_failed(config->arena) ? pin_why_set(why, PIN_ENOMEM, "settings") : PIN_OK;
 }

@@ -238,6 +238,7 @@ void pin_catalog_analyze(
     pin_analyze_routes(&a);
     pin_analyze_services(&a);
     pin_analyze_policies(&a);
+    pin_analyze_zones(&a);
     for (size_t i = 0; i < settings->n_clusters; i++) {
         if (is_live) {
             look_at_cluster(&a, (uint16_t)i);

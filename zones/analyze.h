@@ -9,6 +9,7 @@
  *     analyze_routes.c    routes, hostnames, DNSEndpoints
  *     analyze_services.c  exports, imports, endpoints, ports
  *     analyze_policies.c  policies
+ *     analyze_zones.c     name servers of zones
  */
 
 #include "pintle/zones/finding.h"
@@ -58,3 +59,6 @@ void pin_analyze_services(struct pin_analyzer *a);
 
 /** Looks at policies. */
 void pin_analyze_policies(struct pin_analyzer *a);
+
+/** Looks at the name servers of custom zones. */
+void pin_analyze_zones(struct pin_analyzer *a);

@@ -198,8 +198,9 @@ static void tell_owner(struct pin_analyzer *a, const struct pin_route_unit *rout
         pin_analyze_about(a, PIN_FINDING_HOST_STATIC, route->cluster_id, route->object);
     finding.about = text;
     if (host->is_static) {
-        pin_analysis_add(a->to, &finding, "%s %s is in the zone's file, which goes first",
-            is_record ? "record" : "hostname", text);
+        pin_analysis_add(a->to, &finding, "%s %s is %s, which goes first",
+            is_record ? "record" : "hostname", text,
+            host->zone->is_static ? "in the zone's file" : "a name server of the zone");
     } else if (owner != NULL && owner != route) {
         finding.id = PIN_FINDING_HOST_TAKEN;
         pin_analysis_add(a->to, &finding, "%s %s belongs to %s, which claims it too and goes first",

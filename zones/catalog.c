@@ -14,6 +14,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
+#include "zones/apex.h"
 #include "zones/changes.h"
 #include "zones/claims_catalog.h"
 #include "zones/drains.h"
@@ -40,59 +41,6 @@
 /* --- zones
  * ---------------------------------------------------------------------------------------- */
 
-/* A name below the zone unless it is absolute already: "ns1" of example.com. */
-static bool name_below(const char *label, const struct pin_name *apex, struct pin_name *ret)
-{
-    *ret = *apex; // NOLINT(clang-analyzer-core.NullDereference): add_zone() gave the zone
-    return pin_name_prepend(ret, label, strlen(label)) == PIN_OK;
-}
-
-static enum pin_err zone_spec(const struct pin_settings *settings, const char *text,
-    struct pin_name *ns, struct pin_zone_spec *ret, struct pin_why *why)
-{
-    if (pin_name_parse(text, &ret->apex) != PIN_OK) {
-        return pin_why_set(why, PIN_EPARSE, "zone \"%s\" is no domain name", text);
-    }
-    size_t n_ns = settings->n_ns;
-    for (size_t i = 0; i < n_ns; i++) {
-        if (pin_name_parse(settings->ns[i], &ns[i]) != PIN_OK) {
-            return pin_why_set(why, PIN_EPARSE, "dns.ns \"%s\" is no domain name", settings->ns[i]);
-        }
-    }
-    bool is_ok = n_ns > 0 || name_below("ns1", &ret->apex, &ns[0]);
-    if (settings->hostmaster != NULL) {
-        is_ok = is_ok && pin_name_parse(settings->hostmaster, &ret->hostmaster) == PIN_OK;
-    } else {
-        is_ok = is_ok && name_below("hostmaster", &ret->apex, &ret->hostmaster);
-    }
-    ret->ns = ns;
-    ret->n_ns = n_ns > 0 ? n_ns : 1;
-    return is_ok ? PIN_OK
-                 : pin_why_set(why, PIN_EPARSE, "dns.hostmaster or zone \"%s\" is too long", text);
-}
-
-static enum pin_err add_zone(struct pin_catalog *catalog, const char *text, uint32_t serial,
-    struct pin_zone **ret_zone, struct pin_why *why)
-{
-    const struct pin_settings *settings = catalog->settings;
-    struct pin_zone_spec spec = {
-        .ttl_s = settings->ttl_s,
-        .negative_ttl_s = settings->negative_ttl_s,
-        .serial = serial,
-        .is_synced_from_clusters = true,
-    };
-    struct pin_name *ns = calloc(settings->n_ns + 1, sizeof(*ns));
-    if (ns == NULL) {
-        return pin_why_set(why, PIN_ENOMEM, "zone %s", text);
-    }
-    enum pin_err err = zone_spec(settings, text, ns, &spec, why);
-    if (err == PIN_OK) {
-        err = pin_index_add_zone(catalog->live.index, &spec, ret_zone, why);
-    }
-    free(ns);
-    return err;
-}
-
 /* Puts "dns-version" with the version of the schema that the zone follows. */
 static bool put_version(struct pin_catalog *catalog, struct pin_zone *zone, const char *version)
 {
@@ -110,7 +58,7 @@ static bool put_version(struct pin_catalog *catalog, struct pin_zone *zone, cons
     struct pin_table *table = pin_table_new(&(struct pin_table_spec){
         .form = PIN_TABLE_FIXED, .n_rr = 1, .wire = rr, .wire_bytes = (uint32_t)pin_buf_used(&w)});
     struct pin_rrset rrset = {.type = PIN_TYPE_TXT, .base = table};
-    bool is_ok = table != NULL && name_below("dns-version", &zone->apex, &name)
+    bool is_ok = table != NULL && pin_apex_name("dns-version", &zone->apex, &name)
                  && pin_index_put(catalog->live.index, zone, &name, &rrset, 1) == PIN_OK;
     pin_table_unref(table);
     return is_ok;
@@ -123,9 +71,9 @@ static enum pin_err put_fixed_names(
 {
     struct pin_name svc;
     struct pin_name pod;
-    bool is_ok = name_below("svc", &zone->apex, &svc)
+    bool is_ok = pin_apex_name("svc", &zone->apex, &svc)
                  && pin_index_put(catalog->live.index, zone, &svc, NULL, 0) == PIN_OK
-                 && name_below("pod", &zone->apex, &pod)
+                 && pin_apex_name("pod", &zone->apex, &pod)
                  && pin_index_put(catalog->live.index, zone, &pod, NULL, 0) == PIN_OK
                  && put_version(catalog, zone, version);
     return is_ok ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "a zone's own names");
@@ -135,7 +83,7 @@ static enum pin_err put_fixed_names(
 static void flag_pods(struct pin_catalog *catalog, const struct pin_zone *zone)
 {
     struct pin_name pod;
-    if (name_below("pod", &zone->apex, &pod)) {
+    if (pin_apex_name("pod", &zone->apex, &pod)) {
         pin_index_flag(catalog->live.index, &pod, PIN_NODE_HAS_PODS);
     }
 }
@@ -147,7 +95,8 @@ static enum pin_err add_cluster_zones(
     const struct pin_settings *settings = catalog->settings;
     const char *version =
         settings->version_cluster != NULL ? settings->version_cluster : CLUSTER_VERSION;
-    enum pin_err err = add_zone(catalog, settings->zone_cluster, serial, &catalog->zone_own, why);
+    enum pin_err err =
+        pin_apex_add_zone(catalog, settings->zone_cluster, serial, &catalog->zone_own, why);
     if (err == PIN_OK) {
         err = put_fixed_names(catalog, catalog->zone_own, version, why);
     }
@@ -155,7 +104,7 @@ static enum pin_err add_cluster_zones(
         char text[PIN_NAME_TEXT_MAX];
         (void)snprintf(
             text, sizeof(text), "%s.%s", settings->clusters[i].name, settings->zone_cluster);
-        err = add_zone(catalog, text, serial, &catalog->zone_of_cluster[i], why);
+        err = pin_apex_add_zone(catalog, text, serial, &catalog->zone_of_cluster[i], why);
         if (err == PIN_OK) {
             err = put_fixed_names(catalog, catalog->zone_of_cluster[i], version, why);
             catalog->zone_of_cluster[i]->cluster_id = (uint16_t)i;
@@ -184,7 +133,7 @@ static enum pin_err add_static_zone(
         return pin_static_add(catalog, around, why);
     }
     struct pin_zone *zone = NULL;
-    enum pin_err err = add_zone(catalog, text, serial, &zone, why);
+    enum pin_err err = pin_apex_add_zone(catalog, text, serial, &zone, why);
     if (err == PIN_OK && zone != NULL) {
         zone->is_custom = is_custom;
         zone->is_synced_from_clusters = is_custom;
@@ -196,23 +145,24 @@ static enum pin_err add_static_zone(
 static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, struct pin_why *why)
 {
     const struct pin_settings *settings = catalog->settings;
-    enum pin_err err =
-        add_zone(catalog, settings->zone_cluster_set, serial, &catalog->zone_cluster_set, why);
+    enum pin_err err = pin_apex_add_zone(
+        catalog, settings->zone_cluster_set, serial, &catalog->zone_cluster_set, why);
     if (err == PIN_OK) {
         const char *version = settings->version_cluster_set;
         err = put_fixed_names(catalog, catalog->zone_cluster_set,
             version != NULL ? version : CLUSTER_SET_VERSION, why);
     }
     if (err == PIN_OK) {
-        err = add_zone(catalog, settings->zone_assigned, serial, &catalog->zone_assigned, why);
+        err = pin_apex_add_zone(
+            catalog, settings->zone_assigned, serial, &catalog->zone_assigned, why);
     }
     if (err == PIN_OK) {
-        (void)name_below("svc", &catalog->zone_cluster_set->apex, &catalog->svc_cluster_set);
+        (void)pin_apex_name("svc", &catalog->zone_cluster_set->apex, &catalog->svc_cluster_set);
         err = add_cluster_zones(catalog, serial, why);
     }
     for (size_t i = 0; err == PIN_OK && i < settings->n_zones_custom; i++) {
         struct pin_zone *zone = NULL;
-        err = add_zone(catalog, settings->zones_custom[i], serial, &zone, why);
+        err = pin_apex_add_zone(catalog, settings->zones_custom[i], serial, &zone, why);
         if (err == PIN_OK && zone != NULL) {
             zone->is_custom = true;
         }
@@ -222,6 +172,9 @@ static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, stru
     }
     if (err == PIN_OK && pin_index_join_zones(catalog->live.index) != PIN_OK) {
         err = pin_why_set(why, PIN_ENOMEM, "the names between zones");
+    }
+    if (err == PIN_OK) {
+        err = pin_apex_put_addresses(catalog, why);
     }
     if (err == PIN_OK) {
         err = pin_serials_init(catalog, why);

@@ -83,6 +83,10 @@ const struct pin_finding_code pin_finding_codes[PIN_FINDING_MAX] = {
     [PIN_FINDING_HOST_STATIC] = {"PTL0303", PIN_SEVERITY_WARNING,
         "a hostname is in the zone's file",
         "remove the hostname from the route, or the name from the zone's file"},
+    [PIN_FINDING_NO_NS_ADDRESS] = {"PTL0304", PIN_SEVERITY_INFO,
+        "a zone's name server has no address",
+        "say dns.addresses where resolvers are to reach the zone by delegation, or name servers "
+        "elsewhere in dns.ns"},
     [PIN_FINDING_CLUSTER_UNSEEN] = {"PTL0401", PIN_SEVERITY_ERROR,
         "a cluster has never been listed",
         "pintlectl clusters check NAME asks its API server what is missing"},

@@ -7,6 +7,7 @@
 
 #include "pintle/base/log.h"
 
+#include "zones/apex.h"
 #include "zones/units.h"
 
 bool pin_host_is_flat(const struct pin_host_unit *host)
@@ -81,7 +82,8 @@ static struct pin_host_unit *host_of(struct pin_catalog *catalog, const char *te
     }
     host->name = name;
     host->zone = zone;
-    host->is_static = pin_static_name_of(catalog, zone, &name) != NULL;
+    host->is_static =
+        pin_static_name_of(catalog, zone, &name) != NULL || pin_apex_has(catalog, zone, &name);
     return host;
 }
 

@@ -124,7 +124,7 @@ struct pin_host_unit {
     struct pin_names names; /**< That it put. */
     struct pin_host_unit *next_dirty;
     bool is_dirty;
-    bool is_static; /**< The zone's file has the name: no route gets it. */
+    bool is_static; /**< The zone's file or a name server has the name: no route gets it. */
 };
 
 /** One route. */

@@ -75,6 +75,7 @@ GOOD = service() + route()
 IMPORT_REF = "{group: multicluster.x-k8s.io, kind: ServiceImport, name: web}"
 AWS_REF = "{group: application-networking.k8s.aws, kind: ServiceImport, name: web}"
 CUSTOM = "zones: {custom: [example.com]}\n"
+REACHED = "dns: {addresses: [192.0.2.53]}\n"
 FAR = "networks: [{name: near}, {name: far%s}]\n"
 # code, object, files {"cluster/file": text}, configuration, a part of the message
 CASES = (
@@ -125,6 +126,7 @@ CASES = (
       + route(more="hostnames: [shop.example.com]", name="shop2")}, CUSTOM, "belongs to c1/HTTPRoute/default/shop"),
     ("PTL0303", "c1/HTTPRoute/default/shop", {"c1/a.yaml": service() + route(more="hostnames: [www.example.com]")},
      "zones: {custom: [example.com], files: [{zone: example.com, file: zone.txt}]}\n", "in the zone's file"),
+    ("PTL0304", "Zone/example.com", {"c1/a.yaml": GOOD}, CUSTOM, "its name server ns1.example.com has no address"),
     ("PTL0405", "Network/far", {"c1/a.yaml": "", "c2/a.yaml": service() + export()}, FAR % "", "for 1 names, default/web"),
     ("PTL0407", "Cluster/c1", {"c1/a.yaml": GOOD, "c1/cluster.yaml": "clients: [10.0.0.0/8]\n",
                                "c2/cluster.yaml": "clients: [10.1.0.0/16]\n"}, "", "10.1.0.0/16 lies in the ranges"),
@@ -184,7 +186,7 @@ def items_of(text):
 
 def offline(checks, dir):
     """Every case, and the code is not found in the good world."""
-    good = {item["code"] for item in items_of(ctl("analyze", "--config", world(dir / "w", {"c1/a.yaml": GOOD}, CUSTOM),
+    good = {item["code"] for item in items_of(ctl("analyze", "--config", world(dir / "w", {"c1/a.yaml": GOOD}, CUSTOM + REACHED),
                                                   "-o", "json")[1])}
     checks.equal("a good world has no finding", good, set())
     for code, what, files, config, message in CASES + OFFLINE:

@@ -211,6 +211,9 @@ static struct wrong_case {
     {"a mailbox is written as a name", ONE_CLUSTER "dns: {hostmaster: joe@example.com}\n",
         "p.yaml: dns.hostmaster: \"joe@example.com\": a mailbox is written as a name, with a dot "
         "in place of the @\n"},
+    {"resolvers ask at port 53 alone", ONE_CLUSTER "dns: {addresses: [\"192.0.2.53:5300\"]}\n",
+        "p.yaml: dns.addresses: \"192.0.2.53:5300\": resolvers ask name servers at port 53 "
+        "alone\n"},
     {"and has no query",
         "listen: [{address: 127.0.0.1:443, https: {certificate: a, key: b, path: '/q?dns='}}]\n",
         "p.yaml:1:10: listen[0].https.path: want a path like /dns-query, without a query\n"},
@@ -469,6 +472,46 @@ static void test_values(void **state)
     pin_config_free(config);
 }
 
+/* Where name servers are: as said, else where we listen for everybody. */
+static void test_ns_addresses(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *want;
+    } cases[] = {
+        {"listen: [{address: \"192.0.2.53:53\"}, {address: \"[2001:db8::53]:53\"}]\n",
+            " 192.0.2.53 2001:db8::53"},
+        {"listen: [{address: \"192.0.2.53:53\"}, {address: \"127.0.0.1:53\"}]\n", " 192.0.2.53"},
+        {"listen: [{address: \"127.0.0.1:53\"}]\n", " 127.0.0.1"},
+        {"listen: [{address: \"192.0.2.53:5300\"}, {address: \"0.0.0.0:53\"}]\n", ""},
+        {"listen: [{address: \"[::]:53\"}, {address: \"192.0.2.1:53\", tls: {certificate: c, "
+         "key: k}}]\n",
+            ""},
+        {"listen: [{address: \"192.0.2.53:53\"}]\ndns: {ns: [ns1.example.com]}\n", ""},
+        {"listen: [{address: \"192.0.2.53:53\"}]\ndns: {addresses: [192.0.2.1, 2001:db8::1]}\n",
+            " 192.0.2.1 2001:db8::1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(cases); i++) {
+        struct pin_findings findings = {0};
+        struct pin_settings settings;
+        struct pin_text text = {0};
+        struct pin_text seen = {0};
+        char ip[PIN_IP_TEXT_MAX];
+        pin_text_putf(&text, ONE_CLUSTER "%s", cases[i].text);
+        struct pin_config *config = read_text(pin_text_get(&text), &findings);
+        assert_string_equal(pin_findings_text(&findings), "");
+        assert_int_equal(pin_config_settings(config, &settings, NULL), PIN_OK);
+        for (size_t k = 0; k < settings.n_ns_addresses; k++) {
+            pin_text_putf(&seen, " %s", pin_ip_format(&settings.ns_addresses[k], ip));
+        }
+        assert_string_equal(pin_text_get(&seen), cases[i].want);
+        pin_text_done(&seen);
+        pin_text_done(&text);
+        pin_config_free(config);
+    }
+}
+
 static const char geo_text[] = "clusters:\n"
                                "  - {name: c1, context: c1, region: eu}\n"
                                "  - {name: c2, context: c2, region: us}\n"
@@ -705,6 +748,7 @@ int main(void)
     const struct CMUnitTest singles[] = {
         {"defaults are those of the contract", test_defaults, NULL, NULL, NULL},
         {"every value reaches the settings", test_values, NULL, NULL, NULL},
+        {"name servers are where we listen, or as said", test_ns_addresses, NULL, NULL, NULL},
         {"places reach the settings", test_geo_values, NULL, NULL, NULL},
         {"places that make no sense are told", test_geo_findings, NULL, NULL, NULL},
         {"gateways of all kinds reach the settings", test_gateways, NULL, NULL, NULL},

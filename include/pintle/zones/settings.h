@@ -117,6 +117,10 @@ struct pin_settings {
     size_t n_zones_shipped;
     const char *const *ns; /**< Names of our name servers; none: ns1 below each zone. */
     size_t n_ns;
+    /** Theirs, shown where their names lie in zones of ours: one each where there are as many of a
+     * family as names, else all. */
+    const struct pin_ip *ns_addresses;
+    size_t n_ns_addresses;
     const char *hostmaster; /**< As a name; NULL: hostmaster below each zone. */
 
     const char *version_cluster_set; /**< What its dns-version says; NULL: "1.0.0". */
