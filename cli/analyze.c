@@ -16,6 +16,7 @@
 #include "cli/api.h"
 #include "cli/emit.h"
 #include "cli/pintled.h"
+#include "cli/screen.h"
 #include "cli/table.h"
 
 #define PATH      "/api/v1/findings"
@@ -159,8 +160,9 @@ static bool print_items(const struct pin_ctl *ctl, const struct pin_tree *tree)
         pin_text_putf(&text, "%lld more are left out\n", left_out);
     }
     if (items == NULL || items->n_children == 0) {
-        pin_text_putf(&text, "✔ No findings: %lld clusters, %lld objects looked at.\n",
-            pin_tree_int(tree, "clusters", 0), pin_tree_int(tree, "objects", 0));
+        pin_text_putf(&text, "%sNo findings: %lld clusters, %lld objects looked at.\n",
+            pin_screen_is_utf8() ? "✔ " : "", pin_tree_int(tree, "clusters", 0),
+            pin_tree_int(tree, "objects", 0));
     }
     bool is_good = !text.failed && fputs(pin_text_get(&text), stdout) != EOF;
     pin_text_done(&text);

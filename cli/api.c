@@ -50,6 +50,10 @@ static enum pin_err explain_failure(CURLcode code, const char *admin, struct pin
         return pin_why_set(why, PIN_ECLOSED,
             "nobody listens on %s%s: is pintled running? (--admin ADDR:PORT says where)",
             scheme(admin), admin);
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return pin_why_set(why, PIN_ENOTFOUND,
+            "%s%s: there is no host of that name (--admin ADDR:PORT says where pintled is)",
+            scheme(admin), admin);
     case CURLE_OPERATION_TIMEDOUT:
         return pin_why_set(why, PIN_ETIMEOUT, "%s%s does not answer", scheme(admin), admin);
     case CURLE_OUT_OF_MEMORY:

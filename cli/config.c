@@ -14,6 +14,7 @@
 #include "pintle/base/file.h"
 #include "pintle/base/jsonout.h"
 #include "pintle/base/macros.h"
+#include "pintle/base/yaml.h"
 
 #include "cli/ctl.h"
 #include "cli/emit.h"
@@ -30,9 +31,24 @@ enum pin_ctl_exit pin_ctl_config_schema(const struct pin_ctl *ctl)
 
 enum pin_ctl_exit pin_ctl_config_defaults(const struct pin_ctl *ctl)
 {
-    (void)ctl;
-    (void)fputs(pin_config_text("defaults.yaml"), stdout);
-    return PIN_CTL_OK;
+    const char *text = pin_config_text("defaults.yaml");
+    if (ctl->output != PIN_CTL_JSON) {
+        return fputs(text, stdout) != EOF ? PIN_CTL_OK : PIN_CTL_FAILED;
+    }
+    struct pin_arena *arena = pin_arena_new("defaults", ARENA_MAX_BYTES);
+    struct pin_tree *tree = NULL;
+    struct pin_text made = {0};
+    struct pin_jsonout json = pin_jsonout_init(&made);
+    bool is_good =
+        arena != NULL && pin_yaml_parse(text, strlen(text), arena, &tree, NULL) == PIN_OK;
+    if (is_good) {
+        pin_jsonout_tree(&json, tree->first);
+        pin_text_putc(&made, '\n');
+        is_good = pin_emit_made(ctl, &made);
+    }
+    pin_text_done(&made);
+    pin_arena_free(arena);
+    return is_good ? PIN_CTL_OK : PIN_CTL_FAILED;
 }
 
 /* --- Explain -------------------------------------------------------------------------------- */

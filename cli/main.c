@@ -2,6 +2,8 @@
 
 /* pintlectl: arguments in, exit code out. */
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,8 +30,12 @@ int main(int argc, char **argv)
     }
     pin_api_use(&(struct pin_api_tls){.ca = ctl.ca, .cert = ctl.cert, .key = ctl.key});
     enum pin_ctl_exit exit_code = ctl.command->run(&ctl);
-    if (fflush(stdout) != 0 && exit_code == PIN_CTL_OK) {
-        exit_code = PIN_CTL_FAILED; /* what was asked for did not arrive */
+    errno = 0;
+    bool is_written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    if (!is_written) { /* what was asked for did not arrive */
+        (void)fprintf(stderr, "pintlectl: standard output: %s\n",
+            errno != 0 ? strerrordesc_np(errno) : "not all of it could be written");
+        exit_code = exit_code == PIN_CTL_OK ? PIN_CTL_FAILED : exit_code;
     }
     return (int)exit_code;
 }

@@ -13,6 +13,7 @@
 #include "pintle/base/macros.h"
 
 #include "cli/records_show.h"
+#include "cli/screen.h"
 
 #define PATH       "/api/v1/records"
 #define POLL_US    100000
@@ -112,15 +113,17 @@ static enum pin_ctl_exit look_at(
 }
 
 /* Looks once at all that have not ended; *ret_last is one of them, or NULL. */
-static enum pin_ctl_exit look_at_all(
-    struct pin_records *self, const struct runs *runs, const struct awaited **ret_last)
+static enum pin_ctl_exit look_at_all(struct pin_records *self, const struct runs *runs,
+    const struct awaited **ret_last, size_t *ret_n_ended)
 {
     enum pin_ctl_exit exit_code = pin_records_look(self);
     *ret_last = NULL;
+    *ret_n_ended = 0;
     for (size_t i = 0; i < runs->n && exit_code == PIN_CTL_OK; i++) {
         bool has_ended = false;
         exit_code = look_at(self, &runs->items[i], &has_ended);
         *ret_last = has_ended ? *ret_last : &runs->items[i];
+        *ret_n_ended += has_ended;
     }
     return exit_code;
 }
@@ -130,19 +133,24 @@ static enum pin_ctl_exit wait_for(struct pin_records *self, const struct runs *r
     int64_t deadline_ms = pin_clock_mono_ms() + (int64_t)self->ctl->wait_ms;
     for (;;) {
         const struct awaited *last = NULL;
-        enum pin_ctl_exit exit_code = look_at_all(self, runs, &last);
+        size_t n_ended = 0;
+        enum pin_ctl_exit exit_code = look_at_all(self, runs, &last, &n_ended);
         if (exit_code != PIN_CTL_OK || last == NULL) {
+            pin_screen_clear();
             return exit_code;
         }
         if (pin_clock_mono_ms() >= deadline_ms) {
             const struct pin_tree *zone = pin_records_zone(
                 pin_tree_list(self->overview.tree, "items"), last->entry, last->zone);
+            pin_screen_clear();
             (void)fprintf(stderr,
                 "pintlectl: %s (%s) is %s after %" PRIu64 " s; the run goes on without us\n",
                 last->zone, last->entry, pin_tree_string(zone, "state", "not ready"),
                 self->ctl->wait_ms / 1000);
             return PIN_CTL_TIMED_OUT;
         }
+        pin_screen_tell("%zu of %zu zones done, waiting for %s (%s)", n_ended, runs->n, last->zone,
+            last->entry);
         (void)usleep(POLL_US);
     }
 }

@@ -12,9 +12,7 @@
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
@@ -22,6 +20,7 @@
 
 #include "cli/api.h"
 #include "cli/emit.h"
+#include "cli/screen.h"
 #include "cli/tarball.h"
 
 #define TOP      "pintle-sysdump/"
@@ -66,26 +65,8 @@ static const struct page pages[] = {
 struct dump {
     const struct pin_ctl *ctl;
     struct pin_tarball *tarball;
-    bool has_screen; /* standard error is one that lines can be drawn over on */
     size_t n_objects;
 };
-
-/* What is being done, over what was said before. */
-static void tell(const struct dump *self, const char *what, size_t n)
-{
-    if (self->has_screen && n > 0) {
-        (void)fprintf(stderr, "\r\033[Ksysdump: %s, %zu objects", what, n);
-    } else if (self->has_screen) {
-        (void)fprintf(stderr, "\r\033[Ksysdump: %s", what);
-    }
-}
-
-static void tell_end(const struct dump *self)
-{
-    if (self->has_screen) {
-        (void)fputs("\r\033[K", stderr);
-    }
-}
 
 /* A page as it is; one that is not there is left out unless it is needed. */
 static enum pin_ctl_exit dump_page(struct dump *self, const struct page *page)
@@ -93,14 +74,14 @@ static enum pin_ctl_exit dump_page(struct dump *self, const struct page *page)
     struct pin_api_reply reply = {0};
     struct pin_why why = {0};
     char name[NAME_MAX];
-    tell(self, page->file, 0);
+    pin_screen_tell("sysdump: %s", page->file);
     enum pin_err err = pin_api_get_text(self->ctl->admin, page->path, &reply, &why);
     enum pin_ctl_exit exit_code = PIN_CTL_OK;
     if (err == PIN_OK && reply.status == 200) {
         (void)snprintf(name, sizeof(name), TOP "%s", page->file);
         pin_tarball_put(self->tarball, name, pin_text_get(&reply.body), reply.body.len);
     } else if (err != PIN_OK || page->is_needed) {
-        tell_end(self);
+        pin_screen_clear();
         exit_code = pin_api_judge(err, &reply, &why);
     }
     pin_api_reply_done(&reply);
@@ -161,7 +142,7 @@ static enum pin_ctl_exit dump_cluster(struct dump *self, const char *cluster)
         pin_api_put_escaped(&path, cluster);
         pin_text_puts(&path, "/objects?after=");
         pin_api_put_escaped(&path, after);
-        tell(self, cluster, self->n_objects);
+        pin_screen_tell("sysdump: %s, %zu objects", cluster, self->n_objects);
         exit_code = pin_api_fetch(self->ctl, pin_text_get(&path), &reply);
         if (exit_code == PIN_CTL_OK) {
             if (part == 0) {
@@ -226,12 +207,6 @@ static void default_file(int64_t wall_ms, char file[NAME_MAX])
     (void)snprintf(file, NAME_MAX, "pintle-sysdump-%sZ.tgz", moment);
 }
 
-static bool has_screen(void)
-{
-    const char *term = getenv("TERM"); /* NOLINT(concurrency-mt-unsafe): one thread */
-    return isatty(STDERR_FILENO) == 1 && term != NULL && strcmp(term, "dumb") != 0;
-}
-
 static enum pin_ctl_exit dump_all(struct dump *self)
 {
     enum pin_ctl_exit exit_code = PIN_CTL_OK;
@@ -246,7 +221,7 @@ static enum pin_ctl_exit dump_all(struct dump *self)
 enum pin_ctl_exit pin_ctl_sysdump(const struct pin_ctl *ctl)
 {
     int64_t wall_ms = pin_clock_wall_ms();
-    struct dump self = {.ctl = ctl, .has_screen = has_screen()};
+    struct dump self = {.ctl = ctl};
     struct pin_why why = {0};
     char file[NAME_MAX];
     default_file(wall_ms, file);
@@ -256,7 +231,7 @@ enum pin_ctl_exit pin_ctl_sysdump(const struct pin_ctl *ctl)
         return PIN_CTL_FAILED;
     }
     enum pin_ctl_exit exit_code = dump_all(&self);
-    tell_end(&self);
+    pin_screen_clear();
     if (exit_code != PIN_CTL_OK) {
         pin_tarball_drop(self.tarball);
     } else if (pin_tarball_close(self.tarball, &why) != PIN_OK) {

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pintle/base/file.h"
@@ -48,7 +49,7 @@ _Static_assert(sizeof(struct head) == BLOCK_BYTES, "a head is one block");
 
 struct pin_tarball {
     char *path;
-    char *growing; /* Its name until it is whole; NULL: standard output. */
+    char *growing; /* Its name until it is whole; NULL: it is no file. */
     int64_t wall_s;
     int fd;
     struct pin_text part;
@@ -61,6 +62,24 @@ static void fail(struct pin_tarball *self, enum pin_err err, const char *what)
     if (self->err == PIN_OK) {
         self->err = pin_why_set(&self->why, err, "%s: %s", self->path, what);
     }
+}
+
+/* Opens what is written to: standard output, a file that takes its name when it is whole, or, as it
+ * is, what exists and is no file: a pipe, a device. An errno. */
+static int open_target(struct pin_tarball *self, char *growing)
+{
+    struct stat about;
+    bool is_file =
+        strcmp(self->path, "-") != 0 && (stat(self->path, &about) != 0 || S_ISREG(about.st_mode));
+    if (is_file) {
+        self->growing = growing;
+        self->fd = open(growing, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return self->fd < 0 ? errno : 0;
+    }
+    free(growing);
+    self->fd =
+        strcmp(self->path, "-") == 0 ? STDOUT_FILENO : open(self->path, O_WRONLY | O_CLOEXEC);
+    return self->fd < 0 ? errno : 0;
 }
 
 enum pin_err pin_tarball_open(
@@ -76,15 +95,10 @@ enum pin_err pin_tarball_open(
         pin_text_done(&growing);
         return pin_why_set(why, PIN_ENOMEM, "%s", path);
     }
-    *self = (struct pin_tarball){.path = copy, .wall_s = wall_s, .fd = STDOUT_FILENO};
-    if (strcmp(path, "-") == 0) {
-        pin_text_done(&growing);
-    } else {
-        self->growing = pin_text_take(&growing);
-        self->fd = open(self->growing, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    }
-    if (self->fd < 0) {
-        enum pin_err err = pin_why_errno(why, errno, "%s", self->growing);
+    *self = (struct pin_tarball){.path = copy, .wall_s = wall_s};
+    int error = open_target(self, pin_text_take(&growing));
+    if (error != 0) {
+        enum pin_err err = pin_why_errno(why, error, "%s", path);
         free(self->growing);
         free(self->path);
         free(self);
@@ -163,11 +177,11 @@ void pin_tarball_put(struct pin_tarball *tarball, const char *name, const void *
 /* Closes, takes a file away that is not whole, frees. */
 static void end(struct pin_tarball *self, bool is_whole)
 {
-    if (self->growing != NULL) {
+    if (self->fd != STDOUT_FILENO) {
         (void)close(self->fd);
-        if (!is_whole) {
-            (void)unlink(self->growing);
-        }
+    }
+    if (self->growing != NULL && !is_whole) {
+        (void)unlink(self->growing);
     }
     pin_text_done(&self->part);
     free(self->growing);

@@ -16,7 +16,8 @@ struct pin_tarball;
 /**
  * Begins one; only its owner may read it.
  *
- * @param path    Where it will be once it is whole, or "-": standard output, as it grows.
+ * @param path    Where it will be once it is whole, or what is written as it grows: "-" for
+ *                standard output, a pipe or a device that exists.
  * @param wall_s  When its files were made, Unix seconds.
  */
 enum pin_err pin_tarball_open(

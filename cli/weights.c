@@ -160,12 +160,33 @@ static enum pin_err ask(const struct job *job, const char *verb, const char *con
     return err;
 }
 
+/* Lines of client-go's log, "E1122 13:19:35.995543   19791 memcache.go:265] ...": kubectl says the
+ * same in its own words after them. */
+static bool is_log_line(const char *line, size_t chars)
+{
+    return chars > 5 && strchr("IWEF", line[0]) != NULL && strspn(line + 1, "0123456789") == 4
+           && line[5] == ' ' && memchr(line, ']', chars) != NULL;
+}
+
 /* What kubectl's own failure exits with; its words are passed on. */
-static enum pin_ctl_exit judge(const struct pin_kubectl_reply *reply)
+static enum pin_ctl_exit judge(const struct job *job, const struct pin_kubectl_reply *reply)
 {
     const char *text = pin_text_get(&reply->err);
     bool is_denied = strstr(text, "(Forbidden)") != NULL || strstr(text, "(Unauthorized)") != NULL;
-    (void)fprintf(stderr, "%s", text);
+    bool is_nowhere = strstr(text, "server localhost:8080 was refused") != NULL;
+    if (is_nowhere && job->ctl->kubeconfig == NULL) { /* what it tries when nothing says where */
+        return complain(PIN_CTL_FAILED,
+            "kubectl finds no API server: say --kubeconfig FILE, or set KUBECONFIG; "
+            "--context NAME chooses among several",
+            "");
+    }
+    for (const char *at = text; *at != '\0';) {
+        size_t chars = strcspn(at, "\n");
+        if (!is_log_line(at, chars)) {
+            (void)fprintf(stderr, "pintlectl: kubectl: %.*s\n", (int)chars, at);
+        }
+        at += chars + (at[chars] == '\n');
+    }
     return is_denied ? PIN_CTL_NOT_PERMITTED : PIN_CTL_FAILED;
 }
 
@@ -185,7 +206,7 @@ static enum pin_ctl_exit get_route(struct job *job)
     if (ask(job, "get", NULL, &reply) != PIN_OK) {
         return PIN_CTL_FAILED;
     }
-    enum pin_ctl_exit exit_code = reply.status == 0 ? PIN_CTL_OK : judge(&reply);
+    enum pin_ctl_exit exit_code = reply.status == 0 ? PIN_CTL_OK : judge(job, &reply);
     job->arena = pin_arena_new("route", ARENA_MAX_BYTES);
     if (exit_code == PIN_CTL_OK
         && (job->arena == NULL
@@ -301,7 +322,9 @@ static enum pin_ctl_exit try_patch(struct job *job, bool *ret_again)
     *ret_again = false;
     if (ask(job, "patch", more, &reply) == PIN_OK) {
         *ret_again = reply.status != 0 && has_moved(job);
-        exit_code = reply.status == 0 ? PIN_CTL_OK : *ret_again ? PIN_CTL_FAILED : judge(&reply);
+        exit_code = reply.status == 0 ? PIN_CTL_OK
+                    : *ret_again      ? PIN_CTL_FAILED
+                                      : judge(job, &reply);
     }
     pin_kubectl_reply_done(&reply);
     pin_text_done(&patch);

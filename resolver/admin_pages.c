@@ -298,6 +298,7 @@ void pin_page_render_status(struct pin_page *page)
     pin_jsonout_key_bool(&json, "ready", is_ready(page));
     pin_jsonout_key_string(&json, "clusterSet", pin_page_settings(page)->cluster_set);
     pin_jsonout_key_string(&json, "sandbox", page->state->config.sandbox);
+    pin_jsonout_key_string(&json, "builtWith", PIN_BUILT_WITH);
     put_listeners_json(page, &json);
     pin_jsonout_key(&json, "clusters");
     pin_jsonout_object(&json);
