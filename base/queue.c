@@ -16,7 +16,6 @@
 struct pin_queue {
     pthread_mutex_t lock;
     pthread_cond_t has_items;
-    pthread_cond_t has_room;
     void (*free_item)(void *item);
     pin_queue_room_fn *on_room;
     void *on_room_arg;
@@ -43,7 +42,6 @@ struct pin_queue *pin_queue_new(size_t capacity, void (*free_item)(void *item))
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&queue->has_items, &attr);
-    (void)pthread_cond_init(&queue->has_room, &attr);
     (void)pthread_condattr_destroy(&attr);
     (void)pthread_mutex_init(&queue->lock, NULL);
     queue->free_item = free_item;
@@ -60,7 +58,6 @@ void pin_queue_free(struct pin_queue *queue)
         queue->free_item(queue->items[(queue->first + i) % queue->capacity]);
     }
     (void)pthread_cond_destroy(&queue->has_items);
-    (void)pthread_cond_destroy(&queue->has_room);
     (void)pthread_mutex_destroy(&queue->lock);
     free(queue);
 }
@@ -117,20 +114,6 @@ void pin_queue_tell(struct pin_queue *queue)
     (void)pthread_mutex_unlock(&queue->lock);
 }
 
-bool pin_queue_push_wait(struct pin_queue *queue, void *item)
-{
-    (void)pthread_mutex_lock(&queue->lock);
-    while (queue->count == queue->capacity && !queue->is_closed) {
-        (void)pthread_cond_wait(&queue->has_room, &queue->lock);
-    }
-    bool is_taken = !queue->is_closed;
-    if (is_taken) {
-        put_in(queue, item, 1);
-    }
-    (void)pthread_mutex_unlock(&queue->lock);
-    return is_taken;
-}
-
 /* Under the lock: returns when there is an item, or a reason to come back without one. */
 static void wait_for_item(struct pin_queue *queue, int64_t timeout_ms)
 {
@@ -156,9 +139,6 @@ size_t pin_queue_pop_all(struct pin_queue *queue, void **ret_items, size_t max, 
         ret_items[n] = queue->items[queue->first];
         queue->first = (queue->first + 1) % queue->capacity;
         queue->count--;
-    }
-    if (n > 0) {
-        (void)pthread_cond_broadcast(&queue->has_room);
     }
     if (queue->has_refused && queue->count <= queue->low_water && queue->count < queue->capacity) {
         queue->has_refused = false;
@@ -192,7 +172,6 @@ void pin_queue_close(struct pin_queue *queue)
     (void)pthread_mutex_lock(&queue->lock);
     queue->is_closed = true;
     (void)pthread_cond_broadcast(&queue->has_items);
-    (void)pthread_cond_broadcast(&queue->has_room);
     (void)pthread_mutex_unlock(&queue->lock);
 }
 

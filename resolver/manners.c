@@ -18,7 +18,6 @@
 #include "response.h"
 #include "worker.h"
 
-#define CLASS_CH      3u
 #define RR_HEAD_BYTES 12u
 #define HOSTNAME      "hostname"
 
@@ -230,15 +229,15 @@ bool pin_manners_chaos(
     const struct pin_manners *manners, const struct pin_query *query, struct pin_response *response)
 {
     bool is_text = query->qtype == PIN_TYPE_TXT || query->qtype == PIN_TYPE_ANY;
-    if (query->qclass != CLASS_CH || !is_text) {
+    if (query->qclass != PIN_CLASS_CH || !is_text) {
         return false;
     }
     const struct pin_manners_text *text = find_text(manners, query);
     if (text == NULL || text->bytes == 0) {
         return false;
     }
-    uint8_t rr[RR_HEAD_BYTES + 1 + PIN_IDENTITY_MAX_BYTES] = {
-        0, 0, 0, PIN_TYPE_TXT, 0, CLASS_CH, 0, 0, 0, 0, 0, (uint8_t)(text->bytes + 1), text->bytes};
+    uint8_t rr[RR_HEAD_BYTES + 1 + PIN_IDENTITY_MAX_BYTES] = {0, 0, 0, PIN_TYPE_TXT, 0,
+        PIN_CLASS_CH, 0, 0, 0, 0, 0, (uint8_t)(text->bytes + 1), text->bytes};
     memcpy(rr + RR_HEAD_BYTES + 1, text->text, text->bytes);
     response->is_authoritative = true;
     pin_response_add_rr(response, PIN_SECTION_ANSWER, rr, RR_HEAD_BYTES + 1 + (size_t)text->bytes,

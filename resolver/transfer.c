@@ -21,7 +21,6 @@
 /* A message is full when it has so many bytes; a record may go beyond. */
 #define MESSAGE_FULL_BYTES ((size_t)16 << 10)
 #define POINTER            0xC000u
-#define POINTER_BYTES      2u
 #define LABEL_TYPE         0xC0u
 #define OPT_BYTES          11u
 #define FLAGS_QR_AA        0x8400u

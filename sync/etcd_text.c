@@ -25,7 +25,6 @@ enum pin_err pin_etcd_kv_read(
 {
     uint8_t *key = NULL;
     struct pin_etcd_kv kv = {
-        .create_revision = pin_tree_int(tree, "create_revision", 0),
         .mod_revision = pin_tree_int(tree, "mod_revision", 0),
     };
     enum pin_err err = read_bytes(tree, "key", &key, &kv.key_bytes, why);

@@ -23,7 +23,6 @@ struct pin_etcd_kv {
     bool has_nul;   /**< Inside the key: no Pintle wrote it. */
     uint8_t *value; /**< Owned; NULL when it was not asked for, or is gone. */
     size_t value_bytes;
-    int64_t create_revision;
     int64_t mod_revision;
 };
 

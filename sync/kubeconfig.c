@@ -241,11 +241,6 @@ void pin_kubeconfig_free(struct pin_kubeconfig *kubeconfig)
     free(kubeconfig);
 }
 
-const char *pin_kubeconfig_current(const struct pin_kubeconfig *kubeconfig)
-{
-    return kubeconfig->current;
-}
-
 /* --- From a context to a target ------------------------------------------------------------- */
 
 /* What is being read: an entry's body and where its failures go. First failure sticks. */

@@ -38,9 +38,6 @@ enum pin_err pin_kubeconfig_parse(const char *name, const char *text, size_t byt
 /** Frees it; targets made from it stay. NULL is fine. */
 void pin_kubeconfig_free(struct pin_kubeconfig *kubeconfig);
 
-/** The current context's name, or NULL. Borrowed. */
-const char *pin_kubeconfig_current(const struct pin_kubeconfig *kubeconfig);
-
 /**
  * Makes the target of a context; reads the files it points at.
  *

@@ -36,21 +36,9 @@ const char *pin_provider_verdict_text(enum pin_provider_verdict verdict)
     return texts[verdict];
 }
 
-bool pin_provider_has_type(const struct pin_provider *provider, const char *type)
-{
-    const struct pin_provider_limits *limits = &provider->limits;
-    for (size_t i = 0; limits->types != NULL && i < limits->n_types; i++) {
-        if (strcmp(limits->types[i], type) == 0) {
-            return true;
-        }
-    }
-    return limits->types == NULL;
-}
-
 void pin_provider_limit_to_dns(struct pin_provider_limits *ret_limits)
 {
     static const char *const types[] = {"A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "MX", "NAPTR",
         "NS", "PTR", "SPF", "SRV", "SSHFP", "TLSA", "TXT", "URI"};
-    *ret_limits =
-        (struct pin_provider_limits){.types = types, .n_types = N_ELEMS(types), .is_atomic = true};
+    *ret_limits = (struct pin_provider_limits){.types = types, .n_types = N_ELEMS(types)};
 }

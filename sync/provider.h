@@ -53,14 +53,11 @@ struct pin_provider_tools {
 
 /** What a provider can do. Constant from open to close. */
 struct pin_provider_limits {
-    size_t batch_changes;     /**< Changes that go into one request; for people. 0: any number. */
     const char *const *types; /**< Types it can hold, sorted; NULL: all. */
     size_t n_types;
     uint32_t default_ttl_s; /**< What a TTL of 0 becomes, where a set is new at least: 1 or more. */
     uint32_t min_ttl_s;     /**< Smaller ones are raised to it by the server; 0: none are. */
     bool has_set_ids;       /**< Several sets of one name and type. */
-    bool has_properties;    /**< Keeps properties; the ones it does not know it refuses. */
-    bool is_atomic;         /**< All edits of a change are done, or none is. */
 };
 
 /** Why a call, as a whole, did not do what it was to do. */
@@ -225,9 +222,6 @@ static inline void pin_provider_close(struct pin_provider *provider)
         provider->ops->close(provider);
     }
 }
-
-/** Whether it can hold sets of that type. */
-bool pin_provider_has_type(const struct pin_provider *provider, const char *type);
 
 /** The limits of what is nothing but DNS: one set of a name and type, no properties, all edits of a
  * change or none, and types whose values have one text (zones/rdata.h). */

@@ -218,12 +218,11 @@ static const struct pin_web_kind kind = {.provider_bytes = sizeof(struct powerdn
     .done = done,
     .close = close_powerdns};
 
-static const struct pin_provider_limits limits_of_all = {.batch_changes = BATCH_CHANGES,
+static const struct pin_provider_limits limits_of_all = {
     .types = (const char *const[]){"A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "MX", "NAPTR", "NS",
         "PTR", "SRV", "SSHFP", "TLSA", "TXT"},
     .n_types = 14,
-    .default_ttl_s = PIN_POWERDNS_TTL_S,
-    .is_atomic = true};
+    .default_ttl_s = PIN_POWERDNS_TTL_S};
 
 enum pin_err pin_powerdns_open(const struct pin_provider_tools *tools,
     const struct pin_powerdns_settings *settings, struct pin_provider **ret_provider,

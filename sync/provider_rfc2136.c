@@ -634,7 +634,6 @@ enum pin_err pin_rfc2136_open(const struct pin_provider_tools *tools,
     }
     self->base.ops = &ops;
     pin_provider_limit_to_dns(&self->base.limits);
-    self->base.limits.batch_changes = BATCH_CHANGES;
     self->base.limits.default_ttl_s =
         settings->default_ttl_s == 0 ? DEFAULT_TTL_S : settings->default_ttl_s;
     self->tools = *tools;

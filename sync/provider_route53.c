@@ -617,14 +617,12 @@ static const struct pin_web_kind kind = {.provider_bytes = sizeof(struct route53
     .done = done,
     .close = close_route53};
 
-static const struct pin_provider_limits limits_of_all = {.batch_changes = BATCH_CHANGES / 2,
+static const struct pin_provider_limits limits_of_all = {
     .types = (const char *const[]){"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NAPTR", "NS",
         "PTR", "SPF", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"},
     .n_types = 16,
     .default_ttl_s = PIN_ROUTE53_TTL_S,
-    .has_set_ids = true,
-    .has_properties = true,
-    .is_atomic = true};
+    .has_set_ids = true};
 
 /* A copy; NULL stays NULL. False: memory is out. */
 static bool copy(char **ret_text, const char *text)

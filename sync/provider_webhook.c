@@ -229,10 +229,8 @@ static const struct pin_web_kind kind = {.provider_bytes = sizeof(struct pin_web
     .on_bytes = on_bytes,
     .done = done};
 
-static const struct pin_provider_limits limits_of_all = {.batch_changes = BATCH_CHANGES,
-    .default_ttl_s = PIN_WEBHOOK_TTL_S,
-    .has_set_ids = true,
-    .has_properties = true};
+static const struct pin_provider_limits limits_of_all = {
+    .default_ttl_s = PIN_WEBHOOK_TTL_S, .has_set_ids = true};
 
 enum pin_err pin_webhook_open(const struct pin_provider_tools *tools,
     const struct pin_webhook_settings *settings, struct pin_provider **ret_provider,

@@ -636,17 +636,6 @@ void pin_sync_cluster_json(const struct pin_sync *sync, size_t i, struct pin_jso
     pin_jsonout_end(out);
 }
 
-void pin_sync_status_json(const struct pin_sync *sync, struct pin_jsonout *out)
-{
-    pin_jsonout_array(out);
-    for (size_t i = 0; sync != NULL && i < sync->n_sources; i++) {
-        pin_jsonout_object(out);
-        pin_sync_cluster_json(sync, i, out);
-        pin_jsonout_end(out);
-    }
-    pin_jsonout_end(out);
-}
-
 /* --- Metrics -------------------------------------------------------------------------------- */
 
 static double confirmed_age_s(const struct pin_sync_etcd_stats *etcd)

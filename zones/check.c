@@ -148,15 +148,6 @@ size_t pin_probe_key(
     return (size_t)(at - out);
 }
 
-bool pin_check_equal(const struct pin_check *a, const struct pin_check *b)
-{
-    char keys[2][PIN_PROBE_KEY_MAX];
-    const struct pin_ip nowhere = {0};
-    size_t bytes = pin_probe_key(&nowhere, a->port, a, keys[0]);
-    return a->is_enabled == b->is_enabled && bytes == pin_probe_key(&nowhere, b->port, b, keys[1])
-           && memcmp(keys[0], keys[1], bytes) == 0;
-}
-
 static size_t text_bytes(const char *text)
 {
     return text != NULL ? strnlen(text, PIN_CHECK_TEXT_MAX) + 1 : 0;

@@ -39,16 +39,6 @@ void pin_edition_unpin(struct pin_edition *edition)
     }
 }
 
-uint32_t pin_edition_serial(const struct pin_edition *edition)
-{
-    return edition->serial;
-}
-
-size_t pin_edition_bytes(const struct pin_edition *edition)
-{
-    return edition->rr_bytes;
-}
-
 size_t pin_edition_names(const struct pin_edition *edition)
 {
     return edition->n_names;

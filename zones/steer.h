@@ -109,7 +109,6 @@ struct pin_plan {
         nodata_weight; /**< Beside the shares' weights: so much of the questions gets NODATA. */
     const char *rule;  /**< Which rule made it, for people. */
     bool has_port_mismatch;
-    bool is_l7;
     bool has_ready; /**< Some backend with a weight has a ready endpoint, of whatever family. */
     bool is_out_of_memory;
 

@@ -212,17 +212,6 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
            && are_extras_equal(a, b) && are_checked_equal(a->checked, b->checked);
 }
 
-size_t pin_table_bytes(const struct pin_table *table)
-{
-    return lay_out(&(struct counts){.n_extras = table->n_extras,
-                       .n_cumulative = table->cumulative != NULL ? table->n_rr : 0,
-                       .n_clusters = table->n_clusters,
-                       .n_grouped = table->n_groups > 0 ? table->n_rr : 0,
-                       .wire_bytes = table->wire_bytes,
-                       .checked = table->checked})
-        .bytes;
-}
-
 uint32_t pin_slots_take(struct pin_slots *slots)
 {
     return slots->n_free > 0 ? slots->free[--slots->n_free] : slots->n_used++;

@@ -48,9 +48,6 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec);
 /** Whether two tables answer alike (slots do not count). */
 bool pin_table_equal(const struct pin_table *a, const struct pin_table *b);
 
-/** Bytes one table takes. */
-size_t pin_table_bytes(const struct pin_table *table);
-
 /** A slot that no living table has; shared only after 2^32 of them. */
 uint32_t pin_slots_take(struct pin_slots *slots);
 

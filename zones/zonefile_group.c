@@ -303,11 +303,6 @@ void pin_zonefile_free(struct pin_zonefile *zonefile)
     }
 }
 
-const struct pin_name *pin_zonefile_apex(const struct pin_zonefile *zonefile)
-{
-    return &zonefile->apex;
-}
-
 uint32_t pin_zonefile_serial(const struct pin_zonefile *zonefile)
 {
     return zonefile->serial;

@@ -371,7 +371,7 @@ static inline struct world *world_new(const struct pin_recorder_spec *like, bool
     world->loop = pin_loop_new();
     world->provider = provider;
     provider->base.ops = &ops;
-    provider->base.limits = (struct pin_provider_limits){.default_ttl_s = 300, .is_atomic = true};
+    provider->base.limits = (struct pin_provider_limits){.default_ttl_s = 300};
     provider->loop = world->loop;
     provider->arena = pin_arena_new("test", (size_t)1 << 30);
     provider->sets = calloc(WORLD_SETS, sizeof(*provider->sets));

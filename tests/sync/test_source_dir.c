@@ -488,9 +488,11 @@ static void test_the_status_is_one_json_value(void **state)
     struct pin_jsonout out = pin_jsonout_init(&text);
     put(self, "a.yaml", SERVICE("web"));
     start(self);
-    pin_sync_status_json(self->rig.sync, &out);
+    pin_jsonout_object(&out);
+    pin_sync_cluster_json(self->rig.sync, 0, &out);
+    pin_jsonout_end(&out);
     assert_true(pin_jsonout_is_ok(&out));
-    assert_non_null(strstr(pin_text_get(&text), "[{\"name\":\"c1\",\"source\":\"directory /tmp/"));
+    assert_non_null(strstr(pin_text_get(&text), "{\"name\":\"c1\",\"source\":\"directory /tmp/"));
     assert_non_null(strstr(
         pin_text_get(&text), "\"reachable\":true,\"synced\":true,\"error\":\"\",\"hint\":\"\""));
     assert_non_null(strstr(pin_text_get(&text),

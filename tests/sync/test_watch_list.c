@@ -47,7 +47,9 @@ static bool says_of_services(const struct box *self, const char *part)
 {
     struct pin_text text = {0};
     struct pin_jsonout out = pin_jsonout_init(&text);
-    pin_sync_status_json(self->rig.sync, &out);
+    pin_jsonout_object(&out);
+    pin_sync_cluster_json(self->rig.sync, 0, &out);
+    pin_jsonout_end(&out);
     const char *services = strstr(text.ptr, "\"kind\":\"Service\"");
     const char *end = services == NULL ? NULL : strchr(services, '}');
     const char *found = services == NULL ? NULL : strstr(services, part);

@@ -163,7 +163,9 @@ static void test_a_write_is_applied_once(void **state)
     assert_int_equal(stats_now(box).n_waiting, 0);
     struct pin_text status = {0};
     struct pin_jsonout json = pin_jsonout_init(&status);
-    pin_sync_status_json(box->rig.sync, &json);
+    pin_jsonout_object(&json);
+    pin_sync_cluster_json(box->rig.sync, 0, &json);
+    pin_jsonout_end(&json);
     assert_non_null(
         strstr(pin_text_get(&status), "\"writeBack\":{\"isWriter\":true,\"holder\":\""));
     assert_non_null(strstr(pin_text_get(&status), "\"waiting\":0,\"written\":1,\"failed\":0}"));

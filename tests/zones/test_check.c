@@ -45,32 +45,6 @@ static void test_status(void **state)
     assert_false(pin_check_wants_status(&check, c->unwanted));
 }
 
-static void test_equal(void **state)
-{
-    char path[] = "/live";
-    struct pin_check a = pin_check_default();
-    struct pin_check b = pin_check_default();
-    (void)state;
-    a.path = "/live";
-    b.path = path;
-    assert_true(pin_check_equal(&a, &b));
-    b.host = "live";
-    assert_false(pin_check_equal(&a, &b));
-    b = a;
-    b.fall++;
-    assert_false(pin_check_equal(&a, &b));
-    b = a;
-    b.is_enabled = false;
-    assert_false(pin_check_equal(&a, &b));
-    /* texts do not run into each other */
-    a.path = "/ab";
-    a.host = "c";
-    b = a;
-    b.path = "/a";
-    b.host = "bc";
-    assert_false(pin_check_equal(&a, &b));
-}
-
 static void test_spec_owns_its_texts(void **state)
 {
     char path[] = "/live";
@@ -101,7 +75,6 @@ static void test_window(void **state)
 int main(void)
 {
     static const struct CMUnitTest others[] = {
-        {"checks are the same when all they ask is", test_equal, NULL, NULL, NULL},
         {"a spec keeps texts of its own", test_spec_owns_its_texts, NULL, NULL, NULL},
         {"an outage is seen within fall intervals and a timeout", test_window, NULL, NULL, NULL},
     };

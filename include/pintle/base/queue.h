@@ -45,9 +45,6 @@ bool pin_queue_push_more(struct pin_queue *queue, void *item);
 /** Wakes a consumer that sleeps while there are items. */
 void pin_queue_tell(struct pin_queue *queue);
 
-/** As pin_queue_push(), but waits for room; false only when closed. Not on control or workers. */
-bool pin_queue_push_wait(struct pin_queue *queue, void *item);
-
 /** Takes the oldest item; waits up to `timeout_ms` (-1 for ever, 0 not at all). NULL: none, or
  * closed. */
 void *pin_queue_pop(struct pin_queue *queue, int64_t timeout_ms);

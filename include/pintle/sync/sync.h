@@ -297,24 +297,22 @@ size_t pin_sync_n_clusters(const struct pin_sync *sync);
 void pin_sync_cluster_stats(
     const struct pin_sync *sync, size_t i, struct pin_sync_cluster_stats *ret_stats);
 
-/**
- * Writes an array, empty for NULL, as one JSON value:
- * [{"name","source","reachable","synced","error","hint","lastEventAgeSeconds",
- *   "credentialsExpireSeconds" (null: no end, below 0: expired),
- *   "kinds":[{"group","kind","served","forbidden","listed","streamed","held","missing","objects",
- *             "lists","broken","restarts","events","unreadable","lastEventAgeSeconds"}],
- *   "writeBack":{"isWriter","holder","error","waiting","written","failed"}}], where it is on; ages
- * are null before the first event.
- */
-void pin_sync_status_json(const struct pin_sync *sync, struct pin_jsonout *out);
-
 /** Appends what the sources count, as Prometheus reads it. NULL: nothing. */
 void pin_sync_metrics(const struct pin_sync *sync, struct pin_text *out);
 
 /** The families of metrics about clusters that come from etcd; nothing when none does. */
 void pin_sync_etcd_metrics(const struct pin_sync *sync, struct pin_text *out);
 
-/** Writes the members of one of these objects, of the i-th cluster; none when there is none. */
+/**
+ * Writes the members of an object about the i-th cluster; none when there is none:
+ * "name","source","reachable","synced","error","hint","errorAgeSeconds","syncSeconds",
+ * "lastEventAgeSeconds","credentialsExpireSeconds" (null: no end, below 0: expired),
+ * "kinds":[{"group","kind","state","served","forbidden","listed","streamed","held","missing",
+ *           "objects","read","expected","lists","broken","restarts","events","unreadable",
+ *           "lastEventAgeSeconds"}],
+ * "writeBack":{"isWriter","holder","error","waiting","written","failed"} where it is on. Ages are
+ * null where nothing was, syncSeconds until it is synced, "expected" where it is not known.
+ */
 void pin_sync_cluster_json(const struct pin_sync *sync, size_t i, struct pin_jsonout *out);
 
 /** Clusters that are checked at the same time, at most. */

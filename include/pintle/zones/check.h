@@ -57,9 +57,6 @@ struct pin_check {
 /** What holds where nothing is said: HTTP GET / every 30 s, 200 wanted, 5 up, 2 down. */
 struct pin_check pin_check_default(void);
 
-/** Whether two checks ask the same in the same rhythm. */
-bool pin_check_equal(const struct pin_check *a, const struct pin_check *b);
-
 /** "HTTP", "HTTPS", "TCP", "COMMAND". */
 const char *pin_check_protocol_text(enum pin_check_protocol protocol);
 

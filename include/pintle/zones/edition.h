@@ -61,11 +61,7 @@ struct pin_edition *pin_edition_pin(const struct pin_zone *zone);
 /** Lets go of it. Any thread. NULL is fine. */
 void pin_edition_unpin(struct pin_edition *edition);
 
-/** Its serial. */
-uint32_t pin_edition_serial(const struct pin_edition *edition);
-
-/** Bytes of its records, about; and how many names it has. */
-size_t pin_edition_bytes(const struct pin_edition *edition);
+/** How many names it has. */
 size_t pin_edition_names(const struct pin_edition *edition);
 
 /** Its SOA. */

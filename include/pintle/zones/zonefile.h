@@ -67,9 +67,6 @@ enum pin_err pin_zonefile_parse(const struct pin_zonefile_input *input,
 /** Frees it. NULL is fine. */
 void pin_zonefile_free(struct pin_zonefile *zonefile);
 
-/** The zone's name. Borrowed. */
-const struct pin_name *pin_zonefile_apex(const struct pin_zonefile *zonefile);
-
 /** The serial in the file's SOA. */
 uint32_t pin_zonefile_serial(const struct pin_zonefile *zonefile);
 
