@@ -77,6 +77,12 @@ static int64_t find_end(const struct pin_access *self)
     return earlier(certificate, plugin);
 }
 
+bool pin_access_is_over(const struct pin_access *self)
+{
+    int64_t end = find_end(self);
+    return end != 0 && end <= pin_clock_wall_ms();
+}
+
 static bool ends_soon(const struct pin_access *self)
 {
     int64_t end = self->host->source->stats.credentials_expire_wall_ms;
@@ -295,7 +301,7 @@ static void plugin_failed(struct pin_access *self, int code, const struct pin_wh
     const char *hint = self->target->exec->hint;
     pin_source_set_trouble(source, &source->access, code,
         hint != NULL ? hint : pin_access_hint(self), "%s; %s", why->text,
-        self->has_credential ? "what it gave before is used on" : "its last known state is kept");
+        self->has_credential ? "what it gave before is used on" : pin_source_kept(source));
     plan_again(self);
     if (self->has_credential) {
         check_end(self);

@@ -54,5 +54,8 @@ bool pin_access_is_pending(const struct pin_access *access);
 /** The server refused us, or we the server: look for something newer soon. */
 void pin_access_refused(struct pin_access *access);
 
+/** Whether a client certificate, or what a plugin gave, is past its end by the clock here. */
+bool pin_access_is_over(const struct pin_access *self);
+
 /** What a person is to do when the server does not accept who we are. Static text. */
 const char *pin_access_hint(const struct pin_access *access);

@@ -97,15 +97,16 @@ static void trouble_fault(struct cluster *self, const struct pin_http_result *re
 {
     pin_source_set_trouble(&self->source, &self->source.trouble,
         PIN_TROUBLE_FAULT + (int)result->fault, pin_cluster_fault_hint(result->fault),
-        "cannot reach %s: %s; its last known state is kept", self->target->server, result->message);
+        "cannot reach %s: %s; %s", self->target->server, result->message,
+        pin_source_kept(&self->source));
 }
 
 static void trouble_unauthorized(struct cluster *self)
 {
     pin_source_set_trouble(&self->source, &self->source.trouble, PIN_TROUBLE_CREDENTIALS,
-        pin_access_hint(self->access),
-        "%s does not accept our credentials (401); its last known state is kept",
-        self->target->server);
+        pin_access_hint(self->access), "%s does not accept our credentials (401%s); %s",
+        self->target->server, pin_access_is_over(self->access) ? ": they have expired" : "",
+        pin_source_kept(&self->source));
 }
 
 /* --- Up and down ---------------------------------------------------------------------------- */
@@ -182,8 +183,8 @@ static void probe_failed(struct cluster *self, const struct pin_http_result *res
     } else {
         pin_source_set_trouble(&self->source, &self->source.trouble,
             PIN_TROUBLE_STATUS + result->status, "look at the API server's log, and at etcd",
-            "%s is not healthy: status %d %s; its last known state is kept", self->target->server,
-            result->status, result->message);
+            "%s is not healthy: status %d %s; %s", self->target->server, result->status,
+            result->message, pin_source_kept(&self->source));
     }
     set_down(self);
 }

@@ -248,8 +248,10 @@ static void on_watch_event(struct pin_watch_host *host, const struct pin_kind_ro
         break;
     case PIN_WATCH_FAILED:
         pin_source_set_trouble(self->source, &self->source->kinds[row->kind],
-            PIN_TROUBLE_STATUS + result->status, "", "%s: status %d %s; trying again",
-            row->resource, result->status, result->message);
+            PIN_TROUBLE_STATUS + result->status,
+            result->status == 400 ? "check that 'server' in the kubeconfig is an https:// address"
+                                  : "",
+            "%s: status %d %s; trying again", row->resource, result->status, result->message);
         break;
     }
 }

@@ -262,11 +262,18 @@ void pin_source_set_up(struct pin_source *self, bool is_up)
     pin_source_mark(self, is_up ? PIN_DELTA_UP : PIN_DELTA_DOWN, PIN_KIND_SERVICE);
 }
 
+const char *pin_source_kept(const struct pin_source *self)
+{
+    return self->stats.is_synced ? "its last known state is kept"
+                                 : "it has not been listed since the start";
+}
+
 void pin_source_set_synced(struct pin_source *self)
 {
     if (!self->stats.is_synced) {
         self->stats.is_synced = true;
         self->stats.sync_took_ms = PIN_MAX(pin_clock_mono_ms() - self->started_ms, (int64_t)1);
+        pin_log_info("%s: listed in %.1f s", self->where, (double)self->stats.sync_took_ms / 1000);
         pin_source_mark(self, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
     }
 }

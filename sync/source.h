@@ -149,6 +149,9 @@ bool pin_source_take_lost(struct pin_source *self, enum pin_kind kind);
 /** Notes which kinds' last lists are held, one bit each, for the status and the source itself. */
 void pin_source_set_held(struct pin_source *self, uint32_t kinds);
 
+/** How messages about trouble end: what holds of the cluster meanwhile. Static. */
+const char *pin_source_kept(const struct pin_source *self);
+
 /** Sends UP or DOWN when that is news. */
 void pin_source_set_up(struct pin_source *self, bool is_up);
 

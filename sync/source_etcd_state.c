@@ -22,8 +22,8 @@ enum {
 
 static void tell(struct pin_reader *self, int code, const char *hint, const char *text)
 {
-    pin_source_set_trouble(&self->source, &self->source.trouble, code, hint,
-        "%s: %s; its last known state is kept", self->base, text);
+    pin_source_set_trouble(&self->source, &self->source.trouble, code, hint, "%s: %s; %s",
+        self->base, text, pin_source_kept(&self->source));
 }
 
 static bool is_confirmed(const struct pin_reader *self)
@@ -67,8 +67,8 @@ void pin__reader_note_fault(struct pin_reader *self, const struct pin_etcd_reply
 {
     struct pin_trouble *fault = &self->fault;
     fault->code = PIN_TROUBLE_ETCD + (int)reply->fault;
-    (void)snprintf(fault->text, sizeof(fault->text), "etcd: %.250s; its last known state is kept",
-        reply->message);
+    (void)snprintf(fault->text, sizeof(fault->text), "etcd: %.250s; %s", reply->message,
+        pin_source_kept(&self->source));
     (void)snprintf(fault->hint, sizeof(fault->hint), "%s",
         reply->fault == PIN_ETCD_DENIED
             ? "check user, passwordFile and the user's role, which must read the prefix"

@@ -25,8 +25,10 @@
 #define CHECK_MS              25000 /* No step begins later than this. */
 #define BODY_BYTES_MAX        ((size_t)32 << 20)
 #define DISCOVERY_ARENA_BYTES ((size_t)512 << 20)
-#define REVIEWS               "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-#define WHO                   "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+/* Kinds that are not served and are named; the rest is counted. */
+#define KINDS_NAMED 4
+#define REVIEWS     "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+#define WHO         "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 /* What is asked, in this order. */
 enum step {
@@ -114,12 +116,23 @@ static bool is_stranger(enum pin_http_fault fault)
     return fault == PIN_HTTP_CERT || fault == PIN_HTTP_CERT_NAME || fault == PIN_HTTP_CERT_TIME;
 }
 
+static void add_refused(struct pin_survey *self)
+{
+    int64_t end = self->source->stats.credentials_expire_wall_ms;
+    char text[PIN_CLOCK_TEXT_MAX] = "";
+    bool is_over = end != 0 && end <= pin_clock_wall_ms();
+    if (is_over) {
+        pin_clock_format(end, text);
+    }
+    pin_survey_add(&self->report, "credentials", PIN_SURVEY_FAIL,
+        "renew the user's token or client certificate",
+        "our credentials are not accepted (401)%s%s", is_over ? ": they expired at " : "", text);
+}
+
 static void add_health(struct pin_survey *self, const struct pin_http_result *result)
 {
     if (result->status == 401) {
-        pin_survey_add(&self->report, "credentials", PIN_SURVEY_FAIL,
-            "renew the user's token or client certificate",
-            "our credentials are not accepted (401)");
+        add_refused(self);
     } else if (result->status >= 500 || result->status == 429) {
         pin_survey_add(&self->report, "health", PIN_SURVEY_FAIL,
             "look at the API server's log, and at etcd", "/livez: status %d %s", result->status,
@@ -223,6 +236,21 @@ static bool find_kinds(struct pin_survey *self, struct pin_why *why)
     return is_read;
 }
 
+/* "; not served: A, B and 3 others", or nothing. */
+static void name_missing(const struct pin_survey *self, struct pin_text *text)
+{
+    size_t n = 0;
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        if (self->report.kinds[kind].version == NULL && n++ < KINDS_NAMED) {
+            pin_text_putf(text, "%s%s", n == 1 ? "; not served: " : ", ",
+                pin_decode_row((enum pin_kind)kind)->resource);
+        }
+    }
+    if (n > KINDS_NAMED) {
+        pin_text_putf(text, " and %zu more", n - KINDS_NAMED);
+    }
+}
+
 static enum step read_discovery(struct pin_survey *self, const struct pin_http_result *result)
 {
     struct pin_why why = {0};
@@ -239,8 +267,12 @@ static enum step read_discovery(struct pin_survey *self, const struct pin_http_r
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
         n_served += self->report.kinds[kind].version != NULL ? 1 : 0;
     }
+    struct pin_text missing = {0};
+    name_missing(self, &missing);
     pin_survey_add(&self->report, "kinds", PIN_SURVEY_OK, "",
-        "%zu of the %d kinds that are read are served", n_served, (int)PIN_KIND_MAX);
+        "%zu of the %d kinds that are read are served%s", n_served, (int)PIN_KIND_MAX,
+        pin_text_get(&missing));
+    pin_text_done(&missing);
     return PIN_STEP_RIGHTS;
 }
 

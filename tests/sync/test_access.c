@@ -148,8 +148,9 @@ static void test_a_token_that_is_refused_is_asked_for_again(void **state)
     struct box *self = *state;
     put_file("token", "stale\n");
     pin_sync_start(self->rig.sync);
-    want_log(self, "does not accept our credentials (401); its last known state is kept; to do: "
-                   "run the exec plugin of the kubeconfig by hand");
+    want_log(self,
+        "does not accept our credentials (401); it has not been listed since the start; to do: "
+        "run the exec plugin of the kubeconfig by hand");
     put_file("token", "fresh\n");
     want_both(self, "SYNCED");
     assert_in_range(count_runs(), 2, 3);
@@ -197,12 +198,14 @@ static struct broken_case {
     const char *want;
 } broken_cases[] = {
     {"a plugin that fails keeps its own cluster away only", "fresh\n", "no network " SECRET "\n",
-        "", "exec plugin 'sh' ended with 3: no network (hidden); its last known state is kept"},
+        "",
+        "exec plugin 'sh' ended with 3: no network (hidden); it has not been listed since the "
+        "start"},
     {"one that prints garbage too", SECRET "\"\n", NULL, "",
-        "exec plugin 'sh': what it printed is no JSON; its last known state is kept"},
+        "exec plugin 'sh': what it printed is no JSON; it has not been listed since the start"},
     {"one that prints no token too", "\n", NULL, "",
-        "exec plugin 'sh': it gave neither a token nor a client certificate; its last known "
-        "state is kept"},
+        "exec plugin 'sh': it gave neither a token nor a client certificate; it has not been "
+        "listed since the start"},
     {"a hint on where to get the plugin is passed on", "fresh\n", "oops\n",
         ", installHint: get it from the shop", "; to do: get it from the shop"},
     {"an end that has passed is told", "stale\n1 hour ago\n", NULL, "",

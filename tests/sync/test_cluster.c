@@ -87,8 +87,9 @@ static void test_refused_credentials_are_told(void **state)
     struct box *self = *state;
     order(self, FAULT("/livez", "\"status\":401,\"times\":99"));
     pin_sync_start(self->rig.sync);
-    want_log(self, "does not accept our credentials (401); its last known state is kept; to do: "
-                   "renew the user's token or client certificate in the kubeconfig");
+    want_log(self,
+        "does not accept our credentials (401); it has not been listed since the start; to do: "
+        "renew the user's token or client certificate in the kubeconfig");
     assert_string_equal(pin_text_get(&self->rig.seen), "DOWN\n");
 }
 

@@ -41,7 +41,8 @@ static struct tls_case {
     {"without verification any certificate will do", "insecure-skip-tls-verify: true", "token: t",
         false, NULL, NULL},
     {"a certificate for another name is told", "certificate-authority: ca.crt", "token: t", false,
-        "; its last known state is kept; to do: set tls-server-name in the kubeconfig to a name "
+        "; it has not been listed since the start; to do: set tls-server-name in the kubeconfig to "
+        "a name "
         "that the certificate is for",
         NULL},
     {"a certificate of another CA is told",
@@ -54,15 +55,17 @@ static struct tls_case {
         NULL},
     {"a missing client certificate is told", /* by its alert, or by a reset that overtook it */
         "tls-server-name: kubernetes, certificate-authority: ca.crt", "token: t", true,
-        "; its last known state is kept; to do: ", NULL},
+        "; it has not been listed since the start; to do: ", NULL},
     {"a server's certificate that has expired is told",
         "tls-server-name: kubernetes, certificate-authority: ca.crt", "token: t", false,
-        "certificate has expired; its last known state is kept; to do: renew the API server's "
+        "certificate has expired; it has not been listed since the start; to do: renew the API "
+        "server's "
         "certificate, or set this machine's clock",
         "late"},
     {"a server that speaks TLS 1.1 at most is told",
         "tls-server-name: kubernetes, certificate-authority: ca.crt", "token: t", false,
-        "; its last known state is kept; to do: check that 'server' is an HTTPS address and not a "
+        "; it has not been listed since the start; to do: check that 'server' is an HTTPS address "
+        "and not a "
         "plain HTTP one, and speaks TLS 1.2",
         "old"},
 };
