@@ -54,6 +54,40 @@ static void print_drains(const struct pin_ctl *ctl, const struct pin_tree *statu
     pin_api_reply_done(&reply);
 }
 
+/* Resolvers that do not answer. */
+static void print_resolvers(const struct pin_tree *status)
+{
+    PIN_TREE_EACH(zone, pin_tree_list(status, "forward"))
+    {
+        PIN_TREE_EACH(resolver, pin_tree_list(zone, "to"))
+        {
+            if (!pin_tree_bool(resolver, "up", true)) {
+                (void)printf("\nresolver %s of zone %s: %s\n", pin_tree_string(resolver, "to", "?"),
+                    pin_tree_string(zone, "zone", "?"),
+                    pin_tree_bool(resolver, "loop", false)
+                        ? "it sends our questions back, and is not asked any more"
+                        : "it does not answer");
+            }
+        }
+    }
+}
+
+/* How many findings there are; where to see them. */
+static void print_findings(const struct pin_ctl *ctl)
+{
+    struct pin_api_reply reply = {0};
+    if (pin_api_get(ctl->admin, "/api/v1/findings", &reply, NULL) != PIN_OK) {
+        return;
+    }
+    long long n_errors = pin_tree_int(reply.tree, "counts.error", 0);
+    long long n_warnings = pin_tree_int(reply.tree, "counts.warning", 0);
+    if (n_errors + n_warnings > 0) {
+        (void)printf("\nfindings: errors %lld, warnings %lld; 'pintlectl analyze --live' tells them\n",
+            n_errors, n_warnings);
+    }
+    pin_api_reply_done(&reply);
+}
+
 static bool print_clusters(const struct pin_ctl *ctl, const struct pin_tree *status)
 {
     static const struct pin_column columns[] = {{"CLUSTER", false}, {"NETWORK", false},
@@ -101,6 +135,8 @@ enum pin_ctl_exit pin_ctl_status(const struct pin_ctl *ctl)
             exit_code = PIN_CTL_FAILED;
         }
         pin_clusters_print_troubles(pin_tree_list(reply.tree, "clusters.items"));
+        print_resolvers(reply.tree);
+        print_findings(ctl);
     }
     if (has_status && exit_code == PIN_CTL_OK && !pin_progress_is_well(reply.tree)) {
         exit_code = PIN_CTL_FAILED;

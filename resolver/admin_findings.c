@@ -14,6 +14,7 @@
 
 #include "resolver/admin_pages.h"
 #include "resolver/analysis_json.h"
+#include "resolver/forward.h"
 
 #define REST_FACTOR 20
 /* Longer than any key; what is longer is cut. */
@@ -109,6 +110,62 @@ static void keep(struct pin_admin_findings *findings, struct pin_page *page)
     }
 }
 
+/* --- what sources and resolvers tell -----------------------------------------------------------
+ */
+
+/* Whether it was found already that the cluster is out of reach. */
+static bool is_away(const struct pin_analysis *analysis, const char *cluster)
+{
+    for (size_t i = 0; i < analysis->n; i++) {
+        const struct pin_finding *item = &analysis->items[i];
+        bool is_about_it =
+            item->id == PIN_FINDING_CLUSTER_UNSEEN || item->id == PIN_FINDING_CLUSTER_STALE;
+        if (is_about_it && strcmp(item->cluster, cluster) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A cluster within reach, whose source has something to tell all the same. */
+static void look_at_source(struct pin_page *page, size_t cluster_id)
+{
+    const struct pin_admin_hooks *hooks = &page->state->config.hooks;
+    struct pin_admin_source source = {.error = ""};
+    const char *name = pin_page_settings(page)->clusters[cluster_id].name;
+    hooks->source(hooks->arg, cluster_id, &source);
+    if (source.error[0] != '\0' && !is_away(&page->findings.analysis, name)) {
+        struct pin_finding finding = {
+            .id = PIN_FINDING_CLUSTER_PARTIAL, .cluster = name, .kind = "Cluster", .name = name};
+        pin_analysis_add(
+            &page->findings.analysis, &finding, "what its source cannot read is as it was before");
+    }
+}
+
+static void add_resolver(void *arg, const char *zone, const char *to, bool is_loop)
+{
+    struct pin_page *page = arg;
+    struct pin_finding finding = {
+        .id = is_loop ? PIN_FINDING_RESOLVER_LOOP : PIN_FINDING_RESOLVER_SILENT,
+        .kind = "Resolver",
+        .name = to,
+        .about = zone};
+    pin_analysis_add(&page->findings.analysis, &finding,
+        is_loop ? "it sends back what it is asked for zone %s, and is not asked any more"
+                : "it does not answer what it is asked for zone %s",
+        zone);
+}
+
+static void look_around(struct pin_page *page)
+{
+    for (size_t i = 0;
+         page->state->config.hooks.source != NULL && i < pin_page_settings(page)->n_clusters; i++) {
+        look_at_source(page, i);
+    }
+    pin_forward_each_trouble(page->state->config.forward, add_resolver, page);
+    pin_analysis_sort(&page->findings.analysis);
+}
+
 /* --- the page --------------------------------------------------------------------------------- */
 
 /* What else is known of a finding: its age, and what a cluster's source says. */
@@ -128,6 +185,9 @@ static struct pin_finding_place find_place(void *arg, const struct pin_finding *
         && strcmp(finding->kind, "Cluster") == 0) {
         hooks->source(hooks->arg, cluster_id, &source);
         place.detail = source.error[0] != '\0' ? source.error : NULL;
+        (void)snprintf(place.fix, sizeof(place.fix), "%s%s'pintlectl clusters check %s' tells more",
+            source.hint != NULL ? source.hint : "",
+            source.hint != NULL && source.hint[0] != '\0' ? "; " : "", finding->cluster);
     }
     return place;
 }
@@ -174,6 +234,7 @@ static void render_findings(struct pin_page *page)
         pin_page_error(page, 503, "out of memory");
         return;
     }
+    look_around(page);
     keep(page->state->findings, page);
     put(page);
 }

@@ -22,12 +22,12 @@ static void put_doc(struct pin_jsonout *json, const char *code)
     pin_jsonout_key_string(json, "doc", doc);
 }
 
-static void put_code(struct pin_jsonout *json, const struct pin_finding_code *code)
+static void put_code(struct pin_jsonout *json, const struct pin_finding_code *code, const char *fix)
 {
     pin_jsonout_key_string(json, "code", code->code);
     pin_jsonout_key_string(json, "severity", pin_severity_text(code->severity));
     put_doc(json, code->code);
-    pin_jsonout_key_string(json, "fix", code->fix);
+    pin_jsonout_key_string(json, "fix", fix[0] != '\0' ? fix : code->fix);
 }
 
 static void put_said(struct pin_jsonout *json, const char *key, const char *value)
@@ -58,18 +58,19 @@ static void put_place(struct pin_jsonout *json, const struct pin_finding_place *
 static void put_item(const struct pin_analysis_report *report, const struct pin_finding *item,
     struct pin_jsonout *json)
 {
+    struct pin_finding_place place = {0};
+    if (report->place != NULL) {
+        place = report->place(report->arg, item);
+    }
     pin_jsonout_object(json);
-    put_code(json, &pin_finding_codes[item->id]);
+    put_code(json, &pin_finding_codes[item->id], place.fix);
     put_said(json, "cluster", item->cluster);
     put_said(json, "kind", item->kind);
     put_said(json, "namespace", item->namespace_name);
     put_said(json, "name", item->name);
     put_said(json, "about", item->about);
     pin_jsonout_key_string(json, "message", item->message);
-    if (report->place != NULL) {
-        struct pin_finding_place place = report->place(report->arg, item);
-        put_place(json, &place);
-    }
+    put_place(json, &place);
     pin_jsonout_end(json);
 }
 
@@ -107,7 +108,7 @@ void pin_finding_codes_put_json(struct pin_text *out)
     pin_jsonout_array(&json);
     for (size_t i = 0; i < PIN_FINDING_MAX; i++) {
         pin_jsonout_object(&json);
-        put_code(&json, &pin_finding_codes[i]);
+        put_code(&json, &pin_finding_codes[i], "");
         pin_jsonout_key_string(&json, "title", pin_finding_codes[i].title);
         pin_jsonout_end(&json);
     }

@@ -15,6 +15,7 @@ struct pin_finding_place {
     uint32_t line;         /**< 1-based; 0: unknown. */
     const char *detail;    /**< More about it, from elsewhere; NULL: nothing. */
     int64_t since_wall_ms; /**< When it was first seen; 0: unknown. */
+    char fix[512];         /**< What to do about this one; "": what the code says. */
 };
 
 /** Everything that is written. */

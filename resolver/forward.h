@@ -122,6 +122,14 @@ void pin_forward_add_stats(const struct pin_forward *forward, struct pin_stats_s
 /** Appends what it counts in Prometheus' text format. Any thread. */
 void pin_forward_metrics(const struct pin_forward *forward, struct pin_text *text);
 
+/** Told of a resolver that does not answer, or that sends questions back. Texts are the caller's.
+ */
+typedef void pin_forward_trouble_fn(void *arg, const char *zone, const char *to, bool is_loop);
+
+/** Tells each of them; nothing for NULL. Any thread. */
+void pin_forward_each_trouble(
+    const struct pin_forward *forward, pin_forward_trouble_fn *tell, void *arg);
+
 /** Writes an array of zones and their resolvers; empty for NULL. Any thread. */
 void pin_forward_status_json(const struct pin_forward *forward, struct pin_jsonout *json);
 

@@ -135,6 +135,23 @@ static void put_cached(
     pin_jsonout_end(json);
 }
 
+/* Who looks for the trouble of one zone's resolvers. */
+struct notes {
+    const char *zone;
+    struct pin_jsonout *json;
+};
+
+static void put_note(void *arg, const char *zone, const char *to, bool is_loop)
+{
+    const struct notes *notes = arg;
+    char text[PIN_ADDRPORT_TEXT_MAX + 128];
+    if (strcmp(zone, notes->zone) == 0) {
+        (void)snprintf(text, sizeof(text), "resolver %s %s", to,
+            is_loop ? "sends our questions back, and is not asked any more" : "does not answer");
+        pin_jsonout_string(notes->json, text);
+    }
+}
+
 bool pin_forward_explain(const struct pin_forward *forward, const struct pin_name *name,
     uint16_t type, struct pin_jsonout *json)
 {
@@ -165,6 +182,13 @@ bool pin_forward_explain(const struct pin_forward *forward, const struct pin_nam
     }
     pin_jsonout_end(json);
     put_cached(forward, &key, json);
+    pin_jsonout_end(json);
+    char apex[PIN_NAME_TEXT_MAX];
+    struct notes notes = {.zone = apex, .json = json};
+    pin_name_format(zone->name.wire, apex);
+    pin_jsonout_key(json, "notes");
+    pin_jsonout_array(json);
+    pin_forward_each_trouble(forward, put_note, &notes);
     pin_jsonout_end(json);
     return true;
 }

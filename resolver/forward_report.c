@@ -258,3 +258,24 @@ void pin_forward_status_json(const struct pin_forward *forward, struct pin_jsono
     }
     pin_jsonout_end(json);
 }
+
+void pin_forward_each_trouble(
+    const struct pin_forward *forward, pin_forward_trouble_fn *tell, void *arg)
+{
+    size_t index = 0;
+    for (size_t z = 0; forward != NULL && z < forward->config.n_zones; z++) {
+        const struct pin_forward_zone *zone = &forward->config.zones[z];
+        for (size_t u = 0; u < zone->n_upstreams; u++, index++) {
+            struct upstream_sum sum = sum_of(forward, index);
+            struct pin_text to = {0};
+            char name[PIN_NAME_TEXT_MAX];
+            if (!is_up(forward, index, &sum)) {
+                pin_name_format(zone->name.wire, name);
+                format_upstream(&zone->upstreams[u], &to);
+                tell(arg, name, pin_text_get(&to),
+                    atomic_load_explicit(&forward->loops[index], memory_order_relaxed));
+                pin_text_done(&to);
+            }
+        }
+    }
+}

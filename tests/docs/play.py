@@ -16,7 +16,7 @@ WAIT_S = int(os.environ.get("PINTLE_DOCS_WAIT", "90"))  # for an output to becom
 COMMAND_S = 300
 POLL_S = 0.2
 # Commands that only look: what they look at may come a moment later.
-LOOKS = re.compile(r"^(dig|kdig|curl|for|name=|kubectl (\S+ )*get|(build/)?pintlectl "
+LOOKS = re.compile(r"^(dig|kdig|curl|for|grep|name=|kubectl (\S+ )*get|(build/)?pintlectl "
                    r"(status|clusters (list|show|check)|names|services|explain|query|drains|records (plan|list|drift))|delv)\b")
 SERVES = ("answering DNS on", "ready to handle")
 # Stands for ./x, which builds and tests: a page may name its verbs, .ci/run is where they run.

@@ -12,8 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
-from run import PINTLECTL, PINTLED, Daemon, guarded, play
+from run import PINTLECTL, PINTLED, Daemon, guarded, play, ports
 
 DOCS = pathlib.Path(os.environ["PINTLE_SOURCE_DIR"]) / "docs" / "codes.md"
 SLICE = """\
@@ -150,7 +151,7 @@ OFFLINE = (
     ("PTL0805", "Cluster/c2", {"c1/a.yaml": GOOD}, "CONTEXT", "not in files"),
 )
 # Found by a daemon alone: in live() but for PTL0403, which takes a server's list (tests/zones/test_analyze.c).
-LIVE = {"PTL0401", "PTL0402", "PTL0403", "PTL0404", "PTL0406"}
+LIVE = {"PTL0401", "PTL0402", "PTL0403", "PTL0404", "PTL0406", "PTL0408", "PTL0901", "PTL0902"}
 
 
 def world(dir, files, config):
@@ -265,6 +266,13 @@ def live(checks, dir):
     checks.equal("since when does not move", look()[1]["PTL0101"].get("since"), since)
     (dir / "live" / "c1" / "a.yaml").write_text(GOOD)
     checks.becomes("it is mended", lambda: "PTL0101" in look()[1], lambda s: not s)
+    (dir / "live" / "c1" / "b.yaml").write_text("kind: [\n")
+    checks.becomes("a file that cannot be read is found, with its place",
+                   lambda: look()[1].get("PTL0408", {}).get("detail", ""), lambda s: "b.yaml:2:1" in s)
+    checks.check("... and its fix is what its source says", look()[1]["PTL0408"]["fix"].startswith("correct the file, "), look())
+    text = daemon.ctl("status")[1]
+    checks.check("status counts the findings", re.search(r"^findings: errors \d+, warnings \d+; 'pintlectl analyze", text, re.M), text)
+    (dir / "live" / "c1" / "b.yaml").unlink()
     (dir / "live" / "c1").rename(dir / "live" / "away")
     checks.becomes("a cluster out of reach is found, and why", lambda: look()[1].get("PTL0402", {}).get("detail", ""),
                    lambda s: "c1" in s)
@@ -276,9 +284,37 @@ def live(checks, dir):
     daemon = Daemon(dir, "few", "--config", config)
     checks.becomes("a cluster that was never listed is found", lambda: look()[1].get("PTL0401", {}).get("name"),
                    lambda s: s == "c2")
+    checks.check("... and its fix names it", "'pintlectl clusters check c2' tells more" in look()[1]["PTL0401"]["fix"], look())
     checks.becomes("more objects than are read are found", lambda: look()[1].get("PTL0404", {}).get("message", ""),
                    lambda s: "Service" in s)
     daemon.stop()
+
+
+def resolvers(checks, dir):
+    """A resolver that does not answer, and two that ask each other: found, noted by explain, told by status."""
+    world(dir / "asking", {"c1/a.yaml": GOOD}, "")
+    one, two, dead = (ports.free_port() for _ in range(3))
+    flags = ("--clusters-dir", dir / "asking")
+    for code, pairs, word in (("PTL0901", ((one, dead),), "does not answer"),
+                              ("PTL0902", ((one, two), (two, one)), "sends our questions back")):
+        daemons = {to: Daemon(dir, f"asks-{to}", *flags, "--listen", f"127.0.0.1:{port}", "--forward", f"127.0.0.1:{to}")
+                   for port, to in pairs}
+
+        def found():
+            """Whose resolver has the code."""
+            daemons[pairs[0][1]].dig(f"www{time.monotonic_ns()}.example.com")
+            return [to for to, daemon in daemons.items()
+                    if (code, f"127.0.0.1:{to}") in ((item["code"], item["name"])
+                                                     for item in items_of(daemon.ctl("analyze", "--live", "-o", "json")[1]))]
+
+        checks.becomes(f"{code} live", found, lambda tos: tos)
+        for to in found():
+            text = daemons[to].ctl("explain", "www.example.com")[1]
+            checks.check(f"{code}: explain notes it", f"note: resolver 127.0.0.1:{to} {word}" in text, text)
+            text = daemons[to].ctl("status")[1]
+            checks.check(f"{code}: status tells it", f"resolver 127.0.0.1:{to} of zone .: it {word}" in text, text)
+        for daemon in daemons.values():
+            daemon.stop()
 
 
 def everything_live(checks, dir):
@@ -300,7 +336,7 @@ def everything_live(checks, dir):
 
 
 def main(checks, dir):
-    for part in (codes, offline, ways, live, everything_live):
+    for part in (codes, offline, ways, live, resolvers, everything_live):
         guarded(checks, part, dir)
 
 

@@ -60,6 +60,7 @@ enum pin_finding_id {
     PIN_FINDING_NO_WAY_IN,
     PIN_FINDING_WAY_UNKNOWN,
     PIN_FINDING_RANGES_OVERLAP,
+    PIN_FINDING_CLUSTER_PARTIAL,
     PIN_FINDING_POLICY_UNREADABLE,
     PIN_FINDING_POLICY_NOBODY,
     PIN_FINDING_POLICY_NO_TARGET,
@@ -73,6 +74,8 @@ enum pin_finding_id {
     PIN_FINDING_NOTHING_READ,
     PIN_FINDING_CONFIG,
     PIN_FINDING_NOT_LOOKED_AT,
+    PIN_FINDING_RESOLVER_SILENT,
+    PIN_FINDING_RESOLVER_LOOP,
     PIN_FINDING_MAX,
 };
 
@@ -94,7 +97,7 @@ const char *pin_severity_text(enum pin_severity severity);
 struct pin_finding {
     enum pin_finding_id id;
     const char *cluster;
-    const char *kind; /**< As in `kind:`; of what is no object "Cluster", "Network". */
+    const char *kind; /**< As in `kind:`; of what is no object "Cluster", "Network", "Resolver". */
     const char *namespace_name;
     const char *name;
     const char *about; /**< Which part of the object: a backend, a hostname. With the code and the
