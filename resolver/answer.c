@@ -214,6 +214,7 @@ static bool look_up(struct pin_answering *a)
     a->view_id = a->asker.view_id;
     a->parent_id = a->asker.parent_id;
     a->synth = PIN_FROM_NODE;
+    a->encloser_at = 0; /* stays where nothing encloses it */
     a->encloser = pin_index_enclose_hashed(
         index, a->subject.name, a->subject.bytes, a->subject.hash, &a->encloser_at);
     a->node = a->encloser;

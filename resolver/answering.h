@@ -41,8 +41,8 @@ struct pin_answering {
     const struct pin_scene *scene;
     struct pin_subject subject;
     const struct pin_node *encloser; /* the subject's own node, or the nearest above it */
-    size_t encloser_at;              /* where in the subject's name the encloser's begins */
-    struct pin_zone *zone;           /* the one that encloses the subject; NULL: none has yet */
+    size_t encloser_at;    /* where in the subject's name the encloser's begins; 0: there is none */
+    struct pin_zone *zone; /* the one that encloses the subject; NULL: none has yet */
     const struct pin_node
         *node; /* of the subject, or of the wildcard that stands for it, or NULL */
     const struct pin_table
@@ -59,7 +59,7 @@ struct pin_answering {
     uint16_t view_id;       /* the same, or PIN_VIEW_OWN for a name of the asker's own cluster */
     uint16_t parent_id;     /* what counts for names that say nothing about that view */
     uint8_t tap_note;       /* PIN_TAP_NONE: this question is not noted */
-    uint8_t origin_at;      /* `zone` is set: where in the question's name its encloser's begins */
+    uint8_t origin_at;      /* where in the question's name its encloser's begins; 0: none does */
     struct pin_cache_key outside; /* is_outside: the subject's */
     size_t query_bytes;           /* length of the client's message */
     uint16_t policy_slot;         /* is_denied: of the policy object that says so */

@@ -141,6 +141,34 @@ static void test_rate_is_limited(void **state)
     relay_stop(&relay);
 }
 
+#define LABEL "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* A name of others' that leads into a zone of ours is counted by its own name, whatever stood where
+ * the answer is made before. */
+static void test_alias_into_our_zone_is_counted(void **state)
+{
+    const struct relay_options options = {.n_upstreams = 1,
+        .rate = {.per_second = {1, 1000, 1000}, .window_s = 15, .n_accounts = 64}};
+    const struct message_query missing = {
+        .name = LABEL "." LABEL "." LABEL ".t.example", .type = TYPE_A};
+    struct sockaddr_in address;
+    (void)state;
+    relay_start(&relay, &options);
+    relay.worker.limiter = relay.manners.limiter;
+    int fd = open_client(&address);
+    assert_false(relay_ask_udp(&relay, fd, NULL, &www));
+    reply_with(&(struct relay_reply){.ttl_s = TTL_S, .alias = "www.t.example"});
+    assert_true(receive(fd));
+    assert_in_range(answer.n_rr[1], 1, 8);
+    for (int i = 0; i < 3; i++) {
+        assert_true(relay_ask_udp(&relay, fd, NULL, &missing));
+        assert_true(relay_ask_udp(&relay, fd, NULL, &www));
+    }
+    assert_int_equal(pin_stat_read(&relay.worker.stats.n_rate_dropped), 3);
+    (void)close(fd);
+    relay_stop(&relay);
+}
+
 /* Who asks stands in the PROXY header; the answer goes to the proxy. */
 static void test_proxy_gets_the_answer(void **state)
 {
@@ -183,8 +211,6 @@ static void test_wait_is_noted(void **state)
     assert_non_null(strstr(line, "www.far.test."));
     assert_non_null(strstr(line, " 0.250000000s"));
 }
-
-#define LABEL "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static const char *chain_name(unsigned i, char out[NAME_TEXT])
 {
@@ -402,6 +428,7 @@ int main(void)
 {
     const struct CMUnitTest plain[] = {
         cmocka_unit_test(test_rate_is_limited),
+        cmocka_unit_test(test_alias_into_our_zone_is_counted),
         cmocka_unit_test(test_wait_is_noted),
         cmocka_unit_test_setup_teardown(test_proxy_gets_the_answer, start, stop),
         cmocka_unit_test_setup_teardown(test_no_room_on_a_stream, start, stop),
