@@ -31,7 +31,10 @@ static enum pin_reason early(const struct pin_answering *a)
     if (a->query.qtype == PIN_TYPE_AXFR || a->query.qtype == PIN_TYPE_IXFR) {
         return PIN_REASON_TRANSFER;
     }
-    return PIN_REASON_NONE;
+    if (a->scene != NULL || a->response.rcode != PIN_RCODE_NOERROR) {
+        return PIN_REASON_NONE;
+    }
+    return a->verdict == PIN_QUERY_COOKIE ? PIN_REASON_COOKIE : PIN_REASON_WHOLE; /* class CH */
 }
 
 static enum pin_reason of_table(const struct pin_answering *a)

@@ -19,13 +19,17 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/text.h"
 #include "pintle/zones/policy.h"
+#include "pintle/zones/table.h"
 
 #include "resolver/answer.h"
 #include "resolver/dnstap.h"
 #include "resolver/querylog.h"
 #include "resolver/tap.h"
 #include "resolver/tap_ring.h"
+#include "resolver/worker.h"
 #include "support/defaults.h"
+#include "support/message.h"
+#include "support/world.h"
 
 #define WALL_MS INT64_C(1795000000123)
 
@@ -199,6 +203,46 @@ static void test_reasons_are_told(void **state)
     pin_text_done(&text);
 }
 
+/* Asks the worker; returns the reason that is noted. */
+static enum pin_reason noted(struct pin_worker *worker, const struct message_query *query)
+{
+    static uint8_t wire[PIN_STREAM_MAX_BYTES];
+    struct pin_tap_page page;
+    struct pin_tap_record record;
+    struct sockaddr_in peer;
+    struct pin_client client = a_client(&peer);
+    client.listen_cluster_id = PIN_CLUSTER_NONE;
+    struct pin_packet packet = {
+        .wire = wire, .bytes = message_build(query, wire), .cap_bytes = PIN_UDP_MAX_BYTES};
+    assert_true(pin_answer(worker, &client, &packet) > 0);
+    assert_true(pin_tap_take(worker->tap, &page, &record));
+    return record.why.reason;
+}
+
+/* What is settled before any name is looked up says nothing of the question before it. */
+static void test_the_server_itself_is_not_drawn(void **state)
+{
+    const struct message_query stuck = {.name = "stuck.t.example", .type = PIN_TYPE_A};
+    const struct message_query version = {
+        .name = "version.bind", .type = PIN_TYPE_TXT, .qclass = PIN_CLASS_CH};
+    const struct message_query root = {.name = ".", .type = PIN_TYPE_NS};
+    struct pin_manners manners = {.version = {.text = "pintle", .bytes = 6}};
+    struct world *world = world_new();
+    struct pin_worker worker;
+    (void)state;
+    assert_int_equal(pin_worker_init(&worker, &world->live, PIN_TRANSPORT_UDP, 0), PIN_OK);
+    worker.manners = &manners;
+    worker.tap = new_tap(1, 0);
+    atomic_store(&worker.tap->gate.is_open, 1);
+    assert_int_equal(noted(&worker, &stuck), PIN_REASON_STICKY);
+    assert_int_equal(noted(&worker, &version), PIN_REASON_WHOLE);
+    assert_int_equal(noted(&worker, &root), PIN_REASON_REFUSED);
+    free(worker.tap);
+    worker.tap = NULL;
+    pin_worker_done(&worker);
+    world_free(world);
+}
+
 static void test_lines_look_as_corednss(void **state)
 {
     (void)state;
@@ -314,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_records_of_a_batch_arrive_whole_and_in_order),
         cmocka_unit_test(test_a_full_ring_loses_records_and_counts_them),
         cmocka_unit_test(test_reasons_are_told),
+        cmocka_unit_test(test_the_server_itself_is_not_drawn),
         cmocka_unit_test(test_lines_look_as_corednss),
         cmocka_unit_test(test_foreign_bytes_stay_in_their_line),
         cmocka_unit_test(test_a_moved_log_is_opened_again),
