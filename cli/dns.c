@@ -5,7 +5,6 @@
 #include "cli/dns.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,29 +80,12 @@ static bool make_question(struct pin_dns *dns, const char *name, const struct pi
 
 /* --- the socket ----------------------------------------------------------------------------- */
 
-static socklen_t fill_sockaddr(const struct pin_addrport *from, struct sockaddr_storage *to)
-{
-    memset(to, 0, sizeof(*to));
-    if (from->ip.family == 4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)(void *)to;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(from->port);
-        memcpy(&in->sin_addr, from->ip.bytes, 4);
-        return sizeof(*in);
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)to;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(from->port);
-    memcpy(&in6->sin6_addr, from->ip.bytes, 16);
-    return sizeof(*in6);
-}
-
 enum pin_err pin_dns_open(const struct pin_addrport *server, const char *name, uint16_t type,
     const struct pin_prefix *subnet, struct pin_dns *ret_dns, struct pin_why *why)
 {
     struct pin_dns dns = {.type = type, .timeout_ms = 1000};
     struct sockaddr_storage address;
-    socklen_t bytes = fill_sockaddr(server, &address);
+    socklen_t bytes = pin_addrport_to_sockaddr(server, &address);
     if (!make_question(&dns, name, subnet)) {
         return pin_why_set(why, PIN_EINVAL, "\"%s\" is no name that can be asked for", name);
     }

@@ -225,7 +225,6 @@ void pin_tapper_free(struct pin_tapper *tapper)
     pin_dnstap_close(tapper->dnstap);
     pin_querylog_close(tapper->log);
     pin_text_done(&tapper->why);
-    (void)pthread_mutex_destroy(&tapper->mutex);
     struct pin_tap *tap = atomic_load_explicit(&tapper->taps, memory_order_relaxed);
     while (tap != NULL) {
         struct pin_tap *next = tap->next;

@@ -21,7 +21,6 @@
 /* A message is full when it has so many bytes; a record may go beyond. */
 #define MESSAGE_FULL_BYTES ((size_t)16 << 10)
 #define POINTER            0xC000u
-#define LABEL_TYPE         0xC0u
 #define OPT_BYTES          11u
 #define FLAGS_QR_AA        0x8400u
 #define FLAG_RD            0x0100u
@@ -85,43 +84,30 @@ static bool is_allowed(
 
 /* --- the query ---------------------------------------------------------------------------- */
 
-/* Steps over an owner name; the query was read already, so it is well formed. */
-static void skip_name(struct pin_reader *reader)
-{
-    uint8_t label_bytes = 1;
-    while (label_bytes != 0 && pin_reader_is_ok(reader)) {
-        label_bytes = pin_reader_get_u8(reader);
-        if ((label_bytes & LABEL_TYPE) != 0) {
-            (void)pin_reader_get_u8(reader);
-            return;
-        }
-        (void)pin_reader_get_bytes(reader, label_bytes);
-    }
-}
-
 /* The serial of an IXFR query, from the SOA in its authority section (RFC 1995, section 3). */
 static bool read_serial(const struct pin_query *query, const uint8_t *wire, uint32_t *ret_serial)
 {
     const size_t refresh_to_minimum_bytes = 16;
+    struct pin_name name; /* whose it is does not matter */
     struct pin_reader counts = pin_reader_init(wire + ANCOUNT_AT, 2 * sizeof(uint16_t));
     struct pin_reader reader = pin_reader_init(wire, query->message_bytes);
     uint16_t n_answers = pin_reader_get_u16(&counts);
     uint16_t n_authority = pin_reader_get_u16(&counts);
     reader.pos += query->question_end;
-    skip_name(&reader);
+    bool has_owner = pin_name_read(&reader, &name);
     uint16_t type = pin_reader_get_u16(&reader);
     (void)pin_reader_get_u16(&reader); /* class */
     (void)pin_reader_get_u32(&reader); /* TTL */
     uint16_t rdata_bytes = pin_reader_get_u16(&reader);
-    if (n_answers != 0 || n_authority == 0 || type != PIN_TYPE_SOA
+    if (!has_owner || n_answers != 0 || n_authority == 0 || type != PIN_TYPE_SOA
         || pin_reader_left(&reader) < rdata_bytes) {
         return false;
     }
     reader.end = reader.pos + rdata_bytes;
-    skip_name(&reader);
-    skip_name(&reader);
+    bool has_names = pin_name_read(&reader, &name) && pin_name_read(&reader, &name);
     *ret_serial = pin_reader_get_u32(&reader);
-    return pin_reader_is_ok(&reader) && pin_reader_left(&reader) == refresh_to_minimum_bytes;
+    return has_names && pin_reader_is_ok(&reader)
+           && pin_reader_left(&reader) == refresh_to_minimum_bytes;
 }
 
 /* --- messages ----------------------------------------------------------------------------- */

@@ -3,10 +3,8 @@
 /* A TCP connection that comes about within its time is all that is asked for. */
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,28 +67,11 @@ static void on_ready(int fd, int what, void *arg)
     finish(arg, code != 0 ? why.text : NULL);
 }
 
-/* The socket address of a spec; its length. */
-static socklen_t to_sockaddr(const struct pin_probe_spec *spec, struct sockaddr_storage *ret)
-{
-    *ret = (struct sockaddr_storage){0};
-    if (spec->ip.family == 4) {
-        struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(spec->port);
-        memcpy(&v4->sin_addr, spec->ip.bytes, 4);
-        return sizeof(*v4);
-    }
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(spec->port);
-    memcpy(&v6->sin6_addr, spec->ip.bytes, 16);
-    return sizeof(*v6);
-}
-
 static enum pin_err begin(struct run *self, struct pin_loop *loop, struct pin_why *why)
 {
+    const struct pin_addrport address = {.ip = self->want.spec->ip, .port = self->want.spec->port};
     struct sockaddr_storage peer;
-    socklen_t bytes = to_sockaddr(self->want.spec, &peer);
+    socklen_t bytes = pin_addrport_to_sockaddr(&address, &peer);
     self->fd = socket(peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (self->fd < 0) {
         return pin_why_set(why, PIN_EBUSY, "no socket for a probe");

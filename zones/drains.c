@@ -355,7 +355,7 @@ static bool exists(const struct pin_catalog *catalog, const struct pin_drain *dr
     size_t cursor = 0;
     void *value = NULL;
     if (drain->what == PIN_DRAIN_CLUSTER) {
-        return true; /* read_name() looked */
+        return true; /* make_drain() looked */
     }
     while (pin_map_next(&catalog->services, &cursor, NULL, NULL, &value)) {
         const struct pin_service_unit *unit = value;
