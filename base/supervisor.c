@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "pintle/base/macros.h"
+
 /* Descriptors are handed over from here on. */
 #define FIRST_FD  3
 #define US_PER_MS 1000
@@ -88,6 +90,22 @@ static void read_sockets(struct pin_supervisor *supervisor)
     }
 }
 
+static void forget(const char *name)
+{
+    (void)unsetenv(name); /* NOLINT(concurrency-mt-unsafe): before any other thread */
+}
+
+void pin_supervisor_pass_on(void)
+{
+    static const char *const sockets[] = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
+    for (size_t i = 0; i < N_ELEMS(sockets); i++) {
+        forget(sockets[i]);
+    }
+    if (env_number("WATCHDOG_PID", INT32_MAX) == getppid()) {
+        forget("WATCHDOG_PID"); /* without it, it is for whoever sees it */
+    }
+}
+
 struct pin_supervisor *pin_supervisor_new(void)
 {
     static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
@@ -101,8 +119,8 @@ struct pin_supervisor *pin_supervisor_new(void)
     if (env_text("WATCHDOG_PID") == NULL || env_number("WATCHDOG_PID", INT32_MAX) == getpid()) {
         supervisor->watchdog_ms = env_number("WATCHDOG_USEC", INT64_MAX) / US_PER_MS;
     }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        (void)unsetenv(names[i]); /* NOLINT(concurrency-mt-unsafe): likewise */
+    for (size_t i = 0; i < N_ELEMS(names); i++) {
+        forget(names[i]);
     }
     return supervisor;
 }

@@ -50,6 +50,7 @@ struct connection {
     int64_t since_ms; /* when it was opened, or when its last request was answered */
     bool is_busy;     /* a page is being made, or it is a stream */
     bool is_former;   /* what let it in may not count any more: ends when it is idle */
+    bool was_answered;
     struct connection *next;
 };
 
@@ -311,6 +312,7 @@ static void finish(struct request *request)
         struct connection *connection = connection_of(request->admin, request->http);
         if (connection != NULL) {
             connection->is_busy = false;
+            connection->was_answered = true;
             connection->since_ms = pin_clock_mono_ms();
         }
         if (evcon != NULL) {
@@ -719,6 +721,29 @@ void pin_admin_retire(struct pin_admin *admin)
         admin->is_closed = true;
         (void)evconnlistener_disable(admin->listener);
     }
+}
+
+static bool is_watched(const struct pin_admin *admin, const struct connection *connection)
+{
+    const struct watcher *watcher = admin->watchers;
+    while (watcher != NULL && watcher->bev != connection->bev) {
+        watcher = watcher->next;
+    }
+    return watcher != NULL;
+}
+
+bool pin_admin_is_busy(struct pin_admin *admin)
+{
+    if (admin == NULL) {
+        return false;
+    }
+    sweep(admin);
+    bool is_busy = false;
+    for (const struct connection *c = admin->connections; c != NULL && !is_busy; c = c->next) {
+        bool is_sending = evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+        is_busy = (c->is_busy || is_sending || !c->was_answered) && !is_watched(admin, c);
+    }
+    return is_busy;
 }
 
 int pin_admin_fd(const struct pin_admin *admin)

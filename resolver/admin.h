@@ -159,6 +159,10 @@ void pin_admin_revoke(struct pin_admin *admin);
 /** Accepts nobody any more: another process does. NULL is fine. */
 void pin_admin_retire(struct pin_admin *admin);
 
+/** Whether somebody was accepted and waits for a page; streams, which never end, do not count. NULL
+ * is not. */
+bool pin_admin_is_busy(struct pin_admin *admin);
+
 /** The socket it listens on. Borrowed. */
 int pin_admin_fd(const struct pin_admin *admin);
 

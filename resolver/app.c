@@ -116,7 +116,9 @@ static void start_service(struct pin_app *app)
         .builder = app->builder,
         .n_clusters = app->settings->n_clusters,
         .dns = app->listens[0].address});
-    pin_service_ready(app->service, NULL);
+    if (app->handover == NULL) { /* else the process before has the supervisor's ear */
+        pin_service_ready(app->service, NULL);
+    }
 }
 
 static void log_start(const struct pin_app *app)
@@ -408,15 +410,17 @@ static void app_stop(struct pin_app *app)
 
 enum pin_exit pin_app_run(const struct pin_args *args)
 {
-    struct pin_app app = {.program = args->program, .argv = args->argv};
+    struct pin_app app = {.program = args->program};
     struct pin_findings findings = {0};
     struct pin_why why = {0};
 
+    pin__app_make_starter(&app, args); /* before there is anything to keep to ourselves */
     app.config = pin__app_load_config(args, &findings);
     app.first = app.config;
     pin_app_files_load(app.config, &findings, &app.files);
     if (findings.n > 0 || app.config->n_clusters == 0) {
         pin_app_files_free(&app.files);
+        pin__app_stop_replace(&app);
         pin_config_free(app.config);
         return findings.n > 0 ? pin_refuse_findings(&findings) : pin_refuse_no_clusters();
     }

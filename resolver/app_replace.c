@@ -3,17 +3,15 @@
 /*
  * Another process in this one's place, with the same arguments and the binary that is there now:
  *
- *     SIGUSR2 -> the next one is started with our sockets, which we go on to read
- *     next     lists all clusters -> ready: reads the sockets, says so
- *     we       read no more; what was asked is answered, connections go on until they end -> the
- * end
+ *     SIGUSR2 -> the starter starts the next one with our sockets, which we go on to read
+ *     next     lists all clusters -> ready: says so, reads the sockets
+ *     we       tell the supervisor who goes on, read no more; what was asked is answered,
+ *              connections go on until they end -> the end
  *
- * A next one that ends before it is ready changes nothing.
+ * A next one that ends before it is ready changes nothing, and does not outlive us.
  */
 
-#include <errno.h>
-#include <limits.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +21,8 @@
 
 #include "resolver/app_state.h"
 #include "resolver/handover.h"
+#include "resolver/service.h"
+#include "resolver/starter.h"
 
 #define LOOK_MS 20
 /* A next one that has not heard of all clusters by then gives up: this one knows more. */
@@ -30,23 +30,34 @@
 /* A cluster that has told nothing by then is out of reach: what the state directory knows counts.
  */
 #define STALE_MS 10000
-/* What was handed to resolvers is answered or given up by then. */
+/* What was handed to resolvers, and pages that are made, are answered or given up by then. */
 #define LATE_MS 6000
 /* Connections end by themselves, or then. */
 #define STREAMS_MS 60000
 
+/* A next one that has said nothing by then, not even that it gives up, is ended. */
+#define START_MS 90000
+
+enum phase {
+    PIN_PHASE_READYING,   /* held: the process before goes on, we list clusters */
+    PIN_PHASE_CONFIRMING, /* in its place; it has not told the supervisor yet */
+    PIN_PHASE_SERVING,
+    PIN_PHASE_STARTING, /* the next one gets ready */
+    PIN_PHASE_ENDING,   /* it is in our place */
+};
+
 struct pin_replace {
     struct pin_app *app;
     struct pin_timer *timer;
-    struct pin_fd *watch; /* of what the next one says; NULL: there is none */
-    int fd;
-    pid_t pid;
-    char path[PATH_MAX]; /* of the program, as it was called at the start */
-    int64_t since_ms;    /* when we began to get ready, or to end */
+    struct pin_fd *starter_watch; /* NULL: there is no starter (any more) */
+    struct pin_fd *said_watch;    /* of what the next one says; NULL: it says no more */
+    int said_fd;
+    pid_t pid; /* of the next one; 0: not started yet */
+    enum phase phase;
+    int64_t since_ms; /* when that began */
     uint64_t n_drains;
     bool was_looked; /* nothing is missing; the builder's while is_looking */
     bool is_looking;
-    bool is_retired;
 };
 
 /* --- the next one --------------------------------------------------------------------------- */
@@ -91,19 +102,37 @@ static void on_looked(void *arg)
 static void take_over(struct pin_replace *replace)
 {
     struct pin_app *app = replace->app;
-    pin_timer_stop(replace->timer);
+    if (!pin_handover_ready(app->handover)) {
+        pin_log_error("replace: the process before does not wait for this one any more, ending");
+        pin_loop_stop(app->loop);
+        return;
+    }
     pin_workers_go(app->workers);
     pin_admin_go(app->admin);
     pin_admin_go(app->metrics);
-    pin_handover_ready(app->handover);
+    replace->phase = PIN_PHASE_CONFIRMING;
     pin_log_info("replace: in the place of the process before, after %lld ms",
         (long long)(pin_clock_mono_ms() - replace->since_ms));
+}
+
+/* The supervisor listens to us once the process before has told it who we are. */
+static void confirm(struct pin_replace *replace)
+{
+    struct pin_app *app = replace->app;
+    if (pin_handover_is_over(app->handover)) {
+        pin_timer_stop(replace->timer);
+        replace->phase = PIN_PHASE_SERVING;
+        pin_service_ready(app->service, NULL);
+    }
 }
 
 static void get_ready(struct pin_replace *replace)
 {
     struct pin_app *app = replace->app;
     size_t capacity = 0;
+    if (app->is_ending) {
+        return; /* as it was told meanwhile */
+    }
     if (!replace->is_looking && replace->was_looked) {
         take_over(replace);
     } else if (pin_clock_mono_ms() - replace->since_ms > READY_MS) {
@@ -122,42 +151,126 @@ static void get_done(struct pin_replace *replace)
 {
     int64_t took_ms = pin_clock_mono_ms() - replace->since_ms;
     bool has_streams = pin_workers_n_streams(replace->app->workers) > 0 && took_ms < STREAMS_MS;
-    bool has_late = replace->app->forward != NULL && took_ms < LATE_MS;
+    bool is_asked =
+        pin_admin_is_busy(replace->app->admin) || pin_admin_is_busy(replace->app->metrics);
+    bool has_late = (replace->app->forward != NULL || is_asked) && took_ms < LATE_MS;
     if (!has_streams && !has_late) {
         pin_loop_stop(replace->app->loop);
     }
 }
 
-static void drop_next(struct pin_replace *replace)
+static void close_said(struct pin_replace *replace)
 {
-    pin_fd_free(replace->watch);
-    replace->watch = NULL;
-    (void)close(replace->fd);
+    if (replace->said_watch != NULL) {
+        pin_fd_free(replace->said_watch);
+        replace->said_watch = NULL;
+        (void)close(replace->said_fd);
+    }
 }
 
-static void on_said(int fd, int what, void *arg)
+/* Says why none has taken over. */
+static void give_up(struct pin_replace *replace, const char *reason)
 {
-    struct pin_replace *replace = arg;
-    struct pin_app *app = replace->app;
-    char byte = 0;
-    int status = 0;
-    (void)what;
-    bool is_ready = read(fd, &byte, 1) == 1;
-    drop_next(replace);
-    if (!is_ready) {
-        (void)waitpid(replace->pid, &status, 0); /* it has closed all, so it ends */
-        pin_log_error("replace: process %d has ended before it was ready, this one goes on",
-            (int)replace->pid);
-        return;
+    close_said(replace);
+    pin_timer_stop(replace->timer);
+    replace->phase = PIN_PHASE_SERVING;
+    if (replace->pid != 0) {
+        pin_log_error("replace: process %d %s, this one goes on", (int)replace->pid, reason);
+    } else {
+        pin_log_error("replace: %s, this one goes on", reason);
     }
+}
+
+static void hand_over(struct pin_replace *replace)
+{
+    struct pin_app *app = replace->app;
     pin_log_info("replace: process %d has taken over", (int)replace->pid);
-    replace->is_retired = true;
+    pin_starter_keep(app->starter);
+    pin_service_hand_over(app->service, replace->pid);
+    close_said(replace); /* by which the next one sees it */
+    replace->phase = PIN_PHASE_ENDING;
     replace->since_ms = pin_clock_mono_ms();
     app->is_ending = true;
     pin_admin_retire(app->admin);
     pin_admin_retire(app->metrics);
     pin_workers_retire(app->workers);
     pin_timer_start(replace->timer, LOOK_MS, true);
+}
+
+/* "has ended (code 1) before it was ready" */
+static void on_ended(struct pin_replace *replace, int status)
+{
+    char reason[80];
+    (void)snprintf(reason, sizeof(reason), "has ended (%s %d) before it was ready",
+        WIFSIGNALED(status) ? "signal" : "code",
+        WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    give_up(replace, reason);
+}
+
+static void on_starter_gone(struct pin_replace *replace)
+{
+    pin_fd_free(replace->starter_watch);
+    replace->starter_watch = NULL;
+    pin_log_warn("replace: the process that starts others has ended: none can take this one's "
+                 "place any more");
+    if (replace->phase == PIN_PHASE_STARTING && replace->said_watch == NULL) {
+        give_up(replace, "has ended before it was ready");
+    }
+}
+
+/* Of a next one that was given up nobody wants to hear. */
+static void on_news(struct pin_replace *replace, const struct pin_starter_news *news)
+{
+    if (news->word == PIN_STARTER_GONE) {
+        on_starter_gone(replace);
+    } else if (replace->phase != PIN_PHASE_STARTING) {
+        return;
+    }
+    if (news->word == PIN_STARTER_STARTED) {
+        replace->pid = news->pid;
+        pin_log_info("replace: process %d is to take over", (int)news->pid);
+    } else if (news->word == PIN_STARTER_FAILED) {
+        give_up(replace, news->why.text);
+    } else if (news->word == PIN_STARTER_ENDED && news->pid == replace->pid) {
+        on_ended(replace, news->status);
+    }
+}
+
+static void hear_starter(struct pin_replace *replace)
+{
+    struct pin_starter_news news;
+    do {
+        news = pin_starter_hear(replace->app->starter);
+        on_news(replace, &news);
+    } while (news.word != PIN_STARTER_NOTHING);
+}
+
+static void on_starter(int fd, int what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    hear_starter(arg);
+}
+
+static void on_said(int fd, int what, void *arg)
+{
+    struct pin_replace *replace = arg;
+    char byte = 0;
+    (void)what;
+    bool is_ready = read(fd, &byte, 1) == 1;
+    hear_starter(replace);
+    if (replace->phase != PIN_PHASE_STARTING) {
+        return; /* it has ended, too */
+    }
+    if (is_ready && !replace->app->is_ending) {
+        hand_over(replace);
+        return;
+    }
+    close_said(replace); /* it is about to end; a word comes when it has */
+    pin_starter_kill(replace->app->starter);
+    if (replace->starter_watch == NULL) {
+        give_up(replace, "has ended before it was ready");
+    }
 }
 
 /* Why there can be no other process; NULL: there can. */
@@ -171,9 +284,8 @@ static const char *find_reason(const struct pin_app *app)
     if (config->is_dev) {
         return "--dev is not replaced";
     }
-    if (app->sandbox.confines) {
-        return "it would have the sandbox of this one for good, whatever its configuration says; "
-               "with sandbox: {seccomp: off, landlock: off} it can be";
+    if (pin_starter_fd(app->starter) < 0) {
+        return "the process that starts others has ended; this one has to be started anew";
     }
     if (config->n_records > 0 && !has_lease) {
         return "without recordsLease two processes would write the same records";
@@ -181,9 +293,10 @@ static const char *find_reason(const struct pin_app *app)
     if (app->replace->n_drains > 0 && config->state_dir == NULL) {
         return "without stateDir it would forget what is drained";
     }
-    return app->is_ending                ? "this process is about to end"
-           : app->replace->watch != NULL ? "one is under way"
-                                         : NULL;
+    return app->is_ending                              ? "this process is about to end"
+           : app->replace->phase == PIN_PHASE_STARTING ? "one is under way"
+           : app->replace->phase != PIN_PHASE_SERVING  ? "this one has not taken over itself yet"
+                                                       : NULL;
 }
 
 static void start_next(void *arg)
@@ -203,20 +316,22 @@ static void start_next(void *arg)
     if (app->metrics != NULL) {
         fds[n++] = pin_admin_fd(app->metrics);
     }
-    const struct pin_handover_next next = {
-        .program = replace->path, .argv = app->argv, .fds = fds, .n = n};
-    enum pin_err err = pin_handover_spawn(&next, &replace->fd, &replace->pid, &why);
+    enum pin_err err = pin_starter_start(app->starter, fds, n, &replace->said_fd, &why);
     if (err != PIN_OK) {
-        pin_log_error("replace: %s", why.text);
+        pin_log_error("replace: no other process is started: %s", why.text);
         return;
     }
-    pin_log_info("replace: process %d is to take over %zu sockets", (int)replace->pid, n);
-    replace->watch = pin_fd_new(app->loop, replace->fd, PIN_FD_READ, on_said, replace);
-    if (replace->watch == NULL) {
-        pin_log_error("replace: out of memory");
-        (void)close(replace->fd);
-        (void)kill(replace->pid, SIGKILL);
+    replace->phase = PIN_PHASE_STARTING;
+    replace->since_ms = pin_clock_mono_ms();
+    replace->pid = 0;
+    replace->said_watch = pin_fd_new(app->loop, replace->said_fd, PIN_FD_READ, on_said, replace);
+    if (replace->said_watch == NULL) {
+        (void)close(replace->said_fd);
+        pin_starter_kill(app->starter);
+        give_up(replace, "out of memory");
+        return;
     }
+    pin_timer_start(replace->timer, START_MS, false);
 }
 
 /* Builder's thread. */
@@ -242,10 +357,30 @@ void pin__app_replace(struct pin_app *app)
 static void on_timer(void *arg)
 {
     struct pin_replace *replace = arg;
-    if (replace->is_retired) {
-        get_done(replace);
-    } else {
+    switch (replace->phase) {
+    case PIN_PHASE_READYING:
         get_ready(replace);
+        break;
+    case PIN_PHASE_CONFIRMING:
+        confirm(replace);
+        break;
+    case PIN_PHASE_ENDING:
+        get_done(replace);
+        break;
+    case PIN_PHASE_STARTING:
+        pin_starter_kill(replace->app->starter);
+        give_up(replace, "was not ready in time");
+        break;
+    case PIN_PHASE_SERVING:
+        break;
+    }
+}
+
+void pin__app_make_starter(struct pin_app *app, const struct pin_args *args)
+{
+    struct pin_why why = {0};
+    if (!args->dev && getpid() != 1 && pin_starter_new(args->argv, &app->starter, &why) != PIN_OK) {
+        pin_log_warn("replace: no other process can take this one's place: %s", why.text);
     }
 }
 
@@ -258,11 +393,14 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why)
     replace->app = app;
     replace->since_ms = pin_clock_mono_ms();
     app->replace = replace;
-    if (readlink("/proc/self/exe", replace->path, sizeof(replace->path) - 1) < 0) {
-        return pin_why_errno(why, errno, "/proc/self/exe");
-    }
+    replace->phase = app->handover != NULL ? PIN_PHASE_READYING : PIN_PHASE_SERVING;
+    int starter_fd = pin_starter_fd(app->starter);
     replace->timer = pin_timer_new(app->loop, on_timer, replace);
-    if (replace->timer == NULL) {
+    if (starter_fd >= 0) {
+        replace->starter_watch =
+            pin_fd_new(app->loop, starter_fd, PIN_FD_READ, on_starter, replace);
+    }
+    if (replace->timer == NULL || (starter_fd >= 0 && replace->starter_watch == NULL)) {
         return pin_why_set(why, PIN_ENOMEM, "a replacement");
     }
     if (app->handover != NULL) {
@@ -273,18 +411,20 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why)
 
 bool pin__app_is_replaced(const struct pin_app *app)
 {
-    return app->replace != NULL && app->replace->is_retired;
+    return app->replace != NULL && app->replace->phase == PIN_PHASE_ENDING;
 }
 
 void pin__app_stop_replace(struct pin_app *app)
 {
     if (app->replace != NULL) {
-        if (app->replace->watch != NULL) {
-            drop_next(app->replace);
-        }
+        close_said(app->replace);
+        pin_fd_free(app->replace->starter_watch);
+        app->replace->starter_watch = NULL;
         pin_timer_free(app->replace->timer);
         app->replace->timer = NULL;
     }
+    pin_starter_free(app->starter); /* and with it who was not ready */
+    app->starter = NULL;
 }
 
 void pin__app_free_replace(struct pin_app *app)

@@ -45,6 +45,7 @@ struct pin_publisher;
 struct pin_recorder;
 struct pin_service;
 struct pin_signal;
+struct pin_starter;
 struct pin_supervisor;
 struct pin_sync;
 
@@ -80,7 +81,7 @@ struct pin_app {
     struct pin_reload *reload;
     struct pin_handover *handover; /* of the process before; NULL: there is none */
     struct pin_replace *replace;
-    char *const *argv; /* for the process that takes this one's place */
+    struct pin_starter *starter; /* NULL: nothing takes this one's place */
     struct pin_timer *lameduck;
     struct pin_greeting *greeting; /* of --dev */
     struct pin_supervisor *supervisor;
@@ -154,6 +155,10 @@ void pin__app_free_reload(struct pin_app *app);
 /** Takes what a process before us has handed over; before other threads. False: memory is out. */
 bool pin__app_take_handover(struct pin_app *app);
 
+/** Makes the process that can start another one in this one's place, if one could be. Before the
+ * configuration is read. Loud. */
+void pin__app_make_starter(struct pin_app *app, const struct pin_args *args);
+
 /** Says to the process before that we are ready, once we are. */
 enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why);
 
@@ -163,7 +168,7 @@ void pin__app_replace(struct pin_app *app);
 /** Whether another process has taken this one's place. */
 bool pin__app_is_replaced(const struct pin_app *app);
 
-/** Ends it. */
+/** Ends it, and a process that was to take this one's place and has not. */
 void pin__app_stop_replace(struct pin_app *app);
 
 /** Frees it. The builder has stopped. */

@@ -6,9 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,7 +39,7 @@ bool pin_handover_take(struct pin_handover *ret_handover)
             ret_handover->fds[ret_handover->n++] = (int)fd;
         }
     }
-    (void)unsetenv(VARIABLE); /* NOLINT(concurrency-mt-unsafe): likewise */
+    pin_handover_forget();
     return ret_handover->said_fd >= 0;
 }
 
@@ -71,15 +71,33 @@ int pin_handover_find(struct pin_handover *handover, const struct pin_addrport *
     return -1;
 }
 
-void pin_handover_ready(struct pin_handover *handover)
+bool pin_handover_ready(struct pin_handover *handover)
 {
-    (void)!write(handover->said_fd, "1", 1); /* who has gone need not know */
-    (void)close(handover->said_fd);
-    handover->said_fd = -1;
     while (handover->n > 0) {
         (void)close(handover->fds[--handover->n]);
     }
+    return write(handover->said_fd, "1", 1) == 1;
 }
+
+bool pin_handover_is_over(struct pin_handover *handover)
+{
+    struct pollfd said = {.fd = handover->said_fd}; /* that nobody reads it is always told */
+    if (handover->said_fd >= 0 && poll(&said, 1, 0) == 0) {
+        return false;
+    }
+    if (handover->said_fd >= 0) {
+        (void)close(handover->said_fd);
+        handover->said_fd = -1;
+    }
+    return true;
+}
+
+void pin_handover_forget(void)
+{
+    (void)unsetenv(VARIABLE); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+/* --- The next process ------------------------------------------------------------------------- */
 
 static int add_all(posix_spawn_file_actions_t *actions, const int *fds, size_t n)
 {
@@ -89,15 +107,6 @@ static int add_all(posix_spawn_file_actions_t *actions, const int *fds, size_t n
     }
     return failed;
 }
-
-/* What is started, and what it gets. */
-struct start {
-    const char *program;
-    char *const *argv;
-    char *variable; /* "PINTLE_HANDOVER=..."; owned */
-    int fds[PIN_HANDOVER_MAX + 1];
-    size_t n;
-};
 
 /* Our environment with one more variable, which is borrowed. NULL: memory is out. */
 static char **make_env(char *variable)
@@ -114,63 +123,48 @@ static char **make_env(char *variable)
     return env;
 }
 
-static enum pin_err spawn(const struct start *start, pid_t *ret_pid, struct pin_why *why)
-{
-    posix_spawn_file_actions_t actions;
-    char **env = start->variable != NULL ? make_env(start->variable) : NULL;
-    int failed = env != NULL ? posix_spawn_file_actions_init(&actions) : ENOMEM;
-    if (failed == 0) {
-        failed = add_all(&actions, start->fds, start->n);
-        if (failed == 0) {
-            failed = posix_spawn(ret_pid, start->program, &actions, NULL, start->argv, env);
-        }
-        (void)posix_spawn_file_actions_destroy(&actions);
-    }
-    free(env);
-    return failed == 0 ? PIN_OK : pin_why_errno(why, failed, "start \"%s\"", start->program);
-}
-
 /* The variable that names all of its descriptors; NULL: memory is out. */
-static char *make_variable(const struct start *start)
+static char *make_variable(const struct pin_handover_next *next)
 {
     struct pin_text text = {0};
     pin_text_puts(&text, VARIABLE "=");
-    for (size_t i = 0; i < start->n; i++) {
-        pin_text_putf(&text, "%s%d", i > 0 ? "," : "", start->fds[i]);
+    for (size_t i = 0; i < next->n; i++) {
+        pin_text_putf(&text, "%s%d", i > 0 ? "," : "", next->fds[i]);
     }
     char *variable = text.failed ? NULL : strdup(pin_text_get(&text));
     pin_text_done(&text);
     return variable;
 }
 
-static void add_fds(struct start *start, int said_fd, const int *fds, size_t n)
+static int spawn(const struct pin_handover_next *next, char *const *env, pid_t *ret_pid)
 {
-    start->fds[start->n++] = said_fd;
-    for (size_t i = 0; i < n; i++) {
-        start->fds[start->n++] = fds[i];
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed != 0) {
+        return failed;
     }
+    failed = posix_spawnattr_init(&attr);
+    if (failed == 0) {
+        failed = add_all(&actions, next->fds, next->n);
+        failed = failed != 0 ? failed : posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+        failed = failed != 0 ? failed : posix_spawnattr_setsigmask(&attr, next->mask);
+        failed = failed != 0
+                     ? failed
+                     : posix_spawn(ret_pid, next->program, &actions, &attr, next->argv, env);
+        (void)posix_spawnattr_destroy(&attr);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return failed;
 }
 
 enum pin_err pin_handover_spawn(
-    const struct pin_handover_next *next, int *ret_fd, pid_t *ret_pid, struct pin_why *why)
+    const struct pin_handover_next *next, pid_t *ret_pid, struct pin_why *why)
 {
-    int ends[2];
-    struct start start = {.program = next->program, .argv = next->argv};
-    if (next->n > PIN_HANDOVER_MAX) {
-        return pin_why_set(why, PIN_ELIMIT, "more than %u sockets", PIN_HANDOVER_MAX);
-    }
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return pin_why_errno(why, errno, "a pipe");
-    }
-    add_fds(&start, ends[1], next->fds, next->n);
-    start.variable = make_variable(&start);
-    enum pin_err err = spawn(&start, ret_pid, why);
-    free(start.variable);
-    (void)close(ends[1]);
-    if (err != PIN_OK) {
-        (void)close(ends[0]);
-        ends[0] = -1;
-    }
-    *ret_fd = ends[0];
-    return err;
+    char *variable = make_variable(next);
+    char **env = variable != NULL ? make_env(variable) : NULL;
+    int failed = env != NULL ? spawn(next, env, ret_pid) : ENOMEM;
+    free(env);
+    free(variable);
+    return failed == 0 ? PIN_OK : pin_why_errno(why, failed, "start \"%s\"", next->program);
 }

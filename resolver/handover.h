@@ -6,15 +6,17 @@
  * Handover: sockets that are listened on go from one process to the next, which has the same
  * arguments and perhaps another binary.
  *
- *     one process                                  the next
- *     pin_handover_spawn -- sockets, a pipe -----> pin_handover_take
- *                                                  pin_handover_find, for each it wants; gets ready
- *     reads '1' <--------------------------------- pin_handover_ready
+ *     one process          its starter (starter.h)       the next
+ *     sockets, a pipe ---> pin_handover_spawn --------> pin_handover_take
+ *                                                       pin_handover_find, for each it wants
+ *     reads '1' <-------------------------------------- pin_handover_ready
  *     or the end: it has failed
+ *     closes the pipe --------------------------------> pin_handover_is_over
  *
  * Both hold the same sockets, so what waits in them is read by the one or by the other.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -40,21 +42,28 @@ bool pin_handover_take(struct pin_handover *ret_handover);
  * caller's from now on. -1: there is none. NULL is fine. */
 int pin_handover_find(struct pin_handover *handover, const struct pin_addrport *address, int type);
 
-/** Says that we are ready, and closes what nobody wanted. */
-void pin_handover_ready(struct pin_handover *handover);
+/**
+ * Closes what nobody wanted, and says that we are ready.
+ *
+ * @return False: nobody hears it, so the process before has ended or does not want us any more.
+ */
+bool pin_handover_ready(struct pin_handover *handover);
+
+/** Whether the process before has heard it and told others who goes on. Once true, always. */
+bool pin_handover_is_over(struct pin_handover *handover);
+
+/** Takes what was handed over out of the environment, unread: it is for another process. */
+void pin_handover_forget(void);
 
 /** The next process, and what it gets. */
 struct pin_handover_next {
     const char *program; /**< Its path. */
     char *const *argv;
-    const int *fds;
-    size_t n; /**< At most PIN_HANDOVER_MAX. */
+    const sigset_t *mask; /**< Signals that wait at its start. */
+    const int *fds;       /**< First the end of the pipe, then sockets. */
+    size_t n;             /**< At most PIN_HANDOVER_MAX + 1. */
 };
 
-/**
- * Starts the next process.
- *
- * @param ret_fd   Readable when it is ready (one byte) or has ended (none); the caller's.
- */
+/** Starts the next process, a child of this one. */
 enum pin_err pin_handover_spawn(
-    const struct pin_handover_next *next, int *ret_fd, pid_t *ret_pid, struct pin_why *why);
+    const struct pin_handover_next *next, pid_t *ret_pid, struct pin_why *why);

@@ -160,7 +160,6 @@ static enum pin_err note(const struct part *part, enum pin_err err, const struct
         pin_text_putf(text, "%s off, ", part->name);
     } else if (part->obstacle == NULL && err == PIN_OK) {
         pin_text_putf(text, "%s %s, ", part->name, part->on);
-        sandbox->confines = true;
     } else if (part->wanted == PIN_CONFIG_AUTO) {
         pin_text_putf(text, "%s off (%s), ", part->name, reason);
     } else {

@@ -17,9 +17,7 @@
 
 /** What is on. */
 struct pin_sandbox {
-    struct pin_text
-        text;      /**< One line, e.g. "seccomp on, landlock ABI 3, no_new_privs, no dumps". */
-    bool confines; /**< Calls or files are kept from this process, and from its children. */
+    struct pin_text text; /**< One line: "seccomp on, landlock ABI 3, no_new_privs, no dumps". */
 };
 
 /**

@@ -140,6 +140,17 @@ void pin_service_reloading(struct pin_service *service)
     }
 }
 
+void pin_service_hand_over(struct pin_service *service, pid_t pid)
+{
+    char lines[LINES_MAX];
+    if (service != NULL && pin_supervisor_is_there(service->config.supervisor)) {
+        pin_timer_stop(service->beat);
+        service->is_stopping = true; /* from here on it hears the other one alone */
+        (void)snprintf(lines, sizeof(lines), "MAINPID=%d\n", (int)pid);
+        (void)pin_supervisor_tell(service->config.supervisor, lines);
+    }
+}
+
 void pin_service_stopping(struct pin_service *service)
 {
     if (service != NULL && !service->is_stopping) {

@@ -12,6 +12,7 @@
  */
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "pintle/base/ip.h"
 #include "pintle/base/loop.h"
@@ -42,6 +43,9 @@ void pin_service_ready(struct pin_service *service, const char *trouble);
 
 /** The configuration, or a part of it, is read again. */
 void pin_service_reloading(struct pin_service *service);
+
+/** Another process goes on in this one's place, and speaks from now on; this one says no more. */
+void pin_service_hand_over(struct pin_service *service, pid_t pid);
 
 /** The end has begun. */
 void pin_service_stopping(struct pin_service *service);

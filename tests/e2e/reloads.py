@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration of a running pintled, changed: what is in force afterwards, and that no question is lost.
 
-    reloads.py [N]    N reloads under load, and N / 5 processes that take each other's place
-
 Same form of report as run.py, whose tools it uses.
 """
 
@@ -11,22 +9,17 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import struct
 import sys
 import threading
 import time
-import urllib.request
 
-import run
 import wire
 from run import SLOW, Daemon, play
-from ports import free_port  # noqa: E402
 
 N_RELOADS = 20
-N_REPLACEMENTS = 4
 RD = 0x100
 LOST_S = 30  # an answer that has not come by then is lost; a machine that stands still is not long enough
 SERVICE = """\
@@ -56,10 +49,6 @@ def cluster(dir, name, i):
 
 def own(name):
     return f"own-{name}.apps.svc.clusterset.local"
-
-
-# What a process has given up the next one would lack, too, so the sandbox refuses a replacement.
-BARE = "sandbox: {seccomp: off, landlock: off}\n"
 
 
 def config(dir, clusters, more=""):
@@ -333,96 +322,8 @@ def load(checks, dir, n=None):
     checks.equal("the end is clean", daemon.stop(), 0)
 
 
-# --- another process ---------------------------------------------------------------------------------
-
-
-def taken(daemon):
-    """The processes that have taken over, one after the other."""
-    return [int(pid) for pid in re.findall(r"process (\d+) has taken over", daemon.log_text())]
-
-
-def is_there(pid):
-    try:
-        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def confined(checks, dir):
-    """What a process has given up its next one would lack, too: none is started, and it says why."""
-    daemon = start(dir, more="sandbox: {seccomp: auto, landlock: auto}\n")
-    text = daemon.log_text()
-    if "seccomp on" in text or "landlock ABI" in text:
-        os.kill(daemon.child.pid, signal.SIGUSR2)
-        checks.becomes("under the sandbox a replacement is refused", daemon.log_text,
-                       lambda text: "no other process is started: it would have the sandbox" in text)
-        checks.equal("the one before goes on", daemon.get("/livez")[0], 200)
-    else:
-        checks.check("where nothing is given up, it says why", "seccomp off (" in text, text)
-    checks.equal("it ends well", daemon.stop(), 0)
-
-
-def binaries(checks, dir, n=None):
-    """The program is another file each time; one that does not start changes nothing."""
-    n = n or max(2, N_REPLACEMENTS // SLOW)
-    home, original = dir / "bin", run.PINTLED
-    home.mkdir()
-    run.PINTLED = str(home / "pintled")
-    shutil.copy(original, run.PINTLED)
-    metrics = free_port()
-    daemon = start(dir, more=f"defaultCluster: c2\nstateDir: ./state\nmetrics: {{address: '127.0.0.1:{metrics}'}}\n" + BARE)
-    checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
-    checks.equal("something is drained by hand", daemon.ctl("drain", "service", "c1/apps/web")[0], 0)
-    checks.becomes("its cluster shows no address", lambda: daemon.dig(WEB).data, lambda data: data == ["10.96.2.1"])
-    pids, slow = [daemon.child.pid], []
-
-    def install(path):
-        os.unlink(run.PINTLED)
-        shutil.copy(path, run.PINTLED)
-
-    def step(i):
-        install(original)
-        os.kill(pids[-1], signal.SIGUSR2)
-        end = time.monotonic() + 60 * SLOW
-        while len(taken(daemon)) == i and time.monotonic() < end:
-            time.sleep(0.02)
-        if len(taken(daemon)) == i:
-            slow.append(i)
-            return
-        pids.append(taken(daemon)[-1])
-        if daemon.get("/readyz")[0] != 200:
-            slow.append("admin")
-
-    try:
-        loaded(checks, daemon, [WEB, own("c2"), "own-c2.apps.svc.cluster.local"], step, n, rounds=20)
-        checks.check(f"{n} replacements under load: each has taken over, and is ready", len(pids) == n + 1 and not slow,
-                     (pids, slow, daemon.log_text()[-1500:]))
-        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/livez", timeout=30 * SLOW) as reply:
-            checks.equal("the listener for health and metrics goes along", reply.status, 200)
-        checks.equal("what is drained stays drained", daemon.dig(WEB).data, ["10.96.2.1"])
-        checks.becomes("the state directory is the last one's", lambda: metric(daemon, "pintle_state_rewrites_total"),
-                       lambda seen: seen >= 1, seconds=300)
-        install("/bin/false")
-        os.kill(pids[-1], signal.SIGUSR2)
-        checks.becomes("a binary that ends changes nothing, and that is said", daemon.log_text,
-                       lambda text: "has ended before it was ready, this one goes on" in text)
-        checks.equal("the one before goes on", (daemon.dig(own("c2")).status, daemon.get("/readyz")[0]), ("NOERROR", 200))
-        checks.becomes("the ones before the last have ended", lambda: [is_there(pid) for pid in pids[:-1]],
-                       lambda seen: not any(seen), seconds=90)
-        checks.equal("the first one ended well", daemon.stop(), 0)
-    finally:
-        run.PINTLED = original
-        for pid in pids[1:]:
-            if is_there(pid):
-                os.kill(pid, signal.SIGINT)
-    checks.becomes("the last one ends", lambda: is_there(pids[-1]), lambda seen: not seen)
-
-
 def main():
-    if len(sys.argv) > 1:
-        n = int(sys.argv[1])
-        return play("reloads", lambda checks, dir: load(checks, dir, n), lambda checks, dir: binaries(checks, dir, max(n // 5, 2)))
-    return play("reloads", clusters, settings, broken, ways, ends, load, confined, binaries)
+    return play("reloads", clusters, settings, broken, ways, ends, load)
 
 
 if __name__ == "__main__":

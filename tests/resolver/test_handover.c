@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,7 +66,7 @@ static void test_sockets_are_found_by_address_and_type(void **state)
     assert_int_equal(taken.address.port, before.address.port);
     assert_int_equal(taken.tcp_fds[0], before.tcp_fds[0]);
     assert_int_equal(taken.udp_fds[0], before.udp_fds[0]);
-    pin_handover_ready(&handover);
+    assert_true(pin_handover_ready(&handover));
     assert_int_equal(read(ends[0], &byte, 1), 1);
     assert_int_equal(byte, '1');
     assert_int_equal(fcntl(before.tcp_fds[1], F_GETFD), -1); /* nobody wanted it */
@@ -93,7 +94,7 @@ static void test_more_workers_open_more(void **state)
                          &(struct pin_listen_given){.handover = &handover}, &taken, &why),
         PIN_OK);
     assert_true(taken.udp_fds[1] >= 0 && taken.tcp_fds[1] >= 0);
-    pin_handover_ready(&handover);
+    assert_true(pin_handover_ready(&handover));
     pin_listen_close(&taken);
     free(before.tcp_fds);
     free(before.udp_fds);
@@ -111,31 +112,58 @@ static void test_nothing_in_the_environment(void **state)
     assert_int_equal(pin_handover_find(NULL, &address, SOCK_STREAM), -1);
 }
 
-/* The next process has the sockets open, and its end is seen. */
+/* The next process has the pipe open, and its end is seen. */
 static void test_spawn(void **state)
 {
     char *const argv[] = {"sh", "-c", "exec 9>&${PINTLE_HANDOVER%%,*}; printf 1 >&9", NULL};
-    const struct pin_handover_next next = {.program = "/bin/sh", .argv = argv};
-    const struct pin_handover_next none = {.program = "/nonexistent", .argv = argv};
+    int ends[2];
+    sigset_t mask;
+    struct pin_handover_next next = {
+        .program = "/bin/sh", .argv = argv, .mask = &mask, .fds = &ends[1], .n = 1};
     struct pin_why why = {0};
     pid_t pid = 0;
-    int fd = -1;
     char byte = 0;
     (void)state;
-    assert_int_equal(pin_handover_spawn(&next, &fd, &pid, &why), PIN_OK);
-    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(sigemptyset(&mask), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(pin_handover_spawn(&next, &pid, &why), PIN_OK);
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
     assert_int_equal(byte, '1');
-    assert_int_equal(read(fd, &byte, 1), 0);
+    assert_int_equal(read(ends[0], &byte, 1), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    (void)close(fd);
+    (void)close(ends[0]);
     int status =
         0; /* where posix_spawn() cannot tell, as under valgrind, the child does by its end */
-    if (pin_handover_spawn(&none, &fd, &pid, &why) == PIN_OK) {
-        assert_int_equal(read(fd, &byte, 1), 0);
+    next.program = "/nonexistent";
+    next.n = 0;
+    if (pin_handover_spawn(&next, &pid, &why) == PIN_OK) {
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(WEXITSTATUS(status), 127);
-        (void)close(fd);
     }
+}
+
+/* Who is not waited for any more is told so, and does not take over. */
+static void test_nobody_waits(void **state)
+{
+    int ends[2];
+    char text[16];
+    struct pin_handover handover;
+    (void)state;
+    (void)signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe(ends), 0);
+    (void)snprintf(text, sizeof(text), "%d", ends[1]);
+    assert_int_equal(setenv("PINTLE_HANDOVER", text, 1), 0);
+    assert_true(pin_handover_take(&handover));
+    assert_false(pin_handover_is_over(&handover));
+    (void)close(ends[0]);
+    assert_false(pin_handover_ready(&handover));
+    assert_true(pin_handover_is_over(&handover));
+    assert_true(pin_handover_is_over(&handover));
+    assert_int_equal(fcntl(ends[1], F_GETFD), -1);
+    assert_int_equal(setenv("PINTLE_HANDOVER", "3", 1), 0);
+    pin_handover_forget();
+    assert_null(getenv("PINTLE_HANDOVER"));
 }
 
 int main(void)
@@ -145,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_more_workers_open_more),
         cmocka_unit_test(test_nothing_in_the_environment),
         cmocka_unit_test(test_spawn),
+        cmocka_unit_test(test_nobody_waits),
     };
     return cmocka_run_group_tests_name("handover", tests, NULL, NULL);
 }

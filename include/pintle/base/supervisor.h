@@ -30,6 +30,12 @@ struct pin_supervisor;
  */
 struct pin_supervisor *pin_supervisor_new(void);
 
+/**
+ * In a process that starts another one in its parent's place: what that parent was told of its
+ * supervisor is left for the other one, but the sockets, which go another way.
+ */
+void pin_supervisor_pass_on(void);
+
 /** Closes what nobody has taken, and frees. NULL is fine. */
 void pin_supervisor_free(struct pin_supervisor *supervisor);
 

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A process that takes another one's place, the sandbox on as it is by default: that no question is lost, and what comes
+of it when something goes wrong.
+
+    replacements.py [N]    N reloads under load, and N / 5 processes that take each other's place
+
+Same form of report as run.py, whose tools it uses.
+"""
+
+import contextlib
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import sys
+import time
+import urllib.request
+
+import reloads
+import run
+import sandbox
+from reloads import SERVICE, WEB, config, loaded, metric, own, start
+from run import SLOW, play
+from ports import free_port  # noqa: E402
+
+N_REPLACEMENTS = 4
+STARTER = "pintled-starter"
+
+
+def stat(pid):
+    """Name, state and parent; None: it is not there."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    name, rest = text[text.index("(") + 1:].rsplit(")", 1)
+    return name, rest.split()[0], int(rest.split()[1])
+
+
+def is_there(pid):
+    seen = stat(pid)
+    return seen is not None and seen[1] != "Z"
+
+
+def children(pid):
+    found = [(int(path.name), stat(path.name)) for path in pathlib.Path("/proc").iterdir() if path.name.isdigit()]
+    return {child: seen[0] for child, seen in found if seen is not None and seen[2] == pid}
+
+
+def starter_of(pid):
+    return next((child for child, name in children(pid).items() if name == STARTER), None)
+
+
+def taken(daemon):
+    """The processes that have taken over, one after the other."""
+    return [int(pid) for pid in re.findall(r"process (\d+) has taken over", daemon.log_text())]
+
+
+def begun(daemon):
+    """Those that were to."""
+    return [int(pid) for pid in re.findall(r"process (\d+) is to take over", daemon.log_text())]
+
+
+class Program:
+    """A program's file of our own, which other programs come in the place of."""
+
+    def __init__(self, dir):
+        self.original = run.PINTLED
+        dir.mkdir()
+        self.path = dir / "pintled"
+        self.install(self.original)
+
+    def install(self, source):
+        fresh = self.path.with_name("fresh")
+        shutil.copy(source, fresh)
+        fresh.rename(self.path)
+
+    def script(self, text, mode=0o755):
+        fresh = self.path.with_name("fresh")
+        fresh.write_text(f"#!/bin/sh\n{text}\n")
+        fresh.chmod(mode)
+        fresh.rename(self.path)
+
+
+@contextlib.contextmanager
+def program(dir, name):
+    """Daemons that are started run it; those that took over are ended at the end."""
+    mine = Program(dir / name)
+    run.PINTLED = str(mine.path)
+    try:
+        yield mine
+    finally:
+        run.PINTLED = mine.original
+        for path in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if path.name.isdigit() and os.readlink(path / "exe").startswith(str(mine.path)):
+                    os.kill(int(path.name), signal.SIGKILL)
+
+
+def replaced(checks, daemon, what, pid=None):
+    """Another process takes over; its id."""
+    n = len(taken(daemon))
+    os.kill(pid or daemon.child.pid, signal.SIGUSR2)
+    checks.becomes(what, lambda: len(taken(daemon)), lambda seen: seen > n, 90)
+    return (taken(daemon) or [0])[-1]
+
+
+def serves(checks, daemon, what="the one before goes on"):
+    checks.equal(what, (daemon.dig(own("c2")).status, daemon.get("/readyz")[0]), ("NOERROR", 200))
+
+
+# --- one after another -------------------------------------------------------------------------------
+
+
+def sandboxed(checks, dir):
+    """What the starter is, and that the next process has one of its own and a sandbox of its own."""
+    daemon = start(dir)
+    checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+    first = starter_of(daemon.child.pid)
+    if not checks.check("there is a starter", first is not None, children(daemon.child.pid)):
+        return
+    checks.equal("it has standard input and outputs and one socket, and no listener",
+                 sorted(os.listdir(f"/proc/{first}/fd")), ["0", "1", "2", "3"])
+    for signo in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
+        os.kill(first, signo)
+    pid = replaced(checks, daemon, "signals that all processes of a service get are none of its business")
+    checks.becomes("it ends with its daemon", lambda: is_there(first), lambda seen: not seen, 90)
+    second = starter_of(pid)
+    checks.check("the next process has one of its own", second not in (None, first), children(pid))
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    before = re.findall(r"app: sandbox: (.*)", daemon.log_text())
+    checks.equal("it has the sandbox of the one before", (len(before), len(set(before))), (2, 1))
+    checks.check("which is on, or says why not", "Seccomp:\t2" in text or "seccomp off (" in before[0], before)
+    serves(checks, daemon, "it serves")
+    third = replaced(checks, daemon, "it can be replaced", pid)
+    serves(checks, daemon, "the third one serves")
+    checks.equal("the first one ended well", daemon.stop(), 0)
+    os.kill(third, signal.SIGTERM)
+    checks.becomes("the last one ends, and its starter", lambda: is_there(third) or starter_of(third),
+                   lambda seen: not seen, 90)
+
+
+def users(checks, dir):
+    """Root that becomes another user: the starter stays root, so that the next one reads what the first one read."""
+    if os.getuid() != 0:
+        return
+    _, daemon = sandbox.start(dir, "user", "user: nobody")
+    first = sandbox.serial_served(daemon.dot)
+    pid = replaced(checks, daemon, "a daemon that has left root is replaced")
+    nobody = str(pwd.getpwnam("nobody").pw_uid)
+    checks.equal("the next one has left root, too", sandbox.status_of(pid)["Uid"], [nobody] * 4)
+    checks.equal("its starter has not", sandbox.status_of(starter_of(pid))["Uid"], ["0"] * 4)
+    checks.equal("what it serves is the same", sandbox.serial_served(daemon.dot), first)
+    checks.equal("the first one ended well", daemon.stop(), 0)
+    os.kill(pid, signal.SIGINT)
+    checks.becomes("it ends", lambda: is_there(pid), lambda seen: not seen, 60)
+
+
+def binaries(checks, dir, n=None):
+    """The program is another file each time; one that does not start changes nothing."""
+    n = n or max(2, N_REPLACEMENTS // SLOW)
+    metrics = free_port()
+    with program(dir, "bin") as mine:
+        daemon = start(dir, more=f"defaultCluster: c2\nstateDir: ./state\nmetrics: {{address: '127.0.0.1:{metrics}'}}\n")
+        checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+        checks.equal("something is drained by hand", daemon.ctl("drain", "service", "c1/apps/web")[0], 0)
+        checks.becomes("its cluster shows no address", lambda: daemon.dig(WEB).data, lambda data: data == ["10.96.2.1"])
+        pids, slow = [daemon.child.pid], []
+
+        def step(i):
+            mine.install(mine.original)
+            os.kill(pids[-1], signal.SIGUSR2)
+            end = time.monotonic() + 60 * SLOW
+            while len(taken(daemon)) == i and time.monotonic() < end:
+                time.sleep(0.02)
+            if len(taken(daemon)) == i:
+                slow.append(i)
+                return
+            pids.append(taken(daemon)[-1])
+            if daemon.get("/readyz")[0] != 200:
+                slow.append("admin")
+
+        loaded(checks, daemon, [WEB, own("c2"), "own-c2.apps.svc.cluster.local"], step, n, rounds=20)
+        checks.check(f"{n} replacements under load: each has taken over, and is ready", len(pids) == n + 1 and not slow,
+                     (pids, slow, daemon.log_text()[-1500:]))
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/livez", timeout=30 * SLOW) as reply:
+            checks.equal("the listener for health and metrics goes along", reply.status, 200)
+        checks.equal("what is drained stays drained", daemon.dig(WEB).data, ["10.96.2.1"])
+        checks.becomes("the ones before the last have ended", lambda: [is_there(pid) for pid in pids[:-1]],
+                       lambda seen: not any(seen), seconds=90)
+        (dir / "clusters" / "c2" / "later.yaml").write_text(SERVICE.format(name="later", ip="10.96.2.8", endpoint="10.2.0.8"))
+        changed = time.time()
+        checks.becomes("the state directory is the last one's", lambda: metric(daemon, "pintle_state_last_write_time_seconds"),
+                       lambda seen: seen >= int(changed), seconds=60)
+        checks.equal("the first one ended well", daemon.stop(), 0)
+        os.kill(pids[-1], signal.SIGINT)
+        checks.becomes("the last one ends", lambda: is_there(pids[-1]), lambda seen: not seen)
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------
+
+
+def broken(checks, dir):
+    """A next process that fails, in all ways, changes nothing."""
+    with program(dir, "broken") as mine:
+        daemon = start(dir)
+        checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+
+        def fails(what, wanted):
+            os.kill(daemon.child.pid, signal.SIGUSR2)
+            checks.becomes(what, daemon.log_text, lambda text: re.search(wanted + ".*, this one goes on", text), 90)
+            serves(checks, daemon)
+
+        config(dir, ["c1", "c2"], "bogus: 1\n")
+        fails("a configuration with a fault: told with its exit code",
+              rf"process \d+ has ended \(code {run.run(run.PINTLED, '--check', '--config', dir / 'pintle.yaml')[0]}\)")
+        config(dir, ["c1", "c2"])
+        mine.script("kill -SEGV $$")
+        fails("a crash: told with its signal", r"process \d+ has ended \(signal 11\) before it was ready")
+        mine.script("exit 0", mode=0o644)
+        fails("a file that is no program: told", rf'start "{mine.path}": .*ermission denied')
+        mine.script("exec sleep 100000")
+        os.kill(daemon.child.pid, signal.SIGUSR2)
+        n = len(begun(daemon))
+        checks.becomes("a program that is none of ours gets its time", lambda: len(begun(daemon)), lambda seen: seen == n + 1, 60)
+        os.kill(daemon.child.pid, signal.SIGUSR2)
+        checks.becomes("a second one at once is refused", daemon.log_text, lambda text: "is started: one is under way" in text, 60)
+        next_one, starter = begun(daemon)[-1], starter_of(daemon.child.pid)
+        checks.check("it is there", is_there(next_one))
+        os.kill(daemon.child.pid, signal.SIGKILL)
+        checks.becomes("kill -9 of the daemon leaves nobody", lambda: (is_there(next_one), is_there(starter)),
+                       lambda seen: seen == (False, False), 60)
+        daemon.stop()
+
+
+def starterless(checks, dir):
+    """The starter is killed: before, while the next process gets ready, and with its daemon."""
+    with program(dir, "starterless"):
+        daemon = start(dir)
+        checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+        os.kill(starter_of(daemon.child.pid), signal.SIGKILL)
+        checks.becomes("a starter that is killed is told", daemon.log_text,
+                       lambda text: "the process that starts others has ended: none can take" in text, 60)
+        os.kill(daemon.child.pid, signal.SIGUSR2)
+        checks.becomes("then a replacement is refused, and it says why", daemon.log_text,
+                       lambda text: "no other process is started: the process that starts others has ended" in text, 60)
+        serves(checks, daemon)
+        checks.equal("nothing of it is left", (children(daemon.child.pid), daemon.stop()), ({}, 0))
+
+        def waiting(name):
+            """A daemon whose next process waits for a cluster that is not there yet."""
+            home = dir / name
+            home.mkdir()
+            daemon = start(home, ("c2", "c9"))
+            checks.becomes("one of two clusters is served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+            os.kill(daemon.child.pid, signal.SIGUSR2)
+            checks.becomes("the next process waits for the other one", lambda: len(begun(daemon)), lambda seen: seen == 1, 60)
+            checks.becomes("with its sockets", lambda: daemon.log_text().count("app: pintled"), lambda seen: seen == 2, 60)
+            os.kill(starter_of(daemon.child.pid), signal.SIGKILL)
+            return home, daemon, begun(daemon)[0]
+
+        home, daemon, pid = waiting("alone")
+        reloads.cluster(home, "c9", 9)
+        checks.becomes("without its starter it takes over all the same", lambda: taken(daemon), lambda seen: seen == [pid], 90)
+        checks.becomes("and serves", lambda: daemon.dig(own("c9")).status, lambda seen: seen == "NOERROR", 60)
+        checks.equal("the first one ended well", daemon.stop(), 0)
+        os.kill(pid, signal.SIGTERM)
+        checks.becomes("it ends", lambda: is_there(pid), lambda seen: not seen, 60)
+        home, daemon, pid = waiting("orphan")
+        daemon.stop(signal.SIGKILL)
+        reloads.cluster(home, "c9", 9)
+        checks.becomes("without starter and daemon it ends once it is ready", lambda: is_there(pid), lambda seen: not seen, 90)
+        checks.check("and says why", "does not wait for this one any more, ending" in daemon.log_text(), daemon.log_text()[-800:])
+
+
+def ended(checks, dir):
+    """The end of a daemon is the end of the process that was to take its place."""
+    with program(dir, "ended") as mine:
+        daemon = start(dir)
+        checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+        mine.script("exec sleep 100000")
+        os.kill(daemon.child.pid, signal.SIGUSR2)
+        checks.becomes("a next process waits", lambda: len(begun(daemon)), lambda seen: seen == 1, 60)
+        checks.equal("the daemon ends well", daemon.stop(signal.SIGINT), 0)
+        checks.becomes("so does the next one", lambda: is_there(begun(daemon)[0]), lambda seen: not seen, 60)
+
+
+def main():
+    if len(sys.argv) > 1:
+        n = int(sys.argv[1])
+        return play("replacements", lambda checks, dir: reloads.load(checks, dir, n),
+                    lambda checks, dir: binaries(checks, dir, max(n // 5, 2)))
+    return play("replacements", sandboxed, users, binaries, broken, starterless, ended)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
