@@ -11,6 +11,7 @@ import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -34,15 +35,22 @@ class Supervisor:
     def __init__(self, dir):
         self.dir, self.told, self.news = dir, [], threading.Condition()
         self.ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.ear.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.ear.bind(str(dir / "notify"))
+        self.main, self.others = None, []  # the main process, as systemd knows it; what it would not listen to
         self.port, self.admin_port = e2e.ports.free_port(), e2e.ports.free_port()
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
         """Its queue holds few messages: who waits with reading loses some."""
         while True:
-            text = self.ear.recv(4096).decode()
+            data, rest, _, _ = self.ear.recvmsg(4096, 256)
+            text, pid = data.decode(), struct.unpack("3i", rest[0][2])[0]
             with self.news:
+                if pid != self.main:
+                    self.others.append((pid, text))
+                mainpid = re.search(r"^MAINPID=(\d+)$", text, re.M)
+                self.main = int(mainpid.group(1)) if mainpid else self.main
                 self.told.append(text)
                 self.news.notify()
 
@@ -54,7 +62,7 @@ class Supervisor:
             one.listen(64)
         return one
 
-    def start(self, sockets, *args):
+    def start(self, sockets, *args, what=None):
         """Sockets become descriptors 3, 4 and so on; standard error is the journal's."""
         fds = [os.dup(one.fileno()) for one in sockets]
         high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
@@ -70,14 +78,20 @@ class Supervisor:
             seen = os.fstat(log.fileno())
             env["JOURNAL_STREAM"] = f"{seen.st_dev}:{seen.st_ino}"
             child = subprocess.Popen(
-                ["/bin/sh", "-c", SHELL, "sh", e2e.PINTLED, *(args or ["--dev"]), "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
-                 "--admin", f"127.0.0.1:{self.admin_port}"],
+                ["/bin/sh", "-c", SHELL, "sh", e2e.PINTLED, *(what or ["--dev"]), "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
+                 "--admin", f"127.0.0.1:{self.admin_port}", *args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, preexec_fn=place,
                 close_fds=False)
+        self.main = child.pid
         e2e.starved.watch(child.pid)
         for fd in fds + high:
             os.close(fd)
         return child
+
+    def hears_now(self, what):
+        """Whether it has come since the last one that was heard."""
+        with self.news:
+            return any(what in text for text in self.told)
 
     def hears(self, what):
         """Whether a message that holds `what` comes, or has come since the last call."""
@@ -160,7 +174,7 @@ def refused(checks, boss):
     (boss.dir / "objects").mkdir()
     (boss.dir / "log").unlink()
     file.write_text(good)
-    child = boss.start([], "--config", file)
+    child = boss.start([], what=["--config", file])
     boss.hears("1 of 1 clusters listed")
     file.write_text(good + "nonsense: 1\nmore: 1\n")
     child.send_signal(signal.SIGHUP)
@@ -179,7 +193,7 @@ def refused(checks, boss):
     end(child)
     (boss.dir / "log").unlink()
     file.write_text(good + "nonsense: 1\nmore: 1\n")
-    checks.equal("a start with it ends", boss.start([], "--config", file).wait(WAIT_S * e2e.SLOW), 1)
+    checks.equal("a start with it ends", boss.start([], what=["--config", file]).wait(WAIT_S * e2e.SLOW), 1)
     lines = (boss.dir / "log").read_text().splitlines()
     checks.check("with errors, line by line", len(lines) == 2 and all(line.startswith(f"<3>{file}:") for line in lines), lines)
 
@@ -207,6 +221,29 @@ def several(checks, boss):
         one.close()
 
 
+def replaced(checks, boss):
+    """Another process in its place: the supervisor is told which one, by the one that it knows, and hears that one."""
+    (boss.dir / "clusters" / "c1").mkdir(parents=True)
+    udp, tcp = boss.open(socket.SOCK_DGRAM, boss.port), boss.open(socket.SOCK_STREAM, boss.port)
+    child = boss.start([udp, tcp], what=["--clusters-dir", str(boss.dir / "clusters")])
+    checks.check("a daemon with clusters is ready", boss.hears("READY=1"))
+    boss.others.clear()
+    child.send_signal(signal.SIGUSR2)
+    text = boss.hears("MAINPID=")
+    pid = int(re.search(r"^MAINPID=(\d+)$", text + "\nMAINPID=0", re.M).group(1))
+    checks.check("SIGUSR2: the supervisor is told of another main process", pid not in (0, child.pid), text)
+    checks.check("which says that it is ready", boss.hears("READY=1"))
+    checks.check("and goes on to be heard by the watchdog", boss.hears("WATCHDOG=1") and boss.hears("WATCHDOG=1"))
+    checks.equal("the one before ends well, without a word", (child.wait(WAIT_S * e2e.SLOW), boss.hears_now("STOPPING=1")), (0, False))
+    checks.equal("sockets that were handed over go along", (asked(boss.port, "+notcp"), asked(boss.port, "+tcp")), (N_ASKED, N_ASKED))
+    os.kill(pid, signal.SIGTERM)
+    checks.check("the next one says that it ends", boss.hears("STOPPING=1"))
+    checks.equal("nobody else spoke meanwhile", boss.others, [])
+    checks.equal("who is main is the one that was named", boss.main, pid)
+    udp.close()
+    tcp.close()
+
+
 def unit(checks):
     code, text, error = e2e.run("systemd-analyze", "security", "--offline=true", "--threshold=10", "--no-pager", UNIT)
     level = re.search(r"exposure level for pintled\.service: ([\d.]+)", text)
@@ -225,6 +262,7 @@ def all_parts(checks, dir):
     handed_over(checks, boss)
     several(checks, boss)
     refused(checks, boss)
+    replaced(checks, boss)
 
 
 if __name__ == "__main__":
