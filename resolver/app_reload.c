@@ -45,6 +45,8 @@ struct attempt {
     struct pin_geo_places places;
     struct pin_sync_next *sync;
     struct pin_basis basis;
+    struct pin_tap_outlets outlets; /* that nobody has taken */
+    bool has_outlets;
     struct pin_forward *forward; /* that nobody uses: not yet, or not any more */
     const char *const *sources;
     struct pin_text changed;
@@ -123,6 +125,7 @@ static void attempt_free(struct attempt *attempt)
         return;
     }
     pin_forward_free(attempt->forward);
+    pin_tap_outlets_close(&attempt->outlets);
     pin_sync_discard(attempt->sync);
     for (size_t i = 0; i < attempt->change.n_zonefiles; i++) {
         pin_zonefile_free(attempt->change.zonefiles[i]); /* the builder has not taken them */
@@ -276,6 +279,17 @@ static enum pin_err prepare_forward(struct attempt *attempt, struct pin_why *why
     return err;
 }
 
+/* Files and connections of the query log and dnstap, when these are others. */
+static enum pin_err prepare_tap(struct attempt *attempt, struct pin_why *why)
+{
+    const struct pin_app *app = attempt->app;
+    attempt->has_outlets = pin_config_differs(app->config, attempt->config, "queryLog")
+                           || pin_config_differs(app->config, attempt->config, "dnstap");
+    return attempt->has_outlets
+               ? pin_tapper_prepare(app->tapper, &attempt->config->tap, &attempt->outlets, why)
+               : PIN_OK;
+}
+
 static void set_basis(struct attempt *attempt)
 {
     const struct pin_config *config = attempt->config;
@@ -306,6 +320,9 @@ static enum pin_err prepare(struct attempt *attempt, struct pin_why *why)
     }
     if (err == PIN_OK) {
         err = prepare_manners(attempt, why);
+    }
+    if (err == PIN_OK) {
+        err = prepare_tap(attempt, why);
     }
     if (err == PIN_OK) { /* last: it has threads */
         err = prepare_forward(attempt, why);
@@ -412,6 +429,10 @@ static void on_done(void *arg)
     pin_admin_follow(app->metrics, app->settings, app->forward);
     pin_lookups_follow(app->lookups, app->config->resolvers, app->config->n_resolvers);
     pin_tapper_follow(app->tapper, app->settings);
+    if (attempt->has_outlets) {
+        pin_tapper_change(app->tapper, &attempt->outlets);
+        attempt->outlets = (struct pin_tap_outlets){0};
+    }
     pin_auditor_follow(app->auditor, app->settings);
     pin_primary_follow(app->files.primary, app->loop);
     follow_files(attempt);

@@ -25,7 +25,7 @@
 #define PLAIN_BYTES 512u
 
 struct pin_querylog {
-    const char *file; /* NULL: standard output */
+    char *file; /* NULL: standard output */
     int fd;
     bool is_failing; /* said already */
     struct pin_text waiting;
@@ -157,10 +157,15 @@ enum pin_err pin_querylog_open(const char *file, struct pin_querylog **ret_log, 
     if (log == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "the query log");
     }
-    log->file = file;
+    log->file = file != NULL ? strdup(file) : NULL;
+    if (file != NULL && log->file == NULL) {
+        free(log);
+        return pin_why_set(why, PIN_ENOMEM, "the query log");
+    }
     log->fd = open_file(file);
     if (log->fd < 0) {
         int errno_value = errno;
+        free(log->file);
         free(log);
         return pin_why_errno(why, errno_value, "open the query log %s", file);
     }
@@ -247,5 +252,6 @@ void pin_querylog_close(struct pin_querylog *log)
     if (log->file != NULL) {
         (void)close(log->fd);
     }
+    free(log->file);
     free(log);
 }

@@ -19,7 +19,7 @@
 
 struct pin_querylog;
 
-/** Opens a log for appending; it is made with mode 0640. `file` is borrowed; NULL: standard output.
+/** Opens a log for appending; it is made with mode 0640. `file` NULL: standard output.
  */
 enum pin_err pin_querylog_open(
     const char *file, struct pin_querylog **ret_log, struct pin_why *why);

@@ -30,8 +30,10 @@ static bool is_turn(uint32_t every, uint32_t *n_until)
 
 uint8_t pin_tap_begin(struct pin_tap *tap, int64_t asked_ns, const uint8_t *wire, size_t bytes)
 {
-    unsigned wanted = is_turn(tap->log_every, &tap->n_until_log) ? PIN_TAP_LOG : 0u;
-    wanted |= is_turn(tap->dnstap_every, &tap->n_until_dnstap) ? PIN_TAP_DNSTAP : 0u;
+    uint32_t log_every = atomic_load_explicit(&tap->log_every, memory_order_relaxed);
+    unsigned wanted = is_turn(log_every, &tap->n_until_log) ? PIN_TAP_LOG : 0u;
+    uint32_t dnstap_every = atomic_load_explicit(&tap->dnstap_every, memory_order_relaxed);
+    wanted |= is_turn(dnstap_every, &tap->n_until_dnstap) ? PIN_TAP_DNSTAP : 0u;
     uint32_t tail_every = atomic_load_explicit(&tap->tail_every, memory_order_relaxed);
     wanted |= is_turn(tail_every, &tap->n_until_tail) ? PIN_TAP_TAIL : 0u;
     if (wanted == 0) {

@@ -124,6 +124,29 @@ static inline bool pin_tap_is_open(const struct pin_tap *tap)
 enum pin_err pin_tapper_new(
     const struct pin_tap_config *config, struct pin_tapper **ret_tapper, struct pin_why *why);
 
+struct pin_dnstap;
+struct pin_querylog;
+
+/** What records go to, one in `every` questions. Zeroed is nothing. */
+struct pin_tap_outlets {
+    uint32_t log_every;
+    uint32_t dnstap_every;
+    struct pin_querylog *log;
+    struct pin_dnstap *dnstap;
+};
+
+/** Opens what a configuration says, beside what there is, and starts the thread if it will be
+ * needed. Errors as of pin_tapper_new(); then nothing is open. Control's thread. */
+enum pin_err pin_tapper_prepare(struct pin_tapper *tapper, const struct pin_tap_config *config,
+    struct pin_tap_outlets *ret_outlets, struct pin_why *why);
+
+/** Records go there from now on; what was noted before still goes to those before, which are closed
+ * then. Takes them. Control's thread. */
+void pin_tapper_change(struct pin_tapper *tapper, const struct pin_tap_outlets *outlets);
+
+/** Closes them. */
+void pin_tap_outlets_close(struct pin_tap_outlets *outlets);
+
 /** Tells by other settings from now on; no record is told by those before when it returns. NULL is
  * fine. Any thread. */
 void pin_tapper_follow(struct pin_tapper *tapper, const struct pin_settings *settings);

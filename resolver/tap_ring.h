@@ -45,8 +45,8 @@ struct pin_tap_page {
 struct pin_tap {
     _Alignas(64) struct pin_tap_gate gate; /* first; this line is the worker's */
     _Atomic uint32_t tail_every; /* the tapper's, who seldom writes it; 0: nobody watches */
-    uint32_t log_every;
-    uint32_t dnstap_every;
+    _Atomic uint32_t log_every;  /* likewise */
+    _Atomic uint32_t dnstap_every;
     uint32_t n_until_log;
     uint32_t n_until_dnstap;
     uint32_t n_until_tail;

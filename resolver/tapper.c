@@ -27,17 +27,21 @@
 #define TAIL_EVERY_MAX (UINT32_C(1) << 20)
 
 struct pin_tapper {
-    struct pin_tap_config config;
-    struct pin_querylog *log;  /* NULL: none */
-    struct pin_dnstap *dnstap; /* NULL: none */
+    const struct pin_settings *settings;    /* of records, or NULL */
+    const struct pin_policy_labels *labels; /* likewise */
+    struct pin_tap_outlets outlets;         /* the thread's */
+    struct pin_tap_outlets next;            /* to take their place */
+    bool has_next;
+    _Atomic uint32_t log_every; /* of the outlets */
+    _Atomic uint32_t dnstap_every;
     _Atomic(struct pin_tap *) taps;
     struct pin_stat n_lost; /* that dnstap's collector did not take */
     atomic_bool is_stopping;
     struct pin_text why; /* of the record at hand */
     bool has_thread;     /* control's, as the next one */
     pthread_t thread;
-    pthread_mutex_t mutex;  /* over config.settings, and the rest */
-    pthread_cond_t changed; /* somebody watches, or it is stopping */
+    pthread_mutex_t mutex;  /* over settings, the next outlets, and the rest */
+    pthread_cond_t changed; /* somebody watches, outlets are others, or it is stopping */
     bool is_watched;
     struct pin_tail *tail; /* NULL: nobody has watched yet */
     uint32_t tail_every;   /* the thread's */
@@ -47,8 +51,11 @@ struct pin_tapper {
 /* Opens or closes the gate of a tap. */
 static void set_tap(const struct pin_tapper *tapper, struct pin_tap *tap, uint32_t tail_every)
 {
-    bool is_open =
-        tapper->config.log_every > 0 || tapper->config.dnstap_every > 0 || tail_every > 0;
+    uint32_t log_every = atomic_load_explicit(&tapper->log_every, memory_order_relaxed);
+    uint32_t dnstap_every = atomic_load_explicit(&tapper->dnstap_every, memory_order_relaxed);
+    bool is_open = log_every > 0 || dnstap_every > 0 || tail_every > 0;
+    atomic_store_explicit(&tap->log_every, log_every, memory_order_relaxed);
+    atomic_store_explicit(&tap->dnstap_every, dnstap_every, memory_order_relaxed);
     atomic_store_explicit(&tap->tail_every, tail_every, memory_order_relaxed);
     atomic_store_explicit(&tap->gate.is_open, is_open, memory_order_relaxed);
 }
@@ -94,11 +101,11 @@ static void adapt_tail(struct pin_tapper *tapper)
 /* Waits while there is nothing to do. */
 static void wait_for_work(struct pin_tapper *tapper)
 {
-    if (tapper->log != NULL || tapper->dnstap != NULL) {
+    if (tapper->outlets.log != NULL || tapper->outlets.dnstap != NULL) {
         return;
     }
     (void)pthread_mutex_lock(&tapper->mutex);
-    while (!tapper->is_watched && tapper->tail_every == 0
+    while (!tapper->is_watched && !tapper->has_next && tapper->tail_every == 0
            && !atomic_load_explicit(&tapper->is_stopping, memory_order_acquire)) {
         (void)pthread_cond_wait(&tapper->changed, &tapper->mutex);
     }
@@ -114,15 +121,15 @@ static bool drain(struct pin_tapper *tapper, struct pin_tap *tap, struct pin_tap
         had_any = true;
         pin_text_cut(&tapper->why, 0);
         (void)pthread_mutex_lock(&tapper->mutex);
-        pin_tap_why_put(&record.why, record.query, record.query_kept_bytes, tapper->config.settings,
-            tapper->config.labels, &tapper->why);
+        pin_tap_why_put(&record.why, record.query, record.query_kept_bytes, tapper->settings,
+            tapper->labels, &tapper->why);
         (void)pthread_mutex_unlock(&tapper->mutex);
         record.why_text = pin_text_get(&tapper->why);
-        if (tapper->log != NULL && (record.wanted & PIN_TAP_LOG) != 0) {
-            pin_querylog_add(tapper->log, &record);
+        if (tapper->outlets.log != NULL && (record.wanted & PIN_TAP_LOG) != 0) {
+            pin_querylog_add(tapper->outlets.log, &record);
         }
-        if (tapper->dnstap != NULL && (record.wanted & PIN_TAP_DNSTAP) != 0) {
-            pin_stat_add(&tapper->n_lost, pin_dnstap_add(tapper->dnstap, &record));
+        if (tapper->outlets.dnstap != NULL && (record.wanted & PIN_TAP_DNSTAP) != 0) {
+            pin_stat_add(&tapper->n_lost, pin_dnstap_add(tapper->outlets.dnstap, &record));
         }
         if ((record.wanted & PIN_TAP_TAIL) != 0) {
             add_to_tail(tapper, &record);
@@ -141,6 +148,25 @@ static bool drain_all(struct pin_tapper *tapper, struct pin_tap_page *page)
     return had_any;
 }
 
+/* Has the next outlets take the place of those there are, which get what was noted until then. */
+static void take_next(struct pin_tapper *tapper, struct pin_tap_page *page)
+{
+    (void)pthread_mutex_lock(&tapper->mutex);
+    bool has_next = tapper->has_next;
+    struct pin_tap_outlets next = tapper->next;
+    tapper->has_next = false;
+    tapper->next = (struct pin_tap_outlets){0};
+    (void)pthread_mutex_unlock(&tapper->mutex);
+    if (has_next) {
+        if (tapper->outlets.log != NULL || tapper->outlets.dnstap != NULL) {
+            (void)drain_all(tapper, page);
+        }
+        pin_tap_outlets_close(&tapper->outlets);
+        tapper->outlets = next;
+        set_taps(tapper, tapper->tail_every);
+    }
+}
+
 static void *run(void *arg)
 {
     struct pin_tapper *tapper = arg;
@@ -149,15 +175,17 @@ static void *run(void *arg)
     while (!atomic_load_explicit(&tapper->is_stopping, memory_order_acquire)) {
         struct timespec pause = {.tv_nsec = ROUND_NS};
         wait_for_work(tapper);
+        take_next(tapper, &page);
         bool had_any = drain_all(tapper, &page);
         if (n_rounds++ % TAIL_ROUNDS == 0) {
             adapt_tail(tapper);
         }
-        if (tapper->log != NULL && (had_any || n_rounds % FLUSH_ROUNDS == 0)) {
-            pin_querylog_flush(tapper->log);
+        if (tapper->outlets.log != NULL && (had_any || n_rounds % FLUSH_ROUNDS == 0)) {
+            pin_querylog_flush(tapper->outlets.log);
         }
         (void)nanosleep(&pause, NULL);
     }
+    take_next(tapper, &page);
     (void)drain_all(tapper, &page); /* workers have stopped: this is all */
     return NULL;
 }
@@ -172,10 +200,55 @@ static enum pin_err start_thread(struct pin_tapper *tapper, struct pin_why *why)
     return err;
 }
 
+void pin_tap_outlets_close(struct pin_tap_outlets *outlets)
+{
+    pin_dnstap_close(outlets->dnstap);
+    pin_querylog_close(outlets->log);
+    *outlets = (struct pin_tap_outlets){0};
+}
+
+enum pin_err pin_tapper_prepare(struct pin_tapper *tapper, const struct pin_tap_config *config,
+    struct pin_tap_outlets *ret_outlets, struct pin_why *why)
+{
+    struct pin_tap_outlets outlets = {
+        .log_every = config->log_every, .dnstap_every = config->dnstap_every};
+    enum pin_err err = PIN_OK;
+    if (config->log_every > 0) {
+        err = pin_querylog_open(config->log_file, &outlets.log, why);
+    }
+    if (err == PIN_OK && config->dnstap_every > 0) {
+        err = pin_dnstap_open(config, &outlets.dnstap, why);
+    }
+    if (err == PIN_OK && (config->log_every > 0 || config->dnstap_every > 0)) {
+        err = start_thread(tapper, why);
+    }
+    if (err != PIN_OK) {
+        pin_tap_outlets_close(&outlets);
+        return err;
+    }
+    *ret_outlets = outlets;
+    return PIN_OK;
+}
+
+void pin_tapper_change(struct pin_tapper *tapper, const struct pin_tap_outlets *outlets)
+{
+    struct pin_tap_outlets untaken = {0};
+    (void)pthread_mutex_lock(&tapper->mutex);
+    if (tapper->has_next) {
+        untaken = tapper->next;
+    }
+    tapper->next = *outlets;
+    atomic_store_explicit(&tapper->log_every, outlets->log_every, memory_order_relaxed);
+    atomic_store_explicit(&tapper->dnstap_every, outlets->dnstap_every, memory_order_relaxed);
+    tapper->has_next = true;
+    (void)pthread_cond_signal(&tapper->changed);
+    (void)pthread_mutex_unlock(&tapper->mutex);
+    pin_tap_outlets_close(&untaken);
+}
+
 enum pin_err pin_tapper_new(
     const struct pin_tap_config *config, struct pin_tapper **ret_tapper, struct pin_why *why)
 {
-    enum pin_err err = PIN_OK;
     *ret_tapper = NULL;
     struct pin_tapper *tapper = calloc(1, sizeof(*tapper));
     if (tapper == NULL) {
@@ -183,15 +256,12 @@ enum pin_err pin_tapper_new(
     }
     (void)pthread_mutex_init(&tapper->mutex, NULL);
     (void)pthread_cond_init(&tapper->changed, NULL);
-    tapper->config = *config;
-    if (config->log_every > 0) {
-        err = pin_querylog_open(config->log_file, &tapper->log, why);
-    }
-    if (err == PIN_OK && config->dnstap_every > 0) {
-        err = pin_dnstap_open(config, &tapper->dnstap, why);
-    }
-    if (err == PIN_OK && (config->log_every > 0 || config->dnstap_every > 0)) {
-        err = start_thread(tapper, why);
+    tapper->settings = config->settings;
+    tapper->labels = config->labels;
+    struct pin_tap_outlets outlets = {0};
+    enum pin_err err = pin_tapper_prepare(tapper, config, &outlets, why);
+    if (err == PIN_OK) {
+        pin_tapper_change(tapper, &outlets);
     }
     if (err != PIN_OK) {
         pin_tapper_free(tapper);
@@ -205,7 +275,7 @@ void pin_tapper_follow(struct pin_tapper *tapper, const struct pin_settings *set
 {
     if (tapper != NULL) {
         (void)pthread_mutex_lock(&tapper->mutex);
-        tapper->config.settings = settings;
+        tapper->settings = settings;
         (void)pthread_mutex_unlock(&tapper->mutex);
     }
 }
@@ -222,8 +292,8 @@ void pin_tapper_free(struct pin_tapper *tapper)
         (void)pthread_mutex_unlock(&tapper->mutex);
         (void)pthread_join(tapper->thread, NULL);
     }
-    pin_dnstap_close(tapper->dnstap);
-    pin_querylog_close(tapper->log);
+    pin_tap_outlets_close(&tapper->outlets);
+    pin_tap_outlets_close(&tapper->next);
     pin_text_done(&tapper->why);
     struct pin_tap *tap = atomic_load_explicit(&tapper->taps, memory_order_relaxed);
     while (tap != NULL) {
@@ -302,8 +372,6 @@ struct pin_tap *pin_tapper_join(struct pin_tapper *tapper)
         return NULL;
     }
     memset(tap, 0, offsetof(struct pin_tap, notes)); /* the rest is written before it is read */
-    tap->log_every = tapper->config.log_every;
-    tap->dnstap_every = tapper->config.dnstap_every;
     set_tap(tapper, tap, 0);
     tap->next = atomic_load_explicit(&tapper->taps, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(

@@ -219,9 +219,48 @@ def gateways(checks, dir):
     checks.equal("the end is clean", daemon.stop(), 0)
 
 
+def logs(checks, dir):
+    daemon = served(checks, dir, "queryLog: {file: one.log}\n")
+    steps = Steps(checks, dir, daemon)
+    one, two = dir / "one.log", dir / "two.log"
+
+    def noted(path, n):
+        """Asks for a name of its own until it stands in that file."""
+        name = f"mark{n}.apps.svc.clusterset.local"
+        daemon.dig(name)
+        checks.becomes(f"question {n} is noted", lambda: path.exists() and f" {name}. " in path.read_text(), lambda seen: seen)
+        return not (two if path == one else one).exists() or f" {name}. " not in (two if path == one else one).read_text()
+
+    def quiet(name):
+        for _ in range(20):
+            daemon.dig(f"{name}.apps.svc.clusterset.local")
+        return (one.read_text() + two.read_text()).count(f" {name}.") < 5  # the first one of each thread is
+    steps.add("the log of the start", "queryLog: {file: one.log}\nlog: {level: info}\n", lambda: noted(one, 1), True)
+    steps.add("another file", "queryLog: {file: two.log}\n", lambda: noted(two, 2), True)
+
+    def moved():
+        two.rename(dir / "two.log.1")
+        checks.becomes("a file that was moved away is made again", two.exists, lambda seen: seen)
+        return noted(two, 3)
+    steps.add("the same file after a reload", "queryLog: {file: two.log}\ndns: {version: v}\n", moved, True)
+    steps.add("one in very many", "queryLog: {file: one.log, sample: 1000000}\n", lambda: quiet("few"), True)
+    steps.add("no log", "", lambda: quiet("none"), True)
+    steps.add("a log again", "queryLog: {file: one.log}\n", lambda: noted(one, 4), True)
+    for i in range(len(steps.steps)):
+        steps.take(i)
+    lines = one.read_text() + two.read_text() + (dir / "two.log.1").read_text()
+    checks.equal("each is noted once", [lines.count(f" mark{n}.apps") for n in range(1, 5)], [1] * 4)
+    config(dir, ["c1", "c2"], "queryLog: {file: nowhere/one.log}\ndns: {version: w}\n")
+    code, out, err = reload_wait(daemon)
+    checks.check("a log that cannot be opened changes nothing", (code, out) == (1, "") and "nowhere/one.log" in err, (code, out, err))
+    checks.equal("nothing of the rest either", chaos(daemon, "version.bind"), None)
+    checks.equal("the log before goes on", noted(one, 5), True)
+    checks.equal("the end is clean", daemon.stop(), 0)
+
+
 def queries(daemon):
     return sum(float(n) for n in re.findall(r"^pintle_dns_queries_total\{.*\} (\S+)$", daemon.get("/metrics")[1], re.M))
 
 
 if __name__ == "__main__":
-    sys.exit(play("live", manners, rates, forwards, swaps, gateways))
+    sys.exit(play("live", manners, rates, forwards, swaps, gateways, logs))
