@@ -45,6 +45,7 @@ struct attempt {
     struct pin_geo_places places;
     struct pin_sync_next *sync;
     struct pin_basis basis;
+    struct pin_primary *primary;    /* whose keys nobody uses: not yet, or not any more */
     struct pin_tap_outlets outlets; /* that nobody has taken */
     bool has_outlets;
     struct pin_forward *forward; /* that nobody uses: not yet, or not any more */
@@ -125,6 +126,7 @@ static void attempt_free(struct attempt *attempt)
         return;
     }
     pin_forward_free(attempt->forward);
+    pin_primary_free(attempt->primary);
     pin_tap_outlets_close(&attempt->outlets);
     pin_sync_discard(attempt->sync);
     for (size_t i = 0; i < attempt->change.n_zonefiles; i++) {
@@ -273,10 +275,20 @@ static enum pin_err prepare_forward(struct attempt *attempt, struct pin_why *why
         app, attempt->config, pin_workers_n(app->workers), &attempt->forward, why);
     attempt->basis.forward = attempt->forward;
     if (err == PIN_OK) {
-        pin_forward_equip(attempt->forward, &attempt->config->manners,
-            pin_primary_keys(app->files.primary), app->tapper);
+        pin_forward_equip(
+            attempt->forward, &attempt->config->manners, attempt->basis.keys, app->tapper);
     }
     return err;
+}
+
+/* Keys and who may transfer what. They are read again with each reload. */
+static void prepare_primary(struct attempt *attempt)
+{
+    attempt->primary = attempt->files.primary;
+    attempt->files.primary = NULL;
+    pin_primary_inherit(attempt->primary, attempt->app->files.primary);
+    attempt->basis.keys = pin_primary_keys(attempt->primary);
+    attempt->basis.transfers = pin_primary_transfers(attempt->primary);
 }
 
 /* Files and connections of the query log and dnstap, when these are others. */
@@ -321,6 +333,7 @@ static enum pin_err prepare(struct attempt *attempt, struct pin_why *why)
     if (err == PIN_OK) {
         err = prepare_manners(attempt, why);
     }
+    prepare_primary(attempt);
     if (err == PIN_OK) {
         err = prepare_tap(attempt, why);
     }
@@ -434,6 +447,7 @@ static void on_done(void *arg)
         attempt->outlets = (struct pin_tap_outlets){0};
     }
     pin_auditor_follow(app->auditor, app->settings);
+    pin_primary_change(app->files.primary, attempt->primary);
     pin_primary_follow(app->files.primary, app->loop);
     follow_files(attempt);
     pin__app_tell_wishes(app);
@@ -450,6 +464,8 @@ static void on_over(struct attempt *attempt)
     struct attempt *last = reload->last;
     pin_workers_settle(app->workers);
     retire_forward(attempt);
+    pin_primary_free(attempt->primary); /* secrets of before */
+    attempt->primary = NULL;
     if (attempt->before != app->first) {
         pin_config_free(attempt->before);
     }

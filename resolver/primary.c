@@ -210,6 +210,26 @@ void pin_primary_follow(struct pin_primary *primary, struct pin_loop *loop)
     look(primary);
 }
 
+void pin_primary_inherit(struct pin_primary *primary, const struct pin_primary *before)
+{
+    pin_transfers_inherit(primary->transfers, before->transfers);
+}
+
+void pin_primary_change(struct pin_primary *primary, struct pin_primary *next)
+{
+    const struct pin_primary before = *primary;
+    primary->config = next->config;
+    primary->keys = next->keys;
+    primary->rules = next->rules;
+    primary->n_rules = next->n_rules;
+    primary->transfers = next->transfers;
+    next->config = before.config;
+    next->keys = before.keys;
+    next->rules = before.rules;
+    next->n_rules = before.n_rules;
+    next->transfers = before.transfers;
+}
+
 const struct pin_tsig_keys *pin_primary_keys(const struct pin_primary *primary)
 {
     return primary->keys;

@@ -32,6 +32,16 @@ enum pin_err pin_primary_open(
 enum pin_err pin_primary_start(struct pin_primary *primary, struct pin_loop *loop,
     struct pin_builder *builder, struct pin_why *why);
 
+/** Goes on with the transfers under way of `before`; nobody has used `primary` yet. */
+void pin_primary_inherit(struct pin_primary *primary, const struct pin_primary *before);
+
+/**
+ * Goes by the keys and rules of `next`, and the configuration these are of, which then has those of
+ * before: workers are given another basis first, and `next` is freed when none has the one before.
+ * pin_primary_follow() is to be called.
+ */
+void pin_primary_change(struct pin_primary *primary, struct pin_primary *next);
+
 /** What workers verify queries with; lives until free. */
 const struct pin_tsig_keys *pin_primary_keys(const struct pin_primary *primary);
 

@@ -43,12 +43,19 @@ struct transfer {
     uint8_t question[PIN_NAME_MAX_BYTES + PIN_QUESTION_TAIL_BYTES]; /* as it came */
     uint8_t apex_bytes;
     struct pin_tsig tsig;
+    struct pin_tsig_key key; /* a copy: the configuration's may go before the transfer ends */
+    uint8_t *secret;         /* the key's */
+};
+
+struct slots {
+    uint32_t n_holders; /* beside the first */
+    struct transfer items[PIN_TRANSFERS_MAX];
 };
 
 struct pin_transfers {
     const struct pin_transfer_rule *rules;
     size_t n_rules;
-    struct transfer slots[PIN_TRANSFERS_MAX];
+    struct slots *slots;
 };
 
 /* --- who may ------------------------------------------------------------------------------ */
@@ -213,6 +220,15 @@ static size_t next_message(
     return bytes;
 }
 
+static void forget_key(struct transfer *t)
+{
+    if (t->secret != NULL) {
+        explicit_bzero(t->secret, t->key.secret_bytes);
+        free(t->secret);
+        t->secret = NULL;
+    }
+}
+
 /* The stream's thread: it is over, or the stream is. */
 static void end_transfer(struct pin_source *source, bool is_whole)
 {
@@ -222,6 +238,7 @@ static void end_transfer(struct pin_source *source, bool is_whole)
     }
     pin_edition_unpin(t->edition);
     t->edition = NULL;
+    forget_key(t);
     atomic_store_explicit(&t->is_taken, false, memory_order_release);
 }
 
@@ -229,14 +246,31 @@ static void end_transfer(struct pin_source *source, bool is_whole)
 
 static struct transfer *take_slot(struct pin_transfers *transfers)
 {
-    for (size_t i = 0; i < N_ELEMS(transfers->slots); i++) {
+    for (size_t i = 0; i < PIN_TRANSFERS_MAX; i++) {
+        struct transfer *t = &transfers->slots->items[i];
         bool expected = false;
-        if (atomic_compare_exchange_strong_explicit(&transfers->slots[i].is_taken, &expected, true,
-                memory_order_acquire, memory_order_relaxed)) {
-            return &transfers->slots[i];
+        if (atomic_compare_exchange_strong_explicit(
+                &t->is_taken, &expected, true, memory_order_acquire, memory_order_relaxed)) {
+            return t;
         }
     }
     return NULL;
+}
+
+/* Has a slot sign with a copy of the query's key. False: memory is out. */
+static bool take_key(struct transfer *t, const struct pin_tsig *tsig)
+{
+    t->key = *tsig->key;
+    t->secret = malloc(t->key.secret_bytes);
+    if (t->secret == NULL) {
+        return false;
+    }
+    memcpy(t->secret, tsig->key->secret, t->key.secret_bytes);
+    t->key.secret = t->secret;
+    t->tsig = *tsig;
+    t->tsig.key = &t->key;
+    t->turn = PIN_TSIG_FIRST;
+    return true;
 }
 
 /* Fills a slot. */
@@ -256,10 +290,6 @@ static void begin_transfer(struct transfer *t, const struct pin_transfer_ask *as
     memcpy(t->question, wire + PIN_HEADER_BYTES, t->question_bytes);
     t->apex_bytes = query->qname_bytes;
     t->is_signed = response->tsig != NULL;
-    if (t->is_signed) {
-        t->tsig = *response->tsig;
-        t->turn = PIN_TSIG_FIRST;
-    }
     pin_stat_add(walk->style == PIN_EDITION_STEPS ? &ask->stats->n_ixfr : &ask->stats->n_axfr, 1);
 }
 
@@ -286,6 +316,10 @@ static void start(struct pin_transfers *transfers, const struct pin_transfer_ask
         answer_soa(zone, response);
     } else {
         t = take_slot(transfers);
+        if (t != NULL && response->tsig != NULL && !take_key(t, response->tsig)) {
+            atomic_store_explicit(&t->is_taken, false, memory_order_release);
+            t = NULL;
+        }
         response->rcode = t == NULL ? PIN_RCODE_SERVFAIL : PIN_RCODE_NOERROR;
     }
     if (t == NULL) {
@@ -330,14 +364,36 @@ void pin_transfer_settle(struct pin_transfers *transfers, const struct pin_trans
 struct pin_transfers *pin_transfers_new(const struct pin_transfer_rule *rules, size_t n_rules)
 {
     struct pin_transfers *transfers = calloc(1, sizeof(*transfers));
-    if (transfers != NULL) {
-        transfers->rules = rules;
-        transfers->n_rules = n_rules;
+    struct slots *slots = calloc(1, sizeof(*slots));
+    if (transfers == NULL || slots == NULL) {
+        free(transfers);
+        free(slots);
+        return NULL;
     }
+    *transfers = (struct pin_transfers){.rules = rules, .n_rules = n_rules, .slots = slots};
     return transfers;
+}
+
+static void let_go(struct slots *slots)
+{
+    if (slots->n_holders > 0) {
+        slots->n_holders--;
+    } else {
+        free(slots);
+    }
+}
+
+void pin_transfers_inherit(struct pin_transfers *transfers, const struct pin_transfers *before)
+{
+    let_go(transfers->slots);
+    transfers->slots = before->slots;
+    transfers->slots->n_holders++;
 }
 
 void pin_transfers_free(struct pin_transfers *transfers)
 {
-    free(transfers);
+    if (transfers != NULL) {
+        let_go(transfers->slots);
+        free(transfers);
+    }
 }

@@ -44,7 +44,11 @@ struct pin_transfers;
 /** Makes the slots. Rules are borrowed and outlive them. NULL: memory is out. */
 struct pin_transfers *pin_transfers_new(const struct pin_transfer_rule *rules, size_t n_rules);
 
-/** Frees them. No stream may be left. NULL is fine. */
+/** Goes on with the slots of `before`, so that its transfers under way count. Nobody has used
+ * `transfers` yet. */
+void pin_transfers_inherit(struct pin_transfers *transfers, const struct pin_transfers *before);
+
+/** Frees them, and the slots if nobody else has them: then no stream may be left. NULL is fine. */
 void pin_transfers_free(struct pin_transfers *transfers);
 
 /** A query for a transfer, and what is needed for its answer. */

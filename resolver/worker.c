@@ -82,6 +82,8 @@ bool pin_worker_take_basis(struct pin_worker *worker)
     worker->live = basis->live;
     worker->manners = basis->manners;
     worker->limiter = worker->transport == PIN_TRANSPORT_UDP ? basis->manners->limiter : NULL;
+    worker->keys = basis->keys;
+    worker->transfers = basis->transfers;
     if (worker->port_i != PIN_PORT_OWN) {
         worker->forward = pin_forward_port(basis->forward, worker->port_i);
     }

@@ -56,6 +56,8 @@ struct pin_basis {
     const struct pin_live *live;
     const struct pin_manners *manners;  /**< Never NULL. */
     struct pin_forward *forward;        /**< NULL: names that are not ours are refused. */
+    const struct pin_tsig_keys *keys;   /**< NULL: none is known. */
+    struct pin_transfers *transfers;    /**< NULL: nobody may transfer anything. */
     uint16_t clusters[PIN_LISTENS_MAX]; /**< By listener: whose askers come there, or none's. */
 };
 

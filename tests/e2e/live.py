@@ -5,6 +5,7 @@
 Same form of report as run.py, whose tools it uses.
 """
 
+import base64
 import re
 import socket
 import struct
@@ -258,9 +259,56 @@ def logs(checks, dir):
     checks.equal("the end is clean", daemon.stop(), 0)
 
 
+CORP = "@ 60 IN SOA ns1 host 1 60 60 60 5\n@ 60 IN NS ns1\nns1 60 IN A 192.0.2.1\n"
+
+
+def secret(dir, name, byte):
+    """Writes a key's file; what dig takes."""
+    text = base64.b64encode(byte * 32).decode()
+    (dir / f"{name}.key").write_text(text + "\n")
+    (dir / f"{name}.key").chmod(0o600)
+    return text
+
+
+def transfers(checks, dir):
+    (dir / "corp.zone").write_text("$ORIGIN corp.example.\n" + CORP)
+    zone = "zones: {files: [{zone: corp.example, file: corp.zone}]}\n"
+    one, two = secret(dir, "one", b"1"), secret(dir, "two", b"2")
+    daemon = served(checks, dir, zone)
+    steps = Steps(checks, dir, daemon)
+
+    def whole(name=None, key=None):
+        """Whether the zone is transferred."""
+        options = ("-y", f"hmac-sha256:{name}:{key}") if name else ()
+        return "192.0.2.1" in daemon.dig("corp.example", "AXFR", "+tcp", *options).text
+
+    def rule(name, allow):
+        return zone + f"tsigKeys: [{{name: {name}, secretFile: {name}.key}}]\ntransfers: [{{zone: corp.example, allow: [{allow}]}}]\n"
+    steps.add("without transfers nobody gets the zone", zone, whole, False)
+    steps.add("with a key one does", rule("one", "'key:one'"), lambda: (whole("one", one), whole()), (True, False))
+    steps.add("with another key the first is none", rule("two", "'key:two'"), lambda: (whole("two", two), whole("one", one)), (True, False))
+    third = base64.b64encode(b"3" * 32).decode()
+
+    def before():
+        secret(dir, "two", b"3")
+        return whole("two", two)
+    steps.add("a secret in its file is read by the next reload", rule("two", "'key:two'") + "dns: {version: a}\n", before, True)
+    steps.add("and counts then", rule("two", "'key:two'"), lambda: (whole("two", third), whole("two", two)), (True, False))
+    steps.add("a range may without a key", rule("two", "127.0.0.0/8"), whole, True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as secondary:
+        secondary.bind(("127.0.0.1", 0))
+        secondary.settimeout(60)
+
+        def told():
+            return secondary.recv(512)[2] >> 3 & 15
+        notify = f"transfers: [{{zone: corp.example, allow: [127.0.0.1], notify: ['127.0.0.1:{secondary.getsockname()[1]}']}}]\n"
+        steps.add("another secondary is sent a NOTIFY", zone + notify, told, 4)
+        steps.run()
+
+
 def queries(daemon):
     return sum(float(n) for n in re.findall(r"^pintle_dns_queries_total\{.*\} (\S+)$", daemon.get("/metrics")[1], re.M))
 
 
 if __name__ == "__main__":
-    sys.exit(play("live", manners, rates, forwards, swaps, gateways, logs))
+    sys.exit(play("live", manners, rates, forwards, swaps, gateways, logs, transfers))
