@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The page of counters that programs read twice to know a rate: queries by what they were. */
+/* The page of counters that programs read twice to know a rate: queries by what they were, answers
+ * of routes by what stood first. */
 
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
 
 #include "resolver/admin_pages.h"
+#include "resolver/metrics.h"
 #include "resolver/stats.h"
 
 static void put_count(struct pin_jsonout *json, int transport, int qtype, int rcode, uint64_t count)
@@ -50,6 +52,9 @@ static void render_traffic(struct pin_page *page)
     pin_jsonout_key_int(&json, "pid", (int64_t)getpid());
     pin_jsonout_key_int(&json, "uptimeMs", pin_clock_mono_ms() - state->started_mono_ms);
     put_queries(&json, &sum);
+    if (state->config.builder != NULL) {
+        pin_routes_put_json(&json, pin_index_tally(pin_builder_live(state->config.builder)->index));
+    }
     pin_jsonout_end(&json);
     pin_text_putc(&page->body, '\n');
 }

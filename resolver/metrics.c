@@ -33,6 +33,23 @@ void pin_metrics_single(
     pin_text_putf(text, "%s %llu\n", name, (unsigned long long)value);
 }
 
+void pin_metrics_put_label(struct pin_text *text, const char *value)
+{
+    for (const char *c = value; *c != '\0'; c++) {
+        switch (*c) {
+        case '\n':
+            pin_text_puts(text, "\\n");
+            break;
+        case '\\':
+        case '"':
+            pin_text_putc(text, '\\');
+            /* fall through */
+        default:
+            pin_text_putc(text, *c);
+        }
+    }
+}
+
 /* --- DNS ----------------------------------------------------------------------------------- */
 
 static void put_queries_of(struct pin_text *text, enum pin_transport transport,
@@ -608,6 +625,7 @@ void pin_metrics_render(struct pin_page *page)
     put_certs(page);
     if (config->builder != NULL) {
         put_policies(text, pin_builder_live(config->builder)->policies, &sum);
+        pin_metrics_put_routes(text, pin_index_tally(pin_builder_live(config->builder)->index));
     }
     put_cluster_states(page);
     put_sources(page);

@@ -123,6 +123,7 @@ static void add_drawn(struct pin_response *response, enum pin_section section,
                             ? pin_select_sticky(table, response->asker_key, NULL, rr_i)
                             : pin_select_draw(table, draws, n_room, rr_i);
     uint8_t *to = response->wire + response->used_bytes;
+    response->first_rr_i = rr_i[0];
     for (uint16_t i = 0; i < n_picked; i++) {
         copy_rr(to, table->wire + (size_t)rr_i[i] * table->rr_bytes, table->rr_bytes);
         to += table->rr_bytes;
@@ -237,6 +238,7 @@ static void add_drawn_checked(struct pin_response *response, enum pin_section se
         return;
     }
     uint16_t n_picked = pick_checked(response, table, draws, sight, n_room, rr_i);
+    response->first_rr_i = rr_i[0];
     for (uint16_t i = 0; i < n_picked; i++) {
         (void)copy_one(
             response, section, table->wire + (size_t)rr_i[i] * table->rr_bytes, table->rr_bytes);
@@ -331,6 +333,17 @@ static void add_table(struct pin_response *response, enum pin_section section,
     }
 }
 
+/* Counts who stands first in an answer; one that is cut is asked for again. */
+static void count_first(const struct pin_response *response, size_t at,
+    const struct pin_table *table, struct pin_draws *draws)
+{
+    if (response->used_bytes > at) {
+        pin_draws_count(draws, table, table->form == PIN_TABLE_DRAWN ? response->first_rr_i : 0);
+    } else if (!response->is_truncated) {
+        pin_draws_count_none(draws, table);
+    }
+}
+
 size_t pin_response_add_table(struct pin_response *response, enum pin_section section,
     const struct pin_table *table, struct pin_draws *draws, size_t owner_at)
 {
@@ -340,6 +353,9 @@ size_t pin_response_add_table(struct pin_response *response, enum pin_section se
                     || !add_checked(response, section, table, draws, &next_s);
     if (is_plain) {
         add_table(response, section, table, draws);
+    }
+    if (table->tally != 0 && section == PIN_SECTION_ANSWER) {
+        count_first(response, at, table, draws);
     }
     if (owner_at != PIN_HEADER_BYTES) {
         patch_owners(response, at, owner_at);

@@ -97,6 +97,7 @@ struct pin_response {
     bool is_bare;                     /**< Its TSIG leaves no room for RRs and options. */
     const _Atomic uint64_t *verdicts; /**< Of the health table, for tables that are checked. */
     uint64_t asker_key;     /**< Stands for the asker in sticky tables; set before one is added. */
+    uint16_t first_rr_i;    /**< Of the drawn table added last: the RR that stands first. */
     uint8_t ecs_scope;      /**< Source prefix length when the answer depends on it, else 0. */
     bool has_expire;        /**< The zone's SOA is in the answer, and was asked for. */
     uint8_t transport;      /**< enum pin_transport; set with `manners`. */

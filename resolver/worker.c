@@ -63,7 +63,13 @@ enum pin_err pin_worker_init(struct pin_worker *worker, const struct pin_live *l
     worker->manners = &silent;
     worker->transport = transport;
     worker->port_i = PIN_PORT_OWN;
-    return pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
+    enum pin_err err = pin_draws_init(&worker->draws, PIN_DRAW_SLOTS, thread_i);
+    worker->tally = pin_index_tally(live->index);
+    if (err != PIN_OK || worker->tally == NULL) {
+        return err;
+    }
+    worker->draws.tally = pin_tally_join(worker->tally);
+    return worker->draws.tally != NULL ? PIN_OK : PIN_ENOMEM;
 }
 
 void pin_worker_give_basis(struct pin_worker *worker, const struct pin_basis *basis)
@@ -101,6 +107,7 @@ uint32_t pin_worker_wall_s(struct pin_worker *worker)
 
 void pin_worker_done(struct pin_worker *worker)
 {
+    pin_tally_leave(worker->tally, worker->draws.tally);
     pin_draws_done(&worker->draws);
 }
 

@@ -73,6 +73,7 @@ struct pin_worker {
     struct pin_forward_port *forward; /**< Where names go that are not ours; NULL: nowhere. */
     uint32_t port_i; /**< Which one that is; PIN_PORT_OWN: whatever the basis says, the same. */
     struct pin_draws draws;
+    struct pin_tally *tally; /**< Whose counters the draws have; NULL: nobody's. */
     enum pin_transport transport;
     uint32_t wall_s; /**< Seconds since 1970 when somebody asked in this batch; 0: nobody has. */
     const struct pin_manners *manners; /**< Never NULL. */

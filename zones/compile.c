@@ -47,16 +47,24 @@ static const struct pin_table *hold(
     return table;
 }
 
+/* Whether a table answers like one that is to be made of `spec`, and counts for the same. */
+static bool is_alike(
+    const struct pin_table *other, const struct pin_table *table, const struct pin_table_spec *spec)
+{
+    return pin_table_equal(other, table)
+           && (spec->tally == NULL || pin_tally_is_for(spec->tally, other->tally));
+}
+
 /* A table among those of an RRset that answers like `table`, or NULL. */
 static const struct pin_table *find_old(
-    const struct pin_rrset *rrset, const struct pin_table *table)
+    const struct pin_rrset *rrset, const struct pin_table *table, const struct pin_table_spec *spec)
 {
     if (rrset == NULL) {
         return NULL;
     }
     for (uint16_t i = 0; i < pin_rrset_n_tables(rrset); i++) {
         const struct pin_table *other = pin_rrset_tables(rrset)[i];
-        if (other != NULL && pin_table_equal(other, table)) {
+        if (other != NULL && is_alike(other, table, spec)) {
             return other;
         }
     }
@@ -68,13 +76,13 @@ static const struct pin_table *find_old(
 #define LOOK_AT 64
 
 /* A table that the run holds and that answers like `table`, or NULL. */
-static const struct pin_table *find_held(
-    const struct pin_compile *run, const struct pin_table *table, uint32_t first)
+static const struct pin_table *find_held(const struct pin_compile *run,
+    const struct pin_table *table, const struct pin_table_spec *spec, uint32_t first)
 {
     size_t n = 0;
     for (uint32_t at = first; at != 0 && n < LOOK_AT; at = run->held[at - 1].next, n++) {
         bool is_near = table->form != PIN_TABLE_DRAWN || run->n_held - at < LOOK_AT;
-        if (is_near && pin_table_equal(run->held[at - 1].table, table)) {
+        if (is_near && is_alike(run->held[at - 1].table, table, spec)) {
             return run->held[at - 1].table;
         }
     }
@@ -95,8 +103,8 @@ const struct pin_table *pin_compile_table(
         pin_table_discard(table);
         return NULL;
     }
-    const struct pin_table *own = find_old(old, table);
-    const struct pin_table *held = find_held(run, table, *bucket);
+    const struct pin_table *own = find_old(old, table, spec);
+    const struct pin_table *held = find_held(run, table, spec, *bucket);
     if (held != NULL && (own == NULL || table->form != PIN_TABLE_DRAWN || table->is_whole)) {
         pin_table_discard(table);
         return held;
@@ -105,6 +113,9 @@ const struct pin_table *pin_compile_table(
         pin_table_discard(table);
         pin_table_ref(own);
         return hold(run, own, bucket);
+    }
+    if (spec->tally != NULL) {
+        table->tally = pin_tally_open(spec->tally);
     }
     return hold(run, table, bucket);
 }
@@ -684,6 +695,7 @@ uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *r
     begin_holding(&run, &route->holds);
     if (!run.failed && !route->is_gone) {
         pin_compile_take_annotations(&run, route->object);
+        run.counted = route;
         plan_route(&run, route, takes_part);
         guard_route(&run, route);
         run.failed = run.failed || route->misses_depend;

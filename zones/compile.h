@@ -46,10 +46,11 @@ struct pin_compile {
     uint32_t ttl_s;
     enum pin_answers_mode answers;
     struct pin_check_want checks;
-    struct pin_holding holding; /**< Slots of what is probed; of services and routes. */
-    bool is_sticky;             /**< sessionAffinity: ClientIP. */
-    bool is_whole;              /**< Headless: every address belongs into the answer. */
-    struct pin_held *held;      /**< References to drop at the end. */
+    struct pin_holding holding;           /**< Slots of what is probed; of services and routes. */
+    const struct pin_route_unit *counted; /**< Whose answers are counted; NULL: nobody's. */
+    bool is_sticky;                       /**< sessionAffinity: ClientIP. */
+    bool is_whole;                        /**< Headless: every address belongs into the answer. */
+    struct pin_held *held;                /**< References to drop at the end. */
     size_t n_held;
     size_t cap_held;
     uint32_t *alike;              /**< By hash of the wire: position in `held` + 1, 0 = none. */
@@ -64,6 +65,13 @@ struct pin_compile {
  * was out: some of its names may show what they showed before, and it is to be tried again.
  */
 uint32_t pin_compile_service(struct pin_catalog *catalog, struct pin_service_unit *unit);
+
+/**
+ * What is to be counted of a plan's table: the parts of its first `n` shares, by backend and
+ * cluster. Arena memory; NULL: nothing is counted, or memory was out.
+ */
+const struct pin_tally_want *pin_compile_tally(
+    struct pin_compile *run, const struct pin_plan *plan, size_t n);
 
 /** Compiles a route unit, or takes its names back when it is gone; as above. */
 uint32_t pin_compile_route(struct pin_catalog *catalog, struct pin_route_unit *route);

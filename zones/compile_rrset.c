@@ -109,6 +109,7 @@ static const struct pin_table *plan_table(
         put_address(&w, &plan->shares[i].ip, run->ttl_s);
         weights[i] = plan->shares[i].weight;
     }
+    const struct pin_tally_want *tally = pin_compile_tally(run, plan, n);
     struct pin_table_spec spec = {
         .form = is_fixed ? PIN_TABLE_FIXED : PIN_TABLE_DRAWN,
         .mode = run->answers,
@@ -126,7 +127,8 @@ static const struct pin_table *plan_table(
         .n_clusters = plan_clusters(plan, clusters),
         .nodata = plan->nodata_weight,
         .checked = pin_checks_compile(&run->steer, plan, n, &run->checks),
-        .slots = is_fixed ? NULL : pin_index_slots(run->catalog->live.index),
+        .tally = tally,
+        .slots = is_fixed && tally == NULL ? NULL : pin_index_slots(run->catalog->live.index),
     };
     return pin_compile_table(
         run, &spec, pin_compile_old(run, name, pin_family_type(plan->family_i)));

@@ -157,6 +157,7 @@ static void drop_parts(const struct pin_table *table)
         pin_table_unref(extras[i].aaaa);
     }
     if (table->slots != NULL) {
+        pin_tally_close(table->slots->tally, table->tally);
         pin_slots_give(table->slots, table->slot);
     }
 }
@@ -681,6 +682,13 @@ struct pin_zone *pin_index_zone_at(const struct pin_index *index, size_t i)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static void free_node_now(struct pin_rcu_node *link)
+{
+    struct pin_node *node = node_of(link);
+    unref_data(node);
+    free(node);
+}
+
 struct pin_index *pin_index_new(void)
 {
     struct pin_index *index = calloc(1, sizeof(*index));
@@ -688,18 +696,13 @@ struct pin_index *pin_index_new(void)
         return NULL;
     }
     index->nodes = pin_rcu_table_new(FIRST_NAMES);
-    if (index->nodes == NULL) {
+    index->slots.tally = index->nodes == NULL ? NULL : pin_tally_new();
+    if (index->slots.tally == NULL) {
+        pin_rcu_table_free(index->nodes, free_node_now);
         free(index);
         return NULL;
     }
     return index;
-}
-
-static void free_node_now(struct pin_rcu_node *link)
-{
-    struct pin_node *node = node_of(link);
-    unref_data(node);
-    free(node);
 }
 
 void pin_index_free(struct pin_index *index)
@@ -714,6 +717,7 @@ void pin_index_free(struct pin_index *index)
         free(index->zones[i]);
     }
     free(index->zones);
+    pin_tally_unref(index->slots.tally);
     pin_slots_done(&index->slots);
     free(index);
 }
@@ -734,6 +738,17 @@ void pin_index_flag(struct pin_index *index, const struct pin_name *name, uint8_
     if (node != NULL) {
         node->flags = (uint8_t)(node->flags | flags);
     }
+}
+
+struct pin_tally *pin_index_tally(const struct pin_index *index)
+{
+    return index != NULL ? index->slots.tally : NULL;
+}
+
+void pin_index_share_tally(struct pin_index *index, const struct pin_index *other)
+{
+    pin_tally_unref(index->slots.tally);
+    index->slots.tally = pin_tally_ref(other->slots.tally);
 }
 
 struct pin_slots *pin_index_slots(struct pin_index *index)

@@ -34,6 +34,7 @@ static void share(struct pin_catalog *heir, const struct pin_catalog *old)
     pin_policy_labels_free(heir->live.policies);
     heir->live.health = old->live.health;
     heir->live.policies = old->live.policies;
+    pin_index_share_tally(heir->live.index, old->live.index);
     heir->live.verdicts = pin_health_words(heir->live.health);
     heir->stamp = old->stamp; /* who holds a verdict is told by the run that took it */
 }

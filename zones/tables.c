@@ -16,7 +16,7 @@ struct layout {
     size_t checked_at;
     size_t groups_at;
     size_t clusters_at;
-    size_t wire_at; /* readers find the two in front of it from here */
+    size_t wire_at; /* readers find the two in front of it from here, and the parts behind it */
     size_t bytes;
 };
 
@@ -27,6 +27,7 @@ struct counts {
     size_t n_clusters;
     size_t n_grouped; /* RRs that have a group */
     size_t wire_bytes;
+    size_t n_parted;                   /* RRs that have a part */
     const struct pin_checked *checked; /* or NULL */
 };
 
@@ -49,7 +50,7 @@ static struct layout lay_out(const struct counts *counts)
     layout.groups_at = layout.checked_at + checked_bytes(counts->checked);
     layout.clusters_at = layout.groups_at + counts->n_grouped * sizeof(uint16_t);
     layout.wire_at = layout.clusters_at + counts->n_clusters * sizeof(uint16_t);
-    layout.bytes = layout.wire_at + counts->wire_bytes;
+    layout.bytes = layout.wire_at + counts->wire_bytes + counts->n_parted;
     return layout;
 }
 
@@ -136,6 +137,9 @@ static void fill(struct pin_table *table, const struct layout *layout,
     }
     memcpy(base + layout->wire_at, spec->wire, spec->wire_bytes);
     table->wire = (const uint8_t *)base + layout->wire_at;
+    if (table->n_parts > 0) {
+        memcpy(base + layout->wire_at + spec->wire_bytes, spec->tally->part_of, spec->n_rr);
+    }
 }
 
 struct pin_table *pin_table_new(const struct pin_table_spec *spec)
@@ -149,6 +153,7 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
         .n_clusters = spec->n_clusters,
         .n_grouped = spec->n_groups > 0 ? spec->n_rr : 0,
         .wire_bytes = spec->wire_bytes,
+        .n_parted = spec->tally != NULL ? spec->n_rr : 0,
         .checked = spec->checked});
     struct pin_table *table = malloc(layout.bytes);
     if (table == NULL) {
@@ -166,6 +171,7 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
         .n_extras = spec->n_extras,
         .n_groups = spec->n_groups,
         .wire_bytes = spec->wire_bytes,
+        .n_parts = spec->tally != NULL ? (uint16_t)spec->tally->n_parts : 0,
         .n_refs = 1,
         .nodata = spec->nodata,
         .slots = spec->slots,
@@ -196,7 +202,7 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
         || a->n_pick_max != b->n_pick_max || a->rr_bytes != b->rr_bytes
         || a->n_clusters != b->n_clusters || a->n_extras != b->n_extras
         || a->wire_bytes != b->wire_bytes || a->total != b->total || a->nodata != b->nodata
-        || a->is_sticky != b->is_sticky || a->n_groups != b->n_groups
+        || a->is_sticky != b->is_sticky || a->n_groups != b->n_groups || a->n_parts != b->n_parts
         || (a->cumulative == NULL) != (b->cumulative == NULL)) {
         return false;
     }
@@ -209,6 +215,7 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
                   == 0
            && (a->n_groups == 0
                || memcmp(pin_table_groups(a), pin_table_groups(b), a->n_rr * sizeof(uint16_t)) == 0)
+           && (a->n_parts == 0 || memcmp(pin_table_parts(a), pin_table_parts(b), a->n_rr) == 0)
            && are_extras_equal(a, b) && are_checked_equal(a->checked, b->checked);
 }
 

@@ -11,12 +11,15 @@
 
 #include "pintle/zones/table.h"
 
+#include "zones/tally.h"
+
 /** Counter slots: numbers that drawn tables take and give back, so that they stay dense. */
 struct pin_slots {
     uint32_t *free; /**< Stack of slots given back. */
     size_t n_free;
     size_t cap_free;
-    uint32_t n_used; /**< Slots 0 .. n_used - 1 were handed out at least once. */
+    uint32_t n_used;         /**< Slots 0 .. n_used - 1 were handed out at least once. */
+    struct pin_tally *tally; /**< Where blocks of tables go back to; borrowed. */
 };
 
 /** What a table is made of; everything is copied. */
@@ -38,8 +41,9 @@ struct pin_table_spec {
     uint16_t n_groups;
     const struct pin_extra *extras; /**< Their tables get a reference each. */
     uint16_t n_extras;
-    const struct pin_checked *checked; /**< Or NULL. */
-    struct pin_slots *slots;           /**< DRAWN: where the table takes its slot. */
+    const struct pin_checked *checked;  /**< Or NULL. */
+    struct pin_slots *slots;            /**< DRAWN, or counted: where the table takes its slot. */
+    const struct pin_tally_want *tally; /**< What is to be counted; NULL: nothing. */
 };
 
 /** Makes a table; NULL when memory is out. */

@@ -38,6 +38,15 @@ records:
   - {{name: files, provider: zonefile, zones: [example.com], policy: sync, owner: test, zonefile: {{directory: out}}}}
 """
 ZONE = "@ 300 SOA ns1 hostmaster 1 3600 600 86400 5\n@ 300 NS ns1\nns1 300 A 192.0.2.1\n"
+ROUTE = """\
+{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: a}, spec: {clusterIP: 10.96.0.1, ports: [{port: 80}]}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {namespace: shop, name: a-1,
+  labels: {kubernetes.io/service-name: a}}, addressType: IPv4, ports: [{port: 80}], endpoints: [{addresses: [10.1.0.1]}]}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: shop, name: cart},
+  spec: {rules: [{backendRefs: [{name: a, port: 80}]}]}}
+"""
 KUBECONFIG = """\
 apiVersion: v1
 kind: Config
@@ -101,6 +110,7 @@ def dashboard(checks, dir):
 def start(dir):
     home = dir / "live"
     (home / "c1").mkdir(parents=True)
+    (home / "c1" / "route.yaml").write_text(ROUTE)
     (home / "out").mkdir()
     (home / "corp.zone").write_text(ZONE)
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -136,7 +146,7 @@ def live(checks, dir):
         checks.becomes("a daemon with everything shows what it does", lambda: daemon.get("/metrics")[1],
                        lambda text: 'pintle_cluster_requests_total{cluster="c2",' in text
                        and "pintle_cluster_credentials_expire_seconds{" in text and "pintle_records_up{" in text
-                       and "pintle_forward_upstream_up{" in text)
+                       and "pintle_forward_upstream_up{" in text and "pintle_route_answers_total{" in text)
         text = daemon.get("/metrics")[1]
     finally:
         daemon.stop()

@@ -12,6 +12,7 @@
 
 #include "pintle/base/error.h"
 #include "pintle/zones/table.h"
+#include "pintle/zones/tally.h"
 
 struct pin_index;
 
@@ -118,6 +119,13 @@ bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint3
 
 /** The slots that drawn tables take their counters from. Builder. */
 struct pin_slots *pin_index_slots(struct pin_index *index);
+
+/** Where answers of the index's counted tables are counted; NULL without an index. Any thread,
+ * while the index is there. */
+struct pin_tally *pin_index_tally(const struct pin_index *index);
+
+/** Has tables of a new index, which has none, counted where another one's are. Builder. */
+void pin_index_share_tally(struct pin_index *index, const struct pin_index *other);
 
 /** Zone number `i` in the order they were added; NULL: there are not so many. Any thread once all
  * were added. */

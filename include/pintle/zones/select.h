@@ -26,15 +26,17 @@
 
 #include "pintle/base/error.h"
 #include "pintle/zones/table.h"
+#include "pintle/zones/tally.h"
 
 /** Most RRs that subset and all modes show (steering.maxAnswers' upper bound). */
 #define PIN_PICK_MAX 64u
 
 /** The counters of one worker thread: one per table slot. Only that thread touches them. */
 struct pin_draws {
-    uint32_t *count;    /**< n_slots counters, demand-paged. */
-    uint32_t slot_mask; /**< n_slots - 1; n_slots is a power of two. */
-    uint64_t offset;    /**< Where this worker's sequences start. */
+    uint32_t *count;        /**< n_slots counters, demand-paged. */
+    uint32_t slot_mask;     /**< n_slots - 1; n_slots is a power of two. */
+    uint64_t offset;        /**< Where this worker's sequences start. */
+    struct pin_stat *tally; /**< What the worker counts by route (tally.h); NULL: it does not. */
 };
 
 /**
@@ -51,6 +53,19 @@ static inline uint64_t pin_draws_next(struct pin_draws *draws, uint32_t slot)
 {
     uint32_t n = draws->count[slot & draws->slot_mask]++;
     return draws->offset + (uint64_t)n * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/** Counts an answer of a counted table: the part of the RR that stands first in it. Hot path. */
+static inline void pin_draws_count(
+    struct pin_draws *draws, const struct pin_table *table, uint16_t first_rr_i)
+{
+    pin_stat_add(&draws->tally[table->tally + 1 + pin_table_parts(table)[first_rr_i]], 1);
+}
+
+/** Counts one in which nothing stands first. */
+static inline void pin_draws_count_none(struct pin_draws *draws, const struct pin_table *table)
+{
+    pin_stat_add(&draws->tally[table->tally], 1);
 }
 
 /**

@@ -88,9 +88,11 @@ struct pin_table {
     uint16_t n_extras;
     uint16_t n_groups; /**< Mode group: clusters that have RRs here, 1 or more; else 0. */
     uint32_t wire_bytes;
-    uint32_t slot;   /**< DRAWN: which counter of pin_draws belongs to it. */
-    uint64_t total;  /**< DRAWN: sum S of the weights, below 2^48. */
-    uint64_t nodata; /**< DRAWN: beside total, so much of the questions gets no RR; 0 for most. */
+    uint32_t slot;    /**< DRAWN: which counter of pin_draws belongs to it. */
+    uint32_t tally;   /**< Counter of its block (tally.h); 0: not counted. FIXED: of one RR. */
+    uint16_t n_parts; /**< Parts of that block; behind the wire lies pin_table_parts(). */
+    uint64_t total;   /**< DRAWN: sum S of the weights, below 2^48. */
+    uint64_t nodata;  /**< DRAWN: beside total, so much of the questions gets no RR; 0 for most. */
     const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
     const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner, but for
                                      TARGETS. In front of them pin_table_clusters(), and in front
@@ -121,6 +123,12 @@ static inline const uint16_t *pin_table_clusters(const struct pin_table *table)
 static inline const uint16_t *pin_table_groups(const struct pin_table *table)
 {
     return pin_table_clusters(table) - table->n_rr;
+}
+
+/** By RR: its part of the table's block, below n_parts. Only where there are some. */
+static inline const uint8_t *pin_table_parts(const struct pin_table *table)
+{
+    return table->wire + table->wire_bytes;
 }
 
 /** A view that shows another table than its parent does, or, having none, than the base. */

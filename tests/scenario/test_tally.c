@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What routes' answers showed first, beside what they should have: over changes of weights, askers
+ * with views of their own, another configuration, and the end of a route. */
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pintle/base/rcu.h"
+#include "pintle/base/text.h"
+
+#include "resolver/metrics.h"
+#include "support/message.h"
+#include "support/stage.h"
+
+static struct pin_stage stage;
+
+/* What one row says. */
+struct seen {
+    const char *cluster;
+    const char *backend;
+    struct pin_tally_row row;
+    unsigned n_rows; /* that match */
+    unsigned n_all;
+};
+
+static void apply(uint16_t cluster_id, const char *yaml)
+{
+    struct pin_why why = {0};
+    assert_int_equal(pin_stage_apply(&stage, cluster_id, yaml, strlen(yaml), &why), PIN_OK);
+}
+
+/* A Service of that name in a cluster, with endpoints 10.<net>.0.1 to n. */
+static void set_service(uint16_t cluster_id, const char *name, unsigned net, unsigned n)
+{
+    char yaml[2048];
+    int at = snprintf(yaml, sizeof(yaml),
+        "{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: %s}, spec: {clusterIP: "
+        "10.96.0.%u, ports: [{port: 80}]}}\n---\n{apiVersion: discovery.k8s.io/v1, kind: "
+        "EndpointSlice, metadata: {namespace: shop, name: %s-1, labels: "
+        "{kubernetes.io/service-name: %s}}, addressType: IPv4, ports: [{port: 80}], endpoints: [",
+        name, net, name, name);
+    for (unsigned i = 1; i <= n; i++) {
+        at += snprintf(yaml + at, sizeof(yaml) - (size_t)at, "{addresses: [10.%u.0.%u]}, ", net, i);
+    }
+    (void)snprintf(yaml + at, sizeof(yaml) - (size_t)at, "]}\n");
+    apply(cluster_id, yaml);
+}
+
+static void set_route(unsigned a, unsigned b)
+{
+    char yaml[512];
+    (void)snprintf(yaml, sizeof(yaml),
+        "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: shop, "
+        "name: cart}, spec: {rules: [{backendRefs: [{name: a, port: 80, weight: %u}, {name: b, "
+        "port: 80, weight: %u}]}]}}",
+        a, b);
+    apply(0, yaml);
+    pin_stage_publish(&stage);
+}
+
+/* The route's assigned name. */
+static const char *route_name(void)
+{
+    static char name[PIN_NAME_TEXT_MAX];
+    struct pin_text text = {0};
+    struct pin_jsonout json = pin_jsonout_init(&text);
+    pin_catalog_names_json(stage.catalog, &json);
+    const char *at = strstr(pin_text_get(&text), "\"assignedName\":\"");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "\"assignedName\":\"%253[^\"]", name), 1);
+    pin_text_done(&text);
+    return name;
+}
+
+/* Asks n times as an asker of that cluster, or of none. */
+static void ask(unsigned n, uint16_t type, uint16_t cluster_id)
+{
+    struct pin_stage_asker asker = {
+        .source = pin_ip_from_bytes((const uint8_t[4]){192, 0, 2, 1}, 4),
+        .listen_cluster_id = cluster_id};
+    struct message_query query = {.name = route_name(), .type = type};
+    for (unsigned i = 0; i < n; i++) {
+        size_t bytes = message_build(&query, stage.wire);
+        (void)pin_stage_ask(&stage, &asker, bytes, PIN_TRANSPORT_UDP);
+    }
+}
+
+static void look(void *arg, const struct pin_tally_row *row)
+{
+    struct seen *seen = arg;
+    seen->n_all++;
+    if (strcmp(row->cluster, seen->cluster) == 0 && strcmp(row->backend, seen->backend) == 0) {
+        seen->row = *row;
+        seen->n_rows++;
+    }
+}
+
+static struct seen read_row(const char *cluster, const char *backend)
+{
+    struct seen seen = {.cluster = cluster, .backend = backend};
+    struct pin_tally *tally = pin_index_tally(pin_catalog_live(stage.catalog)->index);
+    pin_rcu_barrier(); /* tables that are gone are added to their rows */
+    assert_int_equal(pin_tally_read(tally, look, &seen), 0);
+    return seen;
+}
+
+static void expect(
+    const char *cluster, const char *backend, unsigned low, unsigned high, double wanted)
+{
+    struct seen seen = read_row(cluster, backend);
+    assert_int_equal(seen.n_rows, 1);
+    assert_in_range(seen.row.n_first, low, high);
+    assert_true(fabs(seen.row.wanted - wanted) < 0.001);
+}
+
+static void test_weights(void **state)
+{
+    (void)state;
+    set_route(10, 90);
+    ask(1000, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    expect("c1", "shop/a", 98, 102, 100);
+    expect("c1", "shop/b", 898, 902, 900);
+    set_route(50, 50);
+    expect("c1", "shop/a", 98, 102, 100); /* what was counted stays */
+    ask(1000, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    expect("c1", "shop/a", 597, 603, 600);
+    expect("c1", "shop/b", 1397, 1403, 1400);
+}
+
+static void test_same_table(void **state)
+{
+    (void)state;
+    set_route(10, 90);
+    ask(10, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    set_route(10, 90);
+    set_route(1, 9); /* the same shares: the table stays, and so does its block */
+    ask(10, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    expect("c1", "shop/a", 1, 3, 2);
+    expect("c1", "shop/b", 17, 19, 18);
+}
+
+static void test_one_address(void **state)
+{
+    (void)state;
+    set_service(0, "b", 2, 1);
+    set_route(0, 1);
+    ask(7, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    expect("c1", "shop/b", 7, 7, 7);
+    ask(3, PIN_TYPE_AAAA, PIN_CLUSTER_NONE); /* it has none: nothing stands first */
+    ask(3, PIN_TYPE_HTTPS, PIN_CLUSTER_NONE);
+    expect("c1", "shop/b", 7, 7, 7);
+}
+
+static void test_nodata(void **state)
+{
+    (void)state;
+    set_service(0, "a", 1, 0);
+    set_route(10, 90);
+    ask(1000, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    expect("c1", "shop/b", 1000, 1000, 1000); /* its share went to the other */
+    pin_stage_delete(&stage, 0, PIN_KIND_HTTP_ROUTE, "shop", "cart");
+    pin_stage_publish(&stage);
+    assert_int_equal(read_row("c1", "shop/b").n_all, 0);
+}
+
+static void test_askers(void **state)
+{
+    (void)state;
+    apply(0, "{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: a, annotations: "
+             "{service.cilium.io/global: 'true', pintle.dev/affinity: local}}, spec: {clusterIP: "
+             "10.96.0.1, ports: [{port: 80}]}}");
+    set_service(1, "a", 3, 4);
+    apply(1, "{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: a, annotations: "
+             "{service.cilium.io/global: 'true', pintle.dev/affinity: local}}, spec: {clusterIP: "
+             "10.96.0.3, ports: [{port: 80}]}}");
+    apply(0,
+        "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: "
+        "shop, name: cart}, spec: {rules: [{backendRefs: [{group: multicluster.x-k8s.io, kind: "
+        "ServiceImport, name: a, port: 80}]}]}}");
+    pin_stage_publish(&stage);
+    ask(100, PIN_TYPE_A, 0);
+    ask(300, PIN_TYPE_A, 1);
+    expect("c1", "shop/a", 100, 100, 100); /* each is shown its own cluster: as wanted */
+    expect("c2", "shop/a", 300, 300, 300);
+}
+
+static void test_heirs(void **state)
+{
+    (void)state;
+    stage.has_heirs = true;
+    set_route(10, 90);
+    ask(100, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    set_route(90, 10);
+    ask(100, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    expect("c1", "shop/a", 98, 102, 100);
+    expect("c1", "shop/b", 98, 102, 100);
+}
+
+static void test_many_rows(void **state)
+{
+    char yaml[512];
+    (void)state;
+    for (unsigned i = 0; i < PIN_TALLY_ROWS_MAX + 10; i++) {
+        (void)snprintf(yaml, sizeof(yaml),
+            "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: "
+            "shop, name: r%u}, spec: {rules: [{backendRefs: [{name: a, port: 80}]}]}}",
+            i);
+        apply(0, yaml);
+    }
+    pin_stage_publish(&stage);
+    struct seen seen = read_row("", "");
+    assert_int_equal(seen.n_rows, 1);
+    assert_string_equal(seen.row.route, "other");
+    assert_int_equal(seen.n_all, PIN_TALLY_ROWS_MAX + 1);
+}
+
+static void test_label(void **state)
+{
+    struct pin_text text = {0};
+    (void)state;
+    pin_metrics_put_label(&text, "a\"b\\c\nd");
+    assert_string_equal(pin_text_get(&text), "a\\\"b\\\\c\\nd");
+    pin_text_done(&text);
+}
+
+static int set_up(void **state)
+{
+    struct pin_why why = {0};
+    (void)state;
+    pin_rcu_register();
+    pin_stage_init(&stage);
+    stage.has_heirs = false;
+    stage.settings.address = PIN_ADDRESS_ENDPOINTS;
+    if (pin_stage_add_cluster(&stage, "c1") == NULL || pin_stage_add_cluster(&stage, "c2") == NULL
+        || pin_stage_open(&stage, &why) != PIN_OK) {
+        return -1;
+    }
+    for (uint16_t i = 0; i < 2; i++) {
+        pin_stage_mark(&stage, i, PIN_DELTA_UP, PIN_KIND_SERVICE);
+        pin_stage_mark(&stage, i, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    }
+    set_service(0, "a", 1, 2);
+    set_service(0, "b", 2, 3);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pin_stage_done(&stage);
+    pin_rcu_unregister();
+    return 0;
+}
+
+#define TEST(text, test)                                                                           \
+    {                                                                                              \
+        text, test, set_up, tear_down, NULL                                                        \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST("each backend's first addresses are counted, and over a change of weights",
+            test_weights),
+        TEST("what leaves the table alone leaves its counts alone", test_same_table),
+        TEST("a route of one address is counted, what has no address is not", test_one_address),
+        TEST("what is wanted is what was steered; a route that goes takes its rows", test_nodata),
+        TEST("askers with views of their own get what they are wanted to", test_askers),
+        TEST("another configuration goes on counting", test_heirs),
+        TEST("beyond the limit all others are one row", test_many_rows),
+        TEST("a label's value is escaped", test_label),
+    };
+    return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
+}
