@@ -69,7 +69,7 @@ static bool check_class(struct pin_answering *a)
 {
     return a->query.qclass != PIN_CLASS_IN
            && (pin_manners_chaos(a->worker->manners, &a->query, &a->response)
-               || pin_answering_refuse(a, PIN_EDE_NONE));
+               || pin_answer_explain(a) || pin_answering_refuse(a, PIN_EDE_NONE));
 }
 
 static bool check_transfer(struct pin_answering *a)
@@ -102,8 +102,7 @@ static void find_vouched(struct pin_answering *a)
     a->is_vouched = pin_vouched_read(a->scene, &sender, &a->query, a->response.wire, &a->vouched);
 }
 
-/* Whose view: what the listener says, else a trusted forwarder, else whose the source is. */
-static void find_view(struct pin_answering *a)
+void pin_answering_find_view(struct pin_answering *a)
 {
     a->scene = pin_rcu_deref(a->worker->live->scene);
     a->is_vouched = false;
@@ -207,8 +206,7 @@ static bool look_up_reverse(struct pin_answering *a)
     return is_ours;
 }
 
-/* Finds the subject's zone and node. False: no zone of ours encloses it. */
-static bool look_up(struct pin_answering *a)
+bool pin_answering_look_up(struct pin_answering *a)
 {
     const struct pin_index *index = a->worker->live->index;
     a->view_id = a->asker.view_id;
@@ -245,8 +243,7 @@ static bool look_up(struct pin_answering *a)
     return true;
 }
 
-/* What the subject's node shows this asker for one type, or NULL. */
-static const struct pin_table *shown(struct pin_answering *a, uint16_t type)
+const struct pin_table *pin_answering_shown(struct pin_answering *a, uint16_t type)
 {
     if (a->node == NULL) {
         return NULL;
@@ -265,8 +262,7 @@ static const struct pin_table *shown(struct pin_answering *a, uint16_t type)
 
 /* --- step: who may ---------------------------------------------------------------------------- */
 
-/* Who asks, for a policy: a lent view gives no identity. */
-static struct pin_policy_asker identify(const struct pin_answering *a)
+struct pin_policy_asker pin_answering_identify(const struct pin_answering *a)
 {
     struct pin_ip source = pin_ip_from_sockaddr(a->client->peer);
     struct pin_policy_asker asker = {.address = pin_prefix_of(&source, 128)};
@@ -310,7 +306,7 @@ static void sample(struct pin_answering *a, const struct pin_policy_asker *asker
 /* Whether the policy keeps the asker out. */
 static enum pin_policy_verdict judge(struct pin_answering *a, const struct pin_policy *policy)
 {
-    struct pin_policy_asker asker = identify(a);
+    struct pin_policy_asker asker = pin_answering_identify(a);
     uint16_t slot = 0;
     enum pin_policy_verdict verdict = pin_policy_judge(policy, &asker, &slot);
     if (a->is_vouched) {
@@ -411,7 +407,7 @@ static bool add_any(struct pin_answering *a)
     bool has_data = is_apex(a->node);
     for (uint16_t i = 0; i < a->node->n_rrsets && !has_data; i++) {
         uint16_t type = pin_node_rrsets(a->node)[i].type;
-        has_data = type != PIN_TYPE_PARTS && shown(a, type) != NULL;
+        has_data = type != PIN_TYPE_PARTS && pin_answering_shown(a, type) != NULL;
     }
     if (has_data) {
         pin_response_add_rr(&a->response, PIN_SECTION_ANSWER, hinfo, sizeof(hinfo), a->subject.at);
@@ -440,14 +436,14 @@ static bool add_wanted(struct pin_answering *a)
         add_apex_soa(a);
         return true;
     }
-    return qtype == PIN_TYPE_ANY && shown(a, PIN_TYPE_CNAME) == NULL && add_any(a);
+    return qtype == PIN_TYPE_ANY && pin_answering_shown(a, PIN_TYPE_CNAME) == NULL && add_any(a);
 }
 
 /* Adds the alias at the subject's node and makes its target the subject. False: there is no alias.
  * `ret_target` holds the target's name. */
 static bool follow_alias(struct pin_answering *a, struct pin_name *ret_target)
 {
-    const struct pin_table *alias = shown(a, PIN_TYPE_CNAME);
+    const struct pin_table *alias = pin_answering_shown(a, PIN_TYPE_CNAME);
     if (alias == NULL) {
         return false;
     }
@@ -568,11 +564,11 @@ static bool answer_subjects(struct pin_answering *a)
         return false;
     }
     for (unsigned hop = 0; outside == PIN_OUTSIDE_ALIAS && hop < CHASE_MAX; hop++) {
-        if (!look_up(a)) {
+        if (!pin_answering_look_up(a)) {
             outside = pin_outside_follow(a, &target);
             continue;
         }
-        a->data = shown(a, a->query.qtype);
+        a->data = pin_answering_shown(a, a->query.qtype);
         if (settle_subject(a, &target)) {
             break;
         }
@@ -598,6 +594,8 @@ static void begin(struct pin_answering *a, struct pin_worker *worker,
         a->tap_note = pin_tap_begin(worker->tap, client->asked_ns, packet->wire, packet->bytes);
         a->is_denied = false;
         a->scene = NULL;
+        a->node = NULL; /* a question in another class looks nothing up */
+        a->synth = PIN_FROM_NODE;
     }
     if (a->verdict == PIN_QUERY_DROP) {
         return;
@@ -631,11 +629,11 @@ static void find_name(struct pin_answering *a)
     if (pin_unlikely(a->query.qtype == PIN_TYPE_PARTS)) {
         a->query.qtype = PIN_TYPE_OPT; /* reserved, too, and no node has it */
     }
-    find_view(a);
+    pin_answering_find_view(a);
     if (pin_unlikely(a->worker->forward != NULL)) {
         pin_outside_meet(a);
     }
-    if (pin_unlikely(!look_up(a))) {
+    if (pin_unlikely(!pin_answering_look_up(a))) {
         a->is_settled = pin_outside_begin(a);
         a->is_outside = !a->is_settled;
     }
@@ -652,7 +650,7 @@ static void fetch_data(struct pin_answering *a)
         pin_outside_fetch(a);
         return;
     }
-    a->data = shown(a, a->query.qtype);
+    a->data = pin_answering_shown(a, a->query.qtype);
     const char *table = (const char *)a->data;
     for (size_t at = 0; table != NULL && at < FETCH_BYTES; at += LINE_BYTES) {
         __builtin_prefetch(table + at);

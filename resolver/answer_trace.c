@@ -37,7 +37,7 @@ static enum pin_reason early(const struct pin_answering *a)
     return a->verdict == PIN_QUERY_COOKIE ? PIN_REASON_COOKIE : PIN_REASON_WHOLE; /* class CH */
 }
 
-static enum pin_reason of_table(const struct pin_answering *a)
+enum pin_reason pin_answer_reason_of_data(const struct pin_answering *a)
 {
     const struct pin_table *table = a->data;
     if (a->node == NULL || table == NULL) {
@@ -77,12 +77,18 @@ static enum pin_reason reason_of(const struct pin_answering *a)
     if (!has_answer) {
         return a->response.is_authoritative ? PIN_REASON_NO_DATA : PIN_REASON_REFERRAL;
     }
-    return of_table(a);
+    return pin_answer_reason_of_data(a);
 }
 
 void pin_answer_trace(const struct pin_answering *a, struct pin_tap_why *ret_why)
 {
-    *ret_why = (struct pin_tap_why){.reason = reason_of(a), .cluster_id = PIN_CLUSTER_NONE};
+    pin_answer_trace_as(a, reason_of(a), ret_why);
+}
+
+void pin_answer_trace_as(
+    const struct pin_answering *a, enum pin_reason reason, struct pin_tap_why *ret_why)
+{
+    *ret_why = (struct pin_tap_why){.reason = reason, .cluster_id = PIN_CLUSTER_NONE};
     if (a->scene == NULL) {
         return; /* nobody looked who asks */
     }

@@ -20,6 +20,7 @@
 #include "asker.h"
 #include "cache.h"
 #include "query.h"
+#include "reason.h"
 #include "synth.h"
 #include "worker.h"
 
@@ -114,6 +115,34 @@ bool pin_answer_turn_away(struct pin_answering *a, struct pin_name *target, bool
  * @return true: nothing is to be sent.
  */
 bool pin_answer_withhold(struct pin_answering *a);
+
+/** Sees whose view the asker has: what the listener says, else a trusted forwarder, else whose the
+ * source is. */
+void pin_answering_find_view(struct pin_answering *a);
+
+/** Finds the subject's zone and node. False: no zone of ours encloses it. */
+bool pin_answering_look_up(struct pin_answering *a);
+
+/** What the subject's node shows this asker for one type, or NULL. */
+const struct pin_table *pin_answering_shown(struct pin_answering *a, uint16_t type);
+
+/** Who asks, for a policy: a lent view gives no identity. */
+struct pin_policy_asker pin_answering_identify(const struct pin_answering *a);
+
+/**
+ * Answers "explain.NAME" as TXT in class CH, which only this machine may ask: 127.0.0.0/8 and ::1.
+ * Allocates, as nothing else between a question and its answer does.
+ *
+ * @return false: it is another question, or somebody else's, and nothing was done.
+ */
+bool pin_answer_explain(struct pin_answering *a);
+
+/** Why what was found for the subject (`node`, `data`, `synth`) is what is answered. */
+enum pin_reason pin_answer_reason_of_data(const struct pin_answering *a);
+
+/** As pin_answer_trace(), with a reason that is known. */
+void pin_answer_trace_as(
+    const struct pin_answering *a, enum pin_reason reason, struct pin_tap_why *ret_why);
 
 /** Why the finished answer is as it is. Its worker, for what is noted alone. */
 void pin_answer_trace(const struct pin_answering *a, struct pin_tap_why *ret_why);

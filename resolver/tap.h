@@ -65,6 +65,11 @@ void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *query, size_t
     const struct pin_settings *settings, const struct pin_policy_labels *labels,
     struct pin_text *out);
 
+/** The same for a name in lower case; NULL: none. */
+void pin_tap_why_put_for(const struct pin_tap_why *why, const struct pin_name *name,
+    const struct pin_settings *settings, const struct pin_policy_labels *labels,
+    struct pin_text *out);
+
 /** One question with its answer. */
 struct pin_tap_record {
     int64_t query_wall_ns;    /**< Since 1970. */

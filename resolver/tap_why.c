@@ -27,22 +27,14 @@ static bool is_below_any(const struct pin_name *name, const char *const *zones, 
 }
 
 /* What kind of zone the question's name lies in; NULL: none of ours, or one that addresses make. */
-static const char *zone_kind(
-    const uint8_t *message, size_t bytes, const struct pin_settings *settings)
+static const char *zone_kind(const struct pin_name *name, const struct pin_settings *settings)
 {
-    struct pin_query query = {0};
-    struct pin_name name;
-    if (pin_query_parse(message, bytes, &query) == PIN_QUERY_DROP || !query.has_question) {
-        return NULL;
-    }
-    name.bytes = (uint8_t)query.qname_bytes;
-    pin_name_lower(name.wire, query.qname, query.qname_bytes);
-    return is_below(&name, settings->zone_assigned)                                ? "assigned"
-           : is_below(&name, settings->zone_cluster_set)                           ? "clusterset"
-           : is_below(&name, settings->zone_cluster)                               ? "cluster"
-           : is_below_any(&name, settings->zones_custom, settings->n_zones_custom) ? "custom"
-           : is_below_any(&name, settings->zones_static, settings->n_zones_static) ? "static"
-                                                                                   : NULL;
+    return is_below(name, settings->zone_assigned)                                ? "assigned"
+           : is_below(name, settings->zone_cluster_set)                           ? "clusterset"
+           : is_below(name, settings->zone_cluster)                               ? "cluster"
+           : is_below_any(name, settings->zones_custom, settings->n_zones_custom) ? "custom"
+           : is_below_any(name, settings->zones_static, settings->n_zones_static) ? "static"
+                                                                                  : NULL;
 }
 
 static void put_policy(uint16_t slot, const struct pin_policy_labels *labels, struct pin_text *out)
@@ -72,7 +64,21 @@ static void put_asker(const struct pin_tap_why *why, struct pin_text *out)
     }
 }
 
-void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *query, size_t query_bytes,
+void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *message, size_t bytes,
+    const struct pin_settings *settings, const struct pin_policy_labels *labels,
+    struct pin_text *out)
+{
+    struct pin_query query = {0};
+    struct pin_name name;
+    bool has_name = pin_query_parse(message, bytes, &query) != PIN_QUERY_DROP && query.has_question;
+    if (has_name) {
+        name.bytes = (uint8_t)query.qname_bytes;
+        pin_name_lower(name.wire, query.qname, query.qname_bytes);
+    }
+    pin_tap_why_put_for(why, has_name ? &name : NULL, settings, labels, out);
+}
+
+void pin_tap_why_put_for(const struct pin_tap_why *why, const struct pin_name *name,
     const struct pin_settings *settings, const struct pin_policy_labels *labels,
     struct pin_text *out)
 {
@@ -85,7 +91,7 @@ void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *query, size_t
         return;
     }
     pin_text_putf(out, "why=%s", words[why->reason]);
-    const char *kind = settings != NULL ? zone_kind(query, query_bytes, settings) : NULL;
+    const char *kind = settings != NULL && name != NULL ? zone_kind(name, settings) : NULL;
     if (kind != NULL) {
         pin_text_putf(out, " zone=%s", kind);
     }

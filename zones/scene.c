@@ -298,6 +298,7 @@ struct pin_scene *pin_scene_make(struct pin_catalog *catalog)
         return NULL;
     }
     scene->n_clusters = (uint16_t)n_clusters;
+    scene->settings = catalog->settings;
     scene->default_view = pin_view_of_cluster(catalog->settings->default_cluster);
     scene->is_ready = true;
     scene->is_restored = true;

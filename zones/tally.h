@@ -34,9 +34,10 @@ struct pin_tally_want {
  */
 uint32_t pin_tally_open(const struct pin_tally_want *want);
 
-/** Whether the block was opened for the same route and parts; shares are not looked at. Builder. */
-bool pin_tally_is_for(const struct pin_tally_want *want, uint32_t block);
+/** Whether the block with that first counter was opened for the same route and parts; shares are
+ * not looked at. Builder. */
+bool pin_tally_is_for(const struct pin_tally_want *want, uint32_t first);
 
-/** Adds the block to its rows and gives it back once no worker counts there any more. 0 is fine.
- * Builder. */
-void pin_tally_close(struct pin_tally *tally, uint32_t block);
+/** Adds the block with that first counter to its rows and gives it back once no worker counts there
+ * any more. 0 is fine. Builder. */
+void pin_tally_close(struct pin_tally *tally, uint32_t first);

@@ -60,9 +60,11 @@ struct pin_places {
 struct pin_scene {
     struct pin_lpm *ranges; /**< Pod and node ranges, `clients:` -> view id, or n_views where two
                                clusters claim them; NULL = none. */
-    struct pin_lpm *forwarders;      /**< Whose word about the asker counts; NULL = nobody's. */
-    const struct pin_places *places; /**< NULL = none. */
-    struct pin_scene_view *views;    /**< Immutable, the scene's. */
+    const struct pin_settings *settings; /**< Names of clusters and zones; outlive the scene. NULL
+                                            in tests without a catalog. */
+    struct pin_lpm *forwarders;          /**< Whose word about the asker counts; NULL = nobody's. */
+    const struct pin_places *places;     /**< NULL = none. */
+    struct pin_scene_view *views;        /**< Immutable, the scene's. */
     uint16_t n_views;
     struct pin_lpm *reverse; /**< Ranges whose reverse zones are ours -> their length. */
     const uint8_t *lacks; /**< By cluster: PIN_LACKS_*; NULL: every family is shown to everybody. */

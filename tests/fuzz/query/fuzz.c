@@ -343,7 +343,8 @@ static void try_transport(const uint8_t *data, size_t size, enum pin_transport t
         memcpy(wire, data, size);
     }
     struct sockaddr_in peer = {.sin_family = AF_INET};
-    memcpy(&peer.sin_addr, (const uint8_t[]){10, size % 4, 0, 1}, 4);
+    uint8_t net = size % 8 == 7 ? 127 : 10; /* this machine may ask more */
+    memcpy(&peer.sin_addr, (const uint8_t[]){net, size % 4, 0, 1}, 4);
     struct pin_client client = {.peer = (const struct sockaddr *)&peer,
         .listen_cluster_id = PIN_CLUSTER_NONE,
         .transport = transport,
