@@ -7,24 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pintle/base/arena.h"
-#include "pintle/base/json.h"
 #include "pintle/base/jsonout.h"
 #include "pintle/base/text.h"
 #include "pintle/base/tree.h"
 
 #include "cli/api.h"
 #include "cli/ctl.h"
+#include "cli/events.h"
 
-#define EVENT_MAX_BYTES ((size_t)4 << 20)
-#define ARENA_MAX_BYTES ((size_t)64 << 20)
-#define MS_PER_DAY      INT64_C(86400000)
-#define MS_PER_HOUR     3600000
-#define MS_PER_MINUTE   60000
+#define MS_PER_DAY    INT64_C(86400000)
+#define MS_PER_HOUR   3600000
+#define MS_PER_MINUTE 60000
 
 struct tail {
     const struct pin_ctl *ctl;
-    struct pin_text line; /* of the stream, as far as it came */
     uint64_t n_shown;
     int64_t every; /* as told last */
     bool is_told;  /* what the columns are */
@@ -75,8 +71,9 @@ static void show_json(const struct pin_tree *item)
 }
 
 /* One event's data. False: enough was shown. */
-static bool show_event(struct tail *tail, const struct pin_tree *event)
+static bool show_event(void *arg, const struct pin_tree *event)
 {
+    struct tail *tail = arg;
     int64_t every = pin_tree_int(event, "every", 1);
     if (every != tail->every && every > 1) {
         (void)fprintf(
@@ -98,46 +95,6 @@ static bool show_event(struct tail *tail, const struct pin_tree *event)
     return fflush(stdout) == 0; /* whoever reads it may have left */
 }
 
-/* A whole line of the stream. */
-static bool take_line(struct tail *tail, const char *line, size_t bytes)
-{
-    static const char data[] = "data: ";
-    struct pin_tree *event = NULL;
-    bool goes_on = true;
-    if (bytes < sizeof(data) || strncmp(line, data, sizeof(data) - 1) != 0) {
-        return true;
-    }
-    struct pin_arena *arena = pin_arena_new("event", ARENA_MAX_BYTES);
-    if (arena != NULL
-        && pin_json_parse(line + sizeof(data) - 1, bytes - sizeof(data) + 1, arena, &event, NULL)
-               == PIN_OK) {
-        goes_on = show_event(tail, event);
-    }
-    pin_arena_free(arena);
-    return goes_on;
-}
-
-static bool take(void *arg, const char *data, size_t bytes)
-{
-    struct tail *tail = arg;
-    for (size_t i = 0; i < bytes; i++) {
-        if (data[i] != '\n') {
-            pin_text_putc(&tail->line, data[i]);
-            if (tail->line.failed || tail->line.len > EVENT_MAX_BYTES) {
-                (void)fprintf(stderr, "pintlectl: an event that is too long\n");
-                return false;
-            }
-            continue;
-        }
-        bool goes_on = take_line(tail, pin_text_get(&tail->line), tail->line.len);
-        pin_text_cut(&tail->line, 0);
-        if (!goes_on) {
-            return false;
-        }
-    }
-    return true;
-}
-
 enum pin_ctl_exit pin_ctl_tail(const struct pin_ctl *ctl)
 {
     struct tail tail = {.ctl = ctl, .every = 1};
@@ -149,9 +106,8 @@ enum pin_ctl_exit pin_ctl_tail(const struct pin_ctl *ctl)
     }
     enum pin_ctl_exit exit_code = PIN_CTL_FAILED;
     if (!path.failed) {
-        exit_code = pin_api_watch(ctl->admin, path.ptr, take, &tail);
+        exit_code = pin_events_watch(ctl, path.ptr, show_event, &tail);
     }
     pin_text_done(&path);
-    pin_text_done(&tail.line);
     return exit_code;
 }

@@ -2,8 +2,10 @@
 
 /*
  * pintlectl top: questions a second, by RCODE, type and transport. The daemon counts; what happened
- * between two looks is the rate.
+ * between two looks is the rate. Names, clients and routes have files of their own.
  */
+
+#include "cli/top.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -197,11 +199,10 @@ static bool is_live(const struct pin_ctl *ctl)
            && strcmp(term, "dumb") != 0;
 }
 
-enum pin_ctl_exit pin_ctl_top(const struct pin_ctl *ctl)
+static enum pin_ctl_exit top_questions(const struct pin_ctl *ctl, bool live)
 {
     struct sample *before = calloc(2, sizeof(*before));
     struct sample *now = before == NULL ? NULL : before + 1;
-    bool live = is_live(ctl);
     enum pin_ctl_exit exit_code = before == NULL ? PIN_CTL_FAILED : look(ctl, before);
     while (exit_code == PIN_CTL_OK) {
         (void)usleep(LOOK_US);
@@ -223,4 +224,22 @@ enum pin_ctl_exit pin_ctl_top(const struct pin_ctl *ctl)
     }
     free(before);
     return exit_code;
+}
+
+enum pin_ctl_exit pin_ctl_top(const struct pin_ctl *ctl)
+{
+    const char *what = ctl->n_words > 0 ? ctl->words[0] : "questions";
+    bool live = is_live(ctl);
+    if (strcmp(what, "questions") == 0) {
+        return top_questions(ctl, live);
+    }
+    if (strcmp(what, "names") == 0 || strcmp(what, "clients") == 0) {
+        return pin_top_busy(ctl, what[0] == 'c', live);
+    }
+    if (strcmp(what, "routes") == 0) {
+        return pin_top_routes(ctl, live);
+    }
+    (void)fprintf(
+        stderr, "pintlectl: top shows questions, names, clients or routes, not %s\n", what);
+    return PIN_CTL_USAGE;
 }

@@ -168,6 +168,36 @@ def weights(checks, dir):
     checks.check("without kubectl that is told", code == 1 and "no kubectl in $PATH" in err, err)
 
 
+def busiest(checks, daemon, name):
+    code, text, err = daemon.ctl("top", "names", "-o", "json")
+    shown = {item["name"]: item for item in json.loads(text)["names"]} if code == 0 else {}
+    checks.equal("top names has both names that are asked for", set(shown), {f"{name}.", f"nobody.{name}."})
+    checks.check("one of which does not exist", shown[f"nobody.{name}."]["nxdomain"] == shown[f"nobody.{name}."]["total"] > 0
+                 and shown[f"{name}."]["nxdomain"] == 0 < shown[f"{name}."]["perSecond"], shown)
+    code, text, err = daemon.ctl("top", "clients")
+    checks.check("top clients has networks", code == 0 and re.search(
+        r"^127\.0\.0\.0/24 +\d+\.\d +100\.0 % +\d+\.\d % +0\.0 %$", text, re.M), text + err)
+    code, _, err = daemon.ctl("top", "nonsense")
+    checks.check("what it does not show is a usage error", code == 2 and "names, clients or routes" in err, err)
+
+
+def shares(checks, daemon):
+    code, text, err = daemon.ctl("top", "routes", "-o", "json")
+    rows = {(row["backend"], row["cluster"]): row for row in json.loads(text)["routes"]
+            if row["route"] == "c1/HTTPRoute/default/inventory"} if code == 0 else {}
+    old, new = rows.get(("default/inventory-ver1", "c1")), rows.get(("default/inventory-ver2", "c2"))
+    checks.check("top routes has what stood first beside what should have", len(rows) == 2 and old["wanted"] == 0.1
+                 and abs(old["seen"] - 0.1) < 0.05 and abs(new["seen"] - 0.9) < 0.05 and new["perSecond"] > 0, text + err)
+    code, text, err = daemon.ctl("top", "routes")
+    checks.check("as a table", code == 0 and re.search(
+        r"^c1/HTTPRoute/default/inventory +default/inventory-ver2 +c2 +\d+\.\d +\d+\.\d % +\d+\.\d % +90\.0 % +\d+$",
+        text, re.M), text + err)
+    counted = {labels: float(value) for labels, value in re.findall(
+        r"^pintle_route_answers_total{(.*)} (\S+)$", daemon.get("/metrics")[1], re.M)}
+    mine = [n for labels, n in counted.items() if 'backend="default/inventory-ver2"' in labels]
+    checks.check("and the metrics count the same", len(mine) == 1 and mine[0] >= new["answers"], counted)
+
+
 def top(checks, dir):
     daemon = Daemon(dir, "top", "--dev")
     name = json.loads(daemon.get("/api/v1/names")[1])["items"][0]["assignedName"]
@@ -194,6 +224,8 @@ def top(checks, dir):
         code, text, err = daemon.ctl("top")
         checks.check("as a table, once where there is no terminal", code == 0 and re.search(
             r"^rcode +NOERROR +\d+\.\d +\d+\.\d % +\d+$", text, re.M) and text.count("QUESTIONS") == 1, text + err)
+        busiest(checks, daemon, name)
+        shares(checks, daemon)
     finally:
         ends.set()
         asker.join()
