@@ -259,8 +259,8 @@ static bool print_addresses(const struct pin_ctl *ctl, const struct pin_tree *ad
 
 static bool print_policies(const struct pin_ctl *ctl, const struct pin_tree *policies)
 {
-    static const struct pin_column columns[] = {
-        {"POLICY", false}, {"OBJECT", false}, {"READABLE", false}, {"VERDICT", false}};
+    static const struct pin_column columns[] = {{"POLICY", false}, {"OBJECT", false},
+        {"READABLE", false}, {"VERDICT", false}, {"LETS IN", false}};
     char cell[600];
     if (policies == NULL || policies->n_children == 0) {
         return true;
@@ -277,6 +277,7 @@ static bool print_policies(const struct pin_ctl *ctl, const struct pin_tree *pol
             table, is_readable ? "yes" : "no", is_readable ? PIN_COLOR_NONE : PIN_COLOR_BAD);
         pin_columns_cell(
             table, verdict, strncmp(verdict, "denied", 6) == 0 ? PIN_COLOR_BAD : PIN_COLOR_GOOD);
+        pin_columns_cell(table, pin_tree_string(policy, "letsIn", ""), PIN_COLOR_NONE);
     }
     (void)putchar('\n');
     return pin_columns_print(table);

@@ -181,8 +181,10 @@ static struct pin_finding_place find_place(void *arg, const struct pin_finding *
     const struct seen *seen = pin_map_find(&page->state->findings->seen, key, bytes);
     uint16_t cluster_id = pin_settings_cluster(settings, finding->cluster);
     place.since_wall_ms = seen != NULL ? seen->since_wall_ms : 0;
-    if (hooks->source != NULL && cluster_id != PIN_CLUSTER_NONE
-        && strcmp(finding->kind, "Cluster") == 0) {
+    bool is_of_source = finding->id == PIN_FINDING_CLUSTER_UNSEEN
+                        || finding->id == PIN_FINDING_CLUSTER_STALE
+                        || finding->id == PIN_FINDING_CLUSTER_PARTIAL;
+    if (hooks->source != NULL && cluster_id != PIN_CLUSTER_NONE && is_of_source) {
         hooks->source(hooks->arg, cluster_id, &source);
         place.detail = source.error[0] != '\0' ? source.error : NULL;
         (void)snprintf(place.fix, sizeof(place.fix), "%s%s'pintlectl clusters check %s' tells more",

@@ -121,6 +121,22 @@ static void tell_overlap(
 
 /* --- networks ------------------------------------------------------------------------------- */
 
+/* A network that was given gateways and that no cluster is in: the one that was meant, perhaps.
+ * NULL: there is none. */
+static const char *find_empty_network(const struct pin_settings *settings)
+{
+    for (size_t n = 1; n < settings->n_networks; n++) {
+        bool is_empty = settings->networks[n].n_gateways > 0;
+        for (size_t i = 0; i < settings->n_clusters && is_empty; i++) {
+            is_empty = settings->clusters[i].network != n;
+        }
+        if (is_empty) {
+            return settings->networks[n].name;
+        }
+    }
+    return NULL;
+}
+
 static void look_at_network(struct pin_analyzer *a, uint16_t network)
 {
     const struct pin_network *settings = &a->catalog->settings->networks[network];
@@ -132,12 +148,14 @@ static void look_at_network(struct pin_analyzer *a, uint16_t network)
             a->to, &finding, "none of its %zu gateways has an address", settings->n_gateways);
     }
     if (a->n_unreached[network] > 0) {
+        const char *empty = find_empty_network(a->catalog->settings);
         finding.id = PIN_FINDING_NO_WAY_IN;
         pin_analysis_add(a->to, &finding,
             "askers in other networks get no address from it for %u names, %s among them: it has "
-            "%s, and the Services have no load-balancer address",
+            "%s, and the Services have no load-balancer address%s%s",
             a->n_unreached[network], a->unreached[network],
-            settings->n_gateways == 0 ? "no gateways" : "no gateway with an address");
+            settings->n_gateways == 0 ? "no gateways" : "no gateway with an address",
+            empty != NULL ? "; no cluster is in network " : "", empty != NULL ? empty : "");
     }
 }
 

@@ -262,6 +262,7 @@ static void put_policies(const struct pin_explanation *e, const struct pin_route
         pin_jsonout_key_string(e->out, "name", objects[i]->name);
         pin_jsonout_key_bool(e->out, "readable", !objects[i]->as.policy.is_unreadable);
         pin_jsonout_key_string(e->out, "verdict", texts[verdict]);
+        pin_explain_lets_in(&objects[i]->as.policy, e->out);
         pin_jsonout_end(e->out);
     }
     pin_jsonout_end(e->out);

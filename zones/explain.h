@@ -47,6 +47,9 @@ void pin_explain_notes(const struct pin_explanation *e, struct pin_catalog *cata
 /** Writes the member "notes" for a name in no zone: which zones there are. */
 void pin_explain_no_zone(const struct pin_catalog *catalog, struct pin_jsonout *out);
 
+/** Writes the member "letsIn" into a policy's object: whom its statements mean, as text. */
+void pin_explain_lets_in(const struct pin_policy_body *policy, struct pin_jsonout *out);
+
 /** Why there is nothing at a name that no object and no table has. Static. */
 const char *pin_explain_nothing(const struct pin_explanation *e);
 

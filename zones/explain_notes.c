@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pintle/base/macros.h"
+#include "pintle/base/text.h"
 
 #include "zones/explain.h"
 #include "zones/scene.h"
@@ -140,6 +141,52 @@ void pin_explain_no_zone(const struct pin_catalog *catalog, struct pin_jsonout *
         "resolvers",
         text, n > ZONES_MAX ? " and others" : "");
     pin_jsonout_end(out);
+}
+
+/* --- policies --------------------------------------------------------------------------------- */
+
+/* Values and statements that are shown; more are "...". */
+#define SHOWN_MAX 4
+
+static void put_condition(struct pin_text *text, const struct pin_policy_condition *condition)
+{
+    static const char *const abouts[] = {[PIN_POLICY_ABOUT_CLUSTER] = "cluster",
+        [PIN_POLICY_ABOUT_NAMESPACE] = "namespace",
+        [PIN_POLICY_ABOUT_ADDRESS] = "address"};
+    char prefix[PIN_PREFIX_TEXT_MAX];
+    pin_text_puts(text, abouts[condition->about]);
+    for (size_t i = 0; i < condition->n_values && i < SHOWN_MAX; i++) {
+        bool is_address = condition->about == PIN_POLICY_ABOUT_ADDRESS;
+        if (is_address) {
+            pin_prefix_format(&condition->prefixes[i], prefix);
+        }
+        pin_text_putf(
+            text, "%s%s", i == 0 ? " " : " or ", is_address ? prefix : condition->texts[i]);
+    }
+    pin_text_puts(text, condition->n_values > SHOWN_MAX ? " or ..." : "");
+}
+
+static void put_statement(struct pin_text *text, const struct pin_policy_statement *statement)
+{
+    pin_text_puts(text, statement->is_deny ? "not " : "");
+    pin_text_puts(text, statement->n_conditions == 0 ? "everybody" : "");
+    for (size_t i = 0; i < statement->n_conditions; i++) {
+        pin_text_puts(text, i > 0 ? ", " : "");
+        put_condition(text, &statement->conditions[i]);
+    }
+}
+
+void pin_explain_lets_in(const struct pin_policy_body *policy, struct pin_jsonout *out)
+{
+    struct pin_text text = {0};
+    for (size_t i = 0; i < policy->n_statements && i < SHOWN_MAX; i++) {
+        pin_text_puts(&text, i > 0 ? "; " : "");
+        put_statement(&text, &policy->statements[i]);
+    }
+    pin_text_puts(&text, policy->n_statements > SHOWN_MAX ? "; ..." : "");
+    pin_jsonout_key_string(
+        out, "letsIn", text.len > 0 && !policy->is_unreadable ? pin_text_get(&text) : "nobody");
+    pin_text_done(&text);
 }
 
 /* --- names that nothing has ------------------------------------------------------------------- */

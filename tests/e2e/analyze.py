@@ -129,6 +129,8 @@ CASES = (
      "zones: {custom: [example.com], files: [{zone: example.com, file: zone.txt}]}\n", "in the zone's file"),
     ("PTL0304", "Zone/example.com", {"c1/a.yaml": GOOD}, CUSTOM, "its name server ns1.example.com has no address"),
     ("PTL0405", "Network/far", {"c1/a.yaml": "", "c2/a.yaml": service() + export()}, FAR % "", "for 1 names, default/web"),
+    ("PTL0405", "Network/farr", {"c1/a.yaml": "", "c2/a.yaml": service() + export(), "c2/cluster.yaml": "network: farr\n"},
+     "networks: [{name: far, gateways: [203.0.113.10]}]\n", "; no cluster is in network far"),
     ("PTL0407", "Cluster/c1", {"c1/a.yaml": GOOD, "c1/cluster.yaml": "clients: [10.0.0.0/8]\n",
                                "c2/cluster.yaml": "clients: [10.1.0.0/16]\n"}, "", "10.1.0.0/16 lies in the ranges"),
     ("PTL0501", "c1/ResolvePolicy/default/guard",
