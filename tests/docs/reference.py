@@ -206,6 +206,16 @@ def mentions(checks):
     checks.equal("what pages name in running text exists", wrong, [])
 
 
+def symptoms(checks):
+    """What the table of symptoms says that a command prints is printed by some command of that page."""
+    page = "docs/how-to/troubleshoot.md"
+    shown = "\n".join(pages.plain(block.text) for block in pages.blocks(page) if block.language == "console")
+    rows_ = [line.split(" | ") for line in (pages.ROOT / page).read_text().splitlines() if line.count(" | ") == 3]
+    said = [cells[2].strip("`") for cells in rows_[1:]]
+    checks.check("symptoms are listed", len(said) > 20, said)
+    checks.equal("what each symptom's command says is shown on the page", [text for text in said if text not in shown], [])
+
+
 def main():
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="pintle-reference-") as name:
@@ -217,6 +227,7 @@ def main():
             dns_codes(checks)
             interface(checks, daemon)
             mentions(checks)
+            symptoms(checks)
         finally:
             daemon.stop()
     print(f"{checks.passed} passed, {checks.failed} failed")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user that may do just enough, made by `pintlectl clusters add`, and what `clusters check`, `clusters list`
 and `status --wait` say of it: while all is well, when a verb is lacking, and when the API server, its CA
-or the token is not what it was. docs/guide.md and docs/kubernetes.md show these commands."""
+or the token is not what it was. docs/guide.md, docs/kubernetes.md and docs/how-to/troubleshoot.md show these
+commands."""
 
 import base64
 import json
@@ -140,6 +141,21 @@ def lacks_verbs(grant, daemon):
     grant.says(daemon, "granted again", 0, "c3: ok")
 
 
+def lacks_kind(grant, daemon):
+    """A CRD that is not installed: a cluster without it is fine, and the check names it."""
+    crd = "targetgrouppolicies.application-networking.k8s.aws"
+    text = grant.stage.kubectl("c3", "get", "crd", crd, "-o", "json")
+    grant.stage.kubectl("c3", "delete", "crd", crd)
+    try:
+        grant.says(daemon, "a CRD is not there", 0, f"not served: {crd}", without=("fail",))
+    finally:
+        kept = json.loads(text)
+        made = {"apiVersion": kept["apiVersion"], "kind": kept["kind"], "spec": kept["spec"],
+                "metadata": {"name": crd, "annotations": kept["metadata"].get("annotations", {})}}
+        grant.stage.kubectl("c3", "create", "-f", "-", stdin=json.dumps(made))
+    grant.says(daemon, "and again", 0, "kinds that are read are served", without=("not served",))
+
+
 # -- writing back
 
 def writes(grant):
@@ -264,6 +280,7 @@ def story_clusters(stage):
     is_least(grant)
     daemon = reads(grant)
     lacks_verbs(grant, daemon)
+    lacks_kind(grant, daemon)
     writes(grant)
     server_away(grant, daemon)
     stage.end(daemon)
