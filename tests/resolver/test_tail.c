@@ -74,6 +74,21 @@ static void test_a_question_is_an_object(void **state)
     free_tail(tail);
 }
 
+static void test_a_reason_stands_at_the_end(void **state)
+{
+    struct pin_tail *tail = new_tail();
+    struct pin_tap_record record = a_record(sizeof(answer) - 1);
+    (void)state;
+    record.why_text = "why=drawn zone=assigned view=c1 from=10.1.0.7";
+    pin_tail_add(tail, &record);
+    record.why_text = "";
+    pin_tail_add(tail, &record);
+    assert_non_null(strstr(json_of(tail, 0),
+        "\"10.2.0.7\"],\"why\":\"why=drawn zone=assigned view=c1 from=10.1.0.7\"}"));
+    assert_null(strstr(json_of(tail, 1), "why"));
+    free_tail(tail);
+}
+
 /* Nothing beyond what was kept is read: the sanitizers look, since each copy has its own end. */
 static void test_an_answer_may_be_cut_anywhere(void **state)
 {
@@ -137,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_question_is_an_object),
+        cmocka_unit_test(test_a_reason_stands_at_the_end),
         cmocka_unit_test(test_an_answer_may_be_cut_anywhere),
         cmocka_unit_test(test_a_filter_wants_all_its_words),
         cmocka_unit_test(test_what_does_not_fit_is_counted),
