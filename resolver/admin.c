@@ -386,6 +386,15 @@ static const struct ssl_st *session_of(struct evhttp_request *http)
     return bev == NULL ? NULL : bufferevent_openssl_get_ssl(bev);
 }
 
+/* Browsers say so since 2020 (W3C's Fetch Metadata). A link that somebody follows is no such. */
+static bool is_foreign(struct evkeyvalq *headers)
+{
+    const char *site = evhttp_find_header(headers, "Sec-Fetch-Site");
+    const char *mode = evhttp_find_header(headers, "Sec-Fetch-Mode");
+    return site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0
+           && (mode == NULL || strcmp(mode, "navigate") != 0);
+}
+
 /*
  * A web page that somebody looks at on this machine is not meant to change anything: browsers send
  * Origin with what is no GET, and cannot send JSON elsewhere without asking first.
@@ -403,6 +412,7 @@ static bool is_allowed(
         .authorization = evhttp_find_header(headers, "Authorization"),
         .host = evhttp_find_header(headers, "Host"),
         .origin = evhttp_find_header(headers, "Origin"),
+        .is_foreign = is_foreign(headers),
     };
     int status =
         pin_admin_judge(page->state->config.access, &caller, path, verb != PIN_PAGE_GET, &why);

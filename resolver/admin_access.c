@@ -136,6 +136,10 @@ int pin_admin_judge(const struct pin_admin_access *access, const struct pin_admi
     if (!is_change && is_for_everybody(path)) {
         return 200;
     }
+    if (caller->is_foreign) {
+        *ret_why = "pages of other sites get nothing here";
+        return 403;
+    }
     if (access->takes_certificates && caller->has_certificate) {
         return is_change ? judge_change(access, caller, ret_why) : 200;
     }
@@ -147,8 +151,8 @@ int pin_admin_judge(const struct pin_admin_access *access, const struct pin_admi
     } else if (access->takes_certificates) {
         *ret_why = "this wants a certificate that admin.tls.clientCA vouches for";
         return 403;
-    } else if (!is_change && !access->is_open) {
-        if (!caller->is_local) {
+    } else if (!access->is_open) {
+        if (!is_change && !caller->is_local) {
             *ret_why = "without admin.tokenFile this is shown on this machine only "
                        "(127.0.0.0/8, ::1); health and metrics are for everybody";
             return 403;

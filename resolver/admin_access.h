@@ -37,6 +37,7 @@ struct pin_admin_caller {
     bool is_local;             /**< Comes from a loopback address. */
     bool has_certificate;      /**< One that is trusted; it vouches for the host's name, too. */
     const char *authorization; /**< "Bearer TOKEN", or "Basic" with the token as password. */
+    bool is_foreign;           /**< A web page of elsewhere has its browser ask. */
     const char *host;
     const char *origin; /**< Browsers send it with what may change something. */
 };

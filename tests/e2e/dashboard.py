@@ -129,6 +129,7 @@ def stream(checks, dir):
         checks.check("with who asked, what was answered and how long it took",
                      first["rcode"] == "NOERROR" and first["answers"][0] in ("10.96.1.1", "10.20.1.21") and first["n"] == 1
                      and first["peer"].startswith("127.0.0.1:") and first["transport"] == "udp" and 0 <= first["tookUs"] < 60e6, first)
+        checks.check("and why, for whose view", "why=drawn" in first["why"] and " view=c1" in first["why"], first)
         checks.check("denials too", any(item["rcode"] == "NXDOMAIN" and item["answers"] == [] for item in items), items)
         checks.becomes("a filter's words all count, in any case",
                        lambda: {(i["name"], i["type"]) for b in named.of("queries") for i in b["items"]}, lambda seen: seen == {(f"{ROUTE}.", "AAAA")})
@@ -264,5 +265,115 @@ def rebinding(checks, dir):
         checks.equal("it ends well", daemon.stop(), 0)
 
 
+def raw(daemon, text, wait_s=30 * SLOW):
+    """The first line of what comes back, "" when the connection just ends, None when neither happens."""
+    host, port = daemon.admin.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), wait_s) as sock:
+        try:
+            sock.sendall(text)
+            return sock.recv(65536).split(b"\r\n")[0].decode()
+        except TimeoutError:
+            return None
+        except OSError:
+            return ""
+
+
+class Dripper(threading.Thread):
+    """Sends a byte at a time, and notes when it was cut off."""
+
+    def __init__(self, daemon, begin, byte):
+        super().__init__(daemon=True)
+        host, port = daemon.admin.rsplit(":", 1)
+        self.sock = socket.create_connection((host, int(port)), 60)
+        self.begin, self.byte, self.since, self.took = begin, byte, time.monotonic(), None
+        self.start()
+
+    def run(self):
+        try:
+            self.sock.sendall(self.begin)
+            self.sock.settimeout(0.3)
+            while True:
+                self.sock.sendall(self.byte)
+                try:
+                    if self.sock.recv(4096) == b"":
+                        break
+                except TimeoutError:
+                    pass
+        except OSError:
+            pass
+        self.took = time.monotonic() - self.since
+
+
+def resident_kib(daemon):
+    text = open(f"/proc/{daemon.child.pid}/status", encoding="ascii").read()
+    return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
+
+
+def strangers(checks, dir):
+    """Whoever can connect, and web pages of others in a browser on this machine."""
+    daemon = Daemon(dir, "strangers", "--dev")
+    host, port = daemon.admin.rsplit(":", 1)
+    held = []
+    try:
+        drippers = [Dripper(daemon, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", b"x"),
+                    Dripper(daemon, b"GET /metr", b"x"),
+                    Dripper(daemon, b"POST /api/v1/drains HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                    b"Content-Length: 60000\r\n\r\n{", b" ")]
+        for _ in range(200):
+            held.append(socket.create_connection((host, int(port)), 60))
+        checks.becomes("beside 200 who say nothing the API answers", lambda: ask(daemon, "/api/v1/status")[0], lambda s: s == 200)
+        checks.equal("and DNS", daemon.dig(ROUTE).status, "NOERROR")
+        checks.check("their number is bounded", len(os.listdir(f"/proc/{daemon.child.pid}/fd")) < 120, os.listdir(f"/proc/{daemon.child.pid}/fd"))
+        checks.becomes("who sends a byte at a time is cut off", lambda: [d.took for d in drippers], lambda took: None not in took)
+        checks.becomes("and so are they", lambda: len(os.listdir(f"/proc/{daemon.child.pid}/fd")), lambda n: n < 64)
+
+        status = b"GET /api/v1/status HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n"
+        for what, text in (("a header of 9000 letters", status % (b"localhost", b"X-Long: " + b"x" * 9000 + b"\r\n")),
+                           ("2000 headers", status % (b"localhost", b"X-Many: x\r\n" * 2000)),
+                           ("a path of 20000 letters", b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                           ("a body of 10 GB", b"POST /api/v1/drains HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n"),
+                           ("a length below 0", b"POST /api/v1/drains HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"),
+                           ("a NUL", b"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n"), ("no HTTP", b"\x16\x03\x01\x02\0\x01\r\n\r\n")):
+            said = raw(daemon, text)
+            checks.check(f"{what}: refused", said is not None and (said == "" or re.match(r"HTTP/1\.[01] (4|50)", said)), said)
+
+        for name in ("localhost", "LOCALHOST:9153", f"127.0.0.1:{port}", "[::1]"):
+            checks.check(f"asked as {name}", raw(daemon, status % (name.encode(), b"")).startswith("HTTP/1.1 200"))
+        for name in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.1.", "localhost@evil.example", "xlocalhost", "-"):
+            said = raw(daemon, status % (name.encode(), b""))
+            checks.check(f"not as {name}", said.split()[1] in ("400", "403"), said)
+        said = raw(daemon, b"GET http://evil.example/api/v1/status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        checks.check("nor in a whole URL", said.split()[1] in ("400", "403"), said)
+
+        json_type = {"Content-Type": "application/json"}
+        for what, headers in (("its Origin", {"Origin": "http://evil.example", **json_type}), ("our own Origin", {"Origin": f"http://{daemon.admin}", **json_type}),
+                              ("no Origin, as null", {"Origin": "null", **json_type}), ("a form", {"Content-Type": "text/plain"}),
+                              ("its name", {"Host": "evil.example", **json_type}), ("Sec-Fetch-Site", {"Sec-Fetch-Site": "cross-site", **json_type})):
+            checks.check(f"no change by a page with {what}", ask(daemon, "/api/v1/drains", "POST", **headers)[0] in (400, 403))
+        replied = ask(daemon, "/api/v1/drains", "OPTIONS", Origin="http://evil.example", Access_Control_Request_Method="POST")
+        checks.check("a preflight permits nothing", replied[0] == 405 and "Access-Control-Allow-Origin" not in replied[1], replied)
+        for path in ("/api/v1/status", "/api/v1/stream", "/plain"):
+            checks.equal(f"a page of another site cannot have {path} opened", ask(daemon, path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")[0], 403)
+        checks.equal("a link may be followed", ask(daemon, "/plain", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")[0], 200)
+        checks.equal("our own page may ask", ask(daemon, "/api/v1/status", Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="cors")[0], 200)
+
+        before = resident_kib(daemon)
+        greedy = socket.create_connection((host, int(port)), 60)
+        held.append(greedy)
+        greedy.setblocking(False)
+        try:
+            for _ in range(2000):
+                greedy.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        except BlockingIOError:
+            pass
+        checks.equal("who asks and never reads keeps nobody waiting", ask(daemon, "/api/v1/status")[0], 200)
+        checks.check("and costs little", resident_kib(daemon) - before < 8192, (before, resident_kib(daemon)))
+        checks.equal("DNS after all that", daemon.dig(ROUTE).status, "NOERROR")
+    finally:
+        for sock in held:
+            sock.close()
+        checks.equal("it ends well", daemon.stop(), 0)
+
+
 if __name__ == "__main__":
-    sys.exit(play("dashboard", files, stream, tail, access))
+    sys.exit(play("dashboard", files, stream, tail, access, strangers))
