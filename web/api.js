@@ -2,6 +2,8 @@
 // The daemon's API: pages as JSON, and its stream of events. The token lives as long as the tab.
 
 const KEY = 'pintle.token';
+const RETRY_MS = 2000;
+const SILENT_MS = 40000; // the daemon says something every 15 s
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -70,7 +72,8 @@ export class Stream {
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     for (;;) {
-      const { value, done } = await reader.read();
+      const silent = setTimeout(() => reader.cancel().catch(() => {}), SILENT_MS); // a connection may die without a word
+      const { value, done } = await reader.read().finally(() => clearTimeout(silent));
       if (done) return;
       const blocks = (rest + value).split('\n\n');
       rest = blocks.pop();
@@ -94,7 +97,7 @@ export class Stream {
       if (this.abort.signal.aborted) return;
       this.on.state('lost', error);
       if (error instanceof Refused && (error.status === 401 || error.status === 403)) return;
-      await new Promise((resolve) => { setTimeout(resolve, 2000); });
+      await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
     }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: which view is shown, and the one stream that feeds all of them.
 
-import { Stream, get, setToken, hasToken, forgetToken } from './api.js';
+import { Refused, Stream, get, setToken, hasToken, forgetToken } from './api.js';
 import { h } from './dom.js';
 import { store, take, findings } from './store.js';
 import * as overview from './overview.js';
@@ -12,7 +12,8 @@ import * as records from './records.js';
 import * as queries from './queries.js';
 import * as found from './findings.js';
 
-const LISTS_MS = 10000;
+const LOOK_MS = 10000;
+const OLD_MS = 60000;
 const views = { overview, flow, names, explain, records, queries, findings: found };
 const main = document.getElementById('main');
 const live = document.getElementById('live');
@@ -20,6 +21,8 @@ let view = null;
 let stream = null;
 let streamKey = '';
 let isRefused = false;
+let listed = { generation: null, at: 0 };
+let isListing = false;
 
 function say(text) {
   if (live.textContent !== text) live.textContent = text;
@@ -27,12 +30,15 @@ function say(text) {
 
 function tell() {
   const count = document.getElementById('count');
-  const n = findings().length;
+  const n = findings().filter((f) => f.level !== 'note').length;
   count.hidden = n === 0;
   count.textContent = String(n);
   if (store.status !== null) {
     document.getElementById('set').textContent = store.status.clusterSet;
-    document.getElementById('version').textContent = `pintled ${store.status.version}`;
+    const version = document.getElementById('version');
+    const shown = `pintled ${store.status.version}`;
+    if (version.textContent !== '' && version.textContent !== shown) location.reload(); // its page may be another one
+    version.textContent = shown;
   }
 }
 
@@ -40,12 +46,22 @@ function onEvent(name, data) {
   take(name, data);
   tell();
   view?.update?.(name);
+  if (name === 'clusters') loadLists();
 }
 
 function onState(state, error) {
-  if (state === 'live') say('● live');
-  else say('▲ connection lost, trying again');
-  if (error?.status === 401 || error?.status === 403) refuse(error);
+  const lost = document.getElementById('lost');
+  if (error?.status === 401 || error?.status === 403) {
+    lost.hidden = true;
+    refuse(error);
+  } else if (state === 'live') {
+    say('● live');
+    lost.hidden = true;
+  } else if (lost.hidden) {
+    say('▲ connection lost');
+    lost.textContent = `${error instanceof Refused ? `${error.message}.` : 'The daemon does not answer.'} Trying again; what is shown is of ${new Date().toLocaleTimeString('en-GB')}.`;
+    lost.hidden = false;
+  }
 }
 
 // One stream, for what the view needs; none while nobody looks.
@@ -59,8 +75,12 @@ function watch() {
   stream = key === '' ? null : new Stream(topics, filter, { event: onEvent, state: onState });
 }
 
+// Names and services are many: only for views that show them, and when something was published since.
 async function loadLists() {
-  if (document.hidden || isRefused) return;
+  const generation = store.status?.generation ?? null;
+  const isNew = listed.generation !== generation || Date.now() - listed.at > OLD_MS;
+  if (document.hidden || isRefused || isListing || !view?.wantsLists || !isNew) return;
+  isListing = true;
   try {
     store.names = (await get('names')).items;
     const services = [];
@@ -71,11 +91,29 @@ async function loadLists() {
       after = page.next ?? '';
     } while (after !== '' && services.length < 20000);
     store.services = services;
-    tell();
+    listed = { generation, at: Date.now() };
     view?.update?.('lists');
   } catch (error) {
     if (error.status === 401 || error.status === 403) refuse(error);
+  } finally {
+    isListing = false;
   }
+}
+
+async function loadFindings() {
+  if (document.hidden || isRefused) return;
+  try {
+    store.found = await get('findings');
+    tell();
+    view?.update?.('findings');
+  } catch (error) {
+    if (error.status === 401 || error.status === 403) refuse(error);
+  }
+}
+
+function look() {
+  loadLists();
+  loadFindings();
 }
 
 function refuse(error) {
@@ -110,16 +148,20 @@ function show(moveFocus) {
   main.replaceChildren();
   view.mount(main, new URLSearchParams(query ?? ''), watch);
   watch();
+  loadLists();
   if (moveFocus) main.focus();
 }
 
 function start() {
   isRefused = false;
   show(false);
-  loadLists();
+  loadFindings();
 }
 
 addEventListener('hashchange', () => show(true));
-document.addEventListener('visibilitychange', watch);
-setInterval(loadLists, LISTS_MS);
+document.addEventListener('visibilitychange', () => {
+  watch();
+  look();
+});
+setInterval(look, LOOK_MS);
 start();

@@ -18,7 +18,7 @@ export class Chart {
   constructor(title, series) {
     this.title = title;
     this.series = series;
-    this.box = h('div', { class: 'chart', role: 'img', 'aria-label': title });
+    this.box = h('div', { class: 'chart', role: 'img', 'aria-label': title }, h('p', { class: 'quiet' }, 'Two seconds, please.'));
     this.element = h('div', { class: 'card' }, h('h3', null, title), this.box, series.length > 1 ? legend(series) : null);
     this.observer = new ResizeObserver(() => this.size());
     this.observer.observe(this.box);
@@ -60,6 +60,9 @@ export class Chart {
     this.box.setAttribute('aria-label', `${this.title}: ${newest}`);
     if (traffic.length < 2) return;
     if (this.plot) this.plot.setData(this.data);
-    else this.make();
+    else {
+      this.box.replaceChildren();
+      this.make();
+    }
   }
 }

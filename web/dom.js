@@ -24,6 +24,7 @@ export function replace(parent, ...children) {
 }
 
 export const number = (n) => (n === undefined || n === null ? '–' : n.toLocaleString('en-GB', { maximumFractionDigits: n < 10 ? 1 : 0 }));
+export const count = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 export const percent = (share) => `${Math.round(share * 1000) / 10} %`;
 
 export function age(seconds) {
@@ -40,7 +41,7 @@ export function took(us) {
 
 // A word with a shape before it, so that no meaning hangs on the colour.
 export function state(kind, text) {
-  const shape = { good: '●', bad: '▲', warn: '◆' }[kind];
+  const shape = { good: '●', bad: '▲', warn: '◆', note: '■' }[kind];
   return h('span', { class: `state ${kind}` }, h('span', { 'aria-hidden': 'true' }, `${shape} `), text);
 }
 

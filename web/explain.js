@@ -3,10 +3,12 @@
 
 import { get } from './api.js';
 import { h, percent, state, table } from './dom.js';
-import { store } from './store.js';
+import { fillClusters, nameField } from './known.js';
 
 export const title = 'Explain';
+export const wantsLists = true;
 let out = null;
+let askers = null;
 
 const TYPES = ['A', 'AAAA', 'SRV', 'HTTPS', 'CNAME', 'TXT', 'PTR', 'NS', 'SOA', 'MX'];
 
@@ -41,6 +43,7 @@ async function ask(query) {
   try {
     const answer = await get(`explain?${words}`);
     out.replaceChildren(h('h3', null, `${answer.name} ${answer.type}`), facts(answer),
+      answer.addresses?.length ? h('p', { class: 'note' }, h('a', { href: `#flow?${new URLSearchParams({ name: answer.name, from: query.get('from') ?? '' })}` }, 'Its flow, with the shares that were seen')) : '',
       ...(answer.backends ? [h('h3', null, 'Backends'), backends(answer.backends)] : []),
       ...(answer.addresses ? [h('h3', null, 'Addresses'), addresses(answer.addresses)] : []),
       h('details', null, h('summary', null, 'All of it, as JSON'), h('pre', { class: 'scroll', tabindex: '0' }, JSON.stringify(answer, null, 2))));
@@ -50,21 +53,25 @@ async function ask(query) {
 }
 
 export function mount(main, query) {
-  const clusters = (store.status?.clusters.items ?? []).map((c) => c.name);
+  askers = h('datalist', { id: 'askers' });
   out = h('section', { 'aria-live': 'polite' });
-  const names = [...(store.names ?? []).map((r) => r.assignedName), ...(store.services ?? []).map((s) => `${s.name}.${s.namespace}.${s.below}`)].slice(0, 200);
+  const name = nameField({ name: 'name', required: true, value: query.get('name') ?? '' });
   const form = h('form', { class: 'row', onsubmit: (event) => {
     event.preventDefault();
     const words = new URLSearchParams([...new FormData(form)].filter(([, v]) => v !== ''));
     history.replaceState(null, '', `#explain?${words}`);
     ask(words);
   } },
-  h('label', null, 'Name', h('input', { name: 'name', class: 'long', required: true, list: 'known', value: query.get('name') ?? '', autocomplete: 'off', spellcheck: 'false' })),
-  h('datalist', { id: 'known' }, names.map((value) => h('option', { value }))),
+  h('label', null, 'Name', name.input), name.list,
   h('label', null, 'Type', h('select', { name: 'type' }, TYPES.map((t) => h('option', { selected: query.get('type') === t }, t)))),
   h('label', null, 'Asked from', h('input', { name: 'from', list: 'askers', placeholder: 'address or cluster', value: query.get('from') ?? '' })),
-  h('datalist', { id: 'askers' }, clusters.map((value) => h('option', { value }))),
+  askers,
   h('button', { class: 'button' }, 'Explain'));
   main.append(h('h2', null, 'Explain'), form, out);
+  fillClusters(askers, null, '');
   if (query.get('name')) ask(query);
+}
+
+export function update(name) {
+  if (name === 'clusters') fillClusters(askers, null, '');
 }

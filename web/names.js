@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // All names: search, filter, sort.
 
-import { h, replace, state, table } from './dom.js';
+import { h, count, replace, state, table } from './dom.js';
+import { fillClusters } from './known.js';
 import { store } from './store.js';
 
 export const title = 'Names';
+export const wantsLists = true;
 const SHOWN = 500;
+let shown = SHOWN;
 let parts = null;
 const choice = { words: '', kind: '', cluster: '', sorted: { key: 'name', down: false } };
 
@@ -42,9 +45,11 @@ function draw() {
   const focused = parts.list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   if (focused) document.activeElement.blur();
   const isReady = store.names !== null && store.services !== null;
-  parts.count.textContent = !isReady ? 'Loading' : rows.length > SHOWN ? `${rows.length} names, the first ${SHOWN} are shown` : `${rows.length} names`;
+  parts.count.textContent = !isReady ? 'Loading' : rows.length > shown ? `${rows.length} names, the first ${shown} are shown` : count(rows.length, 'name');
+  parts.more.hidden = !isReady || rows.length <= shown;
   if (!isReady) return;
-  replace(parts.list, table({ caption: 'Names', columns, rows: rows.slice(0, SHOWN), empty: 'No name is like that.', sorted: choice.sorted,
+  replace(parts.list, table({ caption: 'Names', columns, rows: rows.slice(0, shown), empty: words.length > 0 || choice.kind || choice.cluster ? 'No name is like that.'
+    : 'No name yet: export a Service (kind ServiceExport, or Cilium\'s annotation service.cilium.io/global), or make a route.', sorted: choice.sorted,
     onsort: (k) => { choice.sorted = { key: k, down: choice.sorted.key === k && !choice.sorted.down }; draw(); } }));
   if (focused) parts.list.querySelector(`[data-key=${focused}]`)?.focus();
 }
@@ -55,15 +60,22 @@ function choose(label, key, options) {
 }
 
 export function mount(main) {
-  const clusters = (store.status?.clusters.items ?? []).map((c) => [c.name, c.name]);
-  parts = { list: h('div'), count: h('p', { class: 'note', role: 'status' }) };
+  shown = SHOWN;
+  parts = { list: h('div'), count: h('p', { class: 'note', role: 'status' }), clusters: h('select', { onchange: (e) => { choice.cluster = e.target.value; draw(); } }),
+    more: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { shown += SHOWN; draw(); } }, `Show ${SHOWN} more`) };
   main.append(h('h2', null, 'Names'), h('form', { class: 'row', role: 'search', onsubmit: (e) => e.preventDefault() },
     h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; draw(); } })),
     choose('Made by', 'kind', [['', 'anything'], ...['Service', 'HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'].map((k) => [k, k])]),
-    choose('Cluster', 'cluster', [['', 'any'], ...clusters])), parts.count, parts.list);
+    h('label', null, 'Cluster', parts.clusters)), parts.count, parts.list, h('p', null, parts.more));
+  fillClusters(parts.clusters, 'any', choice.cluster);
   draw();
 }
 
+export function unmount() {
+  parts = null;
+}
+
 export function update(name) {
+  if (name === 'clusters') fillClusters(parts.clusters, 'any', choice.cluster);
   if (name === 'lists' && !parts.list.contains(document.activeElement)) draw();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The overview: clusters, how many questions, with which answers, how fast.
 
-import { h, age, number, replace, state, table, took } from './dom.js';
-import { store } from './store.js';
+import { h, age, count, number, replace, state, table, took } from './dom.js';
+import { findings, store } from './store.js';
 import { Chart } from './chart.js';
 
 export const title = 'Overview';
@@ -45,6 +45,14 @@ function figures() {
   ];
 }
 
+// A sentence that leads to the findings.
+function wrong() {
+  const all = findings();
+  const parts = [['bad', 'error'], ['warn', 'warning']].map(([level, word]) => [all.filter((f) => f.level === level).length, word]).filter(([n]) => n > 0);
+  if (parts.length === 0) return store.found === null ? 'Findings' : 'Nothing is wrong';
+  return `To look at: ${parts.map(([n, word]) => count(n, word)).join(' and ')}`;
+}
+
 function rcodeTable() {
   const now = store.traffic.at(-1);
   const rows = now ? Object.entries(now.rcodes).filter(([, n]) => n > 0) : [];
@@ -54,13 +62,13 @@ function rcodeTable() {
 
 export function mount(main) {
   parts = {
-    figures: h('ul', { class: 'list cards figures' }), cards: h('ul', { class: 'list cards' }), codes: h('div'),
+    figures: h('ul', { class: 'list cards figures' }), wrong: h('a', { href: '#findings' }, wrong()), cards: h('ul', { class: 'list cards' }), codes: h('div'),
     rate: new Chart('Questions a second', [{ label: 'questions', of: (t) => t.rate }]),
     rcodes: new Chart('Answers a second by response code', ['NOERROR', 'NXDOMAIN', 'SERVFAIL', 'REFUSED'].map((r) => ({ label: r, of: (t) => t.rcodes[r] }))),
     took: new Chart('Time to answer, ms', [{ label: 'p50', of: (t) => (t.p50 === undefined ? null : t.p50 / 1000) }, { label: 'p99', of: (t) => (t.p99 === undefined ? null : t.p99 / 1000) }]),
   };
   main.append(
-    h('section', null, h('h2', null, 'Now'), parts.figures),
+    h('section', null, h('h2', null, 'Now'), parts.figures, h('p', null, parts.wrong)),
     h('section', null, h('h2', null, 'Clusters'), parts.cards),
     h('section', null, h('h2', null, 'Last five minutes'), h('div', { class: 'charts' }, parts.rate.element, parts.rcodes.element, parts.took.element),
       h('details', null, h('summary', null, 'Response codes as a table'), parts.codes)));
@@ -75,6 +83,7 @@ export function unmount() {
 export function update(name) {
   if (store.status === null) return;
   replace(parts.figures, figures());
+  parts.wrong.textContent = wrong();
   if (name === 'clusters') replace(parts.cards, store.status.clusters.items.map(card));
   if (name === 'records' || name === 'lists') return;
   for (const chart of [parts.rate, parts.rcodes, parts.took]) chart.draw(store.traffic);

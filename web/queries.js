@@ -14,6 +14,9 @@ let shown = 0;
 export const filter = () => words;
 
 const time = (ms) => `${new Date(ms).toLocaleTimeString('en-GB')}.${String(ms % 1000).padStart(3, '0')}`;
+// "why=drawn zone=assigned view=c1 from=10.1.0.7": who it counts as is what explain is to be asked from.
+const part = (q, key) => new RegExp(`(?:^| )${key}=(\\S+)`).exec(q.why ?? '')?.[1] ?? '';
+const link = (q) => (q.name === '' ? '–' : h('a', { href: `#explain?${new URLSearchParams({ name: q.name, type: q.type, from: part(q, 'from') })}` }, q.name));
 const code = (rcode) => state(rcode === 'NOERROR' ? 'good' : rcode === 'NXDOMAIN' ? 'warn' : 'bad', rcode);
 
 function draw() {
@@ -21,9 +24,10 @@ function draw() {
     : store.every > 1 ? `There are many: one question in ${store.every} is shown.` : '';
   replace(parts.list, table({ caption: 'Questions, newest first', rows: store.queries.slice(0, SHOWN), empty: 'No question yet.', columns: [
     { title: 'Time', cell: (q) => h('span', { class: 'mono' }, time(q.at)) },
-    { title: 'Name', class: 'wide', cell: (q) => q.name || '–' }, { title: 'Type', cell: (q) => q.type },
+    { title: 'Name', class: 'wide', cell: link }, { title: 'Type', cell: (q) => q.type },
     { title: 'Answer', cell: (q) => code(q.rcode) },
     { title: 'Shows', class: 'wide', cell: (q) => (q.answers.length === 0 ? '–' : q.answers.slice(0, 3).join(' ') + (q.n > 3 ? ` and ${q.n - 3} more` : '')) },
+    { title: 'Why', cell: (q) => [part(q, 'why') || '–', part(q, 'view') && h('span', { class: 'quiet' }, ` for ${part(q, 'view')}`)] },
     { title: 'Took', class: 'n', cell: (q) => took(q.tookUs) },
     { title: 'By', cell: (q) => q.transport }, { title: 'From', cell: (q) => h('span', { class: 'mono' }, q.peer) }] }));
 }

@@ -6,10 +6,11 @@ const QUERIES = 500;
 const WINDOW_MS = 60000;
 
 export const store = {
-  status: null, records: undefined, names: null, services: null, more: [], drains: null,
+  status: null, records: undefined, names: null, services: null,
+  found: null, // the page of /api/v1/findings
   traffic: [], // {at, rate, rcodes: {name: rate}, p50, p99, n, every}
   queries: [], every: 0, leftOut: 0, isPaused: false,
-  seen: new Map(), // name -> [{at, address}]
+  seen: new Map(), // name -> [{at, type, address, view}]
 };
 let last = null;
 
@@ -25,6 +26,9 @@ function addTraffic(now) {
   if (store.traffic.length > SECONDS) store.traffic.shift();
 }
 
+// Whose view was answered: "why=drawn zone=assigned view=c1".
+const viewOf = (why) => / view=(\S+)/.exec(why ?? '')?.[1] ?? '';
+
 function addQueries(batch) {
   store.every = batch.every;
   store.leftOut += batch.leftOut;
@@ -32,7 +36,7 @@ function addQueries(batch) {
   for (const query of batch.items) {
     if (query.answers.length > 0) {
       const list = store.seen.get(query.name) ?? [];
-      list.push({ at: query.at, type: query.type, address: query.answers[0] });
+      list.push({ at: query.at, type: query.type, address: query.answers[0], view: viewOf(query.why) });
       store.seen.set(query.name, list);
     }
   }
@@ -44,12 +48,14 @@ function addQueries(batch) {
   if (!store.isPaused) store.queries = [...batch.items.toReversed(), ...store.queries].slice(0, QUERIES);
 }
 
-// How often each address stood first in the answers of the last minute: {n, shares: Map(address -> share)}.
-export function observed(name, type) {
-  const list = (store.seen.get(name) ?? []).filter((one) => one.type === type);
+// How often each address stood first in what askers of a view were answered in the last minute, and how many answers
+// others got: {n, others, shares: Map(address -> share)}.
+export function observed(name, type, view) {
+  const all = (store.seen.get(name) ?? []).filter((one) => one.type === type);
+  const list = all.filter((one) => one.view === view);
   const counts = new Map();
   for (const { address } of list) counts.set(address, (counts.get(address) ?? 0) + 1);
-  return { n: list.length, shares: new Map([...counts].map(([address, n]) => [address, n / list.length])) };
+  return { n: list.length, others: all.length - list.length, shares: new Map([...counts].map(([address, n]) => [address, n / list.length])) };
 }
 
 export function take(name, data) {
@@ -59,40 +65,35 @@ export function take(name, data) {
   else if (name === 'queries') addQueries(data);
 }
 
+// What the stream says and /api/v1/findings does not.
 const clusterFindings = (c) => [
-  !c.synced && !c.restored && { level: 'bad', where: c.name, text: 'was never listed', hint: c.hint || c.error },
-  c.synced && !c.up && { level: 'bad', where: c.name, text: `is out of reach, its last state is served: ${c.error}`, hint: c.hint },
-  c.restored && { level: 'warn', where: c.name, text: 'was not listed yet; its state of before the restart is served', hint: c.hint || c.error },
-  c.up && c.error && { level: 'warn', where: c.name, text: c.error, hint: c.hint },
-  c.held.length > 0 && { level: 'warn', where: c.name, text: `a list of ${c.held.join(', ')} is not believed yet`, hint: 'it names nothing, or less than half of what was known; a second one that says the same is' },
-  c.overLimit.length > 0 && { level: 'bad', where: c.name, text: `more ${c.overLimit.join(', ')} than clusters[].maxObjects`, hint: 'those beyond the limit are not served' },
-  c.drained && { level: 'warn', where: c.name, text: 'is drained by hand', hint: `pintlectl undrain cluster ${c.name}` },
+  c.restored && { level: 'warn', where: `cluster ${c.name}`, text: 'was not listed yet; its state of before the restart is served', hint: c.hint || c.error },
+  c.up && c.error && { level: 'warn', where: `cluster ${c.name}`, text: c.error, hint: c.hint },
+  c.drained && { level: 'warn', where: `cluster ${c.name}`, text: 'is drained by hand', hint: `pintlectl undrain cluster ${c.name}` },
 ];
 
-const serviceFindings = (s) => {
-  const where = `${s.namespace}/${s.name}`;
-  const ready = s.clusters.reduce((n, c) => n + c.ready, 0);
+const zoneFindings = (entry) => (entry.zones ?? []).flatMap((z) => {
+  const where = `records ${entry.records}, zone ${z.zone}`;
   return [
-    ready === 0 && { level: 'bad', where, text: 'has no ready endpoint in any cluster', hint: 'kubectl get endpointslices' },
-    ...(ready === 0 ? [] : s.clusters.filter((c) => c.total > 0 && c.ready === 0)
-      .map((c) => ({ level: 'warn', where, text: `none of ${c.total} endpoints in ${c.cluster} is ready`, hint: '' }))),
+    z.error && { level: 'bad', where, text: z.error, hint: '' },
+    z.blocked > 0 && { level: 'warn', where, text: `${z.blocked} changes wait for an approval`, hint: `pintlectl records approve ${z.approval}` },
+    z.conflicts > 0 && { level: 'warn', where, text: `${z.conflicts} records conflict with others' in the zone`, hint: 'pintlectl records drift' },
   ];
-};
+});
 
-const zoneFindings = (entry) => (entry.zones ?? []).flatMap((z) => [
-  z.error && { level: 'bad', where: z.zone, text: z.error, hint: '' },
-  z.blocked > 0 && { level: 'warn', where: z.zone, text: `${z.blocked} changes wait for an approval`, hint: `pintlectl records approve ${z.approval}` },
-  z.conflicts > 0 && { level: 'warn', where: z.zone, text: `${z.conflicts} records conflict with others' in the zone`, hint: 'pintlectl records drift' },
-]);
+const LEVELS = { error: 'bad', warning: 'warn', info: 'note' };
+
+// The object as people write it: Kind namespace/name in its cluster.
+const found = (f) => ({ level: LEVELS[f.severity], code: f.code, text: f.message, hint: f.fix, detail: f.detail, ageSeconds: f.ageSeconds,
+  where: `${f.kind === 'Cluster' ? 'cluster' : f.kind ?? ''} ${f.namespace ? `${f.namespace}/` : ''}${f.name ?? ''}${f.cluster && f.kind !== 'Cluster' ? ` in ${f.cluster}` : ''}`.trim() });
 
 // What a person should look at, worst first.
 export function findings() {
   const all = [
     store.status && !store.status.ready && { level: 'bad', where: 'pintled', text: 'is not ready', hint: '/readyz?verbose says why' },
+    ...(store.found?.items ?? []).map(found),
     ...(store.status?.clusters.items ?? []).flatMap(clusterFindings),
-    ...(store.services ?? []).flatMap(serviceFindings),
     ...(store.records?.items ?? []).flatMap(zoneFindings),
-    ...store.more,
   ].filter(Boolean);
-  return [...all.filter((f) => f.level === 'bad'), ...all.filter((f) => f.level !== 'bad')];
+  return ['bad', 'warn', 'note'].flatMap((level) => all.filter((f) => f.level === level));
 }

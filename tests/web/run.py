@@ -3,13 +3,16 @@
 """The dashboard in a real Chromium, over a daemon of three embedded clusters that is asked all the time.
 
 Every view, light and dark, wide and at 320 pixels: axe finds nothing, nothing is cut off, the console says nothing.
-Then the keyboard alone, reduced motion, no scripts, and a token. Screenshots are left in $PINTLE_SCREENS.
+Then the keyboard alone, reduced motion, no scripts, a token, TLS, many tabs, thousands of names, a
+daemon that goes away, and records in a real Knot DNS. Screenshots are left in $PINTLE_SCREENS.
 """
 
+import json
 import os
 import pathlib
 import random
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from ports import free_port  # noqa: E402
@@ -34,8 +38,9 @@ ROUTE = "inventory-default-1951cbe339d38e1f.pintle.internal"
 NAMES = [(ROUTE, 10), ("userlist-svc.song.svc.clusterset.local", 5), ("redis.redis.svc.clusterset.local", 2),
          ("helloworld.sample.svc.clusterset.local", 3), ("nobody.song.svc.clusterset.local", 1), ("www.example.org", 1)]
 # What a view shows once it has what it needs.
+MANY = 2000
 VIEWS = {"overview": "p50 of a sample", "flow": "seen ", "names": ROUTE, "explain": "Stands first",
-         "records": "No records are configured", "queries": ROUTE, "findings": "Nothing is wrong"}
+         "records": "No records are configured", "queries": ROUTE, "findings": "PTL0405"}
 TOKEN = "correct-horse-battery-staple"
 failed = []
 
@@ -65,12 +70,13 @@ def wait_for(what, ask, seconds=WAIT_S):
 class Daemon:
     """pintled --dev, and somebody who asks it."""
 
-    def __init__(self, dir, *args):
-        self.dns, self.admin = free_port(), f"127.0.0.1:{free_port()}"
+    def __init__(self, dir, *args, dns=None, admin=None, scheme="http"):
+        self.dns, self.admin = dns or free_port(), admin or f"127.0.0.1:{free_port()}"
         with open(dir / f"log-{self.dns}", "w") as log:
             self.process = subprocess.Popen([PINTLED, *(args or ["--dev"]), "--listen", f"127.0.0.1:{self.dns}", "--admin", self.admin],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for("the daemon answers", lambda: urllib.request.urlopen(f"http://{self.admin}/readyz", timeout=5).status == 200)
+        wait_for("the daemon answers", lambda: urllib.request.urlopen(
+            f"{scheme}://{self.admin}/readyz", timeout=5, context=ssl._create_unverified_context() if scheme == "https" else None).status == 200)
         self.is_asked = True
         self.asker = threading.Thread(target=self.ask, daemon=True)
         self.asker.start()
@@ -96,10 +102,10 @@ class Daemon:
         check("the daemon ends well", self.process.wait(60) == 0)
 
 
-def browser(has_scripts=True):
+def browser(has_scripts=True, more=()):
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900"):
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900", *more):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     if not has_scripts:
@@ -164,6 +170,8 @@ def all_views(driver, daemon):
                 look(driver, scheme, width)
                 what = f"{view}, {scheme}, {width} px"
                 go(driver, daemon, view)
+                if view == "overview":
+                    wait_for("the charts", lambda: len(driver.find_elements(By.CSS_SELECTOR, ".chart canvas")) == 3)
                 axe(driver, what)
                 fits(driver, what)
                 screenshot(driver, f"{view}-{scheme}-{width}")
@@ -173,14 +181,14 @@ def all_views(driver, daemon):
 def content(driver, daemon):
     go(driver, daemon, "overview")
     shown = text(driver)
-    for words in ("c1", "c2", "c3", "in sync", "network far", "3 of 3"):
+    for words in ("c1", "c2", "c3", "in sync", "network far", "3 of 3", "To look at: 1 warning"):
         check(f"the overview says \"{words}\"", words in shown, shown[:300])
     check("the charts are drawn", wait_for("charts", lambda: len(driver.find_elements(By.CSS_SELECTOR, ".chart canvas")) == 3))
 
     go(driver, daemon, "names")
     search = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
     search.send_keys("song")
-    rows = wait_for("a search narrows the names", lambda: [r.text for r in driver.find_elements(By.CSS_SELECTOR, "tbody tr")] if "1 names" in text(driver) else None)
+    rows = wait_for("a search narrows the names", lambda: [r.text for r in driver.find_elements(By.CSS_SELECTOR, "tbody tr")] if "1 name" in text(driver).split("\n") else None)
     check("a search finds by namespace", bool(rows) and "userlist-svc" in rows[0], rows)
     search.clear()
     search.send_keys(Keys.SPACE)
@@ -202,7 +210,30 @@ def content(driver, daemon):
     go(driver, daemon, "flow")
     check("the flow's observed shares come to the wanted ones", wait_for("shares", split))
 
+    said = driver.execute_script("return document.querySelector('section[data-name^=inventory] .note').textContent")
+    check("it says whose answers they are", "answers to askers of c1" in said, said)
+    choose(driver, "Seen from", "c2")
+    said = wait_for("another cluster's askers", lambda: next((n for n in [driver.execute_script(
+        "return document.querySelector('section[data-name^=inventory] .note')?.textContent ?? ''")] if "askers of c2" in n), None))
+    check("who saw nothing is shown no shares of others", bool(said) and "No answer to askers of c2" in said and " to others" in said, said)
+    choose(driver, "Seen from", "the default")
+    driver.execute_script("location.hash = 'flow?name=redis.redis.svc.clusterset.local&from=c2'")
+    wait_for("a link leads to one name's flow", lambda: [s.get_attribute("data-name") for s in driver.find_elements(By.CSS_SELECTOR, "section[data-name]")]
+             == ["redis.redis.svc.clusterset.local."] and "no endpoint" not in text(driver))
+    driver.execute_script("location.hash = 'overview'")
+    driver.execute_script("location.hash = 'flow?name=&from='")
+
+    go(driver, daemon, "findings")
+    shown = text(driver)
+    check("a finding has its code, its object and what to do", all(w in shown for w in ("PTL0405", "Network near", "To do:", "1 finding")), shown)
+    check("it is counted", driver.find_element(By.ID, "count").text == "1", driver.find_element(By.ID, "count").text)
+    choose(driver, "Severity", "error")
+    check("findings are chosen by severity", "0 of 1 finding" in text(driver), text(driver))
+    choose(driver, "Severity", "any")
+
     go(driver, daemon, "queries")
+    link = driver.execute_script("return document.querySelector('tbody a').getAttribute('href')")
+    check("a question leads to its explanation, as its asker", "from=127.0.0.1" in link and "name=" in link, link)
     box = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
     box.send_keys("nxdomain", Keys.ENTER)
 
@@ -216,6 +247,10 @@ def content(driver, daemon):
     time.sleep(1.5)
     check("a pause holds the list", before == driver.execute_script("return document.querySelector('tbody').textContent"))
     driver.find_element(By.XPATH, "//button[text()='Pause']").click()
+
+
+def choose(driver, label, option):
+    Select(driver.find_element(By.XPATH, f"//label[starts-with(., '{label}')]/select")).select_by_visible_text(option)
 
 
 def focused(driver):
@@ -246,7 +281,7 @@ def keyboard(driver, daemon):
     check("and the focus goes into it", driver.execute_script("return document.activeElement.id") == "main")
     press(driver, Keys.TAB)
     press(driver, "inventory")
-    check("the search takes letters", wait_for("the search", lambda: "1 names" in text(driver)))
+    check("the search takes letters", wait_for("the search", lambda: "1 name" in text(driver).split("\n")))
     for _ in range(20):
         press(driver, Keys.TAB)
         if focused(driver).startswith(ROUTE[:20]):
@@ -291,6 +326,152 @@ def token(driver, dir):
         daemon.stop()
 
 
+def live(driver):
+    return "live" in driver.find_element(By.ID, "live").text
+
+
+def many_tabs(driver, daemon):
+    """A daemon has 16 streams; a tab that nobody looks at holds none."""
+    first = driver.current_window_handle
+    for _ in range(18):
+        driver.switch_to.new_window("tab")
+        driver.get(f"http://{daemon.admin}/")
+    check("the 19th tab is live: hidden ones close their streams", wait_for("live", lambda: live(driver)))
+    handles = driver.window_handles
+    for handle in handles:
+        if handle != first:
+            driver.switch_to.window(handle)
+            driver.close()
+    driver.switch_to.window(first)
+    check("a tab that is looked at again goes on", wait_for("live again", lambda: live(driver)))
+
+
+def comes_back(driver, dir):
+    daemon = Daemon(dir)
+    driver.get(f"http://{daemon.admin}/")
+    wait_for("the page is there", lambda: "in sync" in text(driver))
+    daemon.stop()
+    lost = driver.find_element(By.ID, "lost")
+    said = wait_for("the page says that the daemon is gone", lambda: lost.text)
+    check("and of when it is", bool(said) and "what is shown is of" in said and "in sync" in text(driver), said)
+    axe(driver, "without its daemon")
+    fits(driver, "without its daemon")
+    screenshot(driver, "lost-light-1280")
+    daemon = Daemon(dir, "--dev", dns=daemon.dns, admin=daemon.admin)
+    try:
+        check("it goes on by itself when the daemon is back", wait_for("live", lambda: live(driver) and not lost.is_displayed()))
+        check("with what is now", wait_for("figures", lambda: "3 of 3" in text(driver)))
+    finally:
+        daemon.stop()
+    driver.get_log("browser")  # refused connections are told there
+
+
+def many(driver, dir):
+    """Thousands of names, the longest there may be, and one of very many endpoints."""
+    (dir / "big").mkdir()
+    (dir / "big.yaml").write_text("clusters: [{name: big, directory: big}]\ndefaultCluster: big\nshutdown: {lameduck: 0s}\n")
+
+    def meta(name, **labels):
+        return {"name": name, "namespace": "n" * 63, "labels": labels}
+
+    def service(name, addresses):
+        yield {"apiVersion": "v1", "kind": "Service", "metadata": meta(name), "spec": {"clusterIP": "None", "ports": [{"port": 80}]}}
+        yield {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ServiceExport", "metadata": meta(name)}
+        yield {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta(name, **{"kubernetes.io/service-name": name}),
+               "addressType": "IPv4", "ports": [{"port": 80}],
+               "endpoints": [{"addresses": [a], "conditions": {"ready": True}} for a in addresses]}
+
+    items = [*service("aaa-wide", [f"10.9.{i // 250}.{i % 250 + 1}" for i in range(300)])]
+    for i in range(MANY):
+        items += service(f"s{i:04}-{'x' * 57}", [] if i % 2 else [f"10.8.{i // 250}.{i % 250 + 1}"])
+    (dir / "big" / "all.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    daemon = Daemon(dir, "--config", str(dir / "big.yaml"))
+    try:
+        driver.get(f"http://{daemon.admin}/#names")
+        wait_for("the names", lambda: f"{MANY + 1} names, the first 500 are shown" in text(driver))
+        driver.find_element(By.XPATH, "//button[starts-with(., 'Show 500')]").click()
+        check("more of them can be shown", "the first 1000 are shown" in text(driver), text(driver)[:200])
+        driver.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("s1234")
+        check("one of thousands is found", wait_for("one name", lambda: "1 name" in text(driver).split("\n")))
+        for width in (1280, 320):
+            look(driver, "dark", width)
+            fits(driver, f"a name of the greatest length, {width} px")
+            axe(driver, f"a name of the greatest length, {width} px")
+            screenshot(driver, f"long-dark-{width}")
+        look(driver, "light", 1280)
+        driver.execute_script(f"location.hash = 'flow?name=aaa-wide.{'n' * 63}.svc.clusterset.local'")
+        check("300 endpoints are drawn as a dozen", wait_for("the flow", lambda: "289 more addresses" in driver.execute_script("return document.querySelector('.flow')?.textContent ?? ''")))
+        fits(driver, "300 endpoints")
+        screenshot(driver, "wide-light-1280")
+        driver.execute_script("location.hash = 'findings'")
+        check("so many findings are counted, not all shown", wait_for("findings", lambda: "the first 200 are shown" in text(driver)))
+        check("and few are built", len(driver.find_elements(By.CSS_SELECTOR, "ul.list > li.card")) == 200)
+        screenshot(driver, "findings-many-light-1280")
+    finally:
+        daemon.stop()
+
+
+def over_tls(dir):
+    """Over TLS, where a certificate is wanted and the browser has none."""
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=dir, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=people")
+    openssl("req", "-x509", *key, "-keyout", "srv.key", "-out", "srv.crt", "-subj", "/CN=pintled", "-addext", "subjectAltName=IP:127.0.0.1")
+    (dir / "srv.key").chmod(0o600)
+    (dir / "mtls.yaml").write_text("clusters: [{name: c1, directory: demo/c1}]\nshutdown: {lameduck: 0s}\n"
+                                   "admin: {tls: {certificate: srv.crt, key: srv.key, clientCA: ca.crt}}\n")
+    daemon = Daemon(dir, "--config", str(dir / "mtls.yaml"), scheme="https")
+    driver = browser(more=("--ignore-certificate-errors",))
+    try:
+        driver.get(f"https://{daemon.admin}/")
+        said = wait_for("over TLS the page is there, and says what is wanted", lambda: next((t for t in [text(driver)] if "clientCA" in t), None))
+        check("there is no field for a token", bool(said) and not driver.find_elements(By.CSS_SELECTOR, "input[type=password]"), said)
+        axe(driver, "without a certificate")
+        screenshot(driver, "certificate-light-1280")
+    finally:
+        driver.quit()
+        daemon.stop()
+
+
+def with_records(driver):
+    """Zones that a Knot DNS has: what is wanted, owned, left alone, put right, and waiting for an approval."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+    import records  # pylint: disable=import-outside-toplevel
+    world = records.World()
+    world.start()
+    keep = [records.service("app", "app.example.com", "192.0.2.1", ttl="1m")]
+    world.put("c1", *keep, *(records.service(f"n{i}", f"n{i}.example.com", "192.0.2.9") for i in range(records.MANY)))
+    world.settled(lambda: world.zone("knot")["owned"] == records.MANY + 1, "records are in Knot")
+    records.repairs(world)
+    world.put("c1", *keep)
+    world.settled(lambda: world.zone("knot")["blocked"] == records.MANY, "deletions wait")
+    driver.get(f"http://{world.admin}/#records")
+    wait_for("the zones", lambda: "wait for an approval" in text(driver) and "203.0.113.66" in text(driver))
+    shown = text(driver)
+    for what, words in (("the zone, whose and by whom", ("example.com", "rfc2136", "pintle-e2e", "this one", "zonefile")),
+                        ("what is to be approved, and how", ("pintlectl records approve", "14 of 10 allowed")),
+                        ("what somebody changed", ("203.0.113.66", "put right")), ("the plan", ("delete", "n3.example.com A", "waits for an approval")),
+                        ("each record's objects", ("c1: service shop/app", "192.0.2.1 (TTL 60)"))):
+        check(f"the records say {what}", all(w in shown for w in words), [w for w in words if w not in shown])
+    search = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
+    search.send_keys("app.example")
+    check("records can be searched", wait_for("two records", lambda: "2 records" in text(driver)))
+    search.clear()
+    for scheme in ("light", "dark"):
+        for width in (1280, 320):
+            look(driver, scheme, width)
+            axe(driver, f"records of a Knot, {scheme}, {width} px")
+            fits(driver, f"records of a Knot, {scheme}, {width} px")
+            screenshot(driver, f"knot-{scheme}-{width}")
+    look(driver, "light", 1280)
+    driver.execute_script("location.hash = 'findings'")
+    check("what waits is a finding", wait_for("a finding", lambda: f"{records.MANY} changes wait for an approval" in text(driver)))
+    world.child.terminate()
+    check("Knot's daemon ends well", world.child.wait(60) == 0 and records.servers.failed == 0)
+
+
 def main():
     SCREENS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pintle-web-") as name:
@@ -303,8 +484,13 @@ def main():
             keyboard(driver, daemon)
             said = [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
             check("the console says nothing", said == [], said[:5])
+            many_tabs(driver, daemon)
             without_scripts(daemon)
             token(driver, dir)
+            over_tls(dir)
+            comes_back(driver, dir)
+            many(driver, dir)
+            with_records(driver)
         finally:
             driver.quit()
             daemon.stop()
