@@ -72,6 +72,12 @@ function layout(answer) {
   return { groups, height: Math.max(1, row) * ROW };
 }
 
+// Behind a Gateway nobody counts endpoints.
+function says(backend) {
+  const ready = backend.total > 0 || !backend.used ? `${backend.ready ?? 0} of ${backend.total ?? 0} ready` : '';
+  return [backend.weight === undefined ? '' : `weight ${backend.weight}`, ready].filter(Boolean).join(', ') || backend.reason;
+}
+
 function drawing(answer, seen) {
   const { groups, height } = layout(answer);
   const middle = height / 2;
@@ -83,15 +89,15 @@ function drawing(answer, seen) {
     const want = addresses.reduce((sum, a) => sum + a.first, 0);
     const had = seenOf(seen, addresses.flatMap((a) => a.of));
     shapes.push(...ribbon(1, middle, y, want, had, i % 6));
-    nodes.push(node(2, y, `${backend.cluster ?? ''} ${backend.name ?? ''}`, `${backend.weight !== undefined ? `weight ${backend.weight}, ` : ''}${backend.ready ?? '?'} of ${backend.total ?? '?'} ready`, !backend.used));
+    nodes.push(node(2, y, `${backend.cluster ?? ''} ${backend.name ?? ''}`, says(backend), !backend.used));
     for (const a of addresses) {
       const share = seenOf(seen, a.of);
       shapes.push(...ribbon(2, y, a.y, a.first, share, i % 6));
       nodes.push(node(3, a.y, `${a.address} ${a.via === 'endpoint' ? '' : a.via}`, seen.n === 0 ? `wanted ${percent(a.first)}` : `wanted ${percent(a.first)}, seen ${percent(share)}`));
     }
   }
-  const says = `${answer.name}: ${answer.addresses.length} addresses in ${new Set(answer.addresses.map((a) => a.cluster)).size} clusters; the table below has the shares`;
-  return svg('svg', { viewBox: `0 0 960 ${height}`, role: 'img', 'aria-label': says }, shapes, nodes);
+  const label = `${answer.name}: ${answer.addresses.length} addresses in ${new Set(answer.addresses.map((a) => a.cluster)).size} clusters; the table below has the shares`;
+  return svg('svg', { viewBox: `0 0 960 ${height}`, role: 'img', 'aria-label': label }, shapes, nodes);
 }
 
 function shares(answer, seen) {

@@ -30,7 +30,7 @@ function readyCell(row) {
 const columns = [
   { title: 'Name', key: 'name', sort: true, class: 'wide', cell: (r) => h('a', { href: `#explain?name=${encodeURIComponent(r.name)}` }, r.name) },
   { title: 'Made by', key: 'kind', sort: true, cell: (r) => r.kind },
-  { title: 'Object', key: 'object', sort: true, cell: (r) => r.object },
+  { title: 'Object', key: 'object', sort: true, class: 'wide', cell: (r) => r.object },
   { title: 'Clusters', key: 'clusters', sort: true, cell: (r) => r.clusters.join(', ') },
   { title: 'Ready endpoints', key: 'ready', sort: true, cell: readyCell },
 ];
