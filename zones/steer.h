@@ -109,6 +109,7 @@ struct pin_plan {
         nodata_weight; /**< Beside the shares' weights: so much of the questions gets NODATA. */
     const char *rule;  /**< Which rule made it, for people. */
     bool has_port_mismatch;
+    bool is_l7;     /**< No rule without matches: the Gateways' addresses. */
     bool has_ready; /**< Some backend with a weight has a ready endpoint, of whatever family. */
     bool is_out_of_memory;
 

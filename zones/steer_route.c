@@ -253,6 +253,7 @@ static void plan_gateways(
     const struct pin_steer *steer, struct pin_plan *plan, struct pin_route_unit *route)
 {
     const struct pin_route_body *body = &route->object->as.route;
+    plan->is_l7 = true;
     plan->rule = "the rules match paths, headers or methods: the Gateways' addresses";
     for (size_t i = 0; i < body->n_parents; i++) {
         struct pin_gateway_unit *gateway = pin_unit_gateway(steer->catalog, route->cluster_id,
