@@ -76,6 +76,10 @@ extern const struct pin_option pin_records_etcd_options[];
 /** The options of the file itself; they fill a struct pin_config. */
 extern const struct pin_option pin_options[];
 
+/** Those of `admin` and `metrics`, which fill a struct pin_config. */
+extern const struct pin_option pin_admin_options[];
+extern const struct pin_option pin_metrics_options[];
+
 /** Parts of them: `compat`, `cookies` and `rateLimit`. */
 extern const struct pin_option pin_compat_options[];
 extern const struct pin_option pin_options_cookies[];
