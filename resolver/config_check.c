@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "pintle/zones/name.h"
 
 #include "resolver/admin_access.h"
 #include "resolver/config.h"

@@ -111,9 +111,10 @@ static bool read_serial(const struct pin_query *query, const uint8_t *wire, uint
         return false;
     }
     reader.end = reader.pos + rdata_bytes;
-    bool has_names = pin_name_read(&reader, &name) && pin_name_read(&reader, &name);
+    bool has_primary = pin_name_read(&reader, &name);
+    bool has_mailbox = pin_name_read(&reader, &name);
     *ret_serial = pin_reader_get_u32(&reader);
-    return has_names && pin_reader_is_ok(&reader)
+    return has_primary && has_mailbox && pin_reader_is_ok(&reader)
            && pin_reader_left(&reader) == refresh_to_minimum_bytes;
 }
 
