@@ -273,3 +273,4 @@ enum pin_ctl_exit pin_ctl_config_explain(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_config_defaults(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_config_schema(const struct pin_ctl *ctl);
 enum pin_ctl_exit pin_ctl_reload(const struct pin_ctl *ctl);
+enum pin_ctl_exit pin_ctl_replace(const struct pin_ctl *ctl);

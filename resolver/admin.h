@@ -7,7 +7,7 @@
  * may see and change what is said in admin_access.h.
  *
  *     /livez /readyz /metrics
- *     /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records,reload,stream}
+ *     /api/v1/{status,clusters[/NAME[/check]],names,explain,drains,records,reload,replace,stream}
  *     / the dashboard (admin_web.h), which shows what the API says
  *
  * A second one may show health and metrics alone (`is_bare`), for addresses that others reach.
@@ -106,6 +106,10 @@ struct pin_admin_hooks {
     uint64_t (*reload)(void *arg);
     void (*reload_json)(void *arg, struct pin_jsonout *out); /**< Members of an object. */
     void (*reload_metrics)(void *arg, struct pin_text *out); /**< Families. */
+    /** Has another process take this one's place; as the three before. */
+    uint64_t (*replace)(void *arg);
+    void (*replace_json)(void *arg, struct pin_jsonout *out);
+    void (*replace_metrics)(void *arg, struct pin_text *out);
     void *arg;
 };
 

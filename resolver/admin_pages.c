@@ -534,6 +534,7 @@ static void render_index(struct pin_page *page)
         "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
         "/approve /adopt\n"
         "/api/v1/reload        how the last reload went; POST reads the configuration again\n"
+        "/api/v1/replace       which process this is; POST has another one take its place\n"
         "/api/v1/stream?topics=clusters,traffic,records,queries&filter=WORDS   server-sent events\n"
         "/api/v1/services?from=IP|CLUSTER&after=NAMESPACE/NAME\n"
         "/api/v1/explain?name=NAME&type=A&from=IP|CLUSTER[/NAMESPACE]&namespace=NS\n");
@@ -596,6 +597,9 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
     }
     if (strcmp(path, PIN_RELOAD_PATH) == 0) {
         return pin_page_find_reload(verb);
+    }
+    if (strcmp(path, PIN_REPLACE_PATH) == 0) {
+        return pin_page_find_replace(verb);
     }
     if (strncmp(path, PIN_CLUSTERS_PATH, strlen(PIN_CLUSTERS_PATH)) == 0) {
         return pin_page_find_clusters(path, verb);

@@ -211,6 +211,12 @@ const struct pin_page_kind *pin_page_find_log(enum pin_page_verb verb);
 /** The pages of reloads. */
 const struct pin_page_kind *pin_page_find_reload(enum pin_page_verb verb);
 
+/** Where another process is put in this one's place. */
+#define PIN_REPLACE_PATH "/api/v1/replace"
+
+/** The pages of that. */
+const struct pin_page_kind *pin_page_find_replace(enum pin_page_verb verb);
+
 /** The settings that the page is about. */
 static inline const struct pin_settings *pin_page_settings(const struct pin_page *page)
 {

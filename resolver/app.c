@@ -163,7 +163,7 @@ static void on_signal(int signo, void *arg)
         return;
     }
     if (signo == SIGUSR2) {
-        pin__app_replace(app);
+        (void)pin__app_replace(app);
         return;
     }
     bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0

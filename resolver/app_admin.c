@@ -156,6 +156,7 @@ enum pin_err pin__app_start_admin(struct pin_app *app, struct pin_why *why)
         }
     }
     pin__app_hook_reload_admin(&config.hooks);
+    pin__app_hook_replace_admin(&config.hooks);
     enum pin_err err = pin_admin_start(&config, &app->admin, why);
     if (err == PIN_OK && app->config->metrics.ip.family != 0) {
         config.address = app->config->metrics;

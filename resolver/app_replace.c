@@ -18,9 +18,11 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
+#include "pintle/version.h"
 
 #include "resolver/app_state.h"
 #include "resolver/handover.h"
+#include "resolver/metrics.h"
 #include "resolver/service.h"
 #include "resolver/starter.h"
 
@@ -55,6 +57,13 @@ struct pin_replace {
     pid_t pid; /* of the next one; 0: not started yet */
     enum phase phase;
     int64_t since_ms; /* when that began */
+    uint64_t n_asked; /* attempts, refused ones too; and those of them that have ended */
+    uint64_t n_ended;
+    uint64_t n_good; /* also of this process, if it took another one's place */
+    uint64_t n_failed;
+    uint64_t n_refused;
+    const char *state;    /* of the last one, while none is under way */
+    struct pin_why error; /* likewise */
     uint64_t n_drains;
     bool was_looked; /* nothing is missing; the builder's while is_looking */
     bool is_looking;
@@ -111,6 +120,8 @@ static void take_over(struct pin_replace *replace)
     pin_admin_go(app->admin);
     pin_admin_go(app->metrics);
     replace->phase = PIN_PHASE_CONFIRMING;
+    replace->n_good = 1;
+    replace->state = "ok";
     pin_log_info("replace: in the place of the process before, after %lld ms",
         (long long)(pin_clock_mono_ms() - replace->since_ms));
 }
@@ -168,6 +179,21 @@ static void close_said(struct pin_replace *replace)
     }
 }
 
+static void conclude(struct pin_replace *replace, const char *state, uint64_t *count)
+{
+    replace->n_ended = replace->n_asked;
+    replace->state = state;
+    (*count)++;
+}
+
+/* Says why none is started. */
+static void refuse(struct pin_replace *replace, const char *reason)
+{
+    (void)pin_why_set(&replace->error, PIN_EBUSY, "no other process is started: %s", reason);
+    pin_log_error("replace: %s", replace->error.text);
+    conclude(replace, "refused", &replace->n_refused);
+}
+
 /* Says why none has taken over. */
 static void give_up(struct pin_replace *replace, const char *reason)
 {
@@ -175,10 +201,12 @@ static void give_up(struct pin_replace *replace, const char *reason)
     pin_timer_stop(replace->timer);
     replace->phase = PIN_PHASE_SERVING;
     if (replace->pid != 0) {
-        pin_log_error("replace: process %d %s, this one goes on", (int)replace->pid, reason);
+        (void)pin_why_set(&replace->error, PIN_EIO, "process %d %s", (int)replace->pid, reason);
     } else {
-        pin_log_error("replace: %s, this one goes on", reason);
+        (void)pin_why_set(&replace->error, PIN_EIO, "%s", reason);
     }
+    pin_log_error("replace: %s, this one goes on", replace->error.text);
+    conclude(replace, "failed", &replace->n_failed);
 }
 
 static void hand_over(struct pin_replace *replace)
@@ -188,6 +216,7 @@ static void hand_over(struct pin_replace *replace)
     pin_starter_keep(app->starter);
     pin_service_hand_over(app->service, replace->pid);
     close_said(replace); /* by which the next one sees it */
+    conclude(replace, "ok", &replace->n_good);
     replace->phase = PIN_PHASE_ENDING;
     replace->since_ms = pin_clock_mono_ms();
     app->is_ending = true;
@@ -308,7 +337,7 @@ static void start_next(void *arg)
     replace->is_looking = false;
     const char *reason = find_reason(app);
     if (reason != NULL) {
-        pin_log_error("replace: no other process is started: %s", reason);
+        refuse(replace, reason);
         return;
     }
     size_t n = pin_workers_fds(app->workers, fds, PIN_HANDOVER_MAX - 2);
@@ -318,7 +347,7 @@ static void start_next(void *arg)
     }
     enum pin_err err = pin_starter_start(app->starter, fds, n, &replace->said_fd, &why);
     if (err != PIN_OK) {
-        pin_log_error("replace: no other process is started: %s", why.text);
+        refuse(replace, why.text);
         return;
     }
     replace->phase = PIN_PHASE_STARTING;
@@ -341,15 +370,80 @@ static void count_drains(struct pin_catalog *catalog, void *arg)
     replace->n_drains = pin_catalog_counts(catalog).n_drains;
 }
 
-void pin__app_replace(struct pin_app *app)
+uint64_t pin__app_replace(struct pin_app *app)
 {
     struct pin_replace *replace = app->replace;
-    if (replace == NULL || replace->is_looking
-        || !pin_builder_call(app->builder, count_drains, start_next, replace)) {
-        pin_log_error("replace: no other process is started: busy, try again");
-        return;
+    if (replace == NULL) {
+        return 0;
     }
-    replace->is_looking = true;
+    if (replace->is_looking && replace->phase == PIN_PHASE_SERVING) {
+        return replace->n_asked; /* it has just been asked for */
+    }
+    if (replace->phase == PIN_PHASE_STARTING) {
+        pin_log_error("replace: no other process is started: one is under way");
+        replace->n_refused++;
+        return replace->n_asked;
+    }
+    replace->n_asked++;
+    if (replace->is_looking || !pin_builder_call(app->builder, count_drains, start_next, replace)) {
+        refuse(replace, "busy, try again");
+    } else {
+        replace->is_looking = true;
+    }
+    return replace->n_asked;
+}
+
+/* --- what is seen of it --------------------------------------------------------------------- */
+
+static uint64_t on_replace(void *arg)
+{
+    return pin__app_replace(arg);
+}
+
+static void on_replace_json(void *arg, struct pin_jsonout *out)
+{
+    const struct pin_app *app = arg;
+    const struct pin_replace *replace = app->replace;
+    if (replace == NULL) {
+        return; /* starting */
+    }
+    pin_jsonout_key_uint(out, "pid", (uint64_t)getpid());
+    pin_jsonout_key_string(out, "version", PIN_VERSION);
+    pin_jsonout_key_string(
+        out, "state", replace->n_asked > replace->n_ended ? "running" : replace->state);
+    pin_jsonout_key_uint(out, "asked", replace->n_asked);
+    pin_jsonout_key_uint(out, "ended", replace->n_ended);
+    pin_jsonout_key_uint(out, "good", replace->n_good);
+    pin_jsonout_key_uint(out, "failed", replace->n_failed);
+    pin_jsonout_key_uint(out, "refused", replace->n_refused);
+    pin_jsonout_key_string(out, "error", replace->error.text);
+}
+
+static void on_replace_metrics(void *arg, struct pin_text *out)
+{
+    const struct pin_app *app = arg;
+    const struct pin_replace *replace = app->replace;
+    if (replace == NULL) {
+        return; /* starting */
+    }
+    pin_metrics_family(
+        out, "pintle_replacements_total", "counter", "Processes that were to take a place.");
+    pin_text_putf(out,
+        "pintle_replacements_total{result=\"ok\"} %llu\n"
+        "pintle_replacements_total{result=\"failed\"} %llu\n"
+        "pintle_replacements_total{result=\"refused\"} %llu\n",
+        (unsigned long long)replace->n_good, (unsigned long long)replace->n_failed,
+        (unsigned long long)replace->n_refused);
+    pin_metrics_single(out, "pintle_starter_up", "gauge",
+        "1 while the process that starts another one in this one's place is there.",
+        pin_starter_fd(app->starter) >= 0 ? 1 : 0);
+}
+
+void pin__app_hook_replace_admin(struct pin_admin_hooks *hooks)
+{
+    hooks->replace = on_replace;
+    hooks->replace_json = on_replace_json;
+    hooks->replace_metrics = on_replace_metrics;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -391,6 +485,7 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why)
         return pin_why_set(why, PIN_ENOMEM, "a replacement");
     }
     replace->app = app;
+    replace->state = "never";
     replace->since_ms = pin_clock_mono_ms();
     app->replace = replace;
     replace->phase = app->handover != NULL ? PIN_PHASE_READYING : PIN_PHASE_SERVING;

@@ -162,8 +162,12 @@ void pin__app_make_starter(struct pin_app *app, const struct pin_args *args);
 /** Says to the process before that we are ready, once we are. */
 enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why);
 
-/** Has another process take this one's place. Loud. */
-void pin__app_replace(struct pin_app *app);
+/** Has another process take this one's place, soon; returns the number of the attempt, which is the
+ * one before while that is under way. 0: not yet. Loud. */
+uint64_t pin__app_replace(struct pin_app *app);
+
+/** Fills in how the admin page looks at that. */
+void pin__app_hook_replace_admin(struct pin_admin_hooks *hooks);
 
 /** Whether another process has taken this one's place. */
 bool pin__app_is_replaced(const struct pin_app *app);

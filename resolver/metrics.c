@@ -635,6 +635,9 @@ void pin_metrics_render(struct pin_page *page)
     if (config->hooks.reload_metrics != NULL) {
         config->hooks.reload_metrics(config->hooks.arg, text);
     }
+    if (config->hooks.replace_metrics != NULL) {
+        config->hooks.replace_metrics(config->hooks.arg, text);
+    }
     if (config->hooks.records_metrics != NULL) {
         config->hooks.records_metrics(config->hooks.arg, text);
     }

@@ -70,7 +70,7 @@ static struct wrong_case {
     {"an option is no admin side", {"status", "--admin", "--wait"},
         "--admin: \"--wait\" is no ADDR[:PORT]"},
     {"--wait means nothing elsewhere", {"names", "list", "--wait"},
-        "--wait goes with status and reload"},
+        "--wait goes with status, reload and replace"},
     {"--affinity means nothing elsewhere", {"names", "list", "--affinity"},
         "--affinity goes with services list"},
     {"-n means nothing elsewhere", {"explain", "a.example", "-n", "5"},
@@ -114,8 +114,9 @@ static struct wrong_case {
         "unknown command \"record plan\", did you mean records plan?"},
     {"a word far from all commands is only named", {"banana"}, "unknown command \"banana\""},
     {"--timeout goes with what waits", {"names", "list", "--timeout", "5m"},
-        "--timeout goes with status, clusters check, records apply, records adopt, records approve "
-        "and reload"},
+        "--timeout goes with status, clusters check, records apply, records adopt, records "
+        "approve, "
+        "reload and replace"},
     {"words are bounded", {"a", "b", "c", "d", "e"}, "too many arguments"},
 };
 

@@ -9,12 +9,14 @@ Same form of report as run.py, whose tools it uses.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import pwd
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import urllib.request
@@ -64,6 +66,14 @@ def begun(daemon):
     return [int(pid) for pid in re.findall(r"process (\d+) is to take over", daemon.log_text())]
 
 
+def page(daemon):
+    return json.loads(daemon.get("/api/v1/replace")[1])
+
+
+def count(daemon, result):
+    return metric(daemon, f'pintle_replacements_total{{result="{result}"}}')
+
+
 class Program:
     """A program's file of our own, which other programs come in the place of."""
 
@@ -108,6 +118,15 @@ def replaced(checks, daemon, what, pid=None):
     return (taken(daemon) or [0])[-1]
 
 
+def first_end(daemon):
+    """The exit code of the first process, which ends by itself once it was replaced."""
+    try:
+        return daemon.child.wait(90 * SLOW)
+    except subprocess.TimeoutExpired:
+        daemon.stop(signal.SIGKILL)
+        return "had to be killed"
+
+
 def serves(checks, daemon, what="the one before goes on"):
     checks.equal(what, (daemon.dig(own("c2")).status, daemon.get("/readyz")[0]), ("NOERROR", 200))
 
@@ -137,7 +156,7 @@ def sandboxed(checks, dir):
     serves(checks, daemon, "it serves")
     third = replaced(checks, daemon, "it can be replaced", pid)
     serves(checks, daemon, "the third one serves")
-    checks.equal("the first one ended well", daemon.stop(), 0)
+    checks.equal("the first one ended well", first_end(daemon), 0)
     os.kill(third, signal.SIGTERM)
     checks.becomes("the last one ends, and its starter", lambda: is_there(third) or starter_of(third),
                    lambda seen: not seen, 90)
@@ -154,7 +173,7 @@ def users(checks, dir):
     checks.equal("the next one has left root, too", sandbox.status_of(pid)["Uid"], [nobody] * 4)
     checks.equal("its starter has not", sandbox.status_of(starter_of(pid))["Uid"], ["0"] * 4)
     checks.equal("what it serves is the same", sandbox.serial_served(daemon.dot), first)
-    checks.equal("the first one ended well", daemon.stop(), 0)
+    checks.equal("the first one ended well", first_end(daemon), 0)
     os.kill(pid, signal.SIGINT)
     checks.becomes("it ends", lambda: is_there(pid), lambda seen: not seen, 60)
 
@@ -195,7 +214,7 @@ def binaries(checks, dir, n=None):
         changed = time.time()
         checks.becomes("the state directory is the last one's", lambda: metric(daemon, "pintle_state_last_write_time_seconds"),
                        lambda seen: seen >= int(changed), seconds=60)
-        checks.equal("the first one ended well", daemon.stop(), 0)
+        checks.equal("the first one ended well", first_end(daemon), 0)
         os.kill(pids[-1], signal.SIGINT)
         checks.becomes("the last one ends", lambda: is_there(pids[-1]), lambda seen: not seen)
 
@@ -223,8 +242,8 @@ def broken(checks, dir):
         mine.script("exit 0", mode=0o644)
         fails("a file that is no program: told", rf'start "{mine.path}": .*ermission denied')
         mine.script("exec sleep 100000")
-        os.kill(daemon.child.pid, signal.SIGUSR2)
         n = len(begun(daemon))
+        os.kill(daemon.child.pid, signal.SIGUSR2)
         checks.becomes("a program that is none of ours gets its time", lambda: len(begun(daemon)), lambda seen: seen == n + 1, 60)
         os.kill(daemon.child.pid, signal.SIGUSR2)
         checks.becomes("a second one at once is refused", daemon.log_text, lambda text: "is started: one is under way" in text, 60)
@@ -266,7 +285,7 @@ def starterless(checks, dir):
         reloads.cluster(home, "c9", 9)
         checks.becomes("without its starter it takes over all the same", lambda: taken(daemon), lambda seen: seen == [pid], 90)
         checks.becomes("and serves", lambda: daemon.dig(own("c9")).status, lambda seen: seen == "NOERROR", 60)
-        checks.equal("the first one ended well", daemon.stop(), 0)
+        checks.equal("the first one ended well", first_end(daemon), 0)
         os.kill(pid, signal.SIGTERM)
         checks.becomes("it ends", lambda: is_there(pid), lambda seen: not seen, 60)
         home, daemon, pid = waiting("orphan")
@@ -274,6 +293,44 @@ def starterless(checks, dir):
         reloads.cluster(home, "c9", 9)
         checks.becomes("without starter and daemon it ends once it is ready", lambda: is_there(pid), lambda seen: not seen, 90)
         checks.check("and says why", "does not wait for this one any more, ending" in daemon.log_text(), daemon.log_text()[-800:])
+
+
+def ordered(checks, dir):
+    """pintlectl replace, and what the admin side and metrics say of it."""
+    with program(dir, "ordered") as mine:
+        daemon = start(dir)
+        first = daemon.child.pid
+        checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+        checks.equal("at first there is nothing to tell", [page(daemon)[key] for key in ("pid", "state", "asked")], [first, "never", 0])
+        code, out, err = daemon.ctl("replace", "--wait")
+        version = page(daemon)["version"]
+        second = page(daemon)["pid"]
+        checks.equal("replace --wait: exit code 0, both processes and their versions", (code, out, err),
+                     (0, f"process {second} (pintled {version}) has taken the place of {first} (pintled {version})\n", ""))
+        checks.equal("the page is that of the next one", (second != first, page(daemon)["state"], count(daemon, "ok")), (True, "ok", 1))
+        checks.equal("its starter is there", metric(daemon, "pintle_starter_up"), 1)
+        mine.script("exit 3")
+        checks.equal("a next one that fails: exit code 1 and why", daemon.ctl("replace", "--wait"),
+                     (1, "", f"pintlectl: process {begun(daemon)[-1]} has ended (code 3) before it was ready\n"
+                      f"pintlectl: process {second} goes on, its log says more\n"))
+        checks.equal("it is counted", (count(daemon, "failed"), page(daemon)["state"]), (1, "failed"))
+        mine.script("exec sleep 100000")
+        code, out, _ = daemon.ctl("replace")
+        checks.check("without --wait it says what to ask", code == 0 and "pintlectl replace --wait says" in out, out)
+        checks.becomes("it is under way", lambda: page(daemon)["state"], lambda seen: seen == "running", 60)
+        code, _, err = daemon.ctl("replace", "--wait", "--timeout", "1s")
+        checks.equal("who waits for one that does not come is told: exit code 4", (code, err),
+                     (4, "pintlectl: the replacement goes on after 1 s\n"))
+        os.kill(begun(daemon)[-1], signal.SIGKILL)
+        checks.becomes("a next one that is killed has failed", lambda: count(daemon, "failed"), lambda seen: seen == 2, 60)
+        os.kill(starter_of(second), signal.SIGKILL)
+        checks.becomes("that the starter has gone is a metric", lambda: metric(daemon, "pintle_starter_up"), lambda seen: seen == 0, 60)
+        code, _, err = daemon.ctl("replace", "--wait")
+        checks.check("refused: exit code 1 and why", code == 1 and "is started: the process that starts others has ended" in err, err)
+        checks.equal("it is counted", (count(daemon, "refused"), page(daemon)["state"]), (2, "refused"))
+        daemon.stop()
+        os.kill(second, signal.SIGINT)
+        checks.becomes("nobody runs: exit code 3", lambda: daemon.ctl("replace", "--wait")[0], lambda seen: seen == 3, 60)
 
 
 def ended(checks, dir):
@@ -293,7 +350,7 @@ def main():
         n = int(sys.argv[1])
         return play("replacements", lambda checks, dir: reloads.load(checks, dir, n),
                     lambda checks, dir: binaries(checks, dir, max(n // 5, 2)))
-    return play("replacements", sandboxed, users, binaries, broken, starterless, ended)
+    return play("replacements", sandboxed, users, binaries, broken, starterless, ordered, ended)
 
 
 if __name__ == "__main__":
