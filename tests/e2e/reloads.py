@@ -219,6 +219,8 @@ class Load(threading.Thread):
     With `rounds` the connection is another one after so many.
     """
 
+    transports = "UDP and TCP"
+
     def __init__(self, port, names, rounds=None):
         super().__init__()
         self.port, self.names, self.rounds = port, names, rounds
@@ -282,9 +284,9 @@ class Load(threading.Thread):
             self.judge(asked.pop(struct.unpack("!H", data[:2])[0]), data)
 
 
-def loaded(checks, daemon, names, step, n, rounds=None):
+def loaded(checks, daemon, names, step, n, others=()):
     """Calls step(i) n times while questions are asked."""
-    loads = [Load(daemon.port, names, rounds) for _ in range(2)]
+    loads = [Load(daemon.port, names) for _ in range(2)] if not others else others
     for load in loads:
         load.start()
     for i in range(n):
@@ -295,7 +297,8 @@ def loaded(checks, daemon, names, step, n, rounds=None):
         load.join()
     asked, answered = sum(load.n_asked for load in loads), sum(load.n_answered for load in loads)
     lost = [what for load in loads for what in load.lost]
-    checks.check(f"{asked} questions over UDP and TCP: all were answered, and rightly",
+    transports = ", ".join(sorted({load.transports for load in loads}))
+    checks.check(f"{asked} questions over {transports}: all were answered, and rightly",
                  asked == answered and not lost and asked >= n, (asked, answered, lost[:5]))
 
 

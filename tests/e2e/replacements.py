@@ -3,12 +3,13 @@
 """A process that takes another one's place, the sandbox on as it is by default: that no question is lost, and what comes
 of it when something goes wrong.
 
-    replacements.py [N]    N reloads under load, and N / 5 processes that take each other's place
+    replacements.py [N]    N reloads under load, and N / 5 processes that take each other's place, and nothing else
 
 Same form of report as run.py, whose tools it uses.
 """
 
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -16,19 +17,23 @@ import pwd
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
 import reloads
 import run
 import sandbox
-from reloads import SERVICE, WEB, config, loaded, metric, own, start
+import tls
+import wire
+from reloads import LOST_S, SERVICE, WEB, config, loaded, metric, own, start
 from run import SLOW, play
 from ports import free_port  # noqa: E402
 
-N_REPLACEMENTS = 4
+N_RELOADS = 20
 STARTER = "pintled-starter"
 
 
@@ -145,7 +150,11 @@ def sandboxed(checks, dir):
                  sorted(os.listdir(f"/proc/{first}/fd")), ["0", "1", "2", "3"])
     for signo in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
         os.kill(first, signo)
-    pid = replaced(checks, daemon, "signals that all processes of a service get are none of its business")
+    with wire.Stream(daemon.port, timeout_s=LOST_S) as stream:
+        question = wire.query(own("c2"))
+        checks.check("a connection is there", stream.ask(question))
+        pid = replaced(checks, daemon, "signals that all processes of a service get are none of its business")
+        checks.check("what was connected before goes on", stream.ask(question) and is_there(daemon.child.pid))
     checks.becomes("it ends with its daemon", lambda: is_there(first), lambda seen: not seen, 90)
     second = starter_of(pid)
     checks.check("the next process has one of its own", second not in (None, first), children(pid))
@@ -178,35 +187,126 @@ def users(checks, dir):
     checks.becomes("it ends", lambda: is_there(pid), lambda seen: not seen, 60)
 
 
-def binaries(checks, dir, n=None):
-    """The program is another file each time; one that does not start changes nothing."""
-    n = n or max(2, N_REPLACEMENTS // SLOW)
-    metrics = free_port()
+LISTEN = """\
+listen:
+  - {{address: '127.0.0.1:{plain}'}}
+  - {{address: '127.0.0.1:{dot}', tls: {{certificate: tls.crt, key: tls.key}}}}
+  - {{address: '127.0.0.1:{doh}', https: {{certificate: tls.crt, key: tls.key}}}}
+metrics: {{address: '127.0.0.1:{metrics}'}}
+stateDir: ./state
+defaultCluster: c2
+"""
+# Of a cluster that is drained, c1, and one of the asker's; others come and go.
+ORDERS = (["c1", "c2"], ["c3", "c2", "c1"], ["c2", "c4", "c1"], ["c4", "c1", "c3", "c2"])
+ROUNDS = 20  # then a connection is another one
+
+
+def unchecked():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+class DotLoad(reloads.Load):
+    """The same over DoT."""
+
+    transports = "DoT"
+
+    def connection(self, _):
+        with wire.Stream(self.port, unchecked().wrap_socket, LOST_S) as stream:
+            for _ in range(self.rounds):
+                self.round_tcp(stream)
+
+
+class DohLoad(reloads.Load):
+    """The same over DoH, one after the other."""
+
+    transports = "DoH"
+
+    def connection(self, _):
+        https = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=LOST_S, context=unchecked())
+        with contextlib.closing(https):
+            for _ in range(self.rounds):
+                for name in self.batch().values():
+                    https.request("POST", "/dns-query", wire.query(name, ident=0), {"Content-Type": "application/dns-message"})
+                    reply = https.getresponse()
+                    data = reply.read()
+                    if reply.status != 200:
+                        raise OSError(f"{reply.status} over DoH")
+                    self.judge(name, data)
+
+
+class Watch(threading.Thread):
+    """Asks for health and metrics all the time, each time over a connection of its own."""
+
+    def __init__(self, address, paths):
+        super().__init__()
+        self.urls, self.n, self.lost = [f"http://{address}{path}" for path in paths], 0, []
+        self.stopping = threading.Event()
+
+    def run(self):
+        while not self.stopping.wait(0.01):
+            url = self.urls[self.n % len(self.urls)]
+            self.n += 1
+            try:
+                with urllib.request.urlopen(url, timeout=LOST_S) as reply:
+                    reply.read()
+            except (OSError, http.client.HTTPException) as err:
+                self.lost.append(f"{url}: {err}")
+
+
+def secured(dir):
+    """A daemon that answers over all transports, and its port of DoH and address of metrics."""
+    plain, dot, doh, metrics = (free_port() for _ in range(4))
+    for i, name in enumerate(("c1", "c2", "c3", "c4")):
+        if not (dir / "clusters" / name).exists():
+            reloads.cluster(dir, name, i + 1)
+    tls.make_certificate(dir)
+    more = LISTEN.format(plain=plain, dot=dot, doh=doh, metrics=metrics)
+    config(dir, ORDERS[0], more)
+    return tls.TlsDaemon(dir, "secured"), doh, f"127.0.0.1:{metrics}", more
+
+
+def under_load(checks, dir, n=None):
+    """Reloads, and after every fifth another process with another file as its program, then a broken configuration."""
+    n = n or max(5, N_RELOADS // SLOW)
     with program(dir, "bin") as mine:
-        daemon = start(dir, more=f"defaultCluster: c2\nstateDir: ./state\nmetrics: {{address: '127.0.0.1:{metrics}'}}\n")
+        daemon, doh, metrics, more = secured(dir)
         checks.becomes("served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
         checks.equal("something is drained by hand", daemon.ctl("drain", "service", "c1/apps/web")[0], 0)
         checks.becomes("its cluster shows no address", lambda: daemon.dig(WEB).data, lambda data: data == ["10.96.2.1"])
-        pids, slow = [daemon.child.pid], []
+        pids, outcomes = [daemon.child.pid], []
 
         def step(i):
-            mine.install(mine.original)
-            os.kill(pids[-1], signal.SIGUSR2)
-            end = time.monotonic() + 60 * SLOW
-            while len(taken(daemon)) == i and time.monotonic() < end:
-                time.sleep(0.02)
-            if len(taken(daemon)) == i:
-                slow.append(i)
+            config(dir, ORDERS[i % len(ORDERS)], f"{more}steering: {{ttl: {5 + i % 7}}}\n")
+            outcomes.append(reloads.reload_wait(daemon)[0])
+            if i % 5 != 4:
                 return
-            pids.append(taken(daemon)[-1])
-            if daemon.get("/readyz")[0] != 200:
-                slow.append("admin")
+            mine.install(mine.original)
+            outcomes.append(daemon.ctl("replace", "--wait", "--timeout", "60s")[0])
+            pids.append(page(daemon)["pid"])
+            config(dir, ["c2"], more + "bogus: [\n")
+            outcomes.append(reloads.reload_wait(daemon)[0] - 1)
 
-        loaded(checks, daemon, [WEB, own("c2"), "own-c2.apps.svc.cluster.local"], step, n, rounds=20)
-        checks.check(f"{n} replacements under load: each has taken over, and is ready", len(pids) == n + 1 and not slow,
-                     (pids, slow, daemon.log_text()[-1500:]))
-        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/livez", timeout=30 * SLOW) as reply:
-            checks.equal("the listener for health and metrics goes along", reply.status, 200)
+        names = [WEB, own("c2"), "own-c2.apps.svc.cluster.local"]
+        loads = [reloads.Load(daemon.port, names, ROUNDS), reloads.Load(daemon.port, names, ROUNDS),
+                 DotLoad(daemon.dot, names, ROUNDS), DohLoad(doh, names, ROUNDS)]
+        watches = [Watch(daemon.admin, ("/livez", "/readyz", "/metrics", "/api/v1/status")),
+                   Watch(metrics, ("/livez", "/readyz", "/metrics"))]
+        for watch in watches:
+            watch.start()
+        loaded(checks, daemon, names, step, n, loads)
+        for watch in watches:
+            watch.stopping.set()
+        for watch in watches:
+            watch.join()
+        pages, lost = sum(watch.n for watch in watches), [what for watch in watches for what in watch.lost]
+        checks.check(f"{pages} pages of health and metrics at both addresses: all came", not lost and pages > n, lost[:5])
+        checks.check(f"{n} reloads and {n // 5} replacements under load: each in force and in place when it says so, broken files in"
+                     " between change nothing", not any(outcomes) and len(set(pids)) == n // 5 + 1,
+                     (outcomes, pids, daemon.log_text()[-1500:]))
+        config(dir, ORDERS[0], more)
+        checks.equal("the last one takes the last configuration", reloads.reload_wait(daemon)[0], 0)
         checks.equal("what is drained stays drained", daemon.dig(WEB).data, ["10.96.2.1"])
         checks.becomes("the ones before the last have ended", lambda: [is_there(pid) for pid in pids[:-1]],
                        lambda seen: not any(seen), seconds=90)
@@ -347,10 +447,8 @@ def ended(checks, dir):
 
 def main():
     if len(sys.argv) > 1:
-        n = int(sys.argv[1])
-        return play("replacements", lambda checks, dir: reloads.load(checks, dir, n),
-                    lambda checks, dir: binaries(checks, dir, max(n // 5, 2)))
-    return play("replacements", sandboxed, users, binaries, broken, starterless, ordered, ended)
+        return play("replacements", lambda checks, dir: under_load(checks, dir, int(sys.argv[1])))
+    return play("replacements", sandboxed, users, under_load, broken, starterless, ordered, ended)
 
 
 if __name__ == "__main__":
