@@ -93,6 +93,7 @@ names = {one["name"]: one["versionInfo"] for one in json.load(open(sys.argv[1], 
 missing = [name for name in ("pintle", "libssl3", "libnghttp2-14", "libldns3", "liburcu8", "libc6") if not names.get(name)]
 sys.exit(f"missing: {missing}" if missing else 0)
 EOF
+tests/support/spdx.sh "$work/pintle.spdx.json" >"$work/log" 2>&1 || fail "SPDX's own tools refuse the bill of materials"
 mkdir -p "$out"
 cp "$deb" "$work/pintle.spdx.json" "$out/"
 echo "package: $(basename "$deb") built twice to the same bytes, lintian content, installed, run by systemd, upgraded, removed, purged ($out/)"
