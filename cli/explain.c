@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/arena.h"
+#include "pintle/base/json.h"
 #include "pintle/base/macros.h"
 
 #include "cli/api.h"
@@ -361,9 +363,8 @@ static bool print_explanation(const struct pin_ctl *ctl, const struct pin_tree *
     return is_good;
 }
 
-static enum pin_ctl_exit explain(const struct pin_ctl *ctl)
+static enum pin_ctl_exit fetch(const struct pin_ctl *ctl, struct pin_api_reply *ret_reply)
 {
-    struct pin_api_reply reply = {0};
     struct pin_text path = {0};
 
     pin_text_puts(&path, "/api/v1/explain?name=");
@@ -378,19 +379,42 @@ static enum pin_ctl_exit explain(const struct pin_ctl *ctl)
         pin_text_puts(&path, "&namespace=");
         pin_api_put_escaped(&path, ctl->namespace_name);
     }
-    enum pin_ctl_exit exit_code = pin_api_fetch(ctl, pin_text_get(&path), &reply);
-    if (exit_code == PIN_CTL_OK && !pin_emit_reply(ctl, &reply)
-        && !print_explanation(ctl, reply.tree)) {
-        exit_code = PIN_CTL_FAILED;
-    }
-    pin_api_reply_done(&reply);
+    enum pin_ctl_exit exit_code = pin_api_fetch(ctl, pin_text_get(&path), ret_reply);
     pin_text_done(&path);
     return exit_code;
 }
 
-/* --- a line of the query log ------------------------------------------------------------------ */
+static enum pin_ctl_exit show(const struct pin_ctl *ctl, struct pin_api_reply *reply)
+{
+    bool is_good = pin_emit_reply(ctl, reply) || print_explanation(ctl, reply->tree);
+    return is_good ? PIN_CTL_OK : PIN_CTL_FAILED;
+}
+
+static enum pin_ctl_exit explain(const struct pin_ctl *ctl)
+{
+    struct pin_api_reply reply = {0};
+    enum pin_ctl_exit exit_code = fetch(ctl, &reply);
+    if (exit_code == PIN_CTL_OK) {
+        exit_code = show(ctl, &reply);
+    }
+    pin_api_reply_done(&reply);
+    return exit_code;
+}
+
+/* --- what was noted of a question ------------------------------------------------------------- */
 
 #define LINE_MAX_BYTES 4096
+#define ARENA_BYTES    ((size_t)1 << 20)
+
+/* Who asked what, as it was noted. Texts are within the line. */
+struct noted {
+    const char *name;
+    const char *type;
+    const char *why; /* the word; NULL: it is not there */
+    const char *view;
+    const char *from;
+    const char *namespace_name;
+};
 
 /* Cuts the next word off; NULL: there is none. */
 static char *cut_word(char **at)
@@ -399,59 +423,167 @@ static char *cut_word(char **at)
     return word != NULL && word[0] != '\0' ? word : NULL;
 }
 
-/* What follows "KEY=" behind the question; NULL: it is not there. Cut at its end. */
+/* What follows "KEY=" at a word's begin; NULL: it is not there. Its end is cut later. */
 static char *find_value(char *text, const char *key)
 {
-    char *at = text != NULL ? strstr(text, key) : NULL;
-    if (at != NULL) {
-        at += strlen(key);
-        at[strcspn(at, " \n")] = '\0';
+    size_t bytes = strlen(key);
+    for (char *at = text; at != NULL; at = strchr(at, ' ')) {
+        at += strspn(at, " ");
+        if (strncmp(at, key, bytes) == 0) {
+            return at + bytes;
+        }
     }
-    return at;
+    return NULL;
 }
 
-/* Makes the command line that asks again what a line of the query log tells of:
+static const char *cut(char *value)
+{
+    if (value != NULL) {
+        value[strcspn(value, " \r\n\"")] = '\0';
+    }
+    return value;
+}
+
+/* Reads "why=drawn zone=assigned view=c1 from=10.1.0.7 namespace=shop", what else stands there,
+ * too. */
+static void read_reason(char *text, struct noted *noted)
+{
+    char *why = find_value(text, "why=");
+    char *view = find_value(text, "view=");
+    char *from = find_value(text, "from=");
+    char *namespace_name = find_value(text, "namespace=");
+    noted->why = cut(why);
+    noted->view = cut(view);
+    noted->from = cut(from);
+    noted->namespace_name = cut(namespace_name);
+}
+
+/* A line of the query log:
  * ... "A IN shop.example. udp 40 false 1232" NOERROR qr,aa 90 0.000012s why=drawn from=10.1.0.7 */
-static bool read_line(struct pin_ctl *ctl, char line[LINE_MAX_BYTES])
+static bool read_line(char *line, struct noted *noted)
 {
     char *rest = strchr(line, '"');
     rest = rest != NULL ? rest + 1 : NULL;
-    const char *type = cut_word(&rest);
+    noted->type = cut_word(&rest);
     const char *class = cut_word(&rest);
-    const char *name = cut_word(&rest);
-    if (type == NULL || class == NULL || name == NULL || strcmp(class, "IN") != 0) {
-        return false;
-    }
-    char *namespace_name = find_value(rest, " namespace="); /* it stands behind from= */
-    ctl->from = find_value(rest, " from=");
-    ctl->namespace_name = namespace_name;
-    ctl->words[0] = name;
-    ctl->words[1] = type;
-    ctl->n_words = 2;
-    return true;
+    noted->name = cut_word(&rest);
+    read_reason(rest, noted);
+    return noted->type != NULL && class != NULL && noted->name != NULL && strcmp(class, "IN") == 0;
 }
 
-enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl)
+/* A line of `pintlectl tail -o json`. */
+static bool read_json(char *line, struct pin_arena *arena, struct noted *noted)
 {
-    char line[LINE_MAX_BYTES];
+    struct pin_tree *tree = NULL;
+    if (pin_json_parse(line, strlen(line), arena, &tree, NULL) != PIN_OK) {
+        return false;
+    }
+    noted->name = pin_tree_string(tree, "name", NULL);
+    noted->type = pin_tree_string(tree, "type", NULL);
+    (void)snprintf(line, LINE_MAX_BYTES, "%s", pin_tree_string(tree, "why", ""));
+    read_reason(line, noted);
+    return noted->name != NULL && noted->type != NULL;
+}
+
+/* Reads what is noted, or, where the name stands in words, the reason alone, as dnstap has it. */
+static bool read_noted(
+    const struct pin_ctl *ctl, char *line, struct pin_arena *arena, struct noted *noted)
+{
+    if (ctl->n_words == 0) {
+        return line[0] == '{' ? read_json(line, arena, noted) : read_line(line, noted);
+    }
+    if (strchr(line, '"') != NULL) {
+        return false; /* a whole line has a name of its own */
+    }
+    noted->name = ctl->words[0];
+    noted->type = ctl->n_words > 1 ? ctl->words[1] : "A";
+    read_reason(line, noted);
+    return noted->from != NULL;
+}
+
+/* A view that no address has is a listener's, which takes all who come for the cluster's. */
+static const char *asker_of(const struct noted *noted, const struct pin_tree *tree)
+{
+    const struct pin_tree *view = pin_tree_find(tree, "view");
+    const char *cluster = view != NULL ? pin_tree_string(view, "cluster", "") : "";
+    bool is_same = noted->view == NULL || view == NULL || strcmp(noted->view, cluster) == 0;
+    return is_same ? noted->from : noted->view;
+}
+
+static void print_reason(const struct noted *noted, const struct pin_tree *tree)
+{
+    const char *now = pin_tree_string(tree, "why", NULL);
+    if (noted->why == NULL || now == NULL) {
+        return;
+    }
+    if (strcmp(noted->why, now) == 0) {
+        (void)printf("\nwhy: %s, as it was noted\n", now);
+    } else {
+        (void)printf("\nwhy: %s; %s was noted: things are not as they were\n", now, noted->why);
+    }
+}
+
+/* Explains it for the asker that was noted. */
+static enum pin_ctl_exit explain_noted(const struct pin_ctl *ctl, const struct noted *noted)
+{
     struct pin_ctl again = *ctl;
-    if ((ctl->query == NULL) == (ctl->n_words == 0)) {
-        (void)fprintf(stderr,
-            "pintlectl: explain wants a NAME, or --query with a line of the query "
-            "log (- reads it)\n");
-        return PIN_CTL_USAGE;
+    struct pin_api_reply reply = {0};
+    again.words[0] = noted->name;
+    again.words[1] = noted->type;
+    again.n_words = 2;
+    again.from = noted->from;
+    again.namespace_name = noted->namespace_name;
+    enum pin_ctl_exit exit_code = fetch(&again, &reply);
+    const char *asker = exit_code == PIN_CTL_OK ? asker_of(noted, reply.tree) : noted->from;
+    if (asker != noted->from) {
+        again.from = asker;
+        pin_api_reply_done(&reply);
+        reply = (struct pin_api_reply){0};
+        exit_code = fetch(&again, &reply);
     }
-    if (ctl->query == NULL) {
-        return explain(ctl);
+    if (exit_code == PIN_CTL_OK) {
+        exit_code = show(&again, &reply);
     }
+    if (exit_code == PIN_CTL_OK && ctl->output == PIN_CTL_TABLE) {
+        print_reason(noted, reply.tree);
+    }
+    pin_api_reply_done(&reply);
+    return exit_code;
+}
+
+static enum pin_ctl_exit explain_line(const struct pin_ctl *ctl)
+{
+    char line[LINE_MAX_BYTES] = "";
+    struct noted noted = {.name = NULL};
+    struct pin_arena *arena = pin_arena_new("line", ARENA_BYTES);
+    enum pin_ctl_exit exit_code = PIN_CTL_USAGE;
     if (strcmp(ctl->query, "-") != 0) {
         (void)snprintf(line, sizeof(line), "%s", ctl->query);
     } else if (fgets(line, sizeof(line), stdin) == NULL) {
         line[0] = '\0';
     }
-    if (!read_line(&again, line)) {
-        (void)fprintf(stderr, "pintlectl: that is no line of the query log with a question\n");
+    if (arena != NULL && read_noted(ctl, line, arena, &noted)) {
+        exit_code = explain_noted(ctl, &noted);
+    } else {
+        (void)fprintf(stderr,
+            ctl->n_words == 0 ? "pintlectl: that is no line of the query log with a question\n"
+                              : "pintlectl: beside a NAME, --query takes the reason that dnstap "
+                                "has: why=WORD ... from=ADDRESS\n");
+    }
+    pin_arena_free(arena);
+    return exit_code;
+}
+
+enum pin_ctl_exit pin_ctl_explain(const struct pin_ctl *ctl)
+{
+    if (ctl->query != NULL) {
+        return explain_line(ctl);
+    }
+    if (ctl->n_words == 0) {
+        (void)fprintf(stderr,
+            "pintlectl: explain wants a NAME, or --query with a line of the query "
+            "log (- reads it)\n");
         return PIN_CTL_USAGE;
     }
-    return explain(&again);
+    return explain(ctl);
 }

@@ -157,7 +157,8 @@ const struct pin_ctl_flag pin_ctl_flags[PIN_FLAG_MAX] = {
     [PIN_FLAG_YES] = {.name = "--yes", .help = "without a question", FIELD(yes)},
     [PIN_FLAG_QUERY] = {.name = "--query",
         .value = "LINE",
-        .help = "a line of the query log, or - for standard input, instead of NAME",
+        .help = "a line of the query log or of tail -o json, instead of NAME; or, beside it, the "
+                "reason that dnstap has; - reads it",
         .kind = PIN_FLAG_IS_TEXT,
         FIELD(query)},
     [PIN_FLAG_FILES] = {.name = "-f",

@@ -14,6 +14,7 @@
 #include "pintle/base/json.h"
 #include "pintle/base/rcu.h"
 #include "pintle/version.h"
+#include "pintle/zones/reason.h"
 #include "pintle/zones/table.h"
 
 #include "resolver/config_findings.h"
@@ -462,6 +463,7 @@ static bool put_outside(
     if (forward != NULL && from->family != 0 && !may_recurse(page, from)) {
         pin_jsonout_key_string(out, "rcode", "REFUSED");
         pin_jsonout_key_string(out, "status", "allowRecursion does not let that address ask");
+        pin_jsonout_key_string(out, "why", pin_reason_word(PIN_REASON_REFUSED));
         return true;
     }
     if (!pin_forward_explain(forward, name, type, out)) {
@@ -469,6 +471,7 @@ static bool put_outside(
     }
     pin_jsonout_key_string(out, "rcode", "-");
     pin_jsonout_key_string(out, "status", "forwarded: the name lies in no zone of this server");
+    pin_jsonout_key_string(out, "why", pin_reason_word(PIN_REASON_FORWARDED));
     return true;
 }
 

@@ -43,13 +43,7 @@ enum pin_reason pin_answer_reason_of_data(const struct pin_answering *a)
     if (a->node == NULL || table == NULL) {
         return a->synth != PIN_FROM_NODE ? PIN_REASON_SYNTHESISED : PIN_REASON_WHOLE;
     }
-    if (table->is_sticky) {
-        return PIN_REASON_STICKY;
-    }
-    if (table->form != PIN_TABLE_DRAWN || table->is_whole) {
-        return PIN_REASON_WHOLE;
-    }
-    return table->checked != NULL ? PIN_REASON_PROBED : PIN_REASON_DRAWN;
+    return pin_reason_of_table(table);
 }
 
 static enum pin_reason reason_of(const struct pin_answering *a)

@@ -13,6 +13,7 @@
 
 #include "pintle/zones/index.h"
 #include "pintle/zones/policy.h"
+#include "pintle/zones/reason.h"
 #include "pintle/zones/tsig.h"
 #include "pintle/zones/view.h"
 
@@ -20,7 +21,6 @@
 #include "asker.h"
 #include "cache.h"
 #include "query.h"
-#include "reason.h"
 #include "synth.h"
 #include "worker.h"
 

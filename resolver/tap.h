@@ -23,8 +23,8 @@
 #include "pintle/base/ip.h"
 #include "pintle/base/text.h"
 #include "pintle/zones/name.h"
+#include "pintle/zones/reason.h"
 
-#include "reason.h"
 #include "stats.h"
 
 /** Questions of one batch that can be under way at once. */

@@ -82,15 +82,10 @@ void pin_tap_why_put_for(const struct pin_tap_why *why, const struct pin_name *n
     const struct pin_settings *settings, const struct pin_policy_labels *labels,
     struct pin_text *out)
 {
-    static const char *const words[PIN_REASON_MAX] = {
-#define X(name, word, meaning) [PIN_REASON_##name] = (word),
-        PIN_REASON_MAP(X)
-#undef X
-    };
     if (why->reason == PIN_REASON_NONE || why->reason >= PIN_REASON_MAX) {
         return;
     }
-    pin_text_putf(out, "why=%s", words[why->reason]);
+    pin_text_putf(out, "why=%s", pin_reason_word(why->reason));
     const char *kind = settings != NULL && name != NULL ? zone_kind(name, settings) : NULL;
     if (kind != NULL) {
         pin_text_putf(out, " zone=%s", kind);

@@ -9,6 +9,7 @@
 
 #include "pintle/base/bytes.h"
 #include "pintle/base/macros.h"
+#include "pintle/zones/reason.h"
 
 #include "zones/compile.h"
 #include "zones/explain_reverse.h"
@@ -107,37 +108,53 @@ static bool is_hidden(const struct pin_explanation *e)
            && pin_scene_hides(e->catalog->live.scene, e->asker.parent_id, e->type == PIN_TYPE_AAAA);
 }
 
+/* The word that the query log would have; "forwarded" and "refused" are told where they are found.
+ */
+static void put_reason(struct pin_jsonout *out, enum pin_reason reason)
+{
+    pin_jsonout_key_string(out, "why", pin_reason_word(reason));
+}
+
 static void put_status(const struct pin_explanation *e, const struct pin_zone *zone)
 {
     const char *rcode = "NOERROR";
     const char *status = "answer";
+    enum pin_reason reason = e->table != NULL ? pin_reason_of_table(e->table) : PIN_REASON_WHOLE;
     enum pin_policy_verdict verdict = judge(e);
     bool is_apex_soa =
         e->node != NULL && e->type == PIN_TYPE_SOA && e->node->name_bytes == zone->apex.bytes;
     if (e->others != NULL) {
         rcode = "NOERROR";
         status = e->others;
+        reason = PIN_REASON_REFERRAL;
     } else if (e->synth.status != NULL) {
         status = e->synth.status;
+        reason = e->synth.is_data ? PIN_REASON_SYNTHESISED : PIN_REASON_NO_DATA;
     } else if (e->node == NULL) {
         rcode = "NXDOMAIN";
         status = "the name does not exist";
+        reason = PIN_REASON_NO_NAME;
     } else if (is_hidden(e)) {
         status = "NODATA: the asker's cluster has no addresses of this family "
                  "(compat.filterFamilies)";
+        reason = PIN_REASON_NO_DATA;
     } else if (e->table == NULL && !is_apex_soa) {
         status = "NODATA: the name exists, but shows nothing of this type to this asker";
+        reason = PIN_REASON_NO_DATA;
     }
     if (!e->catalog->live.scene->is_ready && e->table == NULL && !e->synth.is_data) {
         rcode = "SERVFAIL";
         status = "not every cluster has been synced yet";
+        reason = PIN_REASON_NOT_READY;
     }
     if (verdict >= PIN_POLICY_NXDOMAIN) {
         rcode = verdict == PIN_POLICY_REFUSED ? "REFUSED" : "NXDOMAIN";
         status = "a policy keeps it from this asker";
+        reason = PIN_REASON_POLICY;
     }
     pin_jsonout_key_string(e->out, "rcode", rcode);
     pin_jsonout_key_string(e->out, "status", status);
+    put_reason(e->out, reason);
 }
 
 static void put_view(const struct pin_explanation *e)
@@ -548,6 +565,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
             pin_jsonout_key_string(out, "rcode", "REFUSED");
             pin_jsonout_key_string(out, "status", "the name lies in no zone of this server");
             pin_explain_no_zone(catalog, out);
+            put_reason(out, PIN_REASON_REFUSED);
         }
         pin_jsonout_end(out);
         return;

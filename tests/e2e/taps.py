@@ -6,14 +6,16 @@ Same form of report as run.py, whose tools it uses.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 
-from run import Daemon, play
+from run import PINTLECTL, Daemon, play
 from ports import free_port
+from tls import TlsDaemon
 
 SLOW = int(os.environ.get("PINTLE_SLOW", "1"))
 NAME = "web.apps.svc.clusterset.local"
@@ -145,6 +147,18 @@ def reasons(checks, dir, daemon, log):
     code, text, err = daemon.ctl("explain", "--query", line)
     checks.check("explain takes a line and says the same",
                  code == 0 and text.startswith(f"{SHOP}. A\n") and "REFUSED: a policy" in text, text + err)
+    for line in {line.split(" why=")[1]: line for line in log.read_text().splitlines() if "why=" in line and " IN " in line}.values():
+        m = LINE.match(line)
+        if not m or "AXFR" in line or "malformed" in line:
+            continue
+        code, text, err = daemon.ctl("explain", "--query", line)
+        now = "policy" if m.group(2) == f"{SHOP}." else m.group(8).split()[0][len("why="):]
+        checks.check(f"the reason of the line is that of the explanation: {m.group(8)}", code == 0 and re.search(
+            rf"^why: {now}(, as it was noted|; \S+ was noted: things are not as they were)$", text, re.M), text + err)
+        same = now == m.group(8).split()[0][len("why="):]
+        checks.equal("... which says whether that was noted", "as it was noted" in text, same)
+        code, text, err = daemon.ctl("explain", m.group(2), m.group(1), "--query", m.group(8), "-o", "json")
+        checks.equal("the reason alone, as dnstap has it, beside the name", code == 0 and json.loads(text).get("why"), now)
     checks.equal("what is no line is a usage error", daemon.ctl("explain", "--query", "nothing")[0], 2)
     checks.equal("a name and a line are one too many", daemon.ctl("explain", NAME, "--query", line)[0], 2)
 
@@ -160,12 +174,54 @@ def elsewhere(checks, dir):
         checks.becomes("a name that is forwarded, and a view that is lent", log.read_text,
                        lambda text: "why=forwarded view=c1 from=127.0.0.1" in text
                        and "why=whole zone=clusterset view=c1 from=127.0.0.1" in text)
+        line = [line for line in log.read_text().splitlines() if "why=forwarded" in line][-1]
+        code, text, err = daemon.ctl("explain", "--query", line)
+        checks.check("explain says the same", code == 0 and "\nwhy: forwarded, as it was noted\n" in text, text + err)
+        watched(checks, daemon)
         (dir / "c1").rename(dir / "gone")
         checks.becomes("... and data of a cluster out of reach", lambda: daemon.dig(NAME) and log.read_text(),
                        lambda text: "view=c1 from=127.0.0.1 stale" in text)
     finally:
         daemon.stop()
         (dir / "gone").rename(dir / "c1")
+
+
+def watched(checks, daemon):
+    """What `tail` shows goes to `explain` as it is."""
+    tail = subprocess.Popen([PINTLECTL, "tail", "-o", "json", "-n", "1", "--admin", daemon.admin], stdout=subprocess.PIPE,
+                            text=True)
+    try:
+        checks.becomes("tail has a question", lambda: daemon.dig(NAME) and tail.poll(), lambda code: code == 0)
+        line = tail.stdout.readline()
+        checks.equal("with its reason", json.loads(line).get("why"), "why=whole zone=clusterset view=c1 from=127.0.0.1")
+        done = subprocess.run([PINTLECTL, "explain", "--query", "-", "--admin", daemon.admin], input=line, capture_output=True,
+                              text=True, timeout=60, check=False)
+        checks.check("which explain says, too", done.returncode == 0 and "\nwhy: whole, as it was noted\n" in done.stdout,
+                     done.stdout + done.stderr)
+    finally:
+        tail.kill()
+        tail.wait()
+
+
+def listened(checks, dir):
+    """Who comes to a cluster's listener has its view from no address; the line tells which view it was."""
+    home = dir / "listened"
+    (home / "c1").mkdir(parents=True)
+    (home / "c1" / "objects.yaml").write_text("---\n".join((OBJECTS, ROUTE, POLICY)))
+    (home / "pintle.yaml").write_text("clusters: [{name: c1, directory: c1}]\nqueryLog: {file: queries.log}\n"
+                                      "listen: [{address: \"127.0.0.1:0\", cluster: c1}]\n")
+    daemon = TlsDaemon(home, "listened", transport="udp")
+    log = home / "queries.log"
+    try:
+        checks.becomes("a cluster's listener", lambda: daemon.dig(SHOP) and log.read_text(),
+                       lambda text: "why=whole zone=assigned view=c1 from=127.0.0.1" in text)
+        line = [line for line in log.read_text().splitlines() if "why=whole" in line][-1]
+        code, text, err = daemon.ctl("explain", "--query", line)
+        checks.check("is taken from the line's view", code == 0 and "\nwhy: whole, as it was noted\n" in text, text + err)
+        code, text, err = daemon.ctl("explain", SHOP, "--from", "127.0.0.1", "-o", "json")
+        checks.equal("... which its address alone would not have", code == 0 and json.loads(text)["why"], "policy")
+    finally:
+        daemon.stop()
 
 
 def sampled(checks, dir):
@@ -203,7 +259,8 @@ def dnstap(checks, dir):
         checks.equal("the collector gets question and answer", [re.findall(r"^  type: (\S+)", t, re.M) for t in taps],
                     [["CLIENT_QUERY"], ["CLIENT_RESPONSE"]])
         text = "".join(taps)
-        checks.check("extra says why", b"why=refused from=127.0.0.1" in file.read_bytes(), text)
+        extras = [(m[1][0], m[2]) for m in re.finditer(rb"\x1a(.)(why=[ -~]+)", file.read_bytes(), re.S)]  # field 3, length, text
+        checks.equal("extra says why", extras and extras[-1][1][:extras[-1][0]], b"why=refused from=127.0.0.1")
         checks.equal("with who asked, how, and who answered",
                     (text.count("identity: \"here\"") + text.count("identity: here"), text.count("socket_protocol: TCP"),
                      text.count("query_address: \"127.0.0.1\"") + text.count("query_address: 127.0.0.1"),
@@ -220,4 +277,4 @@ def tools(checks, _dir):
 
 
 if __name__ == "__main__":
-    sys.exit(play("taps", tools, query_log, sampled, dnstap, elsewhere))
+    sys.exit(play("taps", tools, query_log, sampled, dnstap, elsewhere, listened))

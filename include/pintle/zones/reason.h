@@ -4,8 +4,10 @@
 /**
  * @file
  * Reasons: why an answer is as it is, one word each. The words are stable: query log, dnstap and
- * docs/codes.md have them.
+ * docs/codes.md have them, and explanations.
  */
+
+#include "pintle/zones/table.h"
 
 /** One row a reason: its name, its word, what it means. */
 #define PIN_REASON_MAP(X)                                                                          \
@@ -35,3 +37,26 @@ enum pin_reason {
 #undef X
         PIN_REASON_MAX,
 };
+
+/** The word; "-" for what is none. Static. */
+static inline const char *pin_reason_word(enum pin_reason reason)
+{
+    static const char *const words[PIN_REASON_MAX] = {
+#define X(name, word, meaning) [PIN_REASON_##name] = (word),
+        PIN_REASON_MAP(X)
+#undef X
+    };
+    return reason < PIN_REASON_MAX ? words[reason] : words[PIN_REASON_NONE];
+}
+
+/** Why a table's records are what is answered. */
+static inline enum pin_reason pin_reason_of_table(const struct pin_table *table)
+{
+    if (table->is_sticky) {
+        return PIN_REASON_STICKY;
+    }
+    if (table->form != PIN_TABLE_DRAWN || table->is_whole) {
+        return PIN_REASON_WHOLE;
+    }
+    return table->checked != NULL ? PIN_REASON_PROBED : PIN_REASON_DRAWN;
+}
