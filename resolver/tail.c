@@ -139,9 +139,6 @@ static void put_json(
     pin_jsonout_key_string(&json, "rcode", words->rcode_text);
     pin_jsonout_key_int(&json, "tookUs", record->took_ns / NS_PER_US);
     pin_jsonout_key_uint(&json, "bytes", record->answer_bytes);
-    if (record->why_text != NULL && record->why_text[0] != '\0') {
-        pin_jsonout_key_string(&json, "why", record->why_text);
-    }
     put_answers(&json, record->answer, record->answer_kept_bytes);
     if (record->why_text != NULL && record->why_text[0] != '\0') {
         pin_jsonout_key_string(&json, "why", record->why_text);
