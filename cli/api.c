@@ -22,9 +22,18 @@
 
 static struct pin_api_tls said; /* one thread; written before the first request */
 
+/* A file that is said, or that the environment names, or NULL. */
+static const char *file_of(const char *value, const char *variable)
+{
+    const char *named = getenv(variable); /* NOLINT(concurrency-mt-unsafe): one thread */
+    return value != NULL ? value : named != NULL && named[0] != '\0' ? named : NULL;
+}
+
 void pin_api_use(const struct pin_api_tls *tls)
 {
-    said = *tls;
+    said = (struct pin_api_tls){.ca = file_of(tls->ca, "PINTLE_CA_FILE"),
+        .cert = file_of(tls->cert, "PINTLE_CERT_FILE"),
+        .key = file_of(tls->key, "PINTLE_KEY_FILE")};
 }
 
 /* What stands before the admin side's name in its URL. */

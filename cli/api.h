@@ -20,7 +20,8 @@ struct pin_api_tls {
     const char *key;  /**< NULL: it stands in `cert`. */
 };
 
-/** Has all requests from now on use these. Texts are borrowed until the program ends. */
+/** Has all requests from now on use these, and what is not said from $PINTLE_CA_FILE,
+ * $PINTLE_CERT_FILE and $PINTLE_KEY_FILE. Texts are borrowed until the program ends. */
 void pin_api_use(const struct pin_api_tls *tls);
 
 /** What came back. A zeroed one is empty. */

@@ -157,6 +157,12 @@ def command_line(checks, dir, daemon):
     checks.check("with one it is told", code == 0 and json.loads(stdout)["ready"] is True, (code, stderr))
     (dir / "both.pem").write_text((dir / "ann.crt").read_text() + (dir / "ann.key").read_text())
     checks.equal("certificate and key may be one file", ctl(daemon, "status", *ca, "--cert", dir / "both.pem")[0], 0)
+    names = {"PINTLE_CA_FILE": "servers.crt", "PINTLE_CERT_FILE": "ann.crt", "PINTLE_KEY_FILE": "ann.key"}
+    os.environ.update({name: str(dir / file) for name, file in names.items()})
+    checks.equal("the environment may name them", ctl(daemon, "status")[0], 0)
+    checks.equal("options go before it", ctl(daemon, "status", "--ca", dir / "people.crt")[0], 1)
+    for name in names:
+        del os.environ[name]
     code, _, stderr = ctl(daemon, "status", *ca, "--cert", dir / "ann.crt", "--key", dir / "eve.key")
     checks.check("it says which file cannot be used", code == 1 and "ann.crt" in stderr, (code, stderr))
     code, _, stderr = ctl(daemon, "status", *ca, "--cert", dir / "eve.crt", "--key", dir / "eve.key")
