@@ -32,6 +32,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static enum pin_log_format line_format = PIN_LOG_TEXT;
 static pin_log_sink *test_sink;
 static void *test_sink_arg;
+static char kept[PIN_LOG_KEPT_BYTES]; /* A ring. */
+static uint64_t n_kept;               /* Bytes that ever came. */
 
 void pin_log_setup(enum pin_log_level level, enum pin_log_format format)
 {
@@ -175,15 +177,46 @@ static void put_json_line(
     pin_text_putc(line, '}');
 }
 
+/* Keeps a line, over the oldest ones. Under `lock`. */
+static void keep(const struct pin_text *line)
+{
+    const char *bytes = pin_text_get(line);
+    size_t n = line->failed ? 0 : line->len;
+    while (n > 0) {
+        size_t at = (size_t)(n_kept % sizeof(kept));
+        size_t part = PIN_MIN(n, sizeof(kept) - at);
+        memcpy(kept + at, bytes, part);
+        bytes += part;
+        n -= part;
+        n_kept += part;
+    }
+}
+
+void pin_log_put_kept(struct pin_text *text)
+{
+    (void)pthread_mutex_lock(&lock);
+    bool is_full = n_kept >= sizeof(kept);
+    size_t at = is_full ? (size_t)(n_kept % sizeof(kept)) : 0;
+    size_t n = is_full ? sizeof(kept) : (size_t)n_kept;
+    for (bool is_cut = is_full; is_cut && n > 0; n--) { /* the first line has lost its beginning */
+        is_cut = kept[at] != '\n';
+        at = (at + 1) % sizeof(kept);
+    }
+    size_t part = PIN_MIN(n, sizeof(kept) - at);
+    pin_text_putn(text, kept + at, part);
+    pin_text_putn(text, kept, n - part);
+    (void)pthread_mutex_unlock(&lock);
+}
+
 /* One write() per line, so that lines of several processes do not mix. Under `lock`. */
 static void emit(enum pin_log_level level, struct pin_text *line)
 {
     if (test_sink != NULL) {
         test_sink(level, pin_text_get(line), test_sink_arg);
-        return;
     }
     pin_text_putc(line, '\n');
-    if (!line->failed && write(STDERR_FILENO, line->ptr, line->len) < 0) {
+    keep(line);
+    if (test_sink == NULL && !line->failed && write(STDERR_FILENO, line->ptr, line->len) < 0) {
         return; /* nobody reads our standard error: there is no one to tell */
     }
 }

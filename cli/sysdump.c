@@ -4,7 +4,9 @@
  * pintlectl sysdump: all that the daemon shows, in one file.
  *
  *     pintle-sysdump/README.txt, status.json, metrics.txt, ...    the pages, as they are
+ *     pintle-sysdump/log.txt                                      the latest lines of the log
  *     pintle-sysdump/clusters/pintle.yaml                         what decides answers beside them
+ *     pintle-sysdump/clusters/static-1.zone                       a static zone
  *     pintle-sysdump/clusters/c1/cluster.yaml, objects-0001.json  what is known of a cluster
  *
  * The clusters are directories as `pintled --clusters-dir` reads them: it gives the same answers.
@@ -29,16 +31,33 @@
 static const char readme[] =
     "A dump of pintled, made by pintlectl " PIN_VERSION ".\n"
     "\n"
-    "clusters/       every cluster's objects as Pintle knows them: what changes no answer is not "
-    "kept\n"
-    "*.json, *.txt   the pages of the admin side, as they were\n"
+    "log.txt                    the daemon's latest lines, 128 KiB at most\n"
+    "status.json, metrics.txt   how it is: version, listeners, clusters; counters\n"
+    "findings.json              what is wrong, with codes and fixes (docs/codes.md)\n"
+    "config.json                the configuration in force, secrets masked\n"
+    "records*.json              zones of others that it writes: state, plan, differences\n"
+    "clusters.json, names.json, drains.json, log.json\n"
+    "                           these pages of the admin side, as they were\n"
+    "clusters/NAME/             a cluster's objects, as far as they change answers; of Pods their\n"
+    "                           addresses, where a policy asks for namespaces\n"
+    "clusters/static-N.zone     static zones as they were read, without remarks\n"
+    "clusters/pintle.yaml       what of the configuration decides answers\n"
+    "\n"
+    "To replay it, in this directory:\n"
     "\n"
     "    pintled --clusters-dir clusters\n"
+    "    pintlectl explain NAME --from CLUSTER\n"
+    "    dig @127.0.0.1 -p 5300 NAME\n"
     "\n"
-    "answers as the daemon did: clusters/pintle.yaml has the settings that matter for that. Pods,\n"
-    "zone files, geo rules and other servers are left out. pintled reads no Secret, and shows "
-    "none\n"
-    "of its own; names and addresses are in here.\n";
+    "It answers as the daemon did to askers with the same addresses. What it does not have: the "
+    "geo\n"
+    "database (rules by range are there), drains, what health probes and lookups of gateways' "
+    "names\n"
+    "found, forwarding, records and whatever else belongs to other servers.\n"
+    "\n"
+    "pintled reads no Secret of a cluster and shows no secret of its own. Names, addresses, "
+    "labels\n"
+    "and lines of the log are in here: look through it before it goes to others.\n";
 
 /* One page, and how the file is called. */
 struct page {
@@ -56,6 +75,7 @@ static const struct page pages[] = {
     {"/api/v1/findings", "findings.json", false},
     {"/api/v1/drains", "drains.json", false},
     {"/api/v1/log", "log.json", false},
+    {"/api/v1/log/lines", "log.txt", false},
     {"/api/v1/records", "records.json", false},
     {"/api/v1/records/plan", "records-plan.json", false},
     {"/api/v1/records/drift", "records-drift.json", false},
@@ -90,7 +110,7 @@ static enum pin_ctl_exit dump_page(struct dump *self, const struct page *page)
 
 /* --- Objects -------------------------------------------------------------------------------- */
 
-/* The part's objects as a manifest: kind List. */
+/* The part's objects as a manifest: kind List; a cluster without any has a directory, too. */
 static void put_list(
     struct dump *self, const char *cluster, size_t part, const struct pin_tree *tree)
 {
@@ -98,7 +118,7 @@ static void put_list(
     struct pin_jsonout json = pin_jsonout_init(&text);
     char name[NAME_MAX];
     const struct pin_tree *items = pin_tree_list(tree, "items");
-    if (items == NULL || items->n_children == 0) {
+    if (items == NULL || (items->n_children == 0 && part > 1)) {
         return;
     }
     self->n_objects += items->n_children;
@@ -176,6 +196,37 @@ static enum pin_ctl_exit dump_clusters(struct dump *self)
     return exit_code;
 }
 
+/* The records of a static zone, part by part, as one file. */
+static enum pin_ctl_exit dump_zone(struct dump *self, const char *zone, const char *file)
+{
+    enum pin_ctl_exit exit_code = PIN_CTL_OK;
+    struct pin_text text = {0};
+    char after[24] = "";
+    char name[NAME_MAX];
+    do {
+        struct pin_api_reply reply = {0};
+        struct pin_text path = {0};
+        pin_text_puts(&path, "/api/v1/zones?zone=");
+        pin_api_put_escaped(&path, zone);
+        pin_text_putf(&path, "&after=%s", after);
+        pin_screen_tell("sysdump: %s", zone);
+        exit_code = pin_api_fetch(self->ctl, pin_text_get(&path), &reply);
+        after[0] = '\0';
+        if (exit_code == PIN_CTL_OK) {
+            pin_text_puts(&text, pin_tree_string(reply.tree, "text", ""));
+            (void)snprintf(after, sizeof(after), "%s", pin_tree_string(reply.tree, "next", ""));
+        }
+        pin_text_done(&path);
+        pin_api_reply_done(&reply);
+    } while (after[0] != '\0');
+    (void)snprintf(name, sizeof(name), TOP "clusters/%s", file);
+    if (exit_code == PIN_CTL_OK) {
+        pin_tarball_put(self->tarball, name, pin_text_get(&text), text.len);
+    }
+    pin_text_done(&text);
+    return exit_code;
+}
+
 /* The configuration beside the clusters, without which they would be answered in another way. */
 static enum pin_ctl_exit dump_config(struct dump *self)
 {
@@ -185,6 +236,15 @@ static enum pin_ctl_exit dump_config(struct dump *self)
     if (exit_code == PIN_CTL_OK) {
         pin_emit_yaml(&text, reply.tree);
         pin_tarball_put(self->tarball, TOP "clusters/pintle.yaml", pin_text_get(&text), text.len);
+    }
+    const struct pin_tree *files =
+        exit_code == PIN_CTL_OK ? pin_tree_list(reply.tree, "zones.files") : NULL;
+    PIN_TREE_EACH(item, files)
+    {
+        const char *file = pin_tree_string(item, "file", "");
+        if (exit_code == PIN_CTL_OK && file[0] != '\0' && strchr(file, '/') == NULL) {
+            exit_code = dump_zone(self, pin_tree_string(item, "zone", ""), file);
+        }
     }
     pin_text_done(&text);
     pin_api_reply_done(&reply);

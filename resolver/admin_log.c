@@ -112,6 +112,14 @@ static void render_log(struct pin_page *page)
     pin_text_putc(&page->body, '\n');
 }
 
+static void render_lines(struct pin_page *page)
+{
+    page->content_type = "text/plain; charset=utf-8";
+    pin_log_put_kept(&page->body);
+}
+
+const struct pin_page_kind pin_page_log_lines = {PIN_LOG_LINES_PATH, NULL, NULL, render_lines};
+
 static const struct pin_page_kind show_kind = {PIN_LOG_PATH, NULL, NULL, render_log};
 static const struct pin_page_kind order_kind = {PIN_LOG_PATH, check_order, NULL, render_log};
 

@@ -533,7 +533,8 @@ static void render_index(struct pin_page *page)
         "/api/v1/replay        a configuration that answers the same, for clusters that are "
         "directories\n"
         "/api/v1/traffic       counters of queries by transport, type and RCODE\n"
-        "/api/v1/log           the log's level; POST changes it\n"
+        "/api/v1/log           the log's level; POST changes it; /lines the latest lines\n"
+        "/api/v1/zones         the records of a static zone, ?zone=NAME\n"
         "/api/v1/records       record sets in other DNS servers; /list /plan /drift; POST /apply "
         "/approve /adopt\n"
         "/api/v1/reload        how the last reload went; POST reads the configuration again\n"
@@ -591,6 +592,12 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
     }
     if (strcmp(path, PIN_LOG_PATH) == 0) {
         return pin_page_find_log(verb);
+    }
+    if (strcmp(path, PIN_LOG_LINES_PATH) == 0) {
+        return verb == PIN_PAGE_GET ? &pin_page_log_lines : NULL;
+    }
+    if (strcmp(path, PIN_ZONES_PATH) == 0) {
+        return verb == PIN_PAGE_GET ? &pin_page_zones : NULL;
     }
     if (strcmp(path, PIN_CACHE_PATH) == 0) {
         return pin_page_find_cache(verb);

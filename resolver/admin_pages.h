@@ -130,6 +130,7 @@ struct pin_page {
     struct pin_admin_drain drain;
     struct pin_admin_cache cache;
     struct pin_object_cursor objects; /**< Where a list of them begins. */
+    size_t zone_at;                   /**< Where a zone's text begins. */
     struct pin_admin_facts facts;
     struct pin_page_findings findings;
     struct pin_text lists; /**< JSON that the page is rendered from. */
@@ -195,6 +196,14 @@ void pin_admin_findings_free(struct pin_admin_findings *findings);
 
 /** Where the level of the log is shown and changed. */
 #define PIN_LOG_PATH "/api/v1/log"
+
+/** Where its latest lines are, and the page of them. */
+#define PIN_LOG_LINES_PATH "/api/v1/log/lines"
+extern const struct pin_page_kind pin_page_log_lines;
+
+/** Where static zones are as they were read, a part at a time, and the page of them. */
+#define PIN_ZONES_PATH "/api/v1/zones"
+extern const struct pin_page_kind pin_page_zones;
 
 /** Keeps the time of a level that ends. NULL when memory is out. Control's thread. */
 struct pin_admin_log *pin_admin_log_new(struct pin_loop *loop);

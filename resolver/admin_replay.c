@@ -2,9 +2,12 @@
 
 /*
  * The page of a configuration that replays: what of the running one decides which addresses a name
- * has, for clusters that are directories beside it. It holds no file, no secret and nobody else's
- * servers: what is forwarded, written or transferred is left out.
+ * has, for clusters that are directories and zones that are files beside it. It holds no secret and
+ * nobody else's servers: what is forwarded, written or transferred is left out.
  */
+
+#include <stdio.h>
+#include <string.h>
 
 #include "pintle/zones/settings.h"
 
@@ -131,6 +134,86 @@ static void put_zones(struct pin_jsonout *json, const struct pin_settings *setti
     pin_jsonout_key_string(json, "assigned", settings->zone_assigned);
     pin_jsonout_key_string(json, "cluster", settings->zone_cluster);
     put_texts(json, "custom", settings->zones_custom, settings->n_zones_custom);
+    if (settings->n_zones_static > 0) {
+        pin_jsonout_key(json, "files");
+        pin_jsonout_array(json);
+    }
+    for (size_t i = 0; i < settings->n_zones_static; i++) {
+        char file[40]; /* zones have names that files cannot have */
+        (void)snprintf(file, sizeof(file), "static-%zu.zone", i + 1);
+        pin_jsonout_object(json);
+        pin_jsonout_key_string(json, "zone", settings->zones_static[i]);
+        pin_jsonout_key_string(json, "file", file);
+        pin_jsonout_end(json);
+    }
+    if (settings->n_zones_static > 0) {
+        pin_jsonout_end(json);
+    }
+    pin_jsonout_end(json);
+}
+
+/* What zones say of themselves, the addresses of listeners included: others are listened on there.
+ */
+static void put_dns(struct pin_jsonout *json, const struct pin_settings *settings)
+{
+    open_member(json, "dns");
+    if (settings->n_ns > 0) {
+        put_texts(json, "ns", settings->ns, settings->n_ns);
+    }
+    if (settings->n_ns_addresses > 0) {
+        pin_jsonout_key(json, "addresses");
+        pin_jsonout_array(json);
+        for (size_t i = 0; i < settings->n_ns_addresses; i++) {
+            char ip[PIN_IP_TEXT_MAX];
+            pin_jsonout_string(json, pin_ip_format(&settings->ns_addresses[i], ip));
+        }
+        pin_jsonout_end(json);
+    }
+    if (settings->hostmaster != NULL) {
+        pin_jsonout_key_string(json, "hostmaster", settings->hostmaster);
+    }
+    pin_jsonout_end(json);
+}
+
+static void put_prefixes(
+    struct pin_jsonout *json, const char *key, const struct pin_prefix *prefixes, size_t n)
+{
+    pin_jsonout_key(json, key);
+    pin_jsonout_array(json);
+    for (size_t i = 0; i < n; i++) {
+        char text[PIN_PREFIX_TEXT_MAX];
+        pin_jsonout_string(json, pin_prefix_format(&prefixes[i], text));
+    }
+    pin_jsonout_end(json);
+}
+
+/* The rules, not the database: countries and continents are nobody's without it. */
+static void put_geo(struct pin_jsonout *json, const struct pin_settings *settings)
+{
+    if (settings->n_geo_rules == 0) {
+        return;
+    }
+    open_member(json, "geo");
+    pin_jsonout_key(json, "map");
+    pin_jsonout_array(json);
+    for (size_t i = 0; i < settings->n_geo_rules; i++) {
+        const struct pin_geo_rule *rule = &settings->geo_rules[i];
+        if (rule->n_nets == 0) {
+            continue;
+        }
+        pin_jsonout_object(json);
+        put_prefixes(json, "nets", rule->nets, rule->n_nets);
+        pin_jsonout_key(json, "clusters");
+        pin_jsonout_array(json);
+        for (const char *at = rule->clusters; *at != '\0';) {
+            size_t bytes = strcspn(at, ",");
+            pin_jsonout_string_n(json, at, bytes);
+            at += bytes + (at[bytes] == ',');
+        }
+        pin_jsonout_end(json);
+        pin_jsonout_end(json);
+    }
+    pin_jsonout_end(json);
     pin_jsonout_end(json);
 }
 
@@ -188,6 +271,11 @@ static void render_replay(struct pin_page *page)
     put_clusters(&json, settings);
     put_networks(&json, settings);
     put_zones(&json, settings);
+    put_dns(&json, settings);
+    put_geo(&json, settings);
+    if (settings->n_forwarders > 0) {
+        put_prefixes(&json, "trustedForwarders", settings->forwarders, settings->n_forwarders);
+    }
     put_steering(&json, settings);
     put_manners(&json, settings);
     pin_jsonout_end(&json);

@@ -9,6 +9,7 @@
 #include "pintle/base/log.h"
 #include "pintle/zones/catalog.h"
 
+#include "zones/pods.h"
 #include "zones/units.h"
 
 /* As "namespace/name" would be compared; '/' comes before all letters of names but '-' and '.'. */
@@ -89,7 +90,10 @@ bool pin_catalog_walk_objects(const struct pin_catalog *catalog, uint16_t cluste
 {
     const struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     for (; cursor->kind < PIN_KIND_MAX; cursor->kind++, cursor->key[0] = '\0') {
-        if (!walk_kind(&cluster->objects[cursor->kind], cursor, fn, arg)) {
+        bool goes_on = cursor->kind == PIN_KIND_POD
+                           ? pin_pods_walk(catalog, cluster_id, cursor, fn, arg)
+                           : walk_kind(&cluster->objects[cursor->kind], cursor, fn, arg);
+        if (!goes_on) {
             return true;
         }
     }

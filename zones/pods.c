@@ -11,6 +11,7 @@
 
 #include "zones/pods.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,6 +278,76 @@ void pin_pods_upsert(struct pin_catalog *catalog, uint16_t cluster_id,
         (void)change_pod(catalog, cluster_id, old, key, -1);
         free(old);
     }
+}
+
+/* --- one after another ---------------------------------------------------------------------- */
+
+/* A Pod and its key. */
+struct named_pod {
+    const char *key;
+    const struct pod *pod;
+};
+
+/* By namespace and name, as other objects are: '/' comes before all that names have. */
+static int compare_keys(const char *a, const char *b)
+{
+    for (; *a == *b && *a != '\0'; a++, b++) {
+    }
+    int x = *a == '/' ? 1 : (unsigned char)*a;
+    int y = *b == '/' ? 1 : (unsigned char)*b;
+    return x - y;
+}
+
+static int compare_pods(const void *a, const void *b)
+{
+    return compare_keys(((const struct named_pod *)a)->key, ((const struct named_pod *)b)->key);
+}
+
+/* As far as it is kept: the namespace, the name, the addresses. */
+static bool hand_over(const struct named_pod *from, pin_object_fn *fn, void *arg)
+{
+    char key[sizeof(((struct pin_object_cursor *)NULL)->key)];
+    (void)snprintf(key, sizeof(key), "%s", from->key);
+    char *slash = strchr(key, '/');
+    if (slash == NULL) {
+        return true;
+    }
+    *slash = '\0';
+    const struct pin_object object = {.kind = PIN_KIND_POD,
+        .namespace_name = key,
+        .name = slash + 1,
+        .steering = &pin_steering_unset,
+        .as.pod = {.ips = from->pod->ips,
+            .n_ips = from->pod->n_ips,
+            .is_host_network = from->pod->is_host}};
+    return fn(arg, &object);
+}
+
+bool pin_pods_walk(const struct pin_catalog *catalog, uint16_t cluster_id,
+    struct pin_object_cursor *cursor, pin_object_fn *fn, void *arg)
+{
+    const struct pin_map *pods = &catalog->clusters[cluster_id].pods;
+    struct named_pod *list = calloc(pin_map_count(pods) + 1, sizeof(*list));
+    size_t at = 0;
+    size_t n = 0;
+    struct named_pod pod = {0};
+    void *value = NULL;
+    while (list != NULL && pin_map_next(pods, &at, &pod.key, NULL, &value)) {
+        pod.pod = value;
+        if (cursor->key[0] == '\0' || compare_keys(pod.key, cursor->key) > 0) {
+            list[n++] = pod;
+        }
+    }
+    if (n > 1) {
+        qsort(list, n, sizeof(*list), compare_pods);
+    }
+    bool goes_on = list != NULL;
+    for (size_t i = 0; goes_on && i < n; i++) {
+        (void)snprintf(cursor->key, sizeof(cursor->key), "%s", list[i].key);
+        goes_on = hand_over(&list[i], fn, arg);
+    }
+    free(list);
+    return goes_on;
 }
 
 void pin_pods_inherit(

@@ -25,6 +25,11 @@ void pin_pods_inherit(
 void pin_pods_remove(
     struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes);
 
+/** Hands over what is kept of a cluster's Pods behind the cursor, as objects that last for the
+ * call; pin_catalog_walk_objects()'s part. False: `fn` or the memory ended it. */
+bool pin_pods_walk(const struct pin_catalog *catalog, uint16_t cluster_id,
+    struct pin_object_cursor *cursor, pin_object_fn *fn, void *arg);
+
 /** Notes that the latest list names a Pod. Unknown ones are fine. */
 void pin_pods_keep(struct pin_catalog *catalog, uint16_t cluster_id, const char *key, size_t bytes);
 

@@ -88,13 +88,19 @@ enum pin_err pin_catalog_set_zonefile(
     return pin_why_set(why, PIN_ENOTFOUND, "no such static zone");
 }
 
+const struct pin_zonefile *pin_static_file(
+    const struct pin_catalog *catalog, const struct pin_zone *zone)
+{
+    const struct pin_static_unit *unit = zone->is_static ? unit_of(catalog, zone) : NULL;
+    return unit != NULL ? unit->file : NULL;
+}
+
 const struct pin_static_name *pin_static_name_of(
     const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name)
 {
-    const struct pin_static_unit *unit = zone->is_static ? unit_of(catalog, zone) : NULL;
+    const struct pin_zonefile *file = pin_static_file(catalog, zone);
     const struct pin_static_name *found =
-        unit != NULL && unit->file != NULL ? pin_zonefile_find(unit->file, name->wire, name->bytes)
-                                           : NULL;
+        file != NULL ? pin_zonefile_find(file, name->wire, name->bytes) : NULL;
     return found != NULL && !found->is_hidden ? found : NULL;
 }
 
@@ -319,10 +325,8 @@ static void note_others(struct static_run *s, const struct pin_zonefile *file)
 const struct pin_static_name *pin_static_raw(
     const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name)
 {
-    const struct pin_static_unit *unit = zone->is_static ? unit_of(catalog, zone) : NULL;
-    return unit != NULL && unit->file != NULL
-               ? pin_zonefile_find(unit->file, name->wire, name->bytes)
-               : NULL;
+    const struct pin_zonefile *file = pin_static_file(catalog, zone);
+    return file != NULL ? pin_zonefile_find(file, name->wire, name->bytes) : NULL;
 }
 
 static void report(

@@ -355,6 +355,10 @@ uint32_t pin_serials_settle(struct pin_catalog *catalog);
 /** Compiles the zones whose file changed. */
 void pin_static_publish(struct pin_catalog *catalog, struct pin_published *published);
 
+/** What the file of a static zone says; NULL: the zone has none, or it was not read yet. */
+const struct pin_zonefile *pin_static_file(
+    const struct pin_catalog *catalog, const struct pin_zone *zone);
+
 /** What the zone's file has at a name of its own, or NULL. Glue is not the zone's. */
 const struct pin_static_name *pin_static_name_of(
     const struct pin_catalog *catalog, const struct pin_zone *zone, const struct pin_name *name);

@@ -13,6 +13,7 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
+#include "pintle/base/text.h"
 
 static char last[4096];
 static unsigned n_lines;
@@ -160,6 +161,42 @@ static void test_level_for_a_while(void **state)
     assert_int_equal(pin_log_configured_level(), PIN_LOG_ERROR);
 }
 
+/* Writes a line that no other call site limits. */
+static void write_line(unsigned i, const char *tail)
+{
+    pin_log_write(NULL, PIN_LOG_INFO, "a: line %u%s", i, tail);
+}
+
+static void test_latest_lines_are_kept(void **state)
+{
+    (void)state;
+    static const char tail[] = " ........................................";
+    struct pin_text text = {0};
+    write_line(0, "");
+    pin_log_put_kept(&text);
+    static const char want[] = "1970-01-01T00:00:00.000Z info  a: line 0\n";
+    assert_true(text.len >= sizeof(want) - 1);
+    assert_string_equal(pin_text_get(&text) + text.len - (sizeof(want) - 1), want);
+
+    for (unsigned i = 1; i <= 10000; i++) { /* several times around */
+        write_line(i, tail);
+    }
+    pin_text_cut(&text, 0);
+    pin_log_put_kept(&text);
+    assert_in_range(text.len, PIN_LOG_KEPT_BYTES - 100, PIN_LOG_KEPT_BYTES);
+    unsigned first = 0;
+    unsigned n = 0;
+    for (const char *at = pin_text_get(&text); *at != '\0'; at = strchr(at, '\n') + 1) {
+        unsigned i = 0;
+        assert_int_equal(sscanf(at, "1970-01-01T00:00:00.000Z info  a: line %u ...", &i), 1);
+        first = n == 0 ? i : first;
+        assert_int_equal(i, first + n); /* each once, in order, the first one whole */
+        n++;
+    }
+    assert_int_equal(first + n - 1, 10000);
+    pin_text_done(&text);
+}
+
 int main(void)
 {
     struct CMUnitTest tests[N_ELEMS(cases) + 4] = {
@@ -167,6 +204,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_levels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_level_for_a_while, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_messages_are_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_latest_lines_are_kept, set_up, tear_down),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
         tests[4 + i] = (struct CMUnitTest){.name = cases[i].name,

@@ -17,9 +17,11 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pintle/base/macros.h"
+#include "pintle/base/text.h"
 
 /** Severity; a level lets itself and all greater ones through. */
 enum pin_log_level {
@@ -86,6 +88,12 @@ bool pin_log_is_on(enum pin_log_level level);
 
 /** Sends lines to `sink` instead of standard error; NULL restores that. For tests. */
 void pin_log_set_sink(pin_log_sink *sink, void *arg);
+
+/** Bytes of the latest lines that are kept. */
+#define PIN_LOG_KEPT_BYTES ((size_t)128 << 10)
+
+/** Appends the latest lines, each with its newline, the oldest first, as they were written. */
+void pin_log_put_kept(struct pin_text *text);
 
 /** Lines written so far with that level, for the metrics. Suppressed ones do not count. */
 uint64_t pin_log_count(enum pin_log_level level);

@@ -15,6 +15,7 @@
 
 #include "pintle/base/error.h"
 #include "pintle/base/jsonout.h"
+#include "pintle/base/text.h"
 #include "pintle/zones/delta.h"
 #include "pintle/zones/health.h"
 #include "pintle/zones/index.h"
@@ -199,6 +200,16 @@ struct pin_catalog_counts pin_catalog_counts(const struct pin_catalog *catalog);
  */
 void pin_catalog_names_json(const struct pin_catalog *catalog, struct pin_jsonout *out);
 
+/**
+ * Appends what a static zone's file says as it was read, a record a line, without its remarks.
+ *
+ * @param at         Where to begin: 0, or what an earlier call left there; it is moved on.
+ * @param max_bytes  Where the text is that long no further name is begun.
+ * @return Whether there is more; false, too, for a zone that has no file, or none yet. Builder.
+ */
+bool pin_catalog_zone_text(const struct pin_catalog *catalog, const struct pin_name *apex,
+    size_t *at, size_t max_bytes, struct pin_text *text);
+
 /** Where a walk over a cluster's objects stands; zeroed: at its beginning. */
 struct pin_object_cursor {
     enum pin_kind kind;
@@ -210,7 +221,7 @@ typedef bool pin_object_fn(void *arg, const struct pin_object *object);
 
 /**
  * Walks over a cluster's objects behind `cursor`, by kind, namespace and name, and moves the cursor
- * to the last one that `fn` had. Pods are not kept as objects and not among them.
+ * to the last one that `fn` had. Of Pods only what is kept of them is told: their addresses.
  *
  * @return Whether there are more. Builder's thread; O(objects of the kinds that are met).
  */
