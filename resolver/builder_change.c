@@ -114,7 +114,7 @@ static void end_old(struct pin_builder *builder)
 void pin__builder_change_done(struct pin_builder *builder)
 {
     if (builder->old != NULL) {
-        pin_catalog_release(builder->old);
+        pin_catalog_release(builder->old, builder->catalog);
         pin_catalog_free(builder->old);
         builder->old = NULL;
     }

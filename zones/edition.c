@@ -215,7 +215,7 @@ static struct pin_edition *edition_new(
     *edition = (struct pin_edition){.serial = soa->serial,
         .seq = newest != NULL ? newest->seq + 1 : 1,
         .first_step = UINT64_MAX,
-        .apex = &zone->apex,
+        .apex = &editions->apex,
         .n_names = newest != NULL ? newest->n_names : 0,
         .rr_bytes = newest != NULL ? newest->rr_bytes : 0,
         .soa_bytes = (size_t)soa->rr_bytes - PIN_POINTER_BYTES,
@@ -400,4 +400,66 @@ void pin_editions_free(struct pin_editions *editions)
     free(editions->retired);
     free(editions->noted);
     free(editions);
+}
+
+/* --- of zones that are no more ------------------------------------------------------------ */
+
+static bool is_pinned(const struct pin_editions *editions)
+{
+    bool is = editions->newest != NULL
+              && atomic_load_explicit(&editions->newest->n_pins, memory_order_acquire) > 0;
+    for (const struct pin_edition *old = editions->oldest_old; old != NULL && !is;
+         old = old->next_old) {
+        is = atomic_load_explicit(&old->n_pins, memory_order_acquire) > 0;
+    }
+    return is;
+}
+
+static void cut_entry(struct pin_entry *entry)
+{
+    for (size_t i = 0; entry != NULL && i < entry->n_tables; i++) {
+        pin_table_cut(entry->tables[i]);
+    }
+}
+
+/* Tables give nothing back to the index, which goes first. */
+static void cut_tables(struct pin_editions *editions)
+{
+    const struct pin_edition *newest = editions->newest;
+    for (size_t i = 0; newest != NULL && i < newest->n_leaves; i++) {
+        for (size_t e = 0; e < newest->leaves[i]->n; e++) {
+            cut_entry(newest->leaves[i]->entries[e]);
+        }
+    }
+    for (size_t i = 0; i < editions->n_retired; i++) {
+        cut_entry(editions->retired[i].entry);
+    }
+}
+
+void pin_editions_leave(struct pin_index *index, struct pin_editions **left)
+{
+    struct pin_zone *zone = NULL;
+    for (size_t i = 0; (zone = pin_index_zone_at(index, i)) != NULL; i++) {
+        struct pin_editions *editions = zone->editions;
+        if (editions != NULL && is_pinned(editions)) {
+            cut_tables(editions);
+            zone->editions = NULL;
+            editions->next_left = *left;
+            *left = editions;
+        }
+    }
+}
+
+void pin_editions_sweep_left(struct pin_editions **left, bool is_end)
+{
+    struct pin_editions **link = left;
+    while (*link != NULL) {
+        struct pin_editions *editions = *link;
+        if (is_end || !is_pinned(editions)) {
+            *link = editions->next_left;
+            pin_editions_free(editions);
+        } else {
+            link = &editions->next_left;
+        }
+    }
 }

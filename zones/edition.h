@@ -76,7 +76,9 @@ struct pin_retired {
 
 /** All editions of a zone. Zeroed is none. */
 struct pin_editions {
-    uint8_t *noted; /**< Names that changed, each behind its length. */
+    struct pin_name apex;           /**< The zone's; editions outlive that. */
+    struct pin_editions *next_left; /**< Of zones that are no more. */
+    uint8_t *noted;                 /**< Names that changed, each behind its length. */
     size_t noted_bytes;
     size_t cap_noted;
     size_t n_noted;
@@ -137,3 +139,12 @@ void pin_editions_sweep(struct pin_editions *editions);
 
 /** Frees all of it. No reader may be left. NULL is fine. */
 void pin_editions_free(struct pin_editions *editions);
+
+/**
+ * Leaves the editions of an index that is about to be freed, of which some are pinned, to `left`;
+ * the others stay the index'. Nobody pins one of them any more. Builder.
+ */
+void pin_editions_leave(struct pin_index *index, struct pin_editions **left);
+
+/** Frees those that nobody has pinned any more; with `is_end` all, and no reader may be left. */
+void pin_editions_sweep_left(struct pin_editions **left, bool is_end);

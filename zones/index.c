@@ -147,6 +147,13 @@ void pin_table_ref(const struct pin_table *table)
     }
 }
 
+static void cut_slot(const struct pin_table *table)
+{
+    if (table != NULL) {
+        unfrozen(table)->slots = NULL;
+    }
+}
+
 /* Lets go what a table refers to. */
 static void drop_parts(const struct pin_table *table)
 {
@@ -168,6 +175,16 @@ void pin_table_unref(const struct pin_table *table)
         drop_parts(table);
         pin_rcu_defer(&unfrozen(table)->rcu, free_table);
     }
+}
+
+void pin_table_cut(const struct pin_table *table)
+{
+    const struct pin_extra *extras = table != NULL ? pin_table_extras(table) : NULL;
+    for (uint16_t i = 0; extras != NULL && i < table->n_extras; i++) {
+        cut_slot(extras[i].a);
+        cut_slot(extras[i].aaaa);
+    }
+    cut_slot(table);
 }
 
 void pin_table_discard(struct pin_table *table)

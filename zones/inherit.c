@@ -13,6 +13,7 @@
 #include "pintle/zones/pack.h"
 
 #include "zones/drains.h"
+#include "zones/edition.h"
 #include "zones/networks.h"
 #include "zones/objects.h"
 #include "zones/pods.h"
@@ -217,9 +218,16 @@ static void release_holds(struct pin_catalog *catalog)
     pin_health_flush(catalog->live.health);
 }
 
-void pin_catalog_release(struct pin_catalog *old)
+void pin_catalog_release(struct pin_catalog *old, struct pin_catalog *heir)
 {
+    struct pin_editions **last = &heir->left;
     release_holds(old);
+    while (*last != NULL) {
+        last = &(*last)->next_left;
+    }
+    *last = old->left;
+    old->left = NULL;
+    pin_editions_leave(old->live.index, &heir->left);
     old->live.health = NULL;
     old->live.policies = NULL;
 }

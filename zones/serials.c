@@ -233,6 +233,7 @@ uint32_t pin_serials_settle(struct pin_catalog *catalog)
         n += serial != zone->soa->serial
              || shipped != atomic_load_explicit(&zone->shipped, memory_order_relaxed);
     }
+    pin_editions_sweep_left(&catalog->left, false);
     if (catalog->is_behind) {
         pin_log_error("serials: out of memory, a zone's serial stays behind until there is some");
     }
@@ -270,6 +271,9 @@ enum pin_err pin_serials_init(struct pin_catalog *catalog, struct pin_why *why)
         }
         if (zone->editions == NULL) {
             zone->editions = calloc(1, sizeof(*zone->editions));
+        }
+        if (zone->editions != NULL) {
+            zone->editions->apex = zone->apex;
         }
         if (zone->editions == NULL || !note_first(catalog, zone)) {
             return pin_why_set(why, PIN_ENOMEM, "zone %s", settings->zones_shipped[i]);

@@ -22,6 +22,9 @@ struct pin_slots {
     struct pin_tally *tally; /**< Where blocks of tables go back to; borrowed. */
 };
 
+/** Has a table give nothing back to the index it was made for, when that goes first. Builder. */
+void pin_table_cut(const struct pin_table *table);
+
 /** What a table is made of; everything is copied. */
 struct pin_table_spec {
     enum pin_table_form form;

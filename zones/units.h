@@ -241,6 +241,7 @@ struct pin_catalog {
     struct pin_static_unit *statics;
     size_t n_statics;
     struct pin_live live;
+    struct pin_editions *left; /**< Of catalogs before, which transfers still read. */
     struct pin_wishes wishes;
     struct pin_view *views; /**< By view id; zones/views.c's. */
     size_t n_views;

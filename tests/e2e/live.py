@@ -12,6 +12,9 @@ import struct
 import sys
 import threading
 
+import dns.message
+import dns.tsig
+import dns.tsigkeyring
 import wire
 from reloads import RD, WEB, config, loaded, metric, own, reload_wait, start
 from run import play
@@ -263,7 +266,7 @@ CORP = "@ 60 IN SOA ns1 host 1 60 60 60 5\n@ 60 IN NS ns1\nns1 60 IN A 192.0.2.1
 
 
 def secret(dir, name, byte):
-    """Writes a key's file; what dig takes."""
+    """Writes a key's file; what dig and dnspython take."""
     text = base64.b64encode(byte * 32).decode()
     (dir / f"{name}.key").write_text(text + "\n")
     (dir / f"{name}.key").chmod(0o600)
@@ -306,9 +309,41 @@ def transfers(checks, dir):
         steps.run()
 
 
+def long_transfer(checks, dir):
+    """A reload takes the key away that a transfer under way is signed with."""
+    with (dir / "corp.zone").open("w") as file:
+        file.write("$ORIGIN corp.example.\n" + CORP)
+        file.writelines(f"t{i} 60 IN TXT {'x' * 200}\n" for i in range(60000))
+    zone = "zones: {files: [{zone: corp.example, file: corp.zone}]}\n"
+    keyring = dns.tsigkeyring.from_text({"one": (dns.tsig.HMAC_SHA256, secret(dir, "one", b"1"))})
+    daemon = served(checks, dir, zone + "tsigKeys: [{name: one, secretFile: one.key}]\n"
+                    "transfers: [{zone: corp.example, allow: ['key:one']}]\n")
+    query = dns.message.make_query("corp.example", "AXFR")
+    query.use_tsig(keyring)
+    asked = query.to_wire()
+    with socket.socket() as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)
+        stream.settimeout(60)
+        stream.connect(("127.0.0.1", daemon.port))
+        stream.sendall(struct.pack("!H", len(asked)) + asked)
+        stream.recv(1, socket.MSG_PEEK)
+        config(dir, ["c1", "c2"], zone)
+        checks.equal("key and rule go while the zone is on its way", reload_wait(daemon)[0], 0)
+        whole, n, context = stream.makefile("rb"), 0, None
+        while n < 60003:
+            wire_of = whole.read(struct.unpack("!H", whole.read(2))[0])
+            message = dns.message.from_wire(wire_of, keyring=keyring, request_mac=query.mac, xfr=True, multi=True, tsig_ctx=context,
+                                            one_rr_per_rrset=True)
+            context = message.tsig_ctx
+            n += len(message.answer)
+    checks.equal("it comes to its end, signed all the way", (n, message.had_tsig), (60004, True))
+    checks.equal("nobody gets it any more", daemon.dig("corp.example", "AXFR", "+tcp").answer, [])
+    checks.equal("the end is clean", daemon.stop(), 0)
+
+
 def queries(daemon):
     return sum(float(n) for n in re.findall(r"^pintle_dns_queries_total\{.*\} (\S+)$", daemon.get("/metrics")[1], re.M))
 
 
 if __name__ == "__main__":
-    sys.exit(play("live", manners, rates, forwards, swaps, gateways, logs, transfers))
+    sys.exit(play("live", manners, rates, forwards, swaps, gateways, logs, transfers, long_transfer))

@@ -205,7 +205,7 @@ static void inherit(struct pin_stage *stage)
     stage->catalog = heir;
     stage->worker.live = pin_catalog_live(heir);
     pin_rcu_synchronize();
-    pin_catalog_release(old);
+    pin_catalog_release(old, heir);
     pin_catalog_free(old);
     pin_rcu_quiescent();
 }

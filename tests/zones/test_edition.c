@@ -19,6 +19,7 @@
 #include "pintle/base/text.h"
 #include "pintle/zones/catalog.h"
 #include "pintle/zones/edition.h"
+#include "pintle/zones/inherit.h"
 #include "pintle/zones/zonefile.h"
 
 #define ZONE     "corp.example"
@@ -282,6 +283,40 @@ static void test_a_transfer_has_all_that_the_file_has(void **state)
     pin_edition_unpin(edition);
 }
 
+static void test_a_transfer_outlives_its_catalog(void **state)
+{
+    struct fixture *f = *state;
+    struct pin_why why = {0};
+    struct pin_catalog *heir = NULL;
+    struct pin_edition_rr rr;
+    size_t n = 0;
+    load_serial(f, 7, "ns1 A 192.0.2.1\nwww A 192.0.2.6\nwww A 192.0.2.7\n");
+    struct pin_edition *old = pin_edition_pin(f->zone); /* shares entries with the next one */
+    load_serial(f, 8, "ns1 A 192.0.2.1\nwww A 192.0.2.8\n");
+    struct pin_edition *newest = pin_edition_pin(f->zone);
+    struct pin_edition_walk walk = pin_edition_begin(newest, NULL);
+    assert_true(pin_edition_next(&walk, &rr));
+    assert_int_equal(pin_catalog_new(&f->settings, 99, &heir, &why), PIN_OK);
+    pin_catalog_inherit(heir, f->catalog, NULL);
+    pin_rcu_synchronize();
+    pin_catalog_release(f->catalog, heir);
+    pin_catalog_free(f->catalog);
+    pin_rcu_barrier();
+    f->catalog = heir;
+    f->zone = find_zone(f);
+    while (pin_edition_next(&walk, &rr)) {
+        n++;
+    }
+    assert_int_equal(n, 4); /* NS, two addresses, the SOA again */
+    struct copy copy = read_whole(old);
+    assert_int_equal(copy.serial, 7);
+    assert_int_equal(copy.n, 4);
+    free(copy.rrs);
+    pin_edition_unpin(old);
+    pin_edition_unpin(newest);
+    load_serial(f, 9, "ns1 A 192.0.2.1\n"); /* what was left goes; the leak check sees that */
+}
+
 static void test_glue_alone_moves_the_serial(void **state)
 {
     struct fixture *f = *state;
@@ -436,6 +471,7 @@ int main(void)
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     struct CMUnitTest tests[N_ELEMS(serial_cases) + 5] = {
         WITH(test_a_transfer_has_all_that_the_file_has),
+        WITH(test_a_transfer_outlives_its_catalog),
         WITH(test_glue_alone_moves_the_serial),
         WITH(test_a_floor_is_passed),
         WITH(test_steps_lead_from_any_edition_to_the_newest),

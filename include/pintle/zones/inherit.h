@@ -30,5 +30,6 @@ void pin_catalog_inherit(
 /** The serial that a catalog after this one begins with, so that no zone's goes back. */
 uint32_t pin_catalog_next_serial(const struct pin_catalog *catalog);
 
-/** Lets go of what an heir shares; then it can be freed. No worker reads it any more. */
-void pin_catalog_release(struct pin_catalog *old);
+/** Lets go of what an heir shares, and leaves it the editions that transfers still read; then it
+ * can be freed. No worker reads it any more, or pins an edition of it. */
+void pin_catalog_release(struct pin_catalog *old, struct pin_catalog *heir);
