@@ -195,7 +195,7 @@ def mentions(checks):
                 is_known = words[1] in verbs
             elif re.fullmatch(r"pintle_\w+[a-z](\{.*\})?( == \d| < \d+)?", span):
                 is_known = re.match(r"\w+", span).group() in known
-            elif (re.fullmatch(r"\w+(\[\])?(\.\w+(\[\])?)+", span) and not span.endswith(".py")
+            elif (re.fullmatch(r"\w+(\[\])?(\.\w+(\[\])?)+", span) and not span.endswith((".py", ".txt"))
                   and span.split(".")[0].replace("[]", "") in keys):
                 is_known = span.replace("[]", "") in keys
             else:

@@ -243,7 +243,7 @@ def codes(checks, dir):
         checks.equal(f"{name}: the link leads there", item["doc"], f"docs/codes.md#{name.lower()}")
     shown = {case[0] for case in CASES + OFFLINE} | LIVE
     checks.equal("each code is shown by a test", sorted(shown), sorted(table))
-    words = re.findall(r'X\(\w+,\s*"([a-z-]+[a-z])",', (DOCS.parent.parent / "resolver" / "reason.h").read_text())
+    words = re.findall(r'X\(\w+,\s*"([a-z-]+[a-z])",', (DOCS.parent.parent / "include/pintle/zones/reason.h").read_text())
     rows = re.findall(r"^\| `([a-z-]+)` \| ", DOCS.read_text().split("## Why an answer is as it is")[1], re.M)
     checks.equal("each reason has its row", rows, words)
     code, text, err = ctl("analyze", "-L")

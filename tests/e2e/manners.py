@@ -44,6 +44,7 @@ COMMANDS = {
     "records adopt": (None, [], ["--from-owner", "x", "--yes"]),
     "records approve": (None, ["short"], ["0123456789abcdef"]),
     "reload": ([], ["x"], None),
+    "replace": ([], ["x"], None),
     "config show": ([], ["x"], None),
     "config check": (["{config}"], [], ["/nowhere"]),
     "config explain": (["steering"], ["a", "b"], ["stering"]),
