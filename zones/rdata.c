@@ -367,6 +367,15 @@ static bool parse_counted(const char *word, size_t bytes, struct pin_buf *buf)
     return true;
 }
 
+/* RFC 8659, section 4.1: one letter or digit at least, and nothing else. */
+static bool parse_tag(const char *word, size_t bytes, struct pin_buf *buf)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t quotes = *word == '"' ? 2 : 0;
+    return bytes > quotes && strspn(word + quotes / 2, allowed) == bytes - quotes
+           && parse_counted(word, bytes, buf);
+}
+
 static int hex_digit(char c)
 {
     return c >= '0' && c <= '9'   ? c - '0'
@@ -425,8 +434,9 @@ static bool parse_field(
         return parse_name(word, bytes, buf);
     case PIN_FIELD_QUOTED:
     case PIN_FIELD_STRINGS:
+        return parse_counted(word, bytes, buf);
     case PIN_FIELD_TAG:
-        return parse_counted(word, bytes, buf) && (field != PIN_FIELD_TAG || bytes > 0);
+        return parse_tag(word, bytes, buf);
     case PIN_FIELD_REST:
         return parse_string(word, bytes, buf);
     case PIN_FIELD_HEX:
