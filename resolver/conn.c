@@ -499,6 +499,7 @@ size_t pin_conn_begin(
 {
     size_t n_answered = 0;
     size_t bytes = PIN_MIN((size_t)conn->unread.bytes, sizeof(buffers->sealed_in));
+    conn->worker = worker;
     if (bytes > 0 && conn->tls == NULL) {
         answer_kept(conn, worker, buffers, &n_answered);
     } else if (bytes > 0) {
