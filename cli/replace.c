@@ -69,7 +69,14 @@ static enum pin_ctl_exit await(struct order *order)
         pin_api_reply_done(&order->reply);
         order->reply = (struct pin_api_reply){0};
         enum pin_err err = pin_api_try(order->ctl->admin, &get, &order->reply, &why);
-        if (err == PIN_ECLOSED || (err == PIN_OK && order->reply.status != 200)) {
+        if (err == PIN_ECLOSED) {
+            (void)fprintf(stderr,
+                "pintlectl: nobody listens on http://%s any more: the process that took over has "
+                "another `admin`, or all have ended; the log says which\n",
+                order->ctl->admin);
+            return PIN_CTL_NOT_RUNNING;
+        }
+        if (err == PIN_OK && order->reply.status != 200) {
             return pin_api_judge(err, &order->reply, &why);
         }
         if (err == PIN_OK && (is_replaced(order) || has_failed(order))) {

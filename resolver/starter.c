@@ -188,12 +188,14 @@ static char **copy_arguments(char *const *argv)
 static void show_name(char *const *argv)
 {
     char *end = argv[0];
-    for (size_t i = 0; argv[i] == end; i++) {
+    for (size_t i = 0; argv[i] != NULL && argv[i] == end; i++) {
         end += strlen(argv[i]) + 1;
     }
     size_t room = (size_t)(end - argv[0]);
-    memset(argv[0], 0, room);
-    memcpy(argv[0], PIN_STARTER_NAME, PIN_MIN(room - 1, sizeof(PIN_STARTER_NAME) - 1));
+    if (room > 0) {
+        memset(argv[0], 0, room);
+        memcpy(argv[0], PIN_STARTER_NAME, PIN_MIN(room - 1, sizeof(PIN_STARTER_NAME) - 1));
+    }
 }
 
 /* The end of the daemon is the end of what it did not want to keep. */

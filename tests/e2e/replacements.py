@@ -433,6 +433,32 @@ def ordered(checks, dir):
         checks.becomes("nobody runs: exit code 3", lambda: daemon.ctl("replace", "--wait")[0], lambda seen: seen == 3, 60)
 
 
+def moved(checks, dir):
+    """Keys that a reload leaves alone come with another process, the admin address among them: then nobody answers who
+    asked for it at the old one."""
+    dns, *admins = (free_port() for _ in range(3))
+    for i, name in enumerate(("c1", "c2")):
+        if not (dir / "clusters" / name).exists():
+            reloads.cluster(dir, name, i + 1)
+
+    def write(i):
+        config(dir, ["c1", "c2"], f"listen: [{{address: '127.0.0.1:{dns}'}}]\nadmin: {{address: '127.0.0.1:{admins[i]}'}}\n")
+
+    def ctl(i, *args):
+        return run.run(run.PINTLECTL, *args, "--admin", f"127.0.0.1:{admins[i]}")
+
+    with program(dir, "moved"), open(dir / "moved.log", "wb") as log:
+        write(0)
+        with subprocess.Popen([run.PINTLED, "--config", dir / "pintle.yaml"], stdin=subprocess.DEVNULL, stderr=log) as child:
+            checks.equal("a daemon with an admin address of its file", ctl(0, "status", "--wait", "--timeout", "50s")[0], 0)
+            write(1)
+            code, out, err = ctl(0, "replace", "--wait", "--timeout", "50s")
+            checks.check("another one: the old one is left, it says so: exit code 3",
+                         code == 3 and out == "" and f"nobody listens on http://127.0.0.1:{admins[0]} any more" in err, (code, out, err))
+            checks.equal("the one before has ended well", child.wait(90 * SLOW), 0)
+        checks.equal("the next one is at the other one", ctl(1, "status", "--wait", "--timeout", "50s")[0], 0)
+
+
 def ended(checks, dir):
     """The end of a daemon is the end of the process that was to take its place."""
     with program(dir, "ended") as mine:
@@ -448,7 +474,7 @@ def ended(checks, dir):
 def main():
     if len(sys.argv) > 1:
         return play("replacements", lambda checks, dir: under_load(checks, dir, int(sys.argv[1])))
-    return play("replacements", sandboxed, users, under_load, broken, starterless, ordered, ended)
+    return play("replacements", sandboxed, users, under_load, broken, starterless, ordered, moved, ended)
 
 
 if __name__ == "__main__":

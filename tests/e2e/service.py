@@ -25,8 +25,8 @@ SOCKETS = e2e.ROOT / "deploy" / "systemd" / "pintled.socket"
 WAIT_S = 60
 N_ASKED = 12
 WATCHDOG_US = 1_500_000
-# Descriptor 3 and those behind it; $LISTEN_PID is the process that gets them.
-SHELL = 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"'
+# Descriptor 3 and those behind it; $LISTEN_PID is the process that gets them, $WATCHDOG_PID the one that is to be heard.
+SHELL = 'LISTEN_PID=$$; WATCHDOG_PID=$$; export LISTEN_PID WATCHDOG_PID; exec "$@"'
 
 
 class Supervisor:
@@ -73,7 +73,6 @@ class Supervisor:
 
         env = dict(os.environ, NOTIFY_SOCKET=str(self.dir / "notify"), WATCHDOG_USEC=str(WATCHDOG_US),
                    LISTEN_FDS=str(len(sockets)))
-        env.pop("WATCHDOG_PID", None)
         with open(self.dir / "log", "ab") as log:
             seen = os.fstat(log.fileno())
             env["JOURNAL_STREAM"] = f"{seen.st_dev}:{seen.st_ino}"
