@@ -184,6 +184,34 @@ static void put_view(const struct pin_explanation *e)
     pin_jsonout_end(e->out);
 }
 
+static void put_counted_part(void *arg, const struct pin_tally_row *row)
+{
+    struct pin_jsonout *out = arg;
+    pin_jsonout_object(out);
+    pin_jsonout_key_string(out, "backend", row->backend);
+    pin_jsonout_key_string(out, "cluster", row->cluster);
+    pin_jsonout_key_uint(out, "answers", row->n_first);
+    pin_jsonout_key_double(out, "wanted", row->wanted);
+    pin_jsonout_end(out);
+}
+
+/* What stood first in the answers of this very table, to all who are shown it. */
+static void put_counted(const struct pin_explanation *e)
+{
+    if (e->table->tally == 0) {
+        return;
+    }
+    pin_jsonout_key(e->out, "counted");
+    pin_jsonout_object(e->out);
+    pin_jsonout_key(e->out, "items");
+    pin_jsonout_array(e->out);
+    uint64_t n = pin_tally_read_block(
+        pin_index_tally(e->catalog->live.index), e->table->tally, put_counted_part, e->out);
+    pin_jsonout_end(e->out);
+    pin_jsonout_key_uint(e->out, "answers", n);
+    pin_jsonout_end(e->out);
+}
+
 static void put_table(const struct pin_explanation *e)
 {
     if (e->table == NULL) {
@@ -198,6 +226,7 @@ static void put_table(const struct pin_explanation *e)
     pin_jsonout_key_bool(e->out, "stale",
         pin_scene_any_down(
             e->catalog->live.scene, pin_table_clusters(e->table), e->table->n_clusters));
+    put_counted(e);
     pin_jsonout_key(e->out, "staleClusters");
     pin_jsonout_array(e->out);
     for (size_t i = 0; i < e->table->n_clusters; i++) {

@@ -413,3 +413,21 @@ uint64_t pin_tally_read(struct pin_tally *tally, pin_tally_fn *fn, void *arg)
     (void)pthread_mutex_unlock(&tally->mutex);
     return n_uncounted;
 }
+
+uint64_t pin_tally_read_block(struct pin_tally *tally, uint32_t first, pin_tally_fn *fn, void *arg)
+{
+    (void)pthread_mutex_lock(&tally->mutex);
+    const struct block *block = pin_map_find(&tally->blocks, &first, sizeof(first));
+    uint64_t n_answers = 0;
+    for (uint32_t i = 0; block != NULL && i <= block->n_parts; i++) {
+        n_answers += sum_counter(tally, first + i);
+    }
+    for (uint32_t i = 0; block != NULL && i < block->n_parts; i++) {
+        struct pin_tally_row seen = block->parts[i].row->seen;
+        seen.n_first = sum_counter(tally, first + 1 + i);
+        seen.wanted = (double)n_answers * block->parts[i].share;
+        fn(arg, &seen);
+    }
+    (void)pthread_mutex_unlock(&tally->mutex);
+    return n_answers;
+}

@@ -222,6 +222,32 @@ static void test_many_rows(void **state)
     assert_int_equal(seen.n_all, PIN_TALLY_ROWS_MAX + 1);
 }
 
+/* What explain says of the table that an asker is shown. */
+static void explain(uint16_t cluster_id, const char *want)
+{
+    struct pin_text text = {0};
+    struct pin_jsonout json = pin_jsonout_init(&text);
+    struct pin_name name;
+    const struct pin_scene *scene = pin_catalog_live(stage.catalog)->scene;
+    struct pin_explain_asker asker = {
+        .asker = pin_scene_viewed(scene, (uint16_t)(cluster_id + 1), cluster_id)};
+    assert_int_equal(pin_name_parse(route_name(), &name), PIN_OK);
+    pin_catalog_explain_json(stage.catalog, &name, PIN_TYPE_A, &asker, &json);
+    const char *at = strstr(pin_text_get(&text), "\"counted\":");
+    assert_non_null(at);
+    assert_memory_equal(at, want, strlen(want));
+    pin_text_done(&text);
+}
+
+static void test_explained(void **state)
+{
+    test_askers(state);
+    explain(0, "\"counted\":{\"items\":[{\"backend\":\"shop/a\",\"cluster\":\"c1\",\"answers\":100,"
+               "\"wanted\":100}],\"answers\":100}");
+    explain(1, "\"counted\":{\"items\":[{\"backend\":\"shop/a\",\"cluster\":\"c2\",\"answers\":300,"
+               "\"wanted\":300}],\"answers\":300}");
+}
+
 static void test_label(void **state)
 {
     struct pin_text text = {0};
@@ -274,6 +300,7 @@ int main(void)
         TEST("a route of one address is counted, what has no address is not", test_one_address),
         TEST("what is wanted is what was steered; a route that goes takes its rows", test_nodata),
         TEST("askers with views of their own get what they are wanted to", test_askers),
+        TEST("explain tells what was counted of the table that the asker is shown", test_explained),
         TEST("another configuration goes on counting", test_heirs),
         TEST("beyond the limit all others are one row", test_many_rows),
         TEST("a label's value is escaped", test_label),
