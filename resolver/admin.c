@@ -291,7 +291,8 @@ static struct request *request_new(struct pin_admin *admin, struct evhttp_reques
     request->page = (struct pin_page){.state = &admin->state,
         .settings = admin->state.config.settings,
         .status = 200,
-        .content_type = JSON_TYPE};
+        .content_type = JSON_TYPE,
+        .findings = {.is_due = pin_admin_findings_is_due(admin->state.findings)}};
     request->next = admin->requests;
     admin->requests = request;
     return request;

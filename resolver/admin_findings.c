@@ -205,20 +205,17 @@ static void put(struct pin_page *page)
     pin_analysis_put_json(&report, &page->body);
 }
 
-static bool check_findings(struct pin_page *page)
+bool pin_admin_findings_is_due(const struct pin_admin_findings *findings)
 {
-    const struct pin_admin_findings *findings = page->state->findings;
     int64_t age_ns = pin_clock_mono_ns() - findings->looked_mono_ns;
-    if (findings->turn == 0 || age_ns >= REST_FACTOR * findings->took_ns) {
-        return true;
-    }
-    put(page);
-    return false;
+    return findings->turn == 0 || age_ns >= REST_FACTOR * findings->took_ns;
 }
 
-static void collect_findings(struct pin_catalog *catalog, void *arg)
+void pin_admin_findings_collect(struct pin_catalog *catalog, struct pin_page *page)
 {
-    struct pin_page *page = arg;
+    if (!page->findings.is_due) {
+        return;
+    }
     int64_t begun_ns = pin_clock_mono_ns();
     pin_catalog_analyze(catalog, true, (uint64_t)(begun_ns / 1000000), &page->findings.analysis);
     for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
@@ -230,14 +227,40 @@ static void collect_findings(struct pin_catalog *catalog, void *arg)
     page->findings.took_ns = pin_clock_mono_ns() - begun_ns;
 }
 
+bool pin_admin_findings_keep(struct pin_page *page)
+{
+    if (page->findings.is_due && !page->findings.analysis.is_out_of_memory) {
+        look_around(page);
+        keep(page->state->findings, page);
+        return true;
+    }
+    return !page->findings.is_due;
+}
+
+const struct pin_analysis *pin_admin_findings_last(const struct pin_admin_findings *findings)
+{
+    return &findings->last;
+}
+
+static bool check_findings(struct pin_page *page)
+{
+    if (!page->findings.is_due) {
+        put(page);
+    }
+    return page->findings.is_due;
+}
+
+static void collect_findings(struct pin_catalog *catalog, void *arg)
+{
+    pin_admin_findings_collect(catalog, arg);
+}
+
 static void render_findings(struct pin_page *page)
 {
-    if (page->findings.analysis.is_out_of_memory) {
+    if (!pin_admin_findings_keep(page)) {
         pin_page_error(page, 503, "out of memory");
         return;
     }
-    look_around(page);
-    keep(page->state->findings, page);
     put(page);
 }
 

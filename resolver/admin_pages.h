@@ -67,6 +67,7 @@ struct pin_admin_cache {
 
 /** What a walk for findings brought. */
 struct pin_page_findings {
+    bool is_due; /**< When the request came, the last walk was long ago enough for another one. */
     struct pin_analysis analysis;
     int64_t took_ns;
     size_t n_objects;
@@ -187,6 +188,18 @@ bool pin_page_read_cluster(struct pin_page *page);
 
 /** The page of findings. */
 extern const struct pin_page_kind pin_page_findings;
+
+/** Whether the last walk was long ago enough for another one. Control. */
+bool pin_admin_findings_is_due(const struct pin_admin_findings *findings);
+
+/** Walks for findings if the page says that it is due. Builder. */
+void pin_admin_findings_collect(struct pin_catalog *catalog, struct pin_page *page);
+
+/** Takes what the walk brought, if there was one. False: memory was out. Control. */
+bool pin_admin_findings_keep(struct pin_page *page);
+
+/** What the last walk found. Borrowed until the next is kept. Control. */
+const struct pin_analysis *pin_admin_findings_last(const struct pin_admin_findings *findings);
 
 /** Remembers findings; NULL when memory is out. */
 struct pin_admin_findings *pin_admin_findings_new(void);

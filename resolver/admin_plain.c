@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The dashboard for browsers that run no scripts: clusters, findings, names and services as tables
- * that come anew every few seconds.
+ * The dashboard for browsers that run no scripts: clusters, findings, names and services as tables.
+ * They do not come anew by themselves: whoever has them read out would begin again.
  */
 
 #include <string.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/clock.h"
 #include "pintle/base/json.h"
+#include "pintle/base/macros.h"
 #include "pintle/base/tree.h"
 #include "pintle/base/xml.h"
 #include "pintle/version.h"
 
 #include "resolver/admin_pages.h"
 
-#define REFRESH_S       10
 #define SERVICES_MAX    500
+#define FINDINGS_MAX    ((size_t)200)
 #define ARENA_MAX_BYTES ((size_t)256 << 20)
 
 /* --- HTML ----------------------------------------------------------------------------------- */
@@ -96,31 +98,81 @@ static void put_clusters(struct pin_page *page)
     end_table(text);
 }
 
-static void put_findings(struct pin_page *page)
+static void begin_finding(struct pin_text *text, const char *state, const char *word)
+{
+    pin_text_putf(
+        text, "<li class=\"card\"><span class=\"state %s\">%s</span> <strong>", state, word);
+}
+
+/* What clusters' sources say, and no walk of the catalog finds. Whether there was anything. */
+static bool put_cluster_findings(struct pin_page *page)
 {
     struct pin_text *text = &page->body;
-    size_t n_found = 0;
-    pin_text_puts(text, "<section><h2>Findings</h2><ul class=\"list\">");
+    bool has_any = false;
     for (size_t i = 0; i < page->state->config.settings->n_clusters; i++) {
         const struct pin_cluster_status *cluster = &page->facts.clusters[i];
         struct pin_admin_source source = source_of(page, i);
-        bool is_well = cluster->is_synced && cluster->is_up && !cluster->is_drained
-                       && cluster->held_kinds == 0 && cluster->over_kinds == 0;
-        if (is_well && source.error[0] == '\0') {
+        bool is_well = !cluster->is_drained && !cluster->is_restored;
+        if (is_well && (!cluster->is_up || source.error[0] == '\0')) {
             continue;
         }
-        n_found++;
-        pin_text_puts(text, "<li class=\"card\"><strong>");
+        has_any = true;
+        begin_finding(text, "warn", "warning");
+        pin_text_puts(text, "cluster ");
         pin_xml_put_text(text, cluster->name);
-        pin_text_putf(text, "</strong> %s %s%s ", word_of(cluster),
-            cluster->held_kinds != 0 ? "(a list is not believed yet) " : "",
-            cluster->over_kinds != 0 ? "(more objects than maxObjects) " : "");
+        pin_text_putf(text, "</strong> %s ", word_of(cluster));
         pin_xml_put_text(text, source.error);
         pin_text_putc(text, ' ');
         pin_xml_put_text(text, source.hint);
         pin_text_puts(text, "</li>");
     }
-    pin_text_puts(text, n_found == 0 ? "<li>Nothing is wrong with the clusters.</li>" : "");
+    return has_any;
+}
+
+/* "HTTPRoute shop/web in c1" */
+static void put_object(struct pin_text *text, const struct pin_finding *finding)
+{
+    bool is_cluster = strcmp(finding->kind, "Cluster") == 0;
+    pin_xml_put_text(text, is_cluster ? "cluster" : finding->kind);
+    pin_text_putc(text, ' ');
+    if (finding->namespace_name[0] != '\0') {
+        pin_xml_put_text(text, finding->namespace_name);
+        pin_text_putc(text, '/');
+    }
+    pin_xml_put_text(text, finding->name);
+    if (finding->cluster[0] != '\0' && !is_cluster) {
+        pin_text_puts(text, " in ");
+        pin_xml_put_text(text, finding->cluster);
+    }
+}
+
+static void put_findings(struct pin_page *page)
+{
+    static const char *const states[PIN_SEVERITY_MAX] = {[PIN_SEVERITY_INFO] = "note",
+        [PIN_SEVERITY_WARNING] = "warn",
+        [PIN_SEVERITY_ERROR] = "bad"};
+    const struct pin_analysis *found = pin_admin_findings_last(page->state->findings);
+    struct pin_text *text = &page->body;
+    size_t n_shown = PIN_MIN(found->n, FINDINGS_MAX);
+    size_t n_left = found->n + found->n_left_out - n_shown;
+    pin_text_puts(text, "<section><h2>Findings</h2><ul class=\"list\">");
+    for (size_t i = 0; i < n_shown; i++) {
+        const struct pin_finding *finding = &found->items[i];
+        const struct pin_finding_code *code = &pin_finding_codes[finding->id];
+        begin_finding(text, states[code->severity], pin_severity_text(code->severity));
+        put_object(text, finding);
+        pin_text_putf(text, "</strong> <span class=\"quiet\">%s</span><p>", code->code);
+        pin_xml_put_text(text, finding->message);
+        pin_text_puts(text, "</p><p class=\"quiet\">To do: ");
+        pin_xml_put_text(text, code->fix);
+        pin_text_puts(text, "</p></li>");
+    }
+    if (!put_cluster_findings(page) && n_shown == 0) {
+        pin_text_puts(text, "<li>Nothing is wrong.</li>");
+    }
+    if (n_left > 0) {
+        pin_text_putf(text, "<li>%zu more: pintlectl analyze --live</li>", n_left);
+    }
     pin_text_puts(text, "</ul></section>\n");
 }
 
@@ -208,6 +260,7 @@ static void collect(struct pin_catalog *catalog, void *arg)
     struct pin_page *page = arg;
     struct pin_jsonout json = pin_jsonout_init(&page->lists);
     pin_page_collect_facts(catalog, page);
+    pin_admin_findings_collect(catalog, page);
     pin_jsonout_object(&json);
     pin_jsonout_key(&json, "routes");
     pin_catalog_names_json(catalog, &json);
@@ -217,17 +270,21 @@ static void collect(struct pin_catalog *catalog, void *arg)
 
 static void render(struct pin_page *page)
 {
+    char now[PIN_CLOCK_TEXT_MAX];
     if (!pin_page_has_facts(page)) {
         return;
     }
+    (void)pin_admin_findings_keep(page); /* else those of before are shown */
     page->content_type = "text/html; charset=utf-8";
+    pin_clock_format(pin_clock_wall_ms(), now);
     pin_text_putf(&page->body,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Pintle, as "
         "tables</title><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-        "<meta name=\"color-scheme\" content=\"light dark\"><meta http-equiv=\"refresh\" "
-        "content=\"%d\"><link rel=\"stylesheet\" href=\"/web/style.css\"></head>\n<body><header>"
-        "<div class=\"bar\"><h1>Pintle</h1><p>pintled %s</p></div></header><main>\n",
-        REFRESH_S, PIN_VERSION);
+        "<meta name=\"color-scheme\" content=\"light dark\"><link rel=\"stylesheet\" "
+        "href=\"/web/style.css\"></head>\n<body><header><div class=\"bar\"><h1>Pintle</h1>"
+        "<p>pintled %s, as of %s. <a href=\"" PIN_PLAIN_PATH "\">Look again</a></p></div></header>"
+        "<main>\n",
+        PIN_VERSION, now);
     put_findings(page);
     put_clusters(page);
     put_names(page);
