@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pintle/base/macros.h"
 
@@ -29,7 +30,7 @@ static const char *const severities[] = {"info", "warning", "error"};
 static size_t rank(const char *severity)
 {
     size_t i = 0;
-    while (i < N_ELEMS(severities) && strcmp(severities[i], severity) != 0) {
+    while (i < N_ELEMS(severities) && strcasecmp(severities[i], severity) != 0) {
         i++;
     }
     return i;

@@ -156,8 +156,9 @@ static void on_lameduck_over(void *arg)
 static void on_signal(int signo, void *arg)
 {
     struct pin_app *app = arg;
-    if (signo == SIGHUP) {
-        pin_log_info("app: SIGHUP: reading certificates and the configuration again");
+    if (signo == SIGHUP || signo == SIGUSR1) { /* the latter as CoreDNS's users send it */
+        pin_log_info("app: %s: reading certificates and the configuration again",
+            signo == SIGHUP ? "SIGHUP" : "SIGUSR1");
         pin_certs_reload(app->files.certs);
         (void)pin__app_reload(app);
         return;
@@ -184,7 +185,7 @@ static void on_signal(int signo, void *arg)
 
 static enum pin_err start_signals(struct pin_app *app, struct pin_why *why)
 {
-    static const int signos[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+    static const int signos[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < N_ELEMS(signos); i++) {
         app->signals[i] = pin_signal_new(app->loop, signos[i], on_signal, app);
         if (app->signals[i] == NULL) {

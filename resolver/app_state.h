@@ -76,7 +76,7 @@ struct pin_app {
     struct pin_publisher *publisher;  /* NULL: nothing is published */
     struct pin_recorder *recorder;    /* NULL: no records are kept elsewhere */
     struct pin_admin_listen *listens; /* the config's arena */
-    struct pin_signal *signals[4];
+    struct pin_signal *signals[5];
     struct pin_geo *geo;
     struct pin_reload *reload;
     struct pin_handover *handover; /* of the process before; NULL: there is none */

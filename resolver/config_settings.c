@@ -366,6 +366,13 @@ static void set_ns_addresses(const struct pin_config *config, struct pin_setting
     settings->n_ns_addresses = n;
 }
 
+/* What follows from several keys. */
+static void set_found(const struct pin_config *config, struct pin_settings *settings)
+{
+    settings->default_cluster = default_cluster(config);
+    set_ns_addresses(config, settings);
+}
+
 enum pin_err pin_config_settings(
     struct pin_config *config, struct pin_settings *ret_settings, struct pin_why *why)
 {
@@ -436,7 +443,6 @@ enum pin_err pin_config_settings(
         .n_records = config->n_records,
         .ready_min_clusters = config->ready_min_clusters,
         .ready_grace_ms = config->ready_grace_ms};
-    ret_settings->default_cluster = default_cluster(config);
-    set_ns_addresses(config, ret_settings);
+    set_found(config, ret_settings);
     return pin_arena_has_failed(config->arena) ? pin_why_set(why, PIN_ENOMEM, "settings") : PIN_OK;
 }

@@ -214,6 +214,8 @@ def terminals(checks, dir):
     checks.check("ASCII where the locale is no UTF-8", code == 0 and text.startswith("No findings"), (code, text, err))
     code, text, err = ctl("analyze", "-f", empty, env={"LC_ALL": "C.UTF-8"})
     checks.check("a tick where it is", code == 0 and text.startswith("✔ No findings"), (code, text, err))
+    code, _, err = ctl("analyze", "-f", empty, "--failure-threshold", "Error")
+    checks.equal("severities in any case, as istioctl has them", (code, err), (0, ""))
     daemon = Daemon(dir, "terminals", "--dev")
     admin = ["--admin", daemon.admin]
     checks.becomes("the daemon is ready", lambda: daemon.get("/readyz")[0], lambda status: status == 200)

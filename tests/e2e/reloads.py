@@ -179,6 +179,9 @@ def ways(checks, dir):
     n = in_force(daemon)
     daemon.child.send_signal(signal.SIGHUP)
     checks.becomes("SIGHUP reads it again", lambda: in_force(daemon), lambda seen: seen > n)
+    n = in_force(daemon)
+    daemon.child.send_signal(signal.SIGUSR1)
+    checks.becomes("so does SIGUSR1, which ends nothing", lambda: in_force(daemon), lambda seen: seen > n)
     daemon.stop()
     mounted = dir / "mounted"
     for i, names in enumerate((["c1"], ["c1", "c3"])):
