@@ -175,10 +175,10 @@ static enum pin_err add_zones(struct pin_catalog *catalog, uint32_t serial, stru
         err = pin_why_set(why, PIN_ENOMEM, "the names between zones");
     }
     if (err == PIN_OK) {
-        err = pin_apex_put_addresses(catalog, why);
-    }
-    if (err == PIN_OK) {
         err = pin_serials_init(catalog, why);
+    }
+    if (err == PIN_OK) { /* transfers have them: noted as all that is put from here on */
+        err = pin_apex_put_addresses(catalog, why);
     }
     return err;
 }

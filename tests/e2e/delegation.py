@@ -43,11 +43,11 @@ ZONES = "zones: {custom: [app.example.com], assigned: r.app.example.com}\n"
 
 
 def dig(server, name, rrtype="A", *options):
-    """(status, sorted data of the answer)."""
+    """(status, sorted data of the answer); of a transfer that of A."""
     done = subprocess.run(["dig", "-r", f"@{server}", "+tries=1", "+time=5", "+noall", "+comments", "+answer", *options, name, rrtype],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
     rows = [line.split(None, 4) for line in done.splitlines() if line and not line.startswith(";")]
-    return done.split("status: ")[-1].split(",")[0], sorted(row[4] for row in rows if row[3] == rrtype)
+    return done.split("status: ")[-1].split(",")[0], sorted(row[4] for row in rows if row[3] == ("A" if rrtype == "AXFR" else rrtype))
 
 
 class Server:
@@ -129,11 +129,12 @@ def found_by(checks, address, what):
 
 def by_default(checks, dir):
     """Nothing is said of name servers: where pintled listens is where they are."""
-    daemon = start(dir, "default", ZONES, "--listen", f"{FIRST}:53", "--listen", f"{SECOND}:53")
+    daemon = start(dir, "default", ZONES + "transfers: [{zone: app.example.com, allow: [127.0.0.0/8, 192.0.2.0/24]}]\n", "--listen", f"{FIRST}:53", "--listen", f"{SECOND}:53")
     checks.becomes("the daemon is ready", lambda: daemon.get("/readyz")[0], lambda status: status == 200)
     checks.equal("its name server is below the zone", dig(FIRST, "app.example.com", "NS"), ("NOERROR", ["ns1.app.example.com."]))
     for zone in ("app.example.com", "r.app.example.com"):
         checks.equal(f"and has the addresses that are listened on: {zone}", dig(SECOND, f"ns1.{zone}"), ("NOERROR", [FIRST, SECOND]))
+    checks.equal("a transfer has them, too", dig(FIRST, "app.example.com", "AXFR")[1], [FIRST, SECOND])
     checks.equal("over IPv6 it has none, which is no NXDOMAIN", dig(FIRST, "ns1.app.example.com", "AAAA"), ("NOERROR", []))
     checks.equal("nothing is found to be missing", complaints(daemon), [])
     code, text, _ = daemon.ctl("analyze", "--live", "-o", "json")
