@@ -18,7 +18,6 @@
 #include "zones/changes.h"
 #include "zones/claims_catalog.h"
 #include "zones/drains.h"
-#include "zones/edition.h"
 #include "zones/exports.h"
 #include "zones/lists.h"
 #include "zones/networks.h"
@@ -246,7 +245,6 @@ void pin_catalog_free(struct pin_catalog *catalog)
     if (catalog == NULL) {
         return;
     }
-    pin_editions_sweep_left(&catalog->left, true);
     pin_unit_free_all(catalog);
     pin_static_free_all(catalog);
     for (size_t i = 0; catalog->clusters != NULL && i < catalog->settings->n_clusters; i++) {

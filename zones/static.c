@@ -61,6 +61,7 @@ static struct pin_static_unit *unit_of(
 
 void pin_static_free_all(struct pin_catalog *catalog)
 {
+    pin_editions_sweep_left(&catalog->left, true);
     for (size_t i = 0; i < catalog->n_statics; i++) {
         pin_zonefile_free(catalog->statics[i].file);
         pin_zonefile_free(catalog->statics[i].next);
