@@ -18,6 +18,7 @@
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/sync/lookups.h"
+#include "pintle/sync/prober.h"
 #include "pintle/sync/sync.h"
 
 #include "resolver/app_state.h"
@@ -440,6 +441,7 @@ static void on_done(void *arg)
     }
     pin_admin_follow(app->admin, app->settings, app->forward);
     pin_admin_follow(app->metrics, app->settings, app->forward);
+    pin_prober_pace(app->prober, app->config->probes_per_second);
     pin_lookups_follow(app->lookups, app->config->resolvers, app->config->n_resolvers);
     pin_tapper_follow(app->tapper, app->settings);
     if (attempt->has_outlets) {

@@ -53,7 +53,6 @@ const struct pin_option pin_compat_options[] = {
         .fallback = "false",
         .doc = "Hide addresses of a family that the asker's cluster does not have."},
     {.key = "metrics",
-        .is_kept = true,
         .kind = PIN_OPTION_STRINGS,
         .offset = IN_CONFIG(compat_metrics),
         .count_offset = IN_CONFIG(n_compat_metrics),

@@ -281,7 +281,6 @@ static const struct pin_option command_options[] = {
 
 static const struct pin_option health_options[] = {
     {.key = "maxPerSecond",
-        .is_kept = true,
         .kind = PIN_OPTION_UINT,
         .offset = IN_CONFIG(probes_per_second),
         .min = 1,

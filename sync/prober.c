@@ -294,6 +294,13 @@ static void on_timer(void *arg)
     start_due(arg);
 }
 
+void pin_prober_pace(struct pin_prober *prober, uint32_t max_per_second)
+{
+    fill_tokens(prober, pin_clock_mono_ms()); /* by the pace until now */
+    prober->config.max_per_second = max_per_second;
+    start_due(prober);
+}
+
 /* --- orders
  * ---------------------------------------------------------------------------------------- */
 

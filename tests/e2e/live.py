@@ -341,9 +341,24 @@ def long_transfer(checks, dir):
     checks.equal("the end is clean", daemon.stop(), 0)
 
 
+def families(checks, dir):
+    (dir / "out").mkdir()
+    records = "records: [{name: out, provider: zonefile, zones: [example.org], policy: sync, owner: live, zonefile: {directory: out}}]\n"
+    daemon = served(checks, dir, records)
+    steps = Steps(checks, dir, daemon)
+
+    def are_shown():
+        return "external_dns_" in daemon.get("/metrics")[1]
+    steps.add("external-dns's metrics are not shown", records, are_shown, False)
+    steps.add("they are when compat.metrics says so", records + "compat: {metrics: [external-dns]}\nhealth: {maxPerSecond: 7}\n", are_shown, True)
+    for i in range(len(steps.steps)):
+        steps.take(i)
+    checks.equal("the end is clean", daemon.stop(), 0)
+
+
 def queries(daemon):
     return sum(float(n) for n in re.findall(r"^pintle_dns_queries_total\{.*\} (\S+)$", daemon.get("/metrics")[1], re.M))
 
 
 if __name__ == "__main__":
-    sys.exit(play("live", manners, rates, forwards, swaps, gateways, logs, transfers, long_transfer))
+    sys.exit(play("live", manners, rates, forwards, swaps, gateways, logs, transfers, long_transfer, families))

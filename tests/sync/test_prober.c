@@ -292,6 +292,28 @@ static void test_cap(void **state)
     rig_done(&rig);
 }
 
+/* 100 probes at one a second would take longer than anybody waits here. */
+static void test_pace_changes(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct pin_check check = pin_check_default();
+    check.protocol = PIN_CHECK_TCP;
+    rig_init(&rig, 1);
+    for (uint16_t i = 0; i < 100; i++) {
+        check.interval_s = (uint16_t)(600 + i); /* another check each */
+        (void)rig_check(&rig, server.ports[SILENT], &check);
+    }
+    pin_prober_take_orders(rig.prober);
+    pin_prober_pace(rig.prober, 1000);
+    int64_t until_ms = pin_clock_mono_ms() + SOON_MS;
+    while (pin_prober_stats(rig.prober).n_probes[PIN_CHECK_TCP][PIN_PROBE_OK] < 100) {
+        assert_true(pin_clock_mono_ms() < until_ms);
+        pin_loop_poll(rig.loop, 50);
+    }
+    rig_done(&rig);
+}
+
 static void test_equal_checks_share(void **state)
 {
     (void)state;
@@ -446,6 +468,7 @@ int main(void)
     static const struct CMUnitTest others[] = {
         {"verdicts follow rise and fall", test_rise_and_fall, NULL, NULL, NULL},
         {"no more probes begin in a second than the cap says", test_cap, NULL, NULL, NULL},
+        {"another cap holds at once", test_pace_changes, NULL, NULL, NULL},
         {"equal checks of an address share one slot", test_equal_checks_share, NULL, NULL, NULL},
         {"an address that is let go is not asked", test_stopped_is_not_asked, NULL, NULL, NULL},
         {"a command whose time is over ends with its whole group", test_command_ends_with_its_group,

@@ -45,6 +45,9 @@ enum pin_err pin_prober_new(
 /** Ends all probes and frees it. NULL is fine. */
 void pin_prober_free(struct pin_prober *prober);
 
+/** Begins at most so many probes a second from now on; 1 or more. */
+void pin_prober_pace(struct pin_prober *prober, uint32_t max_per_second);
+
 /** Takes the orders that wait in the health table. */
 void pin_prober_take_orders(struct pin_prober *prober);
 
