@@ -126,6 +126,7 @@ static void attempt_free(struct attempt *attempt)
     if (attempt == NULL) {
         return;
     }
+    pin_forward_halt(attempt->forward);
     pin_forward_free(attempt->forward);
     pin_primary_free(attempt->primary);
     pin_tap_outlets_close(&attempt->outlets);
@@ -418,6 +419,30 @@ static void count_good(struct pin_reload *reload)
         reload->changed.len > 0 ? pin_text_get(&reload->changed) : "nothing in the file");
 }
 
+/* What threads have been given is what counts. */
+static void follow_basis(struct attempt *attempt)
+{
+    struct pin_app *app = attempt->app;
+    pin_workers_follow(app->workers, &attempt->basis);
+    if (app->forward != attempt->basis.forward) {
+        attempt->forward = app->forward; /* until nobody waits for its answers */
+        app->forward = attempt->basis.forward;
+    }
+    if (app->reload->is_stopping) { /* its sockets are about to be closed */
+        pin_forward_halt(attempt->forward);
+    }
+}
+
+static void follow_tap(struct attempt *attempt)
+{
+    struct pin_app *app = attempt->app;
+    pin_tapper_follow(app->tapper, app->settings);
+    if (attempt->has_outlets) {
+        pin_tapper_change(app->tapper, &attempt->outlets);
+        attempt->outlets = (struct pin_tap_outlets){0};
+    }
+}
+
 /* Control: workers have changed over, or nothing has changed. */
 static void on_done(void *arg)
 {
@@ -434,20 +459,12 @@ static void on_done(void *arg)
     app->settings = attempt->settings;
     pin_sync_commit(app->sync, attempt->sync);
     attempt->sync = NULL;
-    pin_workers_follow(app->workers, &attempt->basis);
-    if (app->forward != attempt->basis.forward) {
-        attempt->forward = app->forward; /* until nobody waits for its answers */
-        app->forward = attempt->basis.forward;
-    }
+    follow_basis(attempt);
     pin_admin_follow(app->admin, app->settings, app->forward);
     pin_admin_follow(app->metrics, app->settings, app->forward);
     pin_prober_pace(app->prober, app->config->probes_per_second);
     pin_lookups_follow(app->lookups, app->config->resolvers, app->config->n_resolvers);
-    pin_tapper_follow(app->tapper, app->settings);
-    if (attempt->has_outlets) {
-        pin_tapper_change(app->tapper, &attempt->outlets);
-        attempt->outlets = (struct pin_tap_outlets){0};
-    }
+    follow_tap(attempt);
     pin_auditor_follow(app->auditor, app->settings);
     pin_primary_change(app->files.primary, attempt->primary);
     pin_primary_follow(app->files.primary, app->loop);
@@ -498,6 +515,9 @@ static void on_drain(void *arg)
 static void on_ended(void *arg)
 {
     struct attempt *attempt = arg;
+    if (attempt->app->reload->is_stopping) {
+        return; /* it is freed with the rest */
+    }
     attempt->over_ms = pin_clock_mono_ms();
     attempt->was_idle = attempt->forward == NULL;
     on_drain(attempt->app->reload);

@@ -253,6 +253,9 @@ struct pin_lookups *pin_lookups_new(struct pin_loop *loop, const struct pin_addr
 void pin_lookups_follow(
     struct pin_lookups *lookups, const struct pin_addrport *resolvers, size_t n_resolvers)
 {
+    if (lookups == NULL) {
+        return;
+    }
     bool are_same = n_resolvers == lookups->n_resolvers;
     for (size_t i = 0; are_same && i < n_resolvers; i++) {
         are_same = resolvers[i].port == lookups->resolvers[i].port

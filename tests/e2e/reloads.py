@@ -204,8 +204,8 @@ def ends(checks, dir):
     """The end, while a reload is under way."""
     codes = []
     for i in range(6):
-        daemon = start(dir)
-        config(dir, ["c1", "c3", "c2"] if i % 2 else ["c2"])
+        daemon = start(dir, more="forward: [{zone: ., to: ['127.0.0.1:9']}]\n")
+        config(dir, ["c1", "c3", "c2"] if i % 2 else ["c2"], f"forward: [{{zone: ., to: ['127.0.0.1:{i + 10}']}}]\n")
         for _ in range(i):
             daemon.child.send_signal(signal.SIGHUP)
             time.sleep(0.001 * i)

@@ -33,7 +33,8 @@ struct pin_lookups *pin_lookups_new(struct pin_loop *loop, const struct pin_addr
 /** Ends all lookups. Not from a callback of the loop. NULL is fine. */
 void pin_lookups_free(struct pin_lookups *lookups);
 
-/** Asks these from now on, and for all names anew when they are others than before. Borrowed. */
+/** Asks these from now on, and for all names anew when they are others than before. Borrowed.
+ * NULL is fine. */
 void pin_lookups_follow(
     struct pin_lookups *lookups, const struct pin_addrport *resolvers, size_t n_resolvers);
 
