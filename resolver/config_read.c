@@ -648,6 +648,9 @@ static void set_defaults(struct reader *r, const struct pin_option *options, uin
     }
 }
 
+/* Keys that are named where none is near; of more a command tells. */
+#define KEYS_NAMED 12
+
 static void unknown_key(
     struct reader *r, const struct pin_option *options, const struct pin_tree *child)
 {
@@ -662,9 +665,15 @@ static void unknown_key(
     if (near != NULL) {
         pin_findings_add(
             r->findings, r->file, at, "unknown key \"%s\", did you mean \"%s\"?", r->path, near);
-    } else {
-        pin_findings_add(r->findings, r->file, at, "unknown key \"%s\"", r->path);
+        return;
     }
+    struct pin_text known = {0};
+    for (size_t i = 0; i < n && n <= KEYS_NAMED; i++) {
+        pin_text_putf(&known, "%s%s", i == 0 ? "known here: " : ", ", keys[i]);
+    }
+    pin_findings_add(r->findings, r->file, at, "unknown key \"%s\"; %s", r->path,
+        known.len > 0 ? pin_text_get(&known) : "'pintlectl config explain' lists all keys");
+    pin_text_done(&known);
 }
 
 /* Tells of keys that have to be there and are not. */

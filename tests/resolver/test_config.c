@@ -50,7 +50,7 @@ static struct wrong_case {
     {"an unknown key below another one is named in full", "steering:\n  tll: 5\n",
         "p.yaml:2:3: unknown key \"steering.tll\", did you mean \"ttl\"?\n"},
     {"a key like no other gets no suggestion", "xyzzyplugh: 1\n",
-        "p.yaml:1:1: unknown key \"xyzzyplugh\"\n"},
+        "p.yaml:1:1: unknown key \"xyzzyplugh\"; 'pintlectl config explain' lists all keys\n"},
     {"all findings are listed, not only the first", "workers: 0\nlistn: []\nclusterSet: A_B\n",
         "p.yaml:1:10: workers: 0 is out of range, 1 to 256 are allowed\n"
         "p.yaml:2:1: unknown key \"listn\", did you mean \"listen\"?\n"

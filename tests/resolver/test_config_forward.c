@@ -78,6 +78,8 @@ static struct wrong_case {
              "forward: [{zone: a.corp.example, to: [192.0.2.1]}]\n",
         "lies in our zone \"corp.example\""},
     {"an unknown key is told", HEAD "forward: [{too: [192.0.2.1]}]\n", "did you mean \"to\""},
+    {"one that is near none is told with those there are", HEAD "forward: [{allow: [192.0.2.1]}]\n",
+        "unknown key \"forward[0].allow\"; known here: zone, to, tlsName, ca, trusted, randomCase"},
     {"what is kept shortest is not longer than what is kept longest",
         HEAD "cache: {minTTL: 600, maxTTL: 60}\n", "minTTL is 600, but maxTTL is only 60"},
 };
