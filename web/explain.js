@@ -31,10 +31,18 @@ function addresses(list) {
     { title: 'Is in the answer', class: 'n', cell: (a) => (a.inAnswer === undefined ? '–' : percent(a.inAnswer)) }] });
 }
 
+function policies(list) {
+  return table({ caption: 'Policies', rows: list, empty: 'No policies.', columns: [
+    { title: 'Policy', cell: (p) => `${p.kind} ${p.namespace}/${p.name}` },
+    { title: 'Verdict', cell: (p) => (p.verdict.startsWith('denied') ? state('bad', p.verdict) : state('good', p.verdict)) },
+    { title: 'Lets in', class: 'wide', cell: (p) => p.letsIn ?? '–' }] });
+}
+
 function facts(answer) {
   const rows = [['Answer', `${answer.rcode}, ${answer.status}`], ['Zone', answer.zone], ['Seen from', `${answer.view?.cluster ?? 'no cluster'}, network ${answer.view?.network ?? 'default'}`],
     ['Made by', answer.object], ['Rule', answer.rule], ['TTL', answer.ttl], ['Addresses in an answer', answer.picks],
-    ['Stale', answer.stale ? `yes: ${(answer.staleClusters ?? []).join(', ')}` : null]];
+    ['Stale', answer.stale ? `yes: ${(answer.staleClusters ?? []).join(', ')}` : null],
+    ...(answer.notes ?? []).map((note) => ['Note', note])];
   return h('dl', { class: 'facts card' }, rows.filter(([, v]) => v !== undefined && v !== null && v !== '').map(([k, v]) => [h('dt', null, k), h('dd', null, String(v))]));
 }
 
@@ -46,6 +54,7 @@ async function ask(query) {
       answer.addresses?.length ? h('p', { class: 'note' }, h('a', { href: `#flow?${new URLSearchParams({ name: answer.name, from: query.get('from') ?? '' })}` }, 'Its flow, with the shares that were seen')) : '',
       ...(answer.backends ? [h('h3', null, 'Backends'), backends(answer.backends)] : []),
       ...(answer.addresses ? [h('h3', null, 'Addresses'), addresses(answer.addresses)] : []),
+      ...(answer.policies ? [h('h3', null, 'Policies'), policies(answer.policies)] : []),
       h('details', null, h('summary', null, 'All of it, as JSON'), h('pre', { class: 'scroll', tabindex: '0' }, JSON.stringify(answer, null, 2))));
   } catch (error) {
     out.replaceChildren(h('p', { class: 'problem' }, error.message));

@@ -199,6 +199,10 @@ def content(driver, daemon):
     go(driver, daemon, "explain")
     shown = text(driver)
     check("explain has the shares of the route", "10 %" in shown and "90 %" in shown, shown[:500])
+    field = driver.find_element(By.CSS_SELECTOR, "input[name=name]")
+    field.clear()
+    field.send_keys("www.example.net", Keys.ENTER)
+    wait_for("explain of a name that is not ours notes the zones there are", lambda: "its zones are clusterset.local" in text(driver))
 
     def split():
         driver.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
