@@ -30,8 +30,9 @@ struct pin_finding pin_analyze_about(const struct pin_analyzer *a, enum pin_find
 
 bool pin_analyze_knows_state(const struct pin_analyzer *a, uint16_t cluster_id)
 {
-    const struct pin_map *objects = a->catalog->clusters[cluster_id].objects;
-    return a->is_live || pin_map_count(&objects[PIN_KIND_ENDPOINT_SLICE]) > 0;
+    const struct pin_cluster_state *cluster = &a->catalog->clusters[cluster_id];
+    return a->is_live ? cluster->is_synced || cluster->is_restored
+                      : pin_map_count(&cluster->objects[PIN_KIND_ENDPOINT_SLICE]) > 0;
 }
 
 bool pin_analyze_knows_others(const struct pin_analyzer *a)

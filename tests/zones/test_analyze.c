@@ -127,12 +127,41 @@ static void test_held(void **state)
     pin_rcu_unregister();
 }
 
+/* Of a cluster whose slices were never listed, a role that lacks them for example, nobody knows
+ * what endpoints its Services have: that it was not listed is the finding. */
+static void test_unlisted(void **state)
+{
+    struct pin_settings settings = pin_test_settings(networks, 1, clusters, 1);
+    struct pin_catalog *catalog = NULL;
+    struct pin_why why = {0};
+    (void)state;
+    pin_rcu_register();
+    assert_int_equal(pin_catalog_new(&settings, 1, &catalog, &why), PIN_OK);
+    mark(catalog, PIN_DELTA_UP, PIN_KIND_SERVICE);
+    struct pin_object *service = pin_object_new(PIN_KIND_SERVICE, 256);
+    assert_non_null(service);
+    assert_true(pin_object_set_names(service, "shop", "web"));
+    struct pin_steering *steering = pin_object_steer(service);
+    assert_non_null(steering);
+    steering->is_global = true;
+    pin_catalog_apply(catalog, pin_delta_upsert(0, service));
+    assert_true(is_found(catalog, PIN_FINDING_CLUSTER_UNSEEN));
+    assert_false(is_found(catalog, PIN_FINDING_NO_SLICE));
+    mark(catalog, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    assert_true(is_found(catalog, PIN_FINDING_NO_SLICE));
+    pin_rcu_barrier();
+    pin_catalog_free(catalog);
+    pin_rcu_barrier();
+    pin_rcu_unregister();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_held),
+        cmocka_unit_test(test_unlisted),
     };
     pin_rcu_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
