@@ -156,6 +156,14 @@ static void test_a_token_that_is_refused_is_asked_for_again(void **state)
     assert_in_range(count_runs(), 2, 3);
 }
 
+static void test_a_token_that_is_refused_after_its_end_is_told_so(void **state)
+{
+    struct box *self = *state;
+    put_file("token", "stale\n1 hour ago\n");
+    pin_sync_start(self->rig.sync);
+    want_log(self, "does not accept our credentials (401: they have expired); it has not been");
+}
+
 static void test_a_token_is_renewed_before_its_end(void **state)
 {
     struct box *self = *state;
@@ -274,6 +282,7 @@ int main(void)
     struct CMUnitTest tests[5 + N_ELEMS(broken_cases)] = {
         EXEC_TEST(test_a_plugins_token_opens_the_door),
         EXEC_TEST(test_a_token_that_is_refused_is_asked_for_again),
+        EXEC_TEST(test_a_token_that_is_refused_after_its_end_is_told_so),
         EXEC_TEST(test_a_token_is_renewed_before_its_end),
         EXEC_TEST(test_a_plugin_that_fails_later_changes_nothing),
         EXEC_TEST(test_a_kubeconfig_that_is_gone_is_not_needed),
