@@ -159,6 +159,11 @@ int64_t pin_supervisor_watchdog_ms(const struct pin_supervisor *supervisor)
     return supervisor == NULL ? 0 : supervisor->watchdog_ms;
 }
 
+bool pin_supervisor_has_sockets(const struct pin_supervisor *supervisor)
+{
+    return supervisor != NULL && supervisor->n > 0;
+}
+
 int pin_supervisor_take(
     struct pin_supervisor *supervisor, const struct pin_addrport *address, int type)
 {

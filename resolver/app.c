@@ -67,7 +67,7 @@ static enum pin_err start_workers(struct pin_app *app, struct pin_why *why)
         .manners = &config->manners,
         .tapper = app->tapper,
         .handover = app->handover,
-        .is_held = app->handover != NULL,
+        .is_held = app->is_held,
         .listens = specs,
         .n_listens = config->n_listens,
         .supervisor = app->supervisor,
@@ -116,7 +116,7 @@ static void start_service(struct pin_app *app)
         .builder = app->builder,
         .n_clusters = app->settings->n_clusters,
         .dns = app->listens[0].address});
-    if (app->handover == NULL) { /* else the process before has the supervisor's ear */
+    if (!app->is_held) { /* else once it answers */
         pin_service_ready(app->service, NULL);
     }
 }
@@ -148,8 +148,7 @@ static void log_start(const struct pin_app *app)
 
 static void on_lameduck_over(void *arg)
 {
-    struct pin_app *app = arg;
-    pin_loop_stop(app->loop);
+    pin__app_leave(arg);
 }
 
 /* SIGTERM gives load balancers time to look elsewhere; SIGINT, or a second SIGTERM, does not. */
@@ -177,7 +176,7 @@ static void on_signal(int signo, void *arg)
         pin_timer_start(app->lameduck, (int64_t)app->config->lameduck_ms, false);
     } else {
         pin_log_info("app: %s, ending", signo == SIGTERM ? "SIGTERM" : "SIGINT");
-        pin_loop_stop(app->loop);
+        pin__app_leave(app);
     }
     app->is_ending = true;
     pin_service_stopping(app->service);
@@ -257,6 +256,7 @@ static enum pin_err start_loop(struct pin_app *app, struct pin_why *why)
     if (!pin__app_take_handover(app)) {
         return pin_why_set(why, PIN_ENOMEM, "sockets of the process before");
     }
+    app->is_held = app->handover != NULL || pin_supervisor_has_sockets(app->supervisor);
     pin_rcu_init();
     pin_limits_raise();
     (void)signal(SIGPIPE, SIG_IGN);

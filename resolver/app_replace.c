@@ -9,6 +9,10 @@
  *              connections go on until they end -> the end
  *
  * A next one that ends before it is ready changes nothing, and does not outlive us.
+ *
+ * Where a supervisor holds the sockets, one process ends before the next one starts, and questions
+ * wait in between: the one before answers what it has taken, the next one takes none until it knows
+ * something.
  */
 
 #include <stdio.h>
@@ -18,6 +22,7 @@
 
 #include "pintle/base/clock.h"
 #include "pintle/base/log.h"
+#include "pintle/base/supervisor.h"
 #include "pintle/version.h"
 
 #include "resolver/app_state.h"
@@ -32,6 +37,10 @@
 /* A cluster that has told nothing by then is out of reach: what the state directory knows counts.
  */
 #define STALE_MS 10000
+/* With a supervisor's sockets: questions wait for the clusters for so long, and connections that
+ * are there at the end have so long. Resolvers that ask give up later. */
+#define HOLD_MS  1000
+#define LEAVE_MS 500
 /* What was handed to resolvers, and pages that are made, are answered or given up by then. */
 #define LATE_MS 6000
 /* Connections end by themselves, or then. */
@@ -41,11 +50,12 @@
 #define START_MS 90000
 
 enum phase {
-    PIN_PHASE_READYING,   /* held: the process before goes on, we list clusters */
+    PIN_PHASE_READYING, /* held: the process before goes on, or questions wait; we list clusters */
     PIN_PHASE_CONFIRMING, /* in its place; it has not told the supervisor yet */
     PIN_PHASE_SERVING,
     PIN_PHASE_STARTING, /* the next one gets ready */
     PIN_PHASE_ENDING,   /* it is in our place */
+    PIN_PHASE_LEAVING,  /* told to end; the supervisor keeps the sockets */
 };
 
 struct pin_replace {
@@ -92,7 +102,8 @@ static void look_at_catalog(struct pin_catalog *catalog, void *arg)
     struct pin_replace *replace = arg;
     const struct pin_settings *settings = pin_catalog_settings(catalog);
     const struct pin_live *live = pin_catalog_live(catalog);
-    bool is_late = pin_clock_mono_ms() - replace->since_ms > STALE_MS;
+    bool is_late = replace->app->handover == NULL /* nobody else answers meanwhile */
+                   || pin_clock_mono_ms() - replace->since_ms > STALE_MS;
     bool has_all = true;
     for (uint16_t i = 0; i < settings->n_clusters; i++) {
         struct pin_cluster_status status = pin_catalog_cluster(catalog, i);
@@ -111,12 +122,19 @@ static void on_looked(void *arg)
 static void take_over(struct pin_replace *replace)
 {
     struct pin_app *app = replace->app;
-    if (!pin_handover_ready(app->handover)) {
+    if (app->handover != NULL && !pin_handover_ready(app->handover)) {
         pin_log_error("replace: the process before does not wait for this one any more, ending");
         pin_loop_stop(app->loop);
         return;
     }
+    app->is_held = false;
     pin_workers_go(app->workers);
+    if (app->handover == NULL) {
+        pin_timer_stop(replace->timer);
+        replace->phase = PIN_PHASE_SERVING;
+        pin_service_ready(app->service, NULL);
+        return;
+    }
     pin_admin_go(app->admin);
     pin_admin_go(app->metrics);
     replace->phase = PIN_PHASE_CONFIRMING;
@@ -144,9 +162,11 @@ static void get_ready(struct pin_replace *replace)
     if (app->is_ending) {
         return; /* as it was told meanwhile */
     }
-    if (!replace->is_looking && replace->was_looked) {
+    int64_t took_ms = pin_clock_mono_ms() - replace->since_ms;
+    bool is_enough = app->handover == NULL && took_ms > HOLD_MS;
+    if ((!replace->is_looking && replace->was_looked) || is_enough) {
         take_over(replace);
-    } else if (pin_clock_mono_ms() - replace->since_ms > READY_MS) {
+    } else if (took_ms > READY_MS) {
         pin_log_error(
             "replace: not all clusters were listed within %d s, the process before goes on",
             READY_MS / 1000);
@@ -161,10 +181,12 @@ static void get_ready(struct pin_replace *replace)
 static void get_done(struct pin_replace *replace)
 {
     int64_t took_ms = pin_clock_mono_ms() - replace->since_ms;
-    bool has_streams = pin_workers_n_streams(replace->app->workers) > 0 && took_ms < STREAMS_MS;
+    bool is_leaving = replace->phase == PIN_PHASE_LEAVING;
+    int64_t streams_ms = is_leaving ? LEAVE_MS : STREAMS_MS;
+    bool has_streams = pin_workers_n_streams(replace->app->workers) > 0 && took_ms < streams_ms;
     bool is_asked =
         pin_admin_is_busy(replace->app->admin) || pin_admin_is_busy(replace->app->metrics);
-    bool has_late = (replace->app->forward != NULL || is_asked) && took_ms < LATE_MS;
+    bool has_late = !is_leaving && (replace->app->forward != NULL || is_asked) && took_ms < LATE_MS;
     if (!has_streams && !has_late) {
         pin_loop_stop(replace->app->loop);
     }
@@ -324,7 +346,7 @@ static const char *find_reason(const struct pin_app *app)
     }
     return app->is_ending                              ? "this process is about to end"
            : app->replace->phase == PIN_PHASE_STARTING ? "one is under way"
-           : app->replace->phase != PIN_PHASE_SERVING  ? "this one has not taken over itself yet"
+           : app->replace->phase != PIN_PHASE_SERVING  ? "this one does not answer yet"
                                                        : NULL;
 }
 
@@ -393,6 +415,20 @@ uint64_t pin__app_replace(struct pin_app *app)
     return replace->n_asked;
 }
 
+void pin__app_leave(struct pin_app *app)
+{
+    struct pin_replace *replace = app->replace;
+    if (replace == NULL || replace->phase != PIN_PHASE_SERVING
+        || !pin_supervisor_has_sockets(app->supervisor)) {
+        pin_loop_stop(app->loop);
+        return;
+    }
+    replace->phase = PIN_PHASE_LEAVING;
+    replace->since_ms = pin_clock_mono_ms();
+    pin_workers_retire(app->workers);
+    pin_timer_start(replace->timer, LOOK_MS, true);
+}
+
 /* --- what is seen of it --------------------------------------------------------------------- */
 
 static uint64_t on_replace(void *arg)
@@ -459,6 +495,7 @@ static void on_timer(void *arg)
         confirm(replace);
         break;
     case PIN_PHASE_ENDING:
+    case PIN_PHASE_LEAVING:
         get_done(replace);
         break;
     case PIN_PHASE_STARTING:
@@ -488,7 +525,7 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why)
     replace->state = "never";
     replace->since_ms = pin_clock_mono_ms();
     app->replace = replace;
-    replace->phase = app->handover != NULL ? PIN_PHASE_READYING : PIN_PHASE_SERVING;
+    replace->phase = app->is_held ? PIN_PHASE_READYING : PIN_PHASE_SERVING;
     int starter_fd = pin_starter_fd(app->starter);
     replace->timer = pin_timer_new(app->loop, on_timer, replace);
     if (starter_fd >= 0) {
@@ -498,7 +535,7 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why)
     if (replace->timer == NULL || (starter_fd >= 0 && replace->starter_watch == NULL)) {
         return pin_why_set(why, PIN_ENOMEM, "a replacement");
     }
-    if (app->handover != NULL) {
+    if (app->is_held) {
         pin_timer_start(replace->timer, LOOK_MS, true);
     }
     return PIN_OK;

@@ -88,6 +88,7 @@ struct pin_app {
     struct pin_service *service;
     struct pin_sandbox sandbox;
     int64_t started_ms; /* monotonic */
+    bool is_held;       /* workers do not read yet: what comes waits in sockets that outlive us */
     bool is_ending;
 };
 
@@ -158,6 +159,10 @@ bool pin__app_take_handover(struct pin_app *app);
 /** Makes the process that can start another one in this one's place, if one could be. Before the
  * configuration is read. Loud. */
 void pin__app_make_starter(struct pin_app *app, const struct pin_args *args);
+
+/** Ends the loop; with sockets that the next process will have, after what was taken from them is
+ * answered, half a second at most. A second call ends it at once. */
+void pin__app_leave(struct pin_app *app);
 
 /** Says to the process before that we are ready, once we are. */
 enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why);

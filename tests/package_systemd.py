@@ -140,7 +140,7 @@ class Asker(threading.Thread):
                 message = identity + QUESTION
                 client.sendall(len(message).to_bytes(2, "big") + message)
                 reply = client.recv(4096)[2:]
-            return "" if reply[:2] == identity else reply.hex()
+            return "" if reply[:2] == identity and reply.endswith(ANSWER) else reply.hex()
 
     def run(self):
         self.machine.enter_net()

@@ -51,6 +51,9 @@ bool pin_supervisor_tell(const struct pin_supervisor *supervisor, const char *li
 /** Within how many milliseconds "WATCHDOG=1" has to be said again and again; 0: it need not. */
 int64_t pin_supervisor_watchdog_ms(const struct pin_supervisor *supervisor);
 
+/** Whether sockets were handed over, taken since or not. NULL has none. */
+bool pin_supervisor_has_sockets(const struct pin_supervisor *supervisor);
+
 /**
  * Takes one of the sockets that were handed over for an address; from here on it is the caller's.
  *
