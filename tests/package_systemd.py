@@ -27,6 +27,7 @@ sys.path.insert(0, str(TESTS / "e2e"))
 import run as e2e  # noqa: E402  (how checks are counted)
 
 CLONE_NEWNET = 0x40000000
+LANDLOCK_CREATE_RULESET = 444  # on all machines
 WAIT_S = 60
 UNIT = "pintled.service"
 QUESTION = b"\x01\0\0\1\0\0\0\0\0\0\3web\7default\3svc\7cluster\5local\0\0\1\0\1"
@@ -184,6 +185,9 @@ def starts(checks, machine):
     checks.check("the journal has what the sandbox is, as a notice without a time",
                  any(priority == 6 and text.startswith("app: sandbox: ") and "seccomp on, no_new_privs, no dumps" in text
                      for priority, text in lines), lines)
+    abi = ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    checks.check(f"landlock is on where the kernel has it (ABI {abi} here)",
+                 any(f"landlock ABI {abi}," in text or (abi < 1 and "landlock off" in text) for _, text in lines), lines)
     status = pathlib.Path(f"/proc/{machine.first()}/root/proc/{seen['MainPID']}/status").read_text()
     checks.check("it has no capability and a filter of system calls", "CapEff:\t0000000000000000" in status and "Seccomp:\t2" in status, status)
     checks.equal("the socket unit is not enabled, by a preset neither",
