@@ -276,6 +276,9 @@ static enum pin_err prepare_forward(struct attempt *attempt, struct pin_why *why
     enum pin_err err = pin__app_make_forward(
         app, attempt->config, pin_workers_n(app->workers), &attempt->forward, why);
     attempt->basis.forward = attempt->forward;
+    if (attempt->forward != NULL && app->forward != NULL) {
+        pin_forward_inherit(attempt->forward, app->forward);
+    }
     if (err == PIN_OK) {
         pin_forward_equip(
             attempt->forward, &attempt->config->manners, attempt->basis.keys, app->tapper);

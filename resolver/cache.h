@@ -213,6 +213,11 @@ const struct pin_cache_entry *pin_cache_put(struct pin_cache *cache,
 const struct pin_cache_entry *pin_cache_put_failure(
     struct pin_cache *cache, const struct pin_cache_key *key, uint16_t ede, int64_t now_ms);
 
+/** Keeps a copy of another cache's entry, for another group; an online thread, while nobody else
+ * writes. What there is no room for is left out. */
+void pin_cache_adopt(
+    struct pin_cache *cache, const struct pin_cache_entry *entry, uint16_t group, int64_t now_ms);
+
 /**
  * Removes all that one shard knows of a name (lower-cased wire format), or of it and all names
  * below. Walks the shard's table: some 40 ms for a million entries. Returns how many entries went.

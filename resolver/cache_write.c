@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 
 #include "cache.h"
@@ -219,6 +220,24 @@ const struct pin_cache_entry *pin_cache_put_failure(
     memcpy(entry->tail, key->name, key->name_bytes);
     pin__cache_count(&shard->n_failures, 1);
     return keep(cache, shard, &failure, now_ms);
+}
+
+void pin_cache_adopt(
+    struct pin_cache *cache, const struct pin_cache_entry *entry, uint16_t group, int64_t now_ms)
+{
+    struct pin_cache_key key = {.name = pin_cache_name(entry),
+        .name_hash = pin_hash64(pin_cache_name(entry), entry->name_bytes),
+        .qtype = entry->qtype,
+        .qclass = entry->qclass,
+        .group = group,
+        .name_bytes = entry->name_bytes,
+        .flags = entry->flags};
+    pin_cache_key_finish(&key);
+    struct pin_cache_shard *shard = shard_of(cache, &key);
+    memcpy(shard->transient, entry, (size_t)entry->n_units * PIN_CACHE_UNIT_BYTES);
+    shard->transient->hash = key.hash;
+    shard->transient->group = group;
+    (void)keep(cache, shard, &key, now_ms);
 }
 
 /* --- removals ----------------------------------------------------------------------------- */

@@ -15,12 +15,15 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
+#include "pintle/base/rcu.h"
 
 #include "forward_run.h"
 #include "forward_thread.h"
 #include "tap.h"
 
 #define LETTERS 26u
+/* Of a cache, between two quiescent points. */
+#define WALK_BUCKETS 1024u
 
 /* --- the answer path ------------------------------------------------------------------------- */
 
@@ -230,6 +233,70 @@ void pin_forward_give_basis(struct pin_forward *forward, const struct pin_basis 
     for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
         pin_worker_give_basis(&forward->threads[t]->worker, basis);
     }
+}
+
+/* --- another one's cache ---------------------------------------------------------------------- */
+
+struct inheriting {
+    struct pin_forward *forward;
+    int64_t now_ms;
+    uint8_t groups[PIN_FORWARD_ZONES_MAX]; /* by the other's; PIN_FORWARD_NONE: none */
+};
+
+static bool are_texts_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Whether what was believed of one would be of the other. */
+static bool is_same_zone(const struct pin_forward_zone *a, const struct pin_forward_zone *b)
+{
+    bool is_same = a->name.bytes == b->name.bytes && a->n_upstreams == b->n_upstreams
+                   && memcmp(a->name.wire, b->name.wire, a->name.bytes) == 0
+                   && a->is_trusted == b->is_trusted;
+    for (size_t i = 0; is_same && i < a->n_upstreams; i++) {
+        const struct pin_upstream_spec *x = &a->upstreams[i];
+        const struct pin_upstream_spec *y = &b->upstreams[i];
+        is_same = x->is_tls == y->is_tls && x->address.port == y->address.port
+                  && pin_ip_equal(&x->address.ip, &y->address.ip)
+                  && are_texts_equal(x->tls_name, y->tls_name) && are_texts_equal(x->ca, y->ca);
+    }
+    return is_same;
+}
+
+static void adopt(const struct pin_cache_entry *entry, void *arg)
+{
+    const struct inheriting *in = arg;
+    uint8_t group = in->groups[entry->group];
+    if (group != PIN_FORWARD_NONE) {
+        pin_cache_adopt(in->forward->cache, entry, group, in->now_ms);
+    }
+}
+
+void pin_forward_inherit(struct pin_forward *forward, const struct pin_forward *before)
+{
+    const struct pin_forward_config *old = &before->config;
+    const struct pin_forward_config *now = &forward->config;
+    struct inheriting in = {.forward = forward, .now_ms = pin_clock_mono_ms()};
+    if (old->ttl_min_s != now->ttl_min_s || old->ttl_max_s != now->ttl_max_s) {
+        return;
+    }
+    for (size_t i = 0; i < old->n_zones; i++) {
+        in.groups[i] = PIN_FORWARD_NONE;
+        for (size_t j = 0; j < now->n_zones; j++) {
+            if (is_same_zone(&old->zones[i], &now->zones[j])) {
+                in.groups[i] = (uint8_t)j;
+            }
+        }
+    }
+    pin_rcu_register();
+    for (uint32_t shard = 0; shard < before->n_threads; shard++) {
+        size_t cursor = 0;
+        while (pin_cache_walk(before->cache, shard, &cursor, WALK_BUCKETS, adopt, &in)) {
+            pin_rcu_quiescent();
+        }
+    }
+    pin_rcu_unregister();
 }
 
 bool pin_forward_is_idle(const struct pin_forward *forward)

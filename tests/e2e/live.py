@@ -194,6 +194,14 @@ def forwards(checks, dir):
               lambda: (data("a.test"), metric(daemon, "pintle_cache_size_bytes")), (["192.0.2.1"], 8 << 20))
     steps.add("a zone of its own", "forward: [{zone: b.test, to: ['127.0.0.1:%d']}, {zone: ., to: ['127.0.0.1:%d']}]\n"
               % (two.port, one.port), lambda: data("a.b.test") + data("a.test"), ["192.0.2.2", "192.0.2.1"])
+    n_one = []
+
+    def cached():
+        """Whether the name from before is answered without a question."""
+        n_one.append(one.n_asked)
+        return (data("a.test"), one.n_asked - n_one[-1])
+    steps.add("what others said of the same zone is kept, whatever else is forwarded", to(one.port), cached, (["192.0.2.1"], 0))
+    steps.add("and with another size of the cache", to(one.port) + "cache: {size: 16Mi}\n", cached, (["192.0.2.1"], 0))
     asked_before = queries(daemon)
     steps.add("what was counted stays", to(two.port), lambda: queries(daemon) > asked_before, True)
     steps.run()
