@@ -61,7 +61,7 @@ struct pin_tap_why {
 
 /** Appends "why=drawn zone=assigned view=c1 from=10.1.0.7": what `pintlectl explain` needs to do it
  * again. Settings and labels may be NULL: then names are left out. */
-void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *query, size_t query_bytes,
+void pin_tap_why_put(const struct pin_tap_why *why, const uint8_t *message, size_t bytes,
     const struct pin_settings *settings, const struct pin_policy_labels *labels,
     struct pin_text *out);
 

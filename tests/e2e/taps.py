@@ -86,7 +86,7 @@ def start(dir, name, config):
 
 
 def query_log(checks, dir):
-    daemon = start(dir, "log", "queryLog: {file: queries.log}\n")
+    daemon = start(dir, "log", "queryLog: {file: queries.log}\ndns: {version: pintle}\n")
     log = dir / "queries.log"
     try:
         checks.becomes("the name is answered", lambda: daemon.dig(NAME).status, lambda s: s == "NOERROR")
@@ -143,6 +143,10 @@ def reasons(checks, dir, daemon, log):
         want[(f"{name}.", "A")] = {f"why={why} from=127.0.0.1"}
     checks.becomes("lines say why", whys, lambda found: all(want[key] <= found.get(key, set()) for key in want))
     checks.check("... of a message that is no question, too", "why=malformed" in log.read_text(), log.read_text()[-1500:])
+    daemon.dig("sticky.apps.svc.clusterset.local")
+    daemon.dig("version.bind", "CH", "TXT")
+    checks.becomes("... and of class CH, whatever was asked before", lambda: log.read_text().splitlines(), lambda lines: {
+        line.split(" why=")[1] for line in lines if '"TXT CH version.bind. ' in line} == {"whole"})
     line = [line for line in log.read_text().splitlines() if "why=policy" in line][-1]
     code, text, err = daemon.ctl("explain", "--query", line)
     checks.check("explain takes a line and says the same",
