@@ -137,7 +137,7 @@ static void fill(struct pin_table *table, const struct layout *layout,
     }
     memcpy(base + layout->wire_at, spec->wire, spec->wire_bytes);
     table->wire = (const uint8_t *)base + layout->wire_at;
-    if (table->n_parts > 0) {
+    if (spec->tally != NULL) {
         memcpy(base + layout->wire_at + spec->wire_bytes, spec->tally->part_of, spec->n_rr);
     }
 }
