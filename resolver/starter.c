@@ -262,6 +262,7 @@ enum pin_err pin_starter_new(
     starter->fd = ends[0];
     starter->pid = fork();
     if (starter->pid == 0) {
+        (void)close(ends[0]); /* its number may be one of those that are kept */
         /* nothing of the daemon's is to be ended by us */
         _exit(be_starter(ends[1], argv, &before));
     }

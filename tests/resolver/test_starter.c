@@ -225,6 +225,25 @@ static void test_next_ends_with_the_daemon(void **state)
     (void)close(daemon.said_fd);
 }
 
+/* Also where standard input was closed, so that one of the sockets has its number. */
+static void test_next_ends_with_a_daemon_without_standard_input(void **state)
+{
+    struct daemon daemon;
+    const int fd = STDERR_FILENO;
+    (void)state;
+    int input = dup(STDIN_FILENO);
+    assert_int_equal(close(STDIN_FILENO), 0);
+    make(&daemon, "waits");
+    assert_int_equal(pin_starter_fd(daemon.starter), STDIN_FILENO);
+    start(&daemon, &fd, 1);
+    assert_int_equal(hear(&daemon).word, PIN_STARTER_STARTED);
+    pin_starter_free(daemon.starter);
+    assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+    (void)close(input);
+    assert_int_equal(said(&daemon), '\0');
+    (void)close(daemon.said_fd);
+}
+
 /* Unless it has taken over: then it goes on, and no other one is started. */
 static void test_next_that_is_kept_lives_on(void **state)
 {
@@ -277,6 +296,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_next_that_ends_can_be_tried_again),
         cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_next_ends_with_the_daemon),
+        cmocka_unit_test(test_next_ends_with_a_daemon_without_standard_input),
         cmocka_unit_test(test_next_that_is_kept_lives_on),
         cmocka_unit_test(test_starter_that_has_ended_is_told),
     };
