@@ -71,6 +71,7 @@ struct pin_keeper {
     size_t n_next_records;
     int64_t retry_ms; /* monotonic; 0: nothing is to be tried again */
     int64_t pause_ms; /* between the latest two tries */
+    bool was_lost;    /* and that was told */
     int64_t sync_ms;  /* when something is to be synced; 0: nothing is */
     bool has_all;     /* The builder was asked for all and has not begun. */
     pthread_t thread;
@@ -376,6 +377,11 @@ static void fail(struct pin_keeper *keeper, const struct pin_why *why)
     if (!atomic_exchange(&keeper->is_failing, true)) {
         pin_log_error("keeper: %s; answers are not touched, and it is tried again", why->text);
         keeper->pause_ms = RETRY_MS / 2;
+        keeper->was_lost = false;
+    }
+    if (keeper->disk.is_lost && !keeper->was_lost) { /* what to do is another thing than before */
+        pin_log_error("keeper: %s", why->text);
+        keeper->was_lost = true;
     }
     keeper->pause_ms = PIN_MIN(2 * keeper->pause_ms, RETRY_MAX_MS);
     pin_keeper_disk_drop(&keeper->disk);

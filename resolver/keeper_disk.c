@@ -220,15 +220,23 @@ enum pin_err pin_keeper_disk_append(
     return PIN_OK;
 }
 
-enum pin_err pin_keeper_disk_begin(struct pin_keeper_disk *disk, struct pin_why *why)
+/* A directory in the place of one that was removed, and we may not use it. */
+static enum pin_err lose(struct pin_keeper_disk *disk, struct pin_why *why)
+{
+    struct pin_why reason = *why;
+    disk->is_lost = true;
+    return pin_why_set(why, PIN_EDENIED,
+        "state directory \"%s\" was removed while pintled ran, and what is in its place is out of "
+        "reach (%s): make it, give it to pintled's user, and start pintled again, whose sandbox "
+        "knows the first one alone",
+        disk->dir, reason.text);
+}
+
+static enum pin_err begin_next(struct pin_keeper_disk *disk, struct pin_why *why)
 {
     struct pin_text header = {0};
     uint64_t seed = (uint64_t)pin_rand_below(UINT32_MAX) << 32 | pin_rand_below(UINT32_MAX);
-    pin_keeper_disk_drop(disk);
-    enum pin_err err = find_dir(disk, why);
-    if (err != PIN_OK) {
-        return err;
-    }
+    enum pin_err err = PIN_OK;
     pin_state_put_header(&header, seed, pin_clock_wall_ms());
     disk->next_fd = openat(
         disk->dir_fd, NEXT_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
@@ -240,6 +248,23 @@ enum pin_err pin_keeper_disk_begin(struct pin_keeper_disk *disk, struct pin_why 
     disk->next_seed = seed;
     disk->next_bytes = header.len;
     pin_text_done(&header);
+    return err;
+}
+
+enum pin_err pin_keeper_disk_begin(struct pin_keeper_disk *disk, struct pin_why *why)
+{
+    struct stat st;
+    bool was_removed =
+        disk->is_lost || disk->dir_fd < 0 || fstat(disk->dir_fd, &st) != 0 || st.st_nlink == 0;
+    pin_keeper_disk_drop(disk);
+    enum pin_err err = find_dir(disk, why);
+    if (err == PIN_OK) {
+        err = begin_next(disk, why);
+    }
+    if (err == PIN_EDENIED && was_removed) {
+        return lose(disk, why);
+    }
+    disk->is_lost = disk->is_lost && err != PIN_OK;
     return err;
 }
 

@@ -21,6 +21,7 @@ struct pin_keeper_disk {
     const char *dir; /**< Its path; borrowed. */
     int dir_fd;      /**< Holds the lock; -1: not open. */
     bool is_locked;  /**< Else another process has it: nothing may be written. */
+    bool is_lost;    /**< It was removed, and what is at its path now cannot be had. */
     int fd;          /**< The file; -1: there is none that may be appended to. */
     int next_fd;     /**< The file that will take its place; -1: none. */
     uint64_t seed;
@@ -51,7 +52,9 @@ enum pin_err pin_keeper_disk_set_aside(struct pin_keeper_disk *disk, struct pin_
 enum pin_err pin_keeper_disk_append(
     struct pin_keeper_disk *disk, const struct pin_state_scan *scan, struct pin_why *why);
 
-/** Begins a next file; frames go there from now on. */
+/** Begins a next file; frames go there from now on. Where the directory was removed meanwhile it is
+ * made again; where that is not allowed, as in a sandbox that knows the first one alone, `is_lost`
+ * says so. */
 enum pin_err pin_keeper_disk_begin(struct pin_keeper_disk *disk, struct pin_why *why);
 
 /** Writes a frame; after an error nothing of it is left, or the file is closed. */

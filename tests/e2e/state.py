@@ -272,6 +272,28 @@ def removed_directory(checks, dir):
         daemon.stop()
 
 
+def lost_directory(checks, dir):
+    """Landlock knows the directory that was there, not its name: the log says that, and what to do."""
+    world = World(dir, "lost")
+    state = world.dir / "lost"
+    daemon = Daemon(world.dir, "lost-dir", "--config", world.config(state="lost"))
+    try:
+        if "landlock ABI" not in daemon.log_text():
+            return
+        serves_on(checks, world, daemon, "a directory out of reach", lambda: shutil.rmtree(state))
+        state.mkdir()
+        told = wait_for(lambda: "start pintled again" in daemon.log_text())
+        checks.check("a directory out of reach: the log says what to do", told, daemon.log_text()[-700:])
+    finally:
+        daemon.stop()
+    daemon = Daemon(world.dir, "found-dir", "--config", world.config(state="lost"))
+    try:
+        heals(checks, world, daemon, "a directory that was out of reach")
+        checks.check("and after a restart it has the state", wait_for(lambda: (state / "catalog.pintle").exists()))
+    finally:
+        daemon.stop()
+
+
 def failing_disk(checks, dir):
     """fsync says EIO: whoever cannot know what has reached the disk says so, and begins a new file."""
     if not Shim.is_there():
@@ -341,4 +363,4 @@ def full_disk(checks, dir):
 if __name__ == "__main__":
     if os.geteuid() != 0:  # a small disk of its own can be mounted by root only, of whatever user namespace
         os.execvp("unshare", ["unshare", "--user", "--map-root-user", "--mount", sys.executable, *sys.argv])
-    sys.exit(play("state", out_of_reach, one_daemon, removed_directory, failing_disk, full_disk, kills))
+    sys.exit(play("state", out_of_reach, one_daemon, removed_directory, lost_directory, failing_disk, full_disk, kills))
