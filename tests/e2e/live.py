@@ -322,7 +322,8 @@ def long_transfer(checks, dir):
     with (dir / "corp.zone").open("w") as file:
         file.write("$ORIGIN corp.example.\n" + CORP)
         file.writelines(f"t{i} 60 IN TXT {'x' * 200}\n" for i in range(60000))
-    zone = "zones: {files: [{zone: corp.example, file: corp.zone}]}\n"
+    zone = ("zones: {files: [{zone: corp.example, file: corp.zone}]}\n"
+            "streams: {writeTimeout: 5m}\n")  # however long the reload takes, in which nothing is read
     keyring = dns.tsigkeyring.from_text({"one": (dns.tsig.HMAC_SHA256, secret(dir, "one", b"1"))})
     daemon = served(checks, dir, zone + "tsigKeys: [{name: one, secretFile: one.key}]\n"
                     "transfers: [{zone: corp.example, allow: ['key:one']}]\n")
