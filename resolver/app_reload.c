@@ -229,8 +229,8 @@ static enum pin_err check_lease(
     uint16_t id = cluster != NULL ? pin_settings_cluster(attempt->settings, cluster) : 0;
     if (cluster != NULL && (id == PIN_CLUSTER_NONE || from[id] == PIN_SYNC_NEW)) {
         return pin_why_set(why, PIN_EINVAL,
-            "cluster \"%s\": recordsLease is kept there: a change needs a replacement: start "
-            "pintled anew",
+            "cluster \"%s\": recordsLease is kept there: a change needs a replacement "
+            "('pintlectl replace')",
             cluster);
     }
     return PIN_OK;

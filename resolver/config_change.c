@@ -60,7 +60,7 @@ static void find_kept(void *arg, const struct pin_option_place *place)
     pin_findings_add(comparison->findings, comparison->now->file,
         (struct pin_at){
             .line = node != NULL ? node->key_line : 0, .col = node != NULL ? node->key_col : 0},
-        "%s: a change needs a replacement: start pintled anew", place->path);
+        "%s: a change needs a replacement ('pintlectl replace')", place->path);
 }
 
 static void put_changed(
@@ -84,7 +84,7 @@ void pin_config_compare(const struct pin_config *old, const struct pin_config *n
     put_changed(old->tree, now->tree, true, &changed);
     if (now->has_publish && changed.len > 0 && findings->n == 0) {
         pin_findings_add(findings, now->file, (struct pin_at){0},
-            "%s: with publish a change needs a replacement: start pintled anew",
+            "%s: with publish a change needs a replacement ('pintlectl replace')",
             pin_text_get(&changed));
     }
     if (out != NULL) {

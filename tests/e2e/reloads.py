@@ -159,7 +159,7 @@ def broken(checks, dir):
     config(dir, ["c1"], "streams: {idleTimeout: 5s}\n")
     code, out, err = reload_wait(daemon)
     checks.check("a key that needs a replacement is named, and nothing changes",
-                 code == 1 and f"{path}:4:1: streams: a change needs a replacement" in err, (code, out, err))
+                 code == 1 and f"{path}:4:1: streams: a change needs a replacement ('pintlectl replace')" in err, (code, out, err))
     path.unlink()
     checks.equal("no file: exit code 1", reload_wait(daemon)[0], 1)
     checks.equal("names are answered all the while", daemon.dig(own("c2")).status, "NOERROR")
