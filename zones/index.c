@@ -147,10 +147,12 @@ void pin_table_ref(const struct pin_table *table)
     }
 }
 
-static void cut_slot(const struct pin_table *table)
+/* Gives back what a table has of its index. */
+static void give_back(const struct pin_table *table)
 {
-    if (table != NULL) {
-        unfrozen(table)->slots = NULL;
+    if (table->slots != NULL) {
+        pin_tally_close(table->slots->tally, table->tally);
+        pin_slots_give(table->slots, table->slot);
     }
 }
 
@@ -163,10 +165,7 @@ static void drop_parts(const struct pin_table *table)
         pin_table_unref(extras[i].a);
         pin_table_unref(extras[i].aaaa);
     }
-    if (table->slots != NULL) {
-        pin_tally_close(table->slots->tally, table->tally);
-        pin_slots_give(table->slots, table->slot);
-    }
+    give_back(table);
 }
 
 void pin_table_unref(const struct pin_table *table)
@@ -174,6 +173,15 @@ void pin_table_unref(const struct pin_table *table)
     if (table != NULL && --unfrozen(table)->n_refs == 0) {
         drop_parts(table);
         pin_rcu_defer(&unfrozen(table)->rcu, free_table);
+    }
+}
+
+static void cut_slot(const struct pin_table *table)
+{
+    if (table != NULL) {
+        give_back(table);
+        unfrozen(table)->slots = NULL;
+        unfrozen(table)->tally = 0;
     }
 }
 

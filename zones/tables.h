@@ -22,7 +22,8 @@ struct pin_slots {
     struct pin_tally *tally; /**< Where blocks of tables go back to; borrowed. */
 };
 
-/** Has a table give nothing back to the index it was made for, when that goes first. Builder. */
+/** Has a table give back now what it has of the index it was made for, which goes first. No worker
+ * draws from it any more. Builder. */
 void pin_table_cut(const struct pin_table *table);
 
 /** What a table is made of; everything is copied. */

@@ -15,6 +15,7 @@
 
 #include "pintle/base/rcu.h"
 #include "pintle/base/text.h"
+#include "pintle/zones/edition.h"
 
 #include "resolver/metrics.h"
 #include "support/message.h"
@@ -204,6 +205,32 @@ static void test_heirs(void **state)
     expect("c1", "shop/b", 98, 102, 100);
 }
 
+static void test_left_by_a_transfer(void **state)
+{
+    (void)state;
+    struct pin_name apex;
+    apply(0, "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: "
+             "shop, name: cart}, spec: {hostnames: [example.com], rules: [{backendRefs: [{name: a, "
+             "port: 80, weight: 10}, {name: b, port: 80, weight: 90}]}]}}");
+    pin_stage_publish(&stage);
+    assert_int_equal(pin_name_parse("example.com", &apex), PIN_OK);
+    struct pin_edition *edition =
+        pin_edition_pin(pin_index_zone(pin_catalog_live(stage.catalog)->index, &apex));
+    assert_non_null(edition);
+    ask(100, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    stage.has_heirs = true;
+    pin_stage_publish(&stage); /* the catalog goes, what the transfer reads of it stays */
+    stage.has_heirs = false;
+    ask(100, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    expect("c1", "shop/a", 18, 22, 20);
+    pin_stage_delete(&stage, 0, PIN_KIND_HTTP_ROUTE, "shop", "cart");
+    pin_stage_publish(&stage);
+    pin_rcu_barrier();
+    pin_stage_publish(&stage); /* lets go of what the heir's own editions had */
+    assert_int_equal(read_row("c1", "shop/a").n_all, 0);
+    pin_edition_unpin(edition);
+}
+
 static void test_many_rows(void **state)
 {
     char yaml[512];
@@ -265,6 +292,10 @@ static int set_up(void **state)
     pin_stage_init(&stage);
     stage.has_heirs = false;
     stage.settings.address = PIN_ADDRESS_ENDPOINTS;
+    stage.zones_custom[0] = "example.com";
+    stage.settings.n_zones_custom = 1;
+    stage.settings.zones_shipped = stage.zones_custom;
+    stage.settings.n_zones_shipped = 1;
     if (pin_stage_add_cluster(&stage, "c1") == NULL || pin_stage_add_cluster(&stage, "c2") == NULL
         || pin_stage_open(&stage, &why) != PIN_OK) {
         return -1;
@@ -302,6 +333,8 @@ int main(void)
         TEST("askers with views of their own get what they are wanted to", test_askers),
         TEST("explain tells what was counted of the table that the asker is shown", test_explained),
         TEST("another configuration goes on counting", test_heirs),
+        TEST("what a transfer reads of a configuration that is gone keeps no counters",
+            test_left_by_a_transfer),
         TEST("beyond the limit all others are one row", test_many_rows),
         TEST("a label's value is escaped", test_label),
     };
