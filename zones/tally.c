@@ -293,6 +293,9 @@ uint32_t pin_tally_open(const struct pin_tally_want *want)
 
 bool pin_tally_is_for(const struct pin_tally_want *want, uint32_t first)
 {
+    if (first == 0) {
+        return true; /* not counted, whatever for */
+    }
     (void)pthread_mutex_lock(&want->tally->mutex);
     const struct block *block = pin_map_find(&want->tally->blocks, &first, sizeof(first));
     bool is_same = block != NULL && block->n_parts == want->n_parts;

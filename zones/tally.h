@@ -35,7 +35,7 @@ struct pin_tally_want {
 uint32_t pin_tally_open(const struct pin_tally_want *want);
 
 /** Whether the block with that first counter was opened for the same route and parts; shares are
- * not looked at. Builder. */
+ * not looked at. 0 is fine for any: what is not counted is left so while it stays. Builder. */
 bool pin_tally_is_for(const struct pin_tally_want *want, uint32_t first);
 
 /** Calls `fn` for each part of the block with that first counter, with what it has counted itself.

@@ -20,6 +20,7 @@
 #include "resolver/metrics.h"
 #include "support/message.h"
 #include "support/stage.h"
+#include "zones/tally.h"
 
 static struct pin_stage stage;
 
@@ -231,6 +232,47 @@ static void test_left_by_a_transfer(void **state)
     pin_edition_unpin(edition);
 }
 
+/* Takes all counters that are left. */
+static void take_all(struct pin_tally *tally)
+{
+    static const uint8_t part_of[1] = {0};
+    struct pin_tally_part parts[PIN_TALLY_PARTS_MAX];
+    for (size_t i = 0; i < PIN_TALLY_PARTS_MAX; i++) {
+        parts[i] = (struct pin_tally_part){.cluster = "c1", .backend = "shop/other", .share = 0.1};
+    }
+    for (size_t n = PIN_TALLY_PARTS_MAX; n > 0; n /= 2) {
+        const struct pin_tally_want want = {
+            .tally = tally, .route = "r", .parts = parts, .n_parts = n, .part_of = part_of};
+        while (pin_tally_open(&want) != 0) {
+        }
+    }
+}
+
+static void count_none(void *arg, const struct pin_tally_row *row)
+{
+    (void)arg;
+    (void)row;
+}
+
+static void test_no_counters_left(void **state)
+{
+    (void)state;
+    const struct pin_stage_asker asker = {
+        .source = pin_ip_from_bytes((uint8_t[4]){192, 0, 2, 1}, 4),
+        .listen_cluster_id = PIN_CLUSTER_NONE};
+    struct pin_tally *tally = pin_index_tally(pin_catalog_live(stage.catalog)->index);
+    take_all(tally);
+    uint64_t n_before = pin_tally_read(tally, count_none, NULL);
+    set_route(10, 90);
+    ask(3, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    const struct pin_table *table = pin_stage_table(&stage, &asker, route_name(), PIN_TYPE_A);
+    assert_non_null(table);
+    assert_int_equal(table->tally, 0);
+    set_route(1, 9); /* the same shares: not counted, but it stays, and is no news */
+    assert_ptr_equal(pin_stage_table(&stage, &asker, route_name(), PIN_TYPE_A), table);
+    assert_int_equal(pin_tally_read(tally, count_none, NULL), n_before + 1);
+}
+
 static void test_many_rows(void **state)
 {
     char yaml[512];
@@ -335,6 +377,7 @@ int main(void)
         TEST("another configuration goes on counting", test_heirs),
         TEST("what a transfer reads of a configuration that is gone keeps no counters",
             test_left_by_a_transfer),
+        TEST("without counters left, a table that is alike stays", test_no_counters_left),
         TEST("beyond the limit all others are one row", test_many_rows),
         TEST("a label's value is escaped", test_label),
     };
