@@ -36,8 +36,7 @@ void pin_api_use(const struct pin_api_tls *tls)
         .key = file_of(tls->key, "PINTLE_KEY_FILE")};
 }
 
-/* What stands before the admin side's name in its URL. */
-static const char *scheme(const char *admin)
+const char *pin_api_scheme(const char *admin)
 {
     return strncmp(admin, "https://", 8) == 0 ? "" : "http://";
 }
@@ -58,32 +57,35 @@ static enum pin_err explain_failure(CURLcode code, const char *admin, struct pin
     case CURLE_COULDNT_CONNECT:
         return pin_why_set(why, PIN_ECLOSED,
             "nobody listens on %s%s: is pintled running? (--admin ADDR:PORT says where)",
-            scheme(admin), admin);
+            pin_api_scheme(admin), admin);
     case CURLE_COULDNT_RESOLVE_HOST:
         return pin_why_set(why, PIN_ENOTFOUND,
             "%s%s: there is no host of that name (--admin ADDR:PORT says where pintled is)",
-            scheme(admin), admin);
+            pin_api_scheme(admin), admin);
     case CURLE_OPERATION_TIMEDOUT:
-        return pin_why_set(why, PIN_ETIMEOUT, "%s%s does not answer", scheme(admin), admin);
+        return pin_why_set(why, PIN_ETIMEOUT, "%s%s does not answer", pin_api_scheme(admin), admin);
     case CURLE_OUT_OF_MEMORY:
-        return pin_why_set(why, PIN_ENOMEM, "%s%s", scheme(admin), admin);
+        return pin_why_set(why, PIN_ENOMEM, "%s%s", pin_api_scheme(admin), admin);
     case CURLE_GOT_NOTHING:
     case CURLE_UNSUPPORTED_PROTOCOL: /* what is no HTTP at all counts as HTTP/0.9 */
     case CURLE_RECV_ERROR:
-        return pin_why_set(why, PIN_EIO, "%s%s: %s%s", scheme(admin), admin,
-            curl_easy_strerror(code), scheme(admin)[0] == '\0' ? "" : "; is it https://?");
+        return pin_why_set(why, PIN_EIO, "%s%s: %s%s", pin_api_scheme(admin), admin,
+            curl_easy_strerror(code), pin_api_scheme(admin)[0] == '\0' ? "" : "; is it https://?");
     case CURLE_PEER_FAILED_VERIFICATION:
         return pin_why_set(why, PIN_EIO,
             "%s: its certificate is not for that name, or nobody known vouches for it (--ca FILE)",
             admin);
     case CURLE_SSL_CACERT_BADFILE:
-        return pin_why_set(why, PIN_EIO, "--ca %s: it holds no certificate", said.ca);
+        return said.ca != NULL
+                   ? pin_why_set(why, PIN_EIO, "--ca %s: it holds no certificate", said.ca)
+                   : pin_why_set(why, PIN_EIO,
+                       "%s: the system has no certificates to trust (--ca FILE)", admin);
     case CURLE_SSL_CERTPROBLEM:
         return pin_why_set(why, PIN_EIO, "--cert %s: it cannot be used%s", said.cert,
             said.key == NULL ? ", or lacks its key (--key FILE)" : " with that --key");
     default:
         return pin_why_set(
-            why, PIN_EIO, "%s%s: %s", scheme(admin), admin, curl_easy_strerror(code));
+            why, PIN_EIO, "%s%s: %s", pin_api_scheme(admin), admin, curl_easy_strerror(code));
     }
 }
 
@@ -167,7 +169,7 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
 
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     CURL *curl = curl_easy_init();
-    pin_text_putf(&url, "%s%s%s", scheme(admin), admin, order->path);
+    pin_text_putf(&url, "%s%s%s", pin_api_scheme(admin), admin, order->path);
     err = headers == NULL ? PIN_OK : add_token(&headers, why);
     if (err != PIN_OK) {
         goto out;
@@ -175,7 +177,7 @@ static enum pin_err transfer(const char *admin, const struct pin_api_order *orde
     if (curl == NULL || url.failed || headers == NULL
         || !set_options(curl, url.ptr, timeout_ms, &reply.body)
         || !set_order(curl, order, headers)) {
-        err = pin_why_set(why, PIN_ENOMEM, "%s%s", scheme(admin), admin);
+        err = pin_why_set(why, PIN_ENOMEM, "%s%s", pin_api_scheme(admin), admin);
         goto out;
     }
     CURLcode code = curl_easy_perform(curl);
@@ -327,7 +329,8 @@ static enum pin_ctl_exit judge_watch(struct watch *watch, CURLcode code, const c
     } else if (status != 200) {
         err = pin_api_parse(&reply, &why);
     } else {
-        err = pin_why_set(&why, PIN_ECLOSED, "%s%s has ended the stream", scheme(admin), admin);
+        err = pin_why_set(
+            &why, PIN_ECLOSED, "%s%s has ended the stream", pin_api_scheme(admin), admin);
     }
     enum pin_ctl_exit exit_code = pin_api_judge(err, &reply, &why);
     pin_api_reply_done(&reply);
@@ -342,7 +345,7 @@ enum pin_ctl_exit pin_api_watch(const char *admin, const char *path, pin_api_tak
     struct pin_why why = {0};
     enum pin_ctl_exit exit_code = PIN_CTL_FAILED;
 
-    pin_text_putf(&url, "%s%s%s", scheme(admin), admin, path);
+    pin_text_putf(&url, "%s%s%s", pin_api_scheme(admin), admin, path);
     if (headers != NULL && add_token(&headers, &why) != PIN_OK) {
         (void)fprintf(stderr, "pintlectl: %s\n", why.text);
     } else if (watch.curl == NULL || headers == NULL || url.failed

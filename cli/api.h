@@ -24,6 +24,10 @@ struct pin_api_tls {
  * $PINTLE_CERT_FILE and $PINTLE_KEY_FILE. Texts are borrowed until the program ends. */
 void pin_api_use(const struct pin_api_tls *tls);
 
+/** What stands before an admin side's name in its URL: "http://", or "" where the name begins with
+ * "https://" itself. Static. */
+const char *pin_api_scheme(const char *admin);
+
 /** What came back. A zeroed one is empty. */
 struct pin_api_reply {
     int status;           /**< HTTP. */

@@ -71,9 +71,9 @@ static enum pin_ctl_exit await(struct order *order)
         enum pin_err err = pin_api_try(order->ctl->admin, &get, &order->reply, &why);
         if (err == PIN_ECLOSED) {
             (void)fprintf(stderr,
-                "pintlectl: nobody listens on http://%s any more: the process that took over has "
+                "pintlectl: nobody listens on %s%s any more: the process that took over has "
                 "another `admin`, or all have ended; the log says which\n",
-                order->ctl->admin);
+                pin_api_scheme(order->ctl->admin), order->ctl->admin);
             return PIN_CTL_NOT_RUNNING;
         }
         if (err == PIN_OK && order->reply.status != 200) {

@@ -169,6 +169,10 @@ def command_line(checks, dir, daemon):
     checks.check("a stranger is refused", code != 0 and stderr, (code, stderr))
     code, _, stderr = ctl(daemon, "status", "--ca", dir / "ann.key")
     checks.check("an authority that is none is named", code == 1 and "ann.key" in stderr, (code, stderr))
+    bare = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--user", "--map-root-user"]), "sh", "-c",
+            'mount -t tmpfs none /etc/ssl/certs && exec "$0" "$@"']
+    code, _, stderr = run(*bare, PINTLECTL, "status", "--admin", f"https://{daemon.admin}")
+    checks.check("a system without authorities is told", code == 1 and "no certificates to trust (--ca FILE)" in stderr, (code, stderr))
     code, _, stderr = run(PINTLECTL, "status", "--admin", daemon.admin)
     checks.check("who forgets https:// is reminded", code == 1 and "https://" in stderr, (code, stderr))
     code, _, stderr = run(PINTLECTL, "status", "--admin", f"https://localhost:{daemon.admin.rsplit(':', 1)[1]}/", *ca, *ann)

@@ -29,6 +29,7 @@ import run
 import sandbox
 import tls
 import wire
+from admin_tls import authority, certificate
 from reloads import LOST_S, SERVICE, WEB, config, loaded, metric, own, start
 from run import SLOW, play
 from ports import free_port  # noqa: E402
@@ -441,12 +442,14 @@ def moved(checks, dir):
         if not (dir / "clusters" / name).exists():
             reloads.cluster(dir, name, i + 1)
 
-    def write(i):
-        config(dir, ["c1", "c2"], f"listen: [{{address: '127.0.0.1:{dns}'}}]\nadmin: {{address: '127.0.0.1:{admins[i]}'}}\n")
+    def write(i, more=""):
+        config(dir, ["c1", "c2"], f"listen: [{{address: '127.0.0.1:{dns}'}}]\nadmin: {{address: '127.0.0.1:{admins[i]}'{more}}}\n")
 
-    def ctl(i, *args):
-        return run.run(run.PINTLECTL, *args, "--admin", f"127.0.0.1:{admins[i]}")
+    def ctl(i, *args, scheme=""):
+        return run.run(run.PINTLECTL, *args, "--admin", f"{scheme}127.0.0.1:{admins[i]}", "--ca", dir / "servers.crt")
 
+    authority(dir, "servers")
+    certificate(dir, "server", "servers", "serverAuth")
     with program(dir, "moved"), open(dir / "moved.log", "wb") as log:
         write(0)
         with subprocess.Popen([run.PINTLED, "--config", dir / "pintle.yaml"], stdin=subprocess.DEVNULL, stderr=log) as child:
@@ -457,6 +460,13 @@ def moved(checks, dir):
                          code == 3 and out == "" and f"nobody listens on http://127.0.0.1:{admins[0]} any more" in err, (code, out, err))
             checks.equal("the one before has ended well", child.wait(90 * SLOW), 0)
         checks.equal("the next one is at the other one", ctl(1, "status", "--wait", "--timeout", "50s")[0], 0)
+        write(0, ", tls: {certificate: server.crt, key: server.key}")
+        checks.equal("one with TLS takes over", ctl(1, "replace", "--wait", "--timeout", "50s")[0], 3)
+        checks.equal("it is at the first one, over TLS", ctl(0, "status", "--wait", "--timeout", "50s", scheme="https://")[0], 0)
+        write(1)
+        code, _, err = ctl(0, "replace", "--wait", "--timeout", "50s", scheme="https://")
+        checks.check("which is named as it was asked for", code == 3 and f"nobody listens on https://127.0.0.1:{admins[0]} any more" in err,
+                     (code, err))
 
 
 def ended(checks, dir):
