@@ -75,10 +75,12 @@ function watch() {
   stream = key === '' ? null : new Stream(topics, filter, { event: onEvent, state: onState });
 }
 
-// Names and services are many: only for views that show them, and when something was published since.
+// Names and services are many: only for views that show them, when something was published since, and not all the time
+// where something always is.
 async function loadLists() {
   const generation = store.status?.generation ?? null;
-  const isNew = listed.generation !== generation || Date.now() - listed.at > OLD_MS;
+  const since = Date.now() - listed.at;
+  const isNew = listed.generation === null || since > OLD_MS || (listed.generation !== generation && since >= LOOK_MS);
   if (document.hidden || isRefused || isListing || !view?.wantsLists || !isNew) return;
   isListing = true;
   try {

@@ -398,6 +398,7 @@ def many(driver, dir):
         check("more of them can be shown", "the first 1000 are shown" in text(driver), text(driver)[:200])
         driver.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("s1234")
         check("one of thousands is found", wait_for("one name", lambda: "1 name" in text(driver).split("\n")))
+        restless(driver, daemon, dir / "big" / "new.json", lambda i: [*service(f"new-{i}", ["10.7.0.1"])])
         for width in (1280, 320):
             look(driver, "dark", width)
             fits(driver, f"a name of the greatest length, {width} px")
@@ -414,6 +415,24 @@ def many(driver, dir):
         screenshot(driver, "findings-many-light-1280")
     finally:
         daemon.stop()
+
+
+def restless(driver, daemon, file, items):
+    """Names that come and go all the time are not listed all the time."""
+    def generation():
+        with urllib.request.urlopen(f"http://{daemon.admin}/api/v1/status", timeout=60) as reply:
+            return json.load(reply)["generation"]
+
+    n_listed = "return performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/api/v1/names')).length"
+    driver.execute_script("performance.setResourceTimingBufferSize(10000)")
+    begin, before = time.monotonic(), driver.execute_script(n_listed)
+    for i in range(8):
+        was = generation()
+        file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items(i)}))
+        wait_for("a change is published", lambda was=was: generation() > was)
+        time.sleep(0.6)  # longer than the stream takes to tell the page
+    n, took = driver.execute_script(n_listed) - before, time.monotonic() - begin
+    check("names that change all the time are listed now and then", n <= 1 + took / 10, f"{n} times in {took:.1f} s")
 
 
 def over_tls(dir):
