@@ -43,6 +43,7 @@ struct pin_streams {
     struct pin_tail *tail; /* ours to exchange; NULL: nobody has watched questions yet */
     bool is_tapped;
     bool is_collecting; /* the builder has `page` */
+    bool is_outdated;   /* it has other settings than the page by now */
     struct pin_page page;
     uint64_t generation; /* of the last event of clusters to all, and the next two */
     uint64_t n_states;
@@ -110,7 +111,7 @@ static bool has_moved(struct pin_streams *streams)
 {
     const struct pin_page *page = &streams->page;
     uint64_t n_states = 0; /* each cluster's, as digits */
-    for (size_t i = 0; i < streams->state->config.settings->n_clusters; i++) {
+    for (size_t i = 0; i < pin_page_settings(page)->n_clusters; i++) {
         const struct pin_cluster_status *cluster = &page->facts.clusters[i];
         n_states = n_states * 31 + (cluster->is_up ? 1u : 0u) + (cluster->is_synced ? 2u : 0u)
                    + (cluster->is_drained ? 4u : 0u);
@@ -134,6 +135,9 @@ static void on_collected(void *arg)
     char id[PIN_STREAM_ID_MAX];
 
     streams->is_collecting = false;
+    if (streams->is_outdated) {
+        return; /* a later tick asks for what counts then */
+    }
     page->status = 200;
     pin_page_render_status(page);
     if (page->status == 200 && !page->body.failed) {
@@ -156,10 +160,14 @@ static void on_collected(void *arg)
     page->facts.clusters = NULL;
 }
 
+/* Builder's thread. */
 static void collect(struct pin_catalog *catalog, void *arg)
 {
     struct pin_streams *streams = arg;
-    pin_page_collect_facts(catalog, &streams->page);
+    streams->is_outdated = pin_catalog_settings(catalog) != streams->page.settings;
+    if (!streams->is_outdated) {
+        pin_page_collect_facts(catalog, &streams->page);
+    }
 }
 
 static void ask_clusters(struct pin_streams *streams)
@@ -167,7 +175,8 @@ static void ask_clusters(struct pin_streams *streams)
     if (streams->is_collecting) {
         return; /* the builder is busy: what it brings is newer than this */
     }
-    streams->page = (struct pin_page){.state = streams->state};
+    streams->page =
+        (struct pin_page){.state = streams->state, .settings = streams->state->config.settings};
     streams->is_collecting =
         pin_builder_call(streams->state->config.builder, collect, on_collected, streams);
 }

@@ -15,6 +15,8 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/rcu.h"
 
+#include "resolver/admin_pages.h"
+#include "resolver/admin_stream.h"
 #include "resolver/builder.h"
 #include "support/defaults.h"
 
@@ -194,12 +196,64 @@ static void test_end_within_a_change(void **state)
     tear_down(&bench);
 }
 
+/* What a stream was sent. */
+struct heard {
+    struct pin_text text;
+    int n;
+};
+
+static bool hear(void *peer, const char *data, size_t bytes)
+{
+    struct heard *heard = peer;
+    pin_text_putn(&heard->text, data, bytes);
+    heard->n++;
+    return true;
+}
+
+/* A stream that asks while control has not heard of the change is told nothing of clusters by their
+ * old numbers; afterwards it is told of all. */
+static void test_streams_wait_for_the_change(void **state)
+{
+    static const uint16_t there[] = {1};
+    struct bench bench;
+    struct heard heard = {0};
+    (void)state;
+    set_up(&bench);
+    struct pin_admin_state admin = {
+        .config = {.loop = bench.loop, .builder = bench.builder, .settings = &bench.before}};
+    struct pin_streams *streams = pin_streams_new(&admin, hear);
+    const struct pin_stream_want want = {.topics = PIN_STREAM_CLUSTERS};
+    assert_non_null(streams);
+    change(&bench, &bench.after, there, 1);
+    struct pin_stream *stream = pin_stream_open(streams, &want, &heard);
+    wait_for(&bench, &heard.n, 1); /* it has asked */
+    assert_true(pin_builder_call(bench.builder, look, on_look, &bench));
+    wait_for(&bench, &bench.n_looks, 1); /* and has been answered */
+    assert_null(strstr(pin_text_get(&heard.text), "event: clusters"));
+
+    pin_builder_follow(bench.builder);
+    admin.config.settings = &bench.after;
+    heard.n = 0;
+    wait_for(&bench, &heard.n, 1);
+    const char *event = strstr(pin_text_get(&heard.text), "event: clusters");
+    assert_non_null(event);
+    assert_non_null(strstr(event, "\"total\":2"));
+    assert_non_null(strstr(event, "\"name\":\"c0\""));
+    assert_non_null(strstr(event, "\"name\":\"c1\""));
+    wait_for(&bench, &bench.n_ended, 1);
+    pin_stream_close(stream);
+    pin_streams_free(streams);
+    tear_down(&bench);
+    pin_text_done(&heard.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_of_before_are_renamed),
         cmocka_unit_test(test_settings_that_cannot_be_change_nothing),
         cmocka_unit_test(test_end_within_a_change),
+        cmocka_unit_test(test_streams_wait_for_the_change),
     };
     return cmocka_run_group_tests_name("builder_change", tests, NULL, NULL);
 }
