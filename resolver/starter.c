@@ -29,8 +29,9 @@
 
 /* What the daemon says. */
 enum order {
-    PIN_ORDER_FDS = 1, /* some more descriptors */
-    PIN_ORDER_START,   /* with those that came */
+    PIN_ORDER_PIPE = 1, /* the first descriptor; others that came were for nothing */
+    PIN_ORDER_FDS,      /* some more */
+    PIN_ORDER_START,    /* with those that came */
     PIN_ORDER_KEEP,
     PIN_ORDER_KILL,
 };
@@ -132,6 +133,10 @@ static bool obey(struct side *side)
     ssize_t bytes = recvmsg(STARTER_FD, &header, MSG_CMSG_CLOEXEC);
     if (bytes <= 0) {
         return bytes < 0 && errno == EINTR;
+    }
+    if (what == PIN_ORDER_PIPE) {
+        close_fds(side);
+        side->failure = 0;
     }
     take_fds(side, &header);
     if (what == PIN_ORDER_START) {
@@ -323,7 +328,7 @@ enum pin_err pin_starter_start(
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return pin_why_errno(why, errno, "a pipe");
     }
-    bool is_sent = order(starter, PIN_ORDER_FDS, &ends[1], 1);
+    bool is_sent = order(starter, PIN_ORDER_PIPE, &ends[1], 1);
     for (size_t i = 0; i < n && is_sent; i += FDS_OF_MESSAGE) {
         is_sent = order(starter, PIN_ORDER_FDS, fds + i, PIN_MIN(n - i, (size_t)FDS_OF_MESSAGE));
     }

@@ -186,6 +186,29 @@ static void test_next_that_ends_can_be_tried_again(void **state)
     pin_starter_free(daemon.starter);
 }
 
+/* One that could not be asked for leaves nothing behind that the next one would get. */
+static void test_next_after_one_that_could_not_be_asked_for(void **state)
+{
+    struct daemon daemon;
+    struct pin_why why = {0};
+    const int bad_fds[] = {-1, -1};
+    int fds[2];
+    (void)state;
+    make(&daemon, "looks");
+    assert_int_equal(
+        pin_starter_start(daemon.starter, bad_fds, N_ELEMS(bad_fds), &daemon.said_fd, &why),
+        PIN_EIO);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    start(&daemon, fds, N_ELEMS(fds));
+    assert_int_equal(hear(&daemon).word, PIN_STARTER_STARTED);
+    assert_int_equal(said(&daemon), '1');
+    (void)close(daemon.said_fd);
+    assert_int_equal(hear(&daemon).status, 0);
+    pin_starter_free(daemon.starter);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 static void test_one_at_a_time(void **state)
 {
     struct daemon daemon;
@@ -294,6 +317,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_next_has_the_sockets_and_nothing_else),
         cmocka_unit_test(test_many_sockets_come_in_pieces),
         cmocka_unit_test(test_next_that_ends_can_be_tried_again),
+        cmocka_unit_test(test_next_after_one_that_could_not_be_asked_for),
         cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_next_ends_with_the_daemon),
         cmocka_unit_test(test_next_ends_with_a_daemon_without_standard_input),
