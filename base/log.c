@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "pintle/base/clock.h"
@@ -145,12 +146,13 @@ static bool may_write(struct pin_log_site *site, int64_t now_ms)
     return true;
 }
 
-static void put_text_line(
+/* Returns how many bytes stand before the message: the journal has a time and a level of its own.
+ */
+static size_t put_text_line(
     struct pin_text *line, const char *when, enum pin_log_level level, const char *message)
 {
-    if (!pin_log_is_journal()) {
-        pin_text_putf(line, "%s %-5s ", when, level_names[level]);
-    }
+    pin_text_putf(line, "%s %-5s ", when, level_names[level]);
+    size_t head_bytes = line->len;
     for (const unsigned char *at = (const unsigned char *)message; *at != '\0'; at++) {
         if (*at < 0x20 || *at == 0x7F) {
             pin_text_putf(line, "\\%03u", *at); /* decimal, as in zone files */
@@ -158,6 +160,7 @@ static void put_text_line(
             pin_text_putc(line, (char)*at);
         }
     }
+    return head_bytes;
 }
 
 static void put_json_line(
@@ -208,15 +211,25 @@ void pin_log_put_kept(struct pin_text *text)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* One write() per line, so that lines of several processes do not mix. Under `lock`. */
-static void emit(enum pin_log_level level, struct pin_text *line)
+/* One system call per line, so that lines of several processes do not mix. The journal gets the
+ * priority in the place of the first bytes. Under `lock`. */
+static void emit(enum pin_log_level level, struct pin_text *line, size_t head_bytes)
 {
     if (test_sink != NULL) {
         test_sink(level, pin_text_get(line), test_sink_arg);
     }
     pin_text_putc(line, '\n');
     keep(line);
-    if (test_sink == NULL && !line->failed && write(STDERR_FILENO, line->ptr, line->len) < 0) {
+    if (test_sink != NULL || line->failed) {
+        return;
+    }
+    char priority[] = {'<', journal_priorities[level], '>'};
+    bool has_priority = pin_log_is_journal();
+    size_t from = has_priority ? head_bytes : 0;
+    const struct iovec parts[] = {
+        {.iov_base = priority, .iov_len = has_priority ? sizeof(priority) : 0},
+        {.iov_base = line->ptr + from, .iov_len = line->len - from}};
+    if (writev(STDERR_FILENO, parts, (int)N_ELEMS(parts)) < 0) {
         return; /* nobody reads our standard error: there is no one to tell */
     }
 }
@@ -244,16 +257,14 @@ void pin_log_write(struct pin_log_site *site, enum pin_log_level level, const ch
             site->n_suppressed = 0;
         }
         pin_clock_format(pin_clock_wall_ms(), when);
-        if (pin_log_is_journal()) {
-            pin_text_putf(&line, "<%c>", journal_priorities[level]);
-        }
+        size_t head_bytes = 0;
         if (line_format == PIN_LOG_JSON) {
             put_json_line(&line, when, level, message);
         } else {
-            put_text_line(&line, when, level, message);
+            head_bytes = put_text_line(&line, when, level, message);
         }
         atomic_fetch_add(&n_lines[level], 1);
-        emit(level, &line);
+        emit(level, &line, head_bytes);
     }
     (void)pthread_mutex_unlock(&lock);
     pin_text_done(&line);

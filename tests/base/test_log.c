@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -197,17 +200,73 @@ static void test_latest_lines_are_kept(void **state)
     pin_text_done(&text);
 }
 
+/* Standard error is a pipe that the variable names, as if it were the journal's stream. */
+static size_t write_to_journal(char *ret_seen, size_t bytes)
+{
+    struct stat st;
+    char name[64];
+    int ends[2];
+    int before = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(before >= 0 && dup2(ends[1], STDERR_FILENO) >= 0);
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    (void)snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", name, 1), 0);
+    pin_log_find_journal();
+    pin_log_set_sink(NULL, NULL);
+    bool is_journal = pin_log_is_journal();
+    pin_log_write(NULL, PIN_LOG_WARN, "a: line");
+    (void)dup2(before, STDERR_FILENO);
+    pin_log_find_journal();
+    ssize_t n = read(ends[0], ret_seen, bytes);
+    (void)close(before);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    assert_true(is_journal && !pin_log_is_journal() && n >= 0);
+    return (size_t)n;
+}
+
+/* What is kept is read elsewhere: there a line has no other time. */
+static void test_the_journal_has_time_and_level_and_what_is_kept_too(void **state)
+{
+    (void)state;
+    static const char want_text[] = "1970-01-01T00:00:00.000Z warn  a: line\n";
+    static const char want_json[] = "<4>{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"warn\","
+                                    "\"component\":\"a\",\"message\":\"line\"}\n";
+    struct pin_text text = {0};
+    char seen[256] = "";
+    assert_int_equal(write_to_journal(seen, sizeof(seen) - 1), strlen("<4>a: line\n"));
+    assert_string_equal(seen, "<4>a: line\n");
+    pin_log_put_kept(&text);
+    assert_true(text.len >= sizeof(want_text) - 1);
+    assert_string_equal(pin_text_get(&text) + text.len - (sizeof(want_text) - 1), want_text);
+
+    pin_log_setup(PIN_LOG_INFO, PIN_LOG_JSON);
+    memset(seen, 0, sizeof(seen));
+    (void)write_to_journal(seen, sizeof(seen) - 1);
+    assert_string_equal(seen, want_json);
+    pin_text_cut(&text, 0);
+    pin_log_put_kept(&text);
+    size_t kept_bytes = sizeof(want_json) - 1 - strlen("<4>");
+    assert_string_equal(pin_text_get(&text) + text.len - kept_bytes, want_json + strlen("<4>"));
+    pin_text_done(&text);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {
+    static const struct CMUnitTest others[] = {
         cmocka_unit_test_setup_teardown(test_rate_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_levels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_level_for_a_while, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_messages_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_latest_lines_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_the_journal_has_time_and_level_and_what_is_kept_too, set_up, tear_down),
     };
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(others)];
+    memcpy(tests, others, sizeof(others));
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[4 + i] = (struct CMUnitTest){.name = cases[i].name,
+        tests[N_ELEMS(others) + i] = (struct CMUnitTest){.name = cases[i].name,
             .test_func = test_line,
             .setup_func = set_up,
             .teardown_func = tear_down,

@@ -92,7 +92,7 @@ void pin_log_set_sink(pin_log_sink *sink, void *arg);
 /** Bytes of the latest lines that are kept. */
 #define PIN_LOG_KEPT_BYTES ((size_t)128 << 10)
 
-/** Appends the latest lines, each with its newline, the oldest first, as they were written. */
+/** Appends the latest whole lines, the oldest first; those of the journal with time and level. */
 void pin_log_put_kept(struct pin_text *text);
 
 /** Lines written so far with that level, for the metrics. Suppressed ones do not count. */
