@@ -5,8 +5,6 @@
  * was shown since it took its place is written again at the end of the main queue; all others go.
  */
 
-#include <string.h>
-
 #include "pintle/base/macros.h"
 
 #include "cache_shard.h"
@@ -179,12 +177,7 @@ static bool move(
     if (copy == NULL) {
         return false;
     }
-    size_t bytes = (size_t)entry->n_units * PIN_CACHE_UNIT_BYTES;
-    memcpy(copy, entry, offsetof(struct pin_cache_entry, is_used));
-    memcpy((uint8_t *)copy + offsetof(struct pin_cache_entry, tail), entry->tail,
-        bytes - offsetof(struct pin_cache_entry, tail));
-    atomic_init(&copy->is_used, 0);
-    atomic_init(&copy->is_refreshing, 0);
+    pin__cache_copy(copy, entry);
     atomic_store_explicit(slot, pin__cache_slot_value(shard, copy), memory_order_release);
     return true;
 }

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pintle/base/rcu.h"
 
@@ -114,6 +115,18 @@ static inline struct pin_cache_bucket *pin__cache_bucket_of(
     const struct pin_cache_shard *shard, uint64_t hash)
 {
     return &shard->buckets[(uint64_t)(uint32_t)hash * shard->n_buckets >> 32];
+}
+
+/** Copies an entry but for what readers note in it, which is as of one that nobody has seen. */
+static inline void pin__cache_copy(
+    struct pin_cache_entry *copy, const struct pin_cache_entry *entry)
+{
+    size_t bytes = (size_t)entry->n_units * PIN_CACHE_UNIT_BYTES;
+    memcpy(copy, entry, offsetof(struct pin_cache_entry, is_used));
+    memcpy((uint8_t *)copy + offsetof(struct pin_cache_entry, tail), entry->tail,
+        bytes - offsetof(struct pin_cache_entry, tail));
+    atomic_init(&copy->is_used, 0);
+    atomic_init(&copy->is_refreshing, 0);
 }
 
 /** Until when an entry is fresh. */

@@ -234,7 +234,9 @@ void pin_cache_adopt(
         .flags = entry->flags};
     pin_cache_key_finish(&key);
     struct pin_cache_shard *shard = shard_of(cache, &key);
-    memcpy(shard->transient, entry, (size_t)entry->n_units * PIN_CACHE_UNIT_BYTES);
+    pin__cache_copy(shard->transient, entry); /* a refresh of it goes to the other cache */
+    bool is_used = atomic_load_explicit(&entry->is_used, memory_order_relaxed) != 0;
+    atomic_init(&shard->transient->is_used, is_used);
     shard->transient->hash = key.hash;
     shard->transient->group = group;
     (void)keep(cache, shard, &key, now_ms);

@@ -280,6 +280,46 @@ static void test_one_reader_refreshes_what_is_in_use(void **state)
     assert_false(found.wants_refresh);
 }
 
+/* --- another cache ------------------------------------------------------------------------ */
+
+static void adopt(const struct pin_cache_entry *entry, void *arg)
+{
+    pin_cache_adopt(arg, entry, 5, START_MS + 95 * S);
+}
+
+/* What one reader was told to ask anew goes to the cache it was told by: in another one that has
+ * taken the answer over somebody else is told. */
+static void test_another_cache_takes_over(void **state)
+{
+    static const struct pin_cache_settings settings = {
+        .size_bytes = 4 << 20, .n_shards = 1, .stale_max_s = 3600, .is_prefetching = true};
+    struct pin_cache *other = NULL;
+    struct pin_name wire;
+    (void)state;
+    put("a.example", "A", "an a.example 100 A 192.0.2.1", START_MS);
+    put("b.example", "A", "an b.example 10 A 192.0.2.2", START_MS);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(find("a.example", TYPE_A, START_MS + 95 * S), PIN_CACHE_FRESH);
+    }
+    assert_true(found.wants_refresh);
+    assert_int_equal(pin_cache_new(&settings, &other, NULL), PIN_OK);
+    for (uint32_t shard = 0; shard < 2; shard++) {
+        size_t cursor = 0;
+        while (pin_cache_walk(cache, shard, &cursor, 1024, adopt, other)) {
+        }
+    }
+    struct pin_cache_key key = upstream_key("a.example", TYPE_A, 5, 0, &wire);
+    assert_int_equal(pin_cache_find(other, &key, START_MS + 95 * S, &found), PIN_CACHE_FRESH);
+    assert_true(found.wants_refresh);
+    assert_int_equal(found.entry->ttl_s, 100);
+    assert_int_equal(found.entry->body_bytes, 16);
+    key = upstream_key("b.example", TYPE_A, 5, 0, &wire);
+    assert_int_equal(pin_cache_find(other, &key, START_MS + 95 * S, &found), PIN_CACHE_STALE);
+    key = upstream_key("a.example", TYPE_A, 0, 0, &wire);
+    assert_int_equal(pin_cache_find(other, &key, START_MS + 95 * S, &found), PIN_CACHE_MISS);
+    pin_cache_free(other);
+}
+
 /* --- flushes and walks -------------------------------------------------------------------- */
 
 static size_t remove_name(const char *text, bool is_tree)
@@ -380,6 +420,7 @@ int main(void)
         FRESH_TEST(test_an_answer_ends_a_failure),
         FRESH_TEST(test_a_failure_leaves_the_stale_answer),
         FRESH_TEST(test_one_reader_refreshes_what_is_in_use),
+        FRESH_TEST(test_another_cache_takes_over),
         FRESH_TEST(test_flush_of_a_name),
         FRESH_TEST(test_flush_of_a_tree),
         FRESH_TEST(test_walk_and_clear),
