@@ -114,7 +114,8 @@ struct pin_service *pin_service_start(const struct pin_service_config *config)
 
 void pin_service_ready(struct pin_service *service, const char *trouble)
 {
-    if (service == NULL || !pin_supervisor_is_there(service->config.supervisor)) {
+    if (service == NULL || service->is_stopping
+        || !pin_supervisor_is_there(service->config.supervisor)) {
         return;
     }
     int64_t watchdog_ms = pin_supervisor_watchdog_ms(service->config.supervisor);
@@ -133,7 +134,7 @@ void pin_service_ready(struct pin_service *service, const char *trouble)
 void pin_service_reloading(struct pin_service *service)
 {
     char lines[LINES_MAX];
-    if (service != NULL) {
+    if (service != NULL && !service->is_stopping) {
         (void)snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%lld\n",
             (long long)(pin_clock_mono_ns() / NS_PER_US));
         (void)pin_supervisor_tell(service->config.supervisor, lines);

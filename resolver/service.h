@@ -47,7 +47,7 @@ void pin_service_reloading(struct pin_service *service);
 /** Another process goes on in this one's place, and speaks from now on; this one says no more. */
 void pin_service_hand_over(struct pin_service *service, pid_t pid);
 
-/** The end has begun. */
+/** The end has begun: but for the watchdog, nothing more is said. */
 void pin_service_stopping(struct pin_service *service);
 
 /** Ends it; the builder must have stopped or answered all calls. */
