@@ -382,7 +382,7 @@ static enum pin_err follow_cookies(struct pin_app *app, struct pin_why *why)
     return pin_cookie_file_watch(app->files.cookies, app->loop, app->dirwatch, why);
 }
 
-/* Files are followed that the other configuration names. */
+/* Files are followed that the other configuration names. Cookies first: the file before goes. */
 static void follow_files(struct attempt *attempt)
 {
     struct pin_app *app = attempt->app;
@@ -392,13 +392,13 @@ static void follow_files(struct attempt *attempt)
     attempt->files.zonefiles = NULL;
     pin_geo_stop(app->geo);
     app->geo = NULL;
-    enum pin_err err =
-        pin_zonefiles_watch(app->files.zonefiles, app->loop, app->dirwatch, on_zonefile, app, &why);
+    enum pin_err err = follow_cookies(app, &why);
     if (err == PIN_OK) {
-        err = pin_feed_geo(app->config, app->settings, app->loop, app->builder, &app->geo, &why);
+        err = pin_zonefiles_watch(
+            app->files.zonefiles, app->loop, app->dirwatch, on_zonefile, app, &why);
     }
     if (err == PIN_OK) {
-        err = follow_cookies(app, &why);
+        err = pin_feed_geo(app->config, app->settings, app->loop, app->builder, &app->geo, &why);
     }
     if (err != PIN_OK) {
         pin_log_error("reload: %s: files are not followed until the next reload", why.text);
