@@ -105,6 +105,14 @@ def check_documented(path, lines, code_lines):
             continues = False
 
 
+def check_tests_run(path, text):
+    """Tests that stand before those of a table have as many places as there are: what has none is overwritten."""
+    for table in re.finditer(r"struct CMUnitTest \w+\[[^\]]*\+ (\d+)\] = \{\n(.*?)\n    \};", text, re.S):
+        n = len(re.findall(r"^ {8}(?:\{|\w+\()", table.group(2), re.M))
+        if n != int(table.group(1)):
+            report(path, text.count("\n", 0, table.start()) + 1, f"places for {table.group(1)} tests, {n} are listed")
+
+
 def check_c(path):
     text = path.read_text(encoding="utf-8")
     lines = text.split("\n")
@@ -113,6 +121,8 @@ def check_c(path):
         report(path, FILE_MAX_LINES, f"{len(lines) - 1} lines, limit {FILE_MAX_LINES}")
     check_functions(path, code_lines)
     check_calls(path, code_lines)
+    if path.parts[0] == "tests":
+        check_tests_run(path, text)
     if path.suffix == ".h" and path.parts[0] == "include":
         check_documented(path, lines, code_lines)
     if path.suffix == ".h" and "#pragma once" not in text:

@@ -428,7 +428,7 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 9] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + 10] = {
         cmocka_unit_test(test_the_first_definition_of_a_name_wins),
         cmocka_unit_test(test_paths_are_relative_to_the_file_that_holds_them),
         cmocka_unit_test(test_a_broken_file_spoils_only_what_it_holds),
@@ -441,7 +441,7 @@ int main(void)
         cmocka_unit_test(test_a_pod_has_its_service_account),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[9 + i] = (struct CMUnitTest){
+        tests[10 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_case, .initial_state = &cases[i]};
     }
     return cmocka_run_group_tests_name("kubeconfig", tests, set_up, tear_down);
