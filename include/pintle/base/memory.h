@@ -4,6 +4,12 @@
 /**
  * @file
  * Memory: how the process takes it from the system.
+ *
+ * Whoever links this has free() and realloc() that overwrite what they give up, for all libraries
+ * of the process: secrets pass through many of them (docs/decisions/0051). Both behave as libc's
+ * otherwise, from any thread; the cost is one write of what is freed. They stand before libc's or
+ * before an allocator that was preloaded. Not in builds with a sanitizer or coverage, and not with
+ * another C library than glibc.
  */
 
 /**
