@@ -82,7 +82,8 @@ static void print_findings(const struct pin_ctl *ctl)
     long long n_errors = pin_tree_int(reply.tree, "counts.error", 0);
     long long n_warnings = pin_tree_int(reply.tree, "counts.warning", 0);
     if (n_errors + n_warnings > 0) {
-        (void)printf("\nfindings: errors %lld, warnings %lld; 'pintlectl analyze --live' tells them\n",
+        (void)printf(
+            "\nfindings: errors %lld, warnings %lld; 'pintlectl analyze --live' tells them\n",
             n_errors, n_warnings);
     }
     pin_api_reply_done(&reply);

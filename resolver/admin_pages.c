@@ -581,35 +581,26 @@ bool pin_page_is_bare(const struct pin_page_kind *kind)
 
 const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb verb)
 {
-    if (strcmp(path, PIN_DRAINS_PATH) == 0) {
-        return pin_page_find_drains(verb);
-    }
-    if (strcmp(path, PIN_REPLAY_PATH) == 0) {
-        return verb == PIN_PAGE_GET ? &pin_page_replay : NULL;
-    }
-    if (strcmp(path, PIN_TRAFFIC_PATH) == 0) {
-        return verb == PIN_PAGE_GET ? &pin_page_traffic : NULL;
-    }
-    if (strcmp(path, PIN_LOG_PATH) == 0) {
-        return pin_page_find_log(verb);
-    }
-    if (strcmp(path, PIN_LOG_LINES_PATH) == 0) {
-        return verb == PIN_PAGE_GET ? &pin_page_log_lines : NULL;
-    }
-    if (strcmp(path, PIN_ZONES_PATH) == 0) {
-        return verb == PIN_PAGE_GET ? &pin_page_zones : NULL;
-    }
-    if (strcmp(path, PIN_CACHE_PATH) == 0) {
-        return pin_page_find_cache(verb);
-    }
-    if (strcmp(path, pin_page_findings.path) == 0) {
-        return verb == PIN_PAGE_GET ? &pin_page_findings : NULL;
-    }
-    if (strcmp(path, PIN_RELOAD_PATH) == 0) {
-        return pin_page_find_reload(verb);
-    }
-    if (strcmp(path, PIN_REPLACE_PATH) == 0) {
-        return pin_page_find_replace(verb);
+    typedef const struct pin_page_kind *find_fn(enum pin_page_verb verb);
+    static const struct {
+        const char *path;
+        find_fn *find;
+    } with_verbs[] = {
+        {PIN_DRAINS_PATH, pin_page_find_drains},
+        {PIN_LOG_PATH, pin_page_find_log},
+        {PIN_CACHE_PATH, pin_page_find_cache},
+        {PIN_RELOAD_PATH, pin_page_find_reload},
+        {PIN_REPLACE_PATH, pin_page_find_replace},
+    };
+    static const struct pin_page_kind *const read_only[] = {&pin_page_replay, &pin_page_traffic,
+        &pin_page_log_lines, &pin_page_zones, &pin_page_findings};
+    static const struct pin_page_kind *(*const below[])(const char *, enum pin_page_verb) = {
+        pin_page_find_stream, pin_page_find_plain, pin_page_find_web};
+
+    for (size_t i = 0; i < N_ELEMS(with_verbs); i++) {
+        if (strcmp(path, with_verbs[i].path) == 0) {
+            return with_verbs[i].find(verb);
+        }
     }
     if (strncmp(path, PIN_CLUSTERS_PATH, strlen(PIN_CLUSTERS_PATH)) == 0) {
         return pin_page_find_clusters(path, verb);
@@ -617,16 +608,15 @@ const struct pin_page_kind *pin_page_find(const char *path, enum pin_page_verb v
     if (strncmp(path, PIN_RECORDS_PATH, strlen(PIN_RECORDS_PATH)) == 0) {
         return pin_page_find_records(path, verb);
     }
-    for (size_t i = 0; verb == PIN_PAGE_GET && i < N_ELEMS(kinds); i++) {
-        if (strcmp(kinds[i].path, path) == 0) {
-            return &kinds[i];
-        }
-    }
-    const struct pin_page_kind *(*const others[])(const char *, enum pin_page_verb) = {
-        pin_page_find_stream, pin_page_find_plain, pin_page_find_web};
     const struct pin_page_kind *found = NULL;
-    for (size_t i = 0; found == NULL && i < N_ELEMS(others); i++) {
-        found = others[i](path, verb);
+    for (size_t i = 0; verb == PIN_PAGE_GET && found == NULL && i < N_ELEMS(read_only); i++) {
+        found = strcmp(path, read_only[i]->path) == 0 ? read_only[i] : NULL;
+    }
+    for (size_t i = 0; verb == PIN_PAGE_GET && found == NULL && i < N_ELEMS(kinds); i++) {
+        found = strcmp(path, kinds[i].path) == 0 ? &kinds[i] : NULL;
+    }
+    for (size_t i = 0; found == NULL && i < N_ELEMS(below); i++) {
+        found = below[i](path, verb);
     }
     return found;
 }

@@ -152,20 +152,8 @@ static void on_lameduck_over(void *arg)
 }
 
 /* SIGTERM gives load balancers time to look elsewhere; SIGINT, or a second SIGTERM, does not. */
-static void on_signal(int signo, void *arg)
+static void end(struct pin_app *app, int signo)
 {
-    struct pin_app *app = arg;
-    if (signo == SIGHUP || signo == SIGUSR1) { /* the latter as CoreDNS's users send it */
-        pin_log_info("app: %s: reading certificates and the configuration again",
-            signo == SIGHUP ? "SIGHUP" : "SIGUSR1");
-        pin_certs_reload(app->files.certs);
-        (void)pin__app_reload(app);
-        return;
-    }
-    if (signo == SIGUSR2) {
-        (void)pin__app_replace(app);
-        return;
-    }
     bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0
                     && app->config->file != NULL;
     if (has_time) {
@@ -180,6 +168,26 @@ static void on_signal(int signo, void *arg)
     }
     app->is_ending = true;
     pin_service_stopping(app->service);
+}
+
+static void on_signal(int signo, void *arg)
+{
+    struct pin_app *app = arg;
+    switch (signo) {
+    case SIGHUP:
+    case SIGUSR1: /* as CoreDNS's users send it */
+        pin_log_info("app: %s: reading certificates and the configuration again",
+            signo == SIGHUP ? "SIGHUP" : "SIGUSR1");
+        pin_certs_reload(app->files.certs);
+        (void)pin__app_reload(app);
+        break;
+    case SIGUSR2:
+        (void)pin__app_replace(app);
+        break;
+    default:
+        end(app, signo);
+        break;
+    }
 }
 
 static enum pin_err start_signals(struct pin_app *app, struct pin_why *why)

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-
 #include "resolver/admin_access.h"
 #include "resolver/config.h"
 

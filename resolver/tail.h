@@ -19,7 +19,8 @@
 
 /** One question. Both texts stand in the batch's `text`. */
 struct pin_tail_item {
-    uint32_t json_at; /**< {"at", "peer", "transport", "name", "type", "rcode", "tookUs", "why", ...} */
+    uint32_t
+        json_at; /**< {"at", "peer", "transport", "name", "type", "rcode", "tookUs", "why", ...} */
     uint32_t json_bytes;
     uint32_t words_at; /**< "NAME TYPE RCODE PEER", NUL-terminated: what a filter looks at. */
     uint32_t took_us;
