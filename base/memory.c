@@ -54,6 +54,7 @@ static free_fn *real_free(void)
     return real;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): its names are reserved */
 __attribute__((visibility("default"))) void free(void *block)
 {
     if (block == NULL) {
@@ -82,6 +83,7 @@ static void *real_realloc(void *block, size_t bytes)
 }
 
 /* libc's would free what was before it grew, and that is no call of free(). */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): its names are reserved */
 __attribute__((visibility("default"))) void *realloc(void *block, size_t bytes)
 {
     size_t had = block == NULL ? 0 : malloc_usable_size(block);
