@@ -231,11 +231,18 @@ static void give_up(struct pin_replace *replace, const char *reason)
     conclude(replace, "failed", &replace->n_failed);
 }
 
+static void leave_starter(struct pin_replace *replace)
+{
+    pin_fd_free(replace->starter_watch);
+    replace->starter_watch = NULL;
+}
+
 static void hand_over(struct pin_replace *replace)
 {
     struct pin_app *app = replace->app;
     pin_log_info("replace: process %d has taken over", (int)replace->pid);
-    pin_starter_keep(app->starter);
+    leave_starter(replace);
+    pin_starter_keep(app->starter); /* first: it is told of the supervisor's own child */
     pin_service_hand_over(app->service, replace->pid);
     close_said(replace); /* by which the next one sees it */
     conclude(replace, "ok", &replace->n_good);
@@ -260,8 +267,7 @@ static void on_ended(struct pin_replace *replace, int status)
 
 static void on_starter_gone(struct pin_replace *replace)
 {
-    pin_fd_free(replace->starter_watch);
-    replace->starter_watch = NULL;
+    leave_starter(replace);
     pin_log_warn("replace: the process that starts others has ended: none can take this one's "
                  "place any more");
     if (replace->phase == PIN_PHASE_STARTING && replace->said_watch == NULL) {
@@ -329,6 +335,9 @@ static const char *find_reason(const struct pin_app *app)
 {
     const struct pin_config *config = app->config;
     bool has_lease = config->records_lease_cluster != NULL || config->has_records_etcd;
+    if (app->is_ending) {
+        return "this process is about to end";
+    }
     if (getpid() == 1) {
         return "the first process of a container ends with it";
     }
@@ -344,10 +353,9 @@ static const char *find_reason(const struct pin_app *app)
     if (app->replace->n_drains > 0 && config->state_dir == NULL) {
         return "without stateDir it would forget what is drained";
     }
-    return app->is_ending                              ? "this process is about to end"
-           : app->replace->phase == PIN_PHASE_STARTING ? "one is under way"
-           : app->replace->phase != PIN_PHASE_SERVING  ? "this one does not answer yet"
-                                                       : NULL;
+    return app->replace->phase == PIN_PHASE_STARTING  ? "one is under way"
+           : app->replace->phase != PIN_PHASE_SERVING ? "this one does not answer yet"
+                                                      : NULL;
 }
 
 static void start_next(void *arg)
@@ -550,8 +558,7 @@ void pin__app_stop_replace(struct pin_app *app)
 {
     if (app->replace != NULL) {
         close_said(app->replace);
-        pin_fd_free(app->replace->starter_watch);
-        app->replace->starter_watch = NULL;
+        leave_starter(app->replace);
         pin_timer_free(app->replace->timer);
         app->replace->timer = NULL;
     }

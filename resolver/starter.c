@@ -26,6 +26,8 @@
 #define FDS_OF_MESSAGE 250u
 /* Behind standard error. */
 #define STARTER_FD 3
+/* A starter that does not end by then was stopped by somebody. */
+#define KEEP_MS 1000
 
 /* What the daemon says. */
 enum order {
@@ -81,7 +83,7 @@ static void start(struct side *side)
         .fds = side->fds,
         .n = side->n_fds};
     struct pin_starter_news news = {.word = PIN_STARTER_STARTED};
-    if (side->next != 0 || side->is_kept) {
+    if (side->next != 0) {
         (void)pin_why_set(&news.why, PIN_EBUSY, "there is one");
         news.word = PIN_STARTER_FAILED;
     } else if (side->failure != 0) {
@@ -203,7 +205,8 @@ static void show_name(char *const *argv)
     }
 }
 
-/* The end of the daemon is the end of what it did not want to keep. */
+/* The end of the daemon is the end of what it did not want to keep. With what it keeps we end
+ * first: the next process's end is then told to who adopts it, not to us. */
 static void serve(struct side *side)
 {
     struct pollfd daemon = {.fd = STARTER_FD, .events = POLLIN};
@@ -214,7 +217,7 @@ static void serve(struct side *side)
         daemon.revents = 0;
         (void)ppoll(&daemon, 1, NULL, &waiting);
         reap(side);
-        goes_on = daemon.revents == 0 || obey(side);
+        goes_on = daemon.revents == 0 || (obey(side) && !side->is_kept);
     }
     if (side->next != 0 && !side->is_kept) {
         (void)kill(side->next, SIGKILL);
@@ -283,10 +286,18 @@ enum pin_err pin_starter_new(
     return PIN_OK;
 }
 
+static void leave(struct pin_starter *starter)
+{
+    if (starter->fd >= 0) {
+        (void)close(starter->fd);
+        starter->fd = -1;
+    }
+}
+
 void pin_starter_free(struct pin_starter *starter)
 {
-    if (starter != NULL && starter->fd >= 0) {
-        (void)close(starter->fd);
+    if (starter != NULL) {
+        leave(starter);
     }
     free(starter);
 }
@@ -354,8 +365,7 @@ struct pin_starter_news pin_starter_hear(struct pin_starter *starter)
         return news;
     }
     if (bytes != (ssize_t)sizeof(news)) {
-        (void)close(starter->fd);
-        starter->fd = -1;
+        leave(starter);
         (void)waitpid(starter->pid, NULL, 0); /* it has closed all, so it ends */
         news.word = PIN_STARTER_GONE;
     }
@@ -364,9 +374,17 @@ struct pin_starter_news pin_starter_hear(struct pin_starter *starter)
 
 void pin_starter_keep(struct pin_starter *starter)
 {
-    if (pin_starter_fd(starter) >= 0) {
-        (void)order(starter, PIN_ORDER_KEEP, NULL, 0);
+    if (pin_starter_fd(starter) < 0) {
+        return;
     }
+    struct pollfd its = {.fd = starter->fd}; /* that it has closed its end is always told */
+    (void)order(starter, PIN_ORDER_KEEP, NULL, 0);
+    int n = 0;
+    do {
+        n = poll(&its, 1, KEEP_MS);
+    } while (n < 0 && errno == EINTR);
+    leave(starter);
+    (void)waitpid(starter->pid, NULL, n == 1 ? 0 : WNOHANG);
 }
 
 void pin_starter_kill(struct pin_starter *starter)

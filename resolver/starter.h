@@ -14,11 +14,11 @@
  *     pin_starter_start -- a pipe, sockets ------> starts the next one (handover.h)
  *     pin_starter_hear <-- its id, or why not ----
  *     pin_starter_hear <-- its end, if it ends ---
- *     pin_starter_keep --------------------------> lets it live, starts nothing any more
+ *     pin_starter_keep --------------------------> ends, and lets it live
  *     ends ------- end of file ------------------> ends what is not kept, and itself
  *
  * There is one next process at a time. Threads: one, the one that made it, before any other.
- * Nothing here logs; nothing waits but pin_starter_new() for the kernel.
+ * Nothing here logs; nothing waits but pin_starter_new() for the kernel, and pin_starter_keep().
  */
 
 #include <stdbool.h>
@@ -79,7 +79,14 @@ struct pin_starter_news {
 /** Takes the next word. */
 struct pin_starter_news pin_starter_hear(struct pin_starter *starter);
 
-/** The next process has taken over: it is to live on. */
+/**
+ * The next process has taken over: it is to live on, and the starter ends. By that the next one is
+ * a child of who adopts orphans, which is systemd for a service of it: systemd hears of the end of
+ * its children, and of nobody else's.
+ *
+ * Waits for that end, for one second at most; commonly less than a millisecond. There is no fd any
+ * more, and nothing to hear.
+ */
 void pin_starter_keep(struct pin_starter *starter);
 
 /** Ends the next process at once; its end is heard as any other. */

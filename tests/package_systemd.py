@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The package under systemd itself, booted in a tree where it is installed (package_boot.sh): the unit becomes ready,
-answers, reloads, comes back after it was killed or hung, gives its sockets to the next without losing a question, is
-upgraded, removed and purged. Wants root.
+answers, reloads, comes back after it was killed or hung, gives its sockets and its place to the next without losing a
+question, is upgraded, removed and purged. Wants root.
 
     package_systemd.py ROOT NEWER.deb       ROOT: the tree; NEWER: a later version of the package
 
 Prints one line per check and, last, "N passed, N failed".
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -79,6 +80,13 @@ class Machine:
     def show(self, unit=UNIT):
         return dict(line.split("=", 1) for line in self.systemctl("show", unit)[1].splitlines() if "=" in line)
 
+    def processes(self, unit=UNIT):
+        """Those of the unit's control group: number, as the machine has it, and name."""
+        group = self.show(unit).get("ControlGroup") or f"/system.slice/{unit}"
+        numbers = self.run("cat", f"/sys/fs/cgroup{group}/cgroup.procs")[1].split()
+        names = {number: self.run("cat", f"/proc/{number}/comm")[1].strip() for number in numbers if number.isdigit()}
+        return {number: name for number, name in names.items() if name.startswith("pintled")}
+
     def journal(self, *args):
         """(priority, line) of what the daemon logged."""
         lines = self.run("journalctl", "-o", "json", "--no-pager", "_COMM=pintled", *args)[1].splitlines()
@@ -122,9 +130,9 @@ class Machine:
 class Asker(threading.Thread):
     """Asks one question after the other, each once, and waits for the answer for as long as it takes."""
 
-    def __init__(self, machine, transport):
+    def __init__(self, machine, transport, port=53):
         super().__init__(daemon=True)
-        self.machine, self.transport = machine, transport
+        self.machine, self.transport, self.port = machine, transport, port
         self.n_asked = self.n_answered = 0
         self.lost = []
         self.has_ended = threading.Event()
@@ -133,7 +141,7 @@ class Asker(threading.Thread):
         identity = (number & 0xFFFF).to_bytes(2, "big")
         with socket.socket(socket.AF_INET, self.transport) as client:
             client.settimeout(WAIT_S)
-            client.connect(("127.0.0.1", 53))
+            client.connect(("127.0.0.1", self.port))
             if self.transport == socket.SOCK_DGRAM:
                 client.send(identity + QUESTION)
                 reply = client.recv(4096)
@@ -233,6 +241,102 @@ def recovers(checks, machine):
     machine.systemctl("daemon-reload")
 
 
+@contextlib.contextmanager
+def asked(checks, machine, what, port=53):
+    """Questions over UDP and TCP meanwhile, of which none is lost; gives what waits for some answers more."""
+    askers = [Asker(machine, kind, port) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+    for asker in askers:
+        asker.start()
+
+    def wait():
+        n_before = [asker.n_answered for asker in askers]
+        end = time.monotonic() + WAIT_S
+        while any(asker.n_answered < n + 10 for asker, n in zip(askers, n_before)) and time.monotonic() < end:
+            time.sleep(e2e.POLL_S)
+
+    try:
+        wait()
+        yield wait
+    finally:
+        for asker in askers:
+            asker.has_ended.set()
+        for asker in askers:
+            asker.join(2 * WAIT_S)
+    for asker, name in zip(askers, ("UDP", "TCP")):
+        checks.check(f"{what} lose no question over {name} ({asker.n_asked} asked)",
+                     asker.n_asked == asker.n_answered > 30, (asker.n_answered, asker.lost[:3]))
+
+
+def replaces(checks, machine, port, how):
+    """Another process takes the place of the main one, once asked by pintlectl, once by the signal."""
+    orders = (("pintlectl replace --wait", ("pintlectl", "replace", "--wait", "--timeout", f"{WAIT_S}s")),
+              ("systemctl kill -s USR2", ("systemctl", "kill", "-s", "USR2", UNIT)))
+    with asked(checks, machine, f"{how}: replacements", port) as wait:
+        for name, order in orders:
+            before = machine.show()
+            code, text = machine.run(*order)
+            checks.check(f"{how}: {name}", code == 0, text)
+            checks.becomes("systemd follows the next process", lambda: is_up(machine, before["MainPID"]), bool, WAIT_S)
+            main = machine.show()["MainPID"]
+            checks.becomes("which is alone with its starter soon", lambda: sorted(machine.processes().values()),
+                           lambda seen: seen == ["pintled", "pintled-starter"], WAIT_S)
+            checks.check("the one before is none of them", machine.processes().get(main) == "pintled", machine.processes())
+            checks.equal("systemd has started nothing anew", machine.show()["NRestarts"], before["NRestarts"])
+            checks.becomes("it is systemd's child, so that its end is heard",
+                           lambda: machine.run("sed", "-n", "s/^PPid:\t//p", f"/proc/{main}/status")[1].strip(),
+                           lambda seen: seen == "1", WAIT_S)
+            wait()
+            n_before = sum("reload: in force" in text for _, text in machine.journal())
+            checks.equal("systemctl reload", machine.systemctl("reload", UNIT)[0], 0)
+            checks.equal("it is the next one that reloads", machine.show()["MainPID"], main)
+            checks.becomes("which says so", lambda: sum("reload: in force" in text for _, text in machine.journal()),
+                           lambda seen, n=n_before: seen > n, WAIT_S)
+
+
+def crashes(checks, machine, port, how):
+    """The next one crashes while the one before waits for its connections: it is started again."""
+    machine.run("sh", "-c", f"mkdir -p /run/systemd/system/{UNIT}.d && "
+                f"printf '[Service]\\nRestartSec=100ms\\n' >/run/systemd/system/{UNIT}.d/quick.conf")
+    machine.systemctl("daemon-reload")
+    first = machine.show()
+    machine.enter_net()
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.connect(("127.0.0.1", port))
+        client.settimeout(WAIT_S)
+        message = b"\0\x01" + QUESTION
+        client.sendall(len(message).to_bytes(2, "big") + message)
+        checks.check(f"{how}: a connection is there", client.recv(4096).endswith(ANSWER))
+        code, text = machine.run("pintlectl", "replace", "--wait", "--timeout", f"{WAIT_S}s")
+        checks.check("another process takes over", code == 0, text)
+        checks.becomes("systemd follows it", lambda: is_up(machine, first["MainPID"]), bool, WAIT_S)
+        main = machine.show()["MainPID"]
+        checks.check("the one before is there for the connection", first["MainPID"] in machine.processes(), machine.processes())
+        machine.systemctl("kill", "-s", "KILL", "--kill-who=main", UNIT)
+        checks.becomes("a crash of the next one is heard, and made good",
+                       lambda: (is_up(machine, main), machine.show()["NRestarts"] != first["NRestarts"]),
+                       lambda seen: seen == (True, True), WAIT_S)
+    checks.becomes("it answers", lambda: answer(machine, port), lambda seen: seen == "10.96.0.1", WAIT_S)
+    machine.run("rm", "-r", f"/run/systemd/system/{UNIT}.d")
+    machine.systemctl("daemon-reload")
+
+
+def stops_replaced(checks, machine, how):
+    code, text = machine.run("pintlectl", "replace", "--wait", "--timeout", f"{WAIT_S}s")
+    checks.check(f"{how}: replaced once more, to be stopped", code == 0, text)
+    checks.equal("systemctl stop", machine.systemctl("stop", "pintled.socket", UNIT)[0], 0)
+    seen = machine.show()
+    checks.equal("ends what took over, cleanly", (seen["ActiveState"], seen["Result"]), ("inactive", "success"))
+    checks.equal("and leaves no process", machine.processes(), {})
+
+
+def takes_places(checks, machine):
+    """Without the socket unit."""
+    replaces(checks, machine, 5300, "own sockets")
+    crashes(checks, machine, 5300, "own sockets")
+    stops_replaced(checks, machine, "own sockets")
+    checks.equal("and starts again", machine.systemctl("start", UNIT)[0], 0)
+
+
 def hands_over(checks, machine):
     machine.write("etc/pintle/pintle.yaml", CONFIG)
     code, text = machine.systemctl("enable", "pintled.socket")
@@ -240,23 +344,14 @@ def hands_over(checks, machine):
     code, text = machine.systemctl("restart", UNIT)
     checks.check("a restart of the daemon brings it along", code == 0 and machine.show("pintled.socket")["ActiveState"] == "active", text)
     checks.equal("it answers on port 53", answer(machine), "10.96.0.1")
-    askers = [Asker(machine, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
-    for asker in askers:
-        asker.start()
-    for _ in range(5):
-        n_before = [asker.n_answered for asker in askers]
-        if machine.systemctl("restart", UNIT)[0] != 0:
-            break
-        end = time.monotonic() + WAIT_S
-        while any(asker.n_answered < n + 10 for asker, n in zip(askers, n_before)) and time.monotonic() < end:
-            time.sleep(e2e.POLL_S)
-    for asker in askers:
-        asker.has_ended.set()
-    for asker in askers:
-        asker.join(2 * WAIT_S)
-    for asker, name in zip(askers, ("UDP", "TCP")):
-        checks.check(f"five restarts lose no question over {name} ({asker.n_asked} asked)",
-                     asker.n_asked == asker.n_answered > 50, (asker.n_answered, asker.lost[:3]))
+    with asked(checks, machine, "five restarts") as wait:
+        for _ in range(5):
+            if machine.systemctl("restart", UNIT)[0] != 0:
+                break
+            wait()
+    replaces(checks, machine, 53, "systemd's sockets")
+    stops_replaced(checks, machine, "systemd's sockets")
+    checks.equal("and starts with its sockets again", machine.systemctl("start", "pintled.socket", UNIT)[0], 0)
 
 
 def upgrades(checks, machine, newer):
@@ -298,6 +393,7 @@ def main():
         starts(checks, machine)
         reloads(checks, machine)
         recovers(checks, machine)
+        takes_places(checks, machine)
         hands_over(checks, machine)
         upgrades(checks, machine, newer)
         ends(checks, machine)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -267,29 +268,32 @@ static void test_next_ends_with_a_daemon_without_standard_input(void **state)
     (void)close(daemon.said_fd);
 }
 
-/* Unless it has taken over: then it goes on, and no other one is started. */
-static void test_next_that_is_kept_lives_on(void **state)
+/* Unless it has taken over: then it goes on, a child of who adopts orphans, here of us, and the
+ * starter has ended. */
+static void test_next_that_is_kept_lives_on_as_the_child_of_another(void **state)
 {
     struct daemon daemon;
     const int fd = STDIN_FILENO;
+    struct pin_why why = {0};
+    int status = 0;
     (void)state;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
     make(&daemon, "waits");
     start(&daemon, &fd, 1);
     struct pin_starter_news news = hear(&daemon);
-    int said_fd = daemon.said_fd;
+    assert_int_equal(news.word, PIN_STARTER_STARTED);
+    assert_int_equal(waitpid(news.pid, &status, WNOHANG), -1); /* the starter's */
     pin_starter_keep(daemon.starter);
-    start(&daemon, &fd, 1);
-    assert_int_equal(hear(&daemon).word, PIN_STARTER_FAILED);
-    (void)close(daemon.said_fd);
-    struct pollfd end = {.fd = pin_starter_fd(daemon.starter), .events = POLLIN};
-    assert_int_equal(shutdown(end.fd, SHUT_WR), 0); /* what the starter sees of our end */
-    assert_int_equal(poll(&end, 1, WAIT_MS), 1);
-    assert_int_equal(pin_starter_hear(daemon.starter).word, PIN_STARTER_GONE);
-    assert_int_equal(kill(news.pid, SIGKILL), 0); /* it was there */
-    daemon.said_fd = said_fd;
-    assert_int_equal(said(&daemon), '\0');
+    assert_int_equal(pin_starter_fd(daemon.starter), -1);
+    assert_int_equal(pin_starter_hear(daemon.starter).word, PIN_STARTER_NOTHING);
+    int said_fd = daemon.said_fd;
+    assert_int_equal(pin_starter_start(daemon.starter, &fd, 1, &daemon.said_fd, &why), PIN_ECLOSED);
+    assert_int_equal(waitpid(news.pid, &status, WNOHANG), 0); /* ours, and it runs */
+    assert_int_equal(kill(news.pid, SIGKILL), 0);
+    assert_int_equal(waitpid(news.pid, &status, 0), news.pid);
     (void)close(said_fd);
     pin_starter_free(daemon.starter);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 }
 
 static void test_starter_that_has_ended_is_told(void **state)
@@ -321,7 +325,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_next_ends_with_the_daemon),
         cmocka_unit_test(test_next_ends_with_a_daemon_without_standard_input),
-        cmocka_unit_test(test_next_that_is_kept_lives_on),
+        cmocka_unit_test(test_next_that_is_kept_lives_on_as_the_child_of_another),
         cmocka_unit_test(test_starter_that_has_ended_is_told),
     };
     return argc > 1 ? be_next(argv[1]) : cmocka_run_group_tests_name("starter", tests, NULL, NULL);
