@@ -98,10 +98,11 @@ __attribute__((visibility("default"))) void *realloc(void *block, size_t bytes)
         return block;
     }
     void *moved = malloc(bytes);
-    if (moved != NULL) {
-        memcpy(moved, block, PIN_MIN(had, bytes));
-        free(block);
+    if (moved == NULL) {
+        return bytes <= had ? block : NULL; /* what shrinks needs no memory */
     }
+    memcpy(moved, block, PIN_MIN(had, bytes));
+    free(block);
     return moved;
 }
 #endif
