@@ -166,10 +166,15 @@ static void on_child(int signo)
 }
 
 /* Signals that go to all processes of a service or a terminal are the daemon's to follow: here all
- * wait, but that of a child. */
+ * wait, but that of a child. The next process may get them before it can follow them, as that which
+ * asked for it: it begins with those ignored that would end it and do not mean that. */
 static void settle_signals(sigset_t *ret_waiting)
 {
+    static const int orders[] = {SIGHUP, SIGUSR1, SIGUSR2};
     const struct sigaction action = {.sa_handler = on_child};
+    for (size_t i = 0; i < N_ELEMS(orders); i++) {
+        (void)signal(orders[i], SIG_IGN);
+    }
     (void)sigaction(SIGCHLD, &action, NULL);
     (void)sigfillset(ret_waiting);
     (void)sigdelset(ret_waiting, SIGCHLD);

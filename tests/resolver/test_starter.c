@@ -52,6 +52,12 @@ static bool waits_for_no_signal(void)
     return is_empty;
 }
 
+/* What a service's processes are all sent, as the order to start it, does not end it. */
+static bool outlives_orders(void)
+{
+    return raise(SIGHUP) == 0 && raise(SIGUSR1) == 0 && raise(SIGUSR2) == 0;
+}
+
 static int be_next(const char *what)
 {
     static struct pin_handover handover;
@@ -60,8 +66,8 @@ static int be_next(const char *what)
         return EXIT_CODE;
     }
     if (strcmp(what, "looks") == 0) {
-        is_well =
-            is_well && handover.n == 2 && has_nothing_else(&handover) && waits_for_no_signal();
+        is_well = is_well && handover.n == 2 && has_nothing_else(&handover) && waits_for_no_signal()
+                  && outlives_orders();
     } else if (strcmp(what, "counts") == 0) {
         is_well = is_well && handover.n == N_MANY;
     }
