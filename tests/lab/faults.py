@@ -158,7 +158,7 @@ def story_certificate(stage):
         "its end is a metric", LIVE_SECONDS, lambda: scene.daemon.get("/metrics")[1],
         lambda text: 'pintle_cluster_credentials_expire_seconds{cluster="c2"}' in text)
     scene.is_kept("client certificate expired", SHORT_SECONDS + KILLED_SECONDS,
-                  "does not accept our credentials (401)", "renew the client certificate's file")
+                  "does not accept our credentials (401: they have expired)", "renew the client certificate's file")
     issue(scene.door.cluster, "long", 30 * 86400, at)
     use(at, "long")
     scene.is_back("renewed in its file")
