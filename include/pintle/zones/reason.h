@@ -42,7 +42,7 @@ enum pin_reason {
 static inline const char *pin_reason_word(enum pin_reason reason)
 {
     static const char *const words[PIN_REASON_MAX] = {
-#define X(name, word, meaning) [PIN_REASON_##name] = (word),
+#define X(name, word, meaning) (word), /* in the order of the names */
         PIN_REASON_MAP(X)
 #undef X
     };
