@@ -166,14 +166,23 @@ static bool format_string(struct pin_reader *reader, struct pin_text *text)
     return format_quoted(pin_reader_get_bytes(reader, bytes), bytes, text);
 }
 
+/* How many letters and digits a tag begins with (RFC 8659, section 4.1: it has nothing else). */
+static size_t count_tag(const char *tag, size_t bytes)
+{
+    size_t n = 0;
+    while (n < bytes
+           && ((tag[n] >= '0' && tag[n] <= '9') || (tag[n] >= 'a' && tag[n] <= 'z')
+               || (tag[n] >= 'A' && tag[n] <= 'Z'))) {
+        n++;
+    }
+    return n;
+}
+
 static bool format_tag(struct pin_reader *reader, struct pin_text *text)
 {
     uint8_t bytes = pin_reader_get_u8(reader);
     const uint8_t *tag = pin_reader_get_bytes(reader, bytes);
-    bool is_ok = tag != NULL && bytes > 0;
-    for (size_t i = 0; is_ok && i < bytes; i++) {
-        is_ok = tag[i] > ' ' && tag[i] < 0x7F && strchr("\"\\();", tag[i]) == NULL;
-    }
+    bool is_ok = tag != NULL && bytes > 0 && count_tag((const char *)tag, bytes) == bytes;
     if (is_ok) {
         pin_text_putn(text, (const char *)tag, bytes);
     }
@@ -367,12 +376,11 @@ static bool parse_counted(const char *word, size_t bytes, struct pin_buf *buf)
     return true;
 }
 
-/* RFC 8659, section 4.1: one letter or digit at least, and nothing else. */
+/* One letter or digit at least. */
 static bool parse_tag(const char *word, size_t bytes, struct pin_buf *buf)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     size_t quotes = *word == '"' ? 2 : 0;
-    return bytes > quotes && strspn(word + quotes / 2, allowed) == bytes - quotes
+    return bytes > quotes && count_tag(word + quotes / 2, bytes - quotes) == bytes - quotes
            && parse_counted(word, bytes, buf);
 }
 
