@@ -23,5 +23,5 @@ echo "coverage: lines of all rooms"
 gcovr -r "$root" --object-directory "$build" -f "$root/(base|zones|sync|resolver|cli|include)/" \
     -e "$root/resolver/(main|app|app_.*|dev|greeting|metrics|admin.*|tapper|drain_store|zonefiles)\.c" \
     -e "$root/resolver/(config_schema|sandbox|service|starter)\.c" \
-    -e "$root/cli/(main|analyze|complete|config|config_show|kubectl|log|man|pintled|reload|replace|sysdump|tail|tarball|top|weights)\.c" \
+    -e "$root/cli/(main|analyze|complete|config|config_show|kubectl|log|man|pintled|reload|replace|sysdump|tail|tarball|top|top_busy|top_routes|weights)\.c" \
     --fail-under-line 85 -s -o "$build/coverage.txt" "$build"
