@@ -20,6 +20,7 @@
 #include "pintle/base/macros.h"
 
 #include "resolver/filewatch.h"
+#include "resolver/geo_check.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 30)
 #define ENTRIES_MAX    ((size_t)1 << 22)
@@ -95,7 +96,8 @@ static uint32_t find_rule(const struct pin_settings *settings, MMDB_entry_s *ent
     return NO_RULE;
 }
 
-/* The rule of a record; many records share their data. */
+/* The rule of a record; many records share their data. What the library should not go into has
+ * none. */
 static uint32_t rule_of(struct walk *walk, MMDB_entry_s *entry)
 {
     const char *key = (const char *)&entry->offset;
@@ -105,7 +107,9 @@ static uint32_t rule_of(struct walk *walk, MMDB_entry_s *entry)
         size_t at = (size_t)(known - rules);
         return at < walk->settings->n_geo_rules ? (uint32_t)at : NO_RULE;
     }
-    uint32_t rule = find_rule(walk->settings, entry);
+    bool is_bounded =
+        pin_geo_is_bounded(walk->db.data_section, walk->db.data_section_size, entry->offset);
+    uint32_t rule = is_bounded ? find_rule(walk->settings, entry) : NO_RULE;
     const struct pin_geo_rule *value =
         rules + (rule != NO_RULE ? rule : walk->settings->n_geo_rules);
     union {
@@ -220,6 +224,12 @@ static enum pin_err copy_file(const char *path, int *ret_fd, struct pin_why *why
     size_t done = 0;
     enum pin_err err = pin_file_read(path, FILE_MAX_BYTES, &text, &bytes, why);
     if (err != PIN_OK) {
+        return err;
+    }
+    err = pin_geo_check(text, bytes, why);
+    if (err != PIN_OK) {
+        free(text);
+        pin_why_wrap(why, "geo database '%s'", path);
         return err;
     }
     int fd = memfd_create("geo", MFD_CLOEXEC);

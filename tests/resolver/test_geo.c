@@ -61,6 +61,8 @@ static struct geo_case {
     {"a database of IPv4 alone", {"--v4", "192.0.2.0/24=EU/DE"}, "192.0.2.0/24=0"},
     {"all of IPv4", {"--v4", "0.0.0.0/1=EU/DE", "128.0.0.0/1=EU/DE"}, "0.0.0.0/0=0"},
     {"nobody's", {"192.0.2.0/24=AS/JP"}, ""},
+    {"records that are nested", {"--deep=60", "192.0.2.0/24=EU/DE"}, "192.0.2.0/24=0"},
+    {"records nested without an end are nobody's", {"--deep=300000", "192.0.2.0/24=EU/DE"}, ""},
 };
 
 static void write_database(const char *const *nets)
@@ -140,6 +142,16 @@ static void test_not_read(void **state)
     assert_true(pin_geo_read(path, &settings, &places, &why) != PIN_OK);
 }
 
+/* Reads the database at `path`, for one test to change. */
+static size_t read_bytes(char *bytes, size_t cap)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, bytes, cap);
+    (void)close(fd);
+    assert_in_range(n, 100, cap - 1);
+    return (size_t)n;
+}
+
 /* Every byte of a good database is made a bad one: read or refused, but never a crash. */
 static void test_broken(void **state)
 {
@@ -147,19 +159,40 @@ static void test_broken(void **state)
     const char *const nets[ARGS_MAX] = {"192.0.2.0/24=EU/DE", "2001:db8::/32=EU/FR"};
     (void)state;
     write_database(nets);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = read(fd, good, sizeof(good));
-    (void)close(fd);
-    assert_in_range(n, 100, sizeof(good) - 1);
-    for (ssize_t i = 0; i < n; i += 3) {
+    size_t n = read_bytes(good, sizeof(good));
+    for (size_t i = 0; i < n; i += 3) {
         struct pin_geo_places places = {0};
         char kept = good[i];
         good[i] = (char)~kept;
-        write_bytes(good, (size_t)n);
+        write_bytes(good, n);
         good[i] = kept;
         if (pin_geo_read(path, &settings, &places, NULL) == PIN_OK) {
             free(places.entries);
         }
+    }
+}
+
+/* Sizes of the tree that, modulo 2^32, are those of a small one. */
+static void test_false_size(void **state)
+{
+    static char bytes[8192];
+    static const uint32_t counts[] = {0x2aaaaaab, 0x2aaaaaa8, 0x55555556, 0xffffffff, 0x10000, 0};
+    const char *const nets[ARGS_MAX] = {"192.0.2.0/24=EU/DE", "2001:db8::/32=EU/FR"};
+    (void)state;
+    write_database(nets);
+    size_t n = read_bytes(bytes, sizeof(bytes));
+    uint8_t *count = memmem(bytes, n, "node_count", 10);
+    assert_non_null(count);
+    for (size_t i = 0; i < N_ELEMS(counts); i++) {
+        struct pin_geo_places places = {0};
+        struct pin_why why = {0};
+        for (unsigned k = 0; k < 4; k++) { /* behind the key and a control byte */
+            count[11 + k] = (uint8_t)(counts[i] >> (24 - 8 * k));
+        }
+        write_bytes(bytes, n);
+        assert_int_equal(pin_geo_read(path, &settings, &places, &why), PIN_EPARSE);
+        assert_non_null(strstr(why.text, path));
+        assert_non_null(strstr(why.text, "nodes in a file of"));
     }
 }
 
@@ -172,17 +205,15 @@ static void test_shared_nodes(void **state)
     struct pin_why why = {0};
     (void)state;
     write_database(nets);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = read(fd, bytes, sizeof(bytes));
-    (void)close(fd);
-    assert_in_range(n, 6 * 120, sizeof(bytes) - 1);
+    size_t n = read_bytes(bytes, sizeof(bytes));
+    assert_true(n > (size_t)6 * 120);
     for (size_t node = 0; node < 95; node++) {
         for (size_t side = 0; side < 2; side++) { /* records of 24 bits */
             bytes[node * 6 + side * 3 + 1] = 0;
             bytes[node * 6 + side * 3 + 2] = (char)(node + 1);
         }
     }
-    write_bytes(bytes, (size_t)n);
+    write_bytes(bytes, n);
     assert_int_equal(pin_geo_read(path, &settings, &places, &why), PIN_EPARSE);
     assert_non_null(strstr(why.text, "tree is broken"));
 }
@@ -227,14 +258,15 @@ static void test_live(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + 5] = {
         cmocka_unit_test(test_not_read),
         cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_false_size),
         cmocka_unit_test(test_shared_nodes),
         cmocka_unit_test(test_live),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[4 + i] = (struct CMUnitTest){
+        tests[5 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_read, .initial_state = &cases[i]};
     }
     (void)snprintf(path, sizeof(path), "/tmp/pintle-geo-XXXXXX");

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes small MaxMind databases: mmdb.py OUT [--v4] NET=CONTINENT/COUNTRY...
+"""Writes small MaxMind databases: mmdb.py OUT [--v4] [--deep=N] NET=CONTINENT/COUNTRY...
 
 The format: https://maxmind.github.io/MaxMind-DB/ (version 2.0), with records of 24 bits. IPv4 nets lie at ::/96 of an
-IPv6 tree, which ::ffff:0:0/96 leads to as well, or alone with --v4.
+IPv6 tree, which ::ffff:0:0/96 leads to as well, or alone with --v4. With --deep each record begins with N maps in each
+other.
 """
 
 import ipaddress
@@ -62,7 +63,13 @@ class Tree:
         return node
 
 
-def write(path, nets, version=6):
+def encode_record(record, deep):
+    """A record, behind a member of so many maps in each other."""
+    text = encode(record)
+    return control(7, len(record) + 1) + encode("a") + (control(7, 1) + encode("")) * deep + encode({}) + text[1:]
+
+
+def write(path, nets, version=6, deep=0):
     """Writes a database with a (continent, country) for each net, wider ones first."""
     tree = Tree(version)
     for net, place in sorted(nets.items(), key=lambda item: ipaddress.ip_network(item[0]).prefixlen):
@@ -82,7 +89,7 @@ def write(path, nets, version=6):
         record = {"continent": {"code": continent}}
         if country:
             record["country"] = {"iso_code": country}
-        data += encode(record)
+        data += encode_record(record, deep) if deep else encode(record)
     search = b""
     for node in nodes:
         for side in node:
@@ -103,7 +110,8 @@ def main(args):
         version = 4
         args.remove("--v4")
     nets = dict(arg.split("=") for arg in args[1:])
-    write(args[0], {net: tuple(place.split("/")) for net, place in nets.items()}, version)
+    deep = int(nets.pop("--deep", 0))
+    write(args[0], {net: tuple(place.split("/")) for net, place in nets.items()}, version, deep)
 
 
 if __name__ == "__main__":

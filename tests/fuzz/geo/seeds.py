@@ -18,3 +18,9 @@ SHAPES = {
 
 for name, (nets, version) in SHAPES.items():
     mmdb.write(HERE / "seeds" / name, nets, version)
+mmdb.write(HERE / "seeds" / "deep", *SHAPES["v6"], deep=70)
+
+# A tree of 2^32 + 2 bytes, whose size modulo 2^32 is that of a small one.
+good = (HERE / "seeds" / "v4").read_bytes()
+count = good.index(b"node_count") + 11
+(HERE / "seeds" / "v4-size-wraps").write_bytes(good[:count] + b"\x2a\xaa\xaa\xab" + good[count + 4:])
