@@ -127,10 +127,22 @@ size_t pin__decode_text_bytes(const struct pin_tree *map, const char *key)
     return node == NULL || node->text == NULL ? 0 : node->text_bytes + 1;
 }
 
-static size_t count(const struct pin_tree *map, const char *key)
+/* Addresses that a Service may have of the cluster; headless ones have none. */
+static size_t count_cluster_ips(const struct pin_tree *spec)
 {
-    const struct pin_tree *list = pin_tree_find(map, key);
-    return list == NULL ? 0 : list->n_children;
+    const char *single = pin_tree_string(spec, "clusterIP", "");
+    const struct pin_tree *list = pin_tree_list(spec, "clusterIPs");
+    if (is_text(single, "None")) {
+        return 0;
+    }
+    return PIN_MAX(list == NULL ? 0 : list->n_children, single[0] == '\0' ? 0u : 1u);
+}
+
+/* Of a targetPort that is a name; one that is a number needs nothing. */
+static size_t target_bytes(const struct pin_tree *port)
+{
+    const struct pin_tree *target = pin_tree_find(port, "targetPort");
+    return target != NULL && target->kind == PIN_TREE_STRING ? target->text_bytes + 1 : 0;
 }
 
 size_t pin__decode_ports_bytes(const struct pin_tree *ports)
@@ -139,8 +151,7 @@ size_t pin__decode_ports_bytes(const struct pin_tree *ports)
     PIN_TREE_EACH(port, ports)
     {
         bytes += sizeof(struct pin_port) + pin__decode_text_bytes(port, "name");
-        bytes += pin__decode_text_bytes(port, "appProtocol")
-                 + pin__decode_text_bytes(port, "targetPort");
+        bytes += pin__decode_text_bytes(port, "appProtocol") + target_bytes(port);
     }
     return bytes;
 }
@@ -150,10 +161,9 @@ size_t pin__decode_service_size(const struct pin_tree *object)
     const struct pin_tree *spec = pin_tree_find(object, "spec");
     const struct pin_tree *status = pin_tree_find(object, "status");
     const struct pin_tree *ingress = pin_tree_list(status, "loadBalancer.ingress");
-    size_t n_ips =
-        PIN_MAX(count(spec, "clusterIPs"), pin__decode_text_bytes(spec, "clusterIP") > 0 ? 1 : 0);
+    size_t n_ips = count_cluster_ips(spec);
     size_t bytes = pin__decode_ports_bytes(pin_tree_list(spec, "ports"))
-                   + n_ips * sizeof(struct pin_ip) + PIN_DECODE_ALIGN_BYTES
+                   + (n_ips > 0 ? n_ips * sizeof(struct pin_ip) + PIN_DECODE_ALIGN_BYTES : 0)
                    + pin__decode_text_bytes(spec, "externalName");
     PIN_TREE_EACH(item, ingress)
     {

@@ -3,6 +3,7 @@
 /* What Pintle reads of each kind, as manifests and as API objects, and what it says of wrong ones.
  */
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -581,6 +582,27 @@ static void test_case(void **state)
     pin_text_done(&logged);
 }
 
+/* There may be very many headless Services: what they are not going to say takes no room. */
+static void test_a_headless_service_is_small(void **state)
+{
+    static const char text[] =
+        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\"},\"spec\":{\"clusterIP\":\"None\","
+        "\"clusterIPs\":[\"None\"],\"ports\":[{\"port\":80,\"targetPort\":8090}]}}";
+    struct pin_tree *tree = NULL;
+    struct pin_object *object = NULL;
+    struct pin_arena *arena = pin_arena_new("test", ARENA_BYTES);
+    const size_t said = sizeof(struct pin_port) + sizeof("web") + sizeof("shop");
+    const size_t object_bytes =
+        offsetof(struct pin_object, as) + sizeof(struct pin_service_body) + 2 * sizeof(uint64_t);
+    (void)state;
+    assert_int_equal(pin_json_parse(text, sizeof(text) - 1, arena, &tree, NULL), PIN_OK);
+    assert_int_equal(
+        pin_decode_as(pin_decode_row(PIN_KIND_SERVICE), "c1", tree, &object, NULL), PIN_OK);
+    assert_in_range(malloc_usable_size(object), object_bytes + said, object_bytes + said + 24);
+    pin_object_free(object);
+    pin_arena_free(arena);
+}
+
 /* As an API server writes it: JSON, no kind in the item, managed fields, numbers for ports. */
 static void test_an_item_of_a_list_needs_no_kind(void **state)
 {
@@ -694,7 +716,8 @@ static void test_every_row_is_found_by_what_it_says(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 5] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + 6] = {
+        cmocka_unit_test(test_a_headless_service_is_small),
         cmocka_unit_test(test_an_item_of_a_list_needs_no_kind),
         cmocka_unit_test(test_an_api_object_that_is_wrong_is_named_without_a_line),
         cmocka_unit_test(test_a_slice_of_a_thousand_endpoints_is_read_whole),
@@ -702,7 +725,7 @@ int main(void)
         cmocka_unit_test(test_every_row_is_found_by_what_it_says),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[5 + i] = (struct CMUnitTest){
+        tests[6 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_case, .initial_state = &cases[i]};
     }
     return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
