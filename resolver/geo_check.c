@@ -43,12 +43,12 @@ static bool take_pointer(
     const uint8_t *section, uint32_t bytes, uint32_t *at, uint8_t control, uint32_t *ret)
 {
     static const uint32_t begins[] = {0, 2048, 526336, 0};
-    unsigned form = control >> 3 & 3u;
-    *ret = form < 3 ? control & 7u : 0;
-    if (!take(section, bytes, at, form + 1, ret)) {
+    unsigned form = control / 8u % N_ELEMS(begins);
+    uint32_t offset = form < 3 ? control & 7u : 0;
+    if (!take(section, bytes, at, form + 1, &offset)) {
         return false;
     }
-    *ret += begins[form];
+    *ret = begins[form] + offset;
     return true;
 }
 
