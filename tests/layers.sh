@@ -48,7 +48,7 @@ yaml\.h base/yaml\.c
 expat\.h base/xml\.c
 zlib\.h base/gzip\.c
 xxhash\.h base/hash\.c|include/pintle/base/hash\.h
-maxminddb\.h resolver/geo\.c
+maxminddb\.h resolver/geo\.c|resolver/geo_check\.c
 fstrm\.h resolver/dnstap\.c
 nghttp2/ resolver/doh\.c
 seccomp\.h base/seccomp\.c
