@@ -300,12 +300,30 @@ const struct pin_object *pin_catalog_find(const struct pin_catalog *catalog, uin
     return pin_objects_find(&catalog->clusters[cluster_id].objects[kind], namespace_name, name);
 }
 
+/* Ports of slices are looked for among those of Services, for each name and endpoint. */
+static void limit_ports(
+    const struct pin_catalog *catalog, uint16_t cluster_id, struct pin_object *object)
+{
+    size_t *n_ports = object->kind == PIN_KIND_SERVICE          ? &object->as.service.n_ports
+                      : object->kind == PIN_KIND_ENDPOINT_SLICE ? &object->as.slice.n_ports
+                      : object->kind == PIN_KIND_SERVICE_IMPORT ? &object->as.import.n_ports
+                                                                : NULL;
+    if (n_ports == NULL || *n_ports <= PIN_PORTS_MAX) {
+        return;
+    }
+    pin_log_warn("catalog: %s %s/%s of cluster %s has %zu ports, the first %u have SRV records",
+        pin_kind_text(object->kind), object->namespace_name, object->name,
+        catalog->settings->clusters[cluster_id].name, *n_ports, PIN_PORTS_MAX);
+    *n_ports = PIN_PORTS_MAX;
+}
+
 static void upsert(struct pin_catalog *catalog, uint16_t cluster_id, struct pin_object *object)
 {
     struct pin_cluster_state *cluster = &catalog->clusters[cluster_id];
     char key[512];
     struct pin_object *old = NULL;
     object = pin_exports_trim(catalog->settings, object);
+    limit_ports(catalog, cluster_id, object);
     size_t bytes = object_path(object->namespace_name, object->name, key);
     if (bytes > 0 && pin_list_refuses(catalog, cluster_id, object->kind, key, bytes)) {
         pin_object_free(object);

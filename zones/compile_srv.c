@@ -22,6 +22,8 @@
 /* Of one packed row in a run of its own without its addresses, and of an address. */
 #define ROW_BYTES (PIN_TARGETS_RUN_BYTES + 2u + PIN_LABEL_MAX_BYTES + PIN_NAME_MAX_BYTES)
 #define IP_BYTES  17u
+/* Slices whose ports are known for a while. */
+#define KNOWN_PORTS 64u
 
 /* One SRV RR to be. */
 struct row {
@@ -44,6 +46,23 @@ struct rows {
     uint32_t window_s; /* of the checks */
 };
 
+/* A slice's number of a port: endpoints of a slice have it in common. */
+struct known_port {
+    const struct pin_object *slice;
+    const struct pin_port *port;
+    uint16_t number;
+};
+
+/* Memory that each RRset of each class takes anew: there may be a thousand ports. */
+struct room {
+    struct row *rows;
+    uint32_t *slots;
+    size_t n_rows; /* in both */
+    uint16_t *clusters;
+    uint8_t *wire;
+    size_t wire_bytes;
+};
+
 /* What the SRV RRsets of one service are made from. */
 struct srv {
     struct pin_compile *run;
@@ -52,7 +71,36 @@ struct srv {
     struct pin_target *targets; /* headless: endpoint names; else dashed-address names */
     size_t n_targets;
     size_t cap_targets;
+    size_t next_target; /* whose turn it is: the shares of each port come in one order */
+    struct room room;
+    struct known_port known[KNOWN_PORTS];
 };
+
+static uint8_t *wire_room(struct srv *srv, size_t bytes)
+{
+    struct room *room = &srv->room;
+    if (bytes > room->wire_bytes) {
+        room->wire = pin_arena_alloc(srv->run->steer.arena, bytes);
+        room->wire_bytes = room->wire == NULL ? 0 : bytes;
+    }
+    srv->run->failed = srv->run->failed || room->wire == NULL;
+    return room->wire;
+}
+
+/* The number of a port behind a share; 0: it has none. */
+static uint16_t port_of(struct srv *srv, const struct pin_share *share, const struct pin_port *port)
+{
+    bool is_backend = share->contribution != NULL && share->contribution->is_backend;
+    if (share->via != PIN_VIA_ENDPOINT || is_backend) {
+        return pin_share_port(share, port);
+    }
+    const struct pin_object *slice = share->ready->slice;
+    struct known_port *known = &srv->known[((uintptr_t)slice >> 6) % KNOWN_PORTS];
+    if (known->slice != slice || known->port != port) {
+        *known = (struct known_port){slice, port, pin_share_port(share, port)};
+    }
+    return known->number;
+}
 
 /* --- rows
  * ----------------------------------------------------------------------------------------- */
@@ -61,17 +109,16 @@ struct srv {
  * `first`), or from the row before, since the targets of one port differ or are all the same. */
 static void add_row(struct rows *rows, const struct row *row)
 {
-    for (size_t i = 0; i < rows->first; i++) {
-        if (rows->row[i].port == row->port && rows->row[i].target == row->target) {
-            return;
-        }
-    }
     if (rows->n > rows->first && rows->row[rows->n - 1].target == row->target
         && rows->row[rows->n - 1].port == row->port) {
         rows->row[rows->n - 1].share += row->share;
         return;
     }
-    if (rows->n < ROWS_MAX) {
+    bool is_there = rows->n == ROWS_MAX;
+    for (size_t i = 0; i < rows->first && !is_there; i++) {
+        is_there = rows->row[i].port == row->port && rows->row[i].target == row->target;
+    }
+    if (!is_there) {
         rows->row[rows->n++] = *row;
     }
 }
@@ -134,13 +181,11 @@ static struct pin_name class_target(
 static const struct pin_checked *rows_checked(const struct srv *srv, const struct rows *rows)
 {
     const struct pin_steer *steer = &srv->run->steer;
-    uint32_t *slots = pin_arena_alloc(steer->arena, rows->n * sizeof(*slots));
-    for (size_t i = 0; slots != NULL && i < rows->n; i++) {
+    uint32_t *slots = srv->room.slots;
+    for (size_t i = 0; i < rows->n; i++) {
         slots[i] = rows->row[i].slot;
     }
-    return slots != NULL
-               ? pin_checks_compile_rows(steer, slots, rows->n, rows->window_s, &srv->run->checks)
-               : NULL;
+    return pin_checks_compile_rows(steer, slots, rows->n, rows->window_s, &srv->run->checks);
 }
 
 static bool has_sticky(const struct extras *extras)
@@ -242,9 +287,8 @@ static const struct pin_table *packed_table(
     for (size_t i = 0; i < rows->n; i++) {
         cap += ROW_BYTES + rows->row[i].pod->n_ips * IP_BYTES;
     }
-    uint8_t *wire = pin_arena_alloc(run->steer.arena, cap);
+    uint8_t *wire = wire_room(srv, cap);
     if (wire == NULL) {
-        run->failed = true;
         return NULL;
     }
     struct pin_buf w = pin_buf_init(wire, cap);
@@ -267,11 +311,8 @@ static const struct pin_table *written_table(struct srv *srv, const struct rows 
 {
     struct pin_compile *run = srv->run;
     size_t cap = rows->n * (SRV_FIXED_BYTES + PIN_NAME_MAX_BYTES);
-    uint8_t *wire = pin_arena_alloc(run->steer.arena, cap + 1);
+    uint8_t *wire = wire_room(srv, cap + 1);
     struct extras extras = {.n = 0};
-    if (wire == NULL) {
-        run->failed = true;
-    }
     if (wire == NULL) {
         return NULL;
     }
@@ -331,9 +372,11 @@ static struct pin_target *dashed_target(struct srv *srv, const struct pin_share 
         return NULL;
     }
     for (size_t i = 0; i < srv->n_targets; i++) {
-        if (srv->targets[i].name.bytes == target.name.bytes
-            && memcmp(srv->targets[i].name.wire, target.name.wire, target.name.bytes) == 0) {
-            return &srv->targets[i];
+        size_t at = (srv->next_target + i) % srv->n_targets;
+        if (srv->targets[at].name.bytes == target.name.bytes
+            && memcmp(srv->targets[at].name.wire, target.name.wire, target.name.bytes) == 0) {
+            srv->next_target = at + 1;
+            return &srv->targets[at];
         }
     }
     enum pin_family_i family_i = share->ip.family == 4 ? PIN_FAMILY_V4 : PIN_FAMILY_V6;
@@ -356,12 +399,13 @@ static struct pin_target *dashed_target(struct srv *srv, const struct pin_share 
 }
 
 /* The one port all addresses of the class share, or 0 when they differ or none has it. */
-static uint16_t common_port(const struct pin_class *class, const struct pin_port *port)
+static uint16_t common_port(
+    struct srv *srv, const struct pin_class *class, const struct pin_port *port)
 {
     uint16_t common = 0;
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         for (size_t i = 0; i < class->plans[f].n_shares; i++) {
-            uint16_t number = pin_share_port(&class->plans[f].shares[i], port);
+            uint16_t number = port_of(srv, &class->plans[f].shares[i], port);
             if (number == 0 || (common != 0 && number != common)) {
                 return 0;
             }
@@ -418,13 +462,13 @@ static void add_port(
     struct srv *srv, size_t class_i, const struct pin_port *port, struct rows *rows)
 {
     const struct pin_class *class = &srv->run->classes[class_i];
-    uint16_t common = common_port(class, port);
+    uint16_t common = common_port(srv, class, port);
     rows->first = rows->n;
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         add_clusters(&class->plans[f], port, rows);
         for (size_t i = 0; i < class->plans[f].n_shares; i++) {
             const struct pin_share *share = &class->plans[f].shares[i];
-            uint16_t number = pin_share_port(share, port);
+            uint16_t number = port_of(srv, share, port);
             if (number != 0) {
                 add_share(srv, class_i, share, number, common != 0, rows);
             }
@@ -475,7 +519,7 @@ static void add_headless_port(
         struct pin_share share = {.via = is_near ? PIN_VIA_ENDPOINT : PIN_VIA_GATEWAY,
             .contribution = target->contribution,
             .ready = target->ready};
-        uint16_t number = pin_share_port(&share, port);
+        uint16_t number = port_of(srv, &share, port);
         if (!is_last_shown || number == 0) {
             continue;
         }
@@ -495,19 +539,29 @@ static void add_headless_port(
 /* --- RRsets
  * ------------------------------------------------------------------------------------------ */
 
-static bool new_rows(struct srv *srv, struct rows *rows)
+static bool new_rows(struct srv *srv, size_t n_ports, struct rows *rows)
 {
     struct pin_arena *arena = srv->run->steer.arena;
+    struct room *room = &srv->room;
     size_t n_shares = 0;
     for (size_t i = 0; i < srv->run->n_classes; i++) {
         const struct pin_class *class = &srv->run->classes[i];
         n_shares = PIN_MAX(n_shares, class->plans[0].n_shares + class->plans[1].n_shares);
     }
-    size_t n_rows = PIN_MAX(n_shares, srv->n_targets) * PIN_MAX(srv->facts->n_ports, 1);
-    rows->row = pin_arena_alloc(arena, (PIN_MIN(n_rows, ROWS_MAX) + 1) * sizeof(*rows->row));
-    rows->clusters = pin_arena_alloc(
-        arena, (srv->run->catalog->settings->n_clusters + 1) * sizeof(*rows->clusters));
-    return rows->row != NULL && rows->clusters != NULL;
+    size_t n_rows = PIN_MAX(n_shares, srv->n_targets) * PIN_MAX(n_ports, 1);
+    n_rows = PIN_MIN(n_rows, ROWS_MAX) + 1;
+    if (n_rows > room->n_rows) {
+        room->rows = pin_arena_alloc(arena, n_rows * sizeof(*room->rows));
+        room->slots = pin_arena_alloc(arena, n_rows * sizeof(*room->slots));
+        room->n_rows = n_rows;
+    }
+    if (room->clusters == NULL) {
+        room->clusters = pin_arena_alloc(
+            arena, (srv->run->catalog->settings->n_clusters + 1) * sizeof(*room->clusters));
+    }
+    rows->row = room->rows;
+    rows->clusters = room->clusters;
+    return room->rows != NULL && room->slots != NULL && room->clusters != NULL;
 }
 
 /* The SRV RRset for some ports; `owner` is where it will stand. False when no class shows anything.
@@ -521,11 +575,11 @@ static bool make_rrset(struct srv *srv, const struct pin_port *const *ports, siz
         pin_arena_alloc(run->steer.arena, run->n_classes * sizeof(*tables));
     for (size_t i = 0; tables != NULL && i < run->n_classes; i++) {
         struct rows rows = {0};
-        if (!new_rows(srv, &rows)) {
+        if (!new_rows(srv, n_ports, &rows)) {
             tables = NULL;
             break;
         }
-        for (size_t p = 0; p < n_ports; p++) {
+        for (size_t p = 0; p < n_ports && rows.n < ROWS_MAX; p++) {
             if (srv->facts->is_headless) {
                 add_headless_port(srv, i, ports[p], &rows);
             } else {
