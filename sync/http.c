@@ -30,7 +30,10 @@
 #define BUFFER_BYTES         16384L
 #define PROBE_BUFFER_BYTES   2048L
 #define ERROR_BODY_BYTES_MAX 4096
-#define RETRY_AFTER_MAX_S    ((curl_off_t)86400)
+/* Of an answer's head and of what follows its body: libcurl bounds the head, and keeps trailers
+ * without an end. */
+#define HEADER_BYTES_MAX  ((size_t)64 << 10)
+#define RETRY_AFTER_MAX_S ((curl_off_t)86400)
 /* A connection whose peer has gone without a word is found dead after some 50 s. */
 #define KEEPALIVE_IDLE_S     20
 #define KEEPALIVE_INTERVAL_S 10
@@ -66,6 +69,7 @@ struct pin_http_transfer {
     bool is_paused; /* Our wish. */
     bool is_held;   /* libcurl holds bytes back. */
     bool wants_resume;
+    size_t header_bytes;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -202,7 +206,10 @@ static void finish(struct pin_http_transfer *self, CURLcode code)
     if (self->is_probe && code == CURLE_WRITE_ERROR && status != 0) {
         code = CURLE_OK; /* we hung up ourselves */
     }
-    if (code != CURLE_OK) {
+    if (code != CURLE_OK && self->header_bytes > HEADER_BYTES_MAX) {
+        (void)snprintf(
+            message, sizeof(message), "headers of more than %zu bytes", HEADER_BYTES_MAX);
+    } else if (code != CURLE_OK) {
         (void)snprintf(message, sizeof(message), "%s",
             self->error[0] != '\0' ? self->error : curl_easy_strerror(code));
     } else if (status >= 300 && !self->is_probe) {
@@ -360,6 +367,15 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
     size_t room = ERROR_BODY_BYTES_MAX - self->error_body.len;
     pin_text_putn(&self->error_body, data, bytes < room ? bytes : room);
     return bytes;
+}
+
+/* One line of a head, or a trailer. */
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+    struct pin_http_transfer *self = arg;
+    (void)data;
+    self->header_bytes += size * n;
+    return self->header_bytes > HEADER_BYTES_MAX ? 0 : size * n;
 }
 
 static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
@@ -591,6 +607,8 @@ static CURLcode set_transfer(struct pin_http_transfer *self, const struct pin_ht
         keep_code(&all, curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, stall_s));
     }
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header));
+    keep_code(&all, curl_easy_setopt(easy, CURLOPT_HEADERDATA, self));
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write));
     keep_code(&all, curl_easy_setopt(easy, CURLOPT_WRITEDATA, self));
     return all;
