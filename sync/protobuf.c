@@ -272,19 +272,38 @@ static struct pin_tree *new_node(
     return made;
 }
 
-/* The list of that key in a map, which is made when its first element comes. Keys are the tables'
- * own texts. */
-static struct pin_tree *list_of(struct reader *self, struct pin_tree *map, const char *key)
+/* The node of that key in a message, or NULL. Keys are the tables' own texts, and each is there
+ * once: there are no more than a message has fields. */
+static struct pin_tree *find_node(const struct pin_tree *map, const char *key)
 {
-    if (map->last != NULL && map->last->key == key) { /* elements mostly come together */
-        return map->last;
+    struct pin_tree *child = map->last; /* elements mostly come together */
+    if (child == NULL || child->key == key) {
+        return child;
     }
-    for (struct pin_tree *child = map->first; child != NULL; child = child->next) {
-        if (child->key == key) {
-            return child;
-        }
+    for (child = map->first; child != NULL && child->key != key; child = child->next) {
     }
-    return new_node(self, map, key, PIN_TREE_LIST);
+    return child;
+}
+
+/* The list, or the map of texts, of that key, which is made when its first element comes. */
+static struct pin_tree *open_node(
+    struct reader *self, struct pin_tree *map, const char *key, enum pin_tree_kind kind)
+{
+    struct pin_tree *found = find_node(map, key);
+    return found != NULL ? found : new_node(self, map, key, kind);
+}
+
+/* The node of a field, emptied where there was one: of what stands twice the last counts. An
+ * element of a list has no key. */
+static struct pin_tree *field_node(
+    struct reader *self, struct pin_tree *parent, const char *key, enum pin_tree_kind kind)
+{
+    struct pin_tree *found = key == NULL ? NULL : find_node(parent, key);
+    if (found == NULL) {
+        return new_node(self, parent, key, kind);
+    }
+    *found = (struct pin_tree){.kind = kind, .key = key, .next = found->next};
+    return found;
 }
 
 static const char *copy_text(struct reader *self, const struct span *bytes)
@@ -298,15 +317,18 @@ static const char *copy_text(struct reader *self, const struct span *bytes)
     return text != NULL ? text : full(self);
 }
 
+static void set_text(struct reader *self, struct pin_tree *made, const struct span *bytes)
+{
+    if (made != NULL) {
+        made->text = copy_text(self, bytes);
+        made->text_bytes = (size_t)(bytes->end - bytes->at);
+    }
+}
+
 static void put_text(
     struct reader *self, struct pin_tree *parent, const char *key, const struct span *bytes)
 {
-    const char *text = copy_text(self, bytes);
-    struct pin_tree *made = text == NULL ? NULL : new_node(self, parent, key, PIN_TREE_STRING);
-    if (made != NULL) {
-        made->text = text;
-        made->text_bytes = (size_t)(bytes->end - bytes->at);
-    }
+    set_text(self, field_node(self, parent, key, PIN_TREE_STRING), bytes);
 }
 
 static void put_int(struct reader *self, struct pin_tree *parent, const char *key, uint64_t value)
@@ -314,7 +336,7 @@ static void put_int(struct reader *self, struct pin_tree *parent, const char *ke
     char text[24];
     int bytes = snprintf(text, sizeof(text), "%lld", (long long)value);
     char *copy = pin_arena_strndup(self->arena, text, (size_t)bytes);
-    struct pin_tree *made = copy == NULL ? full(self) : new_node(self, parent, key, PIN_TREE_INT);
+    struct pin_tree *made = copy == NULL ? full(self) : field_node(self, parent, key, PIN_TREE_INT);
     if (made != NULL) {
         made->integer = (long long)value;
         made->number = (double)made->integer;
@@ -325,7 +347,7 @@ static void put_int(struct reader *self, struct pin_tree *parent, const char *ke
 
 static void put_bool(struct reader *self, struct pin_tree *parent, const char *key, uint64_t value)
 {
-    struct pin_tree *made = new_node(self, parent, key, PIN_TREE_BOOL);
+    struct pin_tree *made = field_node(self, parent, key, PIN_TREE_BOOL);
     if (made != NULL) {
         made->boolean = value != 0;
         made->text = value != 0 ? "true" : "false";
@@ -337,9 +359,7 @@ static void put_bool(struct reader *self, struct pin_tree *parent, const char *k
 static void put_entry(
     struct reader *self, struct pin_tree *parent, const char *key, struct span bytes)
 {
-    struct pin_tree *map = parent->last != NULL && parent->last->key == key
-                               ? parent->last
-                               : new_node(self, parent, key, PIN_TREE_MAP);
+    struct pin_tree *map = open_node(self, parent, key, PIN_TREE_MAP);
     struct span sides[2] = {{0}};
     struct item item;
     while (next_item(self, &bytes, &item)) {
@@ -349,7 +369,7 @@ static void put_entry(
     }
     const char *name = self->err == PIN_OK && map != NULL ? copy_text(self, &sides[0]) : NULL;
     if (name != NULL) {
-        put_text(self, map, name, &sides[1]);
+        set_text(self, new_node(self, map, name, PIN_TREE_STRING), &sides[1]);
     }
 }
 
@@ -430,7 +450,7 @@ static void put_bytes(struct reader *self, const struct field *field, struct pin
         }
         break;
     case PIN_FIELD_MESSAGE:
-        made = new_node(self, parent, key, PIN_TREE_MAP);
+        made = field_node(self, parent, key, PIN_TREE_MAP);
         if (made != NULL) {
             read_message(self, field->message, *bytes, made);
         }
@@ -453,7 +473,8 @@ static void put_bytes(struct reader *self, const struct field *field, struct pin
 static void put_field(
     struct reader *self, const struct field *field, const struct item *item, struct pin_tree *map)
 {
-    struct pin_tree *parent = field->is_list ? list_of(self, map, field->key) : map;
+    struct pin_tree *parent =
+        field->is_list ? open_node(self, map, field->key, PIN_TREE_LIST) : map;
     const char *key = field->is_list ? NULL : field->key;
     if (parent == NULL) {
         return;

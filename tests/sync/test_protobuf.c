@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -342,6 +343,40 @@ static struct pin_text a_status(void)
     return status;
 }
 
+/* A message has each field once, however often it was sent: what a server says again and again
+ * costs no more than its bytes. */
+static void test_again(void **state)
+{
+    struct pin_text service = {0};
+    struct pin_text meta = {0};
+    struct pin_text spec = {0};
+    struct pin_tree *tree = NULL;
+    (void)state;
+    put_string(&meta, 1, "web");
+    put_entry(&meta, 11, "one", "1");
+    put_entry(&meta, 12, "note", "n");
+    put_entry(&meta, 11, "two", "2");
+    put_message(&service, 1, &meta);
+    for (unsigned i = 1; i <= 200; i++) {
+        char ip[16];
+        (void)snprintf(ip, sizeof(ip), "10.96.0.%u", i);
+        put_string(&spec, 3, ip);
+        put_string(&spec, 18, ip);
+        put_number(&spec, 13, i % 2);
+    }
+    put_message(&service, 2, &spec);
+    struct pin_text event = event_of("ADDED", &service);
+    assert_int_equal(read_text(&event, PIN_KIND_SERVICE, &tree), PIN_OK);
+    const struct pin_tree *object = pin_tree_map(tree, "object");
+    assert_int_equal(pin_tree_map(object, "metadata")->n_children, 3);
+    assert_string_equal(pin_tree_string(object, "metadata.labels.two", ""), "2");
+    assert_int_equal(pin_tree_map(object, "metadata.labels")->n_children, 2);
+    assert_int_equal(pin_tree_map(object, "spec")->n_children, 3);
+    assert_string_equal(pin_tree_string(object, "spec.clusterIP", ""), "10.96.0.200");
+    assert_int_equal(pin_tree_list(object, "spec.clusterIPs")->n_children, 200);
+    assert_false(pin_tree_bool(object, "spec.publishNotReadyAddresses", true));
+}
+
 static void test_status(void **state)
 {
     struct pin_tree *tree = NULL;
@@ -484,6 +519,7 @@ int main(void)
         ROW("an Ingress has its hosts and its load balancer", test_ingress),
         ROW("a Service shows what it asks for outside", test_asks),
         ROW("metadata is as in JSON, without what is not read", test_metadata),
+        ROW("of a field that stands twice the last counts", test_again),
         ROW("the object of an ERROR is a Status, and so is an answer", test_status),
         ROW("what is cut off anywhere is malformed", test_cut_off),
         ROW("unknown fields are stepped over, malformed ones are not", test_unknown),
