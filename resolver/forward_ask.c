@@ -390,11 +390,19 @@ static bool shows_loss(const struct pin_attempt *attempt)
     return false;
 }
 
-static void on_mismatch(struct pin_ask *ask, struct pin_attempt *attempt)
+/* What is no reply to the question. On a stream nobody forges: whoever goes on like this is left,
+ * and what else comes of the question there is strange to the connection, which soon ends. */
+static void on_mismatch(struct pin_attempt *attempt)
 {
     pin_stat_add(&attempt->upstream->stats.n_mismatched, 1);
-    if (attempt->conn == NULL && ++attempt->n_mismatched >= MISMATCHES_MAX) {
-        try_again(ask, attempt, true);
+    if (++attempt->n_mismatched < MISMATCHES_MAX) {
+        return;
+    }
+    if (attempt->conn != NULL) {
+        pin_upstream_conn_forget(attempt);
+        pin_attempt_on_error(attempt, EPROTO);
+    } else if (attempt->ask != NULL) {
+        try_again(attempt->ask, attempt, true);
     }
 }
 
@@ -471,12 +479,8 @@ void pin_attempt_on_message(struct pin_attempt *attempt, const uint8_t *wire, si
         asked.believes_arg = ask;
     }
     enum pin_reply_verdict verdict = pin_reply_read(wire, bytes, &asked, thread->reply);
-    if (verdict == PIN_REPLY_MISMATCH && ask != NULL) {
-        on_mismatch(ask, attempt);
-        return;
-    }
     if (verdict == PIN_REPLY_MISMATCH) {
-        pin_stat_add(&upstream->stats.n_mismatched, 1);
+        on_mismatch(attempt);
         return;
     }
     if (verdict != PIN_REPLY_MALFORMED) {

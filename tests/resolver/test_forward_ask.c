@@ -24,6 +24,7 @@
 #define REFUSED      5
 #define NXDOMAIN     3
 #define N_MISMATCHES 20
+#define N_STRANGE    20
 #define FAIL_MS      3000
 #define TTL_S        60u
 /* Of one client, with one thread. */
@@ -246,6 +247,30 @@ static size_t asked_one(void)
     return is_first ? 0 : 1;
 }
 
+/* Nobody forges on a stream: who says something else all the time keeps nobody busy for long. */
+static void test_many_mismatches_over_tcp_end_it(void **state)
+{
+    (void)state;
+    char byte = 0;
+    uint64_t stream_id = ask_later(1, &www);
+    size_t asked = asked_one();
+    relay_say(&question, &(struct relay_reply){.is_truncated = true});
+    relay_run(&relay);
+    assert_true(relay_hear_stream(&relay, asked, &question));
+    for (unsigned i = 0; i < N_MISMATCHES + N_STRANGE; i++) {
+        relay_say(&question, &(struct relay_reply){.ttl_s = TTL_S, .case_xor = 1});
+    }
+    relay_run(&relay);
+    relay_run(&relay);
+    assert_int_equal(count_of(&stats_of(asked)->n_mismatched), N_MISMATCHES + N_STRANGE);
+    assert_int_equal(recv(relay.upstreams[asked].stream_fd, &byte, 1, MSG_DONTWAIT), 0);
+    relay_wait(&relay, 0);
+    assert_true(relay_hear(&relay, 1 - asked, &question));
+    relay_say(&question, &good);
+    relay_run(&relay);
+    assert_good(stream_id);
+}
+
 /* The socket of a question is connected: what others send does not even arrive. */
 static void test_wrong_sender(void **state)
 {
@@ -416,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_client_leaves, start_one, stop),
         cmocka_unit_test_setup_teardown(test_wrong_sender, start_two, stop),
         cmocka_unit_test_setup_teardown(test_many_mismatches_lead_to_tcp, start_one, stop),
+        cmocka_unit_test_setup_teardown(test_many_mismatches_over_tcp_end_it, start_two, stop),
         cmocka_unit_test_setup_teardown(test_truncated, start_one, stop),
         cmocka_unit_test_setup_teardown(test_all_fail_at_once, start_two, stop),
         cmocka_unit_test_setup_teardown(test_silence, start_one, stop),
