@@ -143,6 +143,30 @@ bool pin_ip_is_loopback(const struct pin_ip *ip)
            || (ip->family == 6 && memcmp(ip->bytes, loopback6, sizeof(loopback6)) == 0);
 }
 
+static bool is_others6(const struct pin_ip *ip)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t zero[16];
+    const uint8_t *b = ip->bytes;
+    bool is_link_local = b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
+    return !pin_ip_is_loopback(ip) && !is_link_local && b[0] != 0xff
+           && memcmp(b, zero, sizeof(zero)) != 0 && memcmp(b, mapped, sizeof(mapped)) != 0;
+}
+
+bool pin_ip_is_others(const struct pin_ip *ip)
+{
+    static const uint8_t broadcast[4] = {255, 255, 255, 255};
+    const uint8_t *b = ip->bytes;
+    if (ip->family == 6) {
+        return is_others6(ip);
+    }
+    bool is_multicast = b[0] >= 224 && b[0] < 240;
+    bool is_link_local = b[0] == 169 && b[1] == 254;
+    /* 240/4 is reserved, and in use for the virtual addresses of ServiceImports */
+    return b[0] != 0 && b[0] != 127 && !is_link_local && !is_multicast
+           && memcmp(b, broadcast, sizeof(broadcast)) != 0;
+}
+
 struct pin_prefix pin_prefix_of(const struct pin_ip *ip, uint8_t bits)
 {
     struct pin_prefix prefix = {.ip = *ip, .bits = PIN_MIN(bits, bits_of_family(ip->family))};

@@ -251,23 +251,6 @@ void *pin__decoder_elements(struct pin_decoder *self, const struct pin_tree *lis
     return array;
 }
 
-/* Addresses that lead to the asker itself or to nobody: a hostile or broken cluster's. */
-static bool is_bogus(const struct pin_ip *ip)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    static const uint8_t zero[16];
-    static const uint8_t broadcast[4] = {255, 255, 255, 255};
-    const uint8_t *b = ip->bytes;
-    if (ip->family == 4) {
-        bool is_multicast = b[0] >= 224 && b[0] < 240;
-        bool is_broadcast = memcmp(b, broadcast, sizeof(broadcast)) == 0;
-        /* 240/4 is reserved, and in use for the virtual addresses of ServiceImports */
-        return b[0] == 0 || b[0] == 127 || is_multicast || is_broadcast;
-    }
-    return pin_ip_is_loopback(ip) || memcmp(b, zero, sizeof(zero)) == 0 || b[0] == 0xff
-           || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) || memcmp(b, mapped, sizeof(mapped)) == 0;
-}
-
 bool pin__decoder_ip(
     struct pin_decoder *self, const struct pin_tree *at, const char *field, struct pin_ip *ret_ip)
 {
@@ -280,7 +263,7 @@ bool pin__decoder_ip(
         pin__decoder_fail(self, at, field, "'%s' is no IP address", text == NULL ? "" : text);
         return false;
     }
-    if (is_bogus(&ip)) {
+    if (!pin_ip_is_others(&ip)) {
         pin_log_warn("decode: %s: %s %s/%s: address %s is left out, it cannot be reached by others",
             self->where, self->key.row->kind_text, self->key.namespace_name, self->key.name, text);
         return false;

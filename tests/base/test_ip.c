@@ -185,6 +185,28 @@ static void test_order_and_loopback(void **state)
     assert_true(pin_ip_parse("128.0.0.1", &a) && !pin_ip_is_loopback(&a));
 }
 
+/* What nobody may be sent to by somebody else's objects. */
+static void test_others(void **state)
+{
+    static const char *const own[] = {"0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.169.254",
+        "224.0.0.251", "239.1.1.1", "255.255.255.255", "::", "::1", "fe80::1", "febf::1",
+        "ff02::fb", "::ffff:127.0.0.1", "::ffff:10.0.0.1"};
+    static const char *const others[] = {"10.0.0.1", "100.64.0.1", "169.253.0.1", "169.255.0.1",
+        "198.51.100.1", "240.0.0.1", "255.255.255.254", "2001:db8::1", "fc00::1", "fec0::1"};
+    struct pin_ip ip;
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(own); i++) {
+        if (pin_ip_parse(own[i], &ip) && pin_ip_is_others(&ip)) {
+            fail_msg("%s is taken for somebody else's", own[i]);
+        }
+    }
+    for (size_t i = 0; i < N_ELEMS(others); i++) {
+        if (!pin_ip_parse(others[i], &ip) || !pin_ip_is_others(&ip)) {
+            fail_msg("%s is nobody's", others[i]);
+        }
+    }
+}
+
 static void test_labels_that_are_no_address(void **state)
 {
     static const char *const labels[] = {"", "web", "10-0-0", "10-0-0-256", "10.0.0.1", "::1",
@@ -221,19 +243,20 @@ static void test_every_octet(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(has_cases) + 5] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(has_cases) + 6] = {
         cmocka_unit_test(test_every_octet),
         cmocka_unit_test(test_no_address),
         cmocka_unit_test(test_sockaddr),
         cmocka_unit_test(test_order_and_loopback),
+        cmocka_unit_test(test_others),
         cmocka_unit_test(test_labels_that_are_no_address),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[5 + i] = (struct CMUnitTest){
+        tests[6 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_text, .initial_state = &cases[i]};
     }
     for (size_t i = 0; i < N_ELEMS(has_cases); i++) {
-        tests[5 + N_ELEMS(cases) + i] = (struct CMUnitTest){
+        tests[6 + N_ELEMS(cases) + i] = (struct CMUnitTest){
             .name = has_cases[i].name, .test_func = test_has, .initial_state = &has_cases[i]};
     }
     return cmocka_run_group_tests_name("ip", tests, NULL, NULL);

@@ -75,6 +75,14 @@ struct pin_ip pin_ip_from_sockaddr(const struct sockaddr *addr);
 /** True for 127/8 and ::1. */
 bool pin_ip_is_loopback(const struct pin_ip *ip);
 
+/**
+ * Whether an address can be that of somebody else: false for what leads to the asker itself, to its
+ * own link (where clouds keep their credentials, 169.254/16) or to nobody: loopback, link-local,
+ * unspecified, multicast, broadcast, and IPv4 in the guise of IPv6 (RFC 6890). `ip` is one of
+ * either family.
+ */
+bool pin_ip_is_others(const struct pin_ip *ip);
+
 /** Reads "10.0.0.0/8"; host bits are cleared; without "/" it is the one address. */
 bool pin_prefix_parse(const char *text, struct pin_prefix *ret_prefix);
 
