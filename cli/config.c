@@ -43,7 +43,6 @@ enum pin_ctl_exit pin_ctl_config_defaults(const struct pin_ctl *ctl)
         arena != NULL && pin_yaml_parse(text, strlen(text), arena, &tree, NULL) == PIN_OK;
     if (is_good) {
         pin_jsonout_tree(&json, tree->first);
-        pin_text_putc(&made, '\n');
         is_good = pin_emit_made(ctl, &made);
     }
     pin_text_done(&made);

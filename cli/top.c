@@ -185,7 +185,6 @@ static bool print_json(const struct pin_ctl *ctl, const struct sample *sample)
         pin_jsonout_end(&json);
     }
     pin_jsonout_end(&json);
-    pin_text_putc(&text, '\n');
     bool is_good = pin_emit_made(ctl, &text);
     pin_text_done(&text);
     return is_good;

@@ -180,7 +180,6 @@ static bool print_json(const struct watch *watch, struct busy *const *all, size_
     }
     pin_jsonout_end(&json);
     pin_jsonout_end(&json);
-    pin_text_putc(&text, '\n');
     bool is_good = pin_emit_made(watch->ctl, &text);
     pin_text_done(&text);
     return is_good;

@@ -150,7 +150,6 @@ static bool print_json(
     }
     pin_jsonout_end(&json);
     pin_jsonout_end(&json);
-    pin_text_putc(&text, '\n');
     bool is_good = pin_emit_made(ctl, &text);
     pin_text_done(&text);
     return is_good;

@@ -36,7 +36,6 @@ static bool print_made(const struct pin_ctl *ctl, const struct facts *facts)
     put_or_null(&json, "daemonBuiltWith", facts->built_with);
     put_or_null(&json, "sandbox", facts->sandbox);
     pin_jsonout_end(&json);
-    pin_text_putc(&text, '\n');
     bool is_good = pin_emit_made(ctl, &text);
     pin_text_done(&text);
     return is_good;

@@ -392,7 +392,6 @@ static enum pin_ctl_exit show(const struct job *job)
             stderr);
     } else {
         put_json(job, &json);
-        pin_text_putc(&text, '\n');
         is_good = pin_emit_made(job->ctl, &text);
     }
     pin_text_done(&text);

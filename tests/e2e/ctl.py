@@ -168,6 +168,13 @@ def weights(checks, dir):
     checks.check("without kubectl that is told", code == 1 and "no kubectl in $PATH" in err, err)
 
 
+def one_line(checks, daemon):
+    """What is made here as JSON is one line, as what the daemon made is."""
+    for words in (("top",), ("top", "names"), ("top", "clients"), ("top", "routes"), ("version",), ("config", "defaults"), ("status",)):
+        code, text, err = daemon.ctl(*words, "-o", "json") if words[0] != "config" else run(PINTLECTL, *words, "-o", "json")
+        checks.check(f"{' '.join(words)} -o json is one line", code == 0 and text.endswith("}\n") and text.count("\n") == 1, (text[-80:], err))
+
+
 def busiest(checks, daemon, name):
     code, text, err = daemon.ctl("top", "names", "-o", "json")
     shown = {item["name"]: item for item in json.loads(text)["names"]} if code == 0 else {}
@@ -226,6 +233,7 @@ def top(checks, dir):
             r"^rcode +NOERROR +\d+\.\d +\d+\.\d % +\d+$", text, re.M) and text.count("QUESTIONS") == 1, text + err)
         busiest(checks, daemon, name)
         shares(checks, daemon)
+        one_line(checks, daemon)
     finally:
         ends.set()
         asker.join()
