@@ -51,10 +51,7 @@ static void put_item(void *arg, const struct pin_tally_row *row)
     struct pin_jsonout *json = arg;
     pin_jsonout_object(json);
     pin_jsonout_key_string(json, "route", row->route);
-    pin_jsonout_key_string(json, "cluster", row->cluster);
-    pin_jsonout_key_string(json, "backend", row->backend);
-    pin_jsonout_key_uint(json, "answers", row->n_first);
-    pin_jsonout_key_double(json, "wanted", row->wanted);
+    pin_tally_put_members(json, row);
     pin_jsonout_end(json);
 }
 

@@ -188,10 +188,7 @@ static void put_counted_part(void *arg, const struct pin_tally_row *row)
 {
     struct pin_jsonout *out = arg;
     pin_jsonout_object(out);
-    pin_jsonout_key_string(out, "backend", row->backend);
-    pin_jsonout_key_string(out, "cluster", row->cluster);
-    pin_jsonout_key_uint(out, "answers", row->n_first);
-    pin_jsonout_key_double(out, "wanted", row->wanted);
+    pin_tally_put_members(out, row);
     pin_jsonout_end(out);
 }
 

@@ -434,3 +434,13 @@ uint64_t pin_tally_read_block(struct pin_tally *tally, uint32_t first, pin_tally
     (void)pthread_mutex_unlock(&tally->mutex);
     return n_answers;
 }
+
+/* --- as JSON ------------------------------------------------------------------------------- */
+
+void pin_tally_put_members(struct pin_jsonout *json, const struct pin_tally_row *row)
+{
+    pin_jsonout_key_string(json, "backend", row->backend);
+    pin_jsonout_key_string(json, "cluster", row->cluster);
+    pin_jsonout_key_uint(json, "answers", row->n_first);
+    pin_jsonout_key_double(json, "wanted", row->wanted);
+}

@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pintle/base/jsonout.h"
 #include "pintle/base/stat.h"
 
 /** Rows that are told apart; all others count as one whose route is "other". */
@@ -71,3 +72,6 @@ void pin_tally_leave(struct pin_tally *tally, struct pin_stat *counters);
  * Cost: rows, and for each table of a route its parts times the threads.
  */
 uint64_t pin_tally_read(struct pin_tally *tally, pin_tally_fn *fn, void *arg);
+
+/** Writes a row's members into an object that is begun, without its route. */
+void pin_tally_put_members(struct pin_jsonout *json, const struct pin_tally_row *row);
