@@ -197,21 +197,9 @@ static void test_nothing_counted(void **state)
 
 static int set_up(void **state)
 {
-    static const char *const custom[] = {"example.com"};
-    struct pin_why why = {0};
     (void)state;
-    pin_rcu_register();
-    pin_stage_init(&stage);
-    stage.settings.address = PIN_ADDRESS_ENDPOINTS;
-    stage.settings.zones_custom = custom;
-    stage.settings.n_zones_custom = 1;
-    if (pin_stage_add_cluster(&stage, "c1") == NULL || pin_stage_add_cluster(&stage, "c2") == NULL
-        || pin_stage_open(&stage, &why) != PIN_OK) {
+    if (!pin_stage_open_two(&stage)) {
         return -1;
-    }
-    for (uint16_t i = 0; i < 2; i++) {
-        pin_stage_mark(&stage, i, PIN_DELTA_UP, PIN_KIND_SERVICE);
-        pin_stage_mark(&stage, i, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
     }
     apply(0, objects);
     apply(1, weighted);

@@ -346,23 +346,9 @@ static void test_label(void **state)
 
 static int set_up(void **state)
 {
-    struct pin_why why = {0};
     (void)state;
-    pin_rcu_register();
-    pin_stage_init(&stage);
-    stage.has_heirs = false;
-    stage.settings.address = PIN_ADDRESS_ENDPOINTS;
-    stage.zones_custom[0] = "example.com";
-    stage.settings.n_zones_custom = 1;
-    stage.settings.zones_shipped = stage.zones_custom;
-    stage.settings.n_zones_shipped = 1;
-    if (pin_stage_add_cluster(&stage, "c1") == NULL || pin_stage_add_cluster(&stage, "c2") == NULL
-        || pin_stage_open(&stage, &why) != PIN_OK) {
+    if (!pin_stage_open_two(&stage)) {
         return -1;
-    }
-    for (uint16_t i = 0; i < 2; i++) {
-        pin_stage_mark(&stage, i, PIN_DELTA_UP, PIN_KIND_SERVICE);
-        pin_stage_mark(&stage, i, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
     }
     set_service(0, "a", 1, 2);
     set_service(0, "b", 2, 3);

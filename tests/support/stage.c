@@ -112,6 +112,27 @@ enum pin_err pin_stage_open(struct pin_stage *stage, struct pin_why *why)
     return pin_worker_init(&stage->worker, pin_catalog_live(stage->catalog), PIN_TRANSPORT_UDP, 0);
 }
 
+bool pin_stage_open_two(struct pin_stage *stage)
+{
+    struct pin_why why = {0};
+    pin_rcu_register();
+    pin_stage_init(stage);
+    stage->settings.address = PIN_ADDRESS_ENDPOINTS;
+    stage->zones_custom[0] = "example.com";
+    stage->settings.n_zones_custom = 1;
+    stage->settings.zones_shipped = stage->zones_custom;
+    stage->settings.n_zones_shipped = 1;
+    if (pin_stage_add_cluster(stage, "c1") == NULL || pin_stage_add_cluster(stage, "c2") == NULL
+        || pin_stage_open(stage, &why) != PIN_OK) {
+        return false;
+    }
+    for (uint16_t i = 0; i < 2; i++) {
+        pin_stage_mark(stage, i, PIN_DELTA_UP, PIN_KIND_SERVICE);
+        pin_stage_mark(stage, i, PIN_DELTA_SYNCED, PIN_KIND_SERVICE);
+    }
+    return true;
+}
+
 void pin_stage_done(struct pin_stage *stage)
 {
     pin_rcu_barrier();

@@ -77,6 +77,13 @@ bool pin_stage_add_geo_net(struct pin_stage *stage, const char *text);
 /** Makes the catalog and the worker. The calling thread is an online RCU reader. */
 enum pin_err pin_stage_open(struct pin_stage *stage, struct pin_why *why);
 
+/**
+ * Begins and opens it as most tests want it: clusters c1 and c2, synced, whose names have the
+ * addresses of endpoints, and the custom zone example.com, which others may transfer. The calling
+ * thread becomes an RCU reader. False: it cannot be made.
+ */
+bool pin_stage_open_two(struct pin_stage *stage);
+
 /** Frees catalog and worker, if there are any, and waits for all that readers could hold. */
 void pin_stage_done(struct pin_stage *stage);
 
