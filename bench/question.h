@@ -16,7 +16,6 @@
 
 #define NS_PER_MS             UINT64_C(1000000)
 #define QUESTION_HEADER_BYTES 12U
-#define QUESTION_NAME_MAX     256U /**< Presentation format with its NUL; no escapes. */
 #define QUESTION_BYTES_MAX    288U /**< Header, the longest name, type and class, OPT. */
 
 /** CLOCK_MONOTONIC in nanoseconds: comparable with other processes of this machine. */

@@ -32,7 +32,6 @@
 #define PIN_CACHE_LINE_BYTES 64
 #define PIN_CACHE_UNIT_BYTES 16u
 #define PIN_CACHE_SLOTS      8u
-#define PIN_CACHE_NO_SEGMENT UINT32_MAX
 
 /** A cache line of slots. */
 struct pin_cache_bucket {

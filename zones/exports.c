@@ -194,7 +194,6 @@ static struct pin_object *make_bare_export(const struct pin_object *object)
     }
     bare->created_s = object->created_s;
     bare->trigger_wall_ms = object->trigger_wall_ms;
-    bare->as.export_ = object->as.export_;
     return bare;
 }
 

@@ -77,7 +77,6 @@ static const uint16_t body_bytes[] = {
     [PIN_KIND_TLS_ROUTE] = BODY(route),
     [PIN_KIND_REFERENCE_GRANT] = BODY(grant),
     [PIN_KIND_DNS_ENDPOINT] = BODY(records),
-    [PIN_KIND_SERVICE_EXPORT] = BODY(export_),
     [PIN_KIND_SERVICE_IMPORT] = BODY(import),
     [PIN_KIND_AWS_SERVICE_EXPORT] = BODY(aws_export),
     [PIN_KIND_AWS_SERVICE_IMPORT] = BODY(aws_import),

@@ -411,11 +411,6 @@ static const struct pin_pack_layout grant_body = {LAYOUT(struct pin_grant_body, 
 
 /* --- multi-cluster kinds ------------------------------------------------------------------- */
 
-static const struct pin_pack_field export_fields[] = {
-    BOOL(struct pin_export_body, is_conflicted),
-};
-static const struct pin_pack_layout export_body = {LAYOUT(struct pin_export_body, export_fields)};
-
 static const struct pin_pack_field import_fields[] = {
     ITEMS(struct pin_import_body, ips, n_ips, ip_item),
     ITEMS(struct pin_import_body, ports, n_ports, port_item),
@@ -552,7 +547,6 @@ static const struct pin_pack_layout *const bodies[] = {
     [PIN_KIND_TCP_ROUTE] = &route_body,
     [PIN_KIND_TLS_ROUTE] = &route_body,
     [PIN_KIND_REFERENCE_GRANT] = &grant_body,
-    [PIN_KIND_SERVICE_EXPORT] = &export_body,
     [PIN_KIND_SERVICE_IMPORT] = &import_body,
     [PIN_KIND_AWS_SERVICE_EXPORT] = &aws_export_body,
     [PIN_KIND_AWS_SERVICE_IMPORT] = &aws_import_body,

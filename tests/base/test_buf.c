@@ -24,7 +24,6 @@ static void test_writes_network_order(void **state)
     pin_buf_put_bytes(&buf, NULL, 0);
     assert_true(pin_buf_is_ok(&buf));
     assert_int_equal(pin_buf_used(&buf), sizeof(want));
-    assert_int_equal(pin_buf_left(&buf), sizeof(wire) - sizeof(want));
     assert_memory_equal(wire, want, sizeof(want));
     pin_buf_set_u16(&buf, 7, 0x3031);
     assert_memory_equal(wire + 7, "01", 2);
@@ -43,7 +42,6 @@ static void test_first_write_error_sticks(void **state)
     pin_buf_put_u8(&buf, 7); /* would fit, comes too late */
     assert_false(pin_buf_is_ok(&buf));
     assert_int_equal(pin_buf_used(&buf), 2);
-    assert_int_equal(pin_buf_left(&buf), 0);
     assert_int_equal(wire[2], 9);
     assert_null(pin_buf_skip(&buf, 0));
     buf = pin_buf_init(wire, 4);

@@ -57,7 +57,6 @@ REAL(backend_ref)
 REAL(grant_body)
 REAL(grant_from)
 REAL(grant_to)
-REAL(export_body)
 REAL(import_body)
 REAL(aws_export_body)
 REAL(aws_import_body)
@@ -99,7 +98,6 @@ static struct layout_case {
     {"so is a grant's body", real_grant_body, PIN_KIND_REFERENCE_GRANT, {-1}},
     {"so is whom it lets refer", real_grant_from, PIN_KIND_REFERENCE_GRANT, {0, -1}},
     {"so is to what", real_grant_to, PIN_KIND_REFERENCE_GRANT, {1, -1}},
-    {"so is an export's body", real_export_body, PIN_KIND_SERVICE_EXPORT, {-1}},
     {"so is an import's", real_import_body, PIN_KIND_SERVICE_IMPORT, {-1}},
     {"so is an AWS export's", real_aws_export_body, PIN_KIND_AWS_SERVICE_EXPORT, {-1}},
     {"so is an AWS import's", real_aws_import_body, PIN_KIND_AWS_SERVICE_IMPORT, {-1}},

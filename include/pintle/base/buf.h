@@ -52,12 +52,6 @@ static inline size_t pin_buf_used(const struct pin_buf *buf)
     return (size_t)(buf->pos - buf->start);
 }
 
-/** Bytes that still fit; 0 after an error. */
-static inline size_t pin_buf_left(const struct pin_buf *buf)
-{
-    return buf->failed ? 0 : (size_t)(buf->end - buf->pos);
-}
-
 /** Claims `bytes` bytes and returns where they start, not written yet; NULL when they do not fit.
  */
 static inline uint8_t *pin_buf_skip(struct pin_buf *buf, size_t bytes)

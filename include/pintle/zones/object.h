@@ -368,11 +368,6 @@ struct pin_records_body {
     size_t n_records;
 };
 
-/** Body of an MCS ServiceExport: its presence is what counts. */
-struct pin_export_body {
-    bool is_conflicted; /**< Reserved by the API's status; not read yet. */
-};
-
 /** Body of an MCS ServiceImport. */
 struct pin_import_body {
     const struct pin_ip *ips; /**< spec.ips */
@@ -526,7 +521,8 @@ struct pin_object {
     struct pin_object_chunk *chunks;   /**< Memory the pointers here lead into; zones/object.c's. */
     const struct pin_written *written; /**< NULL where there is nothing to say. */
     const struct pin_steering *steering; /**< Its own, or pin_steering_unset; never NULL. */
-    union { /**< Memory may end behind the body of the object's own kind. */
+    union { /**< Memory may end behind the body of the object's own kind; an MCS ServiceExport has
+               none: that it is there is what counts. */
         struct pin_service_body service;
         struct pin_slice_body slice;
         struct pin_node_body node;
@@ -537,7 +533,6 @@ struct pin_object {
         struct pin_grant_body grant;
         struct pin_ingress_body ingress;
         struct pin_records_body records;
-        struct pin_export_body export_;
         struct pin_import_body import;
         struct pin_aws_export_body aws_export;
         struct pin_aws_import_body aws_import;

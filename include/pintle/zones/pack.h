@@ -20,7 +20,7 @@
 #include "pintle/zones/object.h"
 
 /** Moves with every change of what pin_object_pack() writes, kinds' numbers among it. */
-#define PIN_PACK_VERSION 5u
+#define PIN_PACK_VERSION 6u
 
 /**
  * Appends the object to `out`. PIN_ENOMEM: `out` has failed, too. Any thread.
