@@ -138,8 +138,7 @@ void pin_serial_store_begin(struct pin_serial_store *store, struct pin_builder_c
 struct note {
     struct pin_serial_floor *floors;
     size_t n_floors;
-    uint32_t latest; /* serial of a zone without a file */
-    bool has_latest;
+    uint32_t latest; /* of zones without a file; a clusterset's own zone is one of them */
 };
 
 static const struct pin_serial_floor *find_floor(
@@ -155,11 +154,16 @@ static const struct pin_serial_floor *find_floor(
     return NULL;
 }
 
+static uint32_t serial_of(const struct pin_zone *zone)
+{
+    return atomic_load_explicit(&zone->serial, memory_order_relaxed);
+}
+
 /* The floor of a zone with a file: what it shows, or some way ahead where routes move it too. */
 static uint32_t floor_of(
     const struct pin_serial_store *store, const struct pin_zone *zone, bool is_end)
 {
-    uint32_t serial = atomic_load_explicit(&zone->serial, memory_order_relaxed);
+    uint32_t serial = serial_of(zone);
     if (!zone->is_custom || is_end) {
         return serial;
     }
@@ -171,21 +175,19 @@ static uint32_t floor_of(
 static bool look(const struct pin_serial_store *store, const struct pin_index *index, bool is_end,
     struct note *note)
 {
-    const struct pin_zone *zone = NULL;
     size_t n = 0;
     while (pin_index_zone_at(index, n) != NULL) {
         n++;
     }
     note->floors = calloc(n + 1, sizeof(*note->floors));
+    note->latest = serial_of(pin_index_zone_at(index, 0)); /* no file may fill that one */
     for (size_t i = 0; note->floors != NULL && i < n; i++) {
-        zone = pin_index_zone_at(index, i);
-        uint32_t serial = atomic_load_explicit(&zone->serial, memory_order_relaxed);
+        const struct pin_zone *zone = pin_index_zone_at(index, i);
         if (zone->is_static) {
             note->floors[note->n_floors++] = (struct pin_serial_floor){
                 .zone = zone->apex, .serial = floor_of(store, zone, is_end)};
-        } else if (!note->has_latest || pin_serial_is_after(serial, note->latest)) {
-            note->latest = serial;
-            note->has_latest = true;
+        } else if (pin_serial_is_after(serial_of(zone), note->latest)) {
+            note->latest = serial_of(zone);
         }
     }
     return note->floors != NULL;

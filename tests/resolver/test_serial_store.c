@@ -122,6 +122,37 @@ static void test_serials_are_set_aside(void **state)
     pin_rcu_unregister();
 }
 
+/* A zone that a file fills has a floor, and moves nobody else's serials. */
+static void test_a_file_has_a_floor(void **state)
+{
+    static const char *const filled[] = {"corp.example"};
+    struct pin_network network = {.name = "default"};
+    struct pin_settings settings = pin_test_settings(&network, 1, NULL, 0);
+    struct pin_catalog *catalog = NULL;
+    struct pin_serial_store *store = NULL;
+    struct pin_name corp;
+    struct pin_why why = {0};
+    char want[128];
+    (void)state;
+    (void)unlink(path);
+    settings.zones_static = filled;
+    settings.n_zones_static = 1;
+    pin_rcu_register();
+    assert_int_equal(pin_catalog_new(&settings, 100, &catalog, &why), PIN_OK);
+    assert_int_equal(pin_serial_store_open(dir, &store, &why), PIN_OK);
+    assert_int_equal(pin_name_parse("corp.example", &corp), PIN_OK);
+    const struct pin_index *index = pin_catalog_live(catalog)->index;
+    pin_index_zone(index, &corp)->serial = 5000000;
+    pin_serial_store_note(store, index, true);
+    (void)snprintf(want, sizeof(want), "{\"version\":1,\"next\":%u,\"zones\":%s}\n", 101,
+        "[{\"name\":\"corp.example.\",\"serial\":5000000}]");
+    assert_file(want);
+    pin_serial_store_free(store);
+    pin_catalog_free(catalog);
+    pin_rcu_barrier();
+    pin_rcu_unregister();
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -141,10 +172,10 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(begin_cases) + 1] = {
-        cmocka_unit_test(test_serials_are_set_aside)};
+    struct CMUnitTest tests[N_ELEMS(begin_cases) + 2] = {
+        cmocka_unit_test(test_serials_are_set_aside), cmocka_unit_test(test_a_file_has_a_floor)};
     for (size_t i = 0; i < N_ELEMS(begin_cases); i++) {
-        tests[1 + i] = (struct CMUnitTest){
+        tests[2 + i] = (struct CMUnitTest){
             .name = begin_cases[i].name, .test_func = test_begin, .initial_state = &begin_cases[i]};
     }
     return cmocka_run_group_tests_name("serial_store", tests, set_up, tear_down);
