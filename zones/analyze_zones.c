@@ -33,12 +33,22 @@ static const char *name_text(const uint8_t *wire, char text[PIN_NAME_TEXT_MAX])
     return text;
 }
 
+/* What answers for a name: the name's own node, or the wildcard's that covers it. NULL: nothing. */
+static const struct pin_node *find_answering(
+    const struct pin_index *index, const struct pin_name *name)
+{
+    size_t offset_bytes = 0;
+    const struct pin_node *encloser =
+        pin_index_enclose(index, name->wire, name->bytes, &offset_bytes);
+    return encloser == NULL || offset_bytes == 0 ? encloser : pin_index_wildcard(index, encloser);
+}
+
 static void look_at_server(
     struct pin_analyzer *a, const struct pin_zone *zone, const struct pin_name *server)
 {
     const struct pin_index *index = a->catalog->live.index;
     const struct pin_zone *holder = pin_index_zone(index, server);
-    const struct pin_node *node = pin_index_find(index, server->wire, server->bytes);
+    const struct pin_node *node = find_answering(index, server);
     char text[PIN_NAME_TEXT_MAX];
     char apex[PIN_NAME_TEXT_MAX];
     if (holder == NULL || is_unread(holder)

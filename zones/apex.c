@@ -98,6 +98,17 @@ static bool has_address(const struct pin_settings *settings, size_t server, size
     return n != n_servers(settings) || position == server;
 }
 
+/* Whether the server has address number `i`, and none before it is the same one. */
+static bool has_first(const struct pin_settings *settings, size_t server, size_t i)
+{
+    bool is_first = has_address(settings, server, i);
+    for (size_t k = 0; k < i && is_first; k++) {
+        is_first = !pin_ip_equal(&settings->ns_addresses[k], &settings->ns_addresses[i])
+                   || !has_address(settings, server, k);
+    }
+    return is_first;
+}
+
 /* The addresses of one family as a table; NULL: it has none, or memory is out. */
 static struct pin_table *address_table(
     const struct pin_settings *settings, size_t server, uint8_t family, bool *failed)
@@ -109,7 +120,7 @@ static struct pin_table *address_table(
     uint16_t n = 0;
     for (size_t i = 0; i < settings->n_ns_addresses; i++) {
         const struct pin_ip *ip = &settings->ns_addresses[i];
-        if (ip->family == family && has_address(settings, server, i)) {
+        if (ip->family == family && has_first(settings, server, i)) {
             pin_buf_put_u16(&w, PIN_OWNER_POINTER);
             pin_buf_put_u16(&w, family == 4 ? PIN_TYPE_A : PIN_TYPE_AAAA);
             pin_buf_put_u16(&w, PIN_CLASS_IN);
