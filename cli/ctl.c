@@ -293,6 +293,15 @@ enum pin_err pin_ctl_parse(
     return err;
 }
 
+bool pin_ctl_has_words(const struct pin_ctl *ctl, const char *text)
+{
+    bool has_all = true;
+    for (size_t i = 0; i < ctl->n_words && has_all; i++) {
+        has_all = strcasestr(text, ctl->words[i]) != NULL;
+    }
+    return has_all;
+}
+
 enum pin_ctl_exit pin_ctl_usage_exit(int argc, char *const *argv)
 {
     for (int i = 1; i < argc; i++) {

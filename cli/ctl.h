@@ -220,6 +220,10 @@ bool pin_ctl_flag_set(
 enum pin_err pin_ctl_parse(
     int argc, char *const *argv, bool is_terminal, struct pin_ctl *ret_ctl, struct pin_why *why);
 
+/** Whether all words of the command line stand in the text, in any case; true where there is none.
+ */
+bool pin_ctl_has_words(const struct pin_ctl *ctl, const char *text);
+
 /** What a usage error exits with: scripts that asked for --detailed-exitcode take 2 for changes. */
 enum pin_ctl_exit pin_ctl_usage_exit(int argc, char *const *argv);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * pintlectl services list: what every service has in every cluster. With --affinity in the shape of
- * Cilium's `cilium-dbg service list --clustermesh-affinity`: one id for each port of a service, a
- * line for each backend.
+ * pintlectl services list: what each shared service has in every cluster. With --affinity in the
+ * shape of Cilium's `cilium-dbg service list --clustermesh-affinity`: one id for each port of a
+ * service, a line for each backend.
  */
 
 #include <stdio.h>
@@ -81,10 +81,20 @@ static enum pin_ctl_exit fetch_all(const struct pin_ctl *ctl, struct pages *page
     return PIN_CTL_OK;
 }
 
+/* Whether the name in front of the zone's has all the words. */
+static bool is_wanted(const struct pin_ctl *ctl, const struct pin_tree *item)
+{
+    char name[600];
+    (void)snprintf(name, sizeof(name), "%s.%s.%s", pin_tree_string(item, "name", ""),
+        pin_tree_string(item, "namespace", ""), pin_tree_string(item, "below", ""));
+    return pin_ctl_has_words(ctl, name);
+}
+
 /* --- As JSON or YAML ------------------------------------------------------------------------ */
 
 /* One list of all pages. */
-static void put_items(struct pin_jsonout *json, const struct pages *pages)
+static void put_items(
+    const struct pin_ctl *ctl, struct pin_jsonout *json, const struct pages *pages)
 {
     pin_jsonout_object(json);
     pin_jsonout_key(json, "items");
@@ -92,7 +102,9 @@ static void put_items(struct pin_jsonout *json, const struct pages *pages)
     for (size_t i = 0; i < pages->n; i++) {
         PIN_TREE_EACH(item, pin_tree_list(pages->replies[i].tree, "items"))
         {
-            pin_jsonout_tree(json, item);
+            if (is_wanted(ctl, item)) {
+                pin_jsonout_tree(json, item);
+            }
         }
     }
     pin_jsonout_end(json);
@@ -245,22 +257,27 @@ static bool print_tables(const struct pin_ctl *ctl, const struct pages *pages)
     for (size_t i = 0; i < pages->n; i++) {
         PIN_TREE_EACH(item, pin_tree_list(pages->replies[i].tree, "items"))
         {
-            if (!ctl->affinity) {
-                put_summary(table, item);
+            if (!is_wanted(ctl, item)) {
                 continue;
             }
-            put_frontends(table, item, &id);
+            if (ctl->affinity) {
+                put_frontends(table, item, &id);
+            } else {
+                put_summary(table, item);
+            }
         }
     }
     return pin_columns_print(table);
 }
 
-static bool has_items(const struct pages *pages)
+static bool has_items(const struct pin_ctl *ctl, const struct pages *pages)
 {
     for (size_t i = 0; i < pages->n; i++) {
-        const struct pin_tree *items = pin_tree_list(pages->replies[i].tree, "items");
-        if (items != NULL && items->n_children > 0) {
-            return true;
+        PIN_TREE_EACH(item, pin_tree_list(pages->replies[i].tree, "items"))
+        {
+            if (is_wanted(ctl, item)) {
+                return true;
+            }
         }
     }
     return false;
@@ -273,11 +290,13 @@ enum pin_ctl_exit pin_ctl_services(const struct pin_ctl *ctl)
     if (exit_code == PIN_CTL_OK && ctl->output != PIN_CTL_TABLE) {
         struct pin_text text = {0};
         struct pin_jsonout json = pin_jsonout_init(&text);
-        put_items(&json, &pages);
+        put_items(ctl, &json, &pages);
         exit_code = pin_emit_made(ctl, &text) ? PIN_CTL_OK : PIN_CTL_FAILED;
         pin_text_done(&text);
-    } else if (exit_code == PIN_CTL_OK && !has_items(&pages)) {
-        (void)fputs("no service is exported or global yet\n", stderr);
+    } else if (exit_code == PIN_CTL_OK && !has_items(ctl, &pages)) {
+        (void)fputs(ctl->n_words > 0 ? "no service that is exported or global has these words\n"
+                                     : "no service is exported or global yet\n",
+            stderr);
     } else if (exit_code == PIN_CTL_OK && !print_tables(ctl, &pages)) {
         exit_code = PIN_CTL_FAILED;
     }

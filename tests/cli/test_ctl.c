@@ -159,6 +159,16 @@ static void test_defaults(void **state)
     assert_int_equal(ctl.wait_ms, 300000);
 }
 
+static void test_words_in_a_text(void **state)
+{
+    (void)state;
+    struct pin_ctl ctl = {.words = {"Shop", "web"}, .n_words = 2};
+    assert_true(pin_ctl_has_words(&ctl, "web.shop.svc.clusterset.local"));
+    assert_false(pin_ctl_has_words(&ctl, "web.song.svc.clusterset.local"));
+    ctl.n_words = 0;
+    assert_true(pin_ctl_has_words(&ctl, ""));
+}
+
 static struct admin_case {
     const char *name;
     const char *admin;
@@ -362,6 +372,8 @@ int main(void)
     const struct CMUnitTest singles[] = {
         {"options may stand anywhere", test_options_anywhere, NULL, NULL, NULL},
         {"what is not said has its default", test_defaults, NULL, NULL, NULL},
+        {"words of the command line in a text, in any case", test_words_in_a_text, NULL, NULL,
+            NULL},
         {"a duration to wait is a wish to wait", test_wait, NULL, NULL, NULL},
         {"a usage error is not taken for changes", test_usage_exit, NULL, NULL, NULL},
         {"a letter may stand before its value", test_short, NULL, NULL, NULL},
