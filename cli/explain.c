@@ -356,9 +356,10 @@ static bool print_explanation(const struct pin_ctl *ctl, const struct pin_tree *
     is_good = print_policies(ctl, pin_tree_list(tree, "policies")) && is_good;
     is_good = print_addresses(ctl, pin_tree_list(tree, "addresses")) && is_good;
     is_good = print_gateways(ctl, pin_tree_list(tree, "gateways")) && is_good;
-    PIN_TREE_EACH(note, pin_tree_list(tree, "notes"))
+    const struct pin_tree *notes = pin_tree_list(tree, "notes");
+    PIN_TREE_EACH(note, notes)
     {
-        (void)printf("\nnote: %s\n", pin_tree_text(note, ""));
+        (void)printf("%snote: %s\n", note == notes->first ? "\n" : "", pin_tree_text(note, ""));
     }
     return is_good;
 }

@@ -475,6 +475,12 @@ static bool put_outside(
     return true;
 }
 
+static void put_outside_notes(void *arg, const struct pin_name *name, struct pin_jsonout *out)
+{
+    const struct pin_page *page = arg;
+    pin_forward_explain_notes(page->state->config.forward, name, out);
+}
+
 /* Builder's thread, which is a registered reader. */
 static void collect_explain(struct pin_catalog *catalog, void *arg)
 {
@@ -484,6 +490,7 @@ static void collect_explain(struct pin_catalog *catalog, void *arg)
     struct pin_explain_asker asker = asker_of(question, scene);
     asker.now_ms = (uint64_t)pin_clock_mono_ms();
     asker.put_outside = put_outside;
+    asker.put_outside_notes = put_outside_notes;
     asker.outside_arg = page;
     struct pin_jsonout json = pin_jsonout_init(&page->body);
     pin_catalog_explain_json(catalog, &question->name, question->type, &asker, &json);

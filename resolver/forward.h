@@ -169,6 +169,11 @@ bool pin_forward_dump(const struct pin_forward *forward, const struct pin_name *
 bool pin_forward_explain(const struct pin_forward *forward, const struct pin_name *name,
     uint16_t type, struct pin_jsonout *json);
 
+/** Adds texts about resolvers of the name's zone that do not answer to a list that is open. An
+ * online thread. */
+void pin_forward_explain_notes(
+    const struct pin_forward *forward, const struct pin_name *name, struct pin_jsonout *json);
+
 /** Joins the threads: nothing is answered any more, what is handed over waits for nobody. NULL is
  * fine. */
 void pin_forward_halt(struct pin_forward *forward);

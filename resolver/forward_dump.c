@@ -183,12 +183,18 @@ bool pin_forward_explain(const struct pin_forward *forward, const struct pin_nam
     pin_jsonout_end(json);
     put_cached(forward, &key, json);
     pin_jsonout_end(json);
+    return true;
+}
+
+void pin_forward_explain_notes(
+    const struct pin_forward *forward, const struct pin_name *name, struct pin_jsonout *json)
+{
     char apex[PIN_NAME_TEXT_MAX];
     struct notes notes = {.zone = apex, .json = json};
-    pin_name_format(zone->name.wire, apex);
-    pin_jsonout_key(json, "notes");
-    pin_jsonout_array(json);
-    pin_forward_each_trouble(forward, put_note, &notes);
-    pin_jsonout_end(json);
-    return true;
+    uint8_t group =
+        forward != NULL ? pin_forward_group(forward, name->wire, name->bytes) : PIN_FORWARD_NONE;
+    if (group != PIN_FORWARD_NONE) {
+        pin_name_format(forward->config.zones[group].name.wire, apex);
+        pin_forward_each_trouble(forward, put_note, &notes);
+    }
 }

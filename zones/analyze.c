@@ -42,7 +42,7 @@ bool pin_analyze_knows_others(const struct pin_analyzer *a)
 
 void pin_analyze_reach(struct pin_analyzer *a, const struct pin_plan *plan, const char *name)
 {
-    for (size_t i = 0; i < plan->n_rows; i++) {
+    for (size_t i = 0; a->n_unreached != NULL && i < plan->n_rows; i++) {
         if (plan->rows[i].fault != PIN_FAULT_UNREACHABLE
             || plan->rows[i].cluster_id == PIN_CLUSTER_NONE) {
             continue;
@@ -201,6 +201,17 @@ static void look_at_affinity(
     }
 }
 
+static void look_at_object(
+    struct pin_analyzer *a, uint16_t cluster_id, const struct pin_object *object)
+{
+    if (object->written != NULL && object->written->complaint != NULL) {
+        tell_complaints(a, cluster_id, object, object->written->complaint);
+    }
+    if (object->steering->affinity_list != NULL && pin_analyze_knows_others(a)) {
+        look_at_affinity(a, cluster_id, object);
+    }
+}
+
 static void look_at_annotations(struct pin_analyzer *a, uint16_t cluster_id)
 {
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
@@ -208,13 +219,7 @@ static void look_at_annotations(struct pin_analyzer *a, uint16_t cluster_id)
         void *value = NULL;
         while (pin_map_next(
             &a->catalog->clusters[cluster_id].objects[kind], &cursor, NULL, NULL, &value)) {
-            const struct pin_object *object = value;
-            if (object->written != NULL && object->written->complaint != NULL) {
-                tell_complaints(a, cluster_id, object, object->written->complaint);
-            }
-            if (object->steering->affinity_list != NULL && pin_analyze_knows_others(a)) {
-                look_at_affinity(a, cluster_id, object);
-            }
+            look_at_object(a, cluster_id, value);
         }
     }
 }
@@ -270,4 +275,43 @@ void pin_catalog_analyze(
     }
     pin_analysis_sort(analysis);
     pin_arena_free(own);
+}
+
+/* --- one name ------------------------------------------------------------------------------- */
+
+static void look_at_shared(struct pin_analyzer *a, const struct pin_service_unit *unit)
+{
+    pin_analyze_service(a, unit);
+    for (size_t i = 0; i < unit->n_members; i++) {
+        const struct pin_member *member = &unit->members[i];
+        const struct pin_object *const objects[] = {
+            member->service, member->export_, member->aws_export, member->import};
+        for (size_t o = 0; o < N_ELEMS(objects); o++) {
+            if (objects[o] != NULL) {
+                look_at_object(a, member->cluster_id, objects[o]);
+            }
+        }
+    }
+}
+
+void pin_analyze_name(struct pin_catalog *catalog, const struct pin_service_unit *service,
+    struct pin_route_unit *route, uint64_t now_ms, struct pin_analysis *analysis)
+{
+    struct pin_analyzer a = {.catalog = catalog, .to = analysis, .is_live = true, .now_ms = now_ms};
+    if (service != NULL) {
+        look_at_shared(&a, service);
+    }
+    if (route != NULL) {
+        const struct pin_route_rule *rule = pin_route_rule(route->object);
+        pin_analyze_route(&a, route);
+        look_at_object(&a, route->cluster_id, route->object);
+        for (size_t i = 0; rule != NULL && i < rule->n_backends; i++) {
+            const struct pin_backend_ref *ref = &rule->backends[i];
+            service = pin_unit_find_service(catalog, ref->namespace_name, ref->name);
+            if (service != NULL) {
+                look_at_shared(&a, service);
+            }
+        }
+    }
+    pin_analysis_sort(analysis);
 }

@@ -47,9 +47,25 @@ bool pin_analyze_knows_state(const struct pin_analyzer *a, uint16_t cluster_id);
 /** Whether the other clusters are known: not where the manifests of one are looked at alone. */
 bool pin_analyze_knows_others(const struct pin_analyzer *a);
 
-/** Notes rows of a plan that a viewer of another network cannot reach; `name` is borrowed for the
- * whole walk. */
+/** Notes rows of a plan that a viewer of another network cannot reach, where the walk counts them;
+ * `name` is borrowed for the whole walk. */
 void pin_analyze_reach(struct pin_analyzer *a, const struct pin_plan *plan, const char *name);
+
+/**
+ * Adds, sorted, what the walk finds at the objects behind one name of a running daemon: findings of
+ * clusters, networks and policies are not among them. Builder; uses the catalog's scratch arena.
+ *
+ * @param service  Whose name it is, or NULL.
+ * @param route    Likewise; it has an object. The Services of its backends are looked at, too.
+ */
+void pin_analyze_name(struct pin_catalog *catalog, const struct pin_service_unit *service,
+    struct pin_route_unit *route, uint64_t now_ms, struct pin_analysis *analysis);
+
+/** Looks at one route. */
+void pin_analyze_route(struct pin_analyzer *a, struct pin_route_unit *route);
+
+/** Looks at one service; one that is not shared costs a look at its members. */
+void pin_analyze_service(struct pin_analyzer *a, const struct pin_service_unit *unit);
 
 /** Looks at routes and DNSEndpoints. */
 void pin_analyze_routes(struct pin_analyzer *a);

@@ -54,7 +54,11 @@ static void tell_row(
         is_elsewhere ? " in cluster " : "", is_elsewhere ? cluster : "");
     struct pin_finding finding = pin_analyze_about(a, id, route->cluster_id, route->object);
     finding.about = about;
-    if (row->fault == PIN_FAULT_NOT_READY) {
+    if (row->fault == PIN_FAULT_NOT_READY && row->n_total == 0) {
+        pin_analysis_add(a->to, &finding,
+            "backend %s has no endpoint: its selector matches no Pod, or nobody wrote a slice",
+            about);
+    } else if (row->fault == PIN_FAULT_NOT_READY) {
         pin_analysis_add(
             a->to, &finding, "backend %s: none of its %u endpoints is ready", about, row->n_total);
     } else {
@@ -263,22 +267,26 @@ static void look_at_records(struct pin_analyzer *a, const struct pin_route_unit 
     }
 }
 
+void pin_analyze_route(struct pin_analyzer *a, struct pin_route_unit *route)
+{
+    const struct pin_route_body *body = &route->object->as.route;
+    look_at_backends(a, route);
+    for (size_t i = 0; i < body->n_parents; i++) {
+        look_at_parent(a, route, &body->parents[i]);
+    }
+    for (size_t i = 0; i < body->n_hostnames; i++) {
+        look_at_name(a, route, body->hostnames[i]);
+    }
+}
+
 void pin_analyze_routes(struct pin_analyzer *a)
 {
     size_t cursor = 0;
     void *value = NULL;
     while (pin_map_next(&a->catalog->routes, &cursor, NULL, NULL, &value)) {
         struct pin_route_unit *route = value;
-        if (route->object == NULL || route->is_gone) {
-            continue;
-        }
-        const struct pin_route_body *body = &route->object->as.route;
-        look_at_backends(a, route);
-        for (size_t i = 0; i < body->n_parents; i++) {
-            look_at_parent(a, route, &body->parents[i]);
-        }
-        for (size_t i = 0; i < body->n_hostnames; i++) {
-            look_at_name(a, route, body->hostnames[i]);
+        if (route->object != NULL && !route->is_gone) {
+            pin_analyze_route(a, route);
         }
     }
     cursor = 0;

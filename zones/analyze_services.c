@@ -222,7 +222,7 @@ static void look_at_member(
     }
 }
 
-static void look_at_unit(struct pin_analyzer *a, const struct pin_service_unit *unit)
+void pin_analyze_service(struct pin_analyzer *a, const struct pin_service_unit *unit)
 {
     const struct pin_object *about = NULL;
     uint16_t cluster_id = 0;
@@ -260,6 +260,6 @@ void pin_analyze_services(struct pin_analyzer *a)
     size_t cursor = 0;
     void *value = NULL;
     while (pin_map_next(&a->catalog->services, &cursor, NULL, NULL, &value)) {
-        look_at_unit(a, value);
+        pin_analyze_service(a, value);
     }
 }

@@ -434,6 +434,17 @@ static void put_static(const struct pin_explanation *e, const struct pin_steer *
     pin_explain_plan(e, &plan);
 }
 
+/* The route whose assigned name or hostname it is. */
+static struct pin_route_unit *route_of(
+    const struct pin_catalog *catalog, const struct pin_name *name)
+{
+    const struct pin_host_unit *host = find_host(catalog, name);
+    struct pin_route_unit *route = host != NULL ? pin_host_owner(host) : find_route(catalog, name);
+    bool is_route =
+        route != NULL && route->object != NULL && route->object->kind != PIN_KIND_DNS_ENDPOINT;
+    return is_route ? route : NULL;
+}
+
 /* What is answered from tables. */
 static void put_synth(const struct pin_explanation *e)
 {
@@ -563,6 +574,19 @@ static const struct pin_zone *look_up(
     return zone;
 }
 
+/* A name in no zone: forwarded, or refused. */
+static void put_no_zone(const struct pin_explanation *e, const struct pin_explain_asker *asker)
+{
+    bool is_told = asker->put_outside != NULL
+                   && asker->put_outside(asker->outside_arg, e->name, e->type, e->out);
+    if (!is_told) {
+        pin_jsonout_key_string(e->out, "rcode", "REFUSED");
+        pin_jsonout_key_string(e->out, "status", "the name lies in no zone of this server");
+        put_reason(e->out, PIN_REASON_REFUSED);
+    }
+    pin_explain_no_zone(e->catalog, e->name, is_told ? asker : NULL, e->out);
+}
+
 void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name *name,
     uint16_t type, const struct pin_explain_asker *asker, struct pin_jsonout *out)
 {
@@ -586,13 +610,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
         return;
     }
     if (zone == NULL) {
-        if (asker->put_outside == NULL
-            || !asker->put_outside(asker->outside_arg, name, type, out)) {
-            pin_jsonout_key_string(out, "rcode", "REFUSED");
-            pin_jsonout_key_string(out, "status", "the name lies in no zone of this server");
-            pin_explain_no_zone(catalog, out);
-            put_reason(out, PIN_REASON_REFUSED);
-        }
+        put_no_zone(&e, asker);
         pin_jsonout_end(out);
         return;
     }
@@ -605,6 +623,7 @@ void pin_catalog_explain_json(struct pin_catalog *catalog, const struct pin_name
         || e.zone->cluster_id != PIN_CLUSTER_NONE) {
         e.service = find_service(catalog, e.zone, &there);
     }
+    e.route = route_of(catalog, &there);
     follow_host(&e, &there);
     look_for_others(&e, &there);
     if (e.node == NULL || (e.node->flags & PIN_NODE_IS_BARE) != 0) {

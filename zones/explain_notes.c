@@ -10,6 +10,7 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/text.h"
 
+#include "zones/analyze.h"
 #include "zones/explain.h"
 #include "zones/scene.h"
 
@@ -105,21 +106,56 @@ static void note_plan(const struct pin_explanation *e)
     }
 }
 
+/* --- findings --------------------------------------------------------------------------------- */
+
+/* Findings that are told; analyze tells all. */
+#define FINDINGS_MAX 8u
+
+/* Whether another note says it already. */
+static bool is_told(enum pin_finding_id id)
+{
+    return id == PIN_FINDING_EXPORT_NO_SERVICE || id == PIN_FINDING_PORTS_DIFFER;
+}
+
+/* What analyze says of the objects behind the name: why it is so, and what to do. */
+static void note_findings(const struct pin_explanation *e, struct pin_catalog *catalog)
+{
+    bool is_shared = e->zone == catalog->zone_cluster_set;
+    struct pin_analysis analysis = {0};
+    size_t n = 0;
+    pin_analyze_name(catalog, is_shared ? e->service : NULL, e->route, e->now_ms, &analysis);
+    for (size_t i = 0; i < analysis.n && n < FINDINGS_MAX; i++) {
+        const struct pin_finding *finding = &analysis.items[i];
+        const struct pin_finding_code *code = &pin_finding_codes[finding->id];
+        if (!is_told(finding->id)) {
+            put_note(e->out, "%s %s/%s/%s/%s: %s (fix: %s)", code->code, finding->cluster,
+                finding->kind, finding->namespace_name, finding->name, finding->message, code->fix);
+            n++;
+        }
+    }
+    pin_analysis_done(&analysis);
+}
+
 void pin_explain_notes(const struct pin_explanation *e, struct pin_catalog *catalog)
 {
     pin_jsonout_key(e->out, "notes");
     pin_jsonout_array(e->out);
     note_plan(e);
     note_exports(e);
+    note_findings(e, catalog);
     note_overlaps(e, catalog);
     note_unlisted(e);
+    bool is_said = e->zone == catalog->zone_cluster_set && e->service != NULL;
+    if (e->node == NULL && e->synth.rule == NULL && !is_said) {
+        pin_explain_meant(catalog, e->name, e->out);
+    }
     pin_jsonout_end(e->out);
 }
 
 /* Zones that are named; who serves more knows how it was set up. */
 #define ZONES_MAX 8
 
-void pin_explain_no_zone(const struct pin_catalog *catalog, struct pin_jsonout *out)
+static void note_zones(const struct pin_catalog *catalog, struct pin_jsonout *out)
 {
     const struct pin_zone *zone = NULL;
     char text[NOTE_BYTES];
@@ -134,12 +170,23 @@ void pin_explain_no_zone(const struct pin_catalog *catalog, struct pin_jsonout *
                 text + used, sizeof(text) - used, "%s%s", used == 0 ? "" : ", ", apex);
         }
     }
-    pin_jsonout_key(out, "notes");
-    pin_jsonout_array(out);
     put_note(out,
         "its zones are %s%s; zones.custom adds those of hostnames, forward sends other names to "
         "resolvers",
         text, n > ZONES_MAX ? " and others" : "");
+}
+
+void pin_explain_no_zone(const struct pin_catalog *catalog, const struct pin_name *name,
+    const struct pin_explain_asker *told, struct pin_jsonout *out)
+{
+    pin_jsonout_key(out, "notes");
+    pin_jsonout_array(out);
+    if (told == NULL) {
+        note_zones(catalog, out);
+    } else if (told->put_outside_notes != NULL) {
+        told->put_outside_notes(told->outside_arg, name, out);
+    }
+    pin_explain_meant(catalog, name, out);
     pin_jsonout_end(out);
 }
 
@@ -196,7 +243,7 @@ const char *pin_explain_nothing(const struct pin_explanation *e)
     const struct pin_catalog *catalog = e->catalog;
     if (e->zone == catalog->zone_cluster_set) {
         return "no cluster has a Service of that name and namespace ('pintlectl services list' "
-               "has all of them)";
+               "has those that are shared)";
     }
     if (e->zone == catalog->zone_assigned) {
         return "no route has this name ('pintlectl names list' has all of them)";

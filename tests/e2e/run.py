@@ -318,6 +318,9 @@ def check_ctl(checks, daemon):
     checks.check("... as JSON, too", [item["name"] for item in json.loads(text)["items"]] == ["redis"], text)
     code, text, err = daemon.ctl("services", "list", "nobody")
     checks.check("... and none at all is said", code == 0 and not text and "has these words" in err, text + err)
+    code, text, _ = daemon.ctl("explain", "userlist-svc.song")
+    checks.check("explain of a name without its zone says which one may be meant",
+                 "note: perhaps userlist-svc.song.svc.clusterset.local. is meant" in text, text)
     code, text, _ = daemon.ctl("names", "list", "-o", "yaml")
     checks.check("names list -o yaml", code == 0 and f"assignedName: {INVENTORY}" in text, text)
     code, text, _ = daemon.ctl("explain", INVENTORY, "A", "--from", "c1")

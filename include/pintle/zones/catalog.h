@@ -249,6 +249,8 @@ struct pin_explain_asker {
      * NULL: such names are refused. */
     bool (*put_outside)(
         void *arg, const struct pin_name *name, uint16_t type, struct pin_jsonout *out);
+    /** Adds texts to the list "notes" of a name that put_outside() told of. */
+    void (*put_outside_notes)(void *arg, const struct pin_name *name, struct pin_jsonout *out);
     void *outside_arg;
 };
 
