@@ -385,6 +385,20 @@ static void put_host(const struct pin_explanation *e, const struct pin_steer *st
     pin_explain_plan(e, &plan);
 }
 
+/* Says so where the service is there and the name below it is not: its addresses are not those of
+ * the name. */
+static void tell_missing_part(const struct pin_explanation *e, struct pin_plan *plan)
+{
+    size_t own = pin_name_labels(e->zone->apex.wire) + 3;
+    if (e->node == NULL && e->synth.status == NULL && pin_name_labels(e->name->wire) > own) {
+        plan->rule = "the service is there, and has no such name below it: it has its named ports "
+                     "(_http._tcp) and, when it is headless, its ready pods (HOSTNAME.CLUSTER) and "
+                     "topology zones (ZONE.pin._zone); when it is shared also clusters "
+                     "(CLUSTER.pin._cluster)";
+        plan->n_shares = 0;
+    }
+}
+
 /* A name in a cluster's own zone: that cluster's Service alone. */
 static void put_own_service(const struct pin_explanation *e, const struct pin_steer *steer,
     const struct pin_facts *facts, uint16_t cluster_id)
@@ -392,6 +406,7 @@ static void put_own_service(const struct pin_explanation *e, const struct pin_st
     const struct pin_contribution *c = pin_facts_own(facts, cluster_id);
     if (c != NULL) {
         struct pin_plan plan = pin_steer_cluster_zone(steer, c, family_of(e));
+        tell_missing_part(e, &plan);
         pin_explain_plan(e, &plan);
     } else {
         pin_jsonout_key_string(e->out, "rule", "that cluster has no such Service with addresses");
@@ -413,6 +428,7 @@ static void put_service(
     }
     struct pin_plan plan =
         pin_steer_service(steer, facts, pin_viewer_of(e->catalog, e->asker.view_id), family_of(e));
+    tell_missing_part(e, &plan);
     pin_explain_plan(e, &plan);
 }
 

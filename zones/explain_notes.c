@@ -146,7 +146,7 @@ void pin_explain_notes(const struct pin_explanation *e, struct pin_catalog *cata
     note_overlaps(e, catalog);
     note_unlisted(e);
     bool is_said = e->zone == catalog->zone_cluster_set && e->service != NULL;
-    if (e->node == NULL && e->synth.rule == NULL && !is_said) {
+    if (e->node == NULL && e->synth.rule == NULL && e->synth.status == NULL && !is_said) {
         pin_explain_meant(catalog, e->name, e->out);
     }
     pin_jsonout_end(e->out);
