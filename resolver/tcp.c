@@ -375,6 +375,7 @@ static void *run(void *arg)
     pin_rcu_register();
     pin_rcu_offline();
     pin_worker_wait(tcp->gate_fd);
+    tcp->is_stopping = atomic_load(&tcp->is_ending);
     tcp->now_ms = pin_clock_mono_ms();
     while (!tcp->is_stopping) {
         serve(tcp);
@@ -499,12 +500,19 @@ void pin_tcp_retire(struct pin_tcp *tcp)
     }
 }
 
+void pin_tcp_halt(struct pin_tcp *tcp)
+{
+    if (tcp != NULL) {
+        atomic_store(&tcp->is_ending, true); /* it is woken by pin_tcp_stop() */
+    }
+}
+
 void pin_tcp_stop(struct pin_tcp *tcp)
 {
     if (tcp == NULL) {
         return;
     }
-    atomic_store(&tcp->is_ending, true);
+    pin_tcp_halt(tcp);
     if (eventfd_write(tcp->stop_fd, 1) == 0) {
         (void)pthread_join(tcp->thread, NULL);
     }

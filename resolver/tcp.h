@@ -65,6 +65,10 @@ enum pin_err pin_tcp_start(
 /** Accepts no more connections; those that are there go on. Any thread. NULL is fine. */
 void pin_tcp_retire(struct pin_tcp *tcp);
 
+/** Has it accept nobody if it waits at its gate; pin_tcp_stop() comes afterwards. Any thread. NULL
+ * is fine. */
+void pin_tcp_halt(struct pin_tcp *tcp);
+
 /** Stops and joins the thread, closes its connections and frees. NULL is fine. */
 void pin_tcp_stop(struct pin_tcp *tcp);
 

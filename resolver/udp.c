@@ -306,6 +306,13 @@ enum pin_err pin_udp_start(
     return PIN_OK;
 }
 
+void pin_udp_halt(struct pin_udp *udp)
+{
+    if (udp != NULL) {
+        atomic_store_explicit(&udp->is_stopping, true, memory_order_release);
+    }
+}
+
 /* The socket may be another process's, too, so it is not shut down: that would be for both. */
 void pin_udp_stop(struct pin_udp *udp)
 {
@@ -313,7 +320,7 @@ void pin_udp_stop(struct pin_udp *udp)
     if (udp == NULL) {
         return;
     }
-    atomic_store_explicit(&udp->is_stopping, true, memory_order_release);
+    pin_udp_halt(udp);
     while (!atomic_load(&udp->has_ended)) { /* a signal may come just before it blocks */
         (void)pthread_kill(udp->thread, SIGURG);
         (void)nanosleep(&pause, NULL);

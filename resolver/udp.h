@@ -42,6 +42,10 @@ struct pin_udp_config {
 enum pin_err pin_udp_start(
     const struct pin_udp_config *config, struct pin_udp **ret_udp, struct pin_why *why);
 
+/** Has it end after the batch that it waits for, and read none if it waits at its gate;
+ * pin_udp_stop() comes afterwards. Any thread. NULL is fine. */
+void pin_udp_halt(struct pin_udp *udp);
+
 /** Stops and joins the thread and frees; what was read is answered, and the socket is as it was.
  * NULL is fine. */
 void pin_udp_stop(struct pin_udp *udp);

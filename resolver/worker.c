@@ -364,11 +364,24 @@ uint32_t pin_workers_n_streams(const struct pin_workers *workers)
     return atomic_load(&workers->n_streams);
 }
 
+static void halt(struct pin_workers *workers)
+{
+    for (size_t i = 0; i < workers->n_sets; i++) {
+        for (size_t l = 0; l < workers->n_listens; l++) {
+            pin_udp_halt(workers->sets[i].udp[l]);
+        }
+        pin_tcp_halt(workers->sets[i].tcp);
+    }
+}
+
+/* Who waits at the gate knows of the end before it opens: what is in the sockets is for the process
+ * that has them afterwards. */
 void pin_workers_stop(struct pin_workers *workers)
 {
     if (workers == NULL) {
         return;
     }
+    halt(workers);
     pin_workers_go(workers);
     for (size_t i = 0; i < workers->n_sets; i++) {
         for (size_t l = 0; l < workers->n_listens; l++) {

@@ -186,7 +186,9 @@ void pin_workers_retire(struct pin_workers *workers);
 /** Connections there are. Any thread. */
 uint32_t pin_workers_n_streams(const struct pin_workers *workers);
 
-/** Stops and joins all threads, closes all sockets, frees. Bounded by one batch. NULL is fine. */
+/** Stops and joins all threads, closes all sockets, frees: what was read over UDP is answered,
+ * connections are closed, and of what was held nothing is read. Bounded by one batch. NULL is fine.
+ */
 void pin_workers_stop(struct pin_workers *workers);
 
 /** Completes manners for these threads: how long idle streams are kept, and the accounts of the

@@ -2,6 +2,7 @@
 
 /* UDP sockets: every query is answered, from the address that was asked; ports are never shared. */
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -265,6 +266,49 @@ static void test_restart_on_the_same_port(void **state)
     (void)close(fd);
 }
 
+/* A copy of a socket as another process has it, asked without waiting. */
+static int copy_of(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    assert_true(copy >= 0);
+    return copy;
+}
+
+/* Workers that were held and end have taken nothing: it waits for who has the sockets next. */
+static void test_end_while_held_reads_nothing(void **state)
+{
+    struct pin_listen_spec listen = {.cluster_id = PIN_CLUSTER_NONE};
+    struct pin_why why = {.text = ""};
+    struct pin_workers *held = NULL;
+    uint8_t wire[512];
+    int fds[2];
+    (void)state;
+    assert_true(pin_addrport_parse("127.0.0.1:0", 0, &listen.address));
+    struct pin_workers_config config = {.live = &server.world->live,
+        .listens = &listen,
+        .n_listens = 1,
+        .n_workers = 1,
+        .is_held = true};
+    assert_int_equal(pin_workers_start(&config, &held, &why), PIN_OK);
+    assert_int_equal(pin_workers_fds(held, fds, N_ELEMS(fds)), N_ELEMS(fds));
+    int tcp = copy_of(fds[0]);
+    int udp = copy_of(fds[1]);
+    struct server asked = {.workers = held};
+    pin_workers_address(held, 0, &asked.address);
+    int asker = server_connect(&asked, SOCK_DGRAM, NULL);
+    int caller = server_connect(&asked, SOCK_STREAM, NULL);
+    send_query(asker, 7, 0);
+    pin_workers_stop(held);
+    assert_true(recv(udp, wire, sizeof(wire), MSG_DONTWAIT) > 0);
+    int accepted = accept(tcp, NULL, NULL); /* it does not wait, as who opened it wanted */
+    assert_true(accepted >= 0);
+    (void)close(accepted);
+    (void)close(caller);
+    (void)close(asker);
+    (void)close(udp);
+    (void)close(tcp);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -278,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_many_workers_share_one_port),
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test_setup_teardown(test_foreign_address, start, stop),
+        cmocka_unit_test_setup_teardown(test_end_while_held_reads_nothing, start, stop),
         cmocka_unit_test(test_restart_on_the_same_port),
     };
     return cmocka_run_group_tests_name("udp", tests, NULL, NULL);
