@@ -228,10 +228,8 @@ static enum pin_err check_lease(
     const char *cluster = attempt->app->config->records_lease_cluster;
     uint16_t id = cluster != NULL ? pin_settings_cluster(attempt->settings, cluster) : 0;
     if (cluster != NULL && (id == PIN_CLUSTER_NONE || from[id] == PIN_SYNC_NEW)) {
-        return pin_why_set(why, PIN_EINVAL,
-            "cluster \"%s\": recordsLease is kept there: a change needs a replacement "
-            "('pintlectl replace')",
-            cluster);
+        return pin_why_set(why, PIN_EINVAL, "cluster \"%s\": recordsLease is kept there: %s",
+            cluster, pin_config_needs_process());
     }
     return PIN_OK;
 }

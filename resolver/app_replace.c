@@ -339,7 +339,8 @@ static const char *find_reason(const struct pin_app *app)
         return "this process is about to end";
     }
     if (getpid() == 1) {
-        return "the first process of a container ends with it";
+        return "the first process of a container ends with it; start the container anew ('kubectl "
+               "rollout restart')";
     }
     if (config->is_dev) {
         return "--dev is not replaced";

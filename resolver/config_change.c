@@ -5,6 +5,7 @@
 #include "resolver/config_change.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "pintle/base/tree.h"
 
@@ -43,6 +44,13 @@ bool pin_config_differs(const struct pin_config *a, const struct pin_config *b, 
     return !are_equal(pin_tree_path(a->tree, path), pin_tree_path(b->tree, path));
 }
 
+const char *pin_config_needs_process(void)
+{
+    return getpid() == 1 ? "a change needs a restart: start the container anew ('kubectl rollout "
+                           "restart'), its first process is not replaced"
+                         : "a change needs a replacement ('pintlectl replace --wait')";
+}
+
 struct comparison {
     const struct pin_config *old;
     const struct pin_config *now;
@@ -60,7 +68,7 @@ static void find_kept(void *arg, const struct pin_option_place *place)
     pin_findings_add(comparison->findings, comparison->now->file,
         (struct pin_at){
             .line = node != NULL ? node->key_line : 0, .col = node != NULL ? node->key_col : 0},
-        "%s: a change needs a replacement ('pintlectl replace')", place->path);
+        "%s: %s", place->path, pin_config_needs_process());
 }
 
 static void put_changed(
@@ -83,9 +91,8 @@ void pin_config_compare(const struct pin_config *old, const struct pin_config *n
     put_changed(now->tree, old->tree, false, &changed);
     put_changed(old->tree, now->tree, true, &changed);
     if (now->has_publish && changed.len > 0 && findings->n == 0) {
-        pin_findings_add(findings, now->file, (struct pin_at){0},
-            "%s: with publish a change needs a replacement ('pintlectl replace')",
-            pin_text_get(&changed));
+        pin_findings_add(findings, now->file, (struct pin_at){0}, "%s: with publish %s",
+            pin_text_get(&changed), pin_config_needs_process());
     }
     if (out != NULL) {
         pin_text_puts(out, pin_text_get(&changed));

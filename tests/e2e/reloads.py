@@ -7,6 +7,7 @@ Same form of report as run.py, whose tools it uses.
 
 import json
 import os
+import pathlib
 import re
 import select
 import signal
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 
+import run
 import wire
 from run import SLOW, Daemon, play
 
@@ -159,7 +161,7 @@ def broken(checks, dir):
     config(dir, ["c1"], "streams: {idleTimeout: 5s}\n")
     code, out, err = reload_wait(daemon)
     checks.check("a key that needs a replacement is named, and nothing changes",
-                 code == 1 and f"{path}:4:1: streams: a change needs a replacement ('pintlectl replace')" in err, (code, out, err))
+                 code == 1 and f"{path}:4:1: streams: a change needs a replacement ('pintlectl replace --wait')" in err, (code, out, err))
     path.unlink()
     checks.equal("no file: exit code 1", reload_wait(daemon)[0], 1)
     checks.equal("names are answered all the while", daemon.dig(own("c2")).status, "NOERROR")
@@ -168,6 +170,32 @@ def broken(checks, dir):
     checks.equal("the metric says so", metric(daemon, "pintle_config_last_reload_successful"), 1)
     checks.equal("its cluster is gone", daemon.dig(own("c2")).status, "NXDOMAIN")
     daemon.stop()
+
+
+def contained(checks, dir):
+    """The first process of a container is not replaced: what is refused says what to do there, by the order and in the log."""
+    space = ["unshare", "--fork", "--pid", "--kill-child", *([] if os.getuid() == 0 else ["--user", "--map-root-user"])]
+    original, shell = run.PINTLED, dir / "contained"
+    shell.write_text(f'#!/bin/sh\nexec {" ".join(space)} {original} "$@"\n')
+    shell.chmod(0o755)
+    run.PINTLED = str(shell)
+    try:
+        daemon = start(dir)
+    finally:
+        run.PINTLED = original
+    first = int(pathlib.Path(f"/proc/{daemon.child.pid}/task/{daemon.child.pid}/children").read_text())
+    checks.becomes("served", lambda: daemon.dig(own("c1")).status, lambda seen: seen == "NOERROR")
+    wanted = "streams: a change needs a restart: start the container anew ('kubectl rollout restart')"
+    config(dir, ["c1", "c2"], "streams: {idleTimeout: 5s}\n")
+    code, _, err = reload_wait(daemon)
+    checks.check("a reload that is refused names the way there", code == 1 and wanted in err, (code, err))
+    n = daemon.log_text().count(wanted)
+    os.kill(first, signal.SIGHUP)
+    checks.becomes("so it does in the log for SIGHUP", lambda: daemon.log_text().count(wanted), lambda seen: seen > n)
+    code, _, err = daemon.ctl("replace", "--wait")
+    checks.check("and a replacement that is refused", code == 1 and "start the container anew ('kubectl rollout restart')" in err, (code, err))
+    os.kill(first, signal.SIGINT)
+    checks.equal("it ends well", daemon.stop(signal.SIGCHLD), 0)
 
 
 def ways(checks, dir):
@@ -329,7 +357,7 @@ def load(checks, dir, n=None):
 
 
 def main():
-    return play("reloads", clusters, settings, broken, ways, ends, load)
+    return play("reloads", clusters, settings, broken, contained, ways, ends, load)
 
 
 if __name__ == "__main__":
