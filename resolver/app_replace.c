@@ -312,14 +312,15 @@ static void on_starter(int fd, int what, void *arg)
 static void on_said(int fd, int what, void *arg)
 {
     struct pin_replace *replace = arg;
-    char byte = 0;
+    pid_t pid = 0;
     (void)what;
-    bool is_ready = read(fd, &byte, 1) == 1;
+    bool is_ready = pin_handover_hear(fd, &pid);
     hear_starter(replace);
     if (replace->phase != PIN_PHASE_STARTING) {
         return; /* it has ended, too */
     }
-    if (is_ready && !replace->app->is_ending) {
+    replace->pid = pid != 0 ? pid : replace->pid;
+    if (is_ready && replace->pid != 0 && !replace->app->is_ending) {
         hand_over(replace);
         return;
     }

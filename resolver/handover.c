@@ -9,6 +9,8 @@
 #include <poll.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +19,8 @@
 #include "pintle/base/text.h"
 
 #define VARIABLE "PINTLE_HANDOVER"
+/* "1", then the process id. */
+#define READY_MAX 32
 
 /* "SAID,FD,FD,...": numbers of descriptors. */
 bool pin_handover_take(struct pin_handover *ret_handover)
@@ -76,7 +80,19 @@ bool pin_handover_ready(struct pin_handover *handover)
     while (handover->n > 0) {
         (void)close(handover->fds[--handover->n]);
     }
-    return write(handover->said_fd, "1", 1) == 1;
+    char text[READY_MAX];
+    int bytes = snprintf(text, sizeof(text), "1%d\n", (int)getpid());
+    return write(handover->said_fd, text, (size_t)bytes) == bytes;
+}
+
+bool pin_handover_hear(int said_fd, pid_t *ret_pid)
+{
+    char text[READY_MAX] = "";
+    char *end = NULL;
+    ssize_t bytes = read(said_fd, text, sizeof(text) - 1); /* all of it: it is one small write */
+    long pid = bytes > 1 ? strtol(text + 1, &end, 10) : 0;
+    *ret_pid = pid > 0 && pid <= INT32_MAX && *end == '\n' ? (pid_t)pid : 0;
+    return bytes > 0;
 }
 
 bool pin_handover_is_over(struct pin_handover *handover)

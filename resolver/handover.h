@@ -9,7 +9,7 @@
  *     one process          its starter (starter.h)       the next
  *     sockets, a pipe ---> pin_handover_spawn --------> pin_handover_take
  *                                                       pin_handover_find, for each it wants
- *     reads '1' <-------------------------------------- pin_handover_ready
+ *     pin_handover_hear <--- "1", process id ---------- pin_handover_ready
  *     or the end: it has failed
  *     closes the pipe --------------------------------> pin_handover_is_over
  *
@@ -43,11 +43,20 @@ bool pin_handover_take(struct pin_handover *ret_handover);
 int pin_handover_find(struct pin_handover *handover, const struct pin_addrport *address, int type);
 
 /**
- * Closes what nobody wanted, and says that we are ready.
+ * Closes what nobody wanted, and says that we are ready, and who we are: what the starter says of
+ * that may come later.
  *
  * @return False: nobody hears it, so the process before has ended or does not want us any more.
  */
 bool pin_handover_ready(struct pin_handover *handover);
+
+/**
+ * Hears whether the next one is ready; a pipe that can be read.
+ *
+ * @param ret_pid  Who said so; 0: an older version, which does not tell.
+ * @return False: it has closed the pipe.
+ */
+bool pin_handover_hear(int said_fd, pid_t *ret_pid);
 
 /** Whether the process before has heard it and told others who goes on. Once true, always. */
 bool pin_handover_is_over(struct pin_handover *handover);

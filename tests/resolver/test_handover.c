@@ -10,11 +10,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "pintle/base/macros.h"
 
 #include "resolver/handover.h"
 #include "resolver/listen.h"
@@ -47,7 +50,7 @@ static struct pin_listen hand_over(size_t n_workers, int said_fd)
 static void test_sockets_are_found_by_address_and_type(void **state)
 {
     int ends[2];
-    char byte = 0;
+    pid_t pid = 0;
     struct pin_handover handover;
     struct pin_listen taken = {0};
     struct pin_why why = {0};
@@ -67,8 +70,8 @@ static void test_sockets_are_found_by_address_and_type(void **state)
     assert_int_equal(taken.tcp_fds[0], before.tcp_fds[0]);
     assert_int_equal(taken.udp_fds[0], before.udp_fds[0]);
     assert_true(pin_handover_ready(&handover));
-    assert_int_equal(read(ends[0], &byte, 1), 1);
-    assert_int_equal(byte, '1');
+    assert_true(pin_handover_hear(ends[0], &pid));
+    assert_int_equal(pid, getpid());
     assert_int_equal(fcntl(before.tcp_fds[1], F_GETFD), -1); /* nobody wanted it */
     assert_true(fcntl(before.tcp_fds[0], F_GETFD) >= 0);
     before.tcp_fds[1] = -1;
@@ -166,6 +169,31 @@ static void test_nobody_waits(void **state)
     assert_null(getenv("PINTLE_HANDOVER"));
 }
 
+/* Who it is is told with the word itself; versions before said nothing else, and one that reads
+ * only the first byte sees what it always was. */
+static void test_who_is_ready(void **state)
+{
+    static const struct {
+        const char *text;
+        pid_t pid;
+        bool is_ready;
+    } cases[] = {{"", 0, false}, {"1", 0, true}, {"1\n", 0, true}, {"14711\n", 4711, true},
+        {"14711", 0, true}, {"1-1\n", 0, true}, {"10\n", 0, true}, {"199999999999\n", 0, true},
+        {"17 1\n", 0, true}, {"1111111111111111111111111111111111111111111\n", 0, true}};
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(cases); i++) {
+        int ends[2];
+        pid_t pid = 1;
+        size_t bytes = strlen(cases[i].text);
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], cases[i].text, bytes), bytes);
+        (void)close(ends[1]);
+        assert_int_equal(pin_handover_hear(ends[0], &pid), cases[i].is_ready);
+        assert_int_equal(pid, cases[i].pid);
+        (void)close(ends[0]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_nothing_in_the_environment),
         cmocka_unit_test(test_spawn),
         cmocka_unit_test(test_nobody_waits),
+        cmocka_unit_test(test_who_is_ready),
     };
     return cmocka_run_group_tests_name("handover", tests, NULL, NULL);
 }
