@@ -17,6 +17,9 @@
 /* Descriptors are handed over from here on. */
 #define FIRST_FD  3
 #define US_PER_MS 1000
+/* In the environment: the process before had sockets of the supervisor, and so has who comes now.
+ */
+#define KEPT "PINTLE_KEPT_SOCKETS"
 
 /* One socket that was handed over. */
 struct handed {
@@ -29,6 +32,7 @@ struct pin_supervisor {
     struct sockaddr_un name; /* of its socket */
     socklen_t name_bytes;    /* 0: there is nobody */
     int64_t watchdog_ms;
+    bool keeps_sockets; /* of ours, which came from it to the process before */
     size_t n;
     struct handed handed[PIN_SUPERVISOR_SOCKETS_MAX];
 };
@@ -67,14 +71,19 @@ static void read_name(struct pin_supervisor *supervisor)
     supervisor->name_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + bytes);
 }
 
+/* How many sockets a process was given. */
+static int n_given(pid_t pid)
+{
+    return env_number("LISTEN_PID", INT32_MAX) == pid
+               ? (int)env_number("LISTEN_FDS", PIN_SUPERVISOR_SOCKETS_MAX)
+               : 0;
+}
+
 /* What is no socket of an address is left alone. */
 static void read_sockets(struct pin_supervisor *supervisor)
 {
-    if (env_number("LISTEN_PID", INT32_MAX) != getpid()) {
-        return;
-    }
-    int64_t n = env_number("LISTEN_FDS", PIN_SUPERVISOR_SOCKETS_MAX);
-    for (int fd = FIRST_FD; fd < FIRST_FD + (int)n; fd++) {
+    int n = n_given(getpid());
+    for (int fd = FIRST_FD; fd < FIRST_FD + n; fd++) {
         struct sockaddr_storage local = {0};
         socklen_t local_bytes = sizeof(local);
         struct handed *handed = &supervisor->handed[supervisor->n];
@@ -98,6 +107,9 @@ static void forget(const char *name)
 void pin_supervisor_pass_on(void)
 {
     static const char *const sockets[] = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
+    if (n_given(getppid()) > 0) {
+        (void)setenv(KEPT, "1", 1); /* NOLINT(concurrency-mt-unsafe): one thread */
+    }
     for (size_t i = 0; i < N_ELEMS(sockets); i++) {
         forget(sockets[i]);
     }
@@ -109,13 +121,14 @@ void pin_supervisor_pass_on(void)
 struct pin_supervisor *pin_supervisor_new(void)
 {
     static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
-        "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
+        "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", KEPT};
     struct pin_supervisor *supervisor = calloc(1, sizeof(*supervisor));
     if (supervisor == NULL) {
         return NULL;
     }
     read_name(supervisor);
     read_sockets(supervisor);
+    supervisor->keeps_sockets = env_text(KEPT) != NULL;
     if (env_text("WATCHDOG_PID") == NULL || env_number("WATCHDOG_PID", INT32_MAX) == getpid()) {
         supervisor->watchdog_ms = env_number("WATCHDOG_USEC", INT64_MAX) / US_PER_MS;
     }
@@ -161,7 +174,7 @@ int64_t pin_supervisor_watchdog_ms(const struct pin_supervisor *supervisor)
 
 bool pin_supervisor_has_sockets(const struct pin_supervisor *supervisor)
 {
-    return supervisor != NULL && supervisor->n > 0;
+    return supervisor != NULL && (supervisor->n > 0 || supervisor->keeps_sockets);
 }
 
 int pin_supervisor_take(

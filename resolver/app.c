@@ -156,6 +156,8 @@ static void end(struct pin_app *app, int signo)
 {
     bool has_time = signo == SIGTERM && !app->is_ending && app->config->lameduck_ms > 0
                     && app->config->file != NULL;
+    app->is_ending = true;
+    pin__app_call_off(app);
     if (has_time) {
         pin_log_info("app: SIGTERM, /readyz says no from now on, ending in %llu ms",
             (unsigned long long)app->config->lameduck_ms);
@@ -166,7 +168,6 @@ static void end(struct pin_app *app, int signo)
         pin_log_info("app: %s, ending", signo == SIGTERM ? "SIGTERM" : "SIGINT");
         pin__app_leave(app);
     }
-    app->is_ending = true;
     pin_service_stopping(app->service);
 }
 

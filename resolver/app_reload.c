@@ -503,7 +503,7 @@ static void on_drain(void *arg)
     struct pin_reload *reload = arg;
     struct attempt *attempt = reload->now;
     int64_t waited_ms = pin_clock_mono_ms() - attempt->over_ms;
-    bool is_idle = attempt->forward == NULL || pin_forward_is_idle(attempt->forward);
+    bool is_idle = pin_forward_is_idle(attempt->forward);
     if ((is_idle && attempt->was_idle) || waited_ms > DRAIN_MAX_MS) {
         on_over(attempt);
         return;
@@ -522,6 +522,13 @@ static void on_ended(void *arg)
     attempt->over_ms = pin_clock_mono_ms();
     attempt->was_idle = attempt->forward == NULL;
     on_drain(attempt->app->reload);
+}
+
+bool pin__app_is_asking(const struct pin_app *app)
+{
+    const struct attempt *now = app->reload != NULL ? app->reload->now : NULL;
+    return !pin_forward_is_idle(app->forward)
+           || (now != NULL && !pin_forward_is_idle(now->forward));
 }
 
 static void begin(struct pin_reload *reload)

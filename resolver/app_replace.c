@@ -12,7 +12,7 @@
  *
  * Where a supervisor holds the sockets, one process ends before the next one starts, and questions
  * wait in between: the one before answers what it has taken, the next one takes none until it knows
- * something.
+ * something. So it is, too, after processes have taken each other's places.
  */
 
 #include <stdio.h>
@@ -37,8 +37,9 @@
 /* A cluster that has told nothing by then is out of reach: what the state directory knows counts.
  */
 #define STALE_MS 10000
-/* With a supervisor's sockets: questions wait for the clusters for so long, and connections that
- * are there at the end have so long. Resolvers that ask give up later. */
+/* With a supervisor's sockets: questions wait for the clusters for so long, and connections and
+ * what was handed to resolvers have so long at the end. All who ask meanwhile wait for that, so it
+ * is less than what a resolver that does not answer is waited for; who asks gives up later. */
 #define HOLD_MS  1000
 #define LEAVE_MS 500
 /* What was handed to resolvers, and pages that are made, are answered or given up by then. */
@@ -55,7 +56,7 @@ enum phase {
     PIN_PHASE_SERVING,
     PIN_PHASE_STARTING, /* the next one gets ready */
     PIN_PHASE_ENDING,   /* it is in our place */
-    PIN_PHASE_LEAVING,  /* told to end; the supervisor keeps the sockets */
+    PIN_PHASE_LEAVING,  /* told to end, perhaps a second time; the supervisor keeps the sockets */
 };
 
 struct pin_replace {
@@ -77,6 +78,8 @@ struct pin_replace {
     uint64_t n_drains;
     bool was_looked; /* nothing is missing; the builder's while is_looking */
     bool is_looking;
+    bool was_asking; /* of resolvers, at the last look */
+    bool is_replaced;
 };
 
 /* --- the next one --------------------------------------------------------------------------- */
@@ -182,14 +185,28 @@ static void get_done(struct pin_replace *replace)
 {
     int64_t took_ms = pin_clock_mono_ms() - replace->since_ms;
     bool is_leaving = replace->phase == PIN_PHASE_LEAVING;
-    int64_t streams_ms = is_leaving ? LEAVE_MS : STREAMS_MS;
-    bool has_streams = pin_workers_n_streams(replace->app->workers) > 0 && took_ms < streams_ms;
+    struct pin_app *app = replace->app;
+    bool is_asking = pin__app_is_asking(app);
+    bool has_streams =
+        pin_workers_n_streams(app->workers) > 0 && took_ms < (is_leaving ? LEAVE_MS : STREAMS_MS);
     bool is_asked =
-        pin_admin_is_busy(replace->app->admin) || pin_admin_is_busy(replace->app->metrics);
-    bool has_late = !is_leaving && (replace->app->forward != NULL || is_asked) && took_ms < LATE_MS;
+        !is_leaving && (pin_admin_is_busy(app->admin) || pin_admin_is_busy(app->metrics));
+    bool has_late = (is_asking || replace->was_asking || is_asked)
+                    && took_ms < (is_leaving ? LEAVE_MS : LATE_MS);
+    replace->was_asking = is_asking;
     if (!has_streams && !has_late) {
-        pin_loop_stop(replace->app->loop);
+        pin_loop_stop(app->loop);
     }
+}
+
+/* Nothing is read any more; the timer looks when what was read is answered. */
+static void begin_end(struct pin_replace *replace, enum phase phase)
+{
+    replace->phase = phase;
+    replace->since_ms = pin_clock_mono_ms();
+    pin_workers_retire(replace->app->workers);
+    replace->was_asking = pin__app_is_asking(replace->app);
+    pin_timer_start(replace->timer, LOOK_MS, true);
 }
 
 static void close_said(struct pin_replace *replace)
@@ -227,7 +244,8 @@ static void give_up(struct pin_replace *replace, const char *reason)
     } else {
         (void)pin_why_set(&replace->error, PIN_EIO, "%s", reason);
     }
-    pin_log_error("replace: %s, this one goes on", replace->error.text);
+    pin_log_error("replace: %s, this one %s", replace->error.text,
+        replace->app->is_ending ? "ends" : "goes on");
     conclude(replace, "failed", &replace->n_failed);
 }
 
@@ -246,13 +264,11 @@ static void hand_over(struct pin_replace *replace)
     pin_service_hand_over(app->service, replace->pid);
     close_said(replace); /* by which the next one sees it */
     conclude(replace, "ok", &replace->n_good);
-    replace->phase = PIN_PHASE_ENDING;
-    replace->since_ms = pin_clock_mono_ms();
     app->is_ending = true;
+    replace->is_replaced = true;
+    begin_end(replace, PIN_PHASE_ENDING);
     pin_admin_retire(app->admin);
     pin_admin_retire(app->metrics);
-    pin_workers_retire(app->workers);
-    pin_timer_start(replace->timer, LOOK_MS, true);
 }
 
 /* "has ended (code 1) before it was ready" */
@@ -425,18 +441,25 @@ uint64_t pin__app_replace(struct pin_app *app)
     return replace->n_asked;
 }
 
+void pin__app_call_off(struct pin_app *app)
+{
+    if (app->replace != NULL && app->replace->phase == PIN_PHASE_STARTING) {
+        pin_starter_kill(app->starter);
+        give_up(app->replace, "is not wanted any more");
+    }
+}
+
+/* Who only gets ready has taken nothing; who leaves is told a second time. */
 void pin__app_leave(struct pin_app *app)
 {
-    struct pin_replace *replace = app->replace;
-    if (replace == NULL || replace->phase != PIN_PHASE_SERVING
-        || !pin_supervisor_has_sockets(app->supervisor)) {
+    const struct pin_replace *replace = app->replace;
+    bool has_taken = replace != NULL && replace->phase != PIN_PHASE_READYING
+                     && replace->phase != PIN_PHASE_LEAVING;
+    if (has_taken && pin_supervisor_has_sockets(app->supervisor)) {
+        begin_end(app->replace, PIN_PHASE_LEAVING);
+    } else {
         pin_loop_stop(app->loop);
-        return;
     }
-    replace->phase = PIN_PHASE_LEAVING;
-    replace->since_ms = pin_clock_mono_ms();
-    pin_workers_retire(app->workers);
-    pin_timer_start(replace->timer, LOOK_MS, true);
 }
 
 /* --- what is seen of it --------------------------------------------------------------------- */
@@ -553,7 +576,7 @@ enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why)
 
 bool pin__app_is_replaced(const struct pin_app *app)
 {
-    return app->replace != NULL && app->replace->phase == PIN_PHASE_ENDING;
+    return app->replace != NULL && app->replace->is_replaced;
 }
 
 void pin__app_stop_replace(struct pin_app *app)

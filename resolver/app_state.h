@@ -147,6 +147,10 @@ uint64_t pin__app_reload(struct pin_app *app);
 /** Fills in how the admin page looks at reloads. */
 void pin__app_hook_reload_admin(struct pin_admin_hooks *hooks);
 
+/** Whether resolvers are asked for somebody who waits, those of before a reload too. Missed within
+ * a moment now and then: look twice. */
+bool pin__app_is_asking(const struct pin_app *app);
+
 /** Ends it: no reload begins any more. */
 void pin__app_stop_reload(struct pin_app *app);
 
@@ -163,6 +167,9 @@ void pin__app_make_starter(struct pin_app *app, const struct pin_args *args);
 /** Ends the loop; with sockets that the next process will have, after what was taken from them is
  * answered, half a second at most. A second call ends it at once. */
 void pin__app_leave(struct pin_app *app);
+
+/** This process is about to end: one that was to take its place ends, too, before it reads. */
+void pin__app_call_off(struct pin_app *app);
 
 /** Says to the process before that we are ready, once we are. */
 enum pin_err pin__app_start_replace(struct pin_app *app, struct pin_why *why);

@@ -301,14 +301,14 @@ void pin_forward_inherit(struct pin_forward *forward, const struct pin_forward *
 
 bool pin_forward_is_idle(const struct pin_forward *forward)
 {
-    for (size_t i = 0; i < forward->n_ports; i++) {
+    for (size_t i = 0; forward != NULL && i < forward->n_ports; i++) {
         for (size_t t = 0; t < forward->n_threads; t++) {
             if (!pin_ring_is_empty(forward->ports[i].rings[t])) {
                 return false;
             }
         }
     }
-    for (size_t t = 0; t < forward->n_threads; t++) {
+    for (size_t t = 0; forward != NULL && t < forward->n_threads; t++) {
         if (pin_stat_read(&forward->threads[t]->stats.n_waiting) > 0) {
             return false;
         }

@@ -116,7 +116,8 @@ void pin_forward_give_basis(struct pin_forward *forward, const struct pin_basis 
 void pin_forward_inherit(struct pin_forward *forward, const struct pin_forward *before);
 
 /** Whether nobody waits for an answer; once no worker's basis names it, it stays so. A question
- * that leads to another one may be missed within a moment: look twice. Any thread. */
+ * that leads to another one may be missed within a moment: look twice. NULL is idle. Any thread.
+ */
 bool pin_forward_is_idle(const struct pin_forward *forward);
 
 /** Halts and frees one that no worker's basis names any more, while the tapper goes on. NULL is

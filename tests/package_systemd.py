@@ -349,7 +349,16 @@ def hands_over(checks, machine):
             if machine.systemctl("restart", UNIT)[0] != 0:
                 break
             wait()
+    text = machine.run("journalctl", "--no-pager", "-o", "cat", "-p", "warning", "-u", "pintled.socket")[1].strip()
+    checks.check("systemd has no complaint about the socket unit", text in ("", "-- No entries --"), text)
     replaces(checks, machine, 53, "systemd's sockets")
+    with asked(checks, machine, "three restarts of what took another one's place") as wait:
+        for _ in range(3):
+            code, text = machine.systemctl("restart", UNIT)
+            checks.check("a restart after a replacement", code == 0, text)
+            wait()
+            code, text = machine.run("pintlectl", "replace", "--wait", "--timeout", f"{WAIT_S}s")
+            checks.check("and another one", code == 0, text)
     stops_replaced(checks, machine, "systemd's sockets")
     checks.equal("and starts with its sockets again", machine.systemctl("start", "pintled.socket", UNIT)[0], 0)
 

@@ -6,6 +6,7 @@ over and keeps. The unit's exposure, as systemd judges it. (`./x package` has sy
 Prints one line per check and, last, "N passed, N failed".
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -25,6 +26,7 @@ SOCKETS = e2e.ROOT / "deploy" / "systemd" / "pintled.socket"
 WAIT_S = 60
 N_ASKED = 12
 WATCHDOG_US = 1_500_000
+LATE = bytes((192, 0, 2, 77))
 # Descriptor 3 and those behind it; $LISTEN_PID is the process that gets them, $WATCHDOG_PID the one that is to be heard.
 SHELL = 'LISTEN_PID=$$; WATCHDOG_PID=$$; export LISTEN_PID WATCHDOG_PID; exec "$@"'
 
@@ -250,6 +252,159 @@ def replaced(checks, boss):
     tcp.close()
 
 
+class Resolver(threading.Thread):
+    """Answers at once, but for names below late.example: these when told to."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port, self.late, self.news = self.socket.getsockname()[1], [], threading.Condition()
+        self.start()
+
+    def run(self):
+        while True:
+            data, peer = self.socket.recvfrom(4096)
+            if b"\4late\7example\0" not in data.lower():
+                self.answer(data, peer)
+                continue
+            with self.news:
+                self.late.append((data, peer))
+                self.news.notify()
+
+    def answer(self, data, peer):
+        end = data.index(b"\0", 12) + 5
+        self.socket.sendto(data[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + data[12:end] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + LATE, peer)
+
+    def wait(self):
+        """Whether somebody asks for a late name."""
+        with self.news:
+            return self.news.wait_for(lambda: self.late, WAIT_S * e2e.SLOW)
+
+    def answer_late(self):
+        with self.news:
+            late, self.late = self.late, []
+        for data, peer in late:
+            self.answer(data, peer)
+
+
+def is_there(pid):
+    """Not so when it has ended and nobody has heard of it."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def reads(pid):
+    """Whether it reads questions over UDP."""
+    names = []
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/comm"):
+        with contextlib.suppress(OSError):
+            names.append(path.read_text())
+    return "pintle-udp\n" in names
+
+
+def awaited(what):
+    end = time.monotonic() + WAIT_S * e2e.SLOW
+    while not what() and time.monotonic() < end:
+        time.sleep(e2e.POLL_S)
+    return what()
+
+
+class Succession:
+    """A daemon with sockets of the supervisor, a resolver it asks, and a next process that waits for a cluster."""
+
+    def __init__(self, boss, home):
+        self.boss, self.home = boss, home
+        (home / "c1").mkdir(parents=True)
+        self.resolver = Resolver()
+        (home / "pintle.yaml").write_text(
+            "apiVersion: pintle.dev/v1alpha1\nkind: PintleConfig\nclusters: [{name: c1, directory: c1}, {name: c2, directory: c2}]\n"
+            f"forward: [{{zone: example, to: ['127.0.0.1:{self.resolver.port}']}}]\nallowRecursion: [127.0.0.1/32]\n")
+        boss.port, boss.admin_port = e2e.ports.free_port(), e2e.ports.free_port()  # the one before may be about to end
+        self.sockets = [boss.open(kind, boss.port) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+        self.n_logged = len((boss.dir / "log").read_text())
+        boss.told.clear()
+        self.first = boss.start(self.sockets, what=["--config", str(home / "pintle.yaml")])
+        boss.hears("READY=1")
+        self.first.send_signal(signal.SIGUSR2)
+        awaited(lambda: self.log().count("app: pintled") == 2 and "is to take over" in self.log())
+        self.next = int(re.search(r"process (\d+) is to take over", self.log()).group(1))
+
+    def log(self):
+        return (self.boss.dir / "log").read_text()[self.n_logged:]
+
+    def list(self):
+        """The next one has what it waits for."""
+        (self.home / "c2").mkdir()
+
+    def ends(self, pid, number):
+        """Whether a question that waits for the resolver is answered by a process that was told to end meanwhile."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect(("127.0.0.1", self.boss.port))
+            client.settimeout(5 * e2e.SLOW)
+            client.send(b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + bytes((2, 0x61, 0x61 + number)) + b"\4late\7example\0\0\1\0\1")
+            self.resolver.wait()
+            os.kill(pid, signal.SIGINT)
+            awaited(lambda: not reads(pid))
+            self.resolver.answer_late()
+            try:
+                return client.recv(512).endswith(LATE)
+            except OSError:
+                return False
+
+    def close(self):
+        for pid in (self.first.pid, self.next):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        self.first.wait()
+        awaited(lambda: not is_there(self.next))
+        for one in self.sockets:
+            one.close()
+
+
+def reloaded(checks, one, _):
+    """A next process reads its configuration again, takes over, and ends."""
+    os.kill(one.next, signal.SIGHUP)
+    checks.check("a reload of a next process that gets ready is done", awaited(lambda: "reload: in force" in one.log()), one.log())
+    one.list()
+    checks.check("it takes over", one.boss.hears(f"MAINPID={one.next}") and one.boss.hears("READY=1"))
+    one.first.wait(WAIT_S * e2e.SLOW)
+    return one.next
+
+
+def starting(_checks, one, _):
+    return one.first.pid
+
+
+def confirming(checks, one, _):
+    """The one before hangs just when it is to tell the supervisor who goes on."""
+    one.first.send_signal(signal.SIGSTOP)
+    one.list()
+    checks.check("the next one reads", awaited(lambda: "replace: in the place of" in one.log()), one.log())
+    return one.next
+
+
+def left(checks, boss):
+    """The supervisor keeps the sockets, so whoever is told to end answers what it has taken: after replacements and within.
+    It has half a second, which a machine that stands still may not give it: then once more."""
+    for what, prepare in (("once it has taken another one's place", reloaded), ("while a next one gets ready", starting),
+                          ("when it has just taken over", confirming)):
+        for number in range(5):
+            one = Succession(boss, boss.dir / f"{prepare.__name__}{number}")
+            pid = prepare(checks, one, number)
+            is_answered = one.ends(pid, number)
+            if prepare is starting:
+                checks.check("a next one that was not ready is not wanted any more",
+                             awaited(lambda one=one: not is_there(one.next)) and "is not wanted any more, this one ends" in one.log(), one.log())
+            log = one.log()
+            one.close()
+            if is_answered:
+                break
+        checks.check(f"a process that ends {what} answers what a resolver was asked for", is_answered, log)
+
+
 def unit(checks):
     code, text, error = e2e.run("systemd-analyze", "security", "--offline=true", "--threshold=10", "--no-pager", UNIT)
     level = re.search(r"exposure level for pintled\.service: ([\d.]+)", text)
@@ -269,6 +424,7 @@ def all_parts(checks, dir):
     several(checks, boss)
     refused(checks, boss)
     replaced(checks, boss)
+    left(checks, boss)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ struct pin_supervisor *pin_supervisor_new(void);
 
 /**
  * In a process that starts another one in its parent's place: what that parent was told of its
- * supervisor is left for the other one, but the sockets, which go another way.
+ * supervisor is left for the other one, but the sockets, which go another way: of these it is told
+ * that the supervisor keeps them.
  */
 void pin_supervisor_pass_on(void);
 
@@ -51,7 +52,8 @@ bool pin_supervisor_tell(const struct pin_supervisor *supervisor, const char *li
 /** Within how many milliseconds "WATCHDOG=1" has to be said again and again; 0: it need not. */
 int64_t pin_supervisor_watchdog_ms(const struct pin_supervisor *supervisor);
 
-/** Whether sockets were handed over, taken since or not. NULL has none. */
+/** Whether sockets were handed over, taken since or not, to us or to a process whose place we took:
+ * what is not read of them waits for the process that comes after us. NULL has none. */
 bool pin_supervisor_has_sockets(const struct pin_supervisor *supervisor);
 
 /**
