@@ -117,7 +117,7 @@ static void start_service(struct pin_app *app)
         .n_clusters = app->settings->n_clusters,
         .dns = app->listens[0].address});
     if (!app->is_held) { /* else once it answers */
-        pin_service_ready(app->service, NULL);
+        pin_service_begin(app->service);
     }
 }
 

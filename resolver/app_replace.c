@@ -135,7 +135,7 @@ static void take_over(struct pin_replace *replace)
     if (app->handover == NULL) {
         pin_timer_stop(replace->timer);
         replace->phase = PIN_PHASE_SERVING;
-        pin_service_ready(app->service, NULL);
+        pin_service_begin(app->service);
         return;
     }
     pin_admin_go(app->admin);
@@ -154,7 +154,7 @@ static void confirm(struct pin_replace *replace)
     if (pin_handover_is_over(app->handover)) {
         pin_timer_stop(replace->timer);
         replace->phase = PIN_PHASE_SERVING;
-        pin_service_ready(app->service, NULL);
+        pin_service_begin(app->service);
     }
 }
 

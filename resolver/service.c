@@ -32,6 +32,7 @@ struct pin_service {
     size_t n_synced;
     size_t n_told;
     char trouble[TROUBLE_MAX]; /* "": none */
+    bool has_begun;            /* else nobody is told anything yet */
     bool is_stopping;
 };
 
@@ -112,16 +113,13 @@ struct pin_service *pin_service_start(const struct pin_service_config *config)
     return service;
 }
 
-void pin_service_ready(struct pin_service *service, const char *trouble)
+static void tell_ready(struct pin_service *service)
 {
-    if (service == NULL || service->is_stopping
+    if (!service->has_begun || service->is_stopping
         || !pin_supervisor_is_there(service->config.supervisor)) {
         return;
     }
     int64_t watchdog_ms = pin_supervisor_watchdog_ms(service->config.supervisor);
-    trouble = trouble == NULL ? "" : trouble;
-    (void)snprintf(service->trouble, sizeof(service->trouble), "%.*s", (int)strcspn(trouble, "\n"),
-        trouble); /* a second line would be another message */
     tell_status(service, "READY=1\n");
     if (watchdog_ms > 0) {
         pin_timer_start(service->beat, PIN_MAX(watchdog_ms / BEATS, (int64_t)1), true);
@@ -131,10 +129,28 @@ void pin_service_ready(struct pin_service *service, const char *trouble)
     }
 }
 
+void pin_service_begin(struct pin_service *service)
+{
+    if (service != NULL) {
+        service->has_begun = true;
+        tell_ready(service);
+    }
+}
+
+void pin_service_ready(struct pin_service *service, const char *trouble)
+{
+    if (service != NULL) {
+        trouble = trouble == NULL ? "" : trouble;
+        (void)snprintf(service->trouble, sizeof(service->trouble), "%.*s",
+            (int)strcspn(trouble, "\n"), trouble); /* a second line would be another message */
+        tell_ready(service);
+    }
+}
+
 void pin_service_reloading(struct pin_service *service)
 {
     char lines[LINES_MAX];
-    if (service != NULL && !service->is_stopping) {
+    if (service != NULL && service->has_begun && !service->is_stopping) {
         (void)snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%lld\n",
             (long long)(pin_clock_mono_ns() / NS_PER_US));
         (void)pin_supervisor_tell(service->config.supervisor, lines);
@@ -156,8 +172,10 @@ void pin_service_stopping(struct pin_service *service)
 {
     if (service != NULL && !service->is_stopping) {
         service->is_stopping = true;
-        (void)pin_supervisor_tell(
-            service->config.supervisor, "STOPPING=1\nSTATUS=ending, still answering\n");
+        if (service->has_begun) {
+            (void)pin_supervisor_tell(
+                service->config.supervisor, "STOPPING=1\nSTATUS=ending, still answering\n");
+        }
     }
 }
 

@@ -30,11 +30,15 @@ struct pin_service_config {
     struct pin_addrport dns; /**< The first listener. */
 };
 
-/** Closes and logs what was handed over and nobody took, and begins to tell. NULL: no memory. */
+/** Closes and logs what was handed over and nobody took. Nothing is told before
+ * pin_service_begin(). NULL: no memory. */
 struct pin_service *pin_service_start(const struct pin_service_config *config);
 
+/** We answer, and are who the supervisor listens to. */
+void pin_service_begin(struct pin_service *service);
+
 /**
- * We answer; after a start and after each pin_service_reloading().
+ * What pin_service_reloading() told has ended.
  *
  * @param trouble  Why the configuration that was read last is not the one in force: its first line
  *                 stands in the status until the next call. "" or NULL: it is.

@@ -365,11 +365,13 @@ class Succession:
 
 
 def reloaded(checks, one, _):
-    """A next process reads its configuration again, takes over, and ends."""
+    """A next process that reads its configuration again says nothing before it is the main one. Then it is, and ends."""
+    one.boss.others.clear()
     os.kill(one.next, signal.SIGHUP)
     checks.check("a reload of a next process that gets ready is done", awaited(lambda: "reload: in force" in one.log()), one.log())
     one.list()
     checks.check("it takes over", one.boss.hears(f"MAINPID={one.next}") and one.boss.hears("READY=1"))
+    checks.equal("and said nothing before", one.boss.others, [])
     one.first.wait(WAIT_S * e2e.SLOW)
     return one.next
 
