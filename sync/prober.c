@@ -21,6 +21,9 @@
 
 /* Each costs a descriptor. */
 #define RUNNING_MAX 1024u
+/* While all of them are taken and others are due, whoever has waited so long waits no more: checks
+ * come from objects of many, and may wait for an hour. */
+#define LONG_MS 5000
 /* Programs at a time. */
 #define COMMANDS_MAX 32u
 /* Starts saved up for a burst: this part of a second. */
@@ -42,6 +45,8 @@ struct probe {
     int64_t due_ms;
     size_t heap_i;
     bool has_error;
+    struct probe *older; /* of those that run */
+    struct probe *newer;
 };
 
 struct pin_prober {
@@ -53,6 +58,8 @@ struct pin_prober {
     struct probe **heap;
     size_t n_heap;
     size_t cap_heap;
+    struct probe *oldest; /* of those that run; NULL: none does */
+    struct probe *newest;
     double tokens; /* starts that are free now */
     int64_t tokens_at_ms;
     bool is_filling; /* start_due() is at work further up */
@@ -186,11 +193,31 @@ static void take_result(struct probe *probe, const char *error)
 
 static void start_due(struct pin_prober *self);
 
+/* It runs now. */
+static void note_run(struct probe *probe)
+{
+    struct pin_prober *self = probe->prober;
+    probe->older = self->newest;
+    probe->newer = NULL;
+    *(self->newest != NULL ? &self->newest->newer : &self->oldest) = probe;
+    self->newest = probe;
+    self->stats.n_running++;
+}
+
+/* It does not run any more. */
+static void end_run(struct probe *probe)
+{
+    struct pin_prober *self = probe->prober;
+    *(probe->older != NULL ? &probe->older->newer : &self->oldest) = probe->newer;
+    *(probe->newer != NULL ? &probe->newer->older : &self->newest) = probe->older;
+    probe->run = NULL;
+    self->stats.n_running--;
+}
+
 static void on_done(void *arg, const char *error)
 {
     struct probe *probe = arg;
-    probe->run = NULL;
-    probe->prober->stats.n_running--;
+    end_run(probe);
     take_result(probe, error);
     start_due(probe->prober);
 }
@@ -244,7 +271,7 @@ static void start_one(struct pin_prober *self, int64_t now_ms)
     probe->started_ms = now_ms;
     enum pin_err err = begin_run(probe, &why);
     if (err == PIN_OK) {
-        self->stats.n_running++;
+        note_run(probe);
         return;
     }
     if (err == PIN_EBUSY || err == PIN_ENOMEM) {
@@ -264,6 +291,28 @@ static void fill_tokens(struct pin_prober *self, int64_t now_ms)
     self->tokens_at_ms = now_ms;
 }
 
+/* Milliseconds until the oldest of those that run makes room for another one. */
+static int64_t room_ms(const struct pin_prober *self, int64_t now_ms)
+{
+    size_t n_max = self->config.running_max == 0 ? RUNNING_MAX : self->config.running_max;
+    if (self->stats.n_running < n_max) {
+        return 0;
+    }
+    return PIN_MAX(self->oldest->started_ms + LONG_MS - now_ms, (int64_t)1);
+}
+
+/* Ends the oldest run where it has had its time and others wait. */
+static void make_room(struct pin_prober *self, int64_t now_ms)
+{
+    struct probe *oldest = self->oldest;
+    if (room_ms(self, now_ms) == 0 || now_ms - oldest->started_ms < LONG_MS) {
+        return;
+    }
+    oldest->run->cancel(oldest->run);
+    end_run(oldest);
+    take_result(oldest, "no answer in 5 s, and others wait for their turn");
+}
+
 /* Begins what is due and may begin, and sets the timer for the rest. */
 static void start_due(struct pin_prober *self)
 {
@@ -273,16 +322,19 @@ static void start_due(struct pin_prober *self)
     }
     self->is_filling = true;
     fill_tokens(self, now_ms);
-    while (self->n_heap > 0 && self->heap[0]->due_ms <= now_ms && self->tokens >= 1
-           && self->stats.n_running < RUNNING_MAX) {
+    while (self->n_heap > 0 && self->heap[0]->due_ms <= now_ms && self->tokens >= 1) {
+        make_room(self, now_ms);
+        if (room_ms(self, now_ms) > 0) {
+            break;
+        }
         start_one(self, now_ms);
     }
     self->is_filling = false;
-    if (self->n_heap == 0 || self->stats.n_running >= RUNNING_MAX) {
+    if (self->n_heap == 0) {
         pin_timer_stop(self->timer); /* the end of a probe comes first */
         return;
     }
-    int64_t wait_ms = self->heap[0]->due_ms - now_ms;
+    int64_t wait_ms = PIN_MAX(self->heap[0]->due_ms - now_ms, room_ms(self, now_ms));
     int64_t token_ms = self->tokens >= 1
                            ? 0
                            : (int64_t)((1 - self->tokens) * 1000 / self->config.max_per_second) + 1;
@@ -309,7 +361,7 @@ static void free_probe(struct probe *probe)
     struct pin_prober *self = probe->prober;
     if (probe->run != NULL) {
         probe->run->cancel(probe->run);
-        self->stats.n_running--;
+        end_run(probe);
     }
     if (probe->heap_i != NOT_IN_HEAP) {
         heap_remove(self, probe);

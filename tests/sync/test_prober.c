@@ -77,7 +77,7 @@ static void on_flip(void *arg)
     rig->n_flips++;
 }
 
-static void rig_init(struct rig *self, uint32_t max_per_second)
+static void rig_init_few(struct rig *self, uint32_t max_per_second, uint32_t running_max)
 {
     *self = (struct rig){.loop = pin_loop_new(), .health = pin_health_new()};
     struct pin_prober_config config = {.loop = self->loop,
@@ -85,10 +85,16 @@ static void rig_init(struct rig *self, uint32_t max_per_second)
         .max_per_second = max_per_second,
         .commands = commands,
         .n_commands = N_ELEMS(commands),
+        .running_max = running_max,
         .on_flip = on_flip,
         .arg = self};
     assert_int_equal(pin_prober_new(&config, &self->prober, NULL), PIN_OK);
     self->holding = pin_holding_begin(self->health, &self->holds, 1, true);
+}
+
+static void rig_init(struct rig *self, uint32_t max_per_second)
+{
+    rig_init_few(self, max_per_second, 0);
 }
 
 static void rig_done(struct rig *self)
@@ -413,6 +419,35 @@ static void test_running_ones_end_with_the_prober(void **state)
     rig_done(&rig);
 }
 
+/* Whoever has an hour for an answer cannot keep others from being asked. */
+static void test_patience_ends_while_others_wait(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct pin_check check = pin_check_default();
+    struct pin_check patient = pin_check_default();
+    uint32_t slots[2];
+    patient.protocol = PIN_CHECK_HTTP;
+    patient.timeout_s = PIN_CHECK_SECONDS_MAX;
+    patient.fall = 1;
+    rig_init_few(&rig, 100, N_ELEMS(slots));
+    for (size_t i = 0; i < N_ELEMS(slots); i++) {
+        patient.path = i == 0 ? "/a" : "/b";
+        slots[i] = rig_check(&rig, server.ports[SILENT], &patient);
+    }
+    pin_prober_take_orders(rig.prober);
+    run_for(&rig, 6000); /* nobody else is due: they have their time */
+    assert_int_equal(pin_prober_stats(rig.prober).n_running, N_ELEMS(slots));
+    check.protocol = PIN_CHECK_TCP;
+    uint32_t other = rig_check(&rig, server.ports[PLAIN], &check);
+    pin_prober_take_orders(rig.prober);
+    wait_for(&rig, other, PIN_VERDICT_UP);
+    bool is_first = state_of(&rig, slots[0]).verdict == PIN_VERDICT_DOWN;
+    assert_explained(&rig, slots[is_first ? 0 : 1], "no answer in 5 s, and others wait");
+    assert_int_equal(state_of(&rig, slots[is_first ? 1 : 0]).verdict, PIN_VERDICT_ASSUMED);
+    rig_done(&rig);
+}
+
 /* --- main
  * --------------------------------------------------------------------------------------------- */
 
@@ -473,6 +508,8 @@ int main(void)
         {"an address that is let go is not asked", test_stopped_is_not_asked, NULL, NULL, NULL},
         {"a command whose time is over ends with its whole group", test_command_ends_with_its_group,
             NULL, NULL, NULL},
+        {"whoever may wait for an hour waits for 5 s while others are due",
+            test_patience_ends_while_others_wait, NULL, NULL, NULL},
         {"what still runs ends with the prober", test_running_ones_end_with_the_prober, NULL, NULL,
             NULL},
     };

@@ -34,6 +34,8 @@ struct pin_prober_config {
     uint32_t max_per_second;                   /**< Probes begun, of all together; 1 or more. */
     const struct pin_prober_command *commands; /**< Outlive the prober. */
     size_t n_commands;
+    uint32_t running_max; /**< Probes at a time; 0: 1,024. Where all are taken, one that has run for
+                             5 s makes room. */
     void (*on_flip)(void *arg); /**< Some verdict changed: the builder is to look. May be NULL. */
     void *arg;
 };
