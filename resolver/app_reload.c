@@ -262,13 +262,15 @@ static enum pin_err prepare_manners(struct attempt *attempt, struct pin_why *why
     return pin_workers_fit_manners(app->workers, manners, why);
 }
 
-/* Another forwarder, if there is to be one: its resolvers or its cache are others. */
+/* Another forwarder, if there is to be one: its resolvers, whom they are vouched for by, or its
+ * cache are others. */
 static enum pin_err prepare_forward(struct attempt *attempt, struct pin_why *why)
 {
     const struct pin_app *app = attempt->app;
     attempt->basis.forward = app->forward;
     if (!pin_config_differs(app->config, attempt->config, "forward")
-        && !pin_config_differs(app->config, attempt->config, "cache")) {
+        && !pin_config_differs(app->config, attempt->config, "cache")
+        && !pin_forward_is_outdated(app->forward)) {
         return PIN_OK;
     }
     enum pin_err err = pin__app_make_forward(

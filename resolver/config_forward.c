@@ -264,11 +264,14 @@ static bool make_zone(
         || (ca == NULL) != (from->ca == NULL)) {
         return false;
     }
+    uint8_t digest[PIN_SHA256_BYTES];
+    pin_forward_digest(ca, digest);
     for (size_t i = 0; i < from->n_upstreams; i++) {
         specs[i] = (struct pin_upstream_spec){.address = from->upstreams[i].address,
             .is_tls = from->upstreams[i].is_tls,
             .tls_name = tls_name,
             .ca = ca};
+        memcpy(specs[i].ca_digest, digest, sizeof(digest));
     }
     *to = (struct pin_forward_zone){.upstreams = specs,
         .n_upstreams = from->n_upstreams,

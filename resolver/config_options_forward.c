@@ -30,7 +30,8 @@ const struct pin_option pin_forward_options[] = {
         .kind = PIN_OPTION_PATH,
         .offset = IN_FORWARD(ca),
         .example = "corp-ca.pem",
-        .doc = "Who must have signed them; whom the system trusts when not said."},
+        .doc = "Who must have signed them; whom the system trusts when not said. A reload reads it "
+               "again."},
     {.key = "trusted",
         .kind = PIN_OPTION_BOOL,
         .offset = IN_FORWARD(is_trusted),

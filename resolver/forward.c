@@ -13,6 +13,7 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
+#include "pintle/base/file.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 #include "pintle/base/rcu.h"
@@ -21,7 +22,8 @@
 #include "forward_thread.h"
 #include "tap.h"
 
-#define LETTERS 26u
+#define LETTERS      26u
+#define CA_MAX_BYTES ((size_t)16 << 20)
 /* Of a cache, between two quiescent points. */
 #define WALK_BUCKETS 1024u
 
@@ -243,6 +245,30 @@ struct inheriting {
     uint8_t groups[PIN_FORWARD_ZONES_MAX]; /* by the other's; PIN_FORWARD_NONE: none */
 };
 
+void pin_forward_digest(const char *ca, uint8_t ret_digest[PIN_SHA256_BYTES])
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    struct pin_why why = {0};
+    memset(ret_digest, 0, PIN_SHA256_BYTES);
+    if (ca != NULL && pin_file_read_now(ca, CA_MAX_BYTES, &text, &bytes, &why) == PIN_OK) {
+        pin_sha256(text, bytes, ret_digest);
+    }
+    free(text);
+}
+
+bool pin_forward_is_outdated(const struct pin_forward *forward)
+{
+    bool is_outdated = false;
+    for (size_t i = 0; forward != NULL && i < forward->config.n_zones && !is_outdated; i++) {
+        const struct pin_upstream_spec *spec = &forward->config.zones[i].upstreams[0];
+        uint8_t digest[PIN_SHA256_BYTES]; /* those of one zone have the same CA */
+        pin_forward_digest(spec->ca, digest);
+        is_outdated = memcmp(digest, spec->ca_digest, sizeof(digest)) != 0;
+    }
+    return is_outdated;
+}
+
 static bool are_texts_equal(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
@@ -259,7 +285,8 @@ static bool is_same_zone(const struct pin_forward_zone *a, const struct pin_forw
         const struct pin_upstream_spec *y = &b->upstreams[i];
         is_same = x->is_tls == y->is_tls && x->address.port == y->address.port
                   && pin_ip_equal(&x->address.ip, &y->address.ip)
-                  && are_texts_equal(x->tls_name, y->tls_name) && are_texts_equal(x->ca, y->ca);
+                  && are_texts_equal(x->tls_name, y->tls_name) && (x->ca == NULL) == (y->ca == NULL)
+                  && memcmp(x->ca_digest, y->ca_digest, sizeof(x->ca_digest)) == 0;
     }
     return is_same;
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pintle/base/crypto.h"
 #include "pintle/base/error.h"
 #include "pintle/base/ip.h"
 #include "pintle/base/jsonout.h"
@@ -44,6 +45,7 @@ struct pin_upstream_spec {
     const char *tls_name; /**< Whom its certificate must name; NULL: the address. */
     const char *ca;       /**< File with who must have signed it; NULL: the system's. */
     bool is_tls;
+    uint8_t ca_digest[PIN_SHA256_BYTES]; /**< Of what the file says: pin_forward_digest(). */
 };
 
 /** Names at and below `name` go to these. */
@@ -89,6 +91,16 @@ struct pin_forward_port {
     struct pin_ring *rings[PIN_FORWARD_THREADS_MAX]; /**< By forward thread. */
     uint8_t saved[PIN_MISS_WIRE_BYTES]; /**< What stood behind the question before the answer. */
 };
+
+/**
+ * Sums up what a CA's file says now; all 0 for NULL and for what cannot be read. Reads the file,
+ * and waits for nobody.
+ */
+void pin_forward_digest(const char *ca, uint8_t ret_digest[PIN_SHA256_BYTES]);
+
+/** Whether a CA's file says something else than when the resolvers were made. Reads them. NULL is
+ * fine. Control. */
+bool pin_forward_is_outdated(const struct pin_forward *forward);
 
 /** Starts the threads. */
 enum pin_err pin_forward_start(

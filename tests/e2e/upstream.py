@@ -35,7 +35,7 @@ forward:
   - {{zone: ip.dot.test, to: ["tls://127.0.0.1:{dot}"], ca: good.crt}}
   - {{zone: name.dot.test, to: ["tls://127.0.0.1:{dot}"], tlsName: other.test, ca: good.crt}}
   - {{zone: old.dot.test, to: ["tls://127.0.0.1:{old}"], tlsName: dns.test, ca: old.crt}}
-  - {{zone: self.dot.test, to: ["tls://127.0.0.1:{dot}"], tlsName: dns.test, ca: old.crt}}
+  - {{zone: self.dot.test, to: ["tls://127.0.0.1:{dot}"], tlsName: dns.test, ca: self.crt}}
   - {{zone: next.dot.test, to: ["tls://127.0.0.1:{hello}", "tls://127.0.0.1:{dot}"], tlsName: dns.test, ca: good.crt}}
 allowRecursion: [127.0.0.1/32]
 cache: {{size: 8Mi, serveStale: 60}}
@@ -317,6 +317,22 @@ def tls(checks, ask, dot, old, hello):
         checks.check(f"DoT: and again ({name})", all(r.data == [GOOD] for r in rs), [str(r) for r in rs])
 
 
+def authorities(checks, daemon, ask, dir):
+    """A CA's file with another content at the same path counts after a reload, and what it vouched for before does no more."""
+    def says(stem):
+        (dir / "next.crt").write_bytes((dir / f"{stem}.crt").read_bytes())
+        (dir / "next.crt").rename(dir / "self.crt")
+        return daemon.ctl("reload", "--wait")[0]
+
+    checks.equal("DoT: the CA's file is exchanged for the one who signed", says("good"), 0)
+    r = ask("good-signed.self.dot.test")
+    checks.check("DoT: which lets the resolver in", r.data == [GOOD], r)
+    checks.equal("DoT: and back", says("old"), 0)
+    for name in ("good-unsigned", "good-signed"):
+        r = ask(f"{name}.self.dot.test")
+        checks.check(f"DoT: which keeps it out, and what it said: {name}", (r.status, r.ede) == ("SERVFAIL", 23), r)
+
+
 def flush_all(daemon):
     """On a machine that is busy the threads may not be done in the two seconds that the daemon waits: it says so."""
     end = time.monotonic() + 60
@@ -410,6 +426,7 @@ def everything(checks, dir):
     closed = free_port()
     dot = Upstream(certificate=make_certificate(dir, "good", 2))
     old = Upstream(certificate=make_certificate(dir, "old", -1))
+    (dir / "self.crt").write_bytes((dir / "old.crt").read_bytes())
     hello = Upstream(certificate=(dir / "good.crt", dir / "good.key"), at_hello=True)
     (dir / "c1").mkdir()
     (dir / "corp.zone").write_text(ZONE)
@@ -425,6 +442,7 @@ def everything(checks, dir):
         guarded(checks, part, ask, first)
     guarded(checks, tls, ask, dot, old, hello)
     guarded(checks, by_hand, daemon, ask, first)
+    guarded(checks, authorities, daemon, ask, dir)
     guarded(checks, loops, dir)
     checks.equal("it ends when told to", daemon.stop(signal.SIGINT), 0)
     if checks.failed:
