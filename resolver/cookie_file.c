@@ -75,22 +75,21 @@ static bool take(struct pin_cookie_file *file, const struct pin_cookie_secret *n
     return true;
 }
 
+static bool is_same_secret(const struct pin_cookie_secret *a, const struct pin_cookie_secret *b)
+{
+    return is_same_key(a->shared[0], b->shared[0]) && is_same_key(a->shared[1], b->shared[1]);
+}
+
 static void read_again(struct pin_cookie_file *file)
 {
-    struct pin_cookie_secret next;
+    struct pin_cookie_secret next = {0};
     struct pin_why why = {0};
     if (pin_cookie_secret_read(file->path, &next, &why) != PIN_OK) {
         pin_log_error("cookies: %s (the secret read before is used on)", why.text);
-        return;
-    }
-    if (is_same_key(next.shared[0], file->last.shared[0])
-        && is_same_key(next.shared[1], file->last.shared[1])) {
-        return;
-    }
-    if (take(file, &next)) {
+    } else if (!is_same_secret(&next, &file->last) && take(file, &next)) {
         pin_log_info("cookies: new secret from '%s'%s", file->path,
             file->until_ms != 0 ? ", the one before is accepted for an hour" : "");
-    } else {
+    } else if (!is_same_secret(&next, &file->last)) {
         memset(&file->seen, 0, sizeof(file->seen)); /* the next look tries again */
     }
     explicit_bzero(&next, sizeof(next));
@@ -137,8 +136,7 @@ enum pin_err pin_cookie_file_load(const char *path, struct pin_cookie_secret *re
         pin_cookie_file_free(file);
         return err;
     }
-    *ret_secret = file->last;
-    ret_secret->pair = &file->pair;
+    *ret_secret = (struct pin_cookie_secret){.is_shared = true, .pair = &file->pair};
     *ret_file = file;
     return PIN_OK;
 }

@@ -21,7 +21,7 @@ struct pin_cookie_file;
 /**
  * Reads the file for the first time.
  *
- * @param ret_secret  Filled; follows the file until free.
+ * @param ret_secret  Follows the file until free, and has no key itself.
  * @return What pin_cookie_secret_read() says, or PIN_ENOMEM; `ret_file` is set on PIN_OK.
  */
 enum pin_err pin_cookie_file_load(const char *path, struct pin_cookie_secret *ret_secret,

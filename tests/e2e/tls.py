@@ -67,7 +67,7 @@ class TlsDaemon(e2e.Daemon):
             time.sleep(e2e.POLL_S)
             found = [re.search(pattern, self.log_text()) for pattern in (
                 r"answering DNS on 127\.0\.0\.1:(\d+) \(udp",
-                rf"answering DNS on 127\.0\.0\.1:(\d+) \({transport}", r"admin on http://(\S+)/")]
+                rf"answering DNS on 127\.0\.0\.1:(\d+) \({transport}", r"admin on https?://(\S+)/")]
             if all(found):
                 self.port, self.dot = int(found[0].group(1)), int(found[1].group(1))
                 self.admin = found[2].group(1)

@@ -90,8 +90,8 @@ ROWS = (  # what, message, rcode, TSIG error (None: the answer has no TSIG)
 )
 
 
-def is_signed(reply):
-    """Whether the answer's MAC is good, by the key and the question's MAC."""
+def is_signed(reply, secret=SECRETS[KEY], asked=MAC):
+    """Whether a message's MAC is good, by the key and, of an answer, by the question's MAC."""
     at = tsig_at(reply)
     if at < 0:
         return False
@@ -101,8 +101,8 @@ def is_signed(reply):
     n_bytes = struct.unpack(">H", rdata[MAC_AT - 2:MAC_AT])[0]
     mac, rest = rdata[MAC_AT:MAC_AT + n_bytes], rdata[MAC_AT + n_bytes:]
     variables = wire_name(KEY) + struct.pack(">HI", ANY, 0) + algorithm + when + rest[2:6]
-    whole = struct.pack(">H", len(MAC)) + MAC + bare + variables
-    return hmac.compare_digest(mac, hmac.new(SECRETS[KEY], whole, hashlib.sha256).digest())
+    whole = (struct.pack(">H", len(asked)) + asked if asked else b"") + bare + variables
+    return hmac.compare_digest(mac, hmac.new(secret, whole, hashlib.sha256).digest())
 
 
 def transport(checks, what, ask):

@@ -12,19 +12,28 @@ import http.server
 import re
 import signal
 import ssl
+import socketserver
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
 
-from run import SLOW, Daemon, play
+import tls
+from run import SLOW, play, ports
+from transfers import KEY
+from tsig import is_signed
 
 CONFIG = """
 clusterSet: demo
+listen:
+  - {{address: "127.0.0.1:{plain}"}}
+  - {{address: "127.0.0.1:{dot}", tls: {{certificate: dot.crt, key: dot.key}}}}
+cookies: {{secretFile: cookie.secret}}
 clusters:
   - {{name: c1, directory: c1}}
   - {{name: c2, context: far, kubeconfig: kubeconfig}}
+  - {{name: c4, context: plugged, kubeconfig: kubeconfig}}
   - {{name: c3, etcd: {{endpoints: ["http://127.0.0.1:{port}"], user: u, passwordFile: etcd.secret}}}}
 sandbox: {{dumps: true}}
 cache: {{size: 1Mi}}
@@ -43,12 +52,25 @@ records:
     zones: [example.edu]
     policy: sync
     route53: {{endpoint: "http://127.0.0.1:{port}", accessKeyFile: access.secret, secretKeyFile: aws.secret}}
+  - name: dns
+    provider: rfc2136
+    zones: [example.net]
+    policy: sync
+    rfc2136: {{server: "127.0.0.1:{dns}", tsig: {{name: {key}, secretFile: update.secret}}}}
 """
 KUBECONFIG = """
 current-context: far
 clusters: [{{name: k, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
-users: [{{name: u, user: {{token: {token}}}}}]
-contexts: [{{name: far, context: {{cluster: k, user: u}}}}]
+users:
+  - {{name: u, user: {{token: {token}}}}}
+  - {{name: p, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, command: {plugin}, interactiveMode: Never}}}}}}
+contexts:
+  - {{name: far, context: {{cluster: k, user: u}}}}
+  - {{name: plugged, context: {{cluster: k, user: p}}}}
+"""
+PLUGIN = """#!/bin/sh
+read -r token <"$0.secret"
+printf '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "%s"}}' "$token"
 """
 WRITABLE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) rw")
 NO_NAMES = ssl._create_unverified_context()  # pylint: disable=protected-access
@@ -59,10 +81,11 @@ SECONDS = 60  # of patience for what waits for its turn: a retry, a connection t
 
 
 class Others:
-    """An API server, a PowerDNS, Route 53 and an etcd that know nothing, and remember what was said to them."""
+    """An API server, a PowerDNS, Route 53, an etcd and a DNS server that know nothing, and remember what was said to them."""
 
     def __init__(self):
         self.heard = []
+        self.asked = []  # of the DNS server
 
         class Handler(http.server.BaseHTTPRequestHandler):
             """Says no."""
@@ -84,8 +107,21 @@ class Others:
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+        class Dns(socketserver.StreamRequestHandler):
+            """Hangs up."""
+
+            def handle(handler):  # noqa: N805: pylint: disable=no-self-argument
+                self.asked.append(handler.rfile.read(int.from_bytes(handler.rfile.read(2), "big")))
+
+        self.dns = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dns)
+        threading.Thread(target=self.dns.serve_forever, daemon=True).start()
+
     def has_heard(self, text):
         return any(text in said for said in self.heard)
+
+    def has_been_asked(self, secret):
+        """Whether a message was signed with it."""
+        return any(is_signed(message, secret, b"") for message in self.asked)
 
 
 class Secrets:
@@ -93,25 +129,36 @@ class Secrets:
 
     def __init__(self, generation):
         self.generation = generation
-        self.text = {name: self.draw(name).hex() for name in ("kubeconfig", "etcd", "admin", "pdns", "access", "aws")}
-        self.raw = {"tsig": self.draw("tsig")}
-        self.key = b""
+        self.text = {name: self.draw(name).hex() for name in ("kubeconfig", "plugin", "etcd", "admin", "pdns", "access", "aws")}
+        self.raw = {"tsig": self.draw("tsig"), "update": self.draw("update"), "cookie": self.draw("cookie")[:16],
+                    "cookie-beside": self.draw("cookie-beside")[:16]}
+        self.keys = {}
+        self.certificate = b""
 
     def draw(self, name):
         return hashlib.sha256(f"{self.generation} {name}".encode()).digest()
 
-    def write(self, dir, port):
-        """Each file is exchanged as a whole, as people and volumes do."""
-        files = {f"{name}.secret": text for name, text in self.text.items() if name != "kubeconfig"}
-        files["kubeconfig"] = KUBECONFIG.format(port=port, token=self.text["kubeconfig"])
-        files["tsig.secret"] = base64.b64encode(self.raw["tsig"]).decode()
+    def draw_key(self, dir, stem):
+        """A key and its certificate, as files."""
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
                         "-keyout", dir / "new.key", "-out", dir / "new.crt", "-subj", "/CN=localhost"],
                        check=True, capture_output=True, timeout=60 * SLOW)
-        files["tls.key"], files["tls.crt"] = (dir / "new.key").read_text(), (dir / "new.crt").read_text()
         told = subprocess.run(["openssl", "ec", "-in", dir / "new.key", "-noout", "-text"], check=True, capture_output=True, text=True)
-        self.key = bytes.fromhex(re.sub(r"[\s:]", "", re.search(r"priv:(.*?)pub:", told.stdout, re.S).group(1)))[-32:]
-        self.pem = files["tls.key"].splitlines()[1]
+        key = bytes.fromhex(re.sub(r"[\s:]", "", re.search(r"priv:(.*?)pub:", told.stdout, re.S).group(1)))[-32:]
+        files = {f"{stem}.key": (dir / "new.key").read_text(), f"{stem}.crt": (dir / "new.crt").read_text()}
+        self.keys[stem] = [key, key[::-1], files[f"{stem}.key"].splitlines()[1].encode()]
+        return files
+
+    def write(self, dir, port):
+        """Each file is exchanged as a whole, as people and volumes do."""
+        files = {f"{name}.secret": text for name, text in self.text.items() if name != "kubeconfig"}
+        files["kubeconfig"] = KUBECONFIG.format(port=port, token=self.text["kubeconfig"], plugin=dir / "plugin")
+        for name in ("tsig", "update"):
+            files[f"{name}.secret"] = base64.b64encode(self.raw[name]).decode()
+        files["cookie.secret"] = f"{self.raw['cookie'].hex()}\n{self.raw['cookie-beside'].hex()}"
+        for stem in ("tls", "dot"):
+            files |= self.draw_key(dir, stem)
+        self.certificate = ssl.PEM_cert_to_DER_cert(files["dot.crt"])
         for name, text in files.items():
             (dir / f".{name}").write_text(text + "\n")
             (dir / f".{name}").chmod(0o600)
@@ -122,8 +169,7 @@ class Secrets:
         of = {name: [text.encode()] for name, text in self.text.items()}
         for name, data in self.raw.items():
             of[name] = [data, base64.b64encode(data)[:-4], data.hex().encode()]
-        of["tls"] = [self.key, self.key[::-1], self.pem.encode()]
-        return of
+        return of | self.keys
 
 
 def memory(pid):
@@ -159,13 +205,31 @@ def ask(daemon, token, path="/api/v1/status"):
         return 0
 
 
+def ask_dns(daemon):
+    """By each way that questions take; a worker has a secret of cookies until its next one."""
+    for words in ((), ("+tcp",)):
+        daemon.dig("nobody.example", "A", *words)
+    _, stream = tls.client(daemon.dot)
+    stream.sendall(tls.frame(1))
+    tls.receive(stream, 2)
+    certificate = stream.getpeercert(binary_form=True)
+    stream.close()
+    return certificate
+
+
 def use(checks, daemon, others, secrets):
     """Each is used at least once, where it can be seen from outside."""
     checks.becomes(f"the admin page takes token {secrets.generation}", lambda: ask(daemon, secrets.text["admin"]),
                    lambda status: status == 200, SECONDS * SLOW)
-    for name in ("kubeconfig", "etcd", "pdns", "access"):
+    for name in ("kubeconfig", "plugin", "etcd", "pdns", "access"):
         checks.becomes(f"{name}: number {secrets.generation} is said", lambda name=name: others.has_heard(secrets.text[name]),
                        lambda is_said: is_said, SECONDS * SLOW)
+    checks.becomes(f"update: number {secrets.generation} signs", lambda: others.has_been_asked(secrets.raw["update"]),
+                   lambda is_signed: is_signed, SECONDS * SLOW)
+    checks.becomes(f"cookie: number {secrets.generation} is read", lambda: daemon.log_text().count("cookies: new secret"),
+                   lambda n: n == secrets.generation, SECONDS * SLOW)
+    checks.becomes(f"dot: number {secrets.generation} is shown", lambda: ask_dns(daemon),
+                   lambda certificate: certificate == secrets.certificate, SECONDS * SLOW)
 
 
 def exchanged(checks, dir):
@@ -173,12 +237,15 @@ def exchanged(checks, dir):
     (dir / "c1").mkdir()
     generations = [Secrets(n) for n in range(3)]
     generations[0].write(dir, others.port)
-    (dir / "pintle.yaml").write_text(CONFIG.format(port=others.port))
-    daemon = Daemon(dir, "secrets", "--config", dir / "pintle.yaml")
+    (dir / "plugin").write_text(PLUGIN)
+    (dir / "plugin").chmod(0o700)
+    (dir / "pintle.yaml").write_text(CONFIG.format(port=others.port, plain=ports.free_port(), dot=ports.free_port(),
+                                                  dns=others.dns.server_address[1], key=KEY))
+    daemon = tls.TlsDaemon(dir, "secrets")
     try:
         use(checks, daemon, others, generations[0])
         seen = {name for name, _ in left(daemon.child.pid, generations[0])}
-        checks.check("a secret in use is found, so the search works", {"kubeconfig", "admin", "tls"} <= seen, seen)
+        checks.check("a secret in use is found, so the search works", {"kubeconfig", "admin", "tls", "dot", "cookie", "plugin"} <= seen, seen)
         for secrets in generations[1:]:
             token = generations[secrets.generation - 1].text["admin"]
             secrets.write(dir, others.port)
