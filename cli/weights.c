@@ -168,17 +168,32 @@ static bool is_log_line(const char *line, size_t chars)
            && line[5] == ' ' && memchr(line, ']', chars) != NULL;
 }
 
+/* kubectl asked what it asks when nothing names an API server, and nobody is there. */
+static enum pin_ctl_exit complain_of_nowhere(const struct job *job)
+{
+    const char *file = job->ctl->kubeconfig;
+    file =
+        file != NULL ? file : getenv("KUBECONFIG"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    if (file == NULL || file[0] == '\0') {
+        return complain(PIN_CTL_FAILED,
+            "kubectl finds no API server: say --kubeconfig FILE, or set KUBECONFIG; "
+            "--context NAME chooses among several",
+            "");
+    }
+    return complain(PIN_CTL_FAILED,
+        "kubectl asked localhost:8080, as it does when nothing names an API server: say --context "
+        "NAME, or see that there is a kubeconfig with a current-context at ",
+        file);
+}
+
 /* What kubectl's own failure exits with; its words are passed on. */
 static enum pin_ctl_exit judge(const struct job *job, const struct pin_kubectl_reply *reply)
 {
     const char *text = pin_text_get(&reply->err);
     bool is_denied = strstr(text, "(Forbidden)") != NULL || strstr(text, "(Unauthorized)") != NULL;
     bool is_nowhere = strstr(text, "server localhost:8080 was refused") != NULL;
-    if (is_nowhere && job->ctl->kubeconfig == NULL) { /* what it tries when nothing says where */
-        return complain(PIN_CTL_FAILED,
-            "kubectl finds no API server: say --kubeconfig FILE, or set KUBECONFIG; "
-            "--context NAME chooses among several",
-            "");
+    if (is_nowhere) {
+        return complain_of_nowhere(job);
     }
     for (const char *at = text; *at != '\0';) {
         size_t chars = strcspn(at, "\n");

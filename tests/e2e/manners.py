@@ -173,14 +173,17 @@ def outputs(checks, dir):
 
 def kubectl(checks, dir):
     """What kubectl logs for its own developers is left out; what is to be done is said."""
-    def weights(server, *more):
+    def weights(server, *more, config=""):
         (dir / "kubectl").write_text(KUBECTL.format(server=server))
         (dir / "kubectl").chmod(0o755)
-        return ctl("weights", "set", "shop", "a=1", *more, env={"PATH": f"{dir}:{os.environ['PATH']}"})
+        return ctl("weights", "set", "shop", "a=1", *more, env={"PATH": f"{dir}:{os.environ['PATH']}", "KUBECONFIG": config})
 
     code, _, err = weights("localhost:8080")
     checks.check("without a kubeconfig weights set says what to do", code == 1 and err.count("\n") == 1
                  and "--kubeconfig FILE" in err and "memcache" not in err, (code, err))
+    for what, (code, _, err) in (("one that names none", weights("localhost:8080", "--kubeconfig", "k.yaml")),
+                                 ("that of the environment", weights("localhost:8080", config="k.yaml"))):
+        checks.check(f"with {what}, too", code == 1 and err.count("\n") == 1 and "current-context at k.yaml" in err, (code, err))
     code, _, err = weights("10.0.0.1:6443", "--context", "c1")
     checks.equal("a server that is away is told in kubectl's words", (code, err), (1, (
         "pintlectl: kubectl: The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?\n")))
