@@ -17,6 +17,7 @@
 #include "command.h"
 #include "exec.h"
 #include "kubeconfig.h"
+#include "token.h"
 
 #define RELOAD_EVERY_MS 60000
 #define DAY_MS          ((int64_t)86400000)
@@ -66,6 +67,18 @@ static int64_t earlier(int64_t a, int64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+/* The end of the token. One in a file is exchanged before it ends by whoever writes it, for a Pod
+ * each hour, so that it counts only when that was not done. 0: it is not known, or does not matter.
+ */
+static int64_t find_token_end(const struct pin_target *target)
+{
+    if (target == NULL || target->token == NULL || target->exec != NULL) {
+        return 0;
+    }
+    int64_t end = pin_token_end(target->token);
+    return target->token_file != NULL && end > pin_clock_wall_ms() ? 0 : end;
+}
+
 static int64_t find_end(const struct pin_access *self)
 {
     int64_t certificate = 0;
@@ -74,7 +87,7 @@ static int64_t find_end(const struct pin_access *self)
         (void)pin_certificate_expiry(
             self->target->certificate.data, self->target->certificate.bytes, &certificate);
     }
-    return earlier(certificate, plugin);
+    return earlier(earlier(certificate, plugin), find_token_end(self->target));
 }
 
 bool pin_access_is_over(const struct pin_access *self)

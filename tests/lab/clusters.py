@@ -264,9 +264,9 @@ def expired_token(grant):
     now = int(time.time())
     grant.write_token(signed(grant.cluster, good, exp=now - 3600, iat=now - 7200, nbf=now - 7200))
     daemon = grant.start("expired")
-    grant.says(daemon, "an expired token", 1, "our credentials are not accepted (401)",
+    grant.says(daemon, "an expired token", 1, "our credentials are not accepted (401): they expired at ",
                "try: renew the user's token or client certificate",
-               "does not accept our credentials (401)", "check the token file")
+               "does not accept our credentials (401: they have expired)", "check the token file")
     grant.write_token(signed(grant.cluster, good, exp=now + 3600))
     grant.checks.eventually("one that is good in the same file is taken", 60 + BACK_SECONDS,
                             lambda: daemon.ctl("status"), lambda got: got[0] == 0)

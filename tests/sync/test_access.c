@@ -264,6 +264,33 @@ static void test_a_kubeconfig_that_is_gone_is_not_needed(void **state)
     want(self, "SYNCED"); /* by the next run, whatever became of the file meanwhile */
 }
 
+/* {"exp":1} */
+#define ENDED "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9.c2ln"
+
+static void test_a_token_in_a_file_that_has_ended_is_told_so(void **state)
+{
+    struct box *self = *state;
+    struct pin_text text = {0};
+    const struct pin_source_spec spec = {
+        .cluster = "c1", .kind = PIN_SOURCE_CONTEXT, .kubeconfig = self->config, .context = "c1"};
+    pin_text_putf(&text,
+        "clusters: [{name: k, cluster: {server: 'http://127.0.0.1:%d'}}]\n"
+        "users: [{name: u, user: {tokenFile: token}}]\n"
+        "contexts: [{name: c1, context: {cluster: k, user: u}}]\n",
+        self->fake.port);
+    assert_int_equal(pin_file_write_atomic(self->config, text.ptr, text.len, 0600, NULL), PIN_OK);
+    pin_text_done(&text);
+    put_file("token", ENDED "\n");
+    order(self, FAULT("/", "\"token\":\"" ENDED "\",\"status\":401,\"times\":9999"));
+    rig_done(&self->rig);
+    rig_init(&self->rig, &spec, 1);
+    pin_sync_start(self->rig.sync);
+    want_log(self,
+        "our credentials have expired at 1970-01-01T00:00:01.000Z; to do: check the token file");
+    want_log(self, "does not accept our credentials (401: they have expired); it has not been");
+    assert_int_equal(stats_of(self).credentials_expire_wall_ms, 1000);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -279,16 +306,19 @@ static int remove_folder(void **state)
 int main(void)
 {
 #define EXEC_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_exec, tear_down_exec)
-    struct CMUnitTest tests[5 + N_ELEMS(broken_cases)] = {
+    const struct CMUnitTest singles[] = {
         EXEC_TEST(test_a_plugins_token_opens_the_door),
         EXEC_TEST(test_a_token_that_is_refused_is_asked_for_again),
         EXEC_TEST(test_a_token_that_is_refused_after_its_end_is_told_so),
         EXEC_TEST(test_a_token_is_renewed_before_its_end),
         EXEC_TEST(test_a_plugin_that_fails_later_changes_nothing),
         EXEC_TEST(test_a_kubeconfig_that_is_gone_is_not_needed),
+        EXEC_TEST(test_a_token_in_a_file_that_has_ended_is_told_so),
     };
+    struct CMUnitTest tests[N_ELEMS(singles) + N_ELEMS(broken_cases)];
+    memcpy(tests, singles, sizeof(singles));
     for (size_t i = 0; i < N_ELEMS(broken_cases); i++) {
-        tests[5 + i] = (struct CMUnitTest){.name = broken_cases[i].name,
+        tests[N_ELEMS(singles) + i] = (struct CMUnitTest){.name = broken_cases[i].name,
             .test_func = test_broken,
             .initial_state = &broken_cases[i]};
     }
