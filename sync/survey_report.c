@@ -161,7 +161,7 @@ void pin_survey_add_rights(struct pin_survey_report *report, const struct pin_so
             "the server does not say what we may do with %zu of %zu kinds", n_unasked, n_served);
     } else if (n_denied == 0) {
         pin_survey_add(report, "access", PIN_SURVEY_OK, "",
-            "may list and watch all %zu kinds that are served", n_served);
+            "may list and watch all %zu kinds that are wanted now", n_served);
     }
 }
 

@@ -124,7 +124,8 @@ static enum pin_err refresh_token(struct pin_target *target, bool *changed, stru
     size_t end = strcspn(text + start, " \t\r\n") + start;
     if (end == start) {
         free_secret(text, blob.bytes);
-        return pin_why_set(why, PIN_EPARSE, "'%s' holds no token", target->token_file);
+        return pin_why_set(why, PIN_EPARSE, "'%s' holds no token; it is read again each minute",
+            target->token_file);
     }
     char *token = strndup(text + start, end - start);
     free_secret(text, blob.bytes);

@@ -343,6 +343,7 @@ static void test_a_token_file_is_read_again(void **state)
     struct pin_kubeconfig *kubeconfig = NULL;
     struct pin_target *target = NULL;
     enum pin_target_change change = PIN_TARGET_PEER;
+    struct pin_why why = {0};
     char *path = path_of("config");
     (void)state;
     put_file("config", HEAD CONTEXTS CLUSTER(SERVER) USER("tokenFile: fresh"));
@@ -356,7 +357,8 @@ static void test_a_token_file_is_read_again(void **state)
     assert_int_equal(change, PIN_TARGET_TOKEN);
     assert_string_equal(target->token, "two");
     put_file("fresh", " \n");
-    assert_int_equal(pin_target_refresh(target, &change, NULL), PIN_EPARSE);
+    assert_int_equal(pin_target_refresh(target, &change, &why), PIN_EPARSE);
+    assert_non_null(strstr(why.text, "holds no token; it is read again each minute"));
     assert_string_equal(target->token, "two");
     pin_target_free(target);
     pin_kubeconfig_free(kubeconfig);

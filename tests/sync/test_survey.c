@@ -61,7 +61,7 @@ static void test_good(void **state)
     want_part(json, "{\"resource\":\"pods\",\"version\":\"v1\",\"list\":null,\"watch\":null}");
     want_part(json, "{\"resource\":\"gateways.gateway.networking.k8s.io\",\"version\":null,"
                     "\"list\":null,\"watch\":null}");
-    want_part(json, "\"text\":\"may list and watch all 4 kinds that are served\"");
+    want_part(json, "\"text\":\"may list and watch all 4 kinds that are wanted now\"");
     want_part(json, "{\"code\":\"tls\",\"result\":\"warn\",\"text\":\"plain HTTP");
     want_part(json, "{\"code\":\"sync\",\"result\":\"ok\"");
     want_part(json, "\"text\":\"may read all Secrets, which Pintle never does\"");
