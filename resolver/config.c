@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "pintle/base/file.h"
+#include "pintle/base/text.h"
 #include "pintle/zones/name.h"
 
 #include "resolver/dev.h"
@@ -184,6 +185,26 @@ static void add_context(struct pin_config *config, const struct pin_args *args, 
     add_cluster(config, &cluster, findings);
 }
 
+#define NAMED_MAX 8u
+
+/* A context that is not there: which one is meant, or which there are. */
+static void tell_no_context(
+    const char *context, const char *const *known, size_t n, struct pin_findings *findings)
+{
+    const char *near = pin_nearest(context, known, n);
+    struct pin_text text = {0};
+    if (near != NULL) {
+        pin_text_putf(&text, ", did you mean \"%s\"?", near);
+    }
+    for (size_t i = 0; near == NULL && i < n && i < NAMED_MAX; i++) {
+        pin_text_putf(&text, "%s%s", i == 0 ? "; it has " : ", ", known[i]);
+    }
+    pin_findings_add(findings, NULL, no_place,
+        "--contexts: the kubeconfig has no context \"%s\"%s%s", context, pin_text_get(&text),
+        near == NULL && n > NAMED_MAX ? ", ..." : "");
+    pin_text_done(&text);
+}
+
 /* "c1,prod=arn:aws:eks:..." */
 static void clusters_of_contexts(struct pin_config *config, const struct pin_args *args,
     pin_list_contexts_fn *list_contexts, struct pin_findings *findings)
@@ -207,11 +228,7 @@ static void clusters_of_contexts(struct pin_config *config, const struct pin_arg
         if (context[0] == '\0') {
             pin_findings_add_usage(findings, "--contexts: an empty name");
         } else if (known != NULL && !pin_is_among(context, known, n)) {
-            const char *near = pin_nearest(context, known, n);
-            pin_findings_add(findings, NULL, no_place,
-                "--contexts: the kubeconfig has no context \"%s\"%s%s%s", context,
-                near == NULL ? "" : ", did you mean \"", near == NULL ? "" : near,
-                near == NULL ? "" : "\"?");
+            tell_no_context(context, known, n, findings);
         } else {
             add_context(config, args, item, context, findings);
         }

@@ -105,9 +105,8 @@ static void put_expiries(const struct pin_sync *sync, struct pin_text *out)
     static const char name[] = "pintle_cluster_credentials_expire_seconds";
     int64_t now_ms = pin_clock_wall_ms();
     put_family(out, name, "gauge",
-        "Time until our credentials end, below 0 when they have; absent when they do not say, and "
-        "for "
-        "a token in a file until it has ended.");
+        "Time until our credentials end, below 0 when they have; absent when they do not say, "
+        "and for a token in a file until it has ended.");
     for (size_t i = 0; i < pin_sync_n_clusters(sync); i++) {
         struct pin_sync_cluster_stats stats;
         pin_sync_cluster_stats(sync, i, &stats);

@@ -619,6 +619,8 @@ static struct contexts_case {
         0},
     {"a context that is not there is told, with the nearest", "c2",
         "--contexts: the kubeconfig has no context \"c2\", did you mean \"c1\"?\n", 0},
+    {"... or with those there are", "staging",
+        "--contexts: the kubeconfig has no context \"staging\"; it has c1, prod_eu@admin\n", 0},
     {"an empty item is told", "c1,", "--contexts: an empty name\n", 1},
     {"a cluster named twice is told", "c1,c1=prod_eu@admin", "cluster \"c1\" is named twice\n", 2},
     {"all contexts need names that are labels", NULL,
