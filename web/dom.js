@@ -16,15 +16,39 @@ function fill(element, attributes, children) {
 export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-// Replaces what `parent` holds, unless somebody is in it with the keyboard.
+// Makes `old` what `fresh` is, but for the element that has the focus, which stays where it is.
+function settle(old, fresh) {
+  const focus = document.activeElement;
+  if (old === focus) old.replaceChildren(...fresh.childNodes);
+  else if (!old.contains(focus)) old.replaceWith(fresh);
+  else if (old.children.length === fresh.children.length) {
+    const pairs = [...old.children].map((child, i) => [child, fresh.children[i]]);
+    for (const [child, other] of pairs) settle(child, other);
+  }
+}
+
+const scrolled = (parent) => [...parent.querySelectorAll('.scroll')].filter((e) => e.scrollLeft > 0 || e.scrollTop > 0).map((e) => [e.getAttribute('aria-label'), e.scrollLeft, e.scrollTop]);
+
+/*
+ * Replaces what `parent` holds. Not while somebody has a link or button of it in hand, or has text of it selected; boxes
+ * that can be scrolled stay where they are, and keep the focus.
+ */
 export function replace(parent, ...children) {
-  if (parent.contains(document.activeElement) && parent !== document.activeElement) return false;
-  parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  const fresh = children.flat(Infinity).filter(Boolean);
+  const focus = document.activeElement;
+  const isIn = parent !== focus && parent.contains(focus);
+  const selection = getSelection();
+  if (isIn && (!focus.matches('.scroll, summary') || fresh.length !== parent.children.length)) return false;
+  if (!selection.isCollapsed && parent.contains(selection.anchorNode)) return false;
+  const places = scrolled(parent);
+  if (isIn) [...parent.children].forEach((child, i) => settle(child, fresh[i]));
+  else parent.replaceChildren(...fresh);
+  for (const [label, left, top] of places) parent.querySelector(`.scroll[aria-label="${CSS.escape(label)}"]`)?.scrollTo(left, top);
   return true;
 }
 
 export const number = (n) => (n === undefined || n === null ? '–' : n.toLocaleString('en-GB', { maximumFractionDigits: n < 10 ? 1 : 0 }));
-export const count = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
+export const count = (n, word) => `${number(n)} ${word}${n === 1 ? '' : 's'}`;
 export const percent = (share) => `${Math.round(share * 1000) / 10} %`;
 
 export function age(seconds) {

@@ -261,6 +261,32 @@ def focused(driver):
     return driver.execute_script("const e = document.activeElement; return (e.textContent || e.getAttribute('aria-label') || e.name || e.tagName).trim().slice(0, 40)")
 
 
+    in_hand(driver)
+
+
+def in_hand(driver):
+    """A list that moves is one that can be read, scrolled and copied from."""
+    rows = "return document.querySelector('tbody').textContent"
+
+    def moves(what):
+        before = driver.execute_script(rows)
+        return wait_for(what, lambda: driver.execute_script(rows) != before)
+
+    look(driver, "light", 320)
+    driver.execute_script("document.querySelector('main .scroll').scrollLeft = 90")
+    moves("the list goes on at 320 pixels")
+    at = driver.execute_script("return document.querySelector('main .scroll').scrollLeft")
+    check("and stays where it was scrolled to", at == 90, at)
+    driver.execute_script("document.querySelector('main .scroll').focus()")
+    moves("it goes on for who has the focus in it")
+    check("who keeps it", driver.execute_script("return document.activeElement.matches('main .scroll') && document.activeElement.scrollLeft === 90"))
+    driver.execute_script("getSelection().selectAllChildren(document.querySelector('tbody tr'))")
+    before = driver.execute_script(rows)
+    time.sleep(1.5)
+    check("text that is selected stays", before == driver.execute_script(rows) and driver.execute_script("return getSelection().toString()") != "")
+    driver.execute_script("getSelection().removeAllRanges(); document.activeElement.blur()")
+    moves("the list goes on")
+    look(driver, "light", 1280)
 def press(driver, *keys):
     webdriver.ActionChains(driver).send_keys(*keys).perform()
 
