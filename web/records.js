@@ -2,11 +2,13 @@
 // Records in other people's DNS servers: who owns them, what is planned, where a zone differs.
 
 import { get } from './api.js';
-import { h, age, count, replace, state, table } from './dom.js';
+import { h, age, count, number, replace, state, table } from './dom.js';
 import { store } from './store.js';
 
 export const title = 'Records';
 const SHOWN = 500;
+const PLANNED = 50; // changes of a plan, at first: the records come below it
+let planShown = PLANNED;
 const LISTED = 5000;
 let parts = null;
 let pages = null; // {list, plan, drift}: as they were when `loaded` was so
@@ -51,16 +53,25 @@ function drawZones() {
 const result = (c) => (c.isBlocked ? state('warn', 'waits for an approval') : c.result === 'applied' ? state('good', 'done')
   : c.message ? state('bad', c.message) : state('note', c.result || 'planned'));
 
+// "1,000 create, 1 conflict; the first 50 are shown"
+function inShort(rows, shown) {
+  const kinds = [...Map.groupBy(rows, (row) => row.op)].map(([op, some]) => `${number(some.length)} ${op}`).join(', ');
+  return `${kinds}${rows.length > shown ? `; the first ${number(shown)} are shown` : ''}`;
+}
+
 function drawPlan() {
   const { plan } = pages;
   const rows = [...plan.changes, ...(plan.conflicts ?? []).map((c) => ({ ...c, op: 'conflict' }))];
-  replace(parts.plan, table({ caption: 'Last plan', rows: rows.slice(0, SHOWN), empty: 'The last plan had nothing to do.', columns: [
+  parts.planned.textContent = inShort(rows, planShown);
+  parts.morePlan.hidden = rows.length <= planShown;
+  replace(parts.plan, table({ caption: 'Last plan', rows: rows.slice(0, planShown), empty: 'The last plan had nothing to do.', columns: [
     { title: 'Change', cell: (c) => c.op }, { title: 'Name', class: 'wide', cell: (c) => `${c.name} ${c.type}` }, { title: 'Zone', cell: (c) => `${c.zone} (${c.records})` },
     { title: 'Before', class: 'wide', cell: (c) => values(c.old) }, { title: 'After', class: 'wide', cell: (c) => values(c.new) },
     { title: 'Outcome', cell: (c) => (c.op === 'conflict' ? state('warn', `left alone: ${c.kind}${c.detail ? `, ${c.detail}` : ''}`) : result(c)) }] }));
 }
 
 function drawDrift() {
+  parts.drifted.textContent = pages.drift.length > SHOWN ? `${number(pages.drift.length)} differences, the first ${SHOWN} are shown` : '';
   replace(parts.drift, table({ caption: 'Drift', rows: pages.drift.slice(0, SHOWN), empty: 'Nobody else has changed what is ours.', columns: [
     { title: 'Name', class: 'wide', cell: (r) => `${r.name} ${r.type}` }, { title: 'Zone', cell: (r) => `${r.zone} (${r.records})` },
     { title: 'Expected', class: 'wide', cell: (r) => values(r.expected) }, { title: 'Found', class: 'wide', cell: (r) => values(r.found) },
@@ -70,7 +81,7 @@ function drawDrift() {
 function drawList() {
   const words = choice.words.toLowerCase().split(/\s+/).filter(Boolean);
   const rows = pages.list.filter((r) => words.every((w) => `${r.name} ${r.type} ${r.zone} ${r.owner} ${objects(r)} ${values(r.actual)}`.toLowerCase().includes(w)));
-  parts.count.textContent = rows.length > SHOWN ? `${rows.length} records, the first ${SHOWN} are shown` : count(rows.length, 'record');
+  parts.count.textContent = rows.length > SHOWN ? `${number(rows.length)} records, the first ${SHOWN} are shown` : count(rows.length, 'record');
   replace(parts.list, table({ caption: 'Records', rows: rows.slice(0, SHOWN), empty: words.length > 0 ? 'No record is like that.' : 'No records.', columns: [
     { title: 'Name', class: 'wide', cell: (r) => r.name }, { title: 'Type', cell: (r) => r.type }, { title: 'Zone', cell: (r) => `${r.zone} (${r.records})` },
     { title: 'State', cell: (r) => state(r.error || r.conflict ? 'bad' : r.state === 'ready' ? 'good' : 'warn', r.conflict || r.error || r.state) },
@@ -117,10 +128,13 @@ async function load() {
 }
 
 export function mount(main) {
-  parts = { zones: h('div'), plan: h('div'), drift: h('div'), list: h('div'), count: h('p', { class: 'note', role: 'status' }) };
+  planShown = PLANNED;
+  parts = { zones: h('div'), plan: h('div'), drift: h('div'), list: h('div'), count: h('p', { class: 'note', role: 'status' }),
+    planned: h('p', { class: 'note', role: 'status' }), drifted: h('p', { class: 'note' }),
+    morePlan: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { planShown += SHOWN; drawPlan(); } }, `Show ${SHOWN} more`) };
   parts.more = h('div', { hidden: true },
-    h('section', null, h('h2', null, 'Drift'), parts.drift),
-    h('section', null, h('h2', null, 'Last plan'), parts.plan),
+    h('section', null, h('h2', null, 'Drift'), parts.drifted, parts.drift),
+    h('section', null, h('h2', null, 'Last plan'), parts.planned, parts.plan, h('p', null, parts.morePlan)),
     h('section', null, h('h2', null, 'Records'), h('form', { class: 'row', role: 'search', onsubmit: (e) => e.preventDefault() },
       h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; drawList(); } }))), parts.count, parts.list));
   main.append(h('section', null, h('h2', null, 'Zones of others'), parts.zones), parts.more);

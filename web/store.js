@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known: the newest of each kind, a few minutes of traffic, the last questions.
 
+import { count } from './dom.js';
+
 const SECONDS = 300;
 const QUERIES = 500;
 const WINDOW_MS = 60000;
@@ -76,8 +78,8 @@ const zoneFindings = (entry) => (entry.zones ?? []).flatMap((z) => {
   const where = `records ${entry.records}, zone ${z.zone}`;
   return [
     z.error && { level: 'bad', where, text: z.error, hint: '' },
-    z.blocked > 0 && { level: 'warn', where, text: `${z.blocked} changes wait for an approval`, hint: `pintlectl records approve ${z.approval}` },
-    z.conflicts > 0 && { level: 'warn', where, text: `${z.conflicts} records conflict with others' in the zone`, hint: 'pintlectl records drift' },
+    z.blocked > 0 && { level: 'warn', where, text: `${count(z.blocked, 'change')} ${z.blocked === 1 ? 'waits' : 'wait'} for an approval`, hint: `pintlectl records approve ${z.approval}` },
+    z.conflicts > 0 && { level: 'warn', where, text: `${count(z.conflicts, 'record')} ${z.conflicts === 1 ? 'conflicts' : 'conflict'} with others' in the zone`, hint: 'pintlectl records drift' },
   ];
 });
 

@@ -398,9 +398,11 @@ def comes_back(driver, dir):
 
 
 def many(driver, dir):
-    """Thousands of names, the longest there may be, and one of very many endpoints."""
+    """Thousands of names, the longest there may be, and one of very many endpoints; a plan of many records."""
     (dir / "big").mkdir()
-    (dir / "big.yaml").write_text("clusters: [{name: big, directory: big}]\ndefaultCluster: big\nshutdown: {lameduck: 0s}\n")
+    (dir / "out").mkdir()
+    (dir / "big.yaml").write_text("clusters: [{name: big, directory: big}]\ndefaultCluster: big\nshutdown: {lameduck: 0s}\nclusterSet: demo\nrecords:\n"
+                                  "  - {name: plan, provider: zonefile, zones: [example.org], policy: sync, dryRun: true, interval: 2, zonefile: {directory: out}}\n")
 
     def meta(name, **labels):
         return {"name": name, "namespace": "n" * 63, "labels": labels}
@@ -472,6 +474,8 @@ def over_tls(dir):
     (dir / "srv.key").chmod(0o600)
     (dir / "mtls.yaml").write_text("clusters: [{name: c1, directory: demo/c1}]\nshutdown: {lameduck: 0s}\n"
                                    "admin: {tls: {certificate: srv.crt, key: srv.key, clientCA: ca.crt}}\n")
+    items += [{"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+               "metadata": {"name": f"lb-{i}", "namespace": "public", "annotations": {"external-dns.kubernetes.io/hostname": f"lb-{i}.example.org"}}} for i in range(60)]
     daemon = Daemon(dir, "--config", str(dir / "mtls.yaml"), scheme="https")
     driver = browser(more=("--ignore-certificate-errors",))
     try:
@@ -496,13 +500,19 @@ def with_records(driver):
     world.settled(lambda: world.zone("knot")["owned"] == records.MANY + 1, "records are in Knot")
     records.repairs(world)
     world.put("c1", *keep)
+        driver.execute_script("location.hash = 'records'")
+        n_rows = "return document.querySelectorAll('[aria-label=\"Last plan\"] tbody tr').length"
+        wait_for("a long plan is counted, and it is said that not all of it is shown", lambda: "60 create; the first 50 are shown" in text(driver))
+        check("50 are", driver.execute_script(n_rows) == 50, driver.execute_script(n_rows))
+        driver.find_element(By.XPATH, "//button[starts-with(., 'Show 500') and not(@hidden)]").click()
+        check("and then all", driver.execute_script(n_rows) == 60, driver.execute_script(n_rows))
     world.settled(lambda: world.zone("knot")["blocked"] == records.MANY, "deletions wait")
     driver.get(f"http://{world.admin}/#records")
     wait_for("the zones", lambda: "wait for an approval" in text(driver) and "203.0.113.66" in text(driver))
     shown = text(driver)
     for what, words in (("the zone, whose and by whom", ("example.com", "rfc2136", "pintle-e2e", "this one", "zonefile")),
                         ("what is to be approved, and how", ("pintlectl records approve", "14 of 10 allowed")),
-                        ("what somebody changed", ("203.0.113.66", "put right")), ("the plan", ("delete", "n3.example.com A", "waits for an approval")),
+                        ("what somebody changed", ("203.0.113.66", "put right")), ("the plan", ("14 delete", "n3.example.com A", "waits for an approval")),
                         ("each record's objects", ("c1: service shop/app", "192.0.2.1 (TTL 60)"))):
         check(f"the records say {what}", all(w in shown for w in words), [w for w in words if w not in shown])
     search = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
