@@ -3,6 +3,7 @@
 
 import { Refused, Stream, get, setToken, hasToken, forgetToken } from './api.js';
 import { h } from './dom.js';
+import { forget } from './counted.js';
 import { store, take, findings } from './store.js';
 import * as overview from './overview.js';
 import * as flow from './flow.js';
@@ -59,6 +60,7 @@ function onState(state, error) {
     lost.hidden = true;
   } else if (lost.hidden) {
     say('▲ connection lost');
+    forget();
     lost.textContent = `${error instanceof Refused ? `${error.message}.` : 'The daemon does not answer.'} Trying again; what is shown is of ${new Date().toLocaleTimeString('en-GB')}.`;
     lost.hidden = false;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All names: search, filter, sort.
 
-import { h, count, replace, state, table } from './dom.js';
+import { h, count, number, replace, state, table } from './dom.js';
 import { fillClusters } from './known.js';
 import { store } from './store.js';
 
@@ -45,7 +45,7 @@ function draw() {
   const focused = parts.list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   if (focused) document.activeElement.blur();
   const isReady = store.names !== null && store.services !== null;
-  parts.count.textContent = !isReady ? 'Loading' : rows.length > shown ? `${rows.length} names, the first ${shown} are shown` : count(rows.length, 'name');
+  parts.count.textContent = !isReady ? 'Loading' : rows.length > shown ? `${number(rows.length)} names, the first ${number(shown)} are shown` : count(rows.length, 'name');
   parts.more.hidden = !isReady || rows.length <= shown;
   if (!isReady) return;
   replace(parts.list, table({ caption: 'Names', columns, rows: rows.slice(0, shown), empty: words.length > 0 || choice.kind || choice.cluster ? 'No name is like that.'

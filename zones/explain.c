@@ -202,10 +202,11 @@ static void put_counted(const struct pin_explanation *e)
     pin_jsonout_object(e->out);
     pin_jsonout_key(e->out, "items");
     pin_jsonout_array(e->out);
-    uint64_t n = pin_tally_read_block(
+    struct pin_tally_sum sum = pin_tally_read_block(
         pin_index_tally(e->catalog->live.index), e->table->tally, put_counted_part, e->out);
     pin_jsonout_end(e->out);
-    pin_jsonout_key_uint(e->out, "answers", n);
+    pin_jsonout_key_uint(e->out, "answers", sum.n_answers);
+    pin_jsonout_key_uint(e->out, "series", sum.series);
     pin_jsonout_end(e->out);
 }
 

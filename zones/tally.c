@@ -29,6 +29,7 @@ struct row {
 struct block {
     struct pin_rcu_head rcu;
     struct pin_tally *tally;
+    uint64_t series;
     uint32_t first; /* counter */
     uint32_t n_parts;
     struct {
@@ -60,6 +61,7 @@ struct pin_tally {
     size_t n_pages;
     uint32_t n_counters; /* handed out at least once; the first is nobody's */
     uint64_t n_uncounted;
+    uint64_t n_opened;
 };
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -271,6 +273,7 @@ uint32_t pin_tally_open(const struct pin_tally_want *want)
     if (block != NULL) {
         block->tally = tally;
         block->n_parts = (uint32_t)want->n_parts;
+        block->series = ++tally->n_opened;
         is_good = fill_block(tally, want, block);
     }
     if (!is_good) {
@@ -417,22 +420,24 @@ uint64_t pin_tally_read(struct pin_tally *tally, pin_tally_fn *fn, void *arg)
     return n_uncounted;
 }
 
-uint64_t pin_tally_read_block(struct pin_tally *tally, uint32_t first, pin_tally_fn *fn, void *arg)
+struct pin_tally_sum pin_tally_read_block(
+    struct pin_tally *tally, uint32_t first, pin_tally_fn *fn, void *arg)
 {
+    struct pin_tally_sum sum = {0};
     (void)pthread_mutex_lock(&tally->mutex);
     const struct block *block = pin_map_find(&tally->blocks, &first, sizeof(first));
-    uint64_t n_answers = 0;
     for (uint32_t i = 0; block != NULL && i <= block->n_parts; i++) {
-        n_answers += sum_counter(tally, first + i);
+        sum.n_answers += sum_counter(tally, first + i);
+        sum.series = block->series;
     }
     for (uint32_t i = 0; block != NULL && i < block->n_parts; i++) {
         struct pin_tally_row seen = block->parts[i].row->seen;
         seen.n_first = sum_counter(tally, first + 1 + i);
-        seen.wanted = (double)n_answers * block->parts[i].share;
+        seen.wanted = (double)sum.n_answers * block->parts[i].share;
         fn(arg, &seen);
     }
     (void)pthread_mutex_unlock(&tally->mutex);
-    return n_answers;
+    return sum;
 }
 
 /* --- as JSON ------------------------------------------------------------------------------- */

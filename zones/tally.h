@@ -38,9 +38,16 @@ uint32_t pin_tally_open(const struct pin_tally_want *want);
  * not looked at. 0 is fine for any: what is not counted is left so while it stays. Builder. */
 bool pin_tally_is_for(const struct pin_tally_want *want, uint32_t first);
 
-/** Calls `fn` for each part of the block with that first counter, with what it has counted itself.
- * Returns how many answers that were; 0 is fine for `first`. Builder. */
-uint64_t pin_tally_read_block(struct pin_tally *tally, uint32_t first, pin_tally_fn *fn, void *arg);
+/** What one block has counted itself. */
+struct pin_tally_sum {
+    uint64_t n_answers; /**< With and without an address. */
+    uint64_t series;    /**< Of this block alone; another one began at 0. 0: there is none. */
+};
+
+/** Calls `fn` for each part of the block with that first counter, with what it has counted itself,
+ * and returns the sum; 0 is fine for `first`. Builder. */
+struct pin_tally_sum pin_tally_read_block(
+    struct pin_tally *tally, uint32_t first, pin_tally_fn *fn, void *arg);
 
 /** Adds the block with that first counter to its rows and gives it back once no worker counts there
  * any more. 0 is fine. Builder. */

@@ -309,8 +309,8 @@ static void test_many_rows(void **state)
     assert_int_equal(seen.n_all, PIN_TALLY_ROWS_MAX + 1);
 }
 
-/* What explain says of the table that an asker is shown. */
-static void explain(uint16_t cluster_id, const char *want)
+/* What explain says was counted of the table that an asker is shown; to be freed. */
+static struct pin_text explain(uint16_t cluster_id)
 {
     struct pin_text text = {0};
     struct pin_jsonout json = pin_jsonout_init(&text);
@@ -320,19 +320,58 @@ static void explain(uint16_t cluster_id, const char *want)
         .asker = pin_scene_viewed(scene, (uint16_t)(cluster_id + 1), cluster_id)};
     assert_int_equal(pin_name_parse(route_name(), &name), PIN_OK);
     pin_catalog_explain_json(stage.catalog, &name, PIN_TYPE_A, &asker, &json);
+    return text;
+}
+
+static void expect_explained(uint16_t cluster_id, const char *want)
+{
+    struct pin_text text = explain(cluster_id);
     const char *at = strstr(pin_text_get(&text), "\"counted\":");
     assert_non_null(at);
     assert_memory_equal(at, want, strlen(want));
     pin_text_done(&text);
 }
 
+/* A figure that stands once in what explain says was counted for c1's askers. */
+static unsigned long explained(const char *key)
+{
+    struct pin_text text = explain(0);
+    const char *at = strstr(pin_text_get(&text), "\"counted\":");
+    unsigned long figure = 0;
+    assert_non_null(at);
+    at = strstr(strstr(at, "]"), key); /* after the items */
+    assert_non_null(at);
+    assert_int_equal(sscanf(at + strlen(key), "%lu", &figure), 1);
+    pin_text_done(&text);
+    return figure;
+}
+
 static void test_explained(void **state)
 {
     test_askers(state);
-    explain(0, "\"counted\":{\"items\":[{\"backend\":\"shop/a\",\"cluster\":\"c1\",\"answers\":100,"
-               "\"wanted\":100}],\"answers\":100}");
-    explain(1, "\"counted\":{\"items\":[{\"backend\":\"shop/a\",\"cluster\":\"c2\",\"answers\":300,"
-               "\"wanted\":300}],\"answers\":300}");
+    expect_explained(0,
+        "\"counted\":{\"items\":[{\"backend\":\"shop/a\",\"cluster\":\"c1\",\"answers\":100,"
+        "\"wanted\":100}],\"answers\":100,");
+    expect_explained(1,
+        "\"counted\":{\"items\":[{\"backend\":\"shop/a\",\"cluster\":\"c2\",\"answers\":300,"
+        "\"wanted\":300}],\"answers\":300,");
+}
+
+static void test_series(void **state)
+{
+    (void)state;
+    set_route(10, 90);
+    ask(10, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    unsigned long series = explained("\"series\":");
+    assert_int_not_equal(series, 0);
+    set_route(1, 9); /* the same shares */
+    ask(10, PIN_TYPE_A, PIN_CLUSTER_NONE);
+    assert_int_equal(explained("\"series\":"), series);
+    assert_int_equal(explained("\"answers\":"), 20);
+    set_route(2, 8);
+    ask(30, PIN_TYPE_A, PIN_CLUSTER_NONE); /* more than before: the figure alone would not tell */
+    assert_int_not_equal(explained("\"series\":"), series);
+    assert_int_equal(explained("\"answers\":"), 30);
 }
 
 static void test_label(void **state)
@@ -378,6 +417,7 @@ int main(void)
         TEST("what is wanted is what was steered; a route that goes takes its rows", test_nodata),
         TEST("askers with views of their own get what they are wanted to", test_askers),
         TEST("explain tells what was counted of the table that the asker is shown", test_explained),
+        TEST("explain tells when these counts began anew", test_series),
         TEST("another configuration goes on counting", test_heirs),
         TEST("what a transfer reads of a configuration that is gone keeps no counters",
             test_left_by_a_transfer),
