@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -112,7 +113,7 @@ class Daemon:
         check("the daemon ends well", self.process.wait(60) == 0)
 
 
-def browser(has_scripts=True, more=()):
+def browser(has_scripts=True, more=(), service=None):
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900", *more):
@@ -120,7 +121,7 @@ def browser(has_scripts=True, more=()):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     if not has_scripts:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    driver = webdriver.Chrome(options, Service("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options, service or Service("/usr/bin/chromedriver"))
     driver.set_page_load_timeout(WAIT_S)
     driver.set_script_timeout(WAIT_S)
     return driver
@@ -527,14 +528,37 @@ def restless(driver, daemon, file, items):
     check("names that change all the time are listed now and then", n <= 1 + took / 10, f"{n} times in {took:.1f} s")
 
 
+def somebody(dir):
+    """A driver of a Chromium that has a certificate of its own, and shows it where one is asked for.
+
+    Its home and what it sees as /etc/chromium are of this test alone."""
+    home, etc, program = dir / "home", dir / "etc", dir / "chromedriver"
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    for command in (["certutil", "-N", "--empty-password"], ["certutil", "-A", "-n", "servers", "-t", "C,,", "-i", "srv.crt"],
+                    ["pk12util", "-i", "alice.p12", "-W", "alice"]):
+        subprocess.run([command[0], "-d", f"sql:{database}", *command[1:]], cwd=dir, check=True, capture_output=True)
+    shutil.copytree("/etc/chromium", etc)
+    (etc / "policies" / "managed").mkdir(parents=True, exist_ok=True)
+    (etc / "policies" / "managed" / "pintle.json").write_text(json.dumps(
+        {"AutoSelectCertificateForUrls": [json.dumps({"pattern": "https://127.0.0.1", "filter": {}})]}))
+    own = "" if os.getuid() == 0 else "--user --map-root-user"
+    program.write_text(f"#!/bin/sh\nexec unshare --mount {own} sh -c 'mount --bind {etc} /etc/chromium && exec /usr/bin/chromedriver \"$@\"' sh \"$@\"\n")
+    program.chmod(0o755)
+    return Service(str(program), env={**os.environ, "HOME": str(home)})
+
+
 def over_tls(dir):
-    """Over TLS, where a certificate is wanted and the browser has none."""
+    """Over TLS, where a certificate is wanted: a browser that has none, and one that has."""
     def openssl(*args):
         subprocess.run(["openssl", *args], cwd=dir, check=True, capture_output=True)
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=people")
     openssl("req", "-x509", *key, "-keyout", "srv.key", "-out", "srv.crt", "-subj", "/CN=pintled", "-addext", "subjectAltName=IP:127.0.0.1")
+    openssl("req", "-x509", *key, "-keyout", "alice.key", "-out", "alice.crt", "-subj", "/CN=alice", "-CA", "ca.crt", "-CAkey", "ca.key",
+            "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=clientAuth")
+    openssl("pkcs12", "-export", "-in", "alice.crt", "-inkey", "alice.key", "-out", "alice.p12", "-passout", "pass:alice")
     (dir / "srv.key").chmod(0o600)
     (dir / "mtls.yaml").write_text("clusters: [{name: c1, directory: demo/c1}]\nshutdown: {lameduck: 0s}\n"
                                    "admin: {tls: {certificate: srv.crt, key: srv.key, clientCA: ca.crt}}\n")
@@ -546,6 +570,13 @@ def over_tls(dir):
         check("there is no field for a token", bool(said) and not driver.find_elements(By.CSS_SELECTOR, "input[type=password]"), said)
         axe(driver, "without a certificate")
         screenshot(driver, "certificate-light-1280")
+        driver.quit()
+        driver = browser(service=somebody(dir))
+        driver.get(f"https://{daemon.admin}/")
+        check("with a certificate the page is live, without a token", wait_for("live", lambda: live(driver) and "in sync" in text(driver))
+              and driver.execute_script("return sessionStorage.length") == 0)
+        check("other views have what they ask for, too", wait_for("names", lambda: (
+            driver.execute_script("location.hash = 'names'") or True) and "inventory-default-" in text(driver)))
     finally:
         driver.quit()
         daemon.stop()
