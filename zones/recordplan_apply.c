@@ -51,15 +51,15 @@ static struct pin_recordset *get_set(
     return set;
 }
 
-static void remove_value(struct pin_recordset *set, const char *text)
+/* Notes the texts of values, of which a set may have very many. False: memory is out. */
+static bool note_texts(struct pin_map *texts, const struct pin_recordset_value *values, size_t n)
 {
-    size_t used = 0;
-    for (size_t i = 0; i < set->n_values; i++) {
-        if (strcmp(set->values[i].text, text) != 0) {
-            set->values[used++] = set->values[i];
+    for (size_t i = 0; i < n; i++) {
+        if (!pin_map_put_borrowed(texts, values[i].text, strlen(values[i].text), texts, NULL)) {
+            return false;
         }
     }
-    set->n_values = used;
+    return true;
 }
 
 /* Takes the values of a set out, or puts those of another in. */
@@ -67,23 +67,27 @@ static void change_values(struct draft *draft, struct pin_recordset *set,
     const struct pin_recordset_value *out, size_t n_out, const struct pin_recordset_value *in,
     size_t n_in)
 {
+    struct pin_map texts = {0};
+    size_t n = 0;
     struct pin_recordset_value *values =
         pin_arena_alloc(draft->arena, (set->n_values + n_in) * sizeof(*values));
-    if (values == NULL) {
+    if (values == NULL || !note_texts(&texts, out, n_out) || !note_texts(&texts, in, n_in)) {
+        pin_map_done(&texts, NULL);
         draft->failed = true;
         return;
     }
     for (size_t i = 0; i < set->n_values; i++) {
-        values[i] = set->values[i];
-    }
-    set->values = values;
-    for (size_t i = 0; i < n_out; i++) {
-        remove_value(set, out[i].text);
+        const char *text = set->values[i].text;
+        if (pin_map_find(&texts, text, strlen(text)) == NULL) {
+            values[n++] = set->values[i];
+        }
     }
     for (size_t i = 0; i < n_in; i++) {
-        remove_value(set, in[i].text);
-        set->values[set->n_values++] = in[i];
+        values[n++] = in[i];
     }
+    pin_map_done(&texts, NULL);
+    set->values = values;
+    set->n_values = n;
     if (!pin_recordset_tidy(set, draft->arena)) {
         draft->failed = true;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pintle/base/buf.h"
 #include "pintle/base/log.h"
@@ -154,15 +155,29 @@ static void add_target(
     pin_text_done(&text);
 }
 
+/* Whether the text is the name's, whose own text is `shown`. An object may say very much, and each
+ * of its names looks through it: only what has escapes is parsed. */
+static bool is_name(const char *text, const struct pin_name *wanted, const char *shown)
+{
+    struct pin_name name;
+    size_t bytes = strcspn(shown, "\\");
+    if (shown[bytes] == '\0' && strchr(text, '\\') == NULL) {
+        bytes -= bytes > 1; /* the dot at the end */
+        return strncasecmp(text, shown, bytes) == 0
+               && (text[bytes] == '\0' || strcmp(text + bytes, ".") == 0);
+    }
+    return pin_name_parse(text, &name) == PIN_OK && name.bytes == wanted->bytes
+           && memcmp(name.wire, wanted->wire, name.bytes) == 0;
+}
+
 /* Reads all that the object says of the name. */
 static void collect(struct collection *c, const struct pin_route_unit *owner)
 {
     const struct pin_records_body *body = &owner->object->as.records;
+    char shown[PIN_NAME_TEXT_MAX];
+    pin_name_format(c->host->name.wire, shown);
     for (size_t i = 0; i < body->n_records; i++) {
-        struct pin_name name;
-        if (pin_name_parse(body->records[i].name, &name) != PIN_OK
-            || name.bytes != c->host->name.bytes
-            || memcmp(name.wire, c->host->name.wire, name.bytes) != 0) {
+        if (!is_name(body->records[i].name, &c->host->name, shown)) {
             continue;
         }
         for (size_t t = 0; t < body->records[i].n_targets; t++) {
