@@ -370,6 +370,7 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
 }
 
 /* One line of a head, or a trailer. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
     struct pin_http_transfer *self = arg;

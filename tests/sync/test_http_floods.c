@@ -73,12 +73,15 @@ static int serve(int listener, const struct flood_case *c)
         memcpy(piece + n, c->more, bytes);
         n += bytes;
     }
+    size_t at = 0;
     for (size_t sent = 0; sent < FLOOD_BYTES;) {
-        ssize_t n_sent = send(fd, piece + sent % n, n - sent % n, MSG_NOSIGNAL);
+        ssize_t n_sent = send(fd, piece + at, n - at, MSG_NOSIGNAL);
         if (n_sent < 0) {
             return 0;
         }
         sent += (size_t)n_sent;
+        at += (size_t)n_sent;
+        at = at == n ? 0 : at;
     }
     return 1;
 }
