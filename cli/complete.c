@@ -56,7 +56,7 @@ static void offer(struct completion *self, const char *word, size_t len, const c
 struct source {
     const char *completes; /* As in the tables. */
     const char *path;      /* A page with "items". */
-    const char *key;       /* The member of each that is a word, and */
+    const char *key;       /* The member of each that is a word (NULL: a service's name), and */
     const char *list;      /* its list of more of them, or NULL: */
     const char *list_key;  /* their member, or NULL where they are texts. */
 };
@@ -64,12 +64,26 @@ struct source {
 static const struct source sources[] = {
     {"@clusters", "/api/v1/clusters", "name", NULL, NULL},
     {"@names", "/api/v1/names", "assignedName", "hostnames", NULL},
+    {"@names", "/api/v1/services", NULL, NULL, NULL}, /* the first page's */
     {"@zones", "/api/v1/records", "zone", "zones", "zone"},
 };
+
+/* "web.shop.svc.clusterset.local" */
+static void offer_service(struct completion *self, const struct pin_tree *item)
+{
+    char name[600];
+    (void)snprintf(name, sizeof(name), "%s.%s.%s", pin_tree_string(item, "name", ""),
+        pin_tree_string(item, "namespace", ""), pin_tree_string(item, "below", ""));
+    offer(self, name, strlen(name), "Service");
+}
 
 static void offer_item(
     struct completion *self, const struct source *source, const struct pin_tree *item)
 {
+    if (source->key == NULL) {
+        offer_service(self, item);
+        return;
+    }
     const char *word = pin_tree_string(item, source->key, "");
     const struct pin_tree *list = source->list == NULL ? NULL : pin_tree_list(item, source->list);
     offer(self, word, strlen(word), pin_tree_string(item, "kind", NULL));
@@ -81,26 +95,30 @@ static void offer_item(
     }
 }
 
-/* Adds the words of a page; silence when there is no daemon. False: there is no such page. */
-static bool offer_known(struct completion *self, const char *completes)
+static void offer_page(struct completion *self, const struct source *source)
 {
     struct pin_api_reply reply = {0};
-    size_t i = 0;
-    while (i < N_ELEMS(sources) && strcmp(sources[i].completes, completes) != 0) {
-        i++;
-    }
-    if (i == N_ELEMS(sources)) {
-        return false;
-    }
-    if (pin_api_get_within(self->ctl.admin, sources[i].path, ASK_MS, &reply, NULL) == PIN_OK
+    if (pin_api_get_within(self->ctl.admin, source->path, ASK_MS, &reply, NULL) == PIN_OK
         && reply.status == 200) {
         PIN_TREE_EACH(item, pin_tree_list(reply.tree, "items"))
         {
-            offer_item(self, &sources[i], item);
+            offer_item(self, source, item);
         }
     }
     pin_api_reply_done(&reply);
-    return true;
+}
+
+/* Adds the words of pages; silence when there is no daemon. False: there is no such page. */
+static bool offer_known(struct completion *self, const char *completes)
+{
+    bool is_known = false;
+    for (size_t i = 0; i < N_ELEMS(sources); i++) {
+        if (strcmp(sources[i].completes, completes) == 0) {
+            offer_page(self, &sources[i]);
+            is_known = true;
+        }
+    }
+    return is_known;
 }
 
 /* --- What the tables know ------------------------------------------------------------------- */

@@ -63,6 +63,8 @@ def completion(checks, dir):
                 ("clusters behind an option", ["pintlectl", admin, "explain", "a.example", "--from", ""],
                  ["c1", "c2", "c3"]),
                 ("names of the daemon", ["pintlectl", admin, "explain", name[:-4]], [name]),
+                ("names of shared services", ["pintlectl", admin, "explain", "userlist"],
+                 ["userlist-svc.song.svc.clusterset.local"]),
                 ("nothing where nothing fits", ["pintlectl", "status", "x"], []),
                 ("nothing, and no complaint, without a daemon",
                  ["pintlectl", "--admin=127.0.0.1:1", "clusters", "show", ""], [])):
