@@ -5,6 +5,7 @@
 #include "resolver/admin.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -630,6 +631,9 @@ static enum pin_err bind_address(struct pin_admin *admin, struct pin_why *why)
     }
     admin->listener = evhttp_bound_socket_get_listener(bound);
     admin->fd = evhttp_bound_socket_get_fd(bound);
+    /* Accepted connections inherit it: a long reply is several writes, each of which would wait
+     * until the client acknowledges the one before. */
+    (void)setsockopt(admin->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (admin->state.config.is_held) {
         pin_admin_retire(admin);
     }

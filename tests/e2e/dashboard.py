@@ -96,6 +96,8 @@ def files(checks, dir):
         again = ask(daemon, "/web/vendor/uplot.js", If_None_Match=headers["ETag"])
         checks.equal("who has a file is not sent it again", (again[0], again[2]), (304, b""))
         checks.check("who has another one is", ask(daemon, "/web/vendor/uplot.js", If_None_Match='"x"')[2] == plain)
+        fastest = long_replies(daemon)
+        checks.check("a long reply does not wait until the client acknowledges its beginning", fastest < 0.03, f"{fastest * 1000:.1f} ms")
         checks.equal("HEAD has no body", ask(daemon, "/", "HEAD")[2], b"")
         checks.equal("other files are not there", [ask(daemon, p)[0] for p in ("/web/../x", "/web/", "/web/x.js", "/x")], [404] * 4)
         status, headers, page = ask(daemon, "/plain")
@@ -103,6 +105,22 @@ def files(checks, dir):
         checks.equal("the API's pages have the same headers", ask(daemon, "/api/v1/status")[1]["Content-Security-Policy"], HEADERS["Content-Security-Policy"])
     finally:
         checks.equal("it ends well", daemon.stop(), 0)
+
+
+def long_replies(daemon):
+    """Seconds of the fastest of some long replies on one connection, where a client acknowledges late."""
+    host, port = daemon.admin.rsplit(":", 1)
+    connection = http.client.HTTPConnection(host, int(port), timeout=30 * SLOW)
+    took = []
+    try:
+        for _ in range(40):
+            begin = time.monotonic()
+            connection.request("GET", "/web/vendor/uplot.js")
+            connection.getresponse().read()
+            took.append(time.monotonic() - begin)
+    finally:
+        connection.close()
+    return min(took[20:])
 
 
 def stream(checks, dir):
