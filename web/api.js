@@ -3,7 +3,8 @@
 
 const KEY = 'pintle.token';
 const RETRY_MS = 2000;
-const SILENT_MS = 40000; // the daemon says something every 15 s
+const SILENT_MS = 10000; // figures come every second
+const ANSWER_MS = 60000;
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -31,9 +32,13 @@ async function check(response) {
 }
 
 export async function get(path) {
-  const response = await fetch(`/api/v1/${path}`, { headers: headers({}) });
-  await check(response);
-  return response.json();
+  try {
+    const response = await fetch(`/api/v1/${path}`, { headers: headers({}), signal: AbortSignal.timeout(ANSWER_MS) });
+    await check(response);
+    return await response.json();
+  } catch (error) {
+    throw error instanceof Refused ? error : new Error('The daemon does not answer.');
+  }
 }
 
 // One event: {name, id, data}; null for pings.
@@ -66,7 +71,10 @@ export class Stream {
 
   async read() {
     const more = this.lastId === null ? {} : { 'Last-Event-ID': this.lastId };
-    const response = await fetch(`/api/v1/${this.query}`, { headers: headers(more), signal: this.abort.signal });
+    const tooLong = new AbortController();
+    const opening = setTimeout(() => tooLong.abort(), SILENT_MS);
+    const response = await fetch(`/api/v1/${this.query}`, { headers: headers(more), signal: AbortSignal.any([this.abort.signal, tooLong.signal]) })
+      .finally(() => clearTimeout(opening));
     await check(response);
     this.on.state('live');
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

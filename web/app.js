@@ -15,6 +15,7 @@ import * as found from './findings.js';
 
 const LOOK_MS = 10000;
 const OLD_MS = 60000;
+const NAME_MS = 3; // for each name that is listed: 10,000 of them no more than every 30 s
 const views = { overview, flow, names, explain, records, queries, findings: found };
 const main = document.getElementById('main');
 const live = document.getElementById('live');
@@ -82,7 +83,7 @@ function watch() {
 async function loadLists() {
   const generation = store.status?.generation ?? null;
   const since = Date.now() - listed.at;
-  const isNew = listed.generation === null || since > OLD_MS || (listed.generation !== generation && since >= LOOK_MS);
+  const isNew = listed.at === 0 || since > OLD_MS || (listed.generation !== generation && since >= Math.max(LOOK_MS, NAME_MS * (store.services?.length ?? 0)));
   if (document.hidden || isRefused || isListing || !view?.wantsLists || !isNew) return;
   isListing = true;
   try {
@@ -95,7 +96,7 @@ async function loadLists() {
       after = page.next ?? '';
     } while (after !== '' && services.length < 20000);
     store.services = services;
-    listed = { generation, at: Date.now() };
+    listed = { generation: generation ?? store.status?.generation ?? null, at: Date.now() }; // the first list may be faster than the stream
     view?.update?.('lists');
   } catch (error) {
     if (error.status === 401 || error.status === 403) refuse(error);

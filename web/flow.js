@@ -210,7 +210,9 @@ async function load() {
   if (asking !== what) return; // somebody chose another name since
   asking = null;
   problem = asked.find((a) => a.status === 'rejected')?.reason.message ?? '';
-  answers = asked.filter((a) => a.status === 'fulfilled').map((a) => a.value);
+  const told = asked.filter((a) => a.status === 'fulfilled').map((a) => a.value);
+  if (told.length === 0 && asked.length > 0 && answers.length > 0) return; // what is shown stays until there is something newer
+  answers = told;
   for (const answer of answers) note(keyOf(answer), answer.counted);
   if (parts) draw();
 }

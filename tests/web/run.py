@@ -13,6 +13,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -40,10 +41,11 @@ ROUTE = "inventory-default-1951cbe339d38e1f.pintle.internal"
 NAMES = [(ROUTE, 10), ("userlist-svc.song.svc.clusterset.local", 5), ("redis.redis.svc.clusterset.local", 2),
          ("helloworld.sample.svc.clusterset.local", 3), ("nobody.song.svc.clusterset.local", 1), ("www.example.org", 1)]
 # What a view shows once it has what it needs.
-MANY = 2000
+MANY = int(os.environ.get("PINTLE_WEB_NAMES", 2000))
 VIEWS = {"overview": "p50 of a sample", "flow": ", seen ", "names": ROUTE, "explain": "Stands first",
          "records": "No records are configured", "queries": ROUTE, "findings": "PTL0405"}
 TOKEN = "correct-horse-battery-staple"
+N_LISTED = "return performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/api/v1/names')).length"
 failed = []
 
 
@@ -449,8 +451,17 @@ def comes_back(driver, dir):
     try:
         check("it goes on by itself when the daemon is back", wait_for("live", lambda: live(driver) and not lost.is_displayed()))
         check("with what is now", wait_for("figures", lambda: "3 of 3" in text(driver)))
+        driver.execute_script("location.hash = 'flow'")
+        wait_for("the flow", lambda: driver.find_elements(By.CSS_SELECTOR, ".flow svg"))
+        daemon.process.send_signal(signal.SIGSTOP)  # its sockets are there, and nobody behind them
+        wait_for("the page says that the daemon is silent", lambda: "does not answer" in lost.text)
+        daemon.process.send_signal(signal.SIGCONT)
+        check("and goes on when it is not", wait_for("live", lambda: live(driver) and not lost.is_displayed()))
     finally:
         daemon.stop()
+    wait_for("the page says that it is gone", lambda: "does not answer" in lost.text)
+    time.sleep(3)  # more than one look of the flow
+    check("what the flow shows stays", "does not answer" not in text(driver) and len(driver.find_elements(By.CSS_SELECTOR, ".flow svg")) > 0, text(driver)[:200])
     driver.get_log("browser")  # refused connections are told there
 
 
@@ -485,6 +496,9 @@ def many(driver, dir):
         check("more of them can be shown", "the first 1,000 are shown" in text(driver), text(driver)[:200])
         driver.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("s1234")
         check("one of thousands is found", wait_for("one name", lambda: "1 name" in text(driver).split("\n")))
+        cost(driver, daemon)
+        driver.execute_script("location.hash = 'names'")
+        wait_for("the names again", lambda: f"{MANY + 1:,} names" in text(driver))
         restless(driver, daemon, dir / "big" / "new.json", lambda i: [*service(f"new-{i}", ["10.7.0.1"])])
         for width in (1280, 320):
             look(driver, "dark", width)
@@ -510,21 +524,49 @@ def many(driver, dir):
         daemon.stop()
 
 
+def cost(driver, daemon):
+    """How soon a page shows something, and what it costs the daemon to be looked at: told, and bounded."""
+    def used():
+        ticks = pathlib.Path(f"/proc/{daemon.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        written = re.search(r"wchar: (\d+)", pathlib.Path(f"/proc/{daemon.process.pid}/io").read_text())[1]
+        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), int(written), time.monotonic()
+
+    def rates():
+        before = used()
+        time.sleep(6)
+        cpu, written, seconds = (after - was for after, was in zip(used(), before))
+        return cpu / seconds, written / seconds / 1024
+
+    driver.get("about:blank")
+    time.sleep(1)  # the stream of the page before is closed
+    alone = rates()
+    for view in ("overview", "flow", "queries"):
+        driver.get("about:blank")
+        driver.get(f"http://{daemon.admin}/#{view}")
+        ms = driver.execute_async_script("const done = arguments[0]; const look = () => (document.querySelector('.figures .big, .flow svg, tbody td')"
+                                         "? done(performance.now()) : setTimeout(look, 5)); look()")
+        time.sleep(2)  # what is fetched once is not what it costs to look on
+        cpu, kib = (with_page - without for with_page, without in zip(rates(), alone))
+        print(f"     {view}: something after {ms:.0f} ms; {100 * cpu:.2f} % of a core and {kib:.1f} KiB/s more while it is open")
+        n_listed = driver.execute_script(N_LISTED)
+        check(f"the {view} lists names once, if it needs them", n_listed == (1 if view == "flow" else 0), n_listed)
+        check(f"who looks at the {view} of {MANY} names costs little", cpu < 0.02, f"{cpu:.4f} of a core, without a page {alone[0]:.4f}")
+
+
 def restless(driver, daemon, file, items):
     """Names that come and go all the time are not listed all the time."""
     def generation():
         with urllib.request.urlopen(f"http://{daemon.admin}/api/v1/status", timeout=60) as reply:
             return json.load(reply)["generation"]
 
-    n_listed = "return performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/api/v1/names')).length"
     driver.execute_script("performance.setResourceTimingBufferSize(10000)")
-    begin, before = time.monotonic(), driver.execute_script(n_listed)
+    begin, before = time.monotonic(), driver.execute_script(N_LISTED)
     for i in range(8):
         was = generation()
         file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items(i)}))
         wait_for("a change is published", lambda was=was: generation() > was)
         time.sleep(0.6)  # longer than the stream takes to tell the page
-    n, took = driver.execute_script(n_listed) - before, time.monotonic() - begin
+    n, took = driver.execute_script(N_LISTED) - before, time.monotonic() - begin
     check("names that change all the time are listed now and then", n <= 1 + took / 10, f"{n} times in {took:.1f} s")
 
 
