@@ -40,7 +40,7 @@ function cut(text, letters) {
 
 // A box of some lines, the first of which names it.
 function node(column, y, lines, isDown) {
-  const letters = Math.floor(W[column] / 8);
+  const letters = Math.floor(W[column] / 7.6);
   const height = NODE + (lines.length - 2) * LINE;
   const box = { x: X[column], y: y - height / 2, width: W[column], height };
   return svg('g', null, svg('rect', { class: `node${isDown ? ' down' : ''}`, ...box, rx: 5 }),

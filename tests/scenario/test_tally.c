@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -337,11 +338,10 @@ static unsigned long explained(const char *key)
 {
     struct pin_text text = explain(0);
     const char *at = strstr(pin_text_get(&text), "\"counted\":");
-    unsigned long figure = 0;
     assert_non_null(at);
     at = strstr(strstr(at, "]"), key); /* after the items */
     assert_non_null(at);
-    assert_int_equal(sscanf(at + strlen(key), "%lu", &figure), 1);
+    unsigned long figure = strtoul(at + strlen(key), NULL, 10);
     pin_text_done(&text);
     return figure;
 }
