@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pintle/base/error.h"
 
@@ -165,6 +166,15 @@ void pin_cache_free(struct pin_cache *cache);
  * `flags` are PIN_KEY_DO and PIN_KEY_CD.
  */
 void pin_cache_key_finish(struct pin_cache_key *key);
+
+/** Whether both are of the same question. Finished ones. */
+static inline bool pin_cache_key_is_same(
+    const struct pin_cache_key *a, const struct pin_cache_key *b)
+{
+    return a->hash == b->hash && a->qtype == b->qtype && a->group == b->group
+           && a->flags == b->flags && a->name_bytes == b->name_bytes
+           && memcmp(a->name, b->name, a->name_bytes) == 0;
+}
 
 /** The shard of a name. */
 uint32_t pin_cache_shard(const struct pin_cache *cache, uint64_t name_hash);

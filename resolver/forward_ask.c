@@ -47,18 +47,11 @@ static void next_try(struct pin_ask *ask);
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-static bool is_same_key(const struct pin_cache_key *a, const struct pin_cache_key *b)
-{
-    return a->hash == b->hash && a->qtype == b->qtype && a->group == b->group
-           && a->flags == b->flags && a->name_bytes == b->name_bytes
-           && memcmp(a->name, b->name, a->name_bytes) == 0;
-}
-
 static struct pin_ask **find_link(
     struct pin_forward_thread *thread, const struct pin_cache_key *key)
 {
     struct pin_ask **link = &thread->asks[key->hash % PIN_ASK_BUCKETS];
-    while (*link != NULL && !is_same_key(&(*link)->key, key)) {
+    while (*link != NULL && !pin_cache_key_is_same(&(*link)->key, key)) {
         link = &(*link)->next_in_bucket;
     }
     return link;

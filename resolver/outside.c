@@ -224,13 +224,6 @@ static enum pin_outside show(struct pin_answering *a, const struct pin_cache_ent
                                                                            : cut_short(a);
 }
 
-static bool is_same(const struct pin_cache_key *a, const struct pin_cache_key *b)
-{
-    return a->hash == b->hash && a->qtype == b->qtype && a->group == b->group
-           && a->flags == b->flags && a->name_bytes == b->name_bytes
-           && memcmp(a->name, b->name, a->name_bytes) == 0;
-}
-
 /* What has to be asked: handed over, or whatever else there is. */
 static enum pin_outside ask(
     struct pin_answering *a, const struct pin_cache_found *found, struct pin_name *target)
@@ -277,7 +270,8 @@ enum pin_outside pin_outside_answer(struct pin_answering *a, struct pin_name *ta
     struct pin_forward_port *port = a->worker->forward;
     struct pin_cache_found found;
     (void)pin_cache_find(pin_forward_cache(port->forward), &a->outside, port->now_ms, &found);
-    if (pin_unlikely(port->outcome != NULL) && is_same(port->outcome->key, &a->outside)) {
+    if (pin_unlikely(port->outcome != NULL)
+        && pin_cache_key_is_same(port->outcome->key, &a->outside)) {
         return answer_outcome(a, &found, target);
     }
     switch (found.state) {
