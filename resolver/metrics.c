@@ -166,25 +166,13 @@ static void put_policies(
 
 /* --- Clusters ------------------------------------------------------------------------------ */
 
-/* As a label value: kinds of two API groups share a name. */
-static const char *kind_label(int kind)
-{
-    if (kind == PIN_KIND_AWS_SERVICE_EXPORT) {
-        return "AWSServiceExport";
-    }
-    if (kind == PIN_KIND_AWS_SERVICE_IMPORT) {
-        return "AWSServiceImport";
-    }
-    return pin_kind_text((enum pin_kind)kind);
-}
-
 /* One gauge per kind of a cluster that is 1 where the bit of the kind is set. */
 static void put_kind_bits(
     struct pin_text *text, const char *name, const char *cluster, uint32_t kinds)
 {
     for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
-        pin_text_putf(text, "%s{cluster=\"%s\",kind=\"%s\"} %d\n", name, cluster, kind_label(kind),
-            (kinds >> kind & 1) != 0);
+        pin_text_putf(text, "%s{cluster=\"%s\",kind=\"%s\"} %d\n", name, cluster,
+            pin_kind_label((enum pin_kind)kind), (kinds >> kind & 1) != 0);
     }
 }
 
@@ -217,7 +205,7 @@ static void put_cluster_states(struct pin_page *page)
     for (size_t i = 0; i < n_clusters; i++) {
         for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
             pin_text_putf(text, "pintle_cluster_objects{cluster=\"%s\",kind=\"%s\"} %u\n",
-                clusters[i].name, kind_label(kind), clusters[i].n_objects[kind]);
+                clusters[i].name, pin_kind_label((enum pin_kind)kind), clusters[i].n_objects[kind]);
         }
     }
     pin_metrics_family(text, "pintle_cluster_list_held", "gauge",

@@ -10,18 +10,6 @@
 #include "pintle/base/text.h"
 #include "pintle/sync/sync.h"
 
-/* As a label value: kinds of two API groups share a name. */
-static const char *kind_label(int kind)
-{
-    if (kind == PIN_KIND_AWS_SERVICE_EXPORT) {
-        return "AWSServiceExport";
-    }
-    if (kind == PIN_KIND_AWS_SERVICE_IMPORT) {
-        return "AWSServiceImport";
-    }
-    return pin_kind_text((enum pin_kind)kind);
-}
-
 static void put_family(struct pin_text *out, const char *name, const char *type, const char *help)
 {
     pin_text_putf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -39,7 +27,7 @@ static void put_kind_counter(const struct pin_sync *sync, struct pin_text *out, 
             uint64_t n = 0;
             memcpy(&n, (const char *)&stats.kinds[kind] + offset, sizeof(n));
             pin_text_putf(out, "%s{cluster=\"%s\",kind=\"%s\"} %llu\n", name, stats.cluster,
-                kind_label(kind), (unsigned long long)n);
+                pin_kind_label((enum pin_kind)kind), (unsigned long long)n);
         }
     }
 }
@@ -63,7 +51,8 @@ static void put_lists(const struct pin_sync *sync, struct pin_text *out)
             uint64_t n = stats.kinds[kind].n_lists[reason];
             if (n > 0 || reason == PIN_LIST_START) {
                 pin_text_putf(out, "%s{cluster=\"%s\",kind=\"%s\",reason=\"%s\"} %llu\n", name,
-                    stats.cluster, kind_label(kind), words[reason], (unsigned long long)n);
+                    stats.cluster, pin_kind_label((enum pin_kind)kind), words[reason],
+                    (unsigned long long)n);
             }
         }
     }
@@ -80,7 +69,7 @@ static void put_missing(const struct pin_sync *sync, struct pin_text *out)
         pin_sync_cluster_stats(sync, i, &stats);
         for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
             pin_text_putf(out, "%s{cluster=\"%s\",kind=\"%s\"} %d\n", name, stats.cluster,
-                kind_label(kind), stats.kinds[kind].is_missing);
+                pin_kind_label((enum pin_kind)kind), stats.kinds[kind].is_missing);
         }
     }
 }
@@ -168,7 +157,8 @@ static void put_writes(struct pin_text *out, const char *name, const char *clust
         for (int result = 0; result < PIN_SYNC_WRITE_RESULTS; result++) {
             if (stats->results[kind][result] > 0) {
                 pin_text_putf(out, "%s{cluster=\"%s\",kind=\"%s\",result=\"%s\"} %llu\n", name,
-                    cluster, kind == PIN_SYNC_WRITE_EVENTS ? "Event" : kind_label(kind),
+                    cluster,
+                    kind == PIN_SYNC_WRITE_EVENTS ? "Event" : pin_kind_label((enum pin_kind)kind),
                     results[result], (unsigned long long)stats->results[kind][result]);
             }
         }

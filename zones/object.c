@@ -230,3 +230,11 @@ const char *pin_kind_text(enum pin_kind kind)
 {
     return (unsigned)kind < N_ELEMS(kind_texts) ? kind_texts[kind] : "?";
 }
+
+const char *pin_kind_label(enum pin_kind kind)
+{
+    if (kind == PIN_KIND_AWS_SERVICE_EXPORT) {
+        return "AWSServiceExport";
+    }
+    return kind == PIN_KIND_AWS_SERVICE_IMPORT ? "AWSServiceImport" : pin_kind_text(kind);
+}

@@ -117,12 +117,27 @@ static void test_bare_export(void **state)
     pin_object_free(object);
 }
 
+/* Two API groups have kinds of one name; as a label of metrics each is told apart. */
+static void test_labels(void **state)
+{
+    (void)state;
+    assert_string_equal(pin_kind_label(PIN_KIND_SERVICE_EXPORT), "ServiceExport");
+    assert_string_equal(pin_kind_label(PIN_KIND_AWS_SERVICE_EXPORT), "AWSServiceExport");
+    for (int a = 0; a < PIN_KIND_MAX; a++) {
+        for (int b = 0; b < a; b++) {
+            assert_string_not_equal(
+                pin_kind_label((enum pin_kind)a), pin_kind_label((enum pin_kind)b));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_bare_export),
+        cmocka_unit_test(test_labels),
     };
     return cmocka_run_group_tests_name("objects", tests, NULL, NULL);
 }

@@ -587,5 +587,9 @@ static inline bool pin_kind_is_route(enum pin_kind kind)
 /** The kind's name as the API writes it ("EndpointSlice"); never NULL. */
 const char *pin_kind_text(enum pin_kind kind);
 
+/** The same as a label of metrics has it, where no two kinds share a name: those that two API
+ * groups have are "AWSServiceExport" and "AWSServiceImport" of the one. */
+const char *pin_kind_label(enum pin_kind kind);
+
 /** What an object says that says nothing about steering: nearly all of them. */
 extern const struct pin_steering pin_steering_unset;
