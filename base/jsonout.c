@@ -199,6 +199,17 @@ void pin_jsonout_key_bool(struct pin_jsonout *json, const char *key, bool value)
     pin_jsonout_bool(json, value);
 }
 
+void pin_jsonout_key_strings(
+    struct pin_jsonout *json, const char *key, const char *const *values, size_t n_values)
+{
+    pin_jsonout_key(json, key);
+    pin_jsonout_array(json);
+    for (size_t i = 0; i < n_values; i++) {
+        pin_jsonout_string(json, values[i]);
+    }
+    pin_jsonout_end(json);
+}
+
 bool pin_jsonout_is_ok(const struct pin_jsonout *json)
 {
     return !json->failed && !json->text->failed && json->depth == 0 && !json->has_key;

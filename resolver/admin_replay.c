@@ -36,17 +36,6 @@ static void put_word(
     }
 }
 
-static void put_texts(
-    struct pin_jsonout *json, const char *key, const char *const *texts, size_t n_texts)
-{
-    pin_jsonout_key(json, key);
-    pin_jsonout_array(json);
-    for (size_t i = 0; i < n_texts; i++) {
-        pin_jsonout_string(json, texts[i]);
-    }
-    pin_jsonout_end(json);
-}
-
 static void put_stale(struct pin_jsonout *json, enum pin_stale stale, uint64_t after_ms)
 {
     if (stale == PIN_STALE_UNSET && after_ms == 0) {
@@ -133,7 +122,7 @@ static void put_zones(struct pin_jsonout *json, const struct pin_settings *setti
     pin_jsonout_key_string(json, "clusterSet", settings->zone_cluster_set);
     pin_jsonout_key_string(json, "assigned", settings->zone_assigned);
     pin_jsonout_key_string(json, "cluster", settings->zone_cluster);
-    put_texts(json, "custom", settings->zones_custom, settings->n_zones_custom);
+    pin_jsonout_key_strings(json, "custom", settings->zones_custom, settings->n_zones_custom);
     if (settings->n_zones_static > 0) {
         pin_jsonout_key(json, "files");
         pin_jsonout_array(json);
@@ -158,7 +147,7 @@ static void put_dns(struct pin_jsonout *json, const struct pin_settings *setting
 {
     open_member(json, "dns");
     if (settings->n_ns > 0) {
-        put_texts(json, "ns", settings->ns, settings->n_ns);
+        pin_jsonout_key_strings(json, "ns", settings->ns, settings->n_ns);
     }
     if (settings->n_ns_addresses > 0) {
         pin_jsonout_key(json, "addresses");

@@ -26,17 +26,6 @@ static void put_age(struct pin_jsonout *out, const char *key, int64_t since_wall
     }
 }
 
-static void put_texts(
-    struct pin_jsonout *out, const char *key, const char *const *texts, size_t n_texts)
-{
-    pin_jsonout_key(out, key);
-    pin_jsonout_array(out);
-    for (size_t i = 0; i < n_texts; i++) {
-        pin_jsonout_string(out, texts[i]);
-    }
-    pin_jsonout_end(out);
-}
-
 static void put_set(struct pin_jsonout *out, const char *key, const struct pin_recordset *set)
 {
     pin_jsonout_key(out, key);
@@ -51,7 +40,8 @@ static void put_set(struct pin_jsonout *out, const char *key, const struct pin_r
     for (size_t i = 0; i < set->n_values; i++) {
         pin_jsonout_object(out);
         pin_jsonout_key_string(out, "text", set->values[i].text);
-        put_texts(out, "clusters", set->values[i].clusters, set->values[i].n_clusters);
+        pin_jsonout_key_strings(
+            out, "clusters", set->values[i].clusters, set->values[i].n_clusters);
         pin_jsonout_end(out);
     }
     pin_jsonout_end(out);
@@ -240,7 +230,7 @@ void pin_recorder_overview_json(const struct pin_recorder *recorder, struct pin_
         pin_jsonout_key_bool(out, "isWriter", recorder->is_writer);
         pin_jsonout_key_string(out, "holder", recorder->holder);
         pin_jsonout_key_string(out, "writerError", recorder->error);
-        put_texts(out, "unsynced", claims == NULL ? NULL : claims->unsynced,
+        pin_jsonout_key_strings(out, "unsynced", claims == NULL ? NULL : claims->unsynced,
             claims == NULL ? 0 : claims->n_unsynced);
         pin_jsonout_key_uint(out, "invalid", entry->n_invalid);
         pin_jsonout_key_uint(out, "untargeted", entry->n_untargeted);
@@ -332,7 +322,7 @@ static void put_plan(const struct pin_recorder_zone *zone, const struct pin_reco
     pin_jsonout_key_bool(out, "isDryRun", zone->entry->is_dry_run);
     pin_jsonout_key_bool(out, "isApplying", zone->stage == PIN_STAGE_APPLYING);
     pin_jsonout_key_string(out, "adoptFrom", run->adopt_from);
-    put_texts(out, "unsynced", run->input.unsynced, run->input.n_unsynced);
+    pin_jsonout_key_strings(out, "unsynced", run->input.unsynced, run->input.n_unsynced);
     pin_jsonout_key_uint(out, "changes", plan->n_changes);
     pin_jsonout_key_uint(out, "pending", pin_recorder_run_pending(run));
     pin_jsonout_key_uint(out, "blocked", plan->n_blocked);

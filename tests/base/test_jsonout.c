@@ -26,6 +26,8 @@ static void test_a_document(void **state)
     pin_jsonout_key_double(&json, "third", 1.0 / 3);
     pin_jsonout_key_double(&json, "inf", HUGE_VAL);
     pin_jsonout_key_bool(&json, "b", true);
+    pin_jsonout_key_strings(&json, "names", (const char *const[]){"x", "y"}, 2);
+    pin_jsonout_key_strings(&json, "nobody", NULL, 0);
     pin_jsonout_key(&json, "list");
     pin_jsonout_array(&json);
     pin_jsonout_int(&json, 1);
@@ -43,6 +45,7 @@ static void test_a_document(void **state)
     assert_string_equal(pin_text_get(&text),
         "{\"s\":\"a\\\"b\",\"none\":null,\"i\":-9223372036854775808,\"u\":18446744073709551615,"
         "\"d\":0.1,\"third\":0.3333333333333333,\"inf\":null,\"b\":true,"
+        "\"names\":[\"x\",\"y\"],\"nobody\":[],"
         "\"list\":[1,[],{},\"ab\",null],\"after\":false}");
     pin_text_done(&text);
 }

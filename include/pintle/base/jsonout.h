@@ -70,6 +70,10 @@ void pin_jsonout_key_double(struct pin_jsonout *json, const char *key, double va
 void pin_jsonout_key_micro_time(struct pin_jsonout *json, const char *key, int64_t wall_ms);
 void pin_jsonout_key_bool(struct pin_jsonout *json, const char *key, bool value);
 
+/** A key and a list of texts. */
+void pin_jsonout_key_strings(
+    struct pin_jsonout *json, const char *key, const char *const *values, size_t n_values);
+
 /** A whole tree. Recurses as deep as its parser let it become. */
 void pin_jsonout_tree(struct pin_jsonout *json, const struct pin_tree *tree);
 
