@@ -145,12 +145,6 @@ static size_t message_bytes(const uint8_t *length)
     return pin_get_be16(length);
 }
 
-static void put_length(uint8_t *length, size_t bytes)
-{
-    length[0] = (uint8_t)(bytes >> 8);
-    length[1] = (uint8_t)bytes;
-}
-
 /* Answers one query into the shared buffer. Silence, too, is an answer. */
 static void answer_one(struct pin_conn *conn, struct pin_worker *worker,
     struct pin_conn_buffers *buffers, const uint8_t *query, size_t bytes)
@@ -165,7 +159,7 @@ static void answer_one(struct pin_conn *conn, struct pin_worker *worker,
     } else if (pin_unlikely(answer_bytes == PIN_ANSWER_SOURCE)) {
         conn->source = worker->source;
     } else if (answer_bytes > 0) {
-        put_length(length, answer_bytes);
+        pin_put_be16(length, (unsigned)answer_bytes);
         buffers->out_bytes += LENGTH_BYTES + answer_bytes;
     }
 }
@@ -307,7 +301,7 @@ static void pull(struct pin_conn *conn, struct pin_conn_buffers *buffers, size_t
         conn->state = PIN_CONN_CLOSED; /* half an answer is known to be one by its missing end */
         return;
     }
-    put_length(length, bytes);
+    pin_put_be16(length, (unsigned)bytes);
     buffers->out_bytes += LENGTH_BYTES + bytes;
     if (is_last) {
         conn->source->end(conn->source, true);
@@ -553,7 +547,7 @@ void pin_conn_on_late(
         return;
     }
     uint8_t *length = buffers->out + buffers->out_bytes;
-    put_length(length, late->bytes);
+    pin_put_be16(length, (unsigned)late->bytes);
     memcpy(length + LENGTH_BYTES, late->wire, late->bytes);
     buffers->out_bytes += LENGTH_BYTES + late->bytes;
     if (buffers->out_bytes >= PIN_CONN_UNSENT_BYTES) {
