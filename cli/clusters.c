@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/macros.h"
 
 #include "cli/api.h"
@@ -72,17 +73,10 @@ struct share {
     bool is_rest;
 };
 
-static bool ends_with(const char *text, const char *suffix)
-{
-    size_t len = strlen(text);
-    size_t suffix_len = strlen(suffix);
-    return len >= suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
-}
-
 static bool is_of(const struct share *share, const char *kind)
 {
     for (size_t i = 0; i < N_ELEMS(share->suffixes) && share->suffixes[i] != NULL; i++) {
-        if (ends_with(kind, share->suffixes[i])) {
+        if (pin_has_end(kind, share->suffixes[i])) {
             return true;
         }
     }

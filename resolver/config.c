@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/file.h"
 #include "pintle/base/text.h"
 #include "pintle/zones/name.h"
@@ -86,11 +87,6 @@ static void add_cluster(struct pin_config *config, const struct pin_config_clust
     }
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Names of the sub-directories, sorted; hidden ones are left out. NULL after a finding. */
 static const char **list_directories(
     struct pin_config *config, const char *dir, size_t *ret_n, struct pin_findings *findings)
@@ -115,7 +111,7 @@ static const char **list_directories(
         }
         free(path);
     }
-    qsort(names, n, sizeof(*names), by_name);
+    qsort(names, n, sizeof(*names), pin_compare_texts);
     *ret_n = n;
 out:
     if (handle != NULL) {

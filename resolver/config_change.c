@@ -7,14 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/tree.h"
 
 #include "resolver/config_describe.h"
-
-static bool are_texts_equal(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
 
 /* Whether both say the same, in the same order; comments and style do not count. Depth is the
  * parser's. */
@@ -24,8 +20,8 @@ static bool are_equal(
     if (a == NULL || b == NULL) {
         return a == b;
     }
-    if (a->kind != b->kind || a->n_children != b->n_children || !are_texts_equal(a->key, b->key)
-        || !are_texts_equal(a->text, b->text)) {
+    if (a->kind != b->kind || a->n_children != b->n_children || !pin_is_same_text(a->key, b->key)
+        || !pin_is_same_text(a->text, b->text)) {
         return false;
     }
     const struct pin_tree *other = b->first;
@@ -102,16 +98,16 @@ void pin_config_compare(const struct pin_config *old, const struct pin_config *n
 
 bool pin_config_same_source(const struct pin_config_cluster *a, const struct pin_config_cluster *b)
 {
-    bool are_same = a->source == b->source && are_texts_equal(a->directory, b->directory)
-                    && are_texts_equal(a->context, b->context)
-                    && are_texts_equal(a->kubeconfig, b->kubeconfig)
+    bool are_same = a->source == b->source && pin_is_same_text(a->directory, b->directory)
+                    && pin_is_same_text(a->context, b->context)
+                    && pin_is_same_text(a->kubeconfig, b->kubeconfig)
                     && a->etcd.n_endpoints == b->etcd.n_endpoints
-                    && are_texts_equal(a->etcd.prefix, b->etcd.prefix)
-                    && are_texts_equal(a->etcd.user, b->etcd.user)
-                    && are_texts_equal(a->etcd.password_file, b->etcd.password_file)
-                    && are_texts_equal(a->etcd.ca, b->etcd.ca)
-                    && are_texts_equal(a->etcd.certificate, b->etcd.certificate)
-                    && are_texts_equal(a->etcd.key, b->etcd.key);
+                    && pin_is_same_text(a->etcd.prefix, b->etcd.prefix)
+                    && pin_is_same_text(a->etcd.user, b->etcd.user)
+                    && pin_is_same_text(a->etcd.password_file, b->etcd.password_file)
+                    && pin_is_same_text(a->etcd.ca, b->etcd.ca)
+                    && pin_is_same_text(a->etcd.certificate, b->etcd.certificate)
+                    && pin_is_same_text(a->etcd.key, b->etcd.key);
     for (size_t i = 0; are_same && i < a->etcd.n_endpoints; i++) {
         are_same = strcmp(a->etcd.endpoints[i], b->etcd.endpoints[i]) == 0;
     }

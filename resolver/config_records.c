@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/macros.h"
 
 #include "resolver/config.h"
@@ -252,11 +253,6 @@ static void check_entry(const struct look *look, const struct pin_config_record_
 
 /* --- Between entries ------------------------------------------------------------------------ */
 
-static bool is_text_same(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* Whether both are the same server, as far as the words say. */
 static bool is_same_server(const struct pin_config_records *a, const struct pin_config_records *b)
 {
@@ -268,17 +264,17 @@ static bool is_same_server(const struct pin_config_records *a, const struct pin_
         return a->rfc2136.server.port == b->rfc2136.server.port
                && pin_ip_equal(&a->rfc2136.server.ip, &b->rfc2136.server.ip);
     case PIN_CONFIG_POWERDNS:
-        return is_text_same(a->powerdns.url, b->powerdns.url)
-               && is_text_same(a->powerdns.server, b->powerdns.server);
+        return pin_is_same_text(a->powerdns.url, b->powerdns.url)
+               && pin_is_same_text(a->powerdns.server, b->powerdns.server);
     case PIN_CONFIG_ROUTE53:
-        return is_text_same(a->route53.endpoint, b->route53.endpoint)
-               && is_text_same(a->route53.access_key_file, b->route53.access_key_file)
+        return pin_is_same_text(a->route53.endpoint, b->route53.endpoint)
+               && pin_is_same_text(a->route53.access_key_file, b->route53.access_key_file)
                && a->route53.is_private == b->route53.is_private && a->route53.n_zones == 0
                && b->route53.n_zones == 0;
     case PIN_CONFIG_WEBHOOK:
-        return is_text_same(a->webhook.url, b->webhook.url);
+        return pin_is_same_text(a->webhook.url, b->webhook.url);
     case PIN_CONFIG_ZONEFILE:
-        return is_text_same(a->zonefile.directory, b->zonefile.directory);
+        return pin_is_same_text(a->zonefile.directory, b->zonefile.directory);
     default:
         return false;
     }
@@ -291,11 +287,11 @@ static void check_pair(const struct look *look, size_t other_i)
     const struct pin_config_records *records = look->records;
     const struct pin_config_records *other = &look->config->records[other_i];
     bool is_file = records->provider == PIN_CONFIG_ZONEFILE;
-    if (records->name != NULL && is_text_same(records->name, other->name)) {
+    if (records->name != NULL && pin_is_same_text(records->name, other->name)) {
         complain(look, records->at, "there is a \"%s\" already", records->name);
     }
     if (!is_same_server(records, other)
-        || (!is_file && !is_text_same(records->owner, other->owner))) {
+        || (!is_file && !pin_is_same_text(records->owner, other->owner))) {
         return;
     }
     for (size_t i = 0; i < records->n_zones; i++) {

@@ -13,6 +13,7 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
+#include "pintle/base/compare.h"
 #include "pintle/base/file.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
@@ -269,11 +270,6 @@ bool pin_forward_is_outdated(const struct pin_forward *forward)
     return is_outdated;
 }
 
-static bool are_texts_equal(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* Whether what was believed of one would be of the other. */
 static bool is_same_zone(const struct pin_forward_zone *a, const struct pin_forward_zone *b)
 {
@@ -285,7 +281,8 @@ static bool is_same_zone(const struct pin_forward_zone *a, const struct pin_forw
         const struct pin_upstream_spec *y = &b->upstreams[i];
         is_same = x->is_tls == y->is_tls && x->address.port == y->address.port
                   && pin_ip_equal(&x->address.ip, &y->address.ip)
-                  && are_texts_equal(x->tls_name, y->tls_name) && (x->ca == NULL) == (y->ca == NULL)
+                  && pin_is_same_text(x->tls_name, y->tls_name)
+                  && (x->ca == NULL) == (y->ca == NULL)
                   && memcmp(x->ca_digest, y->ca_digest, sizeof(x->ca_digest)) == 0;
     }
     return is_same;

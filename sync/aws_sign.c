@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "pintle/base/clock.h"
+#include "pintle/base/compare.h"
 #include "pintle/base/crypto.h"
 #include "pintle/base/text.h"
 
@@ -72,13 +73,6 @@ static void put_path(struct pin_text *out, const char *path)
 
 /* --- The query ------------------------------------------------------------------------------ */
 
-static int by_bytes(const void *a, const void *b)
-{
-    const char *const *one = a;
-    const char *const *other = b;
-    return strcmp(*one, *other);
-}
-
 /*
  * "name=value" sorted as texts is not quite sorted by name: '=' stands behind '-', '.' and the
  * digits. A byte below all of them stands in for it meanwhile.
@@ -105,7 +99,7 @@ enum pin_err pin_aws_put_query(
         err = texts[i] == NULL ? pin_why_set(why, PIN_ENOMEM, "a query") : PIN_OK;
     }
     if (err == PIN_OK && n_pairs > 1) {
-        qsort(texts, n_pairs, sizeof(texts[0]), by_bytes);
+        qsort(texts, n_pairs, sizeof(texts[0]), pin_compare_texts);
     }
     for (size_t i = 0; i < n_pairs && err == PIN_OK && texts[i] != NULL; i++) {
         size_t name_bytes = strcspn(texts[i], "\x01");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/macros.h"
 
 #include "decoder.h"
@@ -14,11 +15,6 @@
 #define REGION_LABEL     "topology.kubernetes.io/region"
 /* A key with its prefix, "=", a value: 253 + 1 + 63 + 1 + 63 at most. */
 #define LABEL_BYTES 384
-
-static bool is_text(const char *text, const char *want)
-{
-    return text != NULL && strcmp(text, want) == 0;
-}
 
 /* targetPort: a number, a name, or absent, which means the port itself. */
 static void read_target_port(
@@ -52,7 +48,7 @@ static void read_cluster_ips(struct pin_decoder *self, struct pin_service_body *
     const struct pin_tree *list = pin__decoder_list(self, self->spec, "clusterIPs");
     const struct pin_tree *single = pin_tree_find(self->spec, "clusterIP");
     const char *text = pin__decoder_peek(self, self->spec, "clusterIP");
-    if (is_text(text, "None") || (list != NULL && pin_tree_text_is(list->first, "None"))) {
+    if (pin_is_same_text(text, "None") || (list != NULL && pin_tree_text_is(list->first, "None"))) {
         body->is_headless = true;
         return;
     }
@@ -80,8 +76,8 @@ bool pin__decode_balancer_ip(struct pin_decoder *self, const struct pin_tree *it
 bool pin__decode_prefers_zone(struct pin_decoder *self)
 {
     const char *text = pin__decoder_peek(self, self->spec, "trafficDistribution");
-    return is_text(text, "PreferClose") || is_text(text, "PreferSameZone")
-           || is_text(text, "PreferSameNode");
+    return pin_is_same_text(text, "PreferClose") || pin_is_same_text(text, "PreferSameZone")
+           || pin_is_same_text(text, "PreferSameNode");
 }
 
 bool pin__decode_balancer_host(struct pin_decoder *self, const struct pin_tree *item, void *element)
@@ -95,7 +91,7 @@ void pin__decode_service(struct pin_decoder *self)
 {
     struct pin_service_body *body = &self->object->as.service;
     const char *type = pin__decoder_peek(self, self->spec, "type");
-    bool is_external = is_text(type, "ExternalName");
+    bool is_external = pin_is_same_text(type, "ExternalName");
 
     if (!is_external) {
         read_cluster_ips(self, body);
@@ -112,10 +108,11 @@ void pin__decode_service(struct pin_decoder *self)
     if (is_external) {
         body->external_name = pin__decoder_name(self, self->spec, "externalName");
     }
-    body->publish_not_ready = pin__decoder_bool(self, self->spec, "publishNotReadyAddresses", false)
-                              || is_text(pin__decoder_annotation(self, TOLERATE_UNREADY), "true");
+    body->publish_not_ready =
+        pin__decoder_bool(self, self->spec, "publishNotReadyAddresses", false)
+        || pin_is_same_text(pin__decoder_annotation(self, TOLERATE_UNREADY), "true");
     body->client_ip_affinity =
-        is_text(pin__decoder_peek(self, self->spec, "sessionAffinity"), "ClientIP");
+        pin_is_same_text(pin__decoder_peek(self, self->spec, "sessionAffinity"), "ClientIP");
     body->prefers_zone = pin__decode_prefers_zone(self);
 }
 
@@ -132,7 +129,7 @@ static size_t count_cluster_ips(const struct pin_tree *spec)
 {
     const char *single = pin_tree_string(spec, "clusterIP", "");
     const struct pin_tree *list = pin_tree_list(spec, "clusterIPs");
-    if (is_text(single, "None")) {
+    if (pin_is_same_text(single, "None")) {
         return 0;
     }
     return PIN_MAX(list == NULL ? 0 : list->n_children, single[0] == '\0' ? 0u : 1u);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/macros.h"
 
 #include "decoder.h"
@@ -15,11 +16,6 @@
 #define AWS_GROUP     "application-networking.k8s.aws"
 /* A group, "/", a kind. */
 #define KIND_BYTES 320
-
-static bool is_text(const char *text, const char *want)
-{
-    return text != NULL && strcmp(text, want) == 0;
-}
 
 static const char *or_text(const char *text, const char *fallback)
 {
@@ -42,7 +38,7 @@ static bool read_route_kind(struct pin_decoder *self, const struct pin_tree *ite
     char both[KIND_BYTES];
     const char *group = pin_tree_string(item, "group", GATEWAY_GROUP);
     const char *kind = pin_tree_string(item, "kind", "");
-    bool is_usual = is_text(group, GATEWAY_GROUP);
+    bool is_usual = pin_is_same_text(group, GATEWAY_GROUP);
     (void)snprintf(both, sizeof(both), "%s%s%s", is_usual ? "" : group, is_usual ? "" : "/", kind);
     *text = pin_object_text(self->object, both, strlen(both));
     return *text != NULL;
@@ -112,10 +108,10 @@ static void read_allowed(
     const char *from = pin_tree_string(namespaces, "from", "Same");
     listener->kinds = pin__decoder_elements(self, pin_tree_list(allowed, "kinds"), "kinds",
         sizeof(*listener->kinds), read_route_kind, &listener->n_kinds);
-    listener->from = is_text(from, "Same")       ? PIN_ROUTES_SAME
-                     : is_text(from, "All")      ? PIN_ROUTES_ALL
-                     : is_text(from, "Selector") ? PIN_ROUTES_SELECTOR
-                                                 : PIN_ROUTES_NONE;
+    listener->from = pin_is_same_text(from, "Same")       ? PIN_ROUTES_SAME
+                     : pin_is_same_text(from, "All")      ? PIN_ROUTES_ALL
+                     : pin_is_same_text(from, "Selector") ? PIN_ROUTES_SELECTOR
+                                                          : PIN_ROUTES_NONE;
     if (listener->from == PIN_ROUTES_SELECTOR) {
         read_selector(self, pin_tree_find(namespaces, "selector"), listener);
     }
@@ -136,14 +132,14 @@ static bool read_listener(struct pin_decoder *self, const struct pin_tree *item,
 static bool read_address(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
     const char *type = or_text(pin__decoder_peek(self, item, "type"), "IPAddress");
-    return is_text(type, "IPAddress")
+    return pin_is_same_text(type, "IPAddress")
            && pin__decoder_ip(self, pin_tree_find(item, "value"), "value", element);
 }
 
 static bool read_host(struct pin_decoder *self, const struct pin_tree *item, void *element)
 {
     const char **host = element;
-    bool is_host = is_text(pin__decoder_peek(self, item, "type"), "Hostname");
+    bool is_host = pin_is_same_text(pin__decoder_peek(self, item, "type"), "Hostname");
     *host = is_host ? pin__decoder_text(self, item, "value") : NULL;
     return *host != NULL && *host[0] != '\0';
 }
@@ -186,7 +182,7 @@ static bool read_parent(struct pin_decoder *self, const struct pin_tree *item, v
     struct pin_parent_ref *parent = element;
     const char *group = or_text(pin__decoder_peek(self, item, "group"), GATEWAY_GROUP);
     const char *kind = or_text(pin__decoder_peek(self, item, "kind"), "Gateway");
-    if (!is_text(group, GATEWAY_GROUP) || !is_text(kind, "Gateway")) {
+    if (!pin_is_same_text(group, GATEWAY_GROUP) || !pin_is_same_text(kind, "Gateway")) {
         return false;
     }
     parent->namespace_name = read_namespace(self, item);
@@ -220,8 +216,9 @@ static bool is_catch_all(const struct pin_tree *match)
     const struct pin_tree *path = pin_tree_find(match, "path");
     const char *type = pin_tree_string(path, "type", "PathPrefix");
     const char *value = pin_tree_string(path, "value", "/");
-    return is_text(type, "PathPrefix") && is_text(value, "/") && is_list_empty(match, "headers")
-           && is_list_empty(match, "queryParams") && !has_method(match);
+    return pin_is_same_text(type, "PathPrefix") && pin_is_same_text(value, "/")
+           && is_list_empty(match, "headers") && is_list_empty(match, "queryParams")
+           && !has_method(match);
 }
 
 /* Matches are alternatives: one that catches all makes the rest of them mean nothing. */
@@ -250,14 +247,14 @@ static bool needs_l7(struct pin_decoder *self, const struct pin_tree *rule)
  */
 static enum pin_backend_kind backend_kind(const char *group, const char *kind)
 {
-    bool is_import = is_text(kind, "ServiceImport");
-    if (is_text(group, "") && is_text(kind, "Service")) {
+    bool is_import = pin_is_same_text(kind, "ServiceImport");
+    if (pin_is_same_text(group, "") && pin_is_same_text(kind, "Service")) {
         return PIN_BACKEND_SERVICE;
     }
-    if (is_import && is_text(group, MCS_GROUP)) {
+    if (is_import && pin_is_same_text(group, MCS_GROUP)) {
         return PIN_BACKEND_IMPORT;
     }
-    if (is_import && (is_text(group, AWS_GROUP) || is_text(group, ""))) {
+    if (is_import && (pin_is_same_text(group, AWS_GROUP) || pin_is_same_text(group, ""))) {
         return PIN_BACKEND_AWS_IMPORT;
     }
     return PIN_BACKEND_OTHER;
@@ -327,7 +324,7 @@ void pin__decode_route(struct pin_decoder *self)
 static bool find_route_kind(const char *text, enum pin_kind *ret_kind)
 {
     for (int kind = PIN_KIND_HTTP_ROUTE; kind <= PIN_KIND_TLS_ROUTE; kind++) {
-        if (is_text(text, pin_kind_text((enum pin_kind)kind))) {
+        if (pin_is_same_text(text, pin_kind_text((enum pin_kind)kind))) {
             *ret_kind = (enum pin_kind)kind;
             return true;
         }
@@ -340,7 +337,7 @@ static bool read_from(struct pin_decoder *self, const struct pin_tree *item, voi
     struct pin_grant_from *from = element;
     const char *group = or_text(pin__decoder_peek(self, item, "group"), "");
     const char *kind = pin__decoder_peek(self, item, "kind");
-    if (!is_text(group, GATEWAY_GROUP) || !find_route_kind(kind, &from->kind)) {
+    if (!pin_is_same_text(group, GATEWAY_GROUP) || !find_route_kind(kind, &from->kind)) {
         return false;
     }
     from->namespace_name = pin__decoder_name(self, item, "namespace");

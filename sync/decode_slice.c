@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/macros.h"
 
 #include "decoder.h"
@@ -19,11 +20,6 @@
 /* Whose slice it is: the Service, the imported service, the cluster it was imported from. */
 static const char *const slice_labels[] = {"kubernetes.io/service-name",
     "multicluster.kubernetes.io/service-name", "multicluster.kubernetes.io/source-cluster"};
-
-static bool is_text(const char *text, const char *want)
-{
-    return text != NULL && strcmp(text, want) == 0;
-}
 
 /* --- Fields of an endpoint ------------------------------------------------------------------ */
 
@@ -458,12 +454,12 @@ void pin__decode_slice(struct pin_decoder *self)
 {
     struct pin_slice_body *body = &self->object->as.slice;
     const char *type = pin__decoder_peek(self, self->root, "addressType");
-    if (is_text(type, "FQDN")) {
+    if (pin_is_same_text(type, "FQDN")) {
         pin__decoder_skip(self, "slices of host names are not read");
         return;
     }
-    bool is_v4 = is_text(type, "IPv4");
-    if (!is_v4 && !is_text(type, "IPv6")) {
+    bool is_v4 = pin_is_same_text(type, "IPv4");
+    if (!is_v4 && !pin_is_same_text(type, "IPv6")) {
         pin__decoder_fail(self, pin_tree_find(self->root, "addressType"), "addressType",
             "'%s' is unknown, use IPv4 or IPv6", type == NULL ? "" : type);
         return;

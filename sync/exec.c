@@ -11,6 +11,7 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/clock.h"
+#include "pintle/base/compare.h"
 #include "pintle/base/crypto.h"
 #include "pintle/base/json.h"
 #include "pintle/base/jsonout.h"
@@ -50,11 +51,6 @@ void pin_exec_free(struct pin_exec *exec)
     free(exec);
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 static bool are_same_texts(char *const *a, size_t n_a, char *const *b, size_t n_b)
 {
     bool is_same = n_a == n_b;
@@ -69,8 +65,8 @@ bool pin_exec_is_same(const struct pin_exec *a, const struct pin_exec *b)
     if (a == NULL || b == NULL) {
         return a == b;
     }
-    return is_same_text(a->command, b->command) && is_same_text(a->api_version, b->api_version)
-           && is_same_text(a->info, b->info)
+    return pin_is_same_text(a->command, b->command)
+           && pin_is_same_text(a->api_version, b->api_version) && pin_is_same_text(a->info, b->info)
            && are_same_texts(a->args, a->n_args, b->args, b->n_args)
            && are_same_texts(a->env, a->n_env, b->env, b->n_env);
 }

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/compare.h"
 #include "pintle/base/crypto.h"
 #include "pintle/base/file.h"
 #include "pintle/base/hash.h"
@@ -610,13 +611,6 @@ enum pin_err pin_kubeconfig_target(const struct pin_kubeconfig *kubeconfig, cons
 
 /* --- Listing -------------------------------------------------------------------------------- */
 
-static int compare_names(const void *a, const void *b)
-{
-    const char *const *left = a;
-    const char *const *right = b;
-    return strcmp(*left, *right);
-}
-
 static enum pin_err list_contexts(const struct pin_kubeconfig *self, struct pin_arena *arena,
     const char *const **ret_names, size_t *ret_n, struct pin_why *why)
 {
@@ -635,7 +629,7 @@ static enum pin_err list_contexts(const struct pin_kubeconfig *self, struct pin_
     if (names == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for the contexts");
     }
-    qsort(names, n, sizeof(*names), compare_names);
+    qsort(names, n, sizeof(*names), pin_compare_texts);
     *ret_names = names;
     *ret_n = n;
     return PIN_OK;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/compare.h"
 
 #include "decode.h"
 #include "place.h"
@@ -60,13 +61,6 @@ static enum pin_err read_object(
     return err;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t text_bytes = strlen(text);
-    size_t end_bytes = strlen(end);
-    return text_bytes >= end_bytes && strcmp(text + text_bytes - end_bytes, end) == 0;
-}
-
 /* "ServiceList" of v1 holds Services that need not say so themselves. */
 static const struct pin_kind_row *row_of_list(const struct pin_tree *list)
 {
@@ -103,7 +97,7 @@ static enum pin_err read_list(struct reader *self, const struct pin_tree *list, 
 
 static enum pin_err read_doc(struct reader *self, const struct pin_tree *tree, int depth)
 {
-    bool is_list = ends_with(pin_tree_string(tree, "kind", ""), "List")
+    bool is_list = pin_has_end(pin_tree_string(tree, "kind", ""), "List")
                    && pin_tree_find(tree, "items") != NULL;
     if (!is_list) {
         return read_object(self, NULL, tree);

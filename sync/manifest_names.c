@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/macros.h"
 
 #define SETTINGS "cluster.yaml"
@@ -27,13 +28,6 @@ bool pin_manifest_is_name(const char *name)
         }
     }
     return false;
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    char *const *left = a;
-    char *const *right = b;
-    return strcmp(*left, *right);
 }
 
 void pin_manifest_names_done(struct pin_manifest_names *names)
@@ -81,7 +75,7 @@ bool pin_manifest_names_list(const char *path, struct pin_manifest_names *ret_na
         return false;
     }
     if (names.n > 1) {
-        qsort(names.names, names.n, sizeof(*names.names), compare_entries);
+        qsort(names.names, names.n, sizeof(*names.names), pin_compare_texts);
     }
     *ret_names = names;
     return true;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/file.h"
 
 #include "exec.h"
@@ -56,11 +57,6 @@ void pin_target_free(struct pin_target *target)
     free(target);
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 static bool is_same_blob(const struct pin_blob *a, const struct pin_blob *b)
 {
     return a->bytes == b->bytes && (a->bytes == 0 || memcmp(a->data, b->data, a->bytes) == 0);
@@ -68,19 +64,20 @@ static bool is_same_blob(const struct pin_blob *a, const struct pin_blob *b)
 
 bool pin_target_is_same_peer(const struct pin_target *a, const struct pin_target *b)
 {
-    return is_same_text(a->server, b->server) && is_same_text(a->server_name, b->server_name)
-           && is_same_text(a->proxy_url, b->proxy_url) && a->is_insecure == b->is_insecure
+    return pin_is_same_text(a->server, b->server)
+           && pin_is_same_text(a->server_name, b->server_name)
+           && pin_is_same_text(a->proxy_url, b->proxy_url) && a->is_insecure == b->is_insecure
            && is_same_blob(&a->ca, &b->ca) && is_same_blob(&a->certificate, &b->certificate)
            && is_same_blob(&a->key, &b->key);
 }
 
 bool pin_target_is_same(const struct pin_target *a, const struct pin_target *b)
 {
-    bool is_same = pin_target_is_same_peer(a, b) && is_same_text(a->token, b->token)
-                   && is_same_text(a->username, b->username)
-                   && is_same_text(a->password, b->password) && is_same_text(a->as_user, b->as_user)
-                   && is_same_text(a->as_uid, b->as_uid) && a->n_as_groups == b->n_as_groups
-                   && pin_exec_is_same(a->exec, b->exec);
+    bool is_same =
+        pin_target_is_same_peer(a, b) && pin_is_same_text(a->token, b->token)
+        && pin_is_same_text(a->username, b->username) && pin_is_same_text(a->password, b->password)
+        && pin_is_same_text(a->as_user, b->as_user) && pin_is_same_text(a->as_uid, b->as_uid)
+        && a->n_as_groups == b->n_as_groups && pin_exec_is_same(a->exec, b->exec);
     for (size_t i = 0; i < a->n_as_groups && is_same; i++) {
         is_same = strcmp(a->as_groups[i], b->as_groups[i]) == 0;
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 
@@ -88,11 +89,6 @@ static bool is_known(const struct pin_catalog *catalog, const struct pin_record_
     return cluster->is_synced && !cluster->has_lost;
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool list_unsynced(struct pin_claims_walk *walk, struct pin_claimed *claimed)
 {
     const struct pin_settings *settings = walk->catalog->settings;
@@ -106,7 +102,7 @@ static bool list_unsynced(struct pin_claims_walk *walk, struct pin_claimed *clai
     if (names == NULL || pin_arena_has_failed(walk->arena)) {
         return false;
     }
-    qsort(names, claimed->n_unsynced, sizeof(*names), compare_texts);
+    qsort(names, claimed->n_unsynced, sizeof(*names), pin_compare_texts);
     claimed->unsynced = names;
     return true;
 }

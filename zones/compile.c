@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
@@ -280,18 +281,13 @@ void pin_compile_put_first(struct pin_compile *run, const struct pin_name *name,
 /* --- classes
  * -------------------------------------------------------------------------------------- */
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static uint16_t class_for(struct pin_compile *run, struct pin_viewer viewer, size_t from)
 {
     for (size_t i = from; i < run->n_classes; i++) {
         const struct pin_viewer *other = &run->classes[i].viewer;
         if (other->cluster_id == viewer.cluster_id && other->network == viewer.network
-            && is_same_text(other->zone, viewer.zone)
-            && is_same_text(other->prefers, viewer.prefers)) {
+            && pin_is_same_text(other->zone, viewer.zone)
+            && pin_is_same_text(other->prefers, viewer.prefers)) {
             return (uint16_t)i;
         }
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/macros.h"
 
 bool pin_exports_are_partial(const struct pin_catalog *catalog)
@@ -36,15 +37,10 @@ static bool is_valid(const struct pin_member *member)
            && member->service->as.service.external_name == NULL;
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static bool is_same_port(const struct pin_port *a, const struct pin_port *b)
 {
-    return a->port == b->port && a->protocol == b->protocol && is_same_text(a->name, b->name)
-           && is_same_text(a->app_protocol, b->app_protocol);
+    return a->port == b->port && a->protocol == b->protocol && pin_is_same_text(a->name, b->name)
+           && pin_is_same_text(a->app_protocol, b->app_protocol);
 }
 
 /* Whether a Service can have the port beside those it has: names and numbers stand once, and of
@@ -53,7 +49,7 @@ static bool fits(const struct pin_exports *exports, const struct pin_port *port)
 {
     for (size_t i = 0; i < exports->n_ports; i++) {
         const struct pin_port *other = exports->ports[i];
-        if (port->name == NULL || other->name == NULL || is_same_text(port->name, other->name)
+        if (port->name == NULL || other->name == NULL || pin_is_same_text(port->name, other->name)
             || (port->port == other->port && port->protocol == other->protocol)) {
             return false;
         }

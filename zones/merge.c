@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/zones/slice.h"
 
 #include "zones/checks.h"
@@ -299,17 +300,12 @@ static const struct pin_contribution *oldest_contribution(
     return best;
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static bool has_port(const struct pin_facts *facts, const struct pin_port *port)
 {
     for (size_t i = 0; i < facts->n_ports; i++) {
         const struct pin_port *other = facts->ports[i];
         bool is_same = port->name != NULL || other->name != NULL
-                           ? is_same_text(port->name, other->name)
+                           ? pin_is_same_text(port->name, other->name)
                            : port->protocol == other->protocol && port->port == other->port;
         if (is_same) {
             return true;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "pintle/base/compare.h"
+
 #include "zones/recordplan_parts.h"
 
 static struct pin_recordplan_change *add_change(struct pin_planner *planner,
@@ -107,11 +109,6 @@ void pin_planner_delete(struct pin_planner *planner, struct pin_holding_set *the
     }
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* Puts the TXT record right: in its place, or a new one where the old one is of the old form. */
 static void rewrite_mark(struct pin_planner *planner, struct pin_recordplan_change *change,
     struct pin_holding_set *there, const char *value)
@@ -141,8 +138,8 @@ void pin_planner_update(struct pin_planner *planner, struct pin_holding_set *the
                          && pin_recordset_same_values(&after, &there->set);
     const char *value = write_labels(planner, &after, resource, &mark->labels, &labels);
     bool has_same_labels =
-        same_text(labels.resource, mark->labels.resource)
-        && (mark->labels.origins == NULL || same_text(labels.origins, mark->labels.origins));
+        pin_is_same_text(labels.resource, mark->labels.resource)
+        && (mark->labels.origins == NULL || pin_is_same_text(labels.origins, mark->labels.origins));
     if (has_same_data && has_same_labels) {
         return;
     }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
+
 #include "zones/recordplan_parts.h"
 
 static int by_key_and_age(const void *a, const void *b)
@@ -156,13 +158,6 @@ static void add_claim(
     }
 }
 
-static int by_text(const void *a, const void *b)
-{
-    const char *const *one = a;
-    const char *const *other = b;
-    return strcmp(*one, *other);
-}
-
 /* Makes one set of the claims of a key, the oldest first. */
 static void merge(struct pin_planner *planner, const struct pin_recordset *claims, size_t n)
 {
@@ -195,7 +190,7 @@ static void merge(struct pin_planner *planner, const struct pin_recordset *claim
         }
     }
     if (n_holds > 1) {
-        qsort(holds, n_holds, sizeof(*holds), by_text);
+        qsort(holds, n_holds, sizeof(*holds), pin_compare_texts);
     }
     set.holds = holds;
     set.n_holds = n_holds;
@@ -255,7 +250,7 @@ static void settle_registry(struct pin_planner *planner)
     if (names == NULL || n == 0) {
         return;
     }
-    qsort(names, n, sizeof(*names), by_text);
+    qsort(names, n, sizeof(*names), pin_compare_texts);
     for (size_t i = 0; i < planner->n_wants; i++) {
         struct pin_want *want = &planner->wants[i];
         bool is_there = strcmp(want->set.type, "CNAME") == 0 || strcmp(want->set.type, "TXT") == 0;

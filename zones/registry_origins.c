@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/compare.h"
 #include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/text.h"
@@ -31,13 +32,6 @@ static void hash_value(const char *value, char ret_digits[DIGITS + 1])
         ret_digits[i] = hex[hash >> (4 * i) & 15];
     }
     ret_digits[DIGITS] = '\0';
-}
-
-static int by_text(const void *a, const void *b)
-{
-    const char *const *one = a;
-    const char *const *other = b;
-    return strcmp(*one, *other);
 }
 
 /* All clusters that give some value, sorted, each once. */
@@ -60,7 +54,7 @@ static const char **all_clusters(
         }
     }
     if (n > 1) {
-        qsort(clusters, n, sizeof(*clusters), by_text);
+        qsort(clusters, n, sizeof(*clusters), pin_compare_texts);
     }
     for (size_t i = 0; i < n; i++) {
         if (used == 0 || strcmp(clusters[used - 1], clusters[i]) != 0) {

@@ -4,12 +4,9 @@
 
 #include <string.h>
 
-#include "zones/steer_address.h"
+#include "pintle/base/compare.h"
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
+#include "zones/steer_address.h"
 
 static bool has_number(const uint16_t *ports, size_t n_ports, uint16_t port)
 {
@@ -62,7 +59,7 @@ const struct pin_port *pin_steer_backend_port(
         if (!pin_steer_reaches(c, own)) {
             continue;
         }
-        if (own->protocol == port->protocol && is_same_text(own->name, port->name)) {
+        if (own->protocol == port->protocol && pin_is_same_text(own->name, port->name)) {
             return own;
         }
         only = own;
@@ -155,20 +152,20 @@ void pin_steer_add_listeners(const struct pin_steer *steer, struct pin_plan *pla
 {
     for (size_t i = 0; i < gateway->n_listeners; i++) {
         const struct pin_listener *listener = &gateway->listeners[i];
-        bool is_meant = section == NULL || is_same_text(section, listener->name);
+        bool is_meant = section == NULL || pin_is_same_text(section, listener->name);
         struct pin_port *port =
             is_meant && listener->port != 0 ? pin_arena_alloc(steer->arena, sizeof(*port)) : NULL;
         if (port == NULL) {
             continue;
         }
         *port = (struct pin_port){.name = listener->name,
-            .app_protocol = is_same_text(listener->protocol, "HTTPS") ? "https"
-                            : is_same_text(listener->protocol, "TLS") ? "tls"
-                                                                      : NULL,
+            .app_protocol = pin_is_same_text(listener->protocol, "HTTPS") ? "https"
+                            : pin_is_same_text(listener->protocol, "TLS") ? "tls"
+                                                                          : NULL,
             .port = listener->port,
             .target_port = listener->port,
             .protocol =
-                is_same_text(listener->protocol, "UDP") ? PIN_PROTOCOL_UDP : PIN_PROTOCOL_TCP};
+                pin_is_same_text(listener->protocol, "UDP") ? PIN_PROTOCOL_UDP : PIN_PROTOCOL_TCP};
         pin_steer_add_port(steer, plan, port);
     }
 }
