@@ -25,7 +25,8 @@ static const struct row {
 } rows[] = {
     {"as an API server gives it", "{\"aud\":[\"x\"],\"exp\":1795377600,\"sub\":\"s\"}", NULL,
         INT64_C(1795377600000)},
-    {"letters that base64url alone has", "{\"sub\":\"\303\277\303\277>\357\277\275\",\"exp\":5}", NULL, 5000},
+    {"letters that base64url alone has", "{\"sub\":\"\303\277\303\277>\357\277\275\",\"exp\":5}",
+        NULL, 5000},
     {"without an end", "{\"sub\":\"s\"}", NULL, 0},
     {"an end that is none", "{\"exp\":\"soon\"}", NULL, 0},
     {"before 1970", "{\"exp\":-1}", NULL, 0},
