@@ -54,14 +54,20 @@ def log_level(checks, dir):
     daemon.stop()
 
 
+def explained(daemon, name, who):
+    """What explain tells, without what a process has counted."""
+    told = json.loads(daemon.ctl("explain", name, "--from", who, "-o", "json")[1])
+    told.pop("counted", None)
+    return told
+
+
 def answers(daemon):
     """What every name gives whom, as explain tells it, and all of them by asking."""
     clusters = [item["name"] for item in json.loads(daemon.get("/api/v1/clusters")[1])["items"]]
     routes = [item["assignedName"] for item in json.loads(daemon.get("/api/v1/names")[1])["items"]]
     services = [f"{item['name']}.{item['namespace']}.svc.clusterset.local"
                 for item in json.loads(daemon.get("/api/v1/services")[1])["items"]]
-    told = {(name, who): daemon.ctl("explain", name, "--from", who, "-o", "json")
-            for name in routes + services for who in clusters}
+    told = {(name, who): explained(daemon, name, who) for name in routes + services for who in clusters}
     ask = Asker(daemon.port)  # an answer may be a draw: enough of them show all
     asked = {name: sorted(set().union(*(ask(name).data for _ in range(DRAWS)))) for name in services + routes}
     asked |= {(name, "SRV"): sorted(daemon.dig(name, "SRV").data) for name in services}
