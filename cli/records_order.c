@@ -23,7 +23,8 @@
 struct awaited {
     char entry[PIN_RECORDS_NAME_MAX];
     char zone[PIN_RECORDS_NAME_MAX];
-    long long n_runs; /* how many had ended by then */
+    long long n_runs; /* that end before it does */
+    long long n_ran;  /* that had ended when it was ordered */
 };
 
 /* Runs that are under way. */
@@ -64,6 +65,7 @@ static bool add_runs(struct runs *runs, const struct pin_tree *items)
         (void)snprintf(run->entry, sizeof(run->entry), "%s", pin_tree_string(item, "records", ""));
         (void)snprintf(run->zone, sizeof(run->zone), "%s", pin_tree_string(item, "zone", ""));
         run->n_runs = pin_tree_int(item, "runs", 0);
+        run->n_ran = pin_tree_int(item, "ran", 0);
     }
     return true;
 }
@@ -103,7 +105,7 @@ static enum pin_ctl_exit look_at(
     const struct pin_tree *zone =
         pin_records_zone(pin_tree_list(self->overview.tree, "items"), run->entry, run->zone);
     long long n_runs = pin_tree_int(zone, "runs", 0);
-    if (zone == NULL || n_runs < run->n_runs) {
+    if (zone == NULL || n_runs < run->n_ran) {
         (void)fprintf(stderr, "pintlectl: %s (%s): pintled has been %s meanwhile\n", run->zone,
             run->entry, zone == NULL ? "configured anew" : "restarted");
         return PIN_CTL_FAILED;

@@ -604,11 +604,13 @@ enum pin_err pin_recorder_order(struct pin_recorder *recorder,
             /* a look that was ordered before applies nothing: what is asked for comes after it */
             bool has_look = zone->only_plans && order->kind != PIN_RECORDER_LOOK
                             && order->kind != PIN_RECORDER_ADOPT;
+            uint64_t n_ran = zone->n_runs;
             uint64_t n_runs =
-                zone->n_runs + (pin_recorder_zone_is_busy(zone) ? 1 : 0) + (has_look ? 1 : 0);
+                n_ran + (pin_recorder_zone_is_busy(zone) ? 1 : 0) + (has_look ? 1 : 0);
             err = begin(zone, order, why);
             open_item(out, zone);
             pin_jsonout_key_uint(out, "runs", n_runs);
+            pin_jsonout_key_uint(out, "ran", n_ran);
             pin_jsonout_end(out);
         }
     }

@@ -150,7 +150,7 @@ static void run(const char *const *words, const struct exchange *exchanges, stru
 #define OF_ZONE   "?zone=example.com"
 #define NO_CHANGE PLAN("h", "", "null")
 #define A_CHANGE  PLAN("h", CREATE("a.example.com", "null"), "null")
-#define RUNS      "{\"items\":[{" OF ",\"runs\":4}]}"
+#define RUNS      "{\"items\":[{" OF ",\"runs\":4,\"ran\":4}]}"
 #define ADOPTION(hash, n)                                                                          \
     ENTRY(ZONE(",\"runs\":5,\"adoption\":{\"fromOwner\":\"default\",\"hash\":\"" hash              \
                "\",\"changes\":" n "}"))
@@ -243,6 +243,14 @@ static struct run_case {
     {"a run is ordered, waited for and told", {"records", "apply", "public"},
         {{GET_ALL, ONE_ZONE}, {"POST /api/v1/records/apply {\"records\":\"public\"}", RUNS},
             {GET_ALL, ONE_ZONE}, {GET_ALL, RAN},
+            {GET_PLAN "?records=public",
+                PLAN("h", CREATE("a.example.com", "\"applied\""), "null")}},
+        0, HEAD "  + a.example.com  A  192.0.2.1\n  1 created, 0 changed, 0 deleted\n", ""},
+    {"a run that follows one under way is waited for", {"records", "apply", "public"},
+        {{GET_ALL, ONE_ZONE},
+            {"POST /api/v1/records/apply {\"records\":\"public\"}",
+                "{\"items\":[{" OF ",\"runs\":5,\"ran\":4}]}"},
+            {GET_ALL, ONE_ZONE}, {GET_ALL, RAN}, {GET_ALL, ENTRY(ZONE(",\"runs\":6"))},
             {GET_PLAN "?records=public",
                 PLAN("h", CREATE("a.example.com", "\"applied\""), "null")}},
         0, HEAD "  + a.example.com  A  192.0.2.1\n  1 created, 0 changed, 0 deleted\n", ""},
