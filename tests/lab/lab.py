@@ -15,16 +15,17 @@ import http.client
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+from ports import free_port  # noqa: E402
+
 ROOT = HERE.parents[1]
 
 USAGE = """usage: lab.py VERB DIR [ARGUMENT...]
@@ -50,10 +51,6 @@ AGAIN_WORDS = ("connection refused", "connection reset", "connection lost", "une
                "server is currently unable", "server was unable to return a response", "request timed out",
                "too many requests", "storage is (re)initializing")
 
-# Port numbers below what the kernel gives to outgoing connections, so that nobody is handed one
-# between the moment it is found free here and the moment it is bound.
-PORT_FIRST, PORT_LAST = 20000, 31999
-
 
 class LabError(Exception):
     """What went wrong, in words for the person who called."""
@@ -73,17 +70,6 @@ def wait_until(what, seconds, is_done, alive=lambda: None):
         if time.monotonic() > deadline:
             raise LabError(f"{what}: not within {seconds} s")
         time.sleep(0.05)
-
-
-def free_port():
-    while True:
-        port = random.randint(PORT_FIRST, PORT_LAST)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def tail(path, n_lines=15):
