@@ -95,26 +95,30 @@ static void offer_item(
     }
 }
 
-static void offer_page(struct completion *self, const struct source *source)
+/* False: nothing came in time, and nothing will. */
+static bool offer_page(struct completion *self, const struct source *source)
 {
     struct pin_api_reply reply = {0};
-    if (pin_api_get_within(self->ctl.admin, source->path, ASK_MS, &reply, NULL) == PIN_OK
-        && reply.status == 200) {
+    bool has_come =
+        pin_api_get_within(self->ctl.admin, source->path, ASK_MS, &reply, NULL) == PIN_OK;
+    if (has_come && reply.status == 200) {
         PIN_TREE_EACH(item, pin_tree_list(reply.tree, "items"))
         {
             offer_item(self, source, item);
         }
     }
     pin_api_reply_done(&reply);
+    return has_come;
 }
 
 /* Adds the words of pages; silence when there is no daemon. False: there is no such page. */
 static bool offer_known(struct completion *self, const char *completes)
 {
     bool is_known = false;
+    bool is_there = true;
     for (size_t i = 0; i < N_ELEMS(sources); i++) {
         if (strcmp(sources[i].completes, completes) == 0) {
-            offer_page(self, &sources[i]);
+            is_there = is_there && offer_page(self, &sources[i]);
             is_known = true;
         }
     }

@@ -82,8 +82,9 @@ function watch() {
 // where something always is.
 async function loadLists() {
   const generation = store.status?.generation ?? null;
+  if (listed.at !== 0 && listed.generation === null) listed.generation = generation; // the list was faster than the stream
   const since = Date.now() - listed.at;
-  const isNew = listed.at === 0 || since > OLD_MS || (listed.generation !== generation && since >= Math.max(LOOK_MS, NAME_MS * (store.services?.length ?? 0)));
+  const isNew = listed.at === 0 || since > OLD_MS || (listed.generation !== generation && since >= Math.max(LOOK_MS, NAME_MS * ((store.names?.length ?? 0) + (store.services?.length ?? 0))));
   if (document.hidden || isRefused || isListing || !view?.wantsLists || !isNew) return;
   isListing = true;
   try {
@@ -96,7 +97,7 @@ async function loadLists() {
       after = page.next ?? '';
     } while (after !== '' && services.length < 20000);
     store.services = services;
-    listed = { generation: generation ?? store.status?.generation ?? null, at: Date.now() }; // the first list may be faster than the stream
+    listed = { generation: generation ?? store.status?.generation ?? null, at: Date.now() };
     view?.update?.('lists');
   } catch (error) {
     if (error.status === 401 || error.status === 403) refuse(error);

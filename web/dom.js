@@ -16,15 +16,20 @@ function fill(element, attributes, children) {
 export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-// Makes `old` what `fresh` is, but for the element that has the focus, which stays where it is.
+// Makes `old` what `fresh` is, but for the element that has the focus, which stays where it is while it is of the same thing.
 function settle(old, fresh) {
   const focus = document.activeElement;
   if (old === focus) old.replaceChildren(...fresh.childNodes);
-  else if (!old.contains(focus)) old.replaceWith(fresh);
-  else if (old.children.length === fresh.children.length) {
+  else if (!old.contains(focus) || old.dataset.name !== fresh.dataset.name || old.children.length !== fresh.children.length) old.replaceWith(fresh);
+  else {
     const pairs = [...old.children].map((child, i) => [child, fresh.children[i]]);
     for (const [child, other] of pairs) settle(child, other);
   }
+}
+
+// Somebody asked for something else in `parent`: that goes before text of it that is selected.
+export function release(parent) {
+  if (parent.contains(getSelection().anchorNode)) getSelection().removeAllRanges();
 }
 
 const scrolled = (parent) => [...parent.querySelectorAll('.scroll')].filter((e) => e.scrollLeft > 0 || e.scrollTop > 0).map((e) => [e.getAttribute('aria-label'), e.scrollLeft, e.scrollTop]);

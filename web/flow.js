@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow: name -> route -> cluster -> address, as wide as its share; what answers showed, inside.
 
-import { get } from './api.js';
+import { get, Refused } from './api.js';
 import { counted, note, part } from './counted.js';
 import { h, count, number, percent, replace, svg, table } from './dom.js';
 import { fillClusters, known, nameField } from './known.js';
@@ -211,7 +211,8 @@ async function load() {
   asking = null;
   problem = asked.find((a) => a.status === 'rejected')?.reason.message ?? '';
   const told = asked.filter((a) => a.status === 'fulfilled').map((a) => a.value);
-  if (told.length === 0 && asked.length > 0 && answers.length > 0) return; // what is shown stays until there is something newer
+  const isSilent = asked.some((a) => a.status === 'rejected' && !(a.reason instanceof Refused));
+  if (answers.length > 0 && asked.length > 0 && (isSilent || told.length === 0)) return; // what is shown stays until there is something newer
   answers = told;
   for (const answer of answers) note(keyOf(answer), answer.counted);
   if (parts) draw();

@@ -2,7 +2,7 @@
 // Records in other people's DNS servers: who owns them, what is planned, where a zone differs.
 
 import { get } from './api.js';
-import { h, age, count, number, replace, state, table } from './dom.js';
+import { h, age, count, number, release, replace, state, table } from './dom.js';
 import { store } from './store.js';
 
 export const title = 'Records';
@@ -71,7 +71,7 @@ function drawPlan() {
 }
 
 function drawDrift() {
-  parts.drifted.textContent = pages.drift.length > SHOWN ? `${number(pages.drift.length)} differences, the first ${SHOWN} are shown` : '';
+  parts.drifted.textContent = pages.drift.length > SHOWN ? `${total(pages.drift)} differences, the first ${SHOWN} are shown` : '';
   replace(parts.drift, table({ caption: 'Drift', rows: pages.drift.slice(0, SHOWN), empty: 'Nobody else has changed what is ours.', columns: [
     { title: 'Name', class: 'wide', cell: (r) => `${r.name} ${r.type}` }, { title: 'Zone', cell: (r) => `${r.zone} (${r.records})` },
     { title: 'Expected', class: 'wide', cell: (r) => values(r.expected) }, { title: 'Found', class: 'wide', cell: (r) => values(r.found) },
@@ -81,7 +81,7 @@ function drawDrift() {
 function drawList() {
   const words = choice.words.toLowerCase().split(/\s+/).filter(Boolean);
   const rows = pages.list.filter((r) => words.every((w) => `${r.name} ${r.type} ${r.zone} ${r.owner} ${objects(r)} ${values(r.actual)}`.toLowerCase().includes(w)));
-  parts.count.textContent = rows.length > SHOWN ? `${number(rows.length)} records, the first ${SHOWN} are shown` : count(rows.length, 'record');
+  parts.count.textContent = rows.length > SHOWN ? `${total(rows)} records, the first ${SHOWN} are shown` : count(rows.length, 'record');
   replace(parts.list, table({ caption: 'Records', rows: rows.slice(0, SHOWN), empty: words.length > 0 ? 'No record is like that.' : 'No records.', columns: [
     { title: 'Name', class: 'wide', cell: (r) => r.name }, { title: 'Type', cell: (r) => r.type }, { title: 'Zone', cell: (r) => `${r.zone} (${r.records})` },
     { title: 'State', cell: (r) => state(r.error || r.conflict ? 'bad' : r.state === 'ready' ? 'good' : 'warn', r.conflict || r.error || r.state) },
@@ -102,6 +102,9 @@ function draw() {
   drawDrift();
   drawList();
 }
+
+// How many there are of what all() has read.
+const total = (rows) => `${rows.length >= LISTED ? 'At least ' : ''}${number(rows.length)}`;
 
 async function all(path) {
   const items = [];
@@ -131,12 +134,12 @@ export function mount(main) {
   planShown = PLANNED;
   parts = { zones: h('div'), plan: h('div'), drift: h('div'), list: h('div'), count: h('p', { class: 'note', role: 'status' }),
     planned: h('p', { class: 'note', role: 'status' }), drifted: h('p', { class: 'note' }),
-    morePlan: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { planShown += SHOWN; drawPlan(); } }, `Show ${SHOWN} more`) };
+    morePlan: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { planShown += SHOWN; release(parts.plan); drawPlan(); } }, `Show ${SHOWN} more`) };
   parts.more = h('div', { hidden: true },
     h('section', null, h('h2', null, 'Drift'), parts.drifted, parts.drift),
     h('section', null, h('h2', null, 'Last plan'), parts.planned, parts.plan, h('p', null, parts.morePlan)),
     h('section', null, h('h2', null, 'Records'), h('form', { class: 'row', role: 'search', onsubmit: (e) => e.preventDefault() },
-      h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; drawList(); } }))), parts.count, parts.list));
+      h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; release(parts.list); drawList(); } }))), parts.count, parts.list));
   main.append(h('section', null, h('h2', null, 'Zones of others'), parts.zones), parts.more);
   draw();
   load();

@@ -172,6 +172,16 @@ def broken(checks, dir):
     daemon.stop()
 
 
+def steady(look, seconds=2 * SLOW):
+    """What look() gives when it has given the same for some seconds."""
+    seen, since = look(), time.monotonic()
+    while time.monotonic() - since < seconds:
+        time.sleep(0.1)
+        if (now := look()) != seen:
+            seen, since = now, time.monotonic()
+    return seen
+
+
 def contained(checks, dir):
     """The first process of a container is not replaced: what is refused says what to do there, by the order and in the log."""
     space = ["unshare", "--fork", "--pid", "--kill-child", *([] if os.getuid() == 0 else ["--user", "--map-root-user"])]
@@ -189,7 +199,7 @@ def contained(checks, dir):
     config(dir, ["c1", "c2"], "streams: {idleTimeout: 5s}\n")
     code, _, err = reload_wait(daemon)
     checks.check("a reload that is refused names the way there", code == 1 and wanted in err, (code, err))
-    n = daemon.log_text().count(wanted)
+    n = steady(lambda: daemon.log_text().count(wanted))  # the file itself was seen, too
     os.kill(first, signal.SIGHUP)
     checks.becomes("so it does in the log for SIGHUP", lambda: daemon.log_text().count(wanted), lambda seen: seen > n)
     code, _, err = daemon.ctl("replace", "--wait")
