@@ -208,6 +208,14 @@ def content(driver, daemon):
     driver.find_element(By.CSS_SELECTOR, "th button[data-key=name]").click()
     order = [r.text for r in driver.find_elements(By.CSS_SELECTOR, "tbody th")]
     check("a click on a title turns the order", order == sorted(order, reverse=True) and len(order) == 5, order)
+    select = "getSelection().selectAllChildren(document.querySelector('tbody tr'))"
+    driver.execute_script(f"{select}; document.querySelector('th button[data-key=name]').click()")
+    order = [r.text for r in driver.find_elements(By.CSS_SELECTOR, "tbody th")]
+    check("so it does when text of the list is selected", order == sorted(order) and len(order) == 5, order)
+    driver.execute_script(select)
+    choose(driver, "Made by", "HTTPRoute")
+    order = [r.text for r in driver.find_elements(By.CSS_SELECTOR, "tbody th")]
+    check("and what is chosen is what is shown", f"{len(order)} names" in text(driver) and 0 < len(order) < 5, order)
 
     go(driver, daemon, "explain")
     shown = text(driver)
@@ -339,6 +347,9 @@ def exact(driver, dir):
         daemon.ask_for(ROUTE, 100)  # more than before: a count that goes on would say 80
         says("Counted: 100 answers since ")
         check("other weights are counted anew", all(r[2] == "50 %" and abs(int(r[4]) - 50) <= 2 for r in rows()), rows())
+        driver.execute_script("document.querySelector('summary').focus()")
+        (dir / "counted" / "c1" / "inventory.yaml").unlink()
+        check("a route that is gone is gone for who has its card in hand, too", wait_for("NXDOMAIN", lambda: "NXDOMAIN" in text(driver)))
     finally:
         daemon.stop()
 
@@ -642,9 +653,12 @@ def with_records(driver):
     shown = text(driver)
     for what, words in (("the zone, whose and by whom", ("example.com", "rfc2136", "pintle-e2e", "this one", "zonefile")),
                         ("what is to be approved, and how", ("pintlectl records approve", "14 of 10 allowed")),
-                        ("what somebody changed", ("203.0.113.66", "put right")), ("the plan", ("14 delete", "n3.example.com A", "waits for an approval")),
+                        ("what somebody changed", ("203.0.113.66", "put right")), ("the plan", ("n3.example.com A", "waits for an approval")),
                         ("each record's objects", ("c1: service shop/app", "192.0.2.1 (TTL 60)"))):
         check(f"the records say {what}", all(w in shown for w in words), [w for w in words if w not in shown])
+    # the files' plan has as many, until they are looked at again
+    told, listed = driver.execute_script("return [document.body.textContent.match(/(\\d+) delete/)?.[1], [...document.querySelectorAll('tbody tr')].filter((r) => r.cells[0].textContent === 'delete').length]")
+    check("how many deletions are planned", int(told or 0) == listed and listed in (records.MANY, 2 * records.MANY), (told, listed))
     search = driver.find_element(By.CSS_SELECTOR, "input[type=search]")
     search.send_keys("app.example")
     check("records can be searched", wait_for("two records", lambda: "2 records" in text(driver)))
