@@ -143,28 +143,40 @@ bool pin_ip_is_loopback(const struct pin_ip *ip)
            || (ip->family == 6 && memcmp(ip->bytes, loopback6, sizeof(loopback6)) == 0);
 }
 
+/* Of 169.254/16 only 169.254.171/24 is others': there VPC Lattice has its services, on every link
+ * that is associated with it. */
+static bool is_others4(const uint8_t b[4])
+{
+    static const uint8_t broadcast[4] = {255, 255, 255, 255};
+    bool is_multicast = b[0] >= 224 && b[0] < 240;
+    bool is_of_link = b[0] == 169 && b[1] == 254 && b[2] != 171;
+    /* 240/4 is reserved, and in use for the virtual addresses of ServiceImports */
+    return b[0] != 0 && b[0] != 127 && !is_of_link && !is_multicast
+           && memcmp(b, broadcast, sizeof(broadcast)) != 0;
+}
+
 static bool is_others6(const struct pin_ip *ip)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    static const uint8_t zero[16];
-    const uint8_t *b = ip->bytes;
-    bool is_link_local = b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
-    return !pin_ip_is_loopback(ip) && !is_link_local && b[0] != 0xff
-           && memcmp(b, zero, sizeof(zero)) != 0 && memcmp(b, mapped, sizeof(mapped)) != 0;
+    static const struct pin_prefix nobodys[] = {
+        {.ip = {.family = 6}, .bits = 96}, /* ::, ::1 and IPv4-compatible ones */
+        {.ip = {.family = 6, .bytes = {[10] = 0xff, [11] = 0xff}}, .bits = 96}, /* IPv4-mapped */
+        {.ip = {.family = 6, .bytes = {0xfe, 0x80}}, .bits = 10},
+        {.ip = {.family = 6, .bytes = {0xff}}, .bits = 8},
+        {.ip = {.family = 6, .bytes = {0xfd, 0, 0x0e, 0xc2}}, .bits = 64}, /* EC2's credentials */
+    };
+    static const struct pin_prefix nat64 = {
+        .ip = {.family = 6, .bytes = {0, 0x64, 0xff, 0x9b}}, .bits = 96};
+    for (size_t i = 0; i < N_ELEMS(nobodys); i++) {
+        if (pin_prefix_has(&nobodys[i], ip)) {
+            return false;
+        }
+    }
+    return !pin_prefix_has(&nat64, ip) || is_others4(ip->bytes + 12);
 }
 
 bool pin_ip_is_others(const struct pin_ip *ip)
 {
-    static const uint8_t broadcast[4] = {255, 255, 255, 255};
-    const uint8_t *b = ip->bytes;
-    if (ip->family == 6) {
-        return is_others6(ip);
-    }
-    bool is_multicast = b[0] >= 224 && b[0] < 240;
-    bool is_link_local = b[0] == 169 && b[1] == 254;
-    /* 240/4 is reserved, and in use for the virtual addresses of ServiceImports */
-    return b[0] != 0 && b[0] != 127 && !is_link_local && !is_multicast
-           && memcmp(b, broadcast, sizeof(broadcast)) != 0;
+    return ip->family == 4 ? is_others4(ip->bytes) : is_others6(ip);
 }
 
 struct pin_prefix pin_prefix_of(const struct pin_ip *ip, uint8_t bits)

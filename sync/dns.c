@@ -91,7 +91,8 @@ static void on_reply_v6(int result, char type, int count, int ttl, void *address
     on_reply(result, DNS_IPv6_AAAA, count, ttl, addresses, arg);
 }
 
-/* `type` says which family; on errors libevent's own does not. */
+/* `type` says which family; on errors libevent's own does not. What is nobody else's address is
+ * left out, and takes no place of those that are. */
 static void on_reply(int result, char type, int count, int ttl, void *addresses, void *arg)
 {
     struct pin_dns_query *query = arg;
@@ -104,8 +105,15 @@ static void on_reply(int result, char type, int count, int ttl, void *addresses,
     family->error = error_of(result);
     family->ttl_s = ttl > 0 ? (uint32_t)ttl : 0;
     for (int i = 0; result == DNS_ERR_NONE && i < count && family->n_ips < PIN_LOOKUP_MAX; i++) {
-        family->ips[family->n_ips++] =
+        struct pin_ip ip =
             pin_ip_from_bytes((const uint8_t *)addresses + (size_t)i * ip_bytes, is_v4 ? 4 : 6);
+        if (pin_ip_is_others(&ip)) {
+            family->ips[family->n_ips++] = ip;
+        }
+    }
+    if (result == DNS_ERR_NONE && count > 0 && family->n_ips == 0) {
+        family->is_good = false;
+        family->error = "its addresses cannot be reached by others";
     }
     if (query->base != NULL && query->n_pending == 0) {
         pin_timer_start(query->timer, 0, false); /* libevent is not done with the base yet */

@@ -4,6 +4,8 @@
 /**
  * @file
  * Questions to other people's resolvers: the addresses of one host name, both families at once.
+ * Whoever may name a host may have it say anything, and nobody must be led to himself: only what
+ * pin_ip_is_others() counts.
  */
 
 #include <stdbool.h>
@@ -22,7 +24,7 @@ struct pin_dns_family {
     uint32_t ttl_s;    /**< Of the addresses; 0 without any. */
     const char *error; /**< Why it is not good, or why there is no address; "" otherwise. */
     size_t n_ips;
-    struct pin_ip ips[PIN_LOOKUP_MAX];
+    struct pin_ip ips[PIN_LOOKUP_MAX]; /**< libevent has read no more of an answer. */
 };
 
 /** [0] is IPv4, [1] IPv6. */

@@ -84,23 +84,6 @@ static void report(struct follow *f)
     f->unsent = pin_delta_lookup(lookup);
 }
 
-/* Leaves out what is nobody else's address: whoever may name a host for a Gateway may have it say
- * anything, and who asks for the Gateway's names must not be led to himself. */
-static void keep_others(struct pin_dns_family *family)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < family->n_ips; i++) {
-        if (pin_ip_is_others(&family->ips[i])) {
-            family->ips[n++] = family->ips[i];
-        }
-    }
-    if (n == 0 && family->n_ips > 0) {
-        family->is_good = false;
-        family->error = "its addresses cannot be reached by others";
-    }
-    family->n_ips = n;
-}
-
 /* Takes the families that answered over. Returns when to ask again. */
 static int64_t on_good(struct follow *f, const struct pin_dns_reply *reply)
 {
@@ -147,13 +130,10 @@ static int64_t on_failed(struct follow *f, const char *error)
 static void on_reply(void *arg, const struct pin_dns_reply *reply)
 {
     struct follow *f = arg;
-    struct pin_dns_reply kept = *reply;
-    const struct pin_dns_family *v4 = &kept.families[0];
-    const struct pin_dns_family *v6 = &kept.families[1];
-    keep_others(&kept.families[0]);
-    keep_others(&kept.families[1]);
+    const struct pin_dns_family *v4 = &reply->families[0];
+    const struct pin_dns_family *v6 = &reply->families[1];
     f->query = NULL;
-    int64_t wait_ms = v4->n_ips + v6->n_ips > 0 ? on_good(f, &kept)
+    int64_t wait_ms = v4->n_ips + v6->n_ips > 0 ? on_good(f, reply)
                                                 : on_failed(f, v4->is_good ? v6->error : v4->error);
     report(f);
     pin_timer_start(f->timer, hand_over(f) ? wait_ms : UNSENT_MS, false);

@@ -99,10 +99,13 @@ def follow_gateway(checks, daemon, server):
     server.names["gw.example.net"] = ["127.0.0.1", "169.254.169.254", "203.0.113.13", "::1"]
     checks.becomes("what leads the asker to himself is left out", lambda: sorted(daemon.dig(CART).data),
                    lambda seen: seen == ["10.96.1.1", "203.0.113.13"])
-    server.names["gw.example.net"] = ["127.0.0.1"]
+    server.names["gw.example.net"] = ["169.254.171.33", "fd00:ec2:80::a9fe:ab21"]
+    checks.becomes("a service of VPC Lattice is not left out", lambda: sorted(daemon.dig(CART).data),
+                   lambda seen: seen == ["10.96.1.1", "169.254.171.33"])
+    server.names["gw.example.net"] = ["127.0.0.1", "fd00:ec2::254"]
     checks.becomes("and told where there is nothing else", daemon.log_text,
                    lambda text: "gateway gw.example.net: its addresses cannot be reached by others; keeping its last" in text)
-    checks.equal("... its last addresses stay", sorted(daemon.dig(CART).data), ["10.96.1.1", "203.0.113.13"])
+    checks.equal("... its last addresses stay", sorted(daemon.dig(CART).data), ["10.96.1.1", "169.254.171.33"])
     server.names["gw.example.net"] = ["203.0.113.12"]
     checks.becomes("until it says something else", lambda: sorted(daemon.dig(CART).data),
                    lambda seen: seen == ["10.96.1.1", "203.0.113.12"])

@@ -77,8 +77,10 @@ bool pin_ip_is_loopback(const struct pin_ip *ip);
 
 /**
  * Whether an address can be that of somebody else: false for what leads to the asker itself, to its
- * own link (where clouds keep their credentials, 169.254/16) or to nobody: loopback, link-local,
- * unspecified, multicast, broadcast, and IPv4 in the guise of IPv6 (RFC 6890). `ip` is one of
+ * own link (where clouds keep their credentials) or to nobody: loopback, link-local, unspecified,
+ * multicast, broadcast (RFC 6890), fd00:ec2::/64, where EC2 keeps what others keep on the link, and
+ * IPv4 in the guise of IPv6, of which 64:ff9b::/96 (RFC 6052) is others' when the IPv4 address is.
+ * True for 169.254.171/24 and fd00:ec2:80::/64: VPC Lattice's services are there. `ip` is one of
  * either family.
  */
 bool pin_ip_is_others(const struct pin_ip *ip);
