@@ -166,6 +166,7 @@ static void end(struct pin_app *app, int signo)
         pin_timer_start(app->lameduck, (int64_t)app->config->lameduck_ms, false);
     } else {
         pin_log_info("app: %s, ending", signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        pin_timer_stop(app->lameduck); /* its end would count as told a second time */
         pin__app_leave(app);
     }
     pin_service_stopping(app->service);

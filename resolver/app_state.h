@@ -168,7 +168,8 @@ void pin__app_make_starter(struct pin_app *app, const struct pin_args *args);
  * answered, half a second at most. A second call ends it at once. */
 void pin__app_leave(struct pin_app *app);
 
-/** This process is about to end: one that was to take its place ends, too, before it reads. */
+/** This process is about to end: one that was to take its place ends, too. It does not read yet,
+ * unless it has become ready in this very moment: then what it has read is lost with it. */
 void pin__app_call_off(struct pin_app *app);
 
 /** Says to the process before that we are ready, once we are. */

@@ -319,9 +319,10 @@ class Succession:
         self.boss, self.home = boss, home
         (home / "c1").mkdir(parents=True)
         self.resolver = Resolver()
+        self.answers_at = 0  # when the resolver does, by time.monotonic()
         (home / "pintle.yaml").write_text(
             "apiVersion: pintle.dev/v1alpha1\nkind: PintleConfig\nclusters: [{name: c1, directory: c1}, {name: c2, directory: c2}]\n"
-            f"forward: [{{zone: example, to: ['127.0.0.1:{self.resolver.port}']}}]\nallowRecursion: [127.0.0.1/32]\n")
+            f"forward: [{{zone: example, to: ['127.0.0.1:{self.resolver.port}']}}]\nallowRecursion: [127.0.0.1/32]\nshutdown: {{lameduck: 1s}}\n")
         boss.port, boss.admin_port = e2e.ports.free_port(), e2e.ports.free_port()  # the one before may be about to end
         self.sockets = [boss.open(kind, boss.port) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
         self.n_logged = len((boss.dir / "log").read_text())
@@ -348,6 +349,7 @@ class Succession:
             self.resolver.wait()
             os.kill(pid, signal.SIGINT)
             awaited(lambda: not reads(pid))
+            time.sleep(max(0, self.answers_at - time.monotonic()))
             self.resolver.answer_late()
             try:
                 return client.recv(512).endswith(LATE)
@@ -380,6 +382,16 @@ def starting(_checks, one, _):
     return one.first.pid
 
 
+def drained(checks, one, _):
+    """Its load balancers' time is over just after it is told a second time."""
+    one.first.send_signal(signal.SIGTERM)
+    checks.check("load balancers have time", awaited(lambda: "ending in 1000 ms" in one.log()), one.log())
+    over_at = time.monotonic() + 1
+    one.answers_at = over_at + 0.1
+    time.sleep(0.8)
+    return one.first.pid
+
+
 def confirming(checks, one, _):
     """The one before hangs just when it is to tell the supervisor who goes on."""
     one.first.send_signal(signal.SIGSTOP)
@@ -391,7 +403,7 @@ def confirming(checks, one, _):
 def left(checks, boss):
     """The supervisor keeps the sockets, so whoever is told to end answers what it has taken: after replacements and within.
     It has half a second, which a machine that stands still may not give it: then once more."""
-    for what, prepare in (("once it has taken another one's place", reloaded), ("while a next one gets ready", starting),
+    for what, prepare in (("once it has taken another one's place", reloaded), ("while a next one gets ready", starting), ("as load balancers' time is over", drained),
                           ("when it has just taken over", confirming)):
         for number in range(5):
             one = Succession(boss, boss.dir / f"{prepare.__name__}{number}")
