@@ -293,8 +293,9 @@ static struct pin_tree *open_node(
     return found != NULL ? found : new_node(self, map, key, kind);
 }
 
-/* The node of a field, emptied where there was one: of what stands twice the last counts. An
- * element of a list has no key. */
+/* The node of a field, emptied where there was one: of what stands twice the last counts. (By the
+ * rules of protobuf messages that stand twice are merged; API servers write each once.) An element
+ * of a list has no key. */
 static struct pin_tree *field_node(
     struct reader *self, struct pin_tree *parent, const char *key, enum pin_tree_kind kind)
 {
@@ -438,14 +439,14 @@ static const struct field *find_field(const struct message *message, uint64_t nu
 static void read_message(
     struct reader *self, const struct message *message, struct span span, struct pin_tree *map);
 
-/* JSON leaves out texts that are empty. */
+/* JSON leaves out texts that are empty; one empties what stood before it. */
 static void put_bytes(struct reader *self, const struct field *field, struct pin_tree *parent,
     const char *key, const struct span *bytes)
 {
     struct pin_tree *made = NULL;
     switch ((enum field_type)field->type) {
     case PIN_FIELD_TEXT:
-        if (bytes->at < bytes->end) {
+        if (bytes->at < bytes->end || (key != NULL && find_node(parent, key) != NULL)) {
             put_text(self, parent, key, bytes);
         }
         break;

@@ -364,6 +364,9 @@ static void test_again(void **state)
         put_string(&spec, 18, ip);
         put_number(&spec, 13, i % 2);
     }
+    put_string(&spec, 10, "old.example");
+    put_string(&spec, 10, "");
+    put_string(&spec, 4, "");
     put_message(&service, 2, &spec);
     struct pin_text event = event_of("ADDED", &service);
     assert_int_equal(read_text(&event, PIN_KIND_SERVICE, &tree), PIN_OK);
@@ -371,8 +374,9 @@ static void test_again(void **state)
     assert_int_equal(pin_tree_map(object, "metadata")->n_children, 3);
     assert_string_equal(pin_tree_string(object, "metadata.labels.two", ""), "2");
     assert_int_equal(pin_tree_map(object, "metadata.labels")->n_children, 2);
-    assert_int_equal(pin_tree_map(object, "spec")->n_children, 3);
+    assert_int_equal(pin_tree_map(object, "spec")->n_children, 4);
     assert_string_equal(pin_tree_string(object, "spec.clusterIP", ""), "10.96.0.200");
+    assert_string_equal(pin_tree_string(object, "spec.externalName", "none"), "");
     assert_int_equal(pin_tree_list(object, "spec.clusterIPs")->n_children, 200);
     assert_false(pin_tree_bool(object, "spec.publishNotReadyAddresses", true));
 }
