@@ -236,7 +236,8 @@ struct pin_recorder_order {
 /**
  * Takes an order, and writes {"items": [{"records", "zone", "runs", "ran"}]}: it is done when
  * "runs" of that zone in the overview is greater than "runs" here. "ran" is what the overview has
- * now, less when a run or a look is under way; one below it is of another process.
+ * now, and "runs" more than that by what ends before it: a run or a look that is under way or was
+ * ordered before. An overview with less than "ran" is of another process.
  *
  * @return PIN_OK; PIN_ENOTFOUND; PIN_EINVAL: it makes no sense; PIN_EBUSY: not as things are (dry
  *         run, not the writer, another hash); PIN_ENOMEM. Explained.
