@@ -31,7 +31,7 @@ const struct pin_option pin_forward_options[] = {
         .offset = IN_FORWARD(ca),
         .example = "corp-ca.pem",
         .doc = "Who must have signed them; whom the system trusts when not said. A reload reads it "
-               "again."},
+               "again, but not with publish."},
     {.key = "trusted",
         .kind = PIN_OPTION_BOOL,
         .offset = IN_FORWARD(is_trusted),
