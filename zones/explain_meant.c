@@ -29,10 +29,17 @@ struct search {
 static void tell_service(struct search *search, const struct pin_service_unit *unit)
 {
     char zone[PIN_NAME_TEXT_MAX];
-    char note[PIN_NAME_TEXT_MAX + 256];
+    char meant[PIN_NAME_TEXT_MAX + 256];
+    char note[2 * sizeof(meant)];
     pin_name_format(search->catalog->zone_cluster_set->apex.wire, zone);
-    (void)snprintf(note, sizeof(note), "perhaps %s.%s.svc.%s is meant", unit->name,
-        unit->namespace_name, zone);
+    (void)snprintf(meant, sizeof(meant), "%s.%s.svc.%s", unit->name, unit->namespace_name, zone);
+    if (unit->is_published) {
+        (void)snprintf(note, sizeof(note), "perhaps %s is meant", meant);
+    } else {
+        (void)snprintf(note, sizeof(note),
+            "perhaps Service %s/%s is meant, which has no such name: explain %s says why",
+            unit->namespace_name, unit->name, meant);
+    }
     pin_jsonout_string(search->out, note);
     search->n++;
 }
@@ -149,8 +156,10 @@ static void split(struct search *search, const struct pin_name *name, const stru
 {
     size_t labels = pin_name_labels(name->wire);
     size_t below = zone != NULL ? labels - pin_name_labels(zone->apex.wire) : labels;
+    /* all of an assigned name is one label */
+    size_t most = zone != NULL && zone == search->catalog->zone_assigned ? 1 : PARTS_MAX;
     const uint8_t *at = name->wire;
-    for (; zone != NULL && below > PARTS_MAX; below--) {
+    for (; zone != NULL && below > most; below--) {
         at = pin_name_parent(at);
     }
     for (; zone == NULL && at[0] > 0 && at[1] == '_'; below--) {
