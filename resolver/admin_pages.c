@@ -478,7 +478,10 @@ static bool put_outside(
 static void put_outside_notes(void *arg, const struct pin_name *name, struct pin_jsonout *out)
 {
     const struct pin_page *page = arg;
-    pin_forward_explain_notes(page->state->config.forward, name, out);
+    const struct pin_ip *from = &page->question.from_ip;
+    if (from->family == 0 || may_recurse(page, from)) { /* who is refused asks no resolver */
+        pin_forward_explain_notes(page->state->config.forward, name, out);
+    }
 }
 
 /* Builder's thread, which is a registered reader. */

@@ -313,6 +313,8 @@ def resolvers(checks, dir):
         for to in found():
             text = daemons[to].ctl("explain", "www.example.com")[1]
             checks.check(f"{code}: explain notes it", f"note: resolver 127.0.0.1:{to} {word}" in text, text)
+            text = daemons[to].ctl("explain", "www.example.com", "--from", "192.0.2.99")[1]
+            checks.check("... but not for who is refused anyhow", "allowRecursion" in text and "note: resolver" not in text, text)
             text = daemons[to].ctl("status")[1]
             checks.check(f"{code}: status tells it", f"resolver 127.0.0.1:{to} of zone .: it {word}" in text, text)
         for daemon in daemons.values():
