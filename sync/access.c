@@ -19,6 +19,7 @@
 #include "kubeconfig.h"
 #include "token.h"
 
+#define RENEWED_TEXT    "credentials were renewed"
 #define RELOAD_EVERY_MS 60000
 #define DAY_MS          ((int64_t)86400000)
 /* A plugin runs again when a fifth of the time is left, but a day before at most. */
@@ -186,14 +187,15 @@ static void adopt(struct pin_access *self, struct pin_target *target)
     struct pin_target *old = self->target;
     bool is_other_plugin = old == NULL || !pin_exec_is_same(old->exec, target->exec);
     bool is_reconnect = old != NULL && !pin_target_is_same_peer(old, target);
+    bool is_renewed = old != NULL && pin_target_is_renewed(old, target);
     if (is_other_plugin) {
         pin_command_cancel(self->run);
         self->run = NULL;
     }
     self->target = target;
     if (self->is_started && old != NULL) {
-        pin_log_info(
-            "%s: the kubeconfig has changed, using what it says now", self->host->source->where);
+        pin_log_info("%s: %s", self->host->source->where,
+            is_renewed ? RENEWED_TEXT : "the kubeconfig has changed, using what it says now");
     }
     if (self->is_started) {
         tell_host(self, is_reconnect);
@@ -260,7 +262,7 @@ static void refresh_target(struct pin_access *self)
         pin_log_warn("%s: %s; using what was read before", self->host->source->where, why.text);
     }
     if (change != PIN_TARGET_SAME) {
-        pin_log_info("%s: credentials were renewed", self->host->source->where);
+        pin_log_info("%s: %s", self->host->source->where, RENEWED_TEXT);
         tell_host(self, change == PIN_TARGET_PEER);
     } else {
         check_end(self);

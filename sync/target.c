@@ -62,26 +62,51 @@ static bool is_same_blob(const struct pin_blob *a, const struct pin_blob *b)
     return a->bytes == b->bytes && (a->bytes == 0 || memcmp(a->data, b->data, a->bytes) == 0);
 }
 
-bool pin_target_is_same_peer(const struct pin_target *a, const struct pin_target *b)
+static bool is_same_server(const struct pin_target *a, const struct pin_target *b)
 {
     return pin_is_same_text(a->server, b->server)
            && pin_is_same_text(a->server_name, b->server_name)
-           && pin_is_same_text(a->proxy_url, b->proxy_url) && a->is_insecure == b->is_insecure
-           && is_same_blob(&a->ca, &b->ca) && is_same_blob(&a->certificate, &b->certificate)
-           && is_same_blob(&a->key, &b->key);
+           && pin_is_same_text(a->proxy_url, b->proxy_url) && a->is_insecure == b->is_insecure;
 }
 
-bool pin_target_is_same(const struct pin_target *a, const struct pin_target *b)
+/* But for tokens and certificates. */
+static bool is_same_user(const struct pin_target *a, const struct pin_target *b)
 {
     bool is_same =
-        pin_target_is_same_peer(a, b) && pin_is_same_text(a->token, b->token)
-        && pin_is_same_text(a->username, b->username) && pin_is_same_text(a->password, b->password)
+        pin_is_same_text(a->username, b->username) && pin_is_same_text(a->password, b->password)
         && pin_is_same_text(a->as_user, b->as_user) && pin_is_same_text(a->as_uid, b->as_uid)
         && a->n_as_groups == b->n_as_groups && pin_exec_is_same(a->exec, b->exec);
     for (size_t i = 0; i < a->n_as_groups && is_same; i++) {
         is_same = strcmp(a->as_groups[i], b->as_groups[i]) == 0;
     }
     return is_same;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    return a != NULL && pin_is_same_text(a, b);
+}
+
+bool pin_target_is_same_peer(const struct pin_target *a, const struct pin_target *b)
+{
+    return is_same_server(a, b) && is_same_blob(&a->ca, &b->ca)
+           && is_same_blob(&a->certificate, &b->certificate) && is_same_blob(&a->key, &b->key);
+}
+
+bool pin_target_is_same(const struct pin_target *a, const struct pin_target *b)
+{
+    return pin_target_is_same_peer(a, b) && pin_is_same_text(a->token, b->token)
+           && is_same_user(a, b);
+}
+
+bool pin_target_is_renewed(const struct pin_target *a, const struct pin_target *b)
+{
+    return is_same_server(a, b) && is_same_user(a, b)
+           && (is_same_file(a->ca_file, b->ca_file) || is_same_blob(&a->ca, &b->ca))
+           && (is_same_file(a->certificate_file, b->certificate_file)
+               || is_same_blob(&a->certificate, &b->certificate))
+           && (is_same_file(a->key_file, b->key_file) || is_same_blob(&a->key, &b->key))
+           && (is_same_file(a->token_file, b->token_file) || pin_is_same_text(a->token, b->token));
 }
 
 /* Replaces a blob by what its file says now. */

@@ -70,6 +70,9 @@ bool pin_target_is_same_peer(const struct pin_target *a, const struct pin_target
 /** True when, beyond that, both say the same of who we are. */
 bool pin_target_is_same(const struct pin_target *a, const struct pin_target *b);
 
+/** True when they differ at most in what the files they both name said. */
+bool pin_target_is_renewed(const struct pin_target *a, const struct pin_target *b);
+
 /** True when the server speaks TLS. */
 bool pin_target_is_tls(const struct pin_target *target);
 

@@ -289,6 +289,10 @@ static void test_a_token_in_a_file_that_has_ended_is_told_so(void **state)
         "our credentials have expired at 1970-01-01T00:00:01.000Z; to do: check the token file");
     want_log(self, "does not accept our credentials (401: they have expired); it has not been");
     assert_int_equal(stats_of(self).credentials_expire_wall_ms, 1000);
+    put_file("token", "fresh\n");
+    want_log(self, "cluster c1: credentials were renewed");
+    want(self, "SYNCED");
+    assert_null(strstr(pin_text_get(&self->rig.logged), "the kubeconfig has changed"));
 }
 
 static int make_folder(void **state)
