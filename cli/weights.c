@@ -135,21 +135,27 @@ static bool read_route(struct job *job, const char *text)
 
 /* --- kubectl -------------------------------------------------------------------------------- */
 
-/* Runs "kubectl VERB resource name ..."; complains of what it says when it fails. */
-static enum pin_err ask(const struct job *job, const char *verb, const char *const *more,
-    struct pin_kubectl_reply *ret_reply)
+/* Adds to n arguments of kubectl where to look. Returns how many there are. */
+static size_t put_where(const struct job *job, const char **args, size_t n)
 {
-    const char *args[ARGS_MAX + 1] = {verb, job->resource, job->name, "-o", "json"};
-    size_t n = 5;
     const char *const pairs[][2] = {{"--namespace", job->namespace_name},
         {"--context", job->ctl->context}, {"--kubeconfig", job->ctl->kubeconfig}};
-    struct pin_why why = {0};
     for (size_t i = 0; i < N_ELEMS(pairs); i++) {
         if (pairs[i][1] != NULL && pairs[i][1][0] != '\0') {
             args[n++] = pairs[i][0];
             args[n++] = pairs[i][1];
         }
     }
+    return n;
+}
+
+/* Runs "kubectl VERB resource name ..."; complains of what it says when it fails. */
+static enum pin_err ask(const struct job *job, const char *verb, const char *const *more,
+    struct pin_kubectl_reply *ret_reply)
+{
+    const char *args[ARGS_MAX + 1] = {verb, job->resource, job->name, "-o", "json"};
+    struct pin_why why = {0};
+    size_t n = put_where(job, args, 5);
     for (size_t i = 0; more != NULL && more[i] != NULL && n < ARGS_MAX; i++) {
         args[n++] = more[i];
     }
@@ -166,6 +172,20 @@ static bool is_log_line(const char *line, size_t chars)
 {
     return chars > 5 && strchr("IWEF", line[0]) != NULL && strspn(line + 1, "0123456789") == 4
            && line[5] == ' ' && memchr(line, ']', chars) != NULL;
+}
+
+/* Whether a kubeconfig names an API server, by kubectl's own lights. */
+static bool names_server(const struct job *job)
+{
+    const char *args[ARGS_MAX + 1] = {
+        "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"};
+    struct pin_kubectl_reply reply = {0};
+    struct pin_why why = {0};
+    (void)put_where(job, args, 5);
+    bool is_there =
+        pin_kubectl_run(args, &reply, &why) == PIN_OK && reply.status == 0 && reply.out.len > 0;
+    pin_kubectl_reply_done(&reply);
+    return is_there;
 }
 
 /* kubectl asked what it asks when nothing names an API server, and nobody is there. */
@@ -191,8 +211,7 @@ static enum pin_ctl_exit judge(const struct job *job, const struct pin_kubectl_r
 {
     const char *text = pin_text_get(&reply->err);
     bool is_denied = strstr(text, "(Forbidden)") != NULL || strstr(text, "(Unauthorized)") != NULL;
-    bool is_nowhere = strstr(text, "server localhost:8080 was refused") != NULL;
-    if (is_nowhere) {
+    if (strstr(text, "server localhost:8080 was refused") != NULL && !names_server(job)) {
         return complain_of_nowhere(job);
     }
     for (const char *at = text; *at != '\0';) {

@@ -64,6 +64,7 @@ ALONE = {"analyze -f", "clusters add", "config check", "config explain", "config
 NO_JSON = {"completion", "docs", "help", "sysdump", "config check"}
 # As client-go and kubectl say it when there is no kubeconfig.
 KUBECTL = """#!/bin/sh
+[ "$1" != config ] || {{ printf '%s' '{named}'; exit; }}
 cat >&2 <<'END'
 E1122 13:19:35.995543   19791 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list"
 The connection to the server {server} was refused - did you specify the right host or port?
@@ -87,7 +88,7 @@ def exit_codes(checks, dir):
     checks.equal("every command is in the table", sorted(COMMANDS), sorted(commands()))
     daemon = Daemon(dir, "manners", "--dev")
     checks.becomes("the daemon is ready", lambda: daemon.get("/readyz")[0], lambda status: status == 200)
-    (dir / "kubectl").write_text(KUBECTL.format(server="localhost:8080"))
+    (dir / "kubectl").write_text(KUBECTL.format(server="localhost:8080", named=""))
     (dir / "kubectl").chmod(0o755)
     (dir / "good.yaml").write_text("clusters: []\n")
     (dir / "c1").mkdir()
@@ -173,8 +174,8 @@ def outputs(checks, dir):
 
 def kubectl(checks, dir):
     """What kubectl logs for its own developers is left out; what is to be done is said."""
-    def weights(server, *more, config=""):
-        (dir / "kubectl").write_text(KUBECTL.format(server=server))
+    def weights(server, *more, config="", named=""):
+        (dir / "kubectl").write_text(KUBECTL.format(server=server, named=named))
         (dir / "kubectl").chmod(0o755)
         return ctl("weights", "set", "shop", "a=1", *more, env={"PATH": f"{dir}:{os.environ['PATH']}", "KUBECONFIG": config})
 
@@ -184,9 +185,10 @@ def kubectl(checks, dir):
     for what, (code, _, err) in (("one that names none", weights("localhost:8080", "--kubeconfig", "k.yaml")),
                                  ("that of the environment", weights("localhost:8080", config="k.yaml"))):
         checks.check(f"with {what}, too", code == 1 and err.count("\n") == 1 and "current-context at k.yaml" in err, (code, err))
-    code, _, err = weights("10.0.0.1:6443", "--context", "c1")
-    checks.equal("a server that is away is told in kubectl's words", (code, err), (1, (
-        "pintlectl: kubectl: The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?\n")))
+    for server, named in (("10.0.0.1:6443", ""), ("localhost:8080", "http://localhost:8080")):
+        code, _, err = weights(server, "--context", "c1", named=named)
+        checks.equal(f"a server that is away is told in kubectl's words: {server}", (code, err), (1, (
+            f"pintlectl: kubectl: The connection to the server {server} was refused - did you specify the right host or port?\n")))
 
 
 def on_terminal(args, env):
