@@ -12,10 +12,9 @@ import shutil
 import subprocess
 import sys
 
-from run import Daemon, play
+from run import Daemon, apart, play
 
 INSIDE = "--inside"
-SPACES = (["unshare", "--net"], ["unshare", "--net", "--user", "--map-root-user"])
 PARENT, RESOLVER, UNBOUND = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 FIRST, SECOND = "192.0.2.53", "192.0.2.54"
 SBIN = f"{os.environ['PATH']}:/usr/sbin"
@@ -178,9 +177,8 @@ def main():
     missing = [name for name in ("named", "unbound", "dig", "ip") if not shutil.which(name, path=SBIN)]
     if missing:
         sys.exit(f"not installed (./x setup test): {', '.join(missing)}")
-    for command in SPACES:
-        if subprocess.run([*command, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0:
-            return subprocess.run([*command, sys.executable, __file__, INSIDE], check=False).returncode
+    if space := apart("--net"):
+        return subprocess.run([*space, sys.executable, __file__, INSIDE], check=False).returncode
     sys.exit("a network of its own is needed: root, or sysctl kernel.unprivileged_userns_clone=1")
 
 

@@ -20,7 +20,7 @@ import time
 
 from ask import Asker
 from lists import SERVICES, SLICES, Fake, kubeconfig, name_of
-from run import ROOT, Daemon, play
+from run import ROOT, Daemon, apart, play
 from shim import Shim
 
 MARK = "PINTLE_OUTAGES_ENTERED"
@@ -163,10 +163,9 @@ def enter():
     """Starts anew in a network of its own, where that can be had."""
     if is_entered() or any(shutil.which(program) is None for program in ("unshare", "nsenter", "ip")):
         return
-    for space in (["unshare", "--net"], ["unshare", "--net", "--user", "--map-root-user"]):
-        if subprocess.run([*space, "true"], capture_output=True, check=False).returncode == 0:
-            os.environ[MARK] = "1"
-            os.execvp(space[0], [*space, sys.executable, *sys.argv])
+    if space := apart("--net"):
+        os.environ[MARK] = "1"
+        os.execvp(space[0], [*space, sys.executable, *sys.argv])
 
 
 def blackhole(checks, dir):

@@ -184,7 +184,10 @@ def steady(look, seconds=2 * SLOW):
 
 def contained(checks, dir):
     """The first process of a container is not replaced: what is refused says what to do there, by the order and in the log."""
-    space = ["unshare", "--fork", "--pid", "--kill-child", *([] if os.getuid() == 0 else ["--user", "--map-root-user"])]
+    space = run.apart("--fork", "--pid", "--kill-child")
+    if not space:
+        checks.check("a namespace of processes can be had", False, "root, or sysctl kernel.unprivileged_userns_clone=1")
+        return
     original, shell = run.PINTLED, dir / "contained"
     shell.write_text(f'#!/bin/sh\nexec {" ".join(space)} {original} "$@"\n')
     shell.chmod(0o755)

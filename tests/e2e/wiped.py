@@ -206,15 +206,16 @@ def ask(daemon, token, path="/api/v1/status"):
 
 
 def ask_dns(daemon):
-    """By each way that questions take; a worker has a secret of cookies until its next one."""
+    """By each way that questions take; a worker has a secret of cookies until its next one. The certificate, or what was amiss."""
     for words in ((), ("+tcp",)):
         daemon.dig("nobody.example", "A", *words)
-    _, stream = tls.client(daemon.dot)
-    stream.sendall(tls.frame(1))
-    tls.receive(stream, 2)
-    certificate = stream.getpeercert(binary_form=True)
-    stream.close()
-    return certificate
+    try:
+        with tls.client(daemon.dot)[1] as stream:
+            stream.sendall(tls.frame(1))
+            tls.receive(stream, 2)
+            return stream.getpeercert(binary_form=True)
+    except OSError as err:  # a handshake may have to wait for longer than a client does
+        return err
 
 
 def use(checks, daemon, others, secrets):
