@@ -40,8 +40,9 @@ struct walk {
     struct pin_geo_places places;
     size_t cap;
     uint64_t n_visits_left;
-    uint8_t family;     /* of what is walked now */
-    uint8_t first_bits; /* where that begins in the tree: 96 for IPv4 in an IPv6 tree */
+    uint64_t n_values_left; /* of records */
+    uint8_t family;         /* of what is walked now */
+    uint8_t first_bits;     /* where that begins in the tree: 96 for IPv4 in an IPv6 tree */
     enum pin_err err;
 };
 
@@ -107,8 +108,11 @@ static uint32_t rule_of(struct walk *walk, MMDB_entry_s *entry)
         size_t at = (size_t)(known - rules);
         return at < walk->settings->n_geo_rules ? (uint32_t)at : NO_RULE;
     }
-    bool is_bounded =
-        pin_geo_is_bounded(walk->db.data_section, walk->db.data_section_size, entry->offset);
+    bool is_bounded = pin_geo_is_bounded(
+        walk->db.data_section, walk->db.data_section_size, entry->offset, &walk->n_values_left);
+    if (walk->n_values_left == 0) {
+        walk->err = PIN_ELIMIT;
+    }
     uint32_t rule = is_bounded ? find_rule(walk->settings, entry) : NO_RULE;
     const struct pin_geo_rule *value =
         rules + (rule != NO_RULE ? rule : walk->settings->n_geo_rules);
@@ -205,6 +209,7 @@ static void walk_family(struct walk *walk, uint8_t family, uint32_t node, uint8_
 static void walk_all(struct walk *walk)
 {
     walk->n_visits_left = (uint64_t)walk->db.metadata.node_count * VISITS_MAX;
+    walk->n_values_left = pin_geo_values_max(walk->db.data_section_size);
     if (walk->db.metadata.ip_version == 4) {
         walk_family(walk, 4, 0, 0);
         return;
@@ -272,8 +277,11 @@ enum pin_err pin_geo_read(const char *path, const struct pin_settings *settings,
     pin_map_done(&walk.known, NULL);
     if (walk.err != PIN_OK) {
         free(walk.places.entries);
-        return pin_why_set(why, walk.err, "geo database '%s': %s", path,
-            walk.err == PIN_EPARSE ? "its tree is broken" : "too large");
+        const char *reason = walk.err == PIN_EPARSE    ? "its tree is broken"
+                             : walk.n_values_left == 0 ? "its records hold more than a file of its "
+                                                         "size needs"
+                                                       : "too large";
+        return pin_why_set(why, walk.err, "geo database '%s': %s", path, reason);
     }
     *ret_places = walk.places;
     return PIN_OK;

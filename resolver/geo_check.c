@@ -16,6 +16,11 @@
 #define SEPARATOR_BYTES    16u /* between tree and data */
 #define DEPTH_MAX          64u
 #define VALUES_MAX         65536u
+/* What all records together may have: some, so many for each byte, and never more than what takes
+ * half a minute. */
+#define ALL_VALUES_MIN      ((uint64_t)64 * VALUES_MAX)
+#define ALL_VALUES_PER_BYTE 64u
+#define ALL_VALUES_MAX      ((uint64_t)1 << 32)
 
 /* --- values ------------------------------------------------------------------------------------
  */
@@ -124,11 +129,11 @@ static struct row row_below(const struct head *head, uint32_t at)
     }
 }
 
-bool pin_geo_is_bounded(const uint8_t *section, uint32_t bytes, uint32_t at)
+bool pin_geo_is_bounded(const uint8_t *section, uint32_t bytes, uint32_t at, uint64_t *values_left)
 {
     struct row rows[DEPTH_MAX] = {{.at = at, .left = 1}};
     size_t depth = 0;
-    for (unsigned n = 0; n < VALUES_MAX; n++) {
+    for (unsigned n = 0; n<VALUES_MAX && * values_left> 0; n++) {
         while (rows[depth].left == 0) {
             if (depth == 0) {
                 return true;
@@ -139,6 +144,7 @@ bool pin_geo_is_bounded(const uint8_t *section, uint32_t bytes, uint32_t at)
             }
         }
         struct head head = {0};
+        (*values_left)--;
         rows[depth].left--;
         if (depth + 1 == DEPTH_MAX || !take_head(section, bytes, &rows[depth].at, &head)) {
             return false;
@@ -147,6 +153,11 @@ bool pin_geo_is_bounded(const uint8_t *section, uint32_t bytes, uint32_t at)
         depth++;
     }
     return false;
+}
+
+uint64_t pin_geo_values_max(uint32_t bytes)
+{
+    return PIN_MIN(ALL_VALUES_MIN + (uint64_t)ALL_VALUES_PER_BYTE * bytes, ALL_VALUES_MAX);
 }
 
 /* --- the file ----------------------------------------------------------------------------------
@@ -186,7 +197,8 @@ enum pin_err pin_geo_check(const char *text, size_t bytes, struct pin_why *why)
         return pin_why_set(why, PIN_EPARSE, "it has no metadata: not a MaxMind database, or cut");
     }
     uint32_t n = (uint32_t)((const uint8_t *)text + bytes - start);
-    if (!pin_geo_is_bounded(start, n, 0)) {
+    uint64_t values_left = VALUES_MAX;
+    if (!pin_geo_is_bounded(start, n, 0, &values_left)) {
         return pin_why_set(why, PIN_EPARSE, "its metadata is broken");
     }
     MMDB_s metadata = {.data_section = start, .data_section_size = n};

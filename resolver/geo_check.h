@@ -28,7 +28,18 @@ enum pin_err pin_geo_check(const char *text, size_t bytes, struct pin_why *why);
  * Whether the value at `at` of a section, with all that is in it or pointed to, is whole, nested at
  * most 62 deep and has less than 65,536 values. The depth of real ones is 6. Any thread.
  *
- * @param section  Of `bytes` bytes; offsets and pointers count from here.
- * Cost: each of its values once, no recursion, no memory.
+ * @param section      Of `bytes` bytes; offsets and pointers count from here.
+ * @param values_left  How many values may be looked at, less those that were; false when they do
+ *                     not suffice, and then it is 0.
+ * Cost: each of its values once, a few nanoseconds each, no recursion, no memory.
  */
-bool pin_geo_is_bounded(const uint8_t *section, uint32_t bytes, uint32_t at);
+bool pin_geo_is_bounded(const uint8_t *section, uint32_t bytes, uint32_t at, uint64_t *values_left);
+
+/**
+ * How many values all records of a data section of `bytes` bytes may have, those that they share
+ * counted for each. Records of GeoLite2-Country and GeoLite2-City have 4 to 6 for each byte of
+ * their own, as reckoned from their members and the names in eight languages that they share; this
+ * is ten times that, and what takes half a minute at most. Many records that share one large value
+ * would keep a reader busy for hours.
+ */
+uint64_t pin_geo_values_max(uint32_t bytes);

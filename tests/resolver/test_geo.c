@@ -62,6 +62,7 @@ static struct geo_case {
     {"all of IPv4", {"--v4", "0.0.0.0/1=EU/DE", "128.0.0.0/1=EU/DE"}, "0.0.0.0/0=0"},
     {"nobody's", {"192.0.2.0/24=AS/JP"}, ""},
     {"records that are nested", {"--deep=60", "192.0.2.0/24=EU/DE"}, "192.0.2.0/24=0"},
+    {"records that share one vast value", {"--vast=50", "192.0.2.0/24=EU/DE"}, "192.0.2.0/24=0"},
     {"records nested without an end are nobody's", {"--deep=300000", "192.0.2.0/24=EU/DE"}, ""},
 };
 
@@ -218,6 +219,19 @@ static void test_shared_nodes(void **state)
     assert_non_null(strstr(why.text, "tree is broken"));
 }
 
+/* Many records that share one vast value: reading them takes longer than the file explains. */
+static void test_vast_records(void **state)
+{
+    const char *const nets[ARGS_MAX] = {"192.0.2.0/24=EU/DE", "--vast=2000"};
+    struct pin_geo_places places = {0};
+    struct pin_why why = {0};
+    (void)state;
+    write_database(nets);
+    assert_int_equal(pin_geo_read(path, &settings, &places, &why), PIN_ELIMIT);
+    assert_non_null(strstr(why.text, path));
+    assert_non_null(strstr(why.text, "its records hold more than a file of its size needs"));
+}
+
 /* --- the file ----------------------------------------------------------------------------------
  */
 
@@ -258,15 +272,16 @@ static void test_live(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 5] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + 6] = {
         cmocka_unit_test(test_not_read),
         cmocka_unit_test(test_broken),
         cmocka_unit_test(test_false_size),
         cmocka_unit_test(test_shared_nodes),
+        cmocka_unit_test(test_vast_records),
         cmocka_unit_test(test_live),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[5 + i] = (struct CMUnitTest){
+        tests[6 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_read, .initial_state = &cases[i]};
     }
     (void)snprintf(path, sizeof(path), "/tmp/pintle-geo-XXXXXX");

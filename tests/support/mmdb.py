@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes small MaxMind databases: mmdb.py OUT [--v4] [--deep=N] NET=CONTINENT/COUNTRY...
+"""Writes small MaxMind databases: mmdb.py OUT [--v4] [--deep=N] [--vast=N] NET=CONTINENT/COUNTRY...
 
 The format: https://maxmind.github.io/MaxMind-DB/ (version 2.0), with records of 24 bits. IPv4 nets lie at ::/96 of an
 IPv6 tree, which ::ffff:0:0/96 leads to as well, or alone with --v4. With --deep each record begins with N maps in each
-other.
+other. With --vast N addresses from 10.0.0.0 on have a record of their own each, which begin with one value of all: arrays
+of arrays, 105 bytes that stand for 45,000 values.
 """
 
 import ipaddress
@@ -69,14 +70,24 @@ def encode_record(record, deep):
     return control(7, len(record) + 1) + encode("a") + (control(7, 1) + encode("")) * deep + encode({}) + text[1:]
 
 
-def write(path, nets, version=6, deep=0):
+def encode_vast():
+    """A value that is a small one again and again, and where in it the value begins."""
+    data, at = encode({}), 0
+    for _ in range(4):
+        data, at = data + bytes([12, 4]) + bytes([0x20 | at >> 8, at & 0xff]) * 12, len(data)
+    return data, at
+
+
+def write(path, nets, version=6, deep=0, vast=0):
     """Writes a database with a (continent, country) for each net, wider ones first."""
     tree = Tree(version)
+    nets = {**nets, **{f"{ipaddress.ip_address('10.0.0.0') + i}/32": ("AN", f"{i}") for i in range(vast)}}
     for net, place in sorted(nets.items(), key=lambda item: ipaddress.ip_network(item[0]).prefixlen):
         tree.put(tree.bits_of(net), (place,))
     if version == 6 and any(ipaddress.ip_network(net).version == 4 for net in nets):
         tree.put("0" * 80 + "1" * 16, tree.find("0" * 96))
-    nodes, numbers, places, data = [], {}, {}, b""
+    nodes, numbers, places = [], {}, {}
+    data, vast_at = encode_vast() if vast else (b"", 0)
     waiting = [tree.root]
     while waiting:
         node = waiting.pop(0)
@@ -89,7 +100,10 @@ def write(path, nets, version=6, deep=0):
         record = {"continent": {"code": continent}}
         if country:
             record["country"] = {"iso_code": country}
-        data += encode_record(record, deep) if deep else encode(record)
+        if vast:
+            data += control(7, len(record) + 1) + encode("a") + bytes([0x20, vast_at]) + encode(record)[1:]
+        else:
+            data += encode_record(record, deep) if deep else encode(record)
     search = b""
     for node in nodes:
         for side in node:
@@ -110,8 +124,8 @@ def main(args):
         version = 4
         args.remove("--v4")
     nets = dict(arg.split("=") for arg in args[1:])
-    deep = int(nets.pop("--deep", 0))
-    write(args[0], {net: tuple(place.split("/")) for net, place in nets.items()}, version, deep)
+    deep, vast = (int(nets.pop(name, 0)) for name in ("--deep", "--vast"))
+    write(args[0], {net: tuple(place.split("/")) for net, place in nets.items()}, version, deep, vast)
 
 
 if __name__ == "__main__":

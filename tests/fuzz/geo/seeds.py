@@ -19,6 +19,7 @@ SHAPES = {
 for name, (nets, version) in SHAPES.items():
     mmdb.write(HERE / "seeds" / name, nets, version)
 mmdb.write(HERE / "seeds" / "deep", *SHAPES["v6"], deep=70)
+mmdb.write(HERE / "seeds" / "vast", *SHAPES["v6"], vast=3)
 
 # A tree of 2^32 + 2 bytes, whose size modulo 2^32 is that of a small one.
 good = (HERE / "seeds" / "v4").read_bytes()
