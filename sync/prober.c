@@ -4,6 +4,7 @@
 
 #include "pintle/sync/prober.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,10 @@
 /* Each costs a descriptor. */
 #define RUNNING_MAX 1024u
 /* While all of them are taken and others are due, whoever has waited so long waits no more: checks
- * come from objects of many, and may wait for an hour. */
-#define LONG_MS 5000
+ * come from objects of many, and may wait for an hour. Less is enough for whoever made others wait
+ * the last time. */
+#define LONG_MS  10000
+#define AGAIN_MS 5000
 /* Programs at a time. */
 #define COMMANDS_MAX 32u
 /* Starts saved up for a burst: this part of a second. */
@@ -45,6 +48,7 @@ struct probe {
     int64_t due_ms;
     size_t heap_i;
     bool has_error;
+    bool was_cut;        /* its last run made room for others */
     struct probe *older; /* of those that run */
     struct probe *newer;
 };
@@ -218,6 +222,7 @@ static void on_done(void *arg, const char *error)
 {
     struct probe *probe = arg;
     end_run(probe);
+    probe->was_cut = false;
     take_result(probe, error);
     start_due(probe->prober);
 }
@@ -291,26 +296,48 @@ static void fill_tokens(struct pin_prober *self, int64_t now_ms)
     self->tokens_at_ms = now_ms;
 }
 
-/* Milliseconds until the oldest of those that run makes room for another one. */
+/* When a run makes room for another one. */
+static int64_t patience_end_ms(const struct probe *probe)
+{
+    return probe->started_ms + (probe->was_cut ? AGAIN_MS : LONG_MS);
+}
+
+/* The run that makes room first; there is one. */
+static struct probe *first_to_end(const struct pin_prober *self)
+{
+    struct probe *first = self->oldest;
+    for (struct probe *probe = self->oldest->newer;
+         probe != NULL && probe->started_ms + AGAIN_MS < patience_end_ms(first);
+         probe = probe->newer) {
+        first = patience_end_ms(probe) < patience_end_ms(first) ? probe : first;
+    }
+    return first;
+}
+
+/* Milliseconds until one of those that run makes room for another one. */
 static int64_t room_ms(const struct pin_prober *self, int64_t now_ms)
 {
     size_t n_max = self->config.running_max == 0 ? RUNNING_MAX : self->config.running_max;
     if (self->stats.n_running < n_max) {
         return 0;
     }
-    return PIN_MAX(self->oldest->started_ms + LONG_MS - now_ms, (int64_t)1);
+    return PIN_MAX(patience_end_ms(first_to_end(self)) - now_ms, (int64_t)1);
 }
 
-/* Ends the oldest run where it has had its time and others wait. */
+/* Ends the run that has had its time where others wait. */
 static void make_room(struct pin_prober *self, int64_t now_ms)
 {
-    struct probe *oldest = self->oldest;
-    if (room_ms(self, now_ms) == 0 || now_ms - oldest->started_ms < LONG_MS) {
+    struct probe *first = room_ms(self, now_ms) == 0 ? NULL : first_to_end(self);
+    if (first == NULL || now_ms < patience_end_ms(first)) {
         return;
     }
-    oldest->run->cancel(oldest->run);
-    end_run(oldest);
-    take_result(oldest, "no answer in 5 s, and others wait for their turn");
+    char error[80];
+    (void)snprintf(error, sizeof(error), "no answer in %d s, and others wait for their turn",
+        (first->was_cut ? AGAIN_MS : LONG_MS) / 1000);
+    first->run->cancel(first->run);
+    end_run(first);
+    first->was_cut = true;
+    take_result(first, error);
 }
 
 /* Begins what is due and may begin, and sets the timer for the rest. */

@@ -2,7 +2,7 @@
 """What probes may meet: prints the ports of an HTTP, an HTTPS, a silent and a closed door, then obeys.
 
 Paths: /NNN answers that status, /flag 200 or 503 as told on stdin ("up", "down"), /host 200 for the
-Host "shop.example" alone, /silent nothing, /endless 200 and a body without end. Ends with its stdin.
+Host "shop.example" alone, /silent nothing, /slow 200 after 7 s, /endless 200 and a body without end. Ends with its stdin.
 """
 
 import http.server
@@ -32,8 +32,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return int(self.path[1:]) if self.path[1:].isdigit() else 200
 
     def do_GET(self):
-        if self.path == "/silent":
-            time.sleep(60)
+        if self.path in ("/silent", "/slow"):
+            time.sleep(60 if self.path == "/silent" else 7)
         self.send_response(self.status())
         if self.path != "/endless":
             self.send_header("Content-Length", "0")

@@ -35,7 +35,7 @@ struct pin_prober_config {
     const struct pin_prober_command *commands; /**< Outlive the prober. */
     size_t n_commands;
     uint32_t running_max; /**< Probes at a time; 0: 1,024. Where all are taken, one that has run for
-                             5 s makes room. */
+                             10 s makes room, for 5 s where its last one had to. */
     void (*on_flip)(void *arg); /**< Some verdict changed: the builder is to look. May be NULL. */
     void *arg;
 };
