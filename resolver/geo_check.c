@@ -133,7 +133,7 @@ bool pin_geo_is_bounded(const uint8_t *section, uint32_t bytes, uint32_t at, uin
 {
     struct row rows[DEPTH_MAX] = {{.at = at, .left = 1}};
     size_t depth = 0;
-    for (unsigned n = 0; n<VALUES_MAX && * values_left> 0; n++) {
+    for (unsigned n = VALUES_MAX; n != 0 && *values_left != 0; n--) {
         while (rows[depth].left == 0) {
             if (depth == 0) {
                 return true;
