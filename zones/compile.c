@@ -402,6 +402,7 @@ bool pin_compile_finish(struct pin_compile *run)
     for (size_t i = 0; i < run->n_held; i++) {
         pin_table_unref(run->held[i].table);
     }
+    pin_map_done(&run->ports, NULL);
     if (run->failed) {
         pin_log_error("compile: out of memory, a name stays as it was until there is some");
     }

@@ -11,6 +11,8 @@
  * did not change replaces no node.
  */
 
+#include "pintle/base/hash.h"
+
 #include "zones/policy.h"
 #include "zones/steer.h"
 #include "zones/tables.h"
@@ -27,6 +29,19 @@ struct pin_class {
 struct pin_held {
     const struct pin_table *table;
     uint32_t next; /**< Of the same hash: position + 1, 0 = none. */
+};
+
+/** Who has the ports behind a share. */
+struct pin_port_key {
+    const struct pin_object *slice; /**< NULL: of an address that is no endpoint. */
+    const struct pin_contribution *contribution;
+};
+
+/** What they have for a port of the name. */
+struct pin_known_port {
+    struct pin_port_key key;
+    const struct pin_port *port;
+    struct pin_own_port own;
 };
 
 /** One compile run. Arena memory, but for tables, which it holds references on. */
@@ -53,11 +68,13 @@ struct pin_compile {
     struct pin_held *held;                /**< References to drop at the end. */
     size_t n_held;
     size_t cap_held;
-    uint32_t *alike;              /**< By hash of the wire: position in `held` + 1, 0 = none. */
-    struct pin_names *before;     /**< The unit's: what it has put up to now. */
-    struct pin_names_draft names; /**< That, then the names put so far. */
-    uint32_t n_names;             /**< Names that changed. */
-    bool failed;                  /**< Memory was out: what is published stays as it is. */
+    struct pin_map ports;            /**< What pin_compile_own_port() remembers. */
+    struct pin_known_port last_port; /**< What it was asked for last. */
+    uint32_t *alike;                 /**< By hash of the wire: position in `held` + 1, 0 = none. */
+    struct pin_names *before;        /**< The unit's: what it has put up to now. */
+    struct pin_names_draft names;    /**< That, then the names put so far. */
+    uint32_t n_names;                /**< Names that changed. */
+    bool failed;                     /**< Memory was out: what is published stays as it is. */
 };
 
 /**
@@ -174,6 +191,13 @@ void pin_compile_take_annotations(struct pin_compile *run, const struct pin_obje
 
 /** Adds an id to an ascending list of `n`, unless it is there; returns the new `n`. */
 uint16_t pin_compile_add_cluster(uint16_t *clusters, uint16_t n, uint16_t cluster_id);
+
+/**
+ * pin_share_own_port() for those who go through all shares port by port: where there are many ports
+ * to look through, what a slice of a contribution has for the last one is remembered.
+ */
+struct pin_own_port pin_compile_own_port(
+    struct pin_compile *run, const struct pin_share *share, const struct pin_port *port);
 
 /** Adds SRV at the bare name (into `ret_bare`, if any) and at _port._proto names. */
 bool pin_compile_srv(struct pin_compile *run, const struct pin_facts *facts,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/hash.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/targets.h"
 
@@ -22,8 +23,10 @@
 /* Of one packed row in a run of its own without its addresses, and of an address. */
 #define ROW_BYTES (PIN_TARGETS_RUN_BYTES + 2u + PIN_LABEL_MAX_BYTES + PIN_NAME_MAX_BYTES)
 #define IP_BYTES  17u
-/* Slices whose ports are known for a while. */
-#define KNOWN_PORTS 64u
+/* So few rows are looked through as fast as they are found by a hash. */
+#define FEW_ROWS 64u
+/* Where rows are found by port and target: a power of two, twice as many as there may be. */
+#define N_PLACES 4096u
 
 /* One SRV RR to be. */
 struct row {
@@ -41,16 +44,10 @@ struct rows {
     struct row *row;
     size_t n;
     size_t first;       /* of the port being added */
+    uint16_t *places;   /* numbers of rows from 1, 0: free; NULL: there are few, or of one port */
     uint16_t *clusters; /* of the data, ascending */
     uint16_t n_clusters;
     uint32_t window_s; /* of the checks */
-};
-
-/* A slice's number of a port: endpoints of a slice have it in common. */
-struct known_port {
-    const struct pin_object *slice;
-    const struct pin_port *port;
-    uint16_t number;
 };
 
 /* Memory that each RRset of each class takes anew: there may be a thousand ports. */
@@ -58,6 +55,7 @@ struct room {
     struct row *rows;
     uint32_t *slots;
     size_t n_rows; /* in both */
+    uint16_t *places;
     uint16_t *clusters;
     uint8_t *wire;
     size_t wire_bytes;
@@ -73,7 +71,6 @@ struct srv {
     size_t cap_targets;
     size_t next_target; /* whose turn it is: the shares of each port come in one order */
     struct room room;
-    struct known_port known[KNOWN_PORTS];
 };
 
 static uint8_t *wire_room(struct srv *srv, size_t bytes)
@@ -90,35 +87,51 @@ static uint8_t *wire_room(struct srv *srv, size_t bytes)
 /* The number of a port behind a share; 0: it has none. */
 static uint16_t port_of(struct srv *srv, const struct pin_share *share, const struct pin_port *port)
 {
-    bool is_backend = share->contribution != NULL && share->contribution->is_backend;
-    if (share->via != PIN_VIA_ENDPOINT || is_backend) {
-        return pin_share_port(share, port);
-    }
-    const struct pin_object *slice = share->ready->slice;
-    struct known_port *known = &srv->known[((uintptr_t)slice >> 6) % KNOWN_PORTS];
-    if (known->slice != slice || known->port != port) {
-        *known = (struct known_port){slice, port, pin_share_port(share, port)};
-    }
-    return known->number;
+    return pin_compile_own_port(srv->run, share, port).number;
 }
 
 /* --- rows
  * ----------------------------------------------------------------------------------------- */
 
+static bool is_same_row(const struct row *row, const struct row *other)
+{
+    return row->port == other->port && row->target == other->target;
+}
+
+/* Whether the row is there; notes its place when it is not. */
+static bool find_place(struct rows *rows, const struct row *row)
+{
+    const uint64_t key[] = {(uintptr_t)row->target, row->port};
+    size_t at = pin_hash64(key, sizeof(key)) % N_PLACES;
+    for (; rows->places[at] != 0; at = (at + 1) % N_PLACES) {
+        if (is_same_row(&rows->row[rows->places[at] - 1], row)) {
+            return true;
+        }
+    }
+    rows->places[at] = (uint16_t)(rows->n + 1);
+    return false;
+}
+
 /* Identical RRs are one RR. They can only stem from another port of the service (rows before
  * `first`), or from the row before, since the targets of one port differ or are all the same. */
+static bool is_there(struct rows *rows, const struct row *row)
+{
+    if (rows->places != NULL) {
+        return find_place(rows, row);
+    }
+    for (size_t i = 0; i < rows->first; i++) {
+        if (is_same_row(&rows->row[i], row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_row(struct rows *rows, const struct row *row)
 {
-    if (rows->n > rows->first && rows->row[rows->n - 1].target == row->target
-        && rows->row[rows->n - 1].port == row->port) {
+    if (rows->n > rows->first && is_same_row(&rows->row[rows->n - 1], row)) {
         rows->row[rows->n - 1].share += row->share;
-        return;
-    }
-    bool is_there = rows->n == ROWS_MAX;
-    for (size_t i = 0; i < rows->first && !is_there; i++) {
-        is_there = rows->row[i].port == row->port && rows->row[i].target == row->target;
-    }
-    if (!is_there) {
+    } else if (rows->n < ROWS_MAX && !is_there(rows, row)) {
         rows->row[rows->n++] = *row;
     }
 }
@@ -508,7 +521,7 @@ static void add_headless_port(
     const struct pin_contribution *last = NULL;
     bool is_last_shown = false;
     rows->first = rows->n;
-    for (size_t i = 0; i < srv->n_targets; i++) {
+    for (size_t i = 0; i < srv->n_targets && rows->n < ROWS_MAX; i++) {
         const struct pin_target *target = &srv->targets[i];
         if (target->contribution != last) {
             last = target->contribution;
@@ -539,6 +552,19 @@ static void add_headless_port(
 /* --- RRsets
  * ------------------------------------------------------------------------------------------ */
 
+static bool new_places(struct srv *srv, struct rows *rows)
+{
+    struct room *room = &srv->room;
+    const size_t bytes = N_PLACES * sizeof(*room->places);
+    if (room->places == NULL) {
+        room->places = pin_arena_alloc(srv->run->steer.arena, bytes);
+    } else {
+        memset(room->places, 0, bytes);
+    }
+    rows->places = room->places;
+    return rows->places != NULL;
+}
+
 static bool new_rows(struct srv *srv, size_t n_ports, struct rows *rows)
 {
     struct pin_arena *arena = srv->run->steer.arena;
@@ -561,7 +587,8 @@ static bool new_rows(struct srv *srv, size_t n_ports, struct rows *rows)
     }
     rows->row = room->rows;
     rows->clusters = room->clusters;
-    return room->rows != NULL && room->slots != NULL && room->clusters != NULL;
+    return room->rows != NULL && room->slots != NULL && room->clusters != NULL
+           && (n_ports < 2 || n_rows <= FEW_ROWS || new_places(srv, rows));
 }
 
 /* The SRV RRset for some ports; `owner` is where it will stand. False when no class shows anything.

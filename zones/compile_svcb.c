@@ -53,14 +53,6 @@ static bool is_tls(const char *app_protocol)
            || is_word(app_protocol, "kubernetes.io/wss");
 }
 
-/* The port of the Service behind a share that stands for a port of the route. */
-static const struct pin_port *own_port(const struct pin_share *share, const struct pin_port *port)
-{
-    const struct pin_contribution *c = share->contribution;
-    return c != NULL && c->is_backend && c->service != NULL ? pin_steer_backend_port(c, port)
-                                                            : port;
-}
-
 /* What the port speaks within TLS; NULL where nobody tells. */
 static const char *alpn_of(const struct svcb *svcb, const struct pin_port *port)
 {
@@ -81,22 +73,22 @@ static bool is_https(const struct svcb *svcb, const struct pin_port *port)
 
 /* The bindings of a port in one class: one for all addresses where they share the number, else one
  * for each. 0: some address does not have the port, or not with TLS. */
-static size_t bind_port(
-    const struct pin_class *class, const struct pin_port *port, struct binding rows[ROWS_MAX])
+static size_t bind_port(const struct svcb *svcb, const struct pin_class *class,
+    const struct pin_port *port, struct binding rows[ROWS_MAX])
 {
     size_t n = 0;
     bool is_common = true;
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         for (size_t i = 0; i < class->plans[f].n_shares; i++) {
             const struct pin_share *share = &class->plans[f].shares[i];
-            const struct pin_port *own = own_port(share, port);
-            uint16_t number = pin_share_port(share, port);
-            if (own == NULL || !is_tls(own->app_protocol) || number == 0) {
+            struct pin_own_port own = pin_compile_own_port(svcb->run, share, port);
+            if (own.port == NULL || !is_tls(own.port->app_protocol) || own.number == 0) {
                 return 0;
             }
-            is_common = is_common && (n == 0 || rows[0].port == number);
+            is_common = is_common && (n == 0 || rows[0].port == own.number);
             if (n < ROWS_MAX) {
-                rows[n++] = (struct binding){.port = number, .ip = &share->ip, .source = own};
+                rows[n++] =
+                    (struct binding){.port = own.number, .ip = &share->ip, .source = own.port};
             }
         }
     }
@@ -126,12 +118,12 @@ static size_t bind_bare(
     const struct pin_port *best = NULL;
     for (size_t i = 0; i < svcb->n_ports; i++) {
         const struct pin_port *port = svcb->ports[i];
-        if (port->protocol == PIN_PROTOCOL_TCP && bind_port(class, port, rows) > 0
+        if (port->protocol == PIN_PROTOCOL_TCP && bind_port(svcb, class, port, rows) > 0
             && (best == NULL || is_before(port, best))) {
             best = port;
         }
     }
-    return best != NULL ? bind_port(class, best, rows) : 0;
+    return best != NULL ? bind_port(svcb, class, best, rows) : 0;
 }
 
 /* The binding of _N._https: the addresses whose common port is N. */
@@ -140,7 +132,7 @@ static size_t bind_number(const struct svcb *svcb, const struct pin_class *class
 {
     for (size_t i = 0; i < svcb->n_ports; i++) {
         const struct pin_port *port = svcb->ports[i];
-        if (port->protocol == PIN_PROTOCOL_TCP && bind_port(class, port, rows) == 1
+        if (port->protocol == PIN_PROTOCOL_TCP && bind_port(svcb, class, port, rows) == 1
             && rows[0].ip == NULL && rows[0].port == number && is_https(svcb, rows[0].source)) {
             return 1;
         }
@@ -282,7 +274,7 @@ static size_t common_numbers(const struct svcb *svcb, uint16_t numbers[NUMBERS_M
         for (size_t p = 0; p < svcb->n_ports; p++) {
             struct binding rows[ROWS_MAX];
             bool is_common = svcb->ports[p]->protocol == PIN_PROTOCOL_TCP
-                             && bind_port(&svcb->run->classes[i], svcb->ports[p], rows) == 1
+                             && bind_port(svcb, &svcb->run->classes[i], svcb->ports[p], rows) == 1
                              && rows[0].ip == NULL && rows[0].port != HTTPS_PORT;
             for (size_t k = 0; is_common && k < n; k++) {
                 is_common = numbers[k] != rows[0].port;

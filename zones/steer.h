@@ -159,7 +159,17 @@ struct pin_plan pin_steer_route(const struct pin_steer *steer, struct pin_route_
  * L7. */
 const struct pin_route_rule *pin_route_rule(const struct pin_object *route);
 
-/** The port behind a share for a port of the name; 0 when it has none (host byte order). */
+/** What stands behind a share for a port of the name. */
+struct pin_own_port {
+    const struct pin_port *port; /**< Of a route's backend: the Service's own, or NULL; else the
+                                      name's. It tells what is spoken there. */
+    uint16_t number;             /**< Where it listens; 0: it has none. Host byte order. */
+};
+
+/** The port behind a share for a port of the name. Cost: the ports of the Service and slice. */
+struct pin_own_port pin_share_own_port(const struct pin_share *share, const struct pin_port *port);
+
+/** Its number alone. */
 uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port);
 
 /**

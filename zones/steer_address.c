@@ -321,31 +321,37 @@ void pin_steer_own_addresses(const struct pin_steer *steer, struct pin_plan *pla
     }
 }
 
-uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port)
+struct pin_own_port pin_share_own_port(const struct pin_share *share, const struct pin_port *port)
 {
     const struct pin_contribution *c = share->contribution;
+    bool is_endpoint = share->via == PIN_VIA_ENDPOINT;
     if (c != NULL && c->is_backend && c->service != NULL) {
         const struct pin_port *own = pin_steer_backend_port(c, port);
-        bool is_endpoint = share->via == PIN_VIA_ENDPOINT;
-        return own == NULL   ? 0
-               : is_endpoint ? slice_port(share->ready->slice, own->name)
-                             : own->port;
+        uint16_t number = own == NULL   ? 0
+                          : is_endpoint ? slice_port(share->ready->slice, own->name)
+                                        : own->port;
+        return (struct pin_own_port){own, number};
     }
-    if (share->via == PIN_VIA_ENDPOINT) {
-        return slice_port(share->ready->slice, port->name);
+    if (is_endpoint) {
+        return (struct pin_own_port){port, slice_port(share->ready->slice, port->name)};
     }
-    if (share->contribution == NULL || share->contribution->service == NULL) {
-        return port->port;
+    if (c == NULL || c->service == NULL) {
+        return (struct pin_own_port){port, port->port};
     }
-    const struct pin_service_body *service = &share->contribution->service->as.service;
+    const struct pin_service_body *service = &c->service->as.service;
     for (size_t i = 0; i < service->n_ports; i++) {
         const char *name = service->ports[i].name;
         if (name == port->name
             || (name != NULL && port->name != NULL && strcmp(name, port->name) == 0)) {
-            return service->ports[i].port;
+            return (struct pin_own_port){port, service->ports[i].port};
         }
     }
-    return 0;
+    return (struct pin_own_port){port, 0};
+}
+
+uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port)
+{
+    return pin_share_own_port(share, port).number;
 }
 
 /* --- finish
