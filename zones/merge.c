@@ -317,7 +317,7 @@ static bool has_port(const struct pin_facts *facts, const struct pin_port *port)
 static void add_ports(struct pin_facts *facts, const struct pin_port *ports, size_t n_ports)
 {
     for (size_t i = 0; i < n_ports; i++) {
-        if (!has_port(facts, &ports[i])) {
+        if (facts->n_ports < PIN_PORTS_MAX && !has_port(facts, &ports[i])) {
             facts->ports[facts->n_ports++] = &ports[i];
         }
     }

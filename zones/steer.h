@@ -183,7 +183,10 @@ void pin_steer_narrow(
 const struct pin_port *pin_steer_backend_port(
     const struct pin_contribution *c, const struct pin_port *port);
 
-/** Adds a port to the plan's unless it has it: by name and protocol, or unnamed by number too. */
+/**
+ * Adds a port to the plan's unless it has it: by name and protocol, or unnamed by number too. A
+ * plan has the first PIN_PORTS_MAX by name.
+ */
 void pin_steer_add_port(
     const struct pin_steer *steer, struct pin_plan *plan, const struct pin_port *port);
 

@@ -81,14 +81,27 @@ static int compare_ports(const struct pin_port *a, const struct pin_port *b)
     return order != 0 ? order : (int)a->protocol - (int)b->protocol;
 }
 
+/* Where the port stands, or is to stand. */
+static size_t place_of(const struct pin_plan *plan, const struct pin_port *port)
+{
+    size_t from = 0;
+    size_t to = plan->n_ports;
+    while (from < to) {
+        size_t at = from + (to - from) / 2;
+        bool is_before = compare_ports(plan->ports[at], port) < 0;
+        from = is_before ? at + 1 : from;
+        to = is_before ? to : at;
+    }
+    return from;
+}
+
+/* Of too many the last in that order goes, whichever came first. */
 void pin_steer_add_port(
     const struct pin_steer *steer, struct pin_plan *plan, const struct pin_port *port)
 {
-    size_t at = 0;
-    while (at < plan->n_ports && compare_ports(plan->ports[at], port) < 0) {
-        at++;
-    }
-    if (at < plan->n_ports && compare_ports(plan->ports[at], port) == 0) {
+    size_t at = place_of(plan, port);
+    bool is_there = at < plan->n_ports && compare_ports(plan->ports[at], port) == 0;
+    if (is_there || at == PIN_PORTS_MAX) {
         return;
     }
     const struct pin_port **ports =
@@ -97,6 +110,7 @@ void pin_steer_add_port(
         plan->is_out_of_memory = true;
         return;
     }
+    plan->n_ports -= plan->n_ports == PIN_PORTS_MAX;
     memmove(&ports[at + 1], &ports[at], (plan->n_ports - at) * sizeof(*ports));
     ports[at] = port;
     plan->ports = ports;

@@ -24,11 +24,12 @@
 #define N_ENDPOINTS 1000u
 #define NAME        "many.shop.svc.clusterset.local"
 
-enum { C1, N_CLUSTERS };
+enum { C1, C2, C3, C4, N_CLUSTERS };
 
 static const struct pin_network networks[1] = {{.name = "default"}};
 static const struct pin_cluster_settings clusters[N_CLUSTERS] = {
-    {.name = "c1", .weight = PIN_WEIGHT_UNSET}};
+    {.name = "c1", .weight = PIN_WEIGHT_UNSET}, {.name = "c2", .weight = PIN_WEIGHT_UNSET},
+    {.name = "c3", .weight = PIN_WEIGHT_UNSET}, {.name = "c4", .weight = PIN_WEIGHT_UNSET}};
 static struct pin_settings settings;
 static struct pin_catalog *catalog;
 static char said[256];
@@ -75,10 +76,19 @@ struct shape {
     size_t n_slices;
     size_t n_endpoints; /* of each slice */
     bool is_headless;
-    bool has_one_number;      /* all ports lead to one port of the endpoints */
-    bool has_route;           /* which names a port that the Service lacks: all count */
+    bool has_one_number; /* all ports lead to one port of the endpoints */
+    bool has_route;
     const char *app_protocol; /* of the Service's ports */
+    const char *service;      /* NULL: many */
+    const char *port;         /* its ports' names begin so; NULL: p */
+    size_t first_port;        /* the number in the name of its first port */
+    uint16_t cluster_id;
 };
+
+static const char *service_of(const struct shape *shape)
+{
+    return shape->service != NULL ? shape->service : "many";
+}
 
 static struct shape very_many_with_ip = {
     .n_ports = N_PORTS, .n_slices = 1, .n_endpoints = N_ENDPOINTS};
@@ -87,13 +97,15 @@ static struct shape very_many_headless = {
 
 /* p0, p1 and so on, of TCP; the numbers begin at `first` and go up by `step`. */
 static struct pin_port *make_ports(
-    struct pin_object *object, size_t n, uint16_t first, uint16_t step)
+    struct pin_object *object, const struct shape *shape, uint16_t first, uint16_t step)
 {
+    size_t n = shape->n_ports;
     struct pin_port *ports = pin_object_alloc(object, n * sizeof(*ports));
     assert_non_null(ports);
     for (size_t i = 0; i < n; i++) {
-        char name[16];
-        int bytes = snprintf(name, sizeof(name), "p%zu", i);
+        char name[32];
+        int bytes = snprintf(name, sizeof(name), "%s%zu", shape->port != NULL ? shape->port : "p",
+            shape->first_port + i);
         ports[i] = (struct pin_port){.name = pin_object_text(object, name, (size_t)bytes),
             .port = (uint16_t)(first + i * step),
             .protocol = PIN_PROTOCOL_TCP};
@@ -103,10 +115,10 @@ static struct pin_port *make_ports(
 
 static void put_service(const struct shape *shape)
 {
-    struct pin_object *object = named(PIN_KIND_SERVICE, "many");
+    struct pin_object *object = named(PIN_KIND_SERVICE, service_of(shape));
     struct pin_ip *ip = pin_object_alloc(object, sizeof(*ip));
-    struct pin_port *ports = make_ports(object, shape->n_ports, 1, 1);
-    assert_true(pin_ip_parse("10.96.0.1", ip));
+    struct pin_port *ports = make_ports(object, shape, 1, 1);
+    assert_true(pin_ip_parse(shape->service == NULL ? "10.96.0.1" : "10.96.0.2", ip));
     for (size_t i = 0; i < shape->n_ports; i++) {
         ports[i].app_protocol = shape->app_protocol;
     }
@@ -115,33 +127,36 @@ static void put_service(const struct shape *shape)
     object->as.service.n_cluster_ips = shape->is_headless ? 0 : 1;
     object->as.service.ports = ports;
     object->as.service.n_ports = shape->n_ports;
-    pin_catalog_apply(catalog, pin_delta_upsert(C1, object));
-    pin_catalog_apply(catalog, pin_delta_upsert(C1, named(PIN_KIND_SERVICE_EXPORT, "many")));
+    pin_catalog_apply(catalog, pin_delta_upsert(shape->cluster_id, object));
+    object = named(PIN_KIND_SERVICE_EXPORT, service_of(shape));
+    object->created_s = 100 - shape->cluster_id; /* the last cluster's is the oldest */
+    pin_catalog_apply(catalog, pin_delta_upsert(shape->cluster_id, object));
 }
 
 /* Neighbours in the order of addresses are of different slices. */
 static void put_slice(const struct shape *shape, size_t slice_i)
 {
     char name[32];
-    (void)snprintf(name, sizeof(name), "many-%zu", slice_i);
+    (void)snprintf(name, sizeof(name), "%s-%zu", service_of(shape), slice_i);
     struct pin_object *object = named(PIN_KIND_ENDPOINT_SLICE, name);
     struct pin_slice_body *slice = &object->as.slice;
     uint8_t *ips = pin_object_alloc(object, shape->n_endpoints * 4);
     uint8_t *flags = pin_object_alloc(object, shape->n_endpoints);
+    uint8_t net = shape->service != NULL;
     for (size_t i = 0; i < shape->n_endpoints; i++) {
         size_t host = i * shape->n_slices + slice_i;
-        memcpy(ips + 4 * i, (const uint8_t[]){10, 0, (uint8_t)(host >> 8), (uint8_t)host}, 4);
+        memcpy(ips + 4 * i, (const uint8_t[]){10, net, (uint8_t)(host >> 8), (uint8_t)host}, 4);
         flags[i] = PIN_ENDPOINT_READY | PIN_ENDPOINT_SERVING;
     }
-    *slice = (struct pin_slice_body){.service = pin_object_text(object, "many", 4),
+    *slice = (struct pin_slice_body){.service = pin_object_text(object, service_of(shape), 4),
         .family = 4,
         .n_endpoints = shape->n_endpoints,
         .ips = ips,
         .ip_bytes = shape->n_endpoints * 4,
         .flags = flags,
-        .ports = make_ports(object, shape->n_ports, 1001, !shape->has_one_number),
+        .ports = make_ports(object, shape, 1001, !shape->has_one_number),
         .n_ports = shape->n_ports};
-    pin_catalog_apply(catalog, pin_delta_upsert(C1, object));
+    pin_catalog_apply(catalog, pin_delta_upsert(shape->cluster_id, object));
 }
 
 static void put_all(const struct shape *shape)
@@ -152,20 +167,22 @@ static void put_all(const struct shape *shape)
     }
 }
 
-/* A route to the Service's port `port`; its name is put into `ret_name`. */
-static void put_route(uint16_t port, char ret_name[PIN_NAME_TEXT_MAX])
+/* A route to a port of some Services; its name is put into `ret_name`. */
+static void put_route(const char *const *services, size_t n, char ret_name[PIN_NAME_TEXT_MAX])
 {
     struct pin_object *route = named(PIN_KIND_HTTP_ROUTE, "way");
-    struct pin_backend_ref *backend = pin_object_alloc(route, sizeof(*backend));
+    struct pin_backend_ref *backends = pin_object_alloc(route, n * sizeof(*backends));
     struct pin_route_rule *rule = pin_object_alloc(route, sizeof(*rule));
     struct pin_name name;
-    *backend = (struct pin_backend_ref){.kind = PIN_BACKEND_SERVICE,
-        .kind_text = "Service",
-        .namespace_name = route->namespace_name,
-        .name = pin_object_text(route, "many", 4),
-        .weight = 1,
-        .port = port};
-    *rule = (struct pin_route_rule){.backends = backend, .n_backends = 1};
+    for (size_t i = 0; i < n; i++) {
+        backends[i] = (struct pin_backend_ref){.kind = PIN_BACKEND_SERVICE,
+            .kind_text = "Service",
+            .namespace_name = route->namespace_name,
+            .name = pin_object_text(route, services[i], strlen(services[i])),
+            .weight = 1,
+            .port = 60000}; /* which they lack: all count */
+    }
+    *rule = (struct pin_route_rule){.backends = backends, .n_backends = n};
     route->as.route.rules = rule;
     route->as.route.n_rules = 1;
     pin_assigned_name(&settings, C1, route, &name);
@@ -226,6 +243,47 @@ static void test_many(void **state)
     assert_int_equal(n_srv("_p99._tcp." NAME), N_ENDPOINTS);
 }
 
+/* What a name shows is no more than what an object may have, however many export it. */
+static void test_many_clusters(void **state)
+{
+    (void)state;
+    for (uint16_t i = 0; i < N_CLUSTERS; i++) {
+        put_all(&(struct shape){.n_ports = 300,
+            .n_slices = 1,
+            .n_endpoints = 1,
+            .is_headless = true,
+            .first_port = 300u * i,
+            .cluster_id = i});
+    }
+    assert_string_equal(said, "");
+    publish();
+    assert_int_equal(n_srv(NAME), 1000);
+    assert_int_equal(n_srv("_p1199._tcp." NAME), 1); /* of the oldest export, all of them */
+    assert_int_equal(n_srv("_p300._tcp." NAME), 1);
+    assert_int_equal(n_srv("_p99._tcp." NAME), 1);
+    assert_int_equal(n_srv("_p100._tcp." NAME), 0); /* of the youngest, what is left */
+}
+
+/* Of a route's ports it is the first by name, in whatever order its backends stand. */
+static void test_many_backends(void **state)
+{
+    static const char *const services[] = {"more", "many"};
+    char route[PIN_NAME_TEXT_MAX];
+    char name[PIN_NAME_TEXT_MAX + 16];
+    struct shape shape = {.n_ports = 1000, .n_slices = 1, .n_endpoints = 1};
+    (void)state;
+    put_all(&shape);
+    shape.service = "more";
+    shape.port = "q";
+    put_all(&shape);
+    put_route(services, N_ELEMS(services), route);
+    publish();
+    (void)snprintf(name, sizeof(name), "_p999._tcp.%s", route);
+    assert_int_equal(n_srv(name), 1);
+    (void)snprintf(name, sizeof(name), "_q0._tcp.%s", route);
+    assert_int_equal(n_srv(name), 0);
+}
+
 /* --- what it costs -------------------------------------------------------------------------- */
 
 /* Ports by endpoints: what is done for each of them is little, however they are spread. */
@@ -240,7 +298,7 @@ static double seconds(const struct shape *shape, char ret_route[PIN_NAME_TEXT_MA
     put_all(shape);
     if (shape->has_route) {
         publish();
-        put_route(60000, ret_route);
+        put_route((const char *const[]){"many"}, 1, ret_route);
     }
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
     publish();
@@ -291,16 +349,18 @@ static void test_cost(void **state)
 int main(void)
 {
     static struct shape *const very_many[] = {&very_many_with_ip, &very_many_headless};
-    struct CMUnitTest tests[N_ELEMS(very_many) + 1 + N_ELEMS(costs)] = {
+    struct CMUnitTest tests[N_ELEMS(very_many) + 3 + N_ELEMS(costs)] = {
         {.name = "20,000 ports of a Service with an address", .test_func = test_very_many},
         {.name = "20,000 ports of a headless Service", .test_func = test_very_many},
         {.name = "as many ports as a large cluster's largest Service", .test_func = test_many},
+        {.name = "more ports than count, of several clusters", .test_func = test_many_clusters},
+        {.name = "more ports than count, of a route's backends", .test_func = test_many_backends},
     };
     for (size_t i = 0; i < N_ELEMS(very_many); i++) {
         tests[i].initial_state = very_many[i];
     }
     for (size_t i = 0; i < N_ELEMS(costs); i++) {
-        tests[N_ELEMS(very_many) + 1 + i] = (struct CMUnitTest){
+        tests[N_ELEMS(very_many) + 3 + i] = (struct CMUnitTest){
             .name = costs[i].name, .test_func = test_cost, .initial_state = &costs[i]};
     }
     for (size_t i = 0; i < N_ELEMS(tests); i++) {

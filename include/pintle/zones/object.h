@@ -129,7 +129,8 @@ struct pin_steering {
     bool is_unshared;              /**< service.cilium.io/shared: "false" */
 };
 
-/** Ports of one object that count; Kubernetes sets no limit but its object's size. */
+/** Ports of one object that count, and of one name; Kubernetes sets no limit but its object's size.
+ */
 #define PIN_PORTS_MAX 1000u
 
 /** A port of a Service, import or slice. */
