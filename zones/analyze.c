@@ -294,6 +294,20 @@ static void look_at_shared(struct pin_analyzer *a, const struct pin_service_unit
     }
 }
 
+/* Whether an earlier reference leads to the same Service: another port of it, mostly. */
+static bool is_named_before(const struct pin_route_rule *rule, size_t backend_i)
+{
+    const struct pin_backend_ref *ref = &rule->backends[backend_i];
+    for (size_t i = 0; i < backend_i; i++) {
+        const struct pin_backend_ref *other = &rule->backends[i];
+        if (strcmp(other->name, ref->name) == 0
+            && strcmp(other->namespace_name, ref->namespace_name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pin_analyze_name(struct pin_catalog *catalog, const struct pin_service_unit *service,
     struct pin_route_unit *route, uint64_t now_ms, struct pin_analysis *analysis)
 {
@@ -308,7 +322,7 @@ void pin_analyze_name(struct pin_catalog *catalog, const struct pin_service_unit
         for (size_t i = 0; rule != NULL && i < rule->n_backends; i++) {
             const struct pin_backend_ref *ref = &rule->backends[i];
             service = pin_unit_find_service(catalog, ref->namespace_name, ref->name);
-            if (service != NULL) {
+            if (service != NULL && !is_named_before(rule, i)) {
                 look_at_shared(&a, service);
             }
         }

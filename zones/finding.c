@@ -232,9 +232,19 @@ static int compare(const void *a, const void *b)
 
 void pin_analysis_sort(struct pin_analysis *analysis)
 {
+    size_t n = 0;
     if (analysis->n > 1) {
         qsort(analysis->items, analysis->n, sizeof(*analysis->items), compare);
     }
+    for (size_t i = 0; i < analysis->n; i++) {
+        const struct pin_finding *item = &analysis->items[i];
+        if (n > 0 && compare(item, &analysis->items[n - 1]) == 0) {
+            analysis->n_of[pin_finding_codes[item->id].severity]--;
+        } else {
+            analysis->items[n++] = *item;
+        }
+    }
+    analysis->n = n;
 }
 
 void pin_analysis_done(struct pin_analysis *analysis)

@@ -43,7 +43,13 @@ static const char manifests[] =
     "default, name: web}}\n"
     "---\n{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: k}, spec: "
     "{cidrs: [10.96.0.0/16]}}\n"
-    "---\n" GRPC_ROUTE "spec: {hostnames: [example.com], rules: [{backendRefs: [{name: web}]}]}\n";
+    "---\n" GRPC_ROUTE "spec: {hostnames: [example.com], rules: [{backendRefs: [{name: web}]}]}\n"
+    "---\n{apiVersion: v1, kind: Service, metadata: {namespace: default, name: odd, annotations: "
+    "{pintle.dev/weight: heavy}}, spec: {clusterIP: 10.96.1.9, ports: [{name: a, port: 80}, {name: "
+    "b, port: 81}]}}\n"
+    "---\n{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {namespace: "
+    "default, name: twice}, spec: {hostnames: [twice.example.com], rules: [{backendRefs: [{name: "
+    "odd, port: 80}, {name: odd, port: 81}]}]}}\n";
 
 struct row {
     const char *title;
@@ -120,6 +126,28 @@ static void set_zonefile(struct pin_stage *stage)
     pin_text_done(&faults);
 }
 
+static void explain(
+    struct pin_stage *stage, const char *name, uint16_t type, struct pin_text *ret_text)
+{
+    struct pin_jsonout json = pin_jsonout_init(ret_text);
+    struct pin_name parsed;
+    assert_int_equal(pin_name_parse(name, &parsed), PIN_OK);
+    pin_catalog_explain_json(stage->catalog, &parsed, type,
+        &(struct pin_explain_asker){.asker.cluster_id = PIN_CLUSTER_NONE}, &json);
+}
+
+/* Two references of the route lead to the Service, whose annotation is wrong. */
+static void check_told_once(struct pin_stage *stage)
+{
+    static const char finding[] = " c1/Service/default/odd: ";
+    struct pin_text text = {0};
+    explain(stage, "twice.example.com", PIN_TYPE_A, &text);
+    const char *at = strstr(pin_text_get(&text), finding);
+    assert_non_null(at);
+    assert_null(strstr(at + 1, finding));
+    pin_text_done(&text);
+}
+
 static void test_rows(void **state)
 {
     static struct pin_stage stage;
@@ -139,11 +167,7 @@ static void test_rows(void **state)
     pin_stage_publish(&stage);
     for (size_t i = 0; i < N_ELEMS(rows); i++) {
         struct pin_text text = {0};
-        struct pin_jsonout json = pin_jsonout_init(&text);
-        struct pin_name name;
-        assert_int_equal(pin_name_parse(rows[i].name, &name), PIN_OK);
-        pin_catalog_explain_json(stage.catalog, &name, rows[i].type,
-            &(struct pin_explain_asker){.asker.cluster_id = PIN_CLUSTER_NONE}, &json);
+        explain(&stage, rows[i].name, rows[i].type, &text);
         for (size_t s = 0; s < N_ELEMS(rows[i].said) && rows[i].said[s] != NULL; s++) {
             if (strstr(pin_text_get(&text), rows[i].said[s]) == NULL) {
                 print_error("%s\n  wanted %s\n  got    %s\n", rows[i].title, rows[i].said[s],
@@ -153,6 +177,7 @@ static void test_rows(void **state)
         }
         pin_text_done(&text);
     }
+    check_told_once(&stage);
     pin_stage_done(&stage);
 }
 

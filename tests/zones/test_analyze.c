@@ -49,8 +49,10 @@ static void test_list(void **state)
     pin_analysis_add(&analysis, &error, "%s", "second");
     error.name = "a";
     pin_analysis_add(&analysis, &error, "third");
+    pin_analysis_add(&analysis, &error, "third"); /* looked at twice, told once */
     pin_analysis_sort(&analysis);
     assert_int_equal(analysis.n, 3);
+    assert_int_equal(analysis.n_of[PIN_SEVERITY_ERROR], 2);
     assert_string_equal(analysis.items[0].message, "third");
     assert_string_equal(analysis.items[1].message, "second");
     assert_string_equal(analysis.items[2].message, "first");

@@ -122,7 +122,7 @@ struct pin_analysis {
 void pin_analysis_add(struct pin_analysis *analysis, const struct pin_finding *finding,
     const char *fmt, ...) PIN_PRINTF(3, 4);
 
-/** Brings the items into order. */
+/** Brings the items into order; what was added twice stays once. */
 void pin_analysis_sort(struct pin_analysis *analysis);
 
 /** Frees all; it is empty then. */
