@@ -247,13 +247,13 @@ static void test_many(void **state)
 static void test_many_clusters(void **state)
 {
     (void)state;
-    for (uint16_t i = 0; i < N_CLUSTERS; i++) {
+    for (size_t i = 0; i < N_CLUSTERS; i++) {
         put_all(&(struct shape){.n_ports = 300,
             .n_slices = 1,
             .n_endpoints = 1,
             .is_headless = true,
-            .first_port = 300u * i,
-            .cluster_id = i});
+            .first_port = 300 * i,
+            .cluster_id = (uint16_t)i});
     }
     assert_string_equal(said, "");
     publish();
