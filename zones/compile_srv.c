@@ -479,7 +479,8 @@ static void add_port(
     rows->first = rows->n;
     for (enum pin_family_i f = PIN_FAMILY_V4; f < PIN_FAMILY_MAX; f++) {
         add_clusters(&class->plans[f], port, rows);
-        for (size_t i = 0; i < class->plans[f].n_shares; i++) {
+        size_t n = class->plans[f].n_shares;
+        for (size_t i = 0; i < n && (common != 0 || rows->n < ROWS_MAX); i++) {
             const struct pin_share *share = &class->plans[f].shares[i];
             uint16_t number = port_of(srv, share, port);
             if (number != 0) {
