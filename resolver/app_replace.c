@@ -78,6 +78,7 @@ struct pin_replace {
     uint64_t n_drains;
     bool was_looked; /* nothing is missing; the builder's while is_looking */
     bool is_looking;
+    bool is_early;   /* asked for while the process before has not seen that we are in its place */
     bool was_asking; /* of resolvers, at the last look */
     bool is_replaced;
 };
@@ -145,17 +146,6 @@ static void take_over(struct pin_replace *replace)
     replace->state = "ok";
     pin_log_info("replace: in the place of the process before, after %lld ms",
         (long long)(pin_clock_mono_ms() - replace->since_ms));
-}
-
-/* The supervisor listens to us once the process before has told it who we are. */
-static void confirm(struct pin_replace *replace)
-{
-    struct pin_app *app = replace->app;
-    if (pin_handover_is_over(app->handover)) {
-        pin_timer_stop(replace->timer);
-        replace->phase = PIN_PHASE_SERVING;
-        pin_service_begin(app->service);
-    }
 }
 
 static void get_ready(struct pin_replace *replace)
@@ -382,6 +372,10 @@ static void start_next(void *arg)
     struct pin_app *app = replace->app;
     struct pin_why why = {0};
     int fds[PIN_HANDOVER_MAX];
+    replace->is_early = replace->phase == PIN_PHASE_CONFIRMING;
+    if (replace->is_early) {
+        return; /* in a moment: see confirm() */
+    }
     replace->is_looking = false;
     const char *reason = find_reason(app);
     if (reason != NULL) {
@@ -411,6 +405,21 @@ static void start_next(void *arg)
     pin_timer_start(replace->timer, START_MS, false);
 }
 
+/* The supervisor listens to us once the process before has told it who we are. */
+static void confirm(struct pin_replace *replace)
+{
+    struct pin_app *app = replace->app;
+    if (!pin_handover_is_over(app->handover)) {
+        return;
+    }
+    pin_timer_stop(replace->timer);
+    replace->phase = PIN_PHASE_SERVING;
+    pin_service_begin(app->service);
+    if (replace->is_early) {
+        start_next(replace);
+    }
+}
+
 /* Builder's thread. */
 static void count_drains(struct pin_catalog *catalog, void *arg)
 {
@@ -424,7 +433,8 @@ uint64_t pin__app_replace(struct pin_app *app)
     if (replace == NULL) {
         return 0;
     }
-    if (replace->is_looking && replace->phase == PIN_PHASE_SERVING) {
+    if (replace->is_looking
+        && (replace->phase == PIN_PHASE_SERVING || replace->phase == PIN_PHASE_CONFIRMING)) {
         return replace->n_asked; /* it has just been asked for */
     }
     if (replace->phase == PIN_PHASE_STARTING) {

@@ -434,6 +434,27 @@ def ordered(checks, dir):
         checks.becomes("nobody runs: exit code 3", lambda: daemon.ctl("replace", "--wait")[0], lambda seen: seen == 3, 60)
 
 
+def early(checks, dir):
+    """Who asks the new process while the one before has not seen it yet, waits a moment and is not refused."""
+    with program(dir, "early"):
+        daemon = start(dir, ("c2", "c9"))
+        checks.becomes("one of two clusters is served", lambda: daemon.dig(own("c2")).status, lambda seen: seen == "NOERROR")
+        os.kill(daemon.child.pid, signal.SIGUSR2)
+        checks.becomes("the next process waits for the other one", lambda: daemon.log_text().count("app: pintled"), lambda seen: seen == 2, 60)
+        os.kill(daemon.child.pid, signal.SIGSTOP)
+        reloads.cluster(dir, "c9", 9)
+        checks.becomes("it takes over from one that does not move", lambda: daemon.log_text().count("in the place of"), lambda seen: seen == 1, 90)
+        checks.equal("it is asked for a replacement", daemon.ctl("replace")[0], 0)
+        shown = page(daemon)
+        checks.equal("which is under way", [shown[key] for key in ("pid", "state", "refused")], [begun(daemon)[0], "running", 0])
+        os.kill(daemon.child.pid, signal.SIGCONT)
+        checks.becomes("and is made", lambda: len(taken(daemon)), lambda seen: seen == 2, 90)
+        serves(checks, daemon, "which serves")
+        checks.equal("the first one ended well", first_end(daemon), 0)
+        os.kill(taken(daemon)[1], signal.SIGINT)
+        daemon.stop()
+
+
 def moved(checks, dir):
     """Keys that a reload leaves alone come with another process, the admin address among them: then nobody answers who
     asked for it at the old one."""
@@ -484,7 +505,7 @@ def ended(checks, dir):
 def main():
     if len(sys.argv) > 1:
         return play("replacements", lambda checks, dir: under_load(checks, dir, int(sys.argv[1])))
-    return play("replacements", sandboxed, users, under_load, broken, starterless, ordered, moved, ended)
+    return play("replacements", sandboxed, users, under_load, broken, starterless, ordered, early, moved, ended)
 
 
 if __name__ == "__main__":
