@@ -11,6 +11,7 @@
 
 #include "pintle/base/arena.h"
 #include "pintle/base/macros.h"
+#include "pintle/base/text.h"
 
 /* Digits that any 64-bit number holds. */
 #define INT_DIGITS_MAX 18
@@ -181,11 +182,15 @@ static char *read_escape(struct reader *self, char *to)
     return to;
 }
 
-/* Where a run of bytes that stand for themselves ends. */
+/* Where a run of characters that stand for themselves ends; what is no UTF-8 ends it, too. */
 static const char *plain_end(const char *at, const char *end)
 {
     while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20) {
-        at++;
+        size_t bytes = (unsigned char)*at < 0x80 ? 1 : pin_text_utf8_bytes(at, (size_t)(end - at));
+        if (bytes == 0) {
+            break;
+        }
+        at += bytes;
     }
     return at;
 }
@@ -203,6 +208,8 @@ static void bad_character(struct reader *self)
 {
     if (*self->at == '\0') {
         fail_at(self, self->at, PIN_EUNSUPPORTED, "a NUL character is not supported");
+    } else if ((unsigned char)*self->at >= 0x80) {
+        fail_at(self, self->at, PIN_EPARSE, "malformed JSON: a string that is not UTF-8");
     } else {
         malformed(self);
     }

@@ -73,12 +73,9 @@ void pin_text_putf(struct pin_text *text, const char *fmt, ...)
     text->len += (size_t)bytes;
 }
 
-/*
- * Bytes of the UTF-8 sequence at `at`, 0 when it is none (Unicode 15, table 3-7: no overlong forms,
- * no surrogates, nothing above U+10FFFF).
- */
-static size_t utf8_bytes(const unsigned char *at, size_t left)
+size_t pin_text_utf8_bytes(const char *data, size_t left)
 {
+    const unsigned char *at = (const unsigned char *)data;
     unsigned char lead = at[0];
     if (lead < 0x80) {
         return 1;
@@ -146,12 +143,11 @@ void pin_text_put_json_string(struct pin_text *text, const char *data, size_t by
         if (i == bytes) {
             break;
         }
-        const unsigned char *at = (const unsigned char *)data + i;
-        size_t sequence = utf8_bytes(at, bytes - i);
+        size_t sequence = pin_text_utf8_bytes(data + i, bytes - i);
         if (sequence > 1) {
             pin_text_putn(text, data + i, sequence);
         } else if (sequence == 1) {
-            put_json_ascii(text, at[0]);
+            put_json_ascii(text, (unsigned char)data[i]);
         } else {
             pin_text_puts(text, "\xEF\xBF\xBD"); /* U+FFFD */
         }

@@ -21,8 +21,8 @@ struct pin_arena;
  * Parses exactly one JSON value; only white space may follow it.
  *
  * Positions in the tree are 0. Whole numbers of up to 18 digits are exact, all others pass through
- * a double. Of equal keys in one object the first is found. A string with an escaped NUL is
- * refused.
+ * a double. Of equal keys in one object the first is found. A string that is not UTF-8 (RFC 8259,
+ * section 8.1) or has an escaped NUL is refused.
  *
  * @param text      Need not be NUL-terminated; not referenced afterwards.
  * @param arena     Holds the tree.

@@ -39,6 +39,14 @@ void pin_text_putn(struct pin_text *text, const char *data, size_t bytes);
 void pin_text_putf(struct pin_text *text, const char *fmt, ...) PIN_PRINTF(2, 3);
 
 /**
+ * Bytes of the UTF-8 sequence that begins at data[0], 0 when it is none (Unicode 15, table 3-7: no
+ * overlong forms, no surrogates, nothing above U+10FFFF).
+ *
+ * @param left      Bytes that may be read, at least 1.
+ */
+size_t pin_text_utf8_bytes(const char *data, size_t left);
+
+/**
  * Appends a JSON string literal with its quotes (RFC 8259, section 7). Control characters are
  * escaped; each byte that is no valid UTF-8 becomes U+FFFD, so the output is always valid.
  */
