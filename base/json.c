@@ -182,15 +182,11 @@ static char *read_escape(struct reader *self, char *to)
     return to;
 }
 
-/* Where a run of characters that stand for themselves ends; what is no UTF-8 ends it, too. */
+/* Where a run of bytes that stand for themselves ends. */
 static const char *plain_end(const char *at, const char *end)
 {
     while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20) {
-        size_t bytes = (unsigned char)*at < 0x80 ? 1 : pin_text_utf8_bytes(at, (size_t)(end - at));
-        if (bytes == 0) {
-            break;
-        }
-        at += bytes;
+        at++;
     }
     return at;
 }
@@ -208,8 +204,6 @@ static void bad_character(struct reader *self)
 {
     if (*self->at == '\0') {
         fail_at(self, self->at, PIN_EUNSUPPORTED, "a NUL character is not supported");
-    } else if ((unsigned char)*self->at >= 0x80) {
-        fail_at(self, self->at, PIN_EPARSE, "malformed JSON: a string that is not UTF-8");
     } else {
         malformed(self);
     }
@@ -517,6 +511,24 @@ static struct pin_tree *read_value(struct reader *self, const char *key, size_t 
     return self->err == PIN_OK ? node : NULL;
 }
 
+/* The first byte that is no UTF-8, or `end`; stretches of ASCII go by the word. */
+static const char *utf8_end(const char *at, const char *end)
+{
+    while (at < end) {
+        uint64_t word = UINT64_MAX;
+        if (end - at >= (ptrdiff_t)sizeof(word)) {
+            memcpy(&word, at, sizeof(word));
+        }
+        bool is_ascii = (word & 0x8080808080808080u) == 0;
+        size_t bytes = is_ascii ? sizeof(word) : pin_text_utf8_bytes(at, (size_t)(end - at));
+        if (bytes == 0) {
+            return at;
+        }
+        at += bytes;
+    }
+    return end;
+}
+
 enum pin_err pin_json_parse_some(const char *text, size_t bytes, const struct pin_json_skip *skips,
     struct pin_arena *arena, struct pin_tree **ret_tree, struct pin_why *why)
 {
@@ -528,6 +540,11 @@ enum pin_err pin_json_parse_some(const char *text, size_t bytes, const struct pi
     }
     struct reader self = {
         .start = text, .at = text, .end = text + bytes, .arena = arena, .skips = skips, .why = why};
+    const char *bad = utf8_end(text, self.end);
+    if (bad < self.end) {
+        fail_at(&self, bad, PIN_EPARSE, "malformed JSON: a byte that is not UTF-8");
+        return self.err;
+    }
     struct pin_tree *tree = read_value(&self, "", 0);
     skip_space(&self);
     if (self.err == PIN_OK && self.at < self.end) {

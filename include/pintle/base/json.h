@@ -21,8 +21,8 @@ struct pin_arena;
  * Parses exactly one JSON value; only white space may follow it.
  *
  * Positions in the tree are 0. Whole numbers of up to 18 digits are exact, all others pass through
- * a double. Of equal keys in one object the first is found. A string that is not UTF-8 (RFC 8259,
- * section 8.1) or has an escaped NUL is refused.
+ * a double. Of equal keys in one object the first is found. Text that is not UTF-8 (RFC 8259,
+ * section 8.1) and a string with an escaped NUL are refused.
  *
  * @param text      Need not be NUL-terminated; not referenced afterwards.
  * @param arena     Holds the tree.
@@ -43,7 +43,7 @@ struct pin_json_skip {
 
 /**
  * The same, without the members that `skips` names. Of what they hold only strings and brackets are
- * looked at, so that anything may pass for JSON there.
+ * looked at, so that anything of UTF-8 may pass for JSON there.
  */
 enum pin_err pin_json_parse_some(const char *text, size_t bytes, const struct pin_json_skip *skips,
     struct pin_arena *arena, struct pin_tree **ret_tree, struct pin_why *why);
