@@ -167,50 +167,49 @@ static enum pin_err cut_row(char *line, struct row *ret_row)
     return check_value(ret_row->type, ret_row->value);
 }
 
+/* Adds a value to a set, whose room doubles whenever it is full. False: memory is out. */
+static bool add_value(struct pin_arena *arena, struct pin_recordset *set, const char *value)
+{
+    size_t n = set->n_values;
+    if ((n & (n - 1)) == 0) { /* none yet, or a power of two */
+        struct pin_recordset_value *values =
+            pin_arena_alloc(arena, (n == 0 ? 1 : 2 * n) * sizeof(*values));
+        if (values == NULL) {
+            return false;
+        }
+        if (n > 0) {
+            memcpy(values, set->values, n * sizeof(*values));
+        }
+        set->values = values;
+    }
+    set->values[set->n_values++].text = value;
+    return true;
+}
+
 /* Adds a value to the set of the line before, or begins a new one. */
-static enum pin_err add_row(
-    struct pin_zonesheet *sheet, const struct row *row, size_t n_rows_left, struct pin_why *why)
+static enum pin_err add_row(struct pin_zonesheet *sheet, const struct row *row, struct pin_why *why)
 {
     struct pin_recordset *last = sheet->n_sets == 0 ? NULL : &sheet->sets[sheet->n_sets - 1];
     struct pin_recordset set = {
         .name = row->name, .type = row->type, .set_id = "", .ttl_s = row->ttl_s};
     int order = last == NULL ? -1 : pin_recordset_cmp(last, &set);
-    if (order == 0 && last->ttl_s == row->ttl_s
-        && strcmp(last->values[last->n_values - 1].text, row->value) < 0) {
-        last->values[last->n_values++].text = row->value; /* there is room: it was allocated so */
-        return PIN_OK;
-    }
-    if (order >= 0) {
+    bool is_more = order == 0 && last->ttl_s == row->ttl_s
+                   && strcmp(last->values[last->n_values - 1].text, row->value) < 0;
+    if (order >= 0 && !is_more) {
         return pin_why_set(why, PIN_EPARSE, "it is not in order");
     }
-    set.values = pin_arena_alloc(sheet->arena, n_rows_left * sizeof(set.values[0]));
-    if (set.values == NULL || !grow(sheet)) {
+    if (!add_value(sheet->arena, is_more ? last : &set, row->value) || !grow(sheet)) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for the zone");
     }
-    set.values[set.n_values++].text = row->value;
-    sheet->sets[sheet->n_sets++] = set;
+    if (!is_more) {
+        sheet->sets[sheet->n_sets++] = set;
+    }
     return PIN_OK;
-}
-
-/* How many lines in a row have the name and type that this one has. */
-static size_t count_rows(const char *line)
-{
-    const char *end_of_name = strchr(line, ' ');
-    size_t n = 0;
-    if (end_of_name == NULL) {
-        return 1;
-    }
-    size_t name_bytes = (size_t)(end_of_name - line) + 1;
-    for (const char *at = line; at != NULL && strncmp(at, line, name_bytes) == 0; n++) {
-        at = strchr(at, '\n');
-        at = at == NULL ? NULL : at + 1;
-    }
-    return n;
 }
 
 /* Takes a line; a SOA gives the serial, the zone's own NS are the frame's. */
 static enum pin_err take_line(
-    struct pin_zonesheet *sheet, const char *zone, char *line, size_t n_rows, struct pin_why *why)
+    struct pin_zonesheet *sheet, const char *zone, char *line, struct pin_why *why)
 {
     struct row row = {0};
     enum pin_err err = cut_row(line, &row);
@@ -231,7 +230,7 @@ static enum pin_err take_line(
     if (is_apex && strcmp(row.type, "NS") == 0) {
         return PIN_OK;
     }
-    return add_row(sheet, &row, n_rows, why);
+    return add_row(sheet, &row, why);
 }
 
 /* Whether the text begins with our line for that zone; leaves *text behind it. */
@@ -269,10 +268,8 @@ enum pin_err pin_zonesheet_read(const char *zone, const char *text, size_t bytes
         if (end == NULL) {
             return pin_why_set(why, PIN_EPARSE, "line %u: its end is missing", n_lines);
         }
-        size_t n_rows = count_rows(at);
         *end = '\0';
-        enum pin_err err =
-            at[0] == ';' || at[0] == '$' ? PIN_OK : take_line(&sheet, zone, at, n_rows, why);
+        enum pin_err err = at[0] == ';' || at[0] == '$' ? PIN_OK : take_line(&sheet, zone, at, why);
         if (err != PIN_OK) {
             pin_why_wrap(why, "line %u", n_lines);
             return err;

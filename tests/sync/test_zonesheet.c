@@ -111,6 +111,11 @@ static struct file_case {
 } files[] = {
     {"a file of ours", WHOLE, PIN_OK, ""},
     {"a file without records", HEADER SOA_AND_NS, PIN_OK, ""},
+    {"a remark inside a set",
+        HEADER SOA_AND_NS "a.x 60 IN A 192.0.2.1\n; mine\n"
+                          "a.x 60 IN A 192.0.2.2\na.x 60 IN A 192.0.2.3\na.x 60 IN A "
+                          "192.0.2.4\nb.x 60 IN A 192.0.2.5\n",
+        PIN_OK, ""},
     {"a file without a header", SOA_AND_NS BODY, PIN_EDENIED, "move it away"},
     {"another zone's file", "; pintle records v1 y\n" SOA_AND_NS, PIN_EDENIED, "records v1 x"},
     {"a file without a SOA", HEADER BODY, PIN_EPARSE, "no SOA"},

@@ -35,9 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .hostmaster = "hostmaster.example.com",
         .default_ttl_s = 300};
     struct pin_zonesheet sheet = {.arena = pin_arena_new("fuzz", ARENA_BYTES)};
-    struct pin_zonesheet again = {.arena = sheet.arena};
+    struct pin_zonesheet again = {.arena = pin_arena_new("again", ARENA_BYTES)};
     struct pin_text text = {0};
-    require(sheet.arena != NULL);
+    require(sheet.arena != NULL && again.arena != NULL);
     enum pin_err err = pin_zonesheet_read("example.com", (const char *)data, size, &sheet, NULL);
     if (err == PIN_OK) {
         require(pin_zonesheet_write(&sheet, &frame, &text));
@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_sets(&sheet, &again);
     }
     pin_text_done(&text);
+    pin_arena_free(again.arena);
     pin_arena_free(sheet.arena);
     return 0;
 }
