@@ -137,66 +137,97 @@ const char *pin_registry_write_origins(const struct pin_registry *registry,
 
 /* --- Reading -------------------------------------------------------------------------------- */
 
-/* Whether a list of digits, "a3f2.9bc1", names the value. */
-static bool names_value(const char *list, size_t bytes, const char *value)
+/* What a label says of one cluster. */
+struct origin {
+    const char *cluster;
+    const char *list; /* digits of its values, "a3f2.9bc1"; NULL: it gives all */
+    size_t list_bytes;
+};
+
+static int by_cluster(const void *a, const void *b)
 {
-    char digits[DIGITS + 1];
-    hash_value(value, digits);
-    for (size_t i = 0; i + DIGITS <= bytes; i += DIGITS + 1) {
-        if (memcmp(list + i, digits, DIGITS) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const struct origin *one = a;
+    const struct origin *other = b;
+    return strcmp(one->cluster, other->cluster);
 }
 
-static bool add_cluster(
-    struct pin_recordset_value *value, const char *cluster, size_t cap, struct pin_arena *arena)
+/* The parts of a label, sorted; a cluster may have several. NULL: memory is out. */
+static struct origin *split(const char *label, struct pin_arena *arena, size_t *ret_n)
 {
-    const char **clusters = NULL;
-    if (value->n_clusters == 0) {
-        clusters = pin_arena_alloc(arena, cap * sizeof(*clusters));
-    } else {
-        clusters = pin_arena_memdup(arena, value->clusters, cap * sizeof(*clusters));
+    size_t n = 1;
+    for (const char *at = label; *at != '\0'; at++) {
+        n += *at == '_';
     }
-    if (clusters == NULL) {
+    struct origin *origins = pin_arena_alloc(arena, n * sizeof(*origins));
+    n = 0;
+    while (origins != NULL && *label != '\0') {
+        size_t bytes = strcspn(label, "_");
+        size_t name_bytes = strcspn(label, "_:");
+        if (name_bytes > 0) {
+            struct origin *origin = &origins[n++];
+            origin->cluster = pin_arena_strndup(arena, label, name_bytes);
+            if (origin->cluster == NULL) {
+                return NULL;
+            }
+            if (name_bytes < bytes) {
+                origin->list = label + name_bytes + 1;
+                origin->list_bytes = bytes - name_bytes - 1;
+            }
+        }
+        label += bytes + (label[bytes] == '_');
+    }
+    if (n > 1) {
+        qsort(origins, n, sizeof(*origins), by_cluster);
+    }
+    *ret_n = n;
+    return origins;
+}
+
+static bool gives(const struct origin *origin, const char *digits)
+{
+    bool is_named = origin->list == NULL;
+    for (size_t i = 0; !is_named && i + DIGITS <= origin->list_bytes; i += DIGITS + 1) {
+        is_named = memcmp(origin->list + i, digits, DIGITS) == 0;
+    }
+    return is_named;
+}
+
+/* The clusters that give one value, sorted, each once. False: memory is out. */
+static bool read_value(const struct origin *origins, size_t n_origins,
+    struct pin_recordset_value *value, struct pin_arena *arena)
+{
+    char digits[DIGITS + 1];
+    size_t n = 0;
+    hash_value(value->text, digits);
+    for (size_t i = 0; i < n_origins; i++) {
+        n += gives(&origins[i], digits);
+    }
+    const char **clusters = n == 0 ? NULL : pin_arena_alloc(arena, n * sizeof(*clusters));
+    if (n > 0 && clusters == NULL) {
         return false;
     }
-    size_t i = value->n_clusters;
-    while (i > 0 && strcmp(clusters[i - 1], cluster) > 0) {
-        clusters[i] = clusters[i - 1];
-        i--;
+    n = 0;
+    for (size_t i = 0; clusters != NULL && i < n_origins; i++) {
+        bool is_new = n == 0 || strcmp(clusters[n - 1], origins[i].cluster) != 0;
+        if (is_new && gives(&origins[i], digits)) {
+            clusters[n++] = origins[i].cluster;
+        }
     }
-    clusters[i] = cluster;
     value->clusters = clusters;
-    value->n_clusters++;
+    value->n_clusters = n;
     return true;
 }
 
 bool pin_registry_read_origins(
     const char *origins, struct pin_recordset *set, struct pin_arena *arena)
 {
-    size_t cap = 1;
+    size_t n = 0;
+    const struct origin *parts = split(origins == NULL ? "" : origins, arena, &n);
+    bool is_ok = parts != NULL;
     for (size_t i = 0; i < set->n_values; i++) {
         set->values[i].clusters = NULL;
         set->values[i].n_clusters = 0;
+        is_ok = is_ok && read_value(parts, n, &set->values[i], arena);
     }
-    for (const char *at = origins; at != NULL && *at != '\0'; at++) {
-        cap += *at == '_';
-    }
-    for (const char *at = origins; at != NULL && *at != '\0';) {
-        size_t bytes = strcspn(at, "_");
-        size_t name_bytes = strcspn(at, "_:");
-        const char *cluster = pin_arena_strndup(arena, at, name_bytes);
-        for (size_t i = 0; cluster != NULL && name_bytes > 0 && i < set->n_values; i++) {
-            bool gives =
-                name_bytes == bytes
-                || names_value(at + name_bytes + 1, bytes - name_bytes - 1, set->values[i].text);
-            if (gives && !add_cluster(&set->values[i], cluster, cap, arena)) {
-                return false;
-            }
-        }
-        at += bytes + (at[bytes] == '_');
-    }
-    return !pin_arena_has_failed(arena);
+    return is_ok;
 }

@@ -281,6 +281,30 @@ static void test_origins(void **state)
     assert_int_equal(values[0].n_clusters, 0);
     assert_true(pin_registry_read_origins(NULL, &set, arena));
     assert_int_equal(values[0].n_clusters, 0);
+    assert_true(pin_registry_read_origins("c2_c1_c2", &set, arena));
+    assert_int_equal(values[0].n_clusters, 2); /* sorted, each once */
+    assert_string_equal(values[0].clusters[0], "c1");
+    pin_arena_free(arena);
+}
+
+/* A label as long as a TXT record can be takes memory for what it says, not for its square. */
+static void test_origins_of_many(void **state)
+{
+    struct pin_arena *arena = pin_arena_new("test", 1 << 20);
+    struct pin_recordset_value values[] = {{.text = "192.0.2.1"}, {.text = "192.0.2.2"}};
+    struct pin_recordset set = {.values = values, .n_values = 2};
+    char label[8192] = "";
+    size_t bytes = 0;
+    (void)state;
+    for (unsigned i = 0; i < 1300; i++) {
+        bytes += (size_t)snprintf(label + bytes, sizeof(label) - bytes, "c%04u_", 1299 - i);
+    }
+    assert_true(pin_registry_read_origins(label, &set, arena));
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(values[i].n_clusters, 1300);
+        assert_string_equal(values[i].clusters[0], "c0000");
+        assert_string_equal(values[i].clusters[1299], "c1299");
+    }
     pin_arena_free(arena);
 }
 
@@ -311,7 +335,7 @@ static void test_origins_too_long(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(names) + N_ELEMS(reads) + 6] = {{0}};
+    struct CMUnitTest tests[N_ELEMS(names) + N_ELEMS(reads) + 7] = {{0}};
     for (size_t i = 0; i < N_ELEMS(names); i++) {
         tests[i] = (struct CMUnitTest){
             .name = names[i].sentence, .test_func = test_name, .initial_state = &names[i]};
@@ -326,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_origins_of_many),
         cmocka_unit_test(test_origins_too_long),
     };
     memcpy(&tests[N_ELEMS(names) + N_ELEMS(reads)], others, sizeof(others));
