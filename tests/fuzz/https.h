@@ -17,6 +17,9 @@
 
 #define FUZZ_OUT_BYTES   4096u
 #define FUZZ_PENDING_MAX 128u
+/** Takes of one byte; all later ones are larger. Thousands of requests in one input can ask for
+ * hundreds of megabytes, which would take half a minute byte by byte. */
+#define FUZZ_SINGLES_MAX 65536u
 /** Most that a connection holds back, and the largest response besides. */
 #define FUZZ_HELD_MAX_BYTES ((size_t)1 << 20)
 
@@ -26,6 +29,7 @@ struct fuzz_https {
     uint32_t pending[FUZZ_PENDING_MAX]; /**< Ids of questions that are answered later. */
     size_t n_pending;
     size_t n_asked;
+    size_t n_singles; /**< Takes of one byte. */
 };
 
 /** Answers by the question's first byte: now, later, never, or with much. */
@@ -51,16 +55,20 @@ static inline size_t fuzz_ask(void *arg, uint32_t request_id, const struct pin_p
     }
 }
 
-/** Takes what there is to send; returns how much it was. */
-static inline size_t fuzz_take(struct fuzz_https *f, size_t cap_bytes)
+/** Takes what there is to send, by single bytes where these are wanted; returns how much it was. */
+static inline size_t fuzz_take(struct fuzz_https *f, bool wants_singles)
 {
     static uint8_t out[FUZZ_OUT_BYTES];
     size_t total = 0;
-    for (size_t n = pin_https_take(f->http, out, cap_bytes); n > 0;
-         n = pin_https_take(f->http, out, cap_bytes)) {
+    size_t n = 0;
+    do {
+        bool is_single = wants_singles && f->n_singles < FUZZ_SINGLES_MAX;
+        size_t cap_bytes = is_single ? 1 : FUZZ_OUT_BYTES;
+        f->n_singles += is_single;
+        n = pin_https_take(f->http, out, cap_bytes);
         require(n <= cap_bytes);
         total += n;
-    }
+    } while (n > 0);
     require(total <= FUZZ_HELD_MAX_BYTES);
     return total;
 }
@@ -103,7 +111,7 @@ static inline void fuzz_https(enum pin_https_version version, const uint8_t *dat
         if ((how & 4) != 0 || done < bytes) {
             bool has_pending = f.n_pending > 0;
             fuzz_answer(&f);
-            size_t taken = fuzz_take(&f, (how & 8) != 0 ? 1 : FUZZ_OUT_BYTES);
+            size_t taken = fuzz_take(&f, (how & 8) != 0);
             require(done > 0 || taken > 0 || has_pending); /* it goes on some time */
         }
     }
@@ -114,7 +122,7 @@ static inline void fuzz_https(enum pin_https_version version, const uint8_t *dat
         fuzz_answer(&f);
     }
     require(pin_https_n_pending(f.http) == 0);
-    (void)fuzz_take(&f, FUZZ_OUT_BYTES);
+    (void)fuzz_take(&f, false);
     (void)pin_https_is_reading(f.http);
     pin_https_free(f.http);
 }
