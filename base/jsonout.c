@@ -13,6 +13,10 @@
 #include "pintle/base/clock.h"
 #include "pintle/base/tree.h"
 
+/* Each level and the value in the innermost, with a dozen levels around them. */
+_Static_assert(
+    PIN_JSONOUT_DEPTH_MAX >= PIN_TREE_DEPTH_MAX + 1 + 12, "what was read can be written");
+
 struct pin_jsonout pin_jsonout_init(struct pin_text *text)
 {
     return (struct pin_jsonout){.text = text};

@@ -5,6 +5,7 @@
 #include "cli/clusters.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,14 @@ void pin_clusters_put_duration(struct pin_text *text, long long seconds)
         pin_text_putf(text, "%lld min", seconds / 60);
     } else {
         pin_text_putf(text, "%lld h", seconds / 3600);
+    }
+}
+
+void pin_clusters_add(long long *sum, const struct pin_tree *kind, const char *key)
+{
+    long long number = pin_tree_int(kind, key, 0);
+    if (__builtin_add_overflow(*sum, number, sum)) {
+        *sum = number < 0 ? LLONG_MIN : LLONG_MAX;
     }
 }
 
@@ -89,7 +98,7 @@ static long long count_objects(const struct pin_tree *cluster, const struct shar
     PIN_TREE_EACH(kind, pin_tree_list(cluster, "kinds"))
     {
         if (is_of(share, pin_tree_string(kind, "kind", "")) != share->is_rest) {
-            n += pin_tree_int(kind, "objects", 0);
+            pin_clusters_add(&n, kind, "objects");
         }
     }
     return n;

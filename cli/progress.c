@@ -133,7 +133,7 @@ static struct standing stand(const struct pin_progress_view *view, const struct 
     now.phase = find_phase(item, now.source);
     PIN_TREE_EACH(kind, pin_tree_list(now.source, "kinds"))
     {
-        now.n_read += pin_tree_int(kind, "read", 0);
+        pin_clusters_add(&now.n_read, kind, "read");
     }
     return now;
 }
@@ -176,7 +176,7 @@ static void put_up(const struct standing *now, struct pin_text *out)
     long long n_objects = 0;
     PIN_TREE_EACH(kind, pin_tree_list(now->source, "kinds"))
     {
-        n_objects += pin_tree_int(kind, "objects", 0);
+        pin_clusters_add(&n_objects, kind, "objects");
     }
     pin_text_puts(out, "synced");
     if (took != NULL && took->kind != PIN_TREE_NULL) {

@@ -7,10 +7,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "pintle/base/arena.h"
+#include "pintle/base/json.h"
 #include "pintle/base/jsonout.h"
+#include "pintle/base/tree.h"
 
 static void test_a_document(void **state)
 {
@@ -48,6 +52,28 @@ static void test_a_document(void **state)
         "\"names\":[\"x\",\"y\"],\"nobody\":[],"
         "\"list\":[1,[],{},\"ab\",null],\"after\":false}");
     pin_text_done(&text);
+}
+
+/* A tree as deep as trees are read, within a few levels of its writer's own. */
+static void test_a_deep_tree(void **state)
+{
+    char deep[2 * PIN_TREE_DEPTH_MAX + 1] = "";
+    struct pin_text text = {0};
+    struct pin_tree *tree = NULL;
+    struct pin_arena *arena = pin_arena_new("test", (size_t)1 << 20);
+    (void)state;
+    memset(deep, '[', PIN_TREE_DEPTH_MAX);
+    memset(deep + PIN_TREE_DEPTH_MAX, ']', PIN_TREE_DEPTH_MAX);
+    assert_int_equal(pin_json_parse(deep, strlen(deep), arena, &tree, NULL), PIN_OK);
+    struct pin_jsonout json = pin_jsonout_init(&text);
+    pin_jsonout_object(&json);
+    pin_jsonout_key(&json, "a");
+    pin_jsonout_tree(&json, tree);
+    pin_jsonout_end(&json);
+    assert_true(pin_jsonout_is_ok(&json));
+    assert_int_equal(text.len, strlen(deep) + strlen("{\"a\":}"));
+    pin_text_done(&text);
+    pin_arena_free(arena);
 }
 
 static void value_without_key(struct pin_jsonout *json)
@@ -133,9 +159,10 @@ static void test_misuse(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 1] = {cmocka_unit_test(test_a_document)};
+    struct CMUnitTest tests[N_ELEMS(cases) + 2] = {
+        cmocka_unit_test(test_a_document), cmocka_unit_test(test_a_deep_tree)};
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[1 + i] = (struct CMUnitTest){
+        tests[2 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_misuse, .initial_state = &cases[i]};
     }
     return cmocka_run_group_tests_name("jsonout", tests, NULL, NULL);

@@ -74,6 +74,10 @@ static struct line_case {
 } line_cases[] = {
     {"a cluster that is served says how long it took", WELL("c1"), WELL_SOURCE("c1"),
         "c1: up: synced in 1.2 s, 6 objects\n"},
+    {"a sum of what cannot be is as large as it gets", WELL("c1"),
+        SOURCE("c1", "\"synced\":true,\"kinds\":[{\"objects\":9000000000000000000},"
+                     "{\"objects\":9000000000000000000}]"),
+        "c1: up: synced, 9223372036854775807 objects\n"},
     {"a cluster that has not answered is waited for", ITEM("c1", "false", "false", ""),
         SOURCE("c1", "\"kinds\":[{\"kind\":\"Service\",\"state\":\"waiting\"}]"),
         "c1: waiting for the first answer (context c1)\n"},

@@ -21,8 +21,9 @@
 
 struct pin_tree;
 
-/** Objects and arrays that may be open at once. */
-#define PIN_JSONOUT_DEPTH_MAX 32
+/** Objects and arrays that may be open at once: those of any tree that was read, and some around.
+ */
+#define PIN_JSONOUT_DEPTH_MAX 80
 
 /** One document under construction. Owns nothing. */
 struct pin_jsonout {
