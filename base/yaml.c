@@ -299,6 +299,14 @@ static bool is_open(const struct build *b, const struct pin_tree *node)
     return false;
 }
 
+/* What a copy takes of the budget. Texts are shared here, but whoever reads the tree copies them.
+ */
+static size_t node_cost(const struct pin_tree *node)
+{
+    size_t key_bytes = node->key == NULL ? 0 : strlen(node->key);
+    return 1 + (node->text_bytes + key_bytes) / PIN_YAML_ALIASED_TEXT_BYTES;
+}
+
 /* Copies a node with all below it; NULL with the reason in *err. Recursion ends at
  * PIN_TREE_DEPTH_MAX levels. */
 static struct pin_tree *copy_tree(
@@ -308,10 +316,11 @@ static struct pin_tree *copy_tree(
         *err = fail_at(b, PIN_ELIMIT, mark, "nested too deeply");
         return NULL;
     }
-    if (b->n_aliased++ >= PIN_YAML_ALIASED_MAX) {
+    if (b->n_aliased >= PIN_YAML_ALIASED_MAX) {
         *err = fail_at(b, PIN_ELIMIT, mark, "aliases expand to too many nodes");
         return NULL;
     }
+    b->n_aliased += node_cost(from);
     struct pin_tree *copy = pin_arena_memdup(b->arena, from, sizeof(*from));
     if (copy == NULL) {
         *err = fail_full(b, mark);

@@ -179,6 +179,28 @@ static void test_a_laughing_bomb_is_refused(void **state)
     pin_arena_free(arena);
 }
 
+/* A long text that is repeated counts for what it takes where it is copied. */
+static void test_a_long_text_is_not_multiplied(void **state)
+{
+    struct pin_text text = {0};
+    struct pin_why why = {0};
+    struct pin_tree *docs = NULL;
+    struct pin_arena *arena = pin_arena_new("test", (size_t)64 << 20);
+    (void)state;
+    pin_text_putf(&text, "- &a x%020000d\n", 1);
+    for (int i = 0; i < 400; i++) { /* 8 MB */
+        pin_text_puts(&text, "- *a\n");
+    }
+    assert_int_equal(pin_yaml_parse(text.ptr, text.len, arena, &docs, &why), PIN_OK);
+    for (int i = 0; i < 200; i++) {
+        pin_text_puts(&text, "- *a\n");
+    }
+    assert_int_equal(pin_yaml_parse(text.ptr, text.len, arena, &docs, &why), PIN_ELIMIT);
+    assert_non_null(strstr(why.text, "aliases expand to too many nodes"));
+    pin_text_done(&text);
+    pin_arena_free(arena);
+}
+
 /* An alias cannot smuggle in more depth than brackets may. */
 static void test_aliases_count_for_depth(void **state)
 {
@@ -241,6 +263,7 @@ int main(void)
     struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(error_cases) + 5] = {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_a_laughing_bomb_is_refused),
+        cmocka_unit_test(test_a_long_text_is_not_multiplied),
         cmocka_unit_test(test_aliases_count_for_depth),
         cmocka_unit_test(test_large_maps),
         cmocka_unit_test(test_positions),

@@ -21,8 +21,10 @@ struct pin_arena;
 
 /** Limits; past one of them the error is PIN_ELIMIT. */
 #define PIN_YAML_BYTES_MAX   ((size_t)256 << 20)
-#define PIN_YAML_ALIASED_MAX 100000 /**< Nodes copied for aliases and merge keys in one text. */
-#define PIN_YAML_ANCHORS_MAX 1000   /**< Anchors in one document. */
+#define PIN_YAML_ALIASED_MAX 100000 /**< Nodes copied for aliases and merge keys in one text, */
+#define PIN_YAML_ALIASED_TEXT_BYTES                                                                \
+    100                           /**< each so often one more as it has so many bytes of text. */
+#define PIN_YAML_ANCHORS_MAX 1000 /**< Anchors in one document. */
 
 /**
  * Parses all documents of a text, or none.
