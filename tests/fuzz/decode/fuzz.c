@@ -28,9 +28,11 @@ static void drop_log(enum pin_log_level level, const char *line, void *arg)
     (void)arg;
 }
 
-/* Whatever could be read can be written as a manifest, which can be read again. */
-static void encode_again(struct pin_arena *arena, const struct pin_object *object)
+/* Whatever could be read can be written as a manifest, which can be read again. In an arena of its
+ * own: what came before in a list of thousands fills the other one. */
+static void encode_again(const struct pin_object *object)
 {
+    struct pin_arena *arena = pin_arena_new("again", ARENA_BYTES);
     struct pin_text text = {0};
     struct pin_jsonout json = pin_jsonout_init(&text);
     struct pin_tree *tree = NULL;
@@ -44,6 +46,7 @@ static void encode_again(struct pin_arena *arena, const struct pin_object *objec
     }
     pin_object_free(again);
     pin_text_done(&text);
+    pin_arena_free(arena);
 }
 
 /* Decodes a text as each kind; the key alone must agree with the whole. */
@@ -64,7 +67,7 @@ static void decode_all(void *arg, const char *text, size_t bytes)
             if (pin_decode_key(row, tree, &key, &why) != PIN_OK) {
                 __builtin_trap();
             }
-            encode_again(arena, object);
+            encode_again(object);
             pin_object_free(object);
         }
     }
