@@ -260,7 +260,7 @@ static void test_positions(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(error_cases) + 5] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(error_cases) + 6] = {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_a_laughing_bomb_is_refused),
         cmocka_unit_test(test_a_long_text_is_not_multiplied),
