@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 #define MESSAGE_MAX_BYTES 65535u
-#define MESSAGE_RRS_MAX   4096u
+/** As many as are kept of a resolver's answer, and the CNAMEs on the way to it. */
+#define MESSAGE_RRS_MAX (4096u + 32u)
 /** Option codes below this are kept by code. */
 #define MESSAGE_OPTIONS_MAX 13u
 
