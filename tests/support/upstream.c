@@ -265,9 +265,19 @@ static unsigned u16_at(const struct message *m, size_t at)
     return (unsigned)m->wire[at] << 8 | m->wire[at + 1];
 }
 
+/* Where the name at `at` ends, in a message that was read. */
+static size_t behind_name(const struct message *m, size_t at)
+{
+    while (m->wire[at] != 0 && m->wire[at] < 0xC0) {
+        at += m->wire[at] + 1u;
+    }
+    return at + (m->wire[at] == 0 ? 1 : 2);
+}
+
 static void tell_rdata(const struct message *m, const struct message_rr *rr, char *out, size_t max)
 {
     char name[1024];
+    char more[1024];
     char type[16];
     const uint8_t *rdata = m->wire + rr->rdata_at;
     switch (rr->type) {
@@ -278,7 +288,12 @@ static void tell_rdata(const struct message *m, const struct message_rr *rr, cha
         (void)inet_ntop(AF_INET6, rdata, out, (socklen_t)max);
         break;
     case 2:
+    case 3: /* MD, MF, MB, MG, MR: names of old types may be compressed, too */
+    case 4:
     case 5:
+    case 7:
+    case 8:
+    case 9:
     case 12:
     case 39:
     case 47:
@@ -288,6 +303,10 @@ static void tell_rdata(const struct message *m, const struct message_rr *rr, cha
         (void)snprintf(out, max, "%u",
             u16_at(m, rr->rdata_at + rr->rdata_bytes - 4) << 16
                 | u16_at(m, rr->rdata_at + rr->rdata_bytes - 2));
+        break;
+    case 14: /* MINFO */
+        (void)snprintf(out, max, "%s %s", message_name(m, rr->rdata_at, name),
+            message_name(m, behind_name(m, rr->rdata_at), more));
         break;
     case 15:
         (void)snprintf(
