@@ -21,6 +21,16 @@ static bool is_left_out(const char *type)
     return false;
 }
 
+/* Whether the dot at name[at] is escaped: of the backslashes before it one is its own. */
+static bool is_escaped(const char *name, size_t at)
+{
+    size_t n = 0;
+    while (n < at && name[at - n - 1] == '\\') {
+        n++;
+    }
+    return n % 2 == 1;
+}
+
 /* An escaped dot ends no label. */
 bool pin_provider_is_in_zone(const char *name, const char *zone)
 {
@@ -33,7 +43,7 @@ bool pin_provider_is_in_zone(const char *name, const char *zone)
         return false;
     }
     size_t above = len - zone_len;
-    return above == 0 || (name[above - 1] == '.' && (above < 2 || name[above - 2] != '\\'));
+    return above == 0 || (name[above - 1] == '.' && !is_escaped(name, above - 1));
 }
 
 static bool grow(struct pin_provider_sets *self)
