@@ -198,8 +198,12 @@ void pin_survey_read_text(
     const struct pin_tree *tree = parse(text, bytes, &arena);
     (void)snprintf(out, out_bytes, "%s", pin_tree_string(tree, path, ""));
     for (char *at = out; *at != '\0'; at++) {
+        unsigned char next = (unsigned char)at[1];
         if ((unsigned char)*at < ' ' || *at == '\x7f') {
             *at = '?';
+        } else if (*at == '\xc2' && next < 0xa0) { /* U+0080 to U+009F, or cut in the middle */
+            at[0] = '?';
+            at[1] = next == '\0' ? '\0' : '?';
         }
     }
     pin_arena_free(arena);

@@ -27,6 +27,7 @@ static void check_text(const char *text, size_t size, const char *path)
     require(end != NULL);
     for (const char *at = out; at < end; at++) {
         require((unsigned char)*at >= ' ' && *at != '\x7f');
+        require(*at != '\xc2' || (unsigned char)at[1] >= 0xa0); /* a control of two bytes */
     }
 }
 
