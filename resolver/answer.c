@@ -549,8 +549,34 @@ static bool settle_subject(struct pin_answering *a, struct pin_name *target)
     return true;
 }
 
-/* Answers what was looked up, and goes on to the targets of aliases (RFC 1034, section 4.3.2, step
- * 3a): in our zones, and for who may in those of others. Each RRset comes from one node as it is
+/* Goes on to the targets of aliases (RFC 1034, section 4.3.2, step 3a): in our zones, and for who
+ * may in those of others. A name that was answered already ends it: aliases in a circle are shown
+ * once each (RFC 2181, section 5). */
+static enum pin_outside follow_targets(
+    struct pin_answering *a, struct pin_name *target, enum pin_outside outside)
+{
+    uint64_t seen[CHASE_MAX + 1];
+    seen[0] = pin_index_hash(a->worker->live->index, a->query.qname, a->query.qname_bytes);
+    for (unsigned hop = 0; outside == PIN_OUTSIDE_ALIAS && hop < CHASE_MAX; hop++) {
+        for (unsigned i = 0; i <= hop; i++) {
+            if (seen[i] == a->subject.hash) {
+                return PIN_OUTSIDE_SETTLED;
+            }
+        }
+        seen[hop + 1] = a->subject.hash;
+        if (!pin_answering_look_up(a)) {
+            outside = pin_outside_follow(a, target);
+            continue;
+        }
+        a->data = pin_answering_shown(a, a->query.qtype);
+        if (settle_subject(a, target)) {
+            return PIN_OUTSIDE_SETTLED;
+        }
+    }
+    return outside;
+}
+
+/* Answers what was looked up, and what its aliases lead to. Each RRset comes from one node as it is
  * now. True: the answer comes later. */
 static bool answer_subjects(struct pin_answering *a)
 {
@@ -563,17 +589,7 @@ static bool answer_subjects(struct pin_answering *a)
     } else if (settle_subject(a, &target)) {
         return false;
     }
-    for (unsigned hop = 0; outside == PIN_OUTSIDE_ALIAS && hop < CHASE_MAX; hop++) {
-        if (!pin_answering_look_up(a)) {
-            outside = pin_outside_follow(a, &target);
-            continue;
-        }
-        a->data = pin_answering_shown(a, a->query.qtype);
-        if (settle_subject(a, &target)) {
-            break;
-        }
-    }
-    return outside == PIN_OUTSIDE_LATER;
+    return follow_targets(a, &target, outside) == PIN_OUTSIDE_LATER;
 }
 
 /* --- one query, stroke by stroke ------------------------------------------------------------ */

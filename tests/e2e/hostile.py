@@ -241,6 +241,9 @@ class Upstream:
         other = "loop-b.test" if q.name == "loop-a.test" else "loop-a.test"
         return [q.reply([rr(b"\xc0\x0c", CNAME, 60, wire(other)), rr(wire(other), CNAME, 60, wire(q.name))])]
 
+    def do_back(self, q, send):  # to a zone of ours, which leads here
+        return [q.reply([rr(b"\xc0\x0c", CNAME, 60, wire("back.corp.example"))])]
+
     def do_hop(self, q, send):  # one more CNAME with each question
         n = int(q.name.split(".")[0].split("-")[1])
         return [q.reply([rr(b"\xc0\x0c", CNAME, 60, wire(f"hop-{n + 1}.test"))])]

@@ -48,6 +48,7 @@ ns A 192.0.2.53
 www CNAME good-alias.test.
 far CNAME slow-alias.test.
 dead CNAME silent-alias.test.
+back CNAME back-and-forth.test.
 """
 
 
@@ -74,6 +75,10 @@ def chains(checks, ask, up):
     r = ask("loop-a.test")
     checks.check("CNAME loop: answered in 5 s, at most 24 questions",
                  r.took < 5 and len(up.of("loop-a.test")) + len(up.of("loop-b.test")) <= 24, r)
+    for name in ("back.corp.example", "back-and-forth.test"):
+        r = ask(name)
+        checks.check(f"a circle of ours and theirs is gone round once: {name}",
+                     [record.type for record in r.answer] == [5, 5] and len(up.of("back-and-forth.test")) == 1, r)
     r = ask("chain.test")
     checks.check("a chain of 60 CNAMEs in one reply: SERVFAIL", r.status == "SERVFAIL" and r.took < 8, r)
     r = ask("hop-0.test")

@@ -300,6 +300,11 @@ struct world *world_new(void)
     put_alias(world, "far.t.example", "elsewhere.test");
     put_alias(world, "dangling.t.example", "nothing.t.example");
     put_alias(world, "loop.t.example", "loop.t.example");
+    put_alias(world, "circle1.t.example", "circle2.t.example");
+    put_alias(world, "circle2.t.example", "Circle3.t.example");
+    put_alias(world, "circle3.t.example", "circle1.T.example");
+    put_alias(world, "tocircle.t.example", "circle1.t.example");
+    put_alias(world, "*.around.t.example", "b.around.t.example");
     put_txt(world, "*.wild.t.example", 1);
     put_both_families(world, world_longest, 1, 40, 16);
     put_one_address(world, "x.svc.test", 5);
