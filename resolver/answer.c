@@ -126,6 +126,17 @@ void pin_answering_find_view(struct pin_answering *a)
     a->asker = pin_scene_asker(a->scene, &source);
 }
 
+/* A trusted forwarder that says who asks in a way that cannot be read is told so (RFC 7871, section
+ * 6): its own address is not the asker's. From others such an option means nothing. */
+static bool check_subnet(struct pin_answering *a)
+{
+    if (pin_likely((a->query.options & PIN_SAID_BAD_ECS) == 0)) {
+        return false;
+    }
+    struct pin_ip sender = pin_ip_from_sockaddr(a->client->peer);
+    return pin_is_forwarder(a->scene, &sender) && pin_answering_settle(a, PIN_RCODE_FORMERR);
+}
+
 /* Notes that askers elsewhere may get another answer (RFC 7871, section 7.2.1). */
 static void widen_scope(struct pin_answering *a)
 {
@@ -646,6 +657,10 @@ static void find_name(struct pin_answering *a)
         a->query.qtype = PIN_TYPE_OPT; /* reserved, too, and no node has it */
     }
     pin_answering_find_view(a);
+    if (pin_unlikely(check_subnet(a))) {
+        a->is_settled = true;
+        return;
+    }
     if (pin_unlikely(a->worker->forward != NULL)) {
         pin_outside_meet(a);
     }

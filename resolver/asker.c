@@ -29,10 +29,15 @@ static struct pin_prefix read_prefix(const uint8_t *option, size_t bytes)
     return pin_prefix_of(&ip, bits);
 }
 
+bool pin_is_forwarder(const struct pin_scene *scene, const struct pin_ip *sender)
+{
+    return pin_lpm_find(scene->forwarders, sender) != PIN_LPM_NONE;
+}
+
 bool pin_vouched_read(const struct pin_scene *scene, const struct pin_ip *sender,
     const struct pin_query *query, const uint8_t *wire, struct pin_vouched *ret_vouched)
 {
-    if (query->ecs.bytes == 0 || pin_lpm_find(scene->forwarders, sender) == PIN_LPM_NONE) {
+    if (query->ecs.bytes == 0 || !pin_is_forwarder(scene, sender)) {
         return false;
     }
     ret_vouched->prefix = read_prefix(query->ecs_copy, query->ecs.bytes);

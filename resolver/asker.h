@@ -21,6 +21,9 @@ struct pin_vouched {
     char namespace_name[PIN_LABEL_MAX_BYTES];
 };
 
+/** Whether the sender of a query is a trusted forwarder, whose word about the asker counts. */
+bool pin_is_forwarder(const struct pin_scene *scene, const struct pin_ip *sender);
+
 /**
  * Reads what the sender of a query says about the asker. False, and nothing is read, when the
  * sender is no trusted forwarder or the query has no ECS option: 65518 alone is never believed. Hot

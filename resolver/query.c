@@ -86,7 +86,8 @@ static bool skip_name(struct pin_reader *reader)
     }
 }
 
-/* Whether an ECS option says what it must (RFC 7871, section 6); a query's scope is 0. */
+/* Whether an ECS option says what it must (RFC 7871, section 6); a query's scope is 0. Family 0 has
+ * no addresses, and says as 0 bits of another one do that the asker wants to stay unknown. */
 static bool is_ecs_well_formed(const uint8_t *option, uint16_t bytes)
 {
     if (bytes < 4) {
@@ -94,8 +95,8 @@ static bool is_ecs_well_formed(const uint8_t *option, uint16_t bytes)
     }
     uint16_t family = pin_get_be16(option);
     unsigned bits = option[2];
-    unsigned bits_max = family == 1 ? 32u : 128u;
-    if ((family != 1 && family != 2) || bits > bits_max || option[3] != 0
+    static const uint8_t bits_max[] = {0, 32, 128};
+    if (family >= N_ELEMS(bits_max) || bits > bits_max[family] || option[3] != 0
         || bytes != 4 + (bits + 7) / 8) {
         return false;
     }
@@ -131,7 +132,9 @@ static bool note_option(
     case PIN_OPTION_COOKIE:
         return note_cookie(query, option, span.bytes);
     case PIN_OPTION_ECS:
-        if (query->ecs.bytes == 0 && is_ecs_well_formed(option, span.bytes)) {
+        if (!is_ecs_well_formed(option, span.bytes)) {
+            query->options |= PIN_SAID_BAD_ECS;
+        } else if (query->ecs.bytes == 0) {
             query->ecs = span;
             query->options |= PIN_SAID_ECS;
             memcpy(query->ecs_copy, option, span.bytes);

@@ -46,6 +46,7 @@
 #define PIN_SAID_EXPIRE    0x08u
 #define PIN_SAID_KEEPALIVE 0x10u
 #define PIN_SAID_PADDING   0x20u
+#define PIN_SAID_BAD_ECS   0x40u /**< One that is not well-formed: nothing is known of it. */
 
 /** What is to be done with a message. */
 enum pin_query_verdict {

@@ -28,6 +28,7 @@ import wire  # noqa: E402
 
 Z = transports.ZONE_NAME
 SYS_PIDFD_GETFD, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT = 438, 10, 5
+FORWARDER = "127.0.0.2"
 KEY = "hmac-sha256:.:" + "A" * 43 + "="
 
 # Test, arguments of dig before the zone and behind it, what is wanted: see Wanted.
@@ -384,6 +385,29 @@ def answers(checks, server):
     checks.check("A23: 0x20 is copied byte for byte", wire.ask_udp(server.port, mixed)[12:12 + 19] == mixed[12:12 + 19])
 
 
+def subnets(checks, server):
+    """RFC 7871, section 6: who is trusted to say who asks is told when that cannot be read."""
+    def ask(subnet, source):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((source, 0))
+            edns = wire.opt(wire.option(wire.ECS, bytes.fromhex(subnet)))
+            return wire.Reply(wire.ask_udp(server.port, wire.query(f"www.{Z}", edns=edns), sock=sock))
+    for what, subnet in (("shorter than its bits", "00011800c000"), ("longer than its bits", "00011800c0000201"),
+                         ("with bits set behind", "00011700c00003"), ("of 33 bits", "000121000102030480"),
+                         ("with a scope", "00011818c00002"), ("of no known family", "0003080001"),
+                         ("without an address", "0001")):
+        forwarder, other = ask(subnet, FORWARDER), ask(subnet, "127.0.0.1")
+        checks.check(f"ECS {what}: FORMERR for a trusted forwarder", forwarder.rcode == wire.FORMERR
+                     and not forwarder.aa and forwarder.counts[1] == 0 and forwarder.edns_size == 1232, forwarder)
+        checks.check(f"ECS {what}: nothing to others", other.rcode == 0 and other.counts[1] == 1
+                     and other.option(wire.ECS) is None, other)
+    for subnet in ("00011800c00002", "00010000", "00000000"):
+        for source in (FORWARDER, "127.0.0.1"):
+            reply = ask(subnet, source)
+            checks.check(f"ECS {subnet} is answered to {source}", reply.rcode == 0
+                         and reply.option(wire.ECS) == bytes.fromhex(subnet), reply)
+
+
 def chaos(checks, dir):
     """What the server tells of itself when it is told to."""
     server = transports.Server(dir, "named", "dns: {identity: ns-7, version: one}\ncookies: {required: true}\n")
@@ -524,7 +548,7 @@ def rate_limit_of_late_answers(checks, dir):
 
 
 def lists(checks, dir):
-    server = transports.Server(dir, "plain", "streams: {idleTimeout: 2s}\n")
+    server = transports.Server(dir, "plain", f"streams: {{idleTimeout: 2s}}\ntrustedForwarders: [{FORWARDER}]\n")
     try:
         for transport in server.ports:
             by_rows(checks, server, transport, "ISC", ISC)
@@ -544,6 +568,7 @@ def lists(checks, dir):
         padding(checks, server)
         cookies(checks, server)
         answers(checks, server)
+        subnets(checks, server)
         keepalive(checks, server)
     finally:
         checks.equal("SIGTERM ends it with exit code 0", server.stop(), 0)

@@ -251,7 +251,8 @@ static struct ecs_case {
     {"no bits at all", W("\0\1\0\0"), true},
     {"an IPv6 subnet", W("\0\2\x14\0\x20\1\x10"), true},
     {"too short for its head", W("\0\1\0"), false},
-    {"family 0", W("\0\0\0\0"), false},
+    {"no family, no bits", W("\0\0\0\0"), true},
+    {"bits of no family", W("\0\0\x08\0\1"), false},
     {"family 3", W("\0\3\x08\0\1"), false},
     {"33 bits of IPv4", W("\0\1\x21\0\1\2\3\4\x80"), false},
     {"129 bits of IPv6",
@@ -279,6 +280,7 @@ static void test_ecs(void **state)
     assert_int_equal(parse((const char *)wire, at + c->bytes, &query), PIN_QUERY_OK);
     assert_int_equal(query.ecs.bytes, c->is_kept ? c->bytes : 0);
     assert_int_equal(query.ecs.at, c->is_kept ? at : 0);
+    assert_int_equal(query.options, c->is_kept ? PIN_SAID_ECS : PIN_SAID_BAD_ECS);
 }
 
 static void test_first_option_of_a_kind_counts(void **state)
