@@ -466,6 +466,14 @@ static bool put_outside(
         pin_jsonout_key_string(out, "why", pin_reason_word(PIN_REASON_REFUSED));
         return true;
     }
+    enum pin_special special = pin_forward_special(forward, name->wire, name->bytes);
+    if (special != PIN_SPECIAL_NONE) {
+        pin_jsonout_key_string(
+            out, "rcode", special == PIN_SPECIAL_NO_NAME ? "NXDOMAIN" : "NOERROR");
+        pin_jsonout_key_string(out, "status", "a special name, which no resolver is asked for");
+        pin_jsonout_key_string(out, "why", pin_reason_word(PIN_REASON_SYNTHESISED));
+        return true;
+    }
     if (!pin_forward_explain(forward, name, type, out)) {
         return false;
     }

@@ -111,11 +111,25 @@ static bool follow(struct pin_answering *a, struct finding *finding)
     return true;
 }
 
+/* Whether the asker is told what a special name has. */
+static bool is_special(struct pin_answering *a)
+{
+    const struct pin_forward_port *port = a->worker->forward;
+    if (port == NULL) {
+        return false;
+    }
+    pin_outside_meet(a);
+    return a->response.is_recursive
+           && pin_forward_special(port->forward, a->subject.name, a->subject.bytes)
+                  != PIN_SPECIAL_NONE;
+}
+
 /* Nobody else is asked for it. */
 static enum pin_reason of_others(struct pin_answering *a)
 {
-    if (a->worker->forward != NULL) {
-        pin_outside_meet(a);
+    if (is_special(a)) {
+        a->response.is_recursive = false;
+        return PIN_REASON_SYNTHESISED;
     }
     bool is_refused = pin_outside_begin(a);
     a->response.rcode = PIN_RCODE_NOERROR;

@@ -43,7 +43,8 @@ static bool is_at_or_above(const struct pin_name *zone, const uint8_t *name, siz
     return at == bytes - zone->bytes;
 }
 
-uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name, size_t bytes)
+/* The longest zone that fits. */
+static uint8_t find_group(const struct pin_forward *forward, const uint8_t *name, size_t bytes)
 {
     const struct pin_forward_config *config = &forward->config;
     for (size_t i = 0; i < config->n_zones; i++) {
@@ -53,6 +54,28 @@ uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name
         }
     }
     return PIN_FORWARD_NONE;
+}
+
+/* Special names go to resolvers by a zone of their own, not by ".". */
+static enum pin_special special_of(
+    const struct pin_forward *forward, uint8_t group, const uint8_t *name, size_t bytes)
+{
+    bool is_root = group != PIN_FORWARD_NONE && forward->config.zones[group].name.bytes == 1;
+    return is_root ? pin_special_of(name, bytes) : PIN_SPECIAL_NONE;
+}
+
+enum pin_special pin_forward_special(
+    const struct pin_forward *forward, const uint8_t *name, size_t bytes)
+{
+    return forward != NULL ? special_of(forward, find_group(forward, name, bytes), name, bytes)
+                           : PIN_SPECIAL_NONE;
+}
+
+uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name, size_t bytes)
+{
+    uint8_t group = find_group(forward, name, bytes);
+    bool is_special = special_of(forward, group, name, bytes) != PIN_SPECIAL_NONE;
+    return pin_unlikely(is_special) ? PIN_FORWARD_NONE : group;
 }
 
 struct pin_cache *pin_forward_cache(const struct pin_forward *forward)

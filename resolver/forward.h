@@ -30,6 +30,7 @@
 
 #include "cache.h"
 #include "forward_ring.h"
+#include "special.h"
 
 /** Most upstreams of a zone, and most zones. */
 #define PIN_UPSTREAMS_MAX     16u
@@ -199,8 +200,14 @@ struct pin_forward_port *pin_forward_port(struct pin_forward *forward, size_t po
 
 /* --- for the answer path ---------------------------------------------------------------------- */
 
-/** The zone that a name is forwarded by, or PIN_FORWARD_NONE. `name` in lower case. Hot path. */
+/** The zone that a name is forwarded by, or PIN_FORWARD_NONE: a special name (special.h) by one of
+ * its own, not by ".". `name` in lower case. Hot path. */
 uint8_t pin_forward_group(const struct pin_forward *forward, const uint8_t *name, size_t bytes);
+
+/** What a name is that only the zone "." fits; PIN_SPECIAL_NONE for all others, and without
+ * `forward`. `name` in lower case. */
+enum pin_special pin_forward_special(
+    const struct pin_forward *forward, const uint8_t *name, size_t bytes);
 
 /** The cache. Hot path. */
 struct pin_cache *pin_forward_cache(const struct pin_forward *forward);

@@ -62,6 +62,19 @@ static bool make_key(struct pin_answering *a)
     return true;
 }
 
+/* What is told to all who ask for a name that no resolver is asked for. */
+static bool answer_special(struct pin_answering *a)
+{
+    const struct pin_forward *forward = a->worker->forward->forward;
+    if (pin_forward_special(forward, a->subject.name, a->subject.bytes) == PIN_SPECIAL_NONE) {
+        return false;
+    }
+    if (a->response.used_bytes == a->query.question_end) {
+        a->response.is_authoritative = true; /* as in a zone that is served locally */
+    }
+    return pin_special_answer(a);
+}
+
 bool pin_outside_begin(struct pin_answering *a)
 {
     if (a->worker->forward == NULL) {
@@ -71,7 +84,7 @@ bool pin_outside_begin(struct pin_answering *a)
         return pin_answering_refuse(a, PIN_EDE_PROHIBITED);
     }
     if (!make_key(a)) {
-        return pin_answering_refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
+        return answer_special(a) || pin_answering_refuse(a, PIN_EDE_NOT_AUTHORITATIVE);
     }
     pin_cache_fetch_bucket(pin_forward_cache(a->worker->forward->forward), &a->outside);
     return false;
@@ -294,5 +307,11 @@ enum pin_outside pin_outside_answer(struct pin_answering *a, struct pin_name *ta
 enum pin_outside pin_outside_follow(struct pin_answering *a, struct pin_name *target)
 {
     bool may = a->worker->forward != NULL && a->response.is_recursive && wants_recursion(a);
-    return may && make_key(a) ? pin_outside_answer(a, target) : PIN_OUTSIDE_SETTLED;
+    if (may && make_key(a)) {
+        return pin_outside_answer(a, target);
+    }
+    if (may) {
+        (void)answer_special(a);
+    }
+    return PIN_OUTSIDE_SETTLED;
 }

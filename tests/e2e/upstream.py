@@ -29,6 +29,7 @@ forward:
   - {{zone: ".", to: ["127.0.0.1:{first}"]}}
   - {{zone: b, to: ["127.0.0.1:{second}"]}}
   - {{zone: two.test, to: ["127.0.0.1:{closed}", "127.0.0.1:{first}"]}}
+  - {{zone: own.onion, to: ["127.0.0.1:{first}"]}}
   - {{zone: gone.test, to: ["127.0.0.1:{closed}"]}}
   - {{zone: trusted.test, to: ["127.0.0.1:{first}"], trusted: true}}
   - {{zone: dot.test, to: ["tls://127.0.0.1:{dot}"], tlsName: dns.test, ca: good.crt}}
@@ -204,6 +205,16 @@ def bits(checks, ask, up):
     checks.check("RD=0: what is there is shown", r.data == [GOOD], r)
     r = ask(".", "NS")
     checks.check(". NS is refused at once", r.status == "REFUSED" and r.took < 0.5, r)
+    r = ask("localhost")
+    checks.check("RFC 6761: localhost is here, and nobody is asked", r.data == ["127.0.0.1"] and r.flags & AA
+                 and not up.of("localhost"), r)
+    r = ask("localhost", source="127.0.0.9")
+    checks.check("RFC 6761: who may not ask is refused", (r.status, r.ede) == ("REFUSED", 18), r)
+    r = ask("good-name.onion")
+    checks.check("RFC 7686: onion is not in the DNS, and nobody is asked", r.status == "NXDOMAIN" and len(r.authority) == 1
+                 and not up.of("good-name.onion"), r)
+    r = ask("good-name.own.onion")
+    checks.check("RFC 7686: but who has a zone for it", r.data == [GOOD] and not r.flags & AA, r)
     r = ask("good-denied.test", source="127.0.0.9")
     checks.check("A21: who may not ask: REFUSED, EDE 18, no RA, nobody is asked", (r.status, r.ede) == ("REFUSED", 18)
                  and not r.flags & RA and not up.of("good-denied.test"), r)
@@ -356,6 +367,8 @@ def by_hand(checks, daemon, ask, up):
         "good-a.hand.test.", "good-b.sub.hand.test.", "good-c.sub.hand.test.", "nx-d.sub.hand.test."], out + err)
     code, out, _ = daemon.ctl("cache", "dump")
     checks.check("cache dump: all there is", code == 0 and len(out.splitlines()) > 100, len(out.splitlines()))
+    code, out, _ = daemon.ctl("explain", "name.onion")
+    checks.check("explain: a special name", code == 0 and "NXDOMAIN: a special name" in out and "by zone" not in out, out)
     code, out, _ = daemon.ctl("explain", "good-a.hand.test")
     checks.check("explain: by which zone, to whom, what is cached", code == 0 and "by zone . to 127.0.0.1:" in out
                  and "fresh: answer, TTL left" in out, out)

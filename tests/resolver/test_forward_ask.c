@@ -19,7 +19,11 @@
 #include "support/relay.h"
 
 #define TYPE_A       1u
+#define TYPE_SOA     6u
+#define TYPE_TXT     16u
 #define TYPE_AAAA    28u
+#define TYPE_SVCB    64u
+#define TYPE_ANY     255u
 #define SERVFAIL     2
 #define REFUSED      5
 #define NXDOMAIN     3
@@ -153,6 +157,69 @@ static void test_others_are_asked(void **state)
         (void)ask_later(1, &others[i].query);
         assert_int_equal(relay_drop(&relay, 0), i == 0 ? 2 : 1);
     }
+}
+
+/* Names that mean the same for everybody (RFC 6761, 7686, 9462): told at once, nobody is asked. */
+static const struct special_case {
+    struct message_query query;
+    uint16_t rcode;
+    uint16_t n_answer;
+    const char *rdata;  /* of the address */
+    const char *denier; /* whose SOA says that there is none */
+} specials[] = {
+    {{.name = "localhost", .type = TYPE_A}, 0, 1, "\x7f\0\0\1", NULL},
+    {{.name = "LocalHost", .type = TYPE_AAAA}, 0, 1, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", NULL},
+    {{.name = "a.b.localhost", .type = TYPE_A}, 0, 1, "\x7f\0\0\1", NULL},
+    {{.name = "localhost", .type = TYPE_ANY}, 0, 1, "\x7f\0\0\1", NULL},
+    {{.name = "a.localhost", .type = TYPE_TXT}, 0, 0, NULL, "localhost."},
+    {{.name = "onion", .type = TYPE_A}, NXDOMAIN, 0, NULL, "onion."},
+    {{.name = "www.Hidden.onion", .type = TYPE_AAAA}, NXDOMAIN, 0, NULL, "onion."},
+    {{.name = "_dns.resolver.arpa", .type = TYPE_SVCB}, 0, 0, NULL, "resolver.arpa."},
+    {{.name = "resolver.arpa", .type = TYPE_A}, 0, 0, NULL, "resolver.arpa."},
+    {{.name = "here.t.example", .type = TYPE_A}, 0, 2, "\x7f\0\0\1", NULL},
+    {{.name = "here.t.example", .type = TYPE_TXT}, 0, 1, NULL, "localhost."},
+};
+
+static void test_special_names(void **state)
+{
+    char owner[1024];
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(specials); i++) {
+        const struct special_case *c = &specials[i];
+        assert_int_equal(relay_ask(&relay, 1, &c->query, &answer), 0);
+        assert_int_equal(answer.rcode, c->rcode);
+        assert_int_equal(answer.n_rr[1], c->n_answer);
+        assert_int_equal(answer.flags & 0x0480, 0x0480); /* AA, RA */
+        const struct message_rr *soa = message_find(&answer, 2, TYPE_SOA);
+        assert_int_equal(soa != NULL, c->denier != NULL);
+        if (soa != NULL) {
+            assert_int_equal(soa->ttl_s, 3600);
+            assert_string_equal(message_name(&answer, soa->owner_at, owner), c->denier);
+        }
+        if (c->rdata != NULL) {
+            const struct message_rr *address = &answer.records[c->n_answer - 1];
+            assert_memory_equal(answer.wire + address->rdata_at, c->rdata, address->rdata_bytes);
+        }
+    }
+    relay_run(&relay);
+    assert_int_equal(relay_drop(&relay, 0), 0);
+}
+
+static void test_names_that_look_special(void **state)
+{
+    static const char *const names[] = {
+        "xlocalhost", "localhost.test", "onion.test", "arpa", "xresolver.arpa", "a.invalid"};
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(names); i++) {
+        (void)ask_later(1, &(struct message_query){.name = names[i], .type = TYPE_A});
+        assert_true(relay_drop(&relay, 0) > 0);
+    }
+    /* A label that holds what a special name's wire does, its length included. */
+    assert_int_equal(pin_special_of((const uint8_t *)"\x0b"
+                                                     "a\x09localhost",
+                         13),
+        PIN_SPECIAL_NONE);
+    assert_int_equal(pin_special_of((const uint8_t *)"", 1), PIN_SPECIAL_NONE);
 }
 
 /* A client that is gone is no reason to stop: what comes is for the next one. */
@@ -438,6 +505,8 @@ int main(void)
     const struct CMUnitTest plain[] = {
         cmocka_unit_test_setup_teardown(test_one_question_whoever_asks, start_one, stop),
         cmocka_unit_test_setup_teardown(test_others_are_asked, start_one, stop),
+        cmocka_unit_test_setup_teardown(test_special_names, start_one, stop),
+        cmocka_unit_test_setup_teardown(test_names_that_look_special, start_one, stop),
         cmocka_unit_test_setup_teardown(test_client_leaves, start_one, stop),
         cmocka_unit_test_setup_teardown(test_wrong_sender, start_two, stop),
         cmocka_unit_test_setup_teardown(test_many_mismatches_lead_to_tcp, start_one, stop),

@@ -299,6 +299,7 @@ struct world *world_new(void)
     put_alias(world, "alias.t.example", "WWW.t.example");
     put_alias(world, "far.t.example", "elsewhere.test");
     put_alias(world, "dangling.t.example", "nothing.t.example");
+    put_alias(world, "here.t.example", "x.localhost");
     put_alias(world, "loop.t.example", "loop.t.example");
     put_alias(world, "circle1.t.example", "circle2.t.example");
     put_alias(world, "circle2.t.example", "Circle3.t.example");
