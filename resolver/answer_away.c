@@ -35,6 +35,46 @@ static unsigned count_glue(const struct pin_table *ns)
     return n;
 }
 
+/* Adds what the zone has for a name server below its delegation, if it is no file's, whose tables
+ * go along with the NS records. Returns how many RRs there are. */
+static unsigned add_address(
+    struct pin_answering *a, const struct pin_name *server, uint16_t type, size_t owner_at)
+{
+    const struct pin_node *node =
+        pin_index_find(a->worker->live->index, server->wire, server->bytes);
+    const struct pin_rrset *rrset =
+        node != NULL && node->policy == NULL ? pin_node_rrset(node, type) : NULL;
+    const struct pin_table *table =
+        rrset != NULL ? pin_rrset_table(rrset, a->view_id, a->parent_id) : NULL;
+    if (table == NULL) {
+        return 0;
+    }
+    (void)pin_response_add_table(
+        &a->response, PIN_SECTION_ADDITIONAL, table, &a->worker->draws, owner_at);
+    return table->n_rr;
+}
+
+/* Adds the addresses of those name servers that lie below what they serve: nobody else could tell
+ * them (RFC 9471, section 3.1). Returns how many RRs there are. */
+static unsigned add_own_glue(struct pin_answering *a, const struct pin_table *ns, size_t table_at)
+{
+    struct pin_name cut = {.bytes = (uint8_t)(a->subject.bytes - a->encloser_at)};
+    memcpy(cut.wire, a->subject.name + a->encloser_at, cut.bytes);
+    unsigned n = 0;
+    size_t at = 0;
+    for (unsigned i = 0; i < ns->n_rr && table_at + at + PIN_RDATA_AT < PIN_POINTER_END; i++) {
+        const uint8_t *target = ns->wire + at + PIN_RDATA_AT;
+        struct pin_name server = {.bytes = (uint8_t)pin_name_wire_bytes(target)};
+        pin_name_lower(server.wire, target, server.bytes);
+        if (pin_name_is_below(&server, &cut)) {
+            n += add_address(a, &server, PIN_TYPE_A, table_at + at + PIN_RDATA_AT);
+            n += add_address(a, &server, PIN_TYPE_AAAA, table_at + at + PIN_RDATA_AT);
+        }
+        at += PIN_RDATA_AT + server.bytes;
+    }
+    return n;
+}
+
 /* Sends the client to others; without their addresses it could not get there, so glue that does not
  * fit sets TC (RFC 9471). */
 static void refer(struct pin_answering *a, const struct pin_table *ns)
@@ -44,7 +84,11 @@ static void refer(struct pin_answering *a, const struct pin_table *ns)
     size_t at = pin_response_add_table(
         response, PIN_SECTION_AUTHORITY, ns, &a->worker->draws, a->subject.at + a->encloser_at);
     pin_response_add_extras(response, ns, at, &a->worker->draws);
-    if (response->n_rr[PIN_SECTION_ADDITIONAL] < count_glue(ns) && !response->is_stream) {
+    unsigned n = count_glue(ns);
+    if (ns->n_extras == 0 && !response->is_truncated) {
+        n = add_own_glue(a, ns, at);
+    }
+    if (response->n_rr[PIN_SECTION_ADDITIONAL] < n && !response->is_stream) {
         response->is_truncated = true;
     }
 }
