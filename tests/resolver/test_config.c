@@ -562,6 +562,23 @@ static void test_geo_findings(void **state)
     pin_findings_done(&findings);
 }
 
+/* A cluster whose name is refused has none, and is still there while the rest is looked at. */
+static void test_geo_beside_a_bad_name(void **state)
+{
+    struct pin_findings findings = {0};
+    (void)state;
+    struct pin_config *config =
+        read_text("clusters:\n  - {name: Bad_1, directory: a}\n  - {directory: b}\n"
+                  "geo: {map: [{nets: [10.0.0.0/8], clusters: [c9]}]}\n",
+            &findings);
+    pin_config_check_geo(config, &findings);
+    assert_non_null(strstr(pin_findings_text(&findings), "\"Bad_1\""));
+    assert_non_null(strstr(pin_findings_text(&findings),
+        "p.yaml:4:13: geo.map: there is no cluster or region \"c9\""));
+    pin_config_free(config);
+    pin_findings_done(&findings);
+}
+
 static struct duration_case {
     const char *name;
     const char *text;
@@ -753,6 +770,7 @@ int main(void)
         {"name servers are where we listen, or as said", test_ns_addresses, NULL, NULL, NULL},
         {"places reach the settings", test_geo_values, NULL, NULL, NULL},
         {"places that make no sense are told", test_geo_findings, NULL, NULL, NULL},
+        {"and beside a cluster whose name is none", test_geo_beside_a_bad_name, NULL, NULL, NULL},
         {"gateways of all kinds reach the settings", test_gateways, NULL, NULL, NULL},
         {"sub-directories are clusters", test_directories, NULL, NULL, NULL},
         {"the file's word on a sub-directory counts", test_said_of_directories, NULL, NULL, NULL},
