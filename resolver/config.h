@@ -502,8 +502,10 @@ void pin_config_check_dns(const struct pin_config *config, struct pin_findings *
 /** Whether compat.metrics names that server. */
 bool pin_config_shows_metrics(const struct pin_config *config, const char *word);
 
-/** Whether a cluster has that name. */
-bool pin_config_has_cluster(const struct pin_config *config, const char *name);
+/** The first cluster of that name, or NULL. While a configuration is looked at there may be
+ * clusters without a name: theirs was refused. */
+const struct pin_config_cluster *pin_config_find_cluster(
+    const struct pin_config *config, const char *name);
 
 /**
  * Makes upstreams of what `forward:` says, or of --forward, which takes its place; and checks them:

@@ -49,14 +49,15 @@ static void check_cluster(const struct pin_config *config, size_t i, struct pin_
     }
 }
 
-bool pin_config_has_cluster(const struct pin_config *config, const char *name)
+const struct pin_config_cluster *pin_config_find_cluster(
+    const struct pin_config *config, const char *name)
 {
     for (size_t i = 0; i < config->n_clusters; i++) {
         if (config->clusters[i].name != NULL && strcmp(config->clusters[i].name, name) == 0) {
-            return true;
+            return &config->clusters[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Objects that have a gateway's addresses are looked for in clusters that exist. */
@@ -68,7 +69,7 @@ static void check_gateways(
         const struct pin_config_gateway *gateway = &network->gateways[i];
         const char *cluster =
             gateway->gateway.cluster != NULL ? gateway->gateway.cluster : gateway->service.cluster;
-        if (cluster != NULL && !pin_config_has_cluster(config, cluster)) {
+        if (cluster != NULL && pin_config_find_cluster(config, cluster) == NULL) {
             pin_findings_add(findings, config->file, gateway->at,
                 "networks[%zu].gateways[%zu]: there is no cluster \"%s\"", network_i, i, cluster);
         }
@@ -314,7 +315,7 @@ void pin_config_check(const struct pin_config *config, struct pin_findings *find
     check_commands(config, findings);
     check_probed_networks(config, findings);
     if (config->default_cluster != NULL
-        && !pin_config_has_cluster(config, config->default_cluster)) {
+        && pin_config_find_cluster(config, config->default_cluster) == NULL) {
         pin_findings_add(findings, config->file, no_place,
             "defaultCluster: there is no cluster \"%s\"", config->default_cluster);
     }

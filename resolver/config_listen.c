@@ -105,7 +105,7 @@ void pin_config_check_listens(const struct pin_config *config, struct pin_findin
             pin_findings_add(findings, config->file, listen->at,
                 "listen[%zu].proxy: want {from: [PREFIX, ...]}", i);
         }
-        if (listen->cluster != NULL && !pin_config_has_cluster(config, listen->cluster)) {
+        if (listen->cluster != NULL && pin_config_find_cluster(config, listen->cluster) == NULL) {
             pin_findings_add(findings, config->file, listen->at,
                 "listen[%zu].cluster: there is no cluster \"%s\"", i, listen->cluster);
         }

@@ -310,7 +310,8 @@ static void check_pair(const struct look *look, size_t other_i)
 static void check_lease(const struct pin_config *config, struct pin_findings *findings)
 {
     const char *name = config->records_lease_cluster;
-    const struct pin_config_cluster *cluster = NULL;
+    const struct pin_config_cluster *cluster =
+        name != NULL ? pin_config_find_cluster(config, name) : NULL;
     if (name != NULL && config->has_records_etcd) {
         pin_findings_add(findings, config->file, (struct pin_at){0},
             "recordsLease: say cluster or etcd, not both: one of them says who writes");
@@ -318,11 +319,6 @@ static void check_lease(const struct pin_config *config, struct pin_findings *fi
     if (config->has_records_lease && name == NULL && !config->has_records_etcd) {
         pin_findings_add(findings, config->file, (struct pin_at){0},
             "recordsLease: say cluster or etcd: without one of them every daemon writes");
-    }
-    for (size_t i = 0; name != NULL && i < config->n_clusters; i++) {
-        if (strcmp(config->clusters[i].name, name) == 0) {
-            cluster = &config->clusters[i];
-        }
     }
     if (name != NULL
         && (cluster == NULL

@@ -112,14 +112,12 @@ static bool is_in_region(const struct pin_config_cluster *cluster, const char *r
 }
 
 /* Whether the cluster is what an entry of `clusters:` names. A cluster's name goes before a
- * region's. One whose name was no name has none. */
+ * region's. */
 static bool is_named(const struct pin_config *config, size_t cluster_i, const char *name)
 {
-    for (size_t i = 0; i < config->n_clusters; i++) {
-        const char *own = config->clusters[i].name;
-        if (own != NULL && strcmp(own, name) == 0) {
-            return i == cluster_i;
-        }
+    const struct pin_config_cluster *cluster = pin_config_find_cluster(config, name);
+    if (cluster != NULL) {
+        return cluster == &config->clusters[cluster_i];
     }
     return is_in_region(&config->clusters[cluster_i], name);
 }

@@ -185,6 +185,12 @@ static struct wrong_case {
         "p.yaml: recordsLease.cluster: \"c1\" is no cluster with a context or inCluster\n"},
     {"of a cluster that there is", HEAD "recordsLease: {cluster: c7}\n",
         "p.yaml: recordsLease.cluster: \"c7\" is no cluster with a context or inCluster\n"},
+    {"and beside one whose name is none",
+        "clusters: [{name: C9, directory: a}]\nrecordsLease: {cluster: c7}\n",
+        "p.yaml:1:19: clusters[0].name: \"C9\" is no RFC 1123 label (1 to 63 of a-z 0-9 -, no - at "
+        "an "
+        "end)\n"
+        "p.yaml: recordsLease.cluster: \"c7\" is no cluster with a context or inCluster\n"},
     {"that is all that is wrong with a good one", ONE(FILES), ""},
     {"two owners share a zone",
         TWO("owner: x, provider: webhook, webhook: {url: \"http://h\"}",
