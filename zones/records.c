@@ -28,7 +28,8 @@
 /* --- units --------------------------------------------------------------------------------- */
 
 /* Longer than any key; a key takes no memory. */
-#define KEY_BYTES 1024
+#define KEY_BYTES   1024
+#define PLACE_BYTES (KEY_BYTES + 2 + PIN_NAME_TEXT_MAX)
 
 /* "cluster/DNSEndpoint/namespace/name". */
 static size_t make_key(const struct pin_catalog *catalog, uint16_t cluster_id,
@@ -111,6 +112,15 @@ struct collection {
     struct pin_text faults;
 };
 
+/* What faults begin with: an object may say very much, so they tell of which of its names. */
+static void put_place(
+    const struct collection *c, const struct pin_route_unit *owner, char ret_place[PLACE_BYTES])
+{
+    char shown[PIN_NAME_TEXT_MAX];
+    pin_name_format(c->host->name.wire, shown);
+    (void)snprintf(ret_place, PLACE_BYTES, "%s: %s", owner->key, shown);
+}
+
 /* A plain text as quoted strings of 255 bytes at most; what is quoted already stays. */
 static void put_txt(struct pin_text *text, const char *target)
 {
@@ -175,13 +185,15 @@ static void collect(struct collection *c, const struct pin_route_unit *owner)
 {
     const struct pin_records_body *body = &owner->object->as.records;
     char shown[PIN_NAME_TEXT_MAX];
+    char place[PLACE_BYTES];
     pin_name_format(c->host->name.wire, shown);
+    put_place(c, owner, place);
     for (size_t i = 0; i < body->n_records; i++) {
         if (!is_name(body->records[i].name, &c->host->name, shown)) {
             continue;
         }
         for (size_t t = 0; t < body->records[i].n_targets; t++) {
-            add_target(c, &body->records[i], body->records[i].targets[t], owner->key);
+            add_target(c, &body->records[i], body->records[i].targets[t], place);
         }
     }
 }
@@ -202,19 +214,21 @@ static void drop(struct collection *c, uint16_t type, const char *key, const cha
 }
 
 /* An alias stands alone, and never at an apex, where SOA and NS are the zone's own. */
-static void check(struct collection *c, const char *key)
+static void check(struct collection *c, const struct pin_route_unit *owner)
 {
+    char place[PLACE_BYTES];
     bool is_apex = pin_host_is_flat(c->host);
     bool has_others = false;
+    put_place(c, owner, place);
     for (size_t i = 0; i < c->n_rrs; i++) {
         has_others = has_others || c->rrs[i].type != PIN_TYPE_CNAME;
     }
-    drop(c, PIN_TYPE_SOA, key, "an SOA is the zone's own, it is left out");
+    drop(c, PIN_TYPE_SOA, place, "an SOA is the zone's own, it is left out");
     if (is_apex) {
-        drop(c, PIN_TYPE_CNAME, key, "no CNAME may stand at a zone's apex: give the addresses");
-        drop(c, PIN_TYPE_NS, key, "the name servers of a zone's apex are the zone's own");
+        drop(c, PIN_TYPE_CNAME, place, "no CNAME may stand at a zone's apex: give the addresses");
+        drop(c, PIN_TYPE_NS, place, "the name servers of a zone's apex are the zone's own");
     } else if (has_others) {
-        drop(c, PIN_TYPE_CNAME, key, "a CNAME beside other records is left out");
+        drop(c, PIN_TYPE_CNAME, place, "a CNAME beside other records is left out");
     }
 }
 
@@ -294,7 +308,7 @@ void pin_records_faults(struct pin_catalog *catalog, struct pin_host_unit *host,
     c.rrs = pin_arena_alloc(run.steer.arena, RRS_MAX * sizeof(*c.rrs));
     if (c.rrs != NULL) {
         collect(&c, owner);
-        check(&c, owner->key);
+        check(&c, owner);
     }
     *ret_faults = c.faults;
 }
@@ -311,7 +325,7 @@ void pin_compile_records(
         return;
     }
     collect(&c, owner);
-    check(&c, owner->key);
+    check(&c, owner);
     const struct pin_node *node =
         pin_index_find(run->catalog->live.index, host->name.wire, host->name.bytes);
     const struct pin_rrset *ns = node != NULL ? pin_node_rrset(node, PIN_TYPE_NS) : NULL;

@@ -142,7 +142,8 @@ CASES = (
      "did you mean pintle.dev/address?"),
     ("PTL0603", "c1/HTTPRoute/default/shop", {"c1/a.yaml": service() + route(notes='pintle.dev/affinity: "c9,c1"')}, "", "names c9"),
     ("PTL0701", "c1/DNSEndpoint/default/dns", {"c1/a.yaml": record("a.example.org")}, CUSTOM, "a.example.org lies in none"),
-    ("PTL0702", "c1/DNSEndpoint/default/dns", {"c1/a.yaml": record("a.example.com", targets="[not-an-address]")}, CUSTOM, ""),
+    ("PTL0702", "c1/DNSEndpoint/default/dns", {"c1/a.yaml": record("a.example.com", targets="[not-an-address]")}, CUSTOM,
+     "c1/DNSEndpoint/default/dns: a.example.com.: A: "),
 )
 # Found in files alone.
 OFFLINE = (
