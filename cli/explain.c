@@ -137,6 +137,18 @@ static const char *format_object(const struct pin_tree *backend, char *cell, siz
     return cell;
 }
 
+/* What a backend weighs: the backendRef's weight, the cluster's, or "90 (25)" where both count. */
+static const char *format_weight(const struct pin_tree *backend, char *cell, size_t cell_bytes)
+{
+    const char *of_ref = pin_tree_string(backend, "weight", "");
+    const char *of_cluster = pin_tree_string(backend, "clusterWeight", "");
+    if (of_ref[0] == '\0' || of_cluster[0] == '\0') {
+        return of_ref[0] != '\0' ? of_ref : of_cluster;
+    }
+    (void)snprintf(cell, cell_bytes, "%s (%s)", of_ref, of_cluster);
+    return cell;
+}
+
 static void put_backend(struct pin_columns *table, const struct pin_tree *backend, unsigned i)
 {
     char cell[600];
@@ -147,7 +159,7 @@ static void put_backend(struct pin_columns *table, const struct pin_tree *backen
     pin_columns_cell(table, pin_tree_string(backend, "kind", ""), PIN_COLOR_NONE);
     pin_columns_cell(table, pin_tree_string(backend, "cluster", ""), PIN_COLOR_NONE);
     pin_columns_cell(table, format_object(backend, cell, sizeof(cell)), PIN_COLOR_NONE);
-    pin_columns_cell(table, pin_tree_string(backend, "weight", ""), PIN_COLOR_NONE);
+    pin_columns_cell(table, format_weight(backend, cell, sizeof(cell)), PIN_COLOR_NONE);
     pin_columns_cell(table, pin_tree_string(backend, "affinity", ""), PIN_COLOR_NONE);
     (void)snprintf(cell, sizeof(cell), "%lld/%lld", pin_tree_int(backend, "ready", 0),
         pin_tree_int(backend, "total", 0));
@@ -226,7 +238,28 @@ static bool has_health(const struct pin_tree *addresses)
     return false;
 }
 
-static bool print_addresses(const struct pin_ctl *ctl, const struct pin_tree *addresses)
+/* The line of an address's backend in the table of backends: its part in the address's cluster. */
+static const char *format_line(
+    const struct pin_tree *backends, const struct pin_tree *address, char *cell, size_t cell_bytes)
+{
+    const char *cluster = pin_tree_string(address, "cluster", "");
+    const char *ref = pin_tree_string(address, "backend", "");
+    unsigned i = 0;
+    PIN_TREE_EACH(backend, backends)
+    {
+        if (strcmp(pin_tree_string(backend, "cluster", ""), cluster) == 0
+            && strcmp(pin_tree_string(backend, "backend", "?"), ref) == 0
+            && pin_tree_bool(backend, "used", false)) {
+            (void)snprintf(cell, cell_bytes, "%u", i);
+            return cell;
+        }
+        i++;
+    }
+    return ref;
+}
+
+static bool print_addresses(
+    const struct pin_ctl *ctl, const struct pin_tree *addresses, const struct pin_tree *backends)
 {
     static const struct pin_column columns[] = {{"ADDRESS", false}, {"CLUSTER", false},
         {"BACKEND", true}, {"WEIGHT", true}, {"FIRST", true}, {"IN ANSWER", true}, {"VIA", false},
@@ -244,7 +277,7 @@ static bool print_addresses(const struct pin_ctl *ctl, const struct pin_tree *ad
         pin_columns_row(table);
         pin_columns_cell(table, pin_tree_string(address, "address", ""), PIN_COLOR_NONE);
         pin_columns_cell(table, pin_tree_string(address, "cluster", ""), PIN_COLOR_NONE);
-        pin_columns_cell(table, pin_tree_string(address, "backend", ""), PIN_COLOR_NONE);
+        pin_columns_cell(table, format_line(backends, address, cell, sizeof(cell)), PIN_COLOR_NONE);
         pin_columns_cell(table, pin_tree_string(address, "weight", ""), PIN_COLOR_NONE);
         pin_columns_cell(table, format_percent(address, "first", cell), PIN_COLOR_NONE);
         pin_columns_cell(table, format_percent(address, "inAnswer", cell), PIN_COLOR_NONE);
@@ -351,10 +384,11 @@ static bool print_gateways(const struct pin_ctl *ctl, const struct pin_tree *net
 
 static bool print_explanation(const struct pin_ctl *ctl, const struct pin_tree *tree)
 {
+    const struct pin_tree *backends = pin_tree_list(tree, "backends");
     print_head(tree);
-    bool is_good = print_backends(ctl, pin_tree_list(tree, "backends"));
+    bool is_good = print_backends(ctl, backends);
     is_good = print_policies(ctl, pin_tree_list(tree, "policies")) && is_good;
-    is_good = print_addresses(ctl, pin_tree_list(tree, "addresses")) && is_good;
+    is_good = print_addresses(ctl, pin_tree_list(tree, "addresses"), backends) && is_good;
     is_good = print_gateways(ctl, pin_tree_list(tree, "gateways")) && is_good;
     const struct pin_tree *notes = pin_tree_list(tree, "notes");
     PIN_TREE_EACH(note, notes)

@@ -12,11 +12,16 @@ let askers = null;
 
 const TYPES = ['A', 'AAAA', 'SRV', 'HTTPS', 'CNAME', 'TXT', 'PTR', 'NS', 'SOA', 'MX'];
 
+// Of the backendRef, of the cluster, or "90 (25)": of both.
+function weight(b) {
+  return b.weight !== undefined && b.clusterWeight !== undefined ? `${b.weight} (${b.clusterWeight})` : b.weight ?? b.clusterWeight ?? '–';
+}
+
 function backends(list) {
   return table({ caption: 'Backends', rows: list, empty: 'No backends.', columns: [
     { title: 'Backend', cell: (b) => `${b.kind ?? ''} ${b.namespace ? `${b.namespace}/` : ''}${b.name ?? ''}` },
     { title: 'Cluster', cell: (b) => b.cluster ?? '–' },
-    { title: 'Weight', class: 'n', cell: (b) => b.weight ?? '–' },
+    { title: 'Weight', class: 'n', cell: weight },
     { title: 'Ready', class: 'n', cell: (b) => (b.total === undefined ? '–' : `${b.ready} of ${b.total}`) },
     { title: 'Used', cell: (b) => (b.used ? state('good', 'yes') : state('warn', 'no')) },
     { title: 'Why', class: 'wide', cell: (b) => b.reason || '–' }] });

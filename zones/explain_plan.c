@@ -25,6 +25,7 @@ static const char *affinity_text(enum pin_affinity affinity)
 static void put_row(const struct pin_explanation *e, const struct pin_backend_row *row)
 {
     pin_jsonout_object(e->out);
+    pin_jsonout_key_uint(e->out, "backend", row->backend_i);
     pin_jsonout_key_string(e->out, "kind", row->kind);
     pin_jsonout_key_string(e->out, "cluster", pin_explain_cluster(e->catalog, row->cluster_id));
     pin_jsonout_key_string(e->out, "namespace", row->namespace_name);

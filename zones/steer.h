@@ -74,6 +74,7 @@ struct pin_backend_row {
     const char *kind;
     const char *namespace_name;
     const char *name;
+    uint32_t backend_i;  /**< Which of the rule's backendRefs; 0 at all that has no such. */
     uint16_t cluster_id; /**< PIN_CLUSTER_NONE when it is in none. */
     uint32_t weight;     /**< Of the backendRef; PIN_WEIGHT_UNSET at service names. */
     uint32_t cluster_weight;

@@ -291,6 +291,14 @@ static void plan_gateways(
     }
 }
 
+/* Says of the rows from the first-th on which backendRef they are about. */
+static void number_rows(struct pin_plan *plan, size_t first, size_t backend_i)
+{
+    for (size_t i = first; i < plan->n_rows; i++) {
+        plan->rows[i].backend_i = (uint32_t)backend_i;
+    }
+}
+
 static void plan_weighted(const struct pin_steer *steer, struct pin_plan *plan,
     struct pin_route_unit *route, const struct pin_route_rule *rule, struct pin_viewer viewer,
     bool is_zero)
@@ -307,7 +315,9 @@ static void plan_weighted(const struct pin_steer *steer, struct pin_plan *plan,
             .kind = ref->kind_text,
             .weight = ref->weight,
             .ref = ref};
+        size_t n_before = plan->n_rows;
         plan_ref(steer, plan, route, ref, &b);
+        number_rows(plan, n_before, i);
     }
 }
 
@@ -326,10 +336,12 @@ static void plan_weightless(const struct pin_steer *steer, struct pin_plan *plan
         return;
     }
     for (size_t i = 0; i < rule->n_backends; i++) {
+        size_t n_before = plan->n_rows;
         if (rule->backends[i].weight == 0) {
             add_missing(
                 steer, plan, &rule->backends[i], PIN_CLUSTER_NONE, PIN_FAULT_NONE, "weight 0");
         }
+        number_rows(plan, n_before, i);
     }
 }
 

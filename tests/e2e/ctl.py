@@ -174,6 +174,30 @@ def weights(checks, dir):
     checks.check("without kubectl that is told", code == 1 and "no kubectl in $PATH" in err, err)
 
 
+def both_weights(checks, dir):
+    """explain's tables: what a backend weighs, and whose address an address is."""
+    shared = ("apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: default, annotations: {{pintle.dev/weight: '{weight}'}}}}\n"
+              "spec: {{clusterIP: 10.96.{n}.1, ports: [{{port: 80}}]}}\n---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+              "metadata: {{name: web-1, namespace: default, labels: {{kubernetes.io/service-name: web}}}}\naddressType: IPv4\n"
+              "ports: [{{port: 80}}]\nendpoints: [{{addresses: [10.{n}.0.1]}}]\n---\napiVersion: multicluster.x-k8s.io/v1alpha1\n"
+              "kind: ServiceExport\nmetadata: {{name: web, namespace: default}}\n")
+    route = ("---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: shop, namespace: default}\nspec: {rules: "
+             "[{backendRefs: [{group: multicluster.x-k8s.io, kind: ServiceImport, name: web, port: 80, weight: 90}]}]}\n")
+    for n, weight, more in ((1, 25, route), (2, 75, "")):
+        (dir / "both" / f"c{n}").mkdir(parents=True)
+        (dir / "both" / f"c{n}" / "all.yaml").write_text(shared.format(n=n, weight=weight) + more)
+    daemon = Daemon(dir, "both", "--clusters-dir", dir / "both")
+    name = json.loads(daemon.get("/api/v1/names")[1])["items"][0]["assignedName"]
+    for asked, wanted in (("web.default.svc.clusterset.local", ("25", "75")), (name, ("90 (25)", "90 (75)"))):
+        _, text, err = daemon.ctl("explain", asked)
+        lines = [" ".join(line.split()) for line in text.splitlines()]
+        checks.check(f"explain has the clusters' weights: {asked}", all(any(
+            re.match(rf"{i} \w+ c{i + 1} default/web {re.escape(weight)} - 1/1 yes", line) for line in lines)
+            for i, weight in enumerate(wanted)), text + err)
+        checks.check("and at each address the line of its backend", all(any(
+            line.startswith(f"10.{i + 1}.0.1 c{i + 1} {i} ") for line in lines) for i in (0, 1)), text + err)
+
+
 def one_line(checks, daemon):
     """What is made here as JSON is one line, as what the daemon made is."""
     for words in (("top",), ("top", "names"), ("top", "clients"), ("top", "routes"), ("version",), ("config", "defaults"), ("status",)):
@@ -249,4 +273,4 @@ def top(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(play("ctl", log_level, sysdump, parts_of_objects, weights, top))
+    sys.exit(play("ctl", log_level, sysdump, parts_of_objects, weights, both_weights, top))

@@ -448,6 +448,24 @@ def many_tabs(driver, daemon):
     check("a tab that is looked at again goes on", wait_for("live again", lambda: live(driver)))
 
 
+def weighed(driver, dir):
+    """Weights of clusters are there where explain shows backends."""
+    for n, weight in ((1, 25), (2, 75)):
+        (dir / "weighed" / f"c{n}").mkdir(parents=True)
+        (dir / "weighed" / f"c{n}" / "web.yaml").write_text(
+            "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop, annotations: "
+            f"{{service.cilium.io/global: 'true', pintle.dev/weight: '{weight}'}}}}\nspec: {{clusterIP: 10.96.{n}.1, ports: [{{port: 80}}]}}\n")
+    daemon = Daemon(dir, "--clusters-dir", str(dir / "weighed"), is_asked=False)
+    try:
+        driver.get("about:blank")
+        driver.get(f"http://{daemon.admin}/#explain?name=web.shop.svc.clusterset.local")
+        wait_for("explain", lambda: "shop/web" in text(driver))
+        cells = driver.execute_script("return [...document.querySelectorAll('section table tbody tr')].map((r) => [...r.cells].map((c) => c.textContent).slice(1, 3))")
+        check("explain has the weights of clusters", cells[:2] == [["c1", "25"], ["c2", "75"]], cells)
+    finally:
+        daemon.stop()
+
+
 def comes_back(driver, dir):
     daemon = Daemon(dir)
     driver.get(f"http://{daemon.admin}/")
@@ -699,6 +717,7 @@ def main():
             without_scripts(daemon)
             token(driver, dir)
             over_tls(dir)
+            weighed(driver, dir)
             comes_back(driver, dir)
             many(driver, dir)
             with_records(driver)
