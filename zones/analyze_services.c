@@ -7,6 +7,8 @@
 
 #include "zones/analyze.h"
 #include "zones/exports.h"
+#include "zones/steer_address.h"
+#include "zones/steer_backend.h"
 
 /* --- exports and imports -------------------------------------------------------------------- */
 
@@ -100,6 +102,35 @@ static void look_at_conflicts(struct pin_analyzer *a, const struct pin_service_u
     pin_analysis_add(a->to, &finding,
         "the Services that %zu clusters export differ in %s; that of cluster %s is the oldest",
         exports.n_members, what + 2, finding.cluster);
+}
+
+/* Weights of the clusters that share it: all of them 0, and not by the configuration alone. */
+static void look_at_weights(struct pin_analyzer *a, const struct pin_facts *facts,
+    const struct pin_object *about, uint16_t cluster_id)
+{
+    const struct pin_viewer nobody = {.cluster_id = PIN_CLUSTER_NONE};
+    const struct pin_steer steer = {.catalog = a->catalog, .settings = a->catalog->settings};
+    const struct pin_backend_plan plan = {.facts = facts, .viewer = nobody};
+    bool is_said = false;
+    size_t n = 0;
+    for (size_t i = 0; i < facts->n_contributions; i++) {
+        const struct pin_contribution *c = &facts->contributions[i];
+        if (pin_steer_excluded(facts, c, nobody, NULL) != NULL) {
+            continue;
+        }
+        if (pin_steer_cluster_weight(&steer, &plan, c) != 0) {
+            return;
+        }
+        is_said = is_said || (c->service != NULL && c->service->steering->weight == 0);
+        n++;
+    }
+    if (is_said && pin_analyze_knows_others(a) && !pin_exports_are_partial(a->catalog)) {
+        struct pin_finding finding = pin_analyze_about(a, PIN_FINDING_ALL_ZERO, cluster_id, about);
+        pin_analysis_add(a->to, &finding, "its weight is 0 in %s: %s",
+            n == 1 ? "the only cluster that shares it" : "all clusters that share it",
+            a->catalog->settings->is_zero_weight_standby ? "it is shown in standby only"
+                                                         : "the name has no address");
+    }
 }
 
 /* --- endpoints and ports -------------------------------------------------------------------- */
@@ -251,6 +282,7 @@ void pin_analyze_service(struct pin_analyzer *a, const struct pin_service_unit *
     }
     look_at_conflicts(a, unit);
     if (about != NULL) {
+        look_at_weights(a, facts, about, cluster_id);
         look_at_plans(a, unit, about, cluster_id);
     }
 }

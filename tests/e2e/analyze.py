@@ -91,6 +91,8 @@ CASES = (
      "none of its 1 endpoints is ready"),
     ("PTL0106", "c1/HTTPRoute/default/shop", {"c1/a.yaml": service() + route("{name: web, port: 80, weight: 0}")}, "",
      "all 1 backends have weight 0"),
+    ("PTL0106", "c2/Service/default/web", {"c2/a.yaml": service(notes="pintle.dev/weight: '0'") + export()}, "",
+     "its weight is 0 in the only cluster that shares it"),
     ("PTL0107", "c1/HTTPRoute/default/shop", {"c1/a.yaml": service() + route("{name: web, port: 81}")}, "", "no port 81"),
     ("PTL0108", "c1/HTTPRoute/default/shop",
      {"c1/a.yaml": service(spec="type: ExternalName, externalName: x.example", endpoints=None) + SLICE.format(
