@@ -178,13 +178,23 @@ static void on_sweep(void *arg)
     pin_timer_start(admin->sweeper, SWEEP_MS, false);
 }
 
-/* The list is in order of age, youngest first: what stands behind the first ones is old. */
+/* Makes room among those that are not busy: streams stay for hours, and may be the oldest. The list
+ * is in order of age, youngest first; of few the younger half stays. */
 static void evict_oldest(struct pin_admin *admin)
 {
-    size_t n_kept = 0;
+    size_t n_idle = 0;
+    for (const struct connection *c = admin->connections; c != NULL; c = c->next) {
+        n_idle += c->is_busy ? 0 : 1;
+    }
+    size_t n_kept = n_idle > 2 * EVICTED ? n_idle - EVICTED : n_idle - n_idle / 2;
     for (struct connection *c = admin->connections; c != NULL; c = c->next) {
-        if (++n_kept > CONNECTIONS_MAX - EVICTED && !c->is_busy) {
+        if (c->is_busy) {
+            continue;
+        }
+        if (n_kept == 0) {
             (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+        } else {
+            n_kept--;
         }
     }
     pin_timer_start(admin->sweeper, EVICTED_MS, false);

@@ -23,6 +23,7 @@ from run import Daemon, PINTLECTL, SLOW, play
 ROUTE = "inventory-default-1951cbe339d38e1f.pintle.internal"
 TOKEN = "correct-horse-battery-staple"
 STREAMS_MAX = 16
+CROWD = 80  # idle connections: more than are held, and fewer than wait in the kernel
 WAIT_S = 60
 HEADERS = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -393,5 +394,30 @@ def strangers(checks, dir):
         checks.equal("it ends well", daemon.stop(), 0)
 
 
+def beside_streams(checks, dir):
+    """Streams are the oldest connections there are, and make no room: others do, at once."""
+    daemon = Daemon(dir, "beside", "--dev")
+    host, port = daemon.admin.rsplit(":", 1)
+    streams = [Events(daemon, "topics=traffic") for _ in range(STREAMS_MAX)]
+
+    def took():
+        began = time.monotonic()
+        held = [socket.create_connection((host, int(port)), 60) for _ in range(CROWD)]
+        status = ask(daemon, "/readyz")[0]
+        seconds = time.monotonic() - began
+        for sock in held:
+            sock.close()
+        return status == 200 and seconds
+
+    # idle connections end by themselves after 10 s, which is what a probe waited for
+    checks.becomes("a crowd of idle connections beside all streams keeps no probe waiting", took, lambda s: s and s < 5)
+    n_before = [len(e.of("traffic")) for e in streams]
+    checks.becomes("the streams go on", lambda: [len(e.of("traffic")) for e in streams],
+                   lambda now: all(n > before for n, before in zip(now, n_before)))
+    for one in streams:
+        one.stop()
+    checks.equal("and it ends well", daemon.stop(), 0)
+
+
 if __name__ == "__main__":
-    sys.exit(play("dashboard", files, stream, tail, access, strangers))
+    sys.exit(play("dashboard", files, stream, tail, access, strangers, beside_streams))
