@@ -4,7 +4,10 @@
 const KEY = 'pintle.token';
 const RETRY_MS = 2000;
 const SILENT_MS = 10000; // figures come every second
-const ANSWER_MS = 60000;
+const BEGIN_MS = 20000; // until an answer begins: the longest lists take seconds to make
+const ANSWER_MS = 60000; // until all of it is there
+const FAULTS = { TimeoutError: 'The daemon takes too long to answer: it is busy, or stands still. Ask again.',
+  SyntaxError: 'What came is no answer of the daemon: something else is at this address, or in between.' };
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -31,13 +34,22 @@ async function check(response) {
   throw new Refused(response.status, message);
 }
 
+// The response, once its head is there.
+async function request(path, more, begin, signal) {
+  const silent = new AbortController();
+  const timer = setTimeout(() => silent.abort(new DOMException('', 'TimeoutError')), begin);
+  const response = await fetch(`/api/v1/${path}`, { headers: headers(more), signal: AbortSignal.any([signal, silent.signal]) })
+    .finally(() => clearTimeout(timer));
+  await check(response);
+  return response;
+}
+
 export async function get(path) {
   try {
-    const response = await fetch(`/api/v1/${path}`, { headers: headers({}), signal: AbortSignal.timeout(ANSWER_MS) });
-    await check(response);
+    const response = await request(path, {}, BEGIN_MS, AbortSignal.timeout(ANSWER_MS));
     return await response.json();
   } catch (error) {
-    throw error instanceof Refused ? error : new Error('The daemon does not answer.');
+    throw error instanceof Refused ? error : new Error(FAULTS[error.name] ?? 'The daemon does not answer.');
   }
 }
 
@@ -71,11 +83,7 @@ export class Stream {
 
   async read() {
     const more = this.lastId === null ? {} : { 'Last-Event-ID': this.lastId };
-    const tooLong = new AbortController();
-    const opening = setTimeout(() => tooLong.abort(), SILENT_MS);
-    const response = await fetch(`/api/v1/${this.query}`, { headers: headers(more), signal: AbortSignal.any([this.abort.signal, tooLong.signal]) })
-      .finally(() => clearTimeout(opening));
-    await check(response);
+    const response = await request(this.query, more, SILENT_MS, this.abort.signal);
     this.on.state('live');
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';

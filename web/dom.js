@@ -27,9 +27,10 @@ function settle(old, fresh) {
   }
 }
 
-// Somebody asked for something else in `parent`: that goes before text of it that is selected.
-export function release(parent) {
+// Somebody asked for something else in `parent`, which draw() shows: that goes before text of it that is selected.
+export function anew(parent, draw) {
   if (parent.contains(getSelection().anchorNode)) getSelection().removeAllRanges();
+  draw();
 }
 
 const scrolled = (parent) => [...parent.querySelectorAll('.scroll')].filter((e) => e.scrollLeft > 0 || e.scrollTop > 0).map((e) => [e.getAttribute('aria-label'), e.scrollLeft, e.scrollTop]);

@@ -9,6 +9,9 @@ export const title = 'Explain';
 export const wantsLists = true;
 let out = null;
 let askers = null;
+let turn = 0;
+
+const PATIENCE_MS = 1000;
 
 const TYPES = ['A', 'AAAA', 'SRV', 'HTTPS', 'CNAME', 'TXT', 'PTR', 'NS', 'SOA', 'MX'];
 
@@ -53,16 +56,21 @@ function facts(answer) {
 
 async function ask(query) {
   const words = new URLSearchParams([...query].filter(([, v]) => v !== ''));
+  const mine = ++turn; // an answer that comes after the next question is nobody's
+  const say = (...what) => { if (mine === turn) out.replaceChildren(...what); };
+  const patience = setTimeout(() => say(h('p', { class: 'note' }, 'Waiting for the daemon.')), PATIENCE_MS);
   try {
     const answer = await get(`explain?${words}`);
-    out.replaceChildren(h('h3', null, `${answer.name} ${answer.type}`), facts(answer),
+    say(h('h3', null, `${answer.name} ${answer.type}`), facts(answer),
       answer.addresses?.length ? h('p', { class: 'note' }, h('a', { href: `#flow?${new URLSearchParams({ name: answer.name, from: query.get('from') ?? '' })}` }, 'Its flow, with the shares that were seen')) : '',
       ...(answer.backends ? [h('h3', null, 'Backends'), backends(answer.backends)] : []),
       ...(answer.addresses ? [h('h3', null, 'Addresses'), addresses(answer.addresses)] : []),
       ...(answer.policies ? [h('h3', null, 'Policies'), policies(answer.policies)] : []),
       h('details', null, h('summary', null, 'All of it, as JSON'), h('pre', { class: 'scroll', tabindex: '0' }, JSON.stringify(answer, null, 2))));
   } catch (error) {
-    out.replaceChildren(h('p', { class: 'problem' }, error.message));
+    say(h('p', { class: 'problem' }, error.message));
+  } finally {
+    clearTimeout(patience);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person should look at: the API's findings, and what the stream says of clusters and records.
 
-import { h, age, count, release, replace, state } from './dom.js';
+import { h, age, anew, count, replace, state } from './dom.js';
 import { findings, store } from './store.js';
 
 export const title = 'Findings';
@@ -29,17 +29,11 @@ function draw() {
     : rows.length === 0 ? h('li', null, 'No finding is like that.') : rows.slice(0, SHOWN).map(card));
 }
 
-// What somebody asks for here.
-function anew() {
-  release(parts.list);
-  draw();
-}
-
 export function mount(main) {
   parts = { list: h('ul', { class: 'list' }), count: h('p', { class: 'note', role: 'status' }) };
   main.append(h('h2', null, 'Findings'), h('form', { class: 'row', role: 'search', onsubmit: (e) => e.preventDefault() },
-    h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; anew(); } })),
-    h('label', null, 'Severity', h('select', { onchange: (e) => { choice.level = e.target.value; anew(); } },
+    h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; anew(parts.list, draw); } })),
+    h('label', null, 'Severity', h('select', { onchange: (e) => { choice.level = e.target.value; anew(parts.list, draw); } },
       [['', 'any'], ...Object.entries(WORDS)].map(([value, text]) => h('option', { value, selected: choice.level === value }, text))))),
   parts.count, parts.list, h('p', { class: 'note' }, 'The same on the command line: pintlectl analyze --live. docs/codes.md has a section for each code.'));
   draw();

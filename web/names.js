@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All names: search, filter, sort.
 
-import { h, count, number, release, replace, state, table } from './dom.js';
+import { h, anew, count, number, replace, state, table } from './dom.js';
 import { fillClusters } from './known.js';
 import { store } from './store.js';
 
@@ -50,27 +50,21 @@ function draw() {
   if (!isReady) return;
   replace(parts.list, table({ caption: 'Names', columns, rows: rows.slice(0, shown), empty: words.length > 0 || choice.kind || choice.cluster ? 'No name is like that.'
     : 'No name yet: export a Service (kind ServiceExport, or Cilium\'s annotation service.cilium.io/global), or make a route.', sorted: choice.sorted,
-    onsort: (k) => { choice.sorted = { key: k, down: choice.sorted.key === k && !choice.sorted.down }; anew(); } }));
+    onsort: (k) => { choice.sorted = { key: k, down: choice.sorted.key === k && !choice.sorted.down }; anew(parts.list, draw); } }));
   if (focused) parts.list.querySelector(`[data-key=${focused}]`)?.focus();
 }
 
-// What somebody asks for here.
-function anew() {
-  release(parts.list);
-  draw();
-}
-
 function choose(label, key, options) {
-  return h('label', null, label, h('select', { onchange: (e) => { choice[key] = e.target.value; anew(); } },
+  return h('label', null, label, h('select', { onchange: (e) => { choice[key] = e.target.value; anew(parts.list, draw); } },
     options.map(([value, text]) => h('option', { value, selected: choice[key] === value }, text))));
 }
 
 export function mount(main) {
   shown = SHOWN;
-  parts = { list: h('div'), count: h('p', { class: 'note', role: 'status' }), clusters: h('select', { onchange: (e) => { choice.cluster = e.target.value; anew(); } }),
-    more: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { shown += SHOWN; anew(); } }, `Show ${SHOWN} more`) };
+  parts = { list: h('div'), count: h('p', { class: 'note', role: 'status' }), clusters: h('select', { onchange: (e) => { choice.cluster = e.target.value; anew(parts.list, draw); } }),
+    more: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { shown += SHOWN; anew(parts.list, draw); } }, `Show ${SHOWN} more`) };
   main.append(h('h2', null, 'Names'), h('form', { class: 'row', role: 'search', onsubmit: (e) => e.preventDefault() },
-    h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; anew(); } })),
+    h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; anew(parts.list, draw); } })),
     choose('Made by', 'kind', [['', 'anything'], ...['Service', 'HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'].map((k) => [k, k])]),
     h('label', null, 'Cluster', parts.clusters)), parts.count, parts.list, h('p', null, parts.more));
   fillClusters(parts.clusters, 'any', choice.cluster);

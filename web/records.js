@@ -2,7 +2,7 @@
 // Records in other people's DNS servers: who owns them, what is planned, where a zone differs.
 
 import { get } from './api.js';
-import { h, age, count, number, release, replace, state, table } from './dom.js';
+import { h, age, anew, count, number, replace, state, table } from './dom.js';
 import { store } from './store.js';
 
 export const title = 'Records';
@@ -134,12 +134,12 @@ export function mount(main) {
   planShown = PLANNED;
   parts = { zones: h('div'), plan: h('div'), drift: h('div'), list: h('div'), count: h('p', { class: 'note', role: 'status' }),
     planned: h('p', { class: 'note', role: 'status' }), drifted: h('p', { class: 'note' }),
-    morePlan: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { planShown += SHOWN; release(parts.plan); drawPlan(); } }, `Show ${SHOWN} more`) };
+    morePlan: h('button', { type: 'button', class: 'button plain', hidden: true, onclick: () => { planShown += SHOWN; anew(parts.plan, drawPlan); } }, `Show ${SHOWN} more`) };
   parts.more = h('div', { hidden: true },
     h('section', null, h('h2', null, 'Drift'), parts.drifted, parts.drift),
     h('section', null, h('h2', null, 'Last plan'), parts.planned, parts.plan, h('p', null, parts.morePlan)),
     h('section', null, h('h2', null, 'Records'), h('form', { class: 'row', role: 'search', onsubmit: (e) => e.preventDefault() },
-      h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; release(parts.list); drawList(); } }))), parts.count, parts.list));
+      h('label', null, 'Search', h('input', { type: 'search', class: 'long', value: choice.words, oninput: (e) => { choice.words = e.target.value; anew(parts.list, drawList); } }))), parts.count, parts.list));
   main.append(h('section', null, h('h2', null, 'Zones of others'), parts.zones), parts.more);
   draw();
   load();

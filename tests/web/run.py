@@ -466,6 +466,54 @@ def weighed(driver, dir):
         daemon.stop()
 
 
+def slow(driver, dir):
+    """Explain says what it waits for, and what became of it."""
+    daemon = Daemon(dir, is_asked=False)
+    said = "return document.querySelector('main section').textContent"
+
+    def says(words):
+        return wait_for(f"explain says \"{words}\"", lambda: words in driver.execute_script(said))
+
+    def ask():
+        driver.find_element(By.CSS_SELECTOR, "form .button").click()
+
+    try:
+        driver.get("about:blank")
+        driver.get(f"http://{daemon.admin}/#explain?name={ROUTE}&from=c1")
+        says("90 %")
+        daemon.process.send_signal(signal.SIGSTOP)
+        ask()
+        says("Waiting for the daemon.")
+        axe(driver, "explain that waits")
+        says("takes too long to answer")
+        ask()
+        daemon.process.send_signal(signal.SIGCONT)
+        says("90 %")
+        driver.execute_script("window.fetched = window.fetch; window.fetch = async () => new Response('<html>')")
+        ask()
+        says("What came is no answer of the daemon")
+        # the first answer comes last: its question is not the one that is shown
+        driver.execute_script("""let isFirst = true;
+            window.fetch = async (...a) => {
+              if (!isFirst || !a[0].includes('explain?')) return window.fetched(...a);
+              isFirst = false;
+              await new Promise((ok) => { window.goOn = ok; });
+              return window.fetched(...a).finally(() => setTimeout(() => { window.isOver = true; }, 500));
+            }""")
+        ask()
+        field = driver.find_element(By.CSS_SELECTOR, "input[name=name]")
+        field.clear()
+        field.send_keys("www.example.net", Keys.ENTER)
+        says("www.example.net")
+        driver.execute_script("window.goOn()")
+        wait_for("the first answer", lambda: driver.execute_script("return window.isOver"))
+        check("an answer that was overtaken is not shown", "www.example.net" in driver.execute_script(said), text(driver)[:300])
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+        daemon.stop()
+    driver.get_log("browser")  # timeouts are told there
+
+
 def comes_back(driver, dir):
     daemon = Daemon(dir)
     driver.get(f"http://{daemon.admin}/")
@@ -718,6 +766,7 @@ def main():
             token(driver, dir)
             over_tls(dir)
             weighed(driver, dir)
+            slow(driver, dir)
             comes_back(driver, dir)
             many(driver, dir)
             with_records(driver)
