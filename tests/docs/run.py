@@ -19,12 +19,14 @@ import tempfile
 import pages
 import play
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from apart import apart  # noqa: E402
+
 INSIDE = "--inside"
 AT_ONCE = 6
 # All of them are this machine's, in the namespace of a page.
 HERE = ("10.0.0.0/8", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
 SERVERS = ("192.0.2.1", "192.0.2.2")  # BIND listens on addresses that a device has
-SPACES = (["unshare", "--net"], ["unshare", "--net", "--user", "--map-root-user"])
 
 
 class Report:
@@ -76,16 +78,10 @@ def play_inside(page):
     return 1 if report.n_failed else 0
 
 
-def space():
-    """The command that gives a page its own network."""
-    for command in SPACES:
-        if subprocess.run([*command, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0:
-            return command
-    sys.exit("run.py: pages are played in networks of their own: root, or sysctl kernel.unprivileged_userns_clone=1")
-
-
 def play_all(wanted, report):
-    command = space()
+    command = apart("--net")
+    if not command:
+        sys.exit("run.py: pages are played in networks of their own: root, or sysctl kernel.unprivileged_userns_clone=1")
 
     def one(page):
         done = subprocess.run([*command, sys.executable, __file__, INSIDE, page], stdin=subprocess.DEVNULL,

@@ -7,7 +7,6 @@ programs (default: build/). Every wait is a poll with an end.
 """
 
 import collections
-import contextlib
 import http.server
 import json
 import os
@@ -27,6 +26,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
+from apart import apart  # noqa: E402, F401: for those that import this
 import mmdb  # noqa: E402: pylint: disable=wrong-import-position
 import ports  # noqa: E402: pylint: disable=wrong-import-position
 import starved  # noqa: E402: pylint: disable=wrong-import-position
@@ -169,15 +169,6 @@ def run(*args):
     done = subprocess.run(list(map(str, args)), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=60, check=False)
     return done.returncode, done.stdout, done.stderr
-
-
-def apart(*flags):
-    """What to put before a command that is to have namespaces of its own, by flags of unshare; [] where none can be had."""
-    for command in (["unshare", *flags], ["unshare", *flags, "--user", "--map-root-user"]):
-        with contextlib.suppress(OSError):
-            if subprocess.run([*command, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0:
-                return command
-    return []
 
 
 def replace(path, old, new):

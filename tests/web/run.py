@@ -31,6 +31,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from apart import apart  # noqa: E402
 from ports import free_port  # noqa: E402
 
 PINTLED = os.environ["PINTLED"]
@@ -662,8 +663,7 @@ def somebody(dir):
     (etc / "policies" / "managed").mkdir(parents=True, exist_ok=True)
     (etc / "policies" / "managed" / "pintle.json").write_text(json.dumps(
         {"AutoSelectCertificateForUrls": [json.dumps({"pattern": "https://127.0.0.1", "filter": {}})]}))
-    own = "" if os.getuid() == 0 else "--user --map-root-user"
-    program.write_text(f"#!/bin/sh\nexec unshare --mount {own} sh -c 'mount --bind {etc} /etc/chromium && exec /usr/bin/chromedriver \"$@\"' sh \"$@\"\n")
+    program.write_text(f"#!/bin/sh\nexec {' '.join(apart('--mount'))} sh -c 'mount --bind {etc} /etc/chromium && exec /usr/bin/chromedriver \"$@\"' sh \"$@\"\n")
     program.chmod(0o755)
     return Service(str(program), env={**os.environ, "HOME": str(home)})
 
