@@ -80,17 +80,24 @@ static bool is_same_secret(const struct pin_cookie_secret *a, const struct pin_c
     return is_same_key(a->shared[0], b->shared[0]) && is_same_key(a->shared[1], b->shared[1]);
 }
 
+static void take_new(struct pin_cookie_file *file, const struct pin_cookie_secret *next)
+{
+    if (take(file, next)) {
+        pin_log_info("cookies: new secret from '%s'%s", file->path,
+            file->until_ms != 0 ? ", the one before is accepted for an hour" : "");
+    } else {
+        memset(&file->seen, 0, sizeof(file->seen)); /* the next look tries again */
+    }
+}
+
 static void read_again(struct pin_cookie_file *file)
 {
     struct pin_cookie_secret next = {0};
     struct pin_why why = {0};
     if (pin_cookie_secret_read(file->path, &next, &why) != PIN_OK) {
         pin_log_error("cookies: %s (the secret read before is used on)", why.text);
-    } else if (!is_same_secret(&next, &file->last) && take(file, &next)) {
-        pin_log_info("cookies: new secret from '%s'%s", file->path,
-            file->until_ms != 0 ? ", the one before is accepted for an hour" : "");
     } else if (!is_same_secret(&next, &file->last)) {
-        memset(&file->seen, 0, sizeof(file->seen)); /* the next look tries again */
+        take_new(file, &next);
     }
     explicit_bzero(&next, sizeof(next));
 }
