@@ -682,6 +682,23 @@ static enum pin_err fail_reader(const struct build *b, const char *text, size_t 
         b->parser.problem == NULL ? "malformed characters" : b->parser.problem);
 }
 
+/* Whether the mark is at a tab with nothing but white space before it in its line. */
+static bool is_indented_by_tab(const char *text, size_t bytes, yaml_mark_t mark)
+{
+    const char *line = text;
+    const char *end = text + bytes;
+    for (size_t i = 0; i < mark.line && line != NULL; i++) {
+        line = memchr(line, '\n', (size_t)(end - line));
+        line = line != NULL ? line + 1 : NULL;
+    }
+    for (size_t i = 0; line != NULL && line + i < end && (line[i] == ' ' || line[i] == '\t'); i++) {
+        if (i == mark.column) {
+            return line[i] == '\t';
+        }
+    }
+    return false;
+}
+
 static enum pin_err fail_parser(const struct build *b, const char *text, size_t bytes)
 {
     const yaml_parser_t *parser = &b->parser;
@@ -693,6 +710,9 @@ static enum pin_err fail_parser(const struct build *b, const char *text, size_t 
         return fail_reader(b, text, bytes);
     }
     const char *problem = parser->problem == NULL ? "malformed YAML" : parser->problem;
+    if (is_indented_by_tab(text, bytes, mark)) {
+        problem = "a tab, where YAML takes spaces alone";
+    }
     if (parser->context == NULL) {
         return fail_at(b, PIN_EPARSE, mark, problem);
     }

@@ -142,11 +142,12 @@ static enum pin_err split(
 {
     for (int i = 1; i < argc; i++) {
         const char *value = NULL;
-        if (argv[i][0] != '-') {
+        bool is_version = ctl->n_words == 0 && strcmp(argv[i], "--version") == 0;
+        if (argv[i][0] != '-' || is_version) {
             if (ctl->n_words == PIN_CTL_WORDS_MAX) {
                 return pin_why_set(why, PIN_EINVAL, "too many arguments");
             }
-            ctl->words[ctl->n_words++] = argv[i];
+            ctl->words[ctl->n_words++] = is_version ? "version" : argv[i];
             continue;
         }
         const struct pin_ctl_flag *flag = pin_ctl_flag_find(NULL, argv[i], &value);

@@ -221,6 +221,12 @@ static enum pin_ctl_exit judge(const struct job *job, const struct pin_kubectl_r
         }
         at += chars + (at[chars] == '\n');
     }
+    if (strstr(text, "(NotFound)") != NULL) {
+        (void)fprintf(stderr,
+            "pintlectl: these are weights of a route's backends; a Service has one in each "
+            "cluster: "
+            "kubectl --context C annotate --overwrite service NAME pintle.dev/weight=N\n");
+    }
     return is_denied ? PIN_CTL_NOT_PERMITTED : PIN_CTL_FAILED;
 }
 

@@ -171,6 +171,24 @@ static void split(struct search *search, const struct pin_name *name, const stru
     }
 }
 
+/* "shop/web" or "c1/Service/shop/web", as people who come from kubectl write it: the label's last
+ * two parts are namespace and name. */
+static void split_object(struct search *search)
+{
+    char *slash = search->n_parts == 1 ? strrchr(search->parts[0], '/') : NULL;
+    if (slash == NULL) {
+        return;
+    }
+    char name[sizeof(search->parts[0])];
+    (void)snprintf(name, sizeof(name), "%s", slash + 1);
+    *slash = '\0';
+    const char *before = strrchr(search->parts[0], '/');
+    (void)snprintf(search->parts[1], sizeof(search->parts[1]), "%s",
+        before != NULL ? before + 1 : search->parts[0]);
+    memcpy(search->parts[0], name, sizeof(name));
+    search->n_parts = 2;
+}
+
 void pin_explain_meant(
     const struct pin_catalog *catalog, const struct pin_name *name, struct pin_jsonout *out)
 {
@@ -179,6 +197,7 @@ void pin_explain_meant(
     bool is_of_cluster = zone == catalog->zone_cluster_set || zone == catalog->zone_own
                          || (zone != NULL && zone->cluster_id != PIN_CLUSTER_NONE);
     split(&search, name, zone);
+    split_object(&search);
     pin_name_format(name->wire, search.text);
     search.text[strlen(search.text) - 1] = '\0';
     bool is_service = search.n_parts < PARTS_MAX || strcasecmp(search.parts[2], "svc") == 0;

@@ -267,6 +267,24 @@ static void test_asked(void **state)
     }
 }
 
+static void test_version(void **state)
+{
+    (void)state;
+    static const char *const alone[ARGV_MAX + 1] = {"--version"};
+    static const char *const json[ARGV_MAX + 1] = {"--version", "-o", "json"};
+    static const char *const of_another[ARGV_MAX + 1] = {"status", "--version"};
+    struct pin_ctl ctl;
+    struct pin_why why = {0};
+    assert_int_equal(parse(alone, false, &ctl, NULL), PIN_OK);
+    assert_string_equal(ctl.command->name, "version");
+    assert_int_equal(ctl.n_words, 0);
+    assert_int_equal(parse(json, false, &ctl, NULL), PIN_OK);
+    assert_string_equal(ctl.command->name, "version");
+    assert_int_equal(ctl.output, PIN_CTL_JSON);
+    assert_int_equal(parse(of_another, false, &ctl, &why), PIN_EINVAL);
+    assert_string_equal(why.text, "unknown option --version");
+}
+
 static void test_help_of_one(void **state)
 {
     (void)state;
@@ -378,6 +396,7 @@ int main(void)
         {"a usage error is not taken for changes", test_usage_exit, NULL, NULL, NULL},
         {"a letter may stand before its value", test_short, NULL, NULL, NULL},
         {"help names every command", test_help, NULL, NULL, NULL},
+        {"--version is the command of that name", test_version, NULL, NULL, NULL},
         {"help of a command tells its options first", test_help_of_one, NULL, NULL, NULL},
         {"each option is some command's, each command found by its name", test_tables, NULL, NULL,
             NULL},

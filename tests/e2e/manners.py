@@ -172,6 +172,15 @@ def outputs(checks, dir):
     daemon.stop()
 
 
+def no_route(checks, dir):
+    """Who means the weights of a Service is told where those are."""
+    (dir / "kubectl").write_text("#!/bin/sh\necho 'Error from server (NotFound): httproutes.gateway.networking.k8s.io \"web\" not found' >&2\nexit 1\n")
+    (dir / "kubectl").chmod(0o755)
+    code, _, err = ctl("weights", "set", "shop/web", "c1=10,c2=90", env={"PATH": f"{dir}:{os.environ['PATH']}"})
+    checks.check("weights set of what is no route names the annotation", code == 1 and '"web" not found' in err
+                 and "pintle.dev/weight=N" in err, (code, err))
+
+
 def kubectl(checks, dir):
     """What kubectl logs for its own developers is left out; what is to be done is said."""
     def weights(server, *more, config="", named=""):
@@ -238,4 +247,4 @@ def terminals(checks, dir):
 
 
 if __name__ == "__main__":
-    sys.exit(play("manners", exit_codes, not_permitted, outputs, kubectl, terminals))
+    sys.exit(play("manners", exit_codes, not_permitted, outputs, no_route, kubectl, terminals))
