@@ -149,6 +149,17 @@ static const char *format_weight(const struct pin_tree *backend, char *cell, siz
     return cell;
 }
 
+/* "2/3", or "": of what is in no cluster, a backend of weight 0 too, nobody has counted Pods. */
+static const char *format_ready(const struct pin_tree *backend, char *cell, size_t cell_bytes)
+{
+    long long total = pin_tree_int(backend, "total", 0);
+    if (total == 0 && pin_tree_string(backend, "cluster", NULL) == NULL) {
+        return "";
+    }
+    (void)snprintf(cell, cell_bytes, "%lld/%lld", pin_tree_int(backend, "ready", 0), total);
+    return cell;
+}
+
 static void put_backend(struct pin_columns *table, const struct pin_tree *backend, unsigned i)
 {
     char cell[600];
@@ -161,9 +172,7 @@ static void put_backend(struct pin_columns *table, const struct pin_tree *backen
     pin_columns_cell(table, format_object(backend, cell, sizeof(cell)), PIN_COLOR_NONE);
     pin_columns_cell(table, format_weight(backend, cell, sizeof(cell)), PIN_COLOR_NONE);
     pin_columns_cell(table, pin_tree_string(backend, "affinity", ""), PIN_COLOR_NONE);
-    (void)snprintf(cell, sizeof(cell), "%lld/%lld", pin_tree_int(backend, "ready", 0),
-        pin_tree_int(backend, "total", 0));
-    pin_columns_cell(table, cell, PIN_COLOR_NONE);
+    pin_columns_cell(table, format_ready(backend, cell, sizeof(cell)), PIN_COLOR_NONE);
     pin_columns_cell(table, is_used ? "yes" : "no", is_used ? PIN_COLOR_GOOD : PIN_COLOR_BAD);
     pin_columns_cell(table, pin_tree_string(backend, "reason", ""), PIN_COLOR_NONE);
 }

@@ -25,7 +25,7 @@ function backends(list) {
     { title: 'Backend', cell: (b) => `${b.kind ?? ''} ${b.namespace ? `${b.namespace}/` : ''}${b.name ?? ''}` },
     { title: 'Cluster', cell: (b) => b.cluster ?? '–' },
     { title: 'Weight', class: 'n', cell: weight },
-    { title: 'Ready', class: 'n', cell: (b) => (b.total === undefined ? '–' : `${b.ready} of ${b.total}`) },
+    { title: 'Ready', class: 'n', cell: (b) => (b.total === undefined || (b.total === 0 && !b.cluster) ? '–' : `${b.ready} of ${b.total}`) },
     { title: 'Used', cell: (b) => (b.used ? state('good', 'yes') : state('warn', 'no')) },
     { title: 'Why', class: 'wide', cell: (b) => b.reason || '–' }] });
 }

@@ -182,7 +182,8 @@ def both_weights(checks, dir):
               "ports: [{{port: 80}}]\nendpoints: [{{addresses: [10.{n}.0.1]}}]\n---\napiVersion: multicluster.x-k8s.io/v1alpha1\n"
               "kind: ServiceExport\nmetadata: {{name: web, namespace: default}}\n")
     route = ("---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: shop, namespace: default}\nspec: {rules: "
-             "[{backendRefs: [{group: multicluster.x-k8s.io, kind: ServiceImport, name: web, port: 80, weight: 90}]}]}\n")
+             "[{backendRefs: [{group: multicluster.x-k8s.io, kind: ServiceImport, name: web, port: 80, weight: 90}, "
+             "{name: web, port: 80, weight: 0}]}]}\n")
     for n, weight, more in ((1, 25, route), (2, 75, "")):
         (dir / "both" / f"c{n}").mkdir(parents=True)
         (dir / "both" / f"c{n}" / "all.yaml").write_text(shared.format(n=n, weight=weight) + more)
@@ -196,6 +197,7 @@ def both_weights(checks, dir):
             for i, weight in enumerate(wanted)), text + err)
         checks.check("and at each address the line of its backend", all(any(
             line.startswith(f"10.{i + 1}.0.1 c{i + 1} {i} ") for line in lines) for i in (0, 1)), text + err)
+    checks.check("of a backend of weight 0 no Pods are counted", "2 Service - default/web 0 - - no weight 0" in lines, text + err)
 
 
 def one_line(checks, daemon):
