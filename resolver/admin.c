@@ -186,7 +186,7 @@ static void evict_oldest(struct pin_admin *admin)
     for (const struct connection *c = admin->connections; c != NULL; c = c->next) {
         n_idle += c->is_busy ? 0 : 1;
     }
-    size_t n_kept = n_idle > 2 * EVICTED ? n_idle - EVICTED : n_idle - n_idle / 2;
+    size_t n_kept = n_idle - (n_idle / 2 < EVICTED ? n_idle / 2 : EVICTED);
     for (struct connection *c = admin->connections; c != NULL; c = c->next) {
         if (c->is_busy) {
             continue;
