@@ -47,9 +47,10 @@ def lint(checks, _):
 
 
 def both_ways(values, schema, at=""):
-    """Keys that stand in one of values.yaml and its schema only. Maps that are free have no keys there."""
+    """Keys that stand in one of values.yaml and its schema only. Maps that are free have no keys there;
+    of config, which is Pintle's own, values.yaml has what the chart needs."""
     known = schema.get("properties")
-    if known is None or not isinstance(values, dict) or schema.get("additionalProperties") is not False:
+    if known is None or at == "config." or not isinstance(values, dict) or schema.get("additionalProperties") is not False:
         return []
     wrong = [f"{at}{key}: not in the schema" for key in values if key not in known]
     wrong += [f"{at}{key}: not in values.yaml" for key in known if key not in values and (at, key) != ("", "global")]
@@ -65,7 +66,7 @@ def schema(checks, _):
             ("replicacount=3", "replicacount"), ("image.repo=x", "repo"), ("serviceMonitor.enable=true", "enable"),
             ("mode=statefulset", "mode"), ("replicaCount=many", "replicaCount"), ("service.type=ExternalName", "type"),
             ("service.ports=53", "ports"), ("logLevel=chatty", "logLevel"), ("networkPolicy.enabled=sure", "enabled"),
-            ("config.clusters=null", "clusters"), ("config.metrics=null", "metrics"), ("config.stateDir=state", "stateDir"),
+            ("config.clusters=null", "clusters"), ("config.metrics=null", "metrics"), ("config.stateDir=state", "stateDir"), ("config.forwrad=x", "forwrad"),
             ("kubeconfigs.secret=x", "secret"), ("podDisruptionBudget.max=1", "max"), ("secrets.TLS=x", "TLS")):
         code, out, err = render.tool("helm.sh", "template", "pintle", CHART, "--set", setting)
         checks.check(f"--set {setting} is refused, and named", code != 0 and word in err and not out, (code, out, err))

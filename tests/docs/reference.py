@@ -143,6 +143,14 @@ def kept(checks):
     checks.equal("configuration.md names the keys that need a replacement", re.findall(r"`([\w.]+)`", told), table)
 
 
+def chart(checks):
+    """The keys that the chart takes below config are Pintle's: a misspelt one is told before anything is rolled out."""
+    keys = json.loads(subprocess.run([PINTLECTL, "config", "schema"], capture_output=True, text=True, check=True).stdout)["properties"]
+    config = json.loads((pages.ROOT / "deploy/helm/pintle/values.schema.json").read_text())["properties"]["config"]
+    checks.equal("values.schema.json has each key of the configuration", sorted(config["properties"]), sorted(keys))
+    checks.equal("and lets in no other", config["additionalProperties"], False)
+
+
 def dns_codes(checks):
     defined = re.findall(r"define PIN_EDE_\w+ +(\d+)u", (pages.ROOT / "resolver" / "response.h").read_text())
     rcodes = re.findall(r"define PIN_RCODE_(\w+)", (pages.ROOT / "resolver" / "response.h").read_text())
@@ -224,6 +232,7 @@ def main():
             metrics(checks, daemon)
             annotations(checks)
             kept(checks)
+            chart(checks)
             dns_codes(checks)
             interface(checks, daemon)
             mentions(checks)
