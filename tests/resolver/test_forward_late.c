@@ -29,6 +29,7 @@
 #define STALE_MAX_S 3600u
 #define EXPIRED_MS  ((int64_t)TTL_S * 1000 + 1000)
 #define FAIL_MS     3000
+#define PROBE_MS    1000 /* How long a resolver has for a question about itself. */
 /* RFC 8767, section 5: the client response timer. */
 #define STALE_MS 1800
 /* So many records leave no room for more than two aliases of that length. */
@@ -269,6 +270,7 @@ static void ask_for_stale(const struct message_query *query, uint16_t rcode, int
     assert_int_equal(answer.rcode, rcode);
     assert_int_equal(answer.ede, ede);
     assert_int_equal(answer.records[0].ttl_s, STALE_TTL_S);
+    assert_int_equal(pin_stat_read(&relay.worker.stats.n_stale), 0); /* that is of our own data */
     (void)relay_drop(&relay, 0);
 }
 
@@ -377,6 +379,23 @@ static void test_stale_at_once_while_all_are_down(void **state)
     assert_int_equal(answer.ede, 3);
 }
 
+/* A resolver that is silent thrice is asked itself; two silences later nobody asks it. */
+static void test_a_silent_resolver_is_down(void **state)
+{
+    const struct pin_upstream *upstream = &relay.thread->upstreams[0];
+    (void)state;
+    assert_true(relay_ask(&relay, 1, &www, &answer) > 0);
+    for (int64_t ms = 0; upstream->probe == NULL && ms < FAIL_MS; ms++) {
+        relay_wait(&relay, 1);
+    }
+    assert_non_null(upstream->probe);
+    assert_in_range(relay_drop(&relay, 0), 3, 4); /* tries, and the first of its own questions */
+    relay_wait(&relay, 2 * (int64_t)PROBE_MS - 10);
+    assert_false(upstream->is_down);
+    relay_wait(&relay, 20);
+    assert_true(upstream->is_down);
+}
+
 static uint64_t ask_number(uint16_t client, unsigned i)
 {
     char name[32];
@@ -436,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stale_behind_an_alias, start, stop),
         cmocka_unit_test_setup_teardown(test_stale_for_nobody, start, stop),
         cmocka_unit_test_setup_teardown(test_stale_at_once_while_all_are_down, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_silent_resolver_is_down, start, stop),
         cmocka_unit_test_setup_teardown(test_many_ask_for_stale, start, stop),
     };
     struct CMUnitTest tests[N_ELEMS(plain) + N_ELEMS(stales)];

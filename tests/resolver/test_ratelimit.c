@@ -120,6 +120,40 @@ static void test_network(void **state)
     pin_limiter_free(limiter);
 }
 
+/* A prefix need not end with a byte. */
+static void test_network_within_a_byte(void **state)
+{
+    struct pin_rate_config config = usual;
+    (void)state;
+    config.v4_bits = 20;
+    config.v6_bits = 61;
+    struct pin_limiter *limiter = pin_limiter_new(&config);
+    assert_int_equal(count_passing(limiter, T0, "203.0.112.1", PIN_RATE_DATA, 50), 10);
+    assert_int_equal(count_passing(limiter, T0, "203.0.127.255", PIN_RATE_DATA, 50), 0);
+    assert_int_equal(count_passing(limiter, T0, "203.0.111.1", PIN_RATE_DATA, 50), 10);
+    assert_int_equal(count_passing(limiter, T0, "2001:db8:0:8::1", PIN_RATE_DATA, 50), 10);
+    assert_int_equal(count_passing(limiter, T0, "2001:db8:0:f::1", PIN_RATE_DATA, 50), 0);
+    assert_int_equal(count_passing(limiter, T0, "2001:db8:0:7::1", PIN_RATE_DATA, 50), 10);
+    pin_limiter_free(limiter);
+}
+
+/* A reload that says the same of accounts keeps them, with all debts; another one begins anew. */
+static void test_a_reload_keeps_debts(void **state)
+{
+    struct pin_rate_config other = usual;
+    (void)state;
+    struct pin_limiter *limiter = pin_limiter_new(&usual);
+    assert_int_equal(count_passing(limiter, T0, STRANGER, PIN_RATE_DATA, 50), 10);
+    struct pin_limiter *next = pin_limiter_next(limiter, &usual);
+    pin_limiter_free(limiter);
+    assert_int_equal(count_passing(next, T0, STRANGER, PIN_RATE_DATA, 50), 0);
+    other.per_second[PIN_RATE_DATA]++;
+    limiter = pin_limiter_next(next, &other);
+    assert_int_equal(count_passing(limiter, T0, STRANGER, PIN_RATE_DATA, 50), 11);
+    pin_limiter_free(limiter);
+    pin_limiter_free(next);
+}
+
 static void test_slip(void **state)
 {
     static const uint32_t slips[] = {0, 1, 2, 3};
@@ -470,6 +504,8 @@ int main(void)
         cmocka_unit_test(test_kinds_have_their_own),
         cmocka_unit_test(test_debt_is_paid_back),
         cmocka_unit_test(test_a_steady_rate_passes),
+        cmocka_unit_test(test_network_within_a_byte),
+        cmocka_unit_test(test_a_reload_keeps_debts),
         cmocka_unit_test(test_slip),
         cmocka_unit_test(test_zero_is_no_limit),
         cmocka_unit_test(test_a_full_table_keeps_debtors),
