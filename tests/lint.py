@@ -5,6 +5,7 @@
 It reads the layout that clang-format gives: a function's braces stand alone in column 1.
 """
 
+import ast
 import pathlib
 import re
 import subprocess
@@ -134,6 +135,17 @@ def check_spdx(path):
         report(path, 1, f"no '{SPDX}' in the first two lines")
 
 
+def check_imports(path):
+    """Whatever a Python file imports it names again, or says why not (noqa)."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    for node in ast.walk(ast.parse(text)):
+        for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+            name = (alias.asname or alias.name).split(".")[0]
+            if len(re.findall(rf"\b{name}\b", text)) == 1 and "noqa" not in lines[node.lineno - 1]:
+                report(path, node.lineno, f"'{name}' is imported and not used")
+
+
 def check_include_cycles(headers):
     uses = {}
     for path in headers:
@@ -178,6 +190,8 @@ def main():
         check_c(path)
     for path in [*c_files, *tracked("*.sh", "*.py", "*CMakeLists.txt", "x", ".ci/run", "Dockerfile")]:
         check_spdx(path)
+    for path in tracked("*.py"):
+        check_imports(path)
     check_include_cycles([p for p in c_files if p.parts[0] == "include"])
     check_errors(c_files)
     print("\n".join(findings), end="\n" if findings else "")

@@ -12,7 +12,6 @@ Prints one line per check and, last, "N passed, N failed".
 import contextlib
 import ctypes
 import json
-import os
 import pathlib
 import shutil
 import signal

@@ -8,7 +8,6 @@ from PyPI where it is not there yet. Prints one line per check and, last, "N pas
 
 import http.client
 import http.server
-import os
 import pathlib
 import re
 import sys
