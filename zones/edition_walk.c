@@ -39,11 +39,6 @@ void pin_edition_unpin(struct pin_edition *edition)
     }
 }
 
-size_t pin_edition_names(const struct pin_edition *edition)
-{
-    return edition->n_names;
-}
-
 /* The step that begins at a serial, if all from there on take fewer bytes than the zone. */
 static const struct pin_diff *find_step(const struct pin_edition *edition, uint32_t since)
 {

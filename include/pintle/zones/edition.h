@@ -61,9 +61,6 @@ struct pin_edition *pin_edition_pin(const struct pin_zone *zone);
 /** Lets go of it. Any thread. NULL is fine. */
 void pin_edition_unpin(struct pin_edition *edition);
 
-/** How many names it has. */
-size_t pin_edition_names(const struct pin_edition *edition);
-
 /** Its SOA. */
 struct pin_edition_rr pin_edition_soa(const struct pin_edition *edition);
 

@@ -288,7 +288,7 @@ static inline const struct pin_variant *pin_rrset_variant(
 
 /**
  * What the RRset shows in a view; NULL = NODATA. A view without a variant shows what its parent
- * does (pin_scene_parent(); its own id when it has none), and that the base.
+ * does (struct pin_asker; its own id when it has none), and that the base.
  */
 static inline const struct pin_table *pin_rrset_table(
     const struct pin_rrset *rrset, uint16_t view_id, uint16_t parent_id)
