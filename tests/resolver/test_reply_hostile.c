@@ -307,8 +307,10 @@ static void test_opts_that_cannot_be(void **state)
     (void)state;
     assert_int_equal(read_text("q www.example.com A\nopt 0\nopt 0"), PIN_REPLY_MALFORMED);
     assert_int_equal(read_text("q www.example.com A\nopt 0 15 00"), PIN_REPLY_MALFORMED);
-    assert_int_equal(read_text("q www.example.com A\nar x.test 60 TYPE41 00"), PIN_REPLY_MALFORMED);
-    assert_int_equal(read_text("q www.example.com A\nan . 60 TYPE41 00"), PIN_REPLY_MALFORMED);
+    assert_int_equal(
+        read_text("q www.example.com A\nar x.test 60 TYPE41 000A0000"), PIN_REPLY_MALFORMED);
+    assert_int_equal(
+        read_text("q www.example.com A\nan . 60 TYPE41 000A0000"), PIN_REPLY_MALFORMED);
     assert_int_equal(read_text("q www.example.com A\nar . 60 TYPE41 000F0001"), /* no such option */
         PIN_REPLY_MALFORMED);
 }
