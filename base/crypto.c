@@ -161,6 +161,15 @@ char *pin_hex_encode(const void *data, size_t bytes, char *out)
     return out;
 }
 
+int pin_hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    char lower = (char)(digit | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 char *pin_base64_encode(const void *data, size_t bytes, char *out)

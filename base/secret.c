@@ -106,15 +106,21 @@ enum pin_err pin_secret_read_base64(
     return err;
 }
 
+void pin_secret_free(void *data, size_t bytes)
+{
+    if (data != NULL) {
+        pin_crypto_wipe(data, bytes);
+        free(data);
+    }
+}
+
 void pin_secret_done(struct pin_secret *secret)
 {
-    if (secret->data != NULL) {
-        pin_crypto_wipe(secret->data, secret->bytes);
-    }
     if (secret->n_mapped > 0) {
+        pin_crypto_wipe(secret->data, secret->bytes);
         (void)munmap(secret->data, secret->n_mapped);
     } else {
-        free(secret->data);
+        pin_secret_free(secret->data, secret->bytes);
     }
     *secret = (struct pin_secret){0};
 }

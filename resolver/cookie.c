@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "pintle/base/bytes.h"
+#include "pintle/base/crypto.h"
 #include "pintle/base/file.h"
 #include "pintle/base/ip.h"
 #include "pintle/base/macros.h"
@@ -33,24 +34,14 @@ void pin_cookie_secret_draw(struct pin_cookie_secret *ret_secret, uint32_t rollo
     pin_rand_secure(ret_secret->master, sizeof(ret_secret->master));
 }
 
-/* Value of a hex digit, or -1. */
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 static bool read_key(const char *text, size_t text_bytes, uint8_t key[PIN_SIPHASH_KEY_BYTES])
 {
     if (text_bytes != HEX_DIGITS) {
         return false;
     }
     for (size_t i = 0; i < PIN_SIPHASH_KEY_BYTES; i++) {
-        int high = hex_value(text[2 * i]);
-        int low = hex_value(text[2 * i + 1]);
+        int high = pin_hex_value(text[2 * i]);
+        int low = pin_hex_value(text[2 * i + 1]);
         if (high < 0 || low < 0) {
             return false;
         }

@@ -30,11 +30,10 @@ static void add_rr(const struct pin_synth *s, uint16_t type, const void *rdata, 
     add_rr_for(s, type, s->live->reverse->ttl_s, rdata, bytes);
 }
 
-/* Data of a cluster out of reach is told from data that is fresh. */
-static void note_stale(const struct pin_synth *s, uint16_t cluster_id)
+void pin__synth_note_stale(const struct pin_synth *synth, uint16_t cluster_id)
 {
-    if (s->scene->has_down && pin_scene_any_down(s->scene, &cluster_id, 1)) {
-        s->response->ede = PIN_EDE_STALE_ANSWER;
+    if (synth->scene->has_down && pin_scene_any_down(synth->scene, &cluster_id, 1)) {
+        synth->response->ede = PIN_EDE_STALE_ANSWER;
     }
 }
 
@@ -85,7 +84,7 @@ static void add_ptrs(const struct pin_synth *s, const struct pin_address *addres
             || !pin_reverse_target(s->live->reverse, &name, pick == PIN_PTR_OWN, &target)) {
             continue;
         }
-        note_stale(s, name.cluster_id);
+        pin__synth_note_stale(s, name.cluster_id);
         /* Imports of several clusters are one name, and stand side by side. */
         if (target.bytes != last.bytes || memcmp(target.wire, last.wire, last.bytes) != 0) {
             add_rr(s, PIN_TYPE_PTR, target.wire, target.bytes);
@@ -161,7 +160,7 @@ static enum pin_synth_verdict answer_pod(const struct pin_synth *synth)
     if (synth->qtype != type && synth->qtype != PIN_TYPE_ANY) {
         return PIN_SYNTH_NODATA;
     }
-    note_stale(synth, cluster_id);
+    pin__synth_note_stale(synth, cluster_id);
     add_rr(synth, type, ip.bytes, ip.family == 4 ? 4 : 16);
     return PIN_SYNTH_DATA;
 }
@@ -174,7 +173,7 @@ static enum pin_synth_verdict answer_dashed(const struct pin_synth *synth)
         || pin_scene_hides(synth->scene, synth->view_id, ip.family == 6)) {
         return PIN_SYNTH_NODATA;
     }
-    note_stale(synth, synth->dashed.cluster_id);
+    pin__synth_note_stale(synth, synth->dashed.cluster_id);
     add_rr_for(synth, type, synth->dashed.ttl_s, ip.bytes, ip.family == 4 ? 4 : 16);
     return PIN_SYNTH_DATA;
 }

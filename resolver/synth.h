@@ -91,3 +91,6 @@ bool pin_synth_is_below(const uint8_t *name);
 /** Answers a name below a service's, which `query` was read from with PIN_PARTS_SOME. */
 enum pin_synth_verdict pin_synth_parts(
     const struct pin_synth *synth, const struct pin_parts_query *query);
+
+/** Tells data of a cluster out of reach from data that is fresh. */
+void pin__synth_note_stale(const struct pin_synth *synth, uint16_t cluster_id);

@@ -26,13 +26,6 @@ struct work {
     const struct pin_parts_query *q;
 };
 
-static void note_stale(const struct pin_synth *s, uint16_t cluster_id)
-{
-    if (s->scene->has_down && pin_scene_any_down(s->scene, &cluster_id, 1)) {
-        s->response->ede = PIN_EDE_STALE_ANSWER;
-    }
-}
-
 static bool is_headless(const struct work *w)
 {
     return (w->q->flags & PIN_PARTS_HEADLESS) != 0;
@@ -88,7 +81,7 @@ static uint32_t add_stretch(
         if (!is_headless(w) && !has_room(w, rr_bytes)) {
             break; /* an address left out is what a choice is */
         }
-        note_stale(w->s, row.cluster_id);
+        pin__synth_note_stale(w->s, row.cluster_id);
         add_address(w, PIN_SECTION_ANSWER, &row, w->s->at);
         n++;
     }
@@ -240,7 +233,7 @@ static size_t add_srv(
     pin_buf_put_bytes(&b, target.wire, target.bytes);
     size_t at = response->used_bytes;
     pin_response_add_rr(response, PIN_SECTION_ANSWER, rr, pin_buf_used(&b), w->s->at);
-    note_stale(w->s, row->cluster_id);
+    pin__synth_note_stale(w->s, row->cluster_id);
     return response->used_bytes > at ? at + RR_HEAD_BYTES + SRV_HEAD_BYTES : 0;
 }
 

@@ -15,6 +15,7 @@
 #include "pintle/base/crypto.h"
 #include "pintle/base/json.h"
 #include "pintle/base/jsonout.h"
+#include "pintle/base/secret.h"
 #include "pintle/base/text.h"
 #include "pintle/base/tree.h"
 
@@ -420,19 +421,11 @@ enum pin_err pin_credential_read(const char *text, size_t bytes, const char *api
 
 /* --- Credentials ---------------------------------------------------------------------------- */
 
-static void wipe(void *data, size_t bytes)
-{
-    if (data != NULL) {
-        explicit_bzero(data, bytes);
-        free(data);
-    }
-}
-
 void pin_credential_done(struct pin_credential *credential)
 {
-    wipe(credential->token, credential->token == NULL ? 0 : strlen(credential->token));
-    wipe(credential->certificate.data, credential->certificate.bytes);
-    wipe(credential->key.data, credential->key.bytes);
+    pin_secret_free(credential->token, credential->token == NULL ? 0 : strlen(credential->token));
+    pin_secret_free(credential->certificate.data, credential->certificate.bytes);
+    pin_secret_free(credential->key.data, credential->key.bytes);
     *credential = (struct pin_credential){0};
 }
 

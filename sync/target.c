@@ -10,23 +10,16 @@
 
 #include "pintle/base/compare.h"
 #include "pintle/base/file.h"
+#include "pintle/base/secret.h"
 
 #include "exec.h"
 
 #define CREDENTIAL_BYTES_MAX ((size_t)1 << 20)
 #define SERVICE_ACCOUNT      "/var/run/secrets/kubernetes.io/serviceaccount"
 
-static void free_secret(void *data, size_t bytes)
-{
-    if (data != NULL) {
-        explicit_bzero(data, bytes);
-        free(data);
-    }
-}
-
 static void free_secret_text(char *text)
 {
-    free_secret(text, text == NULL ? 0 : strlen(text));
+    pin_secret_free(text, text == NULL ? 0 : strlen(text));
 }
 
 void pin_target_free(struct pin_target *target)
@@ -34,9 +27,9 @@ void pin_target_free(struct pin_target *target)
     if (target == NULL) {
         return;
     }
-    free_secret(target->ca.data, target->ca.bytes);
-    free_secret(target->certificate.data, target->certificate.bytes);
-    free_secret(target->key.data, target->key.bytes);
+    pin_secret_free(target->ca.data, target->ca.bytes);
+    pin_secret_free(target->certificate.data, target->certificate.bytes);
+    pin_secret_free(target->key.data, target->key.bytes);
     free_secret_text(target->token);
     free_secret_text(target->password);
     free_secret_text(target->proxy_url); /* can hold a password */
@@ -123,10 +116,10 @@ static enum pin_err refresh_blob(
         return err;
     }
     if (blob->data != NULL && blob->bytes == bytes && memcmp(blob->data, text, bytes) == 0) {
-        free_secret(text, bytes);
+        pin_secret_free(text, bytes);
         return PIN_OK;
     }
-    free_secret(blob->data, blob->bytes);
+    pin_secret_free(blob->data, blob->bytes);
     *blob = (struct pin_blob){.data = text, .bytes = bytes};
     *changed = true;
     return PIN_OK;
@@ -145,12 +138,12 @@ static enum pin_err refresh_token(struct pin_target *target, bool *changed, stru
     size_t start = strspn(text, " \t\r\n");
     size_t end = strcspn(text + start, " \t\r\n") + start;
     if (end == start) {
-        free_secret(text, blob.bytes);
+        pin_secret_free(text, blob.bytes);
         return pin_why_set(why, PIN_EPARSE, "'%s' holds no token; it is read again each minute",
             target->token_file);
     }
     char *token = strndup(text + start, end - start);
-    free_secret(text, blob.bytes);
+    pin_secret_free(text, blob.bytes);
     if (token == NULL) {
         return pin_why_set(why, PIN_ENOMEM, "no memory for a token");
     }

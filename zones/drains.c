@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "pintle/base/compare.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/slice.h"
@@ -199,19 +200,14 @@ static void end_drain(struct pin_catalog *catalog, size_t i)
     drain_done(&ended);
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
-
 static bool is_same(const struct pin_drain *a, const struct pin_drain *b)
 {
     if (a->what != b->what || a->cluster_id != b->cluster_id) {
         return false;
     }
     return a->ip.family != 0 ? pin_ip_equal(&a->ip, &b->ip)
-                             : is_same_text(a->object, b->object)
-                                   && is_same_text(a->namespace_name, b->namespace_name);
+                             : pin_is_same_text(a->object, b->object)
+                                   && pin_is_same_text(a->namespace_name, b->namespace_name);
 }
 
 static size_t find(const struct pin_drains *drains, const struct pin_drain *like)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/crypto.h"
 #include "pintle/base/ip.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/name.h"
@@ -384,21 +385,13 @@ static bool parse_tag(const char *word, size_t bytes, struct pin_buf *buf)
            && parse_counted(word, bytes, buf);
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* This word and all that follow. */
 static bool parse_hex(const char *word, size_t bytes, const char **text, struct pin_buf *buf)
 {
     int high = -1;
     for (; word != NULL; word = next_word(text, &bytes)) {
         for (size_t i = 0; i < bytes; i++) {
-            int digit = hex_digit(word[i]);
+            int digit = pin_hex_value(word[i]);
             if (digit < 0) {
                 return false;
             }

@@ -15,6 +15,7 @@
 #include <ldns/ldns.h>
 
 #include "pintle/base/buf.h"
+#include "pintle/base/crypto.h"
 #include "pintle/zones/table.h"
 
 #include "zones/zonetext.h"
@@ -202,21 +203,12 @@ static bool copy_rdata(struct frame *frame, const ldns_rr *rr, struct pin_zonefi
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Reads the hexadecimal words of \# into `to`; false when they are not exactly `bytes` bytes. */
 static bool read_hex(const char *text, uint8_t *to, size_t bytes)
 {
     size_t n_digits = 0;
     for (; *text != '\0'; text++) {
-        int digit = hex_digit(*text);
+        int digit = pin_hex_value(*text);
         if (*text == ' ') {
             continue;
         }

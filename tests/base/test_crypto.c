@@ -89,6 +89,17 @@ static void test_digests(void **state)
         "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+static void test_hex_digits(void **state)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    (void)state;
+    for (int c = -128; c < 128; c++) {
+        const char *at = c != 0 ? strchr(digits, c) : NULL;
+        int value = at == NULL ? -1 : (int)(at - digits);
+        assert_int_equal(pin_hex_value((char)c), value < 16 ? value : value - 6);
+    }
+}
+
 /* RFC 4231, cases 2 and 6: a key shorter and one longer than the hash's block. */
 static struct hmac_case {
     const char *name;
@@ -208,6 +219,7 @@ int main(void)
     struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(hmac_cases) + 6] = {
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_hex_digits),
         cmocka_unit_test(test_equal),
         cmocka_unit_test(test_gcm),
         cmocka_unit_test(test_the_end_of_a_certificate),

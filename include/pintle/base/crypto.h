@@ -90,6 +90,9 @@ void pin_crypto_wipe(void *data, size_t bytes);
 /** Writes `bytes` bytes as lower-case hex; `out` holds 2 * bytes + 1. Returns `out`. */
 char *pin_hex_encode(const void *data, size_t bytes, char *out);
 
+/** What a hexadecimal digit of either case stands for, 0 to 15; -1: it is none. */
+int pin_hex_value(char digit);
+
 /** Standard base64 with padding (RFC 4648, section 4); `out` holds PIN_BASE64_BYTES(bytes). */
 char *pin_base64_encode(const void *data, size_t bytes, char *out);
 

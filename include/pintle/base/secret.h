@@ -34,5 +34,8 @@ enum pin_err pin_secret_read(const char *path, struct pin_secret *ret_secret, st
 enum pin_err pin_secret_read_base64(
     const char *path, struct pin_secret *ret_secret, struct pin_why *why);
 
+/** Overwrites and frees what came from malloc() and was secret. NULL is fine. */
+void pin_secret_free(void *data, size_t bytes);
+
 /** Overwrites and frees it; leaves none. */
 void pin_secret_done(struct pin_secret *secret);
