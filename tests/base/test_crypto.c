@@ -216,7 +216,7 @@ static void test_what_is_no_certificate_has_no_end(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(hmac_cases) + 6] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + N_ELEMS(hmac_cases) + 7] = {
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_hex_digits),
@@ -226,11 +226,11 @@ int main(void)
         cmocka_unit_test(test_what_is_no_certificate_has_no_end),
     };
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[6 + i] = (struct CMUnitTest){
+        tests[7 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_base64, .initial_state = &cases[i]};
     }
     for (size_t i = 0; i < N_ELEMS(hmac_cases); i++) {
-        tests[6 + N_ELEMS(cases) + i] = (struct CMUnitTest){
+        tests[7 + N_ELEMS(cases) + i] = (struct CMUnitTest){
             .name = hmac_cases[i].name, .test_func = test_hmac, .initial_state = &hmac_cases[i]};
     }
     return cmocka_run_group_tests_name("crypto", tests, NULL, NULL);
