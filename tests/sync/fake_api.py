@@ -111,6 +111,9 @@ class State:
         if method == 'DELETE':
             if old is None:
                 return 404, status(404, 'NotFound', 'not found')
+            wanted = body.get('preconditions', {}).get('uid')
+            if wanted not in (None, old['metadata'].get('uid', wanted)):
+                return 409, status(409, 'Conflict', 'the UID is not the one of the precondition')
             self.change(path, 'DELETED', known.pop(key))
             return 200, '{}'
         if (method == 'POST') == (old is not None) and method != 'PATCH':

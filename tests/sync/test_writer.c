@@ -12,6 +12,9 @@
 #define ROUTE_R  "/apis/gateway.networking.k8s.io/v1/namespaces/d/httproutes/r"
 #define APPLY_R  "PATCH " ROUTE_R "?fieldManager=pintle&force=true"
 #define DELETE_R "DELETE " ROUTE_R
+#define PUT_R(uid)                                                                                 \
+    "{\"do\":\"put\",\"path\":\"" ROUTES "\",\"object\":{\"metadata\":{\"namespace\":\"d\","       \
+    "\"name\":\"r\",\"uid\":\"" uid "\"},\"spec\":{}}}"
 
 /* A sync that may write. */
 struct write_box {
@@ -349,6 +352,24 @@ static void test_a_deletion_is_of_one_object(void **state)
     want_seen(box, DELETE_R, 1);
 }
 
+/* Somebody made another one of that name since: it is not the one that was to go. */
+static void test_another_object_of_that_name_stays(void **state)
+{
+    struct write_box *box = *state;
+    begin(box);
+    fake_order(box, PUT_R("u-2"));
+    say(box, new_write(PIN_WRITE_DELETE, ""));
+    want_seen(box, DELETE_R, 1);
+    rig_run(&box->rig, 300);
+    assert_non_null(strstr(pin_text_get(&box->rig.seen), "UPSERT HTTPRoute d/r"));
+    assert_null(strstr(pin_text_get(&box->rig.seen), "DELETE HTTPRoute d/r"));
+    fake_order(box, PUT_R("u-1"));
+    say(box, new_write(PIN_WRITE_DELETE, ""));
+    want_seen(box, DELETE_R, 2);
+    rig_run(&box->rig, 300);
+    assert_non_null(strstr(pin_text_get(&box->rig.seen), "DELETE HTTPRoute d/r"));
+}
+
 static void test_without_the_lease_nothing_is_written(void **state)
 {
     struct write_box *box = *state;
@@ -419,6 +440,7 @@ int main(void)
         WRITE_TEST(test_what_is_written_is_counted),
         WRITE_TEST(test_a_route_that_is_gone_is_let_go),
         WRITE_TEST(test_a_deletion_is_of_one_object),
+        WRITE_TEST(test_another_object_of_that_name_stays),
         WRITE_TEST(test_without_the_lease_nothing_is_written),
         WRITE_TEST(test_what_needs_no_lease_is_written_without_it),
         WRITE_TEST(test_what_found_no_room_is_asked_for_again),
