@@ -203,6 +203,17 @@ static void test_a_steered_apex_shows_every_address(void **state)
                 "sub.example.com. 2 ns1.sub.example.com.\n");
 }
 
+/* Two clusters may have one address: it is in the zone once. */
+static void test_an_address_of_two_is_sent_once(void **state)
+{
+    (void)state;
+    add_service(0, "web", 1);
+    add_service(0, "twin", 1);
+    add_route("r", "example.com", "{name: web, port: 80}, {name: twin, port: 80, weight: 3}");
+    see_clusters();
+    assert_zone("example.com. 1 10.1.0.1\n" ALWAYS "sub.example.com. 2 ns1.sub.example.com.\n");
+}
+
 static void test_a_zone_within_is_a_delegation(void **state)
 {
     (void)state;
@@ -232,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(test_nothing_is_sent_before_clusters_are_seen),
         WITH(test_a_steered_apex_shows_every_address),
+        WITH(test_an_address_of_two_is_sent_once),
         WITH(test_a_zone_within_is_a_delegation),
         WITH(test_what_nobody_may_resolve_is_not_sent),
     };
