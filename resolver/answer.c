@@ -387,10 +387,7 @@ static void add_targets(struct pin_answering *a, const struct pin_table *table)
 /* Adds a table to the answer; returns where its RRs start. */
 static size_t add_data(struct pin_answering *a, const struct pin_table *table)
 {
-    if (pin_unlikely(a->scene->has_down)
-        && pin_scene_any_down(a->scene, pin_table_clusters(table), table->n_clusters)) {
-        a->response.ede = PIN_EDE_STALE_ANSWER;
-    }
+    pin_answering_note_origin(a, table);
     if (pin_unlikely(table->is_sticky)) {
         stick(a);
     }

@@ -49,6 +49,7 @@ static unsigned add_address(
     if (table == NULL) {
         return 0;
     }
+    pin_answering_note_origin(a, table);
     (void)pin_response_add_table(
         &a->response, PIN_SECTION_ADDITIONAL, table, &a->worker->draws, owner_at);
     return table->n_rr;
@@ -80,6 +81,7 @@ static unsigned add_own_glue(struct pin_answering *a, const struct pin_table *ns
 static void refer(struct pin_answering *a, const struct pin_table *ns)
 {
     struct pin_response *response = &a->response;
+    pin_answering_note_origin(a, ns);
     response->is_authoritative = response->n_rr[PIN_SECTION_ANSWER] > 0;
     size_t at = pin_response_add_table(
         response, PIN_SECTION_AUTHORITY, ns, &a->worker->draws, a->subject.at + a->encloser_at);
@@ -122,6 +124,7 @@ static bool follow_dname(
     struct pin_response *response = &a->response;
     size_t rr_bytes = put_synthesized(a, dname, rr);
     pin_outside_keep_query(a);
+    pin_answering_note_origin(a, dname);
     (void)pin_response_add_table(
         response, PIN_SECTION_ANSWER, dname, &a->worker->draws, a->subject.at + a->encloser_at);
     if (rr_bytes == 0) {

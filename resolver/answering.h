@@ -88,6 +88,15 @@ static inline bool pin_answering_refuse(struct pin_answering *a, uint16_t ede)
     return pin_answering_settle(a, PIN_RCODE_REFUSED);
 }
 
+/** Notes that the answer shows a table, which may be of a cluster out of reach. */
+static inline void pin_answering_note_origin(struct pin_answering *a, const struct pin_table *table)
+{
+    if (pin_unlikely(a->scene->has_down)
+        && pin_scene_any_down(a->scene, pin_table_clusters(table), table->n_clusters)) {
+        a->response.ede = PIN_EDE_STALE_ANSWER;
+    }
+}
+
 /** Makes a name the one that is looked up; memory begins to bring what the lookup needs. */
 static inline void pin_answering_look_for(
     struct pin_answering *a, const uint8_t *name, size_t bytes, size_t at)
