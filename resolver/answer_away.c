@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Names that are others': delegations and DNAMEs of static zones. */
+/* Names that are others': delegations and DNAMEs of static zones and of DNSEndpoint objects. */
 
 #include <string.h>
 
