@@ -142,16 +142,18 @@ static bool has_enough(const struct pin_steer *steer, struct pin_service_unit *u
 {
     uint64_t n_ready = 0;
     uint64_t n_known = 0;
+    uint64_t n_reached = 0; /* what was left is kept for all viewers, so these do not count there */
     bool is_synced = true;
     for (size_t i = 0; i < n_parts; i++) {
         if (parts[i].excluded == NULL && is_on_side(side, &parts[i])) {
             n_ready += parts[i].n_ready;
+            n_reached += parts[i].is_cut_off ? 0 : parts[i].n_ready;
             n_known += PIN_MAX(parts[i].n_known, parts[i].n_ready);
             is_synced = is_synced && steer->catalog->clusters[parts[i].cluster_id].is_synced;
         }
     }
     if (preference->threshold == PIN_THRESHOLD_UNSET) {
-        return n_ready > 0;
+        return n_reached > 0;
     }
     uint64_t keep = 1;
     uint64_t back = 1;
@@ -163,7 +165,7 @@ static bool has_enough(const struct pin_steer *steer, struct pin_service_unit *u
         /* What is not there yet or any more was not left. */
         remember(unit, key, !is_enough && is_synced && n_known > 0);
     }
-    return is_enough;
+    return is_enough && n_reached > 0;
 }
 
 static void exclude_others(

@@ -27,6 +27,7 @@ struct pin_preference {
 struct pin_part {
     uint16_t cluster_id;
     bool is_own;          /**< Of the viewer's own cluster. */
+    bool is_cut_off;      /**< In another network that the viewer has no way into. */
     uint32_t n_ready;     /**< 0 where it is not visible or drained. */
     uint32_t n_known;     /**< Ready or not, without those that are going. */
     const char *excluded; /**< Why it does not count; set here for those not preferred. */

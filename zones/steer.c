@@ -120,6 +120,7 @@ static bool make_parts(
             part->n_known = pin_contribution_known(c);
         }
         b->n_ready += part->n_ready;
+        part->is_cut_off = !pin_steer_has_way(steer, c, b->viewer);
         if (part->n_ready > 0 && needs_count(steer, b)) {
             part->n_ready = pin_checks_count(steer, plan, c);
         }

@@ -269,6 +269,17 @@ static const char *add_near(const struct pin_steer *steer, struct pin_plan *plan
     return "ports differ from target ports: connect to the target port, or ask SRV";
 }
 
+bool pin_steer_has_way(
+    const struct pin_steer *steer, const struct pin_contribution *c, struct pin_viewer viewer)
+{
+    enum pin_address_mode mode = mode_of(steer, c);
+    uint16_t network = network_of(steer, c);
+    return (mode != PIN_ADDRESS_UNSET && mode != PIN_ADDRESS_AUTO) /* shown whatever the network */
+           || viewer.cluster_id == c->cluster_id || viewer.network == network
+           || pin_network_get(steer->catalog, network)->n_ips > 0
+           || (c->service != NULL && c->service->as.service.n_balancer_ips > 0);
+}
+
 static const char *add_auto(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want)
 {

@@ -24,6 +24,11 @@ struct pin_address_want {
 const char *pin_steer_excluded(const struct pin_facts *facts, const struct pin_contribution *c,
     struct pin_viewer viewer, const struct pin_contribution *own);
 
+/** Whether the viewer has a way to the contribution: not into another network without gateway or
+ * load-balancer address. Of some address family, which may not be the one that is asked for. */
+bool pin_steer_has_way(
+    const struct pin_steer *steer, const struct pin_contribution *c, struct pin_viewer viewer);
+
 /** Adds the contribution's addresses for the viewer. Returns a remark for people, or NULL. */
 const char *pin_steer_addresses(const struct pin_steer *steer, struct pin_plan *plan,
     const struct pin_contribution *c, struct pin_viewer viewer, struct pin_address_want *want);
