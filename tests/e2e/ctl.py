@@ -198,6 +198,7 @@ def both_weights(checks, dir):
         checks.check("and at each address the line of its backend", all(any(
             line.startswith(f"10.{i + 1}.0.1 c{i + 1} {i} ") for line in lines) for i in (0, 1)), text + err)
     checks.check("of a backend of weight 0 no Pods are counted", "2 Service - default/web 0 - - no weight 0" in lines, text + err)
+    daemon.stop()
 
 
 def one_line(checks, daemon):
