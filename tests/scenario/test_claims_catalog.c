@@ -585,6 +585,21 @@ static void test_a_drained_cluster_is_left_out(void **state)
     assert_taken(FROM_C1 FROM_C2); /* no name loses all it has */
 }
 
+/* Only claims change: no service is compiled. */
+static void test_a_drained_cluster_without_services_is_left_out(void **state)
+{
+    const char *const ingress =
+        INGRESS("", "rules: [{host: a.example.com}]", LB("{ip: 192.0.2.3}"));
+    struct pin_drain_order order = {PIN_DRAIN_CLUSTER, "c1", PIN_DRAIN_FOREVER, 0, false};
+    (void)state;
+    apply(C1, ingress);
+    apply(C2, ingress);
+    assert_taken("a.example.com A 0 192.0.2.3 c1 ingress/shop/web\n"
+                 "a.example.com A 0 192.0.2.3 c2 ingress/shop/web\n");
+    assert_int_equal(pin_catalog_drain(stage.catalog, &order, NULL), PIN_OK);
+    assert_taken("a.example.com A 0 192.0.2.3 c2 ingress/shop/web\n");
+}
+
 static void test_a_dropped_cluster_is_left_out_in_time(void **state)
 {
     const char *const ingress =
@@ -733,6 +748,7 @@ int main(void)
         A_TEST(test_each_entry_is_told_for_itself),
         A_TEST(test_endpoints_that_come_and_go_change_nothing),
         A_TEST(test_a_drained_cluster_is_left_out),
+        A_TEST(test_a_drained_cluster_without_services_is_left_out),
         A_TEST(test_a_dropped_cluster_is_left_out_in_time),
         A_TEST(test_a_dropped_cluster_without_services_is_left_out_in_time),
         A_TEST(test_an_address_that_is_down_is_left_out),
