@@ -70,6 +70,13 @@ static int start_two(void **state)
     return 0;
 }
 
+static int start_zones(void **state)
+{
+    (void)state;
+    relay_start(&relay, &(struct relay_options){.n_upstreams = 2, .other_zone = "bank.test"});
+    return 0;
+}
+
 static int stop(void **state)
 {
     (void)state;
@@ -500,9 +507,32 @@ static void test_share_is_bounded(void **state)
     assert_int_equal(relay.thread->n_asks, 2 * N_UNDER_WAY + 1);
 }
 
+/* What a resolver adds of names that are forwarded to others is asked of those. */
+static void test_a_resolver_speaks_for_its_own_names(void **state)
+{
+    const struct message_query bank = {
+        .name = "www.bank.test", .type = TYPE_A, .has_edns = true, .edns_bytes = 1232};
+    (void)state;
+    (void)ask_later(1, &www);
+    assert_true(relay_hear(&relay, 0, &question));
+    relay_say(
+        &question, &(struct relay_reply){.ttl_s = TTL_S, .alias = "www.bank.test", .n_records = 1});
+    relay_run(&relay);
+    assert_true(relay_hear(&relay, 1, &question));
+    relay_say(&question, &(struct relay_reply){.ttl_s = TTL_S, .n_records = 2});
+    relay_run(&relay);
+    assert_true(relay_take(&relay, &answer) > 0);
+    assert_int_equal(answer.rcode, 0);
+    assert_int_equal(answer.n_rr[1], 3);
+    assert_int_equal(relay_ask(&relay, 1, &bank, &answer), 0);
+    assert_int_equal(answer.n_rr[1], 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest plain[] = {
+        cmocka_unit_test_setup_teardown(
+            test_a_resolver_speaks_for_its_own_names, start_zones, stop),
         cmocka_unit_test_setup_teardown(test_one_question_whoever_asks, start_one, stop),
         cmocka_unit_test_setup_teardown(test_others_are_asked, start_one, stop),
         cmocka_unit_test_setup_teardown(test_special_names, start_one, stop),

@@ -27,6 +27,7 @@
 #define TURNS_MAX     64
 #define PORTS_MAX     50
 #define HEADER_BYTES  12u
+#define RR_HEAD_BYTES 12u
 #define LETTER_CASE   0x20u
 /* How long to wait for a connection of our own, in milliseconds of real time. */
 #define STREAM_PATIENCE_MS 2000
@@ -106,12 +107,19 @@ void relay_start(struct relay *relay, const struct relay_options *options)
         open_upstream(&relay->upstreams[i]);
         relay->specs[i] = relay->upstreams[i].spec;
     }
-    relay->zone = (struct pin_forward_zone){
-        .upstreams = relay->specs, .n_upstreams = options->n_upstreams, .mixes_case = true};
-    relay->zone.name.bytes = 1;
+    size_t n_others = options->other_zone != NULL ? 1 : 0;
+    size_t n_usual = options->n_upstreams - n_others;
+    relay->zones[0] = (struct pin_forward_zone){
+        .upstreams = relay->specs, .n_upstreams = n_usual, .mixes_case = true};
+    relay->zones[0].name.bytes = 1;
+    if (n_others > 0) {
+        relay->zones[1] = (struct pin_forward_zone){
+            .upstreams = relay->specs + n_usual, .n_upstreams = n_others, .mixes_case = true};
+        assert_int_equal(pin_name_parse(options->other_zone, &relay->zones[1].name), PIN_OK);
+    }
     const struct pin_forward_config config = {.live = &relay->world->live,
-        .zones = &relay->zone,
-        .n_zones = 1,
+        .zones = relay->zones,
+        .n_zones = 1 + n_others,
         .cache = {.size_bytes = CACHE_BYTES, .stale_max_s = options->stale_max_s},
         .ttl_max_s = TTL_MAX_S,
         .n_threads = 1,
@@ -151,7 +159,8 @@ void relay_stop(struct relay *relay)
     pin_worker_done(&relay->worker);
     pin_limiter_free(relay->manners.limiter);
     pin_lpm_free(relay->manners.recursion);
-    for (size_t i = 0; i < relay->zone.n_upstreams; i++) {
+    size_t n_upstreams = relay->zones[0].n_upstreams + relay->zones[1].n_upstreams;
+    for (size_t i = 0; i < n_upstreams; i++) {
         close_upstream(&relay->upstreams[i]);
     }
     (void)close(relay->server_fd);
@@ -344,10 +353,10 @@ static size_t question_end(const struct relay_question *question)
     return at + 5;
 }
 
-static uint8_t *put_record(
-    uint8_t *to, unsigned type, uint32_t ttl_s, const uint8_t *rdata, size_t rdata_bytes)
+static uint8_t *put_record_at(uint8_t *to, size_t owner_at, unsigned type, uint32_t ttl_s,
+    const uint8_t *rdata, size_t rdata_bytes)
 {
-    to = put_u16(to, 0xC00C);
+    to = put_u16(to, 0xC000u | (unsigned)owner_at);
     to = put_u16(to, type);
     to = put_u16(to, 1);
     to = put_u16(to, ttl_s >> 16);
@@ -355,6 +364,12 @@ static uint8_t *put_record(
     to = put_u16(to, (unsigned)rdata_bytes);
     memcpy(to, rdata, rdata_bytes);
     return to + rdata_bytes;
+}
+
+static uint8_t *put_record(
+    uint8_t *to, unsigned type, uint32_t ttl_s, const uint8_t *rdata, size_t rdata_bytes)
+{
+    return put_record_at(to, HEADER_BYTES, type, ttl_s, rdata, rdata_bytes);
 }
 
 static size_t write_reply(const struct relay_question *question, const struct relay_reply *reply,
@@ -369,11 +384,15 @@ static size_t write_reply(const struct relay_question *question, const struct re
     if (reply->alias != NULL) {
         memcpy(wire, question->wire, end);
         (void)put_u16(wire + 2, 0x8180u);
-        (void)put_u16(wire + 6, 1);
+        (void)put_u16(wire + 6, reply->n_records > 0 ? 2 : 1);
         memset(wire + 8, 0, 4);
-        return (size_t)(put_record(wire + end, 5, reply->ttl_s, target,
-                            message_put_name(reply->alias, target))
-                        - wire);
+        uint8_t *behind =
+            put_record(wire + end, 5, reply->ttl_s, target, message_put_name(reply->alias, target));
+        if (reply->n_records > 0) {
+            behind =
+                put_record_at(behind, end + RR_HEAD_BYTES, 1, reply->ttl_s, good, sizeof(good));
+        }
+        return (size_t)(behind - wire);
     }
     memcpy(wire, question->wire, end);
     wire[0] ^= (uint8_t)(reply->id_xor >> 8);

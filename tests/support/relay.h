@@ -30,6 +30,7 @@
 /** What is to be started; zeroed but for n_upstreams is usual. */
 struct relay_options {
     size_t n_upstreams;
+    const char *other_zone; /**< Whose one resolver is the last of them; NULL: there is none. */
     uint32_t stale_max_s;
     struct pin_rate_config rate;
     struct pin_tapper *tapper; /**< Or NULL; outlives the relay. */
@@ -50,9 +51,9 @@ struct relay {
     struct pin_forward_thread *thread;
     struct pin_worker worker;
     struct pin_manners manners;
-    struct pin_mailbox mailbox; /**< Of the streams that ask. */
-    struct pin_late *mail;      /**< Taken, not looked at yet. */
-    struct pin_forward_zone zone;
+    struct pin_mailbox mailbox;       /**< Of the streams that ask. */
+    struct pin_late *mail;            /**< Taken, not looked at yet. */
+    struct pin_forward_zone zones[2]; /**< The root, and the other one. */
     struct relay_upstream upstreams[RELAY_UPSTREAMS_MAX];
     struct pin_upstream_spec specs[RELAY_UPSTREAMS_MAX];
     int64_t now_ms;
@@ -74,7 +75,7 @@ struct relay_reply {
     uint16_t rcode;
     uint32_t ttl_s;
     unsigned n_records; /**< 0: one. */
-    const char *alias;  /**< A CNAME to it, and no more. */
+    const char *alias;  /**< A CNAME to it, and with n_records one address of that name. */
     bool is_truncated;
     bool is_denial;   /**< Nothing but an SOA. */
     uint16_t id_xor;  /**< What is wrong with its id, */
