@@ -430,7 +430,7 @@ static bool add_wanted(struct pin_answering *a)
     const struct pin_table *table = a->data;
     if (pin_likely(table != NULL)) {
         size_t table_at = add_data(a, table);
-        if (pin_unlikely(table->nodata != 0 || table->checked != NULL)
+        if (pin_unlikely(pin_table_nodata(table) != 0 || pin_table_checked(table) != NULL)
             && a->response.used_bytes == table_at && !a->response.is_truncated) {
             a->response.ede = PIN_EDE_NONE; /* this answer holds nobody's data */
             return false;

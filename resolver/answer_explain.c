@@ -203,17 +203,18 @@ static void add_reason(struct pin_answering *a, const struct finding *finding)
 /* How often an RR stands first, as its table alone says. */
 static double share_of(const struct pin_table *table, uint16_t rr_i)
 {
-    if (table->is_whole || table->form != PIN_TABLE_DRAWN || table->cumulative == NULL) {
-        return 1.0 / (double)(table->n_rr + table->nodata);
+    const uint64_t *sums = pin_table_cumulative(table);
+    if (table->is_whole || table->form != PIN_TABLE_DRAWN || sums == NULL) {
+        return 1.0 / (double)(table->n_rr + pin_table_nodata(table));
     }
-    uint64_t weight = table->cumulative[rr_i] - (rr_i > 0 ? table->cumulative[rr_i - 1] : 0);
-    return (double)weight / (double)(table->total + table->nodata);
+    uint64_t weight = sums[rr_i] - (rr_i > 0 ? sums[rr_i - 1] : 0);
+    return (double)weight / (double)(pin_table_total(table) + pin_table_nodata(table));
 }
 
 /* What verdicts make of the shares, by RR; NULL: nothing, or it cannot be told. To be freed. */
 static struct pin_odds *find_odds(const struct pin_table *table, const struct pin_sight *sight)
 {
-    bool is_plain = table->checked == NULL || sight->is_plain;
+    bool is_plain = pin_table_checked(table) == NULL || sight->is_plain;
     if (is_plain || table->is_whole || table->n_groups > 0 || table->form != PIN_TABLE_DRAWN) {
         return NULL;
     }
@@ -239,8 +240,8 @@ static void add_addresses(struct pin_answering *a, const struct finding *finding
     const struct pin_table *table = finding->table;
     struct pin_sight sight;
     struct pin_text line = {0};
-    if (table->checked != NULL) {
-        pin_checked_look(table->checked, a->worker->live->verdicts, &sight);
+    if (pin_table_checked(table) != NULL) {
+        pin_checked_look(pin_table_checked(table), a->worker->live->verdicts, &sight);
     }
     struct pin_odds *odds = find_odds(table, &sight);
     uint16_t n = 0;

@@ -206,12 +206,13 @@ static bool copy_one(
 static uint16_t pick_checked(const struct pin_response *response, const struct pin_table *table,
     struct pin_draws *draws, const struct pin_sight *sight, uint16_t n_room, uint16_t *ret_rr_i)
 {
+    const struct pin_checked *checked = pin_table_checked(table);
     uint64_t shown[PIN_CHECKED_MAX / 64] = {0};
     bool is_plain = !table->is_sticky && table->n_groups == 0;
     uint64_t turn = table->is_sticky ? 0 : pin_draws_next(draws, table->slot);
-    for (uint32_t i = 0; i < table->checked->n_items && !is_plain; i++) {
-        uint16_t rr_i = table->checked->items[i].rr_i;
-        if (pin_checked_shows(table->checked, sight, i)) {
+    for (uint32_t i = 0; i < checked->n_items && !is_plain; i++) {
+        uint16_t rr_i = checked->items[i].rr_i;
+        if (pin_checked_shows(checked, sight, i)) {
             shown[rr_i / 64u] |= UINT64_C(1) << rr_i % 64u;
         }
     }
@@ -249,7 +250,7 @@ static void add_drawn_checked(struct pin_response *response, enum pin_section se
 static void add_rotated_checked(struct pin_response *response, enum pin_section section,
     const struct pin_table *table, struct pin_draws *draws, const struct pin_sight *sight)
 {
-    const struct pin_checked *checked = table->checked;
+    const struct pin_checked *checked = pin_table_checked(table);
     uint32_t first =
         (uint32_t)((pin_draws_next(draws, table->slot) >> 32) * checked->n_items >> 32);
     for (uint32_t i = 0; i < checked->n_items; i++) {
@@ -269,7 +270,7 @@ static void add_fixed_checked(struct pin_response *response, enum pin_section se
     const uint8_t *rr = table->wire;
     for (uint16_t i = 0; i < table->n_rr; i++) {
         size_t rr_bytes = rr_length(rr);
-        if (pin_checked_shows(table->checked, sight, i)
+        if (pin_checked_shows(pin_table_checked(table), sight, i)
             && !copy_one(response, section, rr, rr_bytes)) {
             return;
         }
@@ -303,7 +304,7 @@ static bool add_checked(struct pin_response *response, enum pin_section section,
     const struct pin_table *table, struct pin_draws *draws, uint32_t *ret_next_s)
 {
     struct pin_sight sight; /* not cleared: most of it is used for few answers */
-    pin_checked_look(table->checked, response->verdicts, &sight);
+    pin_checked_look(pin_table_checked(table), response->verdicts, &sight);
     *ret_next_s = sight.next_s;
     if (sight.is_plain) {
         return false;
@@ -349,7 +350,7 @@ size_t pin_response_add_table(struct pin_response *response, enum pin_section se
 {
     size_t at = response->used_bytes;
     uint32_t next_s = PIN_SIGHT_CALM;
-    bool is_plain = pin_likely(table->checked == NULL)
+    bool is_plain = pin_likely(pin_table_checked(table) == NULL)
                     || !add_checked(response, section, table, draws, &next_s);
     if (is_plain) {
         add_table(response, section, table, draws);
@@ -372,7 +373,7 @@ void pin_response_add_extras(struct pin_response *response, const struct pin_tab
     if (response->is_truncated) {
         return; /* the client asks again over TCP */
     }
-    if (table->checked != NULL && response->used_bytes - table_at != table->wire_bytes) {
+    if (pin_table_checked(table) != NULL && response->used_bytes - table_at != table->wire_bytes) {
         return; /* RRs were left out, the others moved: the client asks for addresses itself */
     }
     uint16_t n_extras = PIN_MIN(table->n_extras, PIN_EXTRAS_MAX);

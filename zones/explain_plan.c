@@ -48,7 +48,7 @@ static void put_row(const struct pin_explanation *e, const struct pin_backend_ro
 /* Whether verdicts leave the i-th address in answers now. */
 static bool is_shown(const struct pin_explanation *e, const struct pin_plan *plan, size_t share_i)
 {
-    const struct pin_checked *checked = e->table != NULL ? e->table->checked : NULL;
+    const struct pin_checked *checked = e->table != NULL ? pin_table_checked(e->table) : NULL;
     struct pin_sight sight;
     if (checked == NULL) {
         return true;
@@ -114,13 +114,14 @@ static double in_answer(const struct pin_explanation *e, const struct pin_plan *
 static void count_whole(
     const struct pin_table *table, const struct pin_sight *sight, struct pin_odds *odds)
 {
+    const struct pin_checked *checked = pin_table_checked(table);
     uint32_t n_shown = 0;
-    for (uint32_t i = 0; i < table->checked->n_items; i++) {
-        n_shown += pin_checked_shows(table->checked, sight, i);
+    for (uint32_t i = 0; i < checked->n_items; i++) {
+        n_shown += pin_checked_shows(checked, sight, i);
     }
-    for (uint32_t i = 0; i < table->checked->n_items; i++) {
-        if (pin_checked_shows(table->checked, sight, i)) {
-            odds[table->checked->items[i].rr_i] =
+    for (uint32_t i = 0; i < checked->n_items; i++) {
+        if (pin_checked_shows(checked, sight, i)) {
+            odds[checked->items[i].rr_i] =
                 (struct pin_odds){.first = 1.0 / n_shown, .in_answer = 1};
         }
     }
@@ -138,10 +139,10 @@ static const struct pin_odds *find_odds(
 {
     const struct pin_table *table = e->table;
     struct pin_sight sight;
-    if (table == NULL || table->checked == NULL || table->n_groups > 0) {
+    if (table == NULL || pin_table_checked(table) == NULL || table->n_groups > 0) {
         return NULL; /* one of each group: not modelled with verdicts */
     }
-    pin_checked_look(table->checked, e->catalog->live.verdicts, &sight);
+    pin_checked_look(pin_table_checked(table), e->catalog->live.verdicts, &sight);
     size_t n = PIN_MAX(plan->n_shares, (size_t)table->n_rr);
     struct pin_odds *odds =
         sight.is_plain ? NULL : pin_arena_alloc(e->catalog->scratch, n * sizeof(*odds));

@@ -55,14 +55,15 @@ void pin_draws_done(struct pin_draws *draws)
 /* The RR in whose stretch `point` (0 .. total - 1, weights not stretched) lies. */
 static uint16_t find_rr(const struct pin_table *table, uint64_t point, uint16_t from)
 {
-    if (table->cumulative == NULL) {
+    const uint64_t *sums = pin_table_cumulative(table);
+    if (sums == NULL) {
         return (uint16_t)point;
     }
     uint16_t low = from;
     uint16_t high = (uint16_t)(table->n_rr - 1);
     while (low < high) {
         uint16_t middle = (uint16_t)(low + (high - low) / 2);
-        if (point < table->cumulative[middle]) {
+        if (point < sums[middle]) {
             high = middle;
         } else {
             low = (uint16_t)(middle + 1);
@@ -74,13 +75,14 @@ static uint16_t find_rr(const struct pin_table *table, uint64_t point, uint16_t 
 void pin_select_at(
     const struct pin_table *table, uint64_t position, uint16_t n_pick, uint16_t *ret_rr_i)
 {
-    uint64_t circle = n_pick * table->total;
+    uint64_t total = pin_table_total(table);
+    uint64_t circle = n_pick * total;
     uint16_t from = 0;
     for (uint16_t j = 0; j < n_pick; j++) {
         /* A stretch of W*k units ends at cumulative*k: dividing by k unstretches the position. */
         from = find_rr(table, position / n_pick, from);
         ret_rr_i[j] = from;
-        position += table->total;
+        position += total;
         if (position >= circle) {
             position -= circle;
             from = 0;
@@ -103,16 +105,17 @@ static bool is_picked(const uint16_t *rr_i, uint16_t n, uint16_t wanted)
 static uint16_t order_all(
     const struct pin_table *table, uint64_t turn, uint16_t n_pick, uint16_t *ret_rr_i)
 {
-    if (table->nodata != 0) {
-        uint64_t point = scale(turn, table->total + table->nodata);
-        if (point >= table->total) {
+    uint64_t total = pin_table_total(table);
+    if (pin_table_nodata(table) != 0) {
+        uint64_t point = scale(turn, total + pin_table_nodata(table));
+        if (point >= total) {
             return 0;
         }
         turn = mix(turn); /* what is left of the turn is not uniform any more */
     }
     uint16_t n = 0;
     for (unsigned tries = 0; n < n_pick && tries < 8u * n_pick; tries++) {
-        uint16_t rr_i = find_rr(table, scale(turn, table->total), 0);
+        uint16_t rr_i = find_rr(table, scale(turn, total), 0);
         if (!is_picked(ret_rr_i, n, rr_i)) {
             ret_rr_i[n++] = rr_i;
         }
@@ -128,7 +131,7 @@ static uint16_t order_all(
 
 static uint64_t weight_of(const struct pin_table *table, uint16_t rr_i)
 {
-    const uint64_t *sums = table->cumulative;
+    const uint64_t *sums = pin_table_cumulative(table);
     return sums == NULL ? 1 : sums[rr_i] - (rr_i > 0 ? sums[rr_i - 1] : 0);
 }
 
@@ -172,8 +175,9 @@ uint16_t pin_select_mates(const struct pin_table *table, uint64_t turn, uint16_t
 static uint16_t pick_groups(
     const struct pin_table *table, uint64_t turn, uint16_t n_pick, uint16_t *ret_rr_i)
 {
-    uint64_t point = scale(turn, table->total + table->nodata);
-    if (point >= table->total) {
+    uint64_t total = pin_table_total(table);
+    uint64_t point = scale(turn, total + pin_table_nodata(table));
+    if (point >= total) {
         return 0;
     }
     ret_rr_i[0] = find_rr(table, point, 0);
@@ -286,14 +290,15 @@ uint16_t pin_select_sticky(
 {
     struct stuck best = {.wait = 0, .weight = 1};
     uint64_t die = 0;
-    bool has_any = table->cumulative == NULL ? stick_equally(table, key, shown, &die, ret_rr_i)
-                                             : stick_by_weight(table, key, shown, &best, ret_rr_i);
-    if (!has_any || table->nodata == 0) {
+    bool is_even = pin_table_cumulative(table) == NULL;
+    bool has_any = is_even ? stick_equally(table, key, shown, &die, ret_rr_i)
+                           : stick_by_weight(table, key, shown, &best, ret_rr_i);
+    if (!has_any || pin_table_nodata(table) == 0) {
         return has_any;
     }
     /* Nobody's share is one more candidate. */
-    best.wait = table->cumulative == NULL ? wait_of(die) : best.wait;
-    return wait_of(mix(~key)) * best.weight >= best.wait * (double)table->nodata;
+    best.wait = is_even ? wait_of(die) : best.wait;
+    return wait_of(mix(~key)) * best.weight >= best.wait * (double)pin_table_nodata(table);
 }
 
 uint16_t pin_select_draw(const struct pin_table *table, struct pin_draws *draws, uint16_t n_room,
@@ -307,8 +312,9 @@ uint16_t pin_select_draw(const struct pin_table *table, struct pin_draws *draws,
     if (table->mode == PIN_ANSWERS_GROUP) {
         return pick_groups(table, turn, n_pick, ret_rr_i);
     }
-    uint64_t position = scale(turn, n_pick * (table->total + table->nodata));
-    if (pin_unlikely(position >= n_pick * table->total)) {
+    uint64_t total = pin_table_total(table);
+    uint64_t position = scale(turn, n_pick * (total + pin_table_nodata(table)));
+    if (pin_unlikely(position >= n_pick * total)) {
         return 0;
     }
     pin_select_at(table, position, n_pick, ret_rr_i);

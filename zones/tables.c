@@ -12,6 +12,7 @@
 /* Where the parts lie behind the struct: widest alignment first. */
 struct layout {
     size_t extras_at;
+    size_t uneven_at;
     size_t cumulative_at;
     size_t checked_at;
     size_t groups_at;
@@ -23,6 +24,7 @@ struct layout {
 /* How many of each part there are. */
 struct counts {
     size_t n_extras;
+    bool is_uneven;
     size_t n_cumulative;
     size_t n_clusters;
     size_t n_grouped; /* RRs that have a group */
@@ -45,7 +47,8 @@ static struct layout lay_out(const struct counts *counts)
 {
     struct layout layout;
     layout.extras_at = sizeof(struct pin_table);
-    layout.cumulative_at = layout.extras_at + counts->n_extras * sizeof(struct pin_extra);
+    layout.uneven_at = layout.extras_at + counts->n_extras * sizeof(struct pin_extra);
+    layout.cumulative_at = layout.uneven_at + (counts->is_uneven ? sizeof(struct pin_uneven) : 0);
     layout.checked_at = layout.cumulative_at + counts->n_cumulative * sizeof(uint64_t);
     layout.groups_at = layout.checked_at + checked_bytes(counts->checked);
     layout.clusters_at = layout.groups_at + counts->n_grouped * sizeof(uint16_t);
@@ -103,31 +106,41 @@ static bool are_equal_weights(const uint64_t *weights, uint16_t n)
     return true;
 }
 
+static const struct pin_uneven *put_uneven(
+    char *base, const struct layout *layout, const struct pin_table_spec *spec, bool has_cumulative)
+{
+    struct pin_uneven *uneven = (struct pin_uneven *)(void *)(base + layout->uneven_at);
+    *uneven = (struct pin_uneven){.total = spec->n_rr, .nodata = spec->nodata};
+    if (has_cumulative) {
+        uint64_t *cumulative = (uint64_t *)(void *)(base + layout->cumulative_at);
+        uint64_t sum = 0;
+        for (uint16_t i = 0; i < spec->n_rr; i++) {
+            sum += spec->weights[i];
+            cumulative[i] = sum;
+        }
+        uneven->cumulative = cumulative;
+        uneven->total = sum;
+    }
+    if (spec->checked != NULL) {
+        uneven->checked = put_checked(base + layout->checked_at, spec->checked);
+    }
+    return uneven;
+}
+
 /* Copies the parts of `spec` to where `layout` puts them. */
 static void fill(struct pin_table *table, const struct layout *layout,
     const struct pin_table_spec *spec, bool has_cumulative)
 {
     char *base = (char *)table;
     struct pin_extra *extras = (struct pin_extra *)(void *)(base + layout->extras_at);
-    uint64_t *cumulative = (uint64_t *)(void *)(base + layout->cumulative_at);
 
     for (uint16_t i = 0; i < spec->n_extras; i++) {
         extras[i] = spec->extras[i];
         pin_table_ref(extras[i].a);
         pin_table_ref(extras[i].aaaa);
     }
-    table->total = spec->n_rr;
-    if (has_cumulative) {
-        uint64_t sum = 0;
-        for (uint16_t i = 0; i < spec->n_rr; i++) {
-            sum += spec->weights[i];
-            cumulative[i] = sum;
-        }
-        table->cumulative = cumulative;
-        table->total = sum;
-    }
-    if (spec->checked != NULL) {
-        table->checked = put_checked(base + layout->checked_at, spec->checked);
+    if (layout->cumulative_at > layout->uneven_at) {
+        table->uneven = put_uneven(base, layout, spec, has_cumulative);
     }
     if (spec->n_clusters > 0) {
         memcpy(base + layout->clusters_at, spec->clusters, spec->n_clusters * sizeof(uint16_t));
@@ -149,6 +162,7 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
         && (!are_equal_weights(spec->weights, spec->n_rr)
             || (spec->nodata != 0 && spec->weights[0] != 1)); /* they share a unit */
     struct layout layout = lay_out(&(struct counts){.n_extras = spec->n_extras,
+        .is_uneven = has_cumulative || spec->nodata != 0 || spec->checked != NULL,
         .n_cumulative = has_cumulative ? spec->n_rr : 0,
         .n_clusters = spec->n_clusters,
         .n_grouped = spec->n_groups > 0 ? spec->n_rr : 0,
@@ -173,7 +187,6 @@ struct pin_table *pin_table_new(const struct pin_table_spec *spec)
         .wire_bytes = spec->wire_bytes,
         .n_parts = spec->tally != NULL ? (uint16_t)spec->tally->n_parts : 0,
         .n_refs = 1,
-        .nodata = spec->nodata,
         .slots = spec->slots,
     };
     if (spec->slots != NULL) {
@@ -196,18 +209,21 @@ static bool are_extras_equal(const struct pin_table *a, const struct pin_table *
     return true;
 }
 
+static bool are_cumulative_equal(const struct pin_table *a, const struct pin_table *b)
+{
+    const uint64_t *x = pin_table_cumulative(a);
+    const uint64_t *y = pin_table_cumulative(b);
+    return x == NULL || y == NULL ? x == y : memcmp(x, y, a->n_rr * sizeof(*x)) == 0;
+}
+
 bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
 {
     if (a->form != b->form || a->mode != b->mode || a->is_whole != b->is_whole || a->n_rr != b->n_rr
         || a->n_pick_max != b->n_pick_max || a->rr_bytes != b->rr_bytes
         || a->n_clusters != b->n_clusters || a->n_extras != b->n_extras
-        || a->wire_bytes != b->wire_bytes || a->total != b->total || a->nodata != b->nodata
-        || a->is_sticky != b->is_sticky || a->n_groups != b->n_groups || a->n_parts != b->n_parts
-        || (a->cumulative == NULL) != (b->cumulative == NULL)) {
-        return false;
-    }
-    if (a->cumulative != NULL
-        && memcmp(a->cumulative, b->cumulative, a->n_rr * sizeof(uint64_t)) != 0) {
+        || a->wire_bytes != b->wire_bytes || pin_table_total(a) != pin_table_total(b)
+        || pin_table_nodata(a) != pin_table_nodata(b) || a->is_sticky != b->is_sticky
+        || a->n_groups != b->n_groups || a->n_parts != b->n_parts || !are_cumulative_equal(a, b)) {
         return false;
     }
     return memcmp(a->wire, b->wire, a->wire_bytes) == 0
@@ -216,7 +232,8 @@ bool pin_table_equal(const struct pin_table *a, const struct pin_table *b)
            && (a->n_groups == 0
                || memcmp(pin_table_groups(a), pin_table_groups(b), a->n_rr * sizeof(uint16_t)) == 0)
            && (a->n_parts == 0 || memcmp(pin_table_parts(a), pin_table_parts(b), a->n_rr) == 0)
-           && are_extras_equal(a, b) && are_checked_equal(a->checked, b->checked);
+           && are_extras_equal(a, b)
+           && are_checked_equal(pin_table_checked(a), pin_table_checked(b));
 }
 
 uint32_t pin_slots_take(struct pin_slots *slots)

@@ -39,6 +39,7 @@ static struct pin_checked checked = {.n_backends = 1,
     .groups = &group,
     .items = items};
 
+static const struct pin_uneven uneven = {.total = N_RRS, .checked = &checked};
 static struct pin_table table;
 
 /* Four addresses, of which the first is down, and a response with room for `room` bytes. */
@@ -64,9 +65,8 @@ static struct pin_response stage(enum pin_table_form form, bool is_whole, size_t
         .n_pick_max = N_RRS,
         .rr_bytes = PIN_RR_A_BYTES,
         .wire_bytes = sizeof(rrs),
-        .total = N_RRS,
-        .wire = rrs,
-        .checked = &checked};
+        .uneven = &uneven,
+        .wire = rrs};
     pin_response_init(&response, &packet, &query, false);
     response.limit_bytes = QUESTION_BYTES + room;
     response.verdicts = verdicts;
@@ -115,7 +115,7 @@ static void test_room(void **state)
 {
     const struct room_case *c = *state;
     struct pin_response response = stage(c->form, c->is_whole, c->n_room * PIN_RR_A_BYTES + 3);
-    table.checked = c->is_checked ? &checked : NULL;
+    table.uneven = c->is_checked ? &uneven : NULL;
     table.tally = c->n_want == 0; /* what is cut to nothing counts nobody: there are no counters */
     (void)pin_response_add_table(&response, PIN_SECTION_ANSWER, &table, &draws, PIN_HEADER_BYTES);
     table.tally = 0;
@@ -136,8 +136,8 @@ static void test_targets_out_of_reach(void **state)
         struct pin_extra extra; /* where pin_table_extras() looks for it */
     } named = {.table = table, .extra = {.target_offset = 12, .a = &addresses}};
     (void)state;
-    addresses.checked = NULL;
-    named.table.checked = NULL;
+    addresses.uneven = NULL;
+    named.table.uneven = NULL;
     named.table.n_extras = 1;
     size_t at = pin_response_add_table(
         &response, PIN_SECTION_ANSWER, &named.table, &draws, PIN_HEADER_BYTES);

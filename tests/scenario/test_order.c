@@ -306,10 +306,11 @@ static void dump_table(const struct pin_stage *stage, const char *head,
 {
     struct pin_text text = {0};
     const uint8_t *rr = table->wire;
+    const uint64_t *sums = pin_table_cumulative(table);
     uint64_t before = 0;
     pin_text_putf(&text, "%s form %u mode %u whole %d pick %u total %llu extras %u", head,
         table->form, table->mode, table->is_whole, table->n_pick_max,
-        (unsigned long long)table->total, table->n_extras);
+        (unsigned long long)pin_table_total(table), table->n_extras);
     add_line(lines, &text);
     if (table->form == PIN_TABLE_TARGETS) {
         put_bytes(&text, table->wire, table->wire_bytes);
@@ -317,8 +318,8 @@ static void dump_table(const struct pin_stage *stage, const char *head,
     }
     for (uint16_t i = 0; table->form != PIN_TABLE_TARGETS && i < table->n_rr; i++) {
         size_t rr_bytes = 12u + ((size_t)rr[10] << 8 | rr[11]);
-        uint64_t weight = table->cumulative != NULL ? table->cumulative[i] - before : 1;
-        before = table->cumulative != NULL ? table->cumulative[i] : 0;
+        uint64_t weight = sums != NULL ? sums[i] - before : 1;
+        before = sums != NULL ? sums[i] : 0;
         pin_text_putf(&text, "%s rr weight %llu ", head, (unsigned long long)weight);
         put_bytes(&text, rr, rr_bytes);
         add_line(lines, &text);

@@ -106,12 +106,12 @@ bool pin_shares_count_round(struct pin_shares *shares, const struct pin_table *t
     bool is_ordered = table->mode == PIN_ANSWERS_ALL || table->mode == PIN_ANSWERS_GROUP;
     uint16_t n_pick = is_ordered && !all ? 1 : table->n_pick_max;
     uint16_t *picked = calloc(n_pick, sizeof(*picked));
-    uint64_t circle = n_pick * (table->total + table->nodata);
+    uint64_t circle = n_pick * (pin_table_total(table) + pin_table_nodata(table));
     bool is_short = picked != NULL && circle <= POSITIONS_MAX;
     uint16_t n_counted = all ? n_pick : 1;
     uint64_t n_positions = is_short ? circle : 0;
     for (uint64_t position = 0; position < n_positions; position++) {
-        if (position >= n_pick * table->total) {
+        if (position >= n_pick * pin_table_total(table)) {
             pin_shares_count(shares, NULL);
             continue;
         }

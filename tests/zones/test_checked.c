@@ -67,6 +67,7 @@ struct stage {
     struct pin_checked checked;
     struct pin_checked_group groups[3];
     struct pin_checked_item items[RRS_MAX];
+    struct pin_uneven uneven;
     struct pin_table table;
 };
 
@@ -90,7 +91,8 @@ static void set_stage(struct stage *stage, const struct draw_case *c)
                                 .backends = c->backends,
                                 .groups = stage->groups,
                                 .items = stage->items},
-        .table = {.mode = c->mode, .checked = &stage->checked}};
+        .uneven = {.checked = &stage->checked},
+        .table = {.mode = c->mode, .uneven = &stage->uneven}};
     for (uint32_t i = 0; i < n; i++) {
         stage->items[i] = (struct pin_checked_item){
             .slot = c->verdicts[i] == '-' ? PIN_SLOT_NONE : i, .rr_i = (uint16_t)i};

@@ -58,5 +58,5 @@ static inline enum pin_reason pin_reason_of_table(const struct pin_table *table)
     if (table->form != PIN_TABLE_DRAWN || table->is_whole) {
         return PIN_REASON_WHOLE;
     }
-    return table->checked != NULL ? PIN_REASON_PROBED : PIN_REASON_DRAWN;
+    return pin_table_checked(table) != NULL ? PIN_REASON_PROBED : PIN_REASON_DRAWN;
 }

@@ -75,6 +75,14 @@ struct pin_extra {
     const struct pin_table *aaaa; /**< NULL = none. */
 };
 
+/** What a table has whose RRs do not all weigh 1, or of which questions may get none, or less. */
+struct pin_uneven {
+    uint64_t total;             /**< DRAWN: sum S of the weights, below 2^48. */
+    uint64_t nodata;            /**< DRAWN: beside total, so much of the questions gets no RR. */
+    const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
+    const struct pin_checked *checked; /**< NULL: no probe's verdict can change the answer. */
+};
+
 /** What one RRset shows in one or more views. */
 struct pin_table {
     enum pin_table_form form;
@@ -91,13 +99,10 @@ struct pin_table {
     uint32_t slot;    /**< DRAWN: which counter of pin_draws belongs to it. */
     uint32_t tally;   /**< Counter of its block (tally.h); 0: not counted. FIXED: of one RR. */
     uint16_t n_parts; /**< Parts of that block; behind the wire lies pin_table_parts(). */
-    uint64_t total;   /**< DRAWN: sum S of the weights, below 2^48. */
-    uint64_t nodata;  /**< DRAWN: beside total, so much of the questions gets no RR; 0 for most. */
-    const uint64_t *cumulative; /**< DRAWN: n_rr sums, last = total; NULL = all weights are 1. */
-    const uint8_t *wire;        /**< n_rr RRs, each with PIN_OWNER_POINTER as owner, but for
-                                     TARGETS. In front of them pin_table_clusters(), and in front
-                                     of those pin_table_groups(). */
-    const struct pin_checked *checked; /**< NULL: no probe's verdict can change the answer. */
+    const struct pin_uneven *uneven; /**< NULL: all weights are 1, nothing takes an RR away. */
+    const uint8_t *wire;             /**< n_rr RRs, each with PIN_OWNER_POINTER as owner, but for
+                                          TARGETS. In front of them pin_table_clusters(), and in front
+                                          of those pin_table_groups(). */
     union {
         struct {
             uint32_t n_refs;         /**< Builder only. */
@@ -106,6 +111,30 @@ struct pin_table {
         struct pin_rcu_head rcu; /**< Once nobody refers to it. */
     };
 };
+
+/** The sum of the weights; n_rr when all are 1. */
+static inline uint64_t pin_table_total(const struct pin_table *table)
+{
+    return table->uneven == NULL ? table->n_rr : table->uneven->total;
+}
+
+/** So much of the questions, beside the total, gets no RR; 0 for most. */
+static inline uint64_t pin_table_nodata(const struct pin_table *table)
+{
+    return table->uneven == NULL ? 0 : table->uneven->nodata;
+}
+
+/** n_rr sums of weights; NULL: all are 1. */
+static inline const uint64_t *pin_table_cumulative(const struct pin_table *table)
+{
+    return table->uneven == NULL ? NULL : table->uneven->cumulative;
+}
+
+/** What probes' verdicts take away; NULL: nothing. */
+static inline const struct pin_checked *pin_table_checked(const struct pin_table *table)
+{
+    return table->uneven == NULL ? NULL : table->uneven->checked;
+}
 
 /** Addresses of the targets: n_extras of them. Only of tables that pin_table_new() made. */
 static inline const struct pin_extra *pin_table_extras(const struct pin_table *table)
