@@ -364,7 +364,7 @@ static bool has_nodata(const struct draw *draw)
 /* As many as lie apart on the circle: floor(S / max W), rounding forgiven. */
 static uint64_t count_picks(const struct draw *draw, const struct pin_table *table, uint16_t n_room)
 {
-    uint64_t limit = PIN_MIN(PIN_MIN(draw->n_shown, n_room), pin_table_checked(table)->n_limit);
+    uint64_t limit = PIN_MIN(PIN_MIN(draw->n_shown, n_room), table->uneven->checked->n_limit);
     if (table->mode == PIN_ANSWERS_SINGLE) {
         return 1;
     }
@@ -378,7 +378,7 @@ static uint64_t count_picks(const struct draw *draw, const struct pin_table *tab
 /* A look's verdicts with their sums. */
 static struct draw weigh_all(const struct pin_table *table, const struct pin_sight *sight)
 {
-    struct draw draw = {.checked = pin_table_checked(table), .sight = sight};
+    struct draw draw = {.checked = table->uneven->checked, .sight = sight};
     draw.backends = weigh_backends(&draw);
     walk(&draw, add_up, NULL);
     return draw;
@@ -413,7 +413,7 @@ uint16_t pin_checked_draw(const struct pin_table *table, const struct pin_sight 
     struct draw draw = weigh_all(table, sight);
     uint64_t n = count_picks(&draw, table, n_room);
     uint64_t around =
-        pin_table_checked(table)->keeps_nodata ? PIN_MAX(WHOLE, draw.total) : draw.total;
+        table->uneven->checked->keeps_nodata ? PIN_MAX(WHOLE, draw.total) : draw.total;
     uint64_t circle = n * around;
     uint64_t position = (uint64_t)(((pin_u128)turn * circle) >> 64);
     if (position >= n * draw.total) {
