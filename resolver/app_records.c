@@ -55,6 +55,8 @@ static void on_claims(void *arg)
             .n_invalid = claimed->n_invalid,
             .n_untargeted = claimed->n_untargeted,
             .untargeted = claimed->untargeted,
+            .n_oversized = claimed->n_oversized,
+            .oversized = claimed->oversized,
             .arena = claimed->arena};
         claimed->arena = NULL;
         pin_recorder_set_claims(app->recorder, &claims);

@@ -12,6 +12,7 @@
 #include "pintle/base/hash.h"
 #include "pintle/base/log.h"
 #include "pintle/sync/providers.h"
+#include "pintle/zones/claims.h"
 
 #include "election.h"
 #include "errand.h"
@@ -280,8 +281,7 @@ static void take_next(struct pin_recorder_entry *entry)
 }
 
 /* Once for each number: what comes and goes with others is no news. */
-static void note_untargeted(
-    struct pin_recorder_entry *entry, const struct pin_recorder_claims *claims)
+static void tell_objects(struct pin_recorder_entry *entry, const struct pin_recorder_claims *claims)
 {
     if (claims->n_untargeted > entry->n_untargeted) {
         pin_log_warn(
@@ -291,6 +291,13 @@ static void note_untargeted(
             entry->name, claims->n_untargeted, claims->untargeted);
     }
     entry->n_untargeted = claims->n_untargeted;
+    if (claims->n_oversized > entry->n_oversized) {
+        pin_log_warn("records %s: objects with more than %u names, or %u names times targets: %zu, "
+                     "%s first; names beyond do not count; give them to several objects",
+            entry->name, PIN_CLAIM_NAMES_MAX, PIN_CLAIM_VALUES_MAX, claims->n_oversized,
+            claims->oversized);
+    }
+    entry->n_oversized = claims->n_oversized;
 }
 
 void pin_recorder_set_claims(
@@ -307,7 +314,7 @@ void pin_recorder_set_claims(
     intake.claims->unsynced = claims->unsynced;
     intake.claims->n_unsynced = claims->n_unsynced;
     entry->n_invalid = claims->n_invalid;
-    note_untargeted(entry, claims);
+    tell_objects(entry, claims);
     intake_done(&entry->next);
     entry->next = intake;
     take_next(entry);

@@ -234,6 +234,7 @@ void pin_recorder_overview_json(const struct pin_recorder *recorder, struct pin_
             claims == NULL ? 0 : claims->n_unsynced);
         pin_jsonout_key_uint(out, "invalid", entry->n_invalid);
         pin_jsonout_key_uint(out, "untargeted", entry->n_untargeted);
+        pin_jsonout_key_uint(out, "oversized", entry->n_oversized);
         pin_jsonout_key(out, "zones");
         pin_jsonout_array(out);
         for (size_t k = 0; k < entry->n_zones; k++) {

@@ -146,6 +146,7 @@ struct pin_recorder_entry {
     struct pin_recorder_sets *claims; /**< NULL: none were handed over yet. */
     size_t n_invalid;
     size_t n_untargeted;
+    size_t n_oversized;
     struct pin_errand *errand;        /**< Looks at what is taken in. */
     struct pin_recorder_intake taken; /**< The errand's. */
     struct pin_recorder_intake next;  /**< What comes after it. */

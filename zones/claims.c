@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/hash.h"
 
 /* Targets of one object by the type of their records. */
 enum { PIN_TARGET_A, PIN_TARGET_AAAA, PIN_TARGET_CNAME, PIN_TARGET_MAX };
@@ -20,6 +21,7 @@ struct reading {
     const struct pin_claim_notes *notes;
     const char *const *clusters; /* the object's own, one */
     struct pin_claims *claims;
+    size_t n_values; /* of all sets so far */
 };
 
 /* A list of canonical texts. */
@@ -70,12 +72,27 @@ static void add_name(struct reading *reading, struct texts *names, const char *t
         reading->claims->n_invalid++;
         return;
     }
-    for (size_t i = 0; i < names->n; i++) {
-        if (strcmp(names->items[i], name) == 0) {
-            return;
+    add_text(names, pin_arena_strdup(reading->arena, name));
+}
+
+/* Each name once, and no more than count. False: memory is out. */
+static bool tidy_names(struct reading *reading, struct texts *names)
+{
+    struct pin_map seen = {0};
+    size_t used = 0;
+    size_t i = 0;
+    bool is_ok = true;
+    for (; i < names->n && used < PIN_CLAIM_NAMES_MAX && is_ok; i++) {
+        const char *name = names->items[i];
+        if (pin_map_find(&seen, name, strlen(name)) == NULL) {
+            is_ok = pin_map_put_borrowed(&seen, name, strlen(name), &seen, NULL);
+            names->items[used++] = name;
         }
     }
-    add_text(names, pin_arena_strdup(reading->arena, name));
+    pin_map_done(&seen, NULL);
+    reading->claims->is_oversized |= i < names->n;
+    names->n = used;
+    return is_ok;
 }
 
 static void add_names(struct reading *reading, struct texts *names, const char *list)
@@ -187,17 +204,22 @@ static void add_set(
     }
 }
 
+/* The first name has all targets, however many. */
 static void add_sets(struct reading *reading, const char *name, const struct texts *targets)
 {
+    static const struct texts none = {0};
     size_t n = 0;
     for (size_t type = 0; type < PIN_TARGET_MAX; type++) {
         n += targets[type].n;
     }
+    bool is_over = reading->n_values > 0 && reading->n_values + n > PIN_CLAIM_VALUES_MAX;
     for (size_t type = 0; type < PIN_TARGET_MAX; type++) {
-        if (targets[type].n > 0 || n == 0) {
-            add_set(reading, name, type, &targets[type]);
+        if (targets[type].n > 0 || n == 0 || is_over) {
+            add_set(reading, name, type, is_over ? &none : &targets[type]);
         }
     }
+    reading->n_values += is_over ? 0 : n;
+    reading->claims->is_oversized |= is_over;
 }
 
 static bool is_apex(const struct pin_claim_object *object, const char *name)
@@ -258,7 +280,7 @@ bool pin_claims_make(struct pin_arena *arena, const struct pin_claim_object *obj
 {
     const char **clusters = pin_arena_alloc(arena, sizeof(*clusters));
     struct pin_claims claims = {0};
-    struct reading reading = {arena, object, notes, clusters, &claims};
+    struct reading reading = {arena, object, notes, clusters, &claims, 0};
     struct texts names;
     struct texts internal;
     size_t n_names = object->n_hostnames + pin_claim_count_items(notes->hostnames);
@@ -279,8 +301,9 @@ bool pin_claims_make(struct pin_arena *arena, const struct pin_claim_object *obj
     }
     add_names(&reading, &names, counts_noted ? notes->hostnames : NULL);
     add_names(&reading, &internal, notes->internal_hostnames);
-    bool is_ok =
-        notes->is_foreign || (add_outside(&reading, &names) && add_internal(&reading, &internal));
+    bool is_ok = notes->is_foreign
+                 || (tidy_names(&reading, &names) && tidy_names(&reading, &internal)
+                     && add_outside(&reading, &names) && add_internal(&reading, &internal));
     *ret_claims = claims;
     return is_ok && !pin_arena_has_failed(arena);
 }

@@ -330,8 +330,8 @@ static uint64_t fold_set(uint64_t sum, const struct pin_recordset *set)
 /* A number that moves with whatever is told; never 0. */
 static uint64_t sum_of(const struct pin_claimed *claimed)
 {
-    const uint64_t numbers[] = {
-        claimed->n_sets, claimed->n_unsynced, claimed->n_invalid, claimed->n_untargeted};
+    const uint64_t numbers[] = {claimed->n_sets, claimed->n_unsynced, claimed->n_invalid,
+        claimed->n_untargeted, claimed->n_oversized};
     uint64_t sum = pin_checksum64(numbers, sizeof(numbers), 0);
     for (size_t i = 0; i < claimed->n_sets; i++) {
         sum = fold_set(sum, &claimed->sets[i]);
@@ -339,7 +339,7 @@ static uint64_t sum_of(const struct pin_claimed *claimed)
     for (size_t i = 0; i < claimed->n_unsynced; i++) {
         sum = fold(sum, claimed->unsynced[i]);
     }
-    return fold(sum, claimed->untargeted) | 1u;
+    return fold(fold(sum, claimed->untargeted), claimed->oversized) | 1u;
 }
 
 /* Takes the arena. */
@@ -357,6 +357,8 @@ static struct pin_claimed *make_claimed(struct pin_claims_walk *walk, size_t wan
     claimed->n_invalid = walk->n_invalid;
     claimed->n_untargeted = walk->n_untargeted;
     claimed->untargeted = walk->untargeted != NULL ? walk->untargeted : "";
+    claimed->n_oversized = walk->n_oversized;
+    claimed->oversized = walk->oversized != NULL ? walk->oversized : "";
     claimed->n_sets = walk->n_sets;
     claimed->sets = walk->n_sets == 0 ? NULL
                                       : pin_arena_memdup(walk->arena, walk->sets,

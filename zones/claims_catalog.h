@@ -21,7 +21,9 @@ struct pin_claims_walk {
     size_t n_unwell;
     size_t n_invalid;
     size_t n_untargeted;
-    const char *untargeted;   /**< One of these, in the arena; NULL: there is none. */
+    const char *untargeted; /**< The first of these, in the arena; NULL: there is none. */
+    size_t n_oversized;
+    const char *oversized;    /**< The same of objects whose names or targets are too many. */
     struct pin_map listeners; /**< Hostnames of listeners -> whether a route has it. */
     uint64_t now_ms;
     uint64_t due_ms; /**< When a cluster is dropped next; UINT64_MAX: none. */

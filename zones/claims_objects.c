@@ -78,6 +78,20 @@ static bool read_notes(struct maker *self)
     return !self->notes.is_foreign;
 }
 
+/* Counts the object, and keeps the first of those counted: "cluster/namespace/name". */
+static void note(struct maker *self, size_t *n, const char **first)
+{
+    struct pin_claims_walk *walk = self->walk;
+    char key[KEY_BYTES];
+    (void)snprintf(key, sizeof(key), "%s/%s/%s",
+        walk->catalog->settings->clusters[self->cluster_id].name, self->object->namespace_name,
+        self->object->name);
+    (*n)++;
+    if (*first == NULL || strcmp(key, *first) < 0) {
+        *first = pin_arena_strdup(walk->arena, key);
+    }
+}
+
 static void make(struct maker *self)
 {
     struct pin_claims claims;
@@ -88,6 +102,9 @@ static void make(struct maker *self)
         || !pin_claims_make(self->arena, &self->claim, &self->notes, &claims)) {
         self->walk->has_failed = true;
         return;
+    }
+    if (claims.is_oversized) {
+        note(self, &self->walk->n_oversized, &self->walk->oversized);
     }
     pin_claims_add(self->walk, &claims, self->is_unwell);
 }
@@ -374,21 +391,6 @@ static void claim_pods(struct maker *self)
     }
 }
 
-/* Notes a Service whose names nobody will get: a NodePort, or a ClusterIP that is no headless one.
- */
-static void note_untargeted(struct maker *self)
-{
-    struct pin_claims_walk *walk = self->walk;
-    char key[KEY_BYTES];
-    (void)snprintf(key, sizeof(key), "%s/%s/%s",
-        walk->catalog->settings->clusters[self->cluster_id].name, self->object->namespace_name,
-        self->object->name);
-    walk->n_untargeted++;
-    if (walk->untargeted == NULL || strcmp(key, walk->untargeted) < 0) {
-        walk->untargeted = pin_arena_strdup(walk->arena, key);
-    }
-}
-
 static void claim_service(struct maker *self)
 {
     const struct pin_catalog *catalog = self->walk->catalog;
@@ -417,8 +419,8 @@ static void claim_service(struct maker *self)
         !has_endpoint(&backend) && pin_claims_is_bare(self->walk, self->cluster_id, self->object);
     self->is_unwell = is_bare || is_out(&backend);
     if (!add_service_targets(self, &backend) && self->notes.targets == NULL) {
-        if (self->notes.hostnames != NULL) {
-            note_untargeted(self);
+        if (self->notes.hostnames != NULL) { /* a NodePort, or a ClusterIP that is not headless */
+            note(self, &self->walk->n_untargeted, &self->walk->untargeted);
         }
         self->notes.hostnames = NULL;
     }

@@ -673,6 +673,26 @@ static void test_an_address_that_is_down_is_left_out(void **state)
  */
 
 /* Wherever memory runs out, nothing is told rather than some of it, and all of it is soon. */
+static void test_objects_of_too_many_names_are_counted(void **state)
+{
+    struct pin_text yaml = {0};
+    (void)state;
+    pin_text_puts(&yaml, "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {namespace: "
+                         "shop, name: web}, spec: {rules: [");
+    for (unsigned i = 0; i <= PIN_CLAIM_NAMES_MAX; i++) {
+        pin_text_putf(&yaml, "{host: n%u.example.com}, ", i);
+    }
+    pin_text_puts(&yaml, "]}, status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}}");
+    apply(C2, pin_text_get(&yaml));
+    struct pin_claimed *claimed = take();
+    assert_non_null(claimed);
+    assert_int_equal(claimed->n_sets, PIN_CLAIM_NAMES_MAX);
+    assert_int_equal(claimed->n_oversized, 1);
+    assert_string_equal(claimed->oversized, "c2/shop/web");
+    pin_claimed_free(claimed);
+    pin_text_done(&yaml);
+}
+
 static void test_services_that_ask_in_vain_are_counted(void **state)
 {
     (void)state;
@@ -752,6 +772,7 @@ int main(void)
         A_TEST(test_a_dropped_cluster_is_left_out_in_time),
         A_TEST(test_a_dropped_cluster_without_services_is_left_out_in_time),
         A_TEST(test_an_address_that_is_down_is_left_out),
+        A_TEST(test_objects_of_too_many_names_are_counted),
         A_TEST(test_services_that_ask_in_vain_are_counted),
         cmocka_unit_test(test_no_memory),
     };

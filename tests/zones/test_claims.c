@@ -184,6 +184,61 @@ static void test_records(void **state)
     pin_arena_free(arena);
 }
 
+/* "PREFIX0.1SUFFIX,PREFIX0.2SUFFIX,...": n of them. */
+static void put_list(struct pin_text *out, unsigned n, const char *prefix, const char *suffix)
+{
+    for (unsigned i = 0; i < n; i++) {
+        pin_text_putf(out, "%s%s%u.%u%s", i == 0 ? "" : ",", prefix, i / 250, i % 250 + 1, suffix);
+    }
+}
+
+/* What an object with that many names and targets wants; all its texts are the arena's. */
+static struct pin_claims claim_many(struct pin_arena *arena, unsigned n_names, unsigned n_targets)
+{
+    const struct pin_claim_object object = {.source = {"c1", "service", "shop", "app", 1, NULL}};
+    struct pin_claim_notes notes;
+    struct pin_claims claims;
+    struct pin_text names = {0};
+    struct pin_text targets = {0};
+    put_list(&names, n_names, "n", ".example.com");
+    put_list(&targets, n_targets, "10.0.", "");
+    const struct pin_claim_annotation notes_in[] = {
+        {NEW "hostname", pin_text_get(&names)}, {NEW "target", pin_text_get(&targets)}};
+    assert_true(pin_claim_notes_read(arena, notes_in, N_ELEMS(notes_in), &notes));
+    assert_true(pin_claims_make(arena, &object, &notes, &claims));
+    pin_text_done(&names);
+    pin_text_done(&targets);
+    return claims;
+}
+
+/* One object's names times its targets do not fill the memory that is for all. */
+static void test_very_many_names_and_targets(void **state)
+{
+    struct pin_arena *arena = pin_arena_new("test", (size_t)64 << 20);
+    (void)state;
+    struct pin_claims claims = claim_many(arena, 7000, 8000);
+    assert_true(claims.is_oversized);
+    assert_int_equal(claims.n_sets, 2 + 3 * 6998);
+    for (size_t i = 0; i < claims.n_sets; i++) { /* those without targets hold what was there */
+        assert_int_equal(claims.sets[i].n_values, i < 2 ? 8000 : 0);
+        assert_int_equal(claims.sets[i].n_holds, i < 2 ? 0 : 1);
+    }
+    pin_arena_reset(arena);
+    claims = claim_many(arena, 1, 30000); /* the first name has all */
+    assert_int_equal(claims.n_sets, 1);
+    assert_int_equal(claims.sets[0].n_values, 30000);
+    assert_false(claims.is_oversized);
+    pin_arena_reset(arena);
+    claims = claim_many(arena, PIN_CLAIM_NAMES_MAX, 2);
+    assert_int_equal(claims.n_sets, PIN_CLAIM_NAMES_MAX);
+    assert_false(claims.is_oversized);
+    pin_arena_reset(arena);
+    claims = claim_many(arena, PIN_CLAIM_NAMES_MAX + 1, 2);
+    assert_int_equal(claims.n_sets, PIN_CLAIM_NAMES_MAX);
+    assert_true(claims.is_oversized);
+    pin_arena_free(arena);
+}
+
 /* Wherever memory runs out, there are no claims rather than some of them. */
 static void test_no_memory(void **state)
 {
@@ -212,11 +267,12 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[N_ELEMS(cases) + 3] = {
+    struct CMUnitTest tests[N_ELEMS(cases) + 4] = {
         {"case 118: a TTL is seconds or a duration, 0 the provider's", test_ttl, NULL, NULL, NULL},
-        cmocka_unit_test(test_records), cmocka_unit_test(test_no_memory)};
+        cmocka_unit_test(test_records), cmocka_unit_test(test_very_many_names_and_targets),
+        cmocka_unit_test(test_no_memory)};
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
-        tests[3 + i] = (struct CMUnitTest){
+        tests[4 + i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = test_claim, .initial_state = &cases[i]};
     }
     return cmocka_run_group_tests_name("claims", tests, NULL, NULL);

@@ -23,10 +23,12 @@
  *
  *     overview   {"items": [{"records", "provider", "owner", "policy", "dryRun",
  *                  "intervalSeconds", "maxDeletesPercent", "isWriter", "holder", "writerError",
- *                  "unsynced": [], "invalid", "untargeted", "zones": [{"zone", "state", "runs",
- * "wanted", "owned", "ready", "pending", "blocked", "conflicts", "refused", "hash", "approval",
- * "deletes", "deletesMax", "listAgeSeconds", "syncAgeSeconds", "changeAgeSeconds", "nextSeconds",
- * "fault", "error", "errorAgeSeconds", "adoption": null or {"fromOwner", "hash", "changes"}}]}]}
+ *                  "unsynced": [], "invalid", "untargeted", "oversized",
+ *                  "zones": [{"zone", "state", "runs", "wanted", "owned", "ready", "pending",
+ *                  "blocked", "conflicts", "refused", "hash", "approval", "deletes", "deletesMax",
+ *                  "listAgeSeconds", "syncAgeSeconds", "changeAgeSeconds", "nextSeconds", "fault",
+ *                  "error", "errorAgeSeconds",
+ *                  "adoption": null or {"fromOwner", "hash", "changes"}}]}]}
  *     list       {"items": [{"records", "zone", "name", "type", "setId", "state", "owner",
  *                  "desired": set, "actual": set,
  *                  "objects": [{"cluster", "kind", "namespace", "name"}], "conflict", "error",
@@ -132,6 +134,8 @@ struct pin_recorder_claims {
     size_t n_invalid;        /**< Names and targets that are none: for people. */
     size_t n_untargeted;     /**< Services that ask for names and lead nowhere: for people, */
     const char *untargeted;  /**< and the first of these; NULL: there is none. */
+    size_t n_oversized;      /**< Objects of which not all names or targets count, and */
+    const char *oversized;   /**< the first of these. */
     struct pin_arena *arena; /**< Holds all of it; the recorder's from now on, whatever happens. */
 };
 

@@ -67,11 +67,18 @@ struct pin_claim_object {
     size_t n_internal_ips;
 };
 
+/** Names of one object that count, those of its spec first. */
+#define PIN_CLAIM_NAMES_MAX 10000u
+/** Values that the sets of one object have together before the names that follow only hold what was
+ * there: names times targets, of which one object may have some thousands each. */
+#define PIN_CLAIM_VALUES_MAX 20000u
+
 /** Sets, and what could not be made one. */
 struct pin_claims {
     struct pin_recordset *sets;
     size_t n_sets;
-    size_t n_invalid; /**< Names and targets that are none. */
+    size_t n_invalid;  /**< Names and targets that are none. */
+    bool is_oversized; /**< It reached PIN_CLAIM_NAMES_MAX or PIN_CLAIM_VALUES_MAX. */
 };
 
 /**

@@ -57,6 +57,8 @@ struct pin_claimed {
     size_t n_invalid;    /**< Names and targets that are none. */
     size_t n_untargeted; /**< Services that ask for names and, being of their type, lead nowhere. */
     const char *untargeted; /**< "c1/shop/cart", the first of these; "": there is none. */
+    size_t n_oversized;     /**< Objects whose names or targets are too many for all to count. */
+    const char *oversized;  /**< The first of these, as above. */
 };
 
 /**
