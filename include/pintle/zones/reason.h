@@ -28,7 +28,8 @@
     X(DRAWN, "drawn", "drawn by weight")                                                           \
     X(PROBED, "probed", "drawn by weight from what probes left")                                   \
     X(STICKY, "sticky", "chosen by the asker's address")                                           \
-    X(SYNTHESISED, "synthesised", "made from the name itself: pods, endpoints, reverse names, `localhost`")
+    X(SYNTHESISED, "synthesised",                                                                  \
+        "made from the name itself: pods, endpoints, reverse names, `localhost`")
 
 /** Why. */
 enum pin_reason {
