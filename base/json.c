@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pintle/base/arena.h"
+#include "pintle/base/crypto.h"
 #include "pintle/base/macros.h"
 #include "pintle/base/text.h"
 
@@ -104,11 +105,7 @@ static int32_t read_hex(struct reader *self)
         return -1;
     }
     for (int i = 0; i < 4; i++) {
-        char c = *self->at++;
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = pin_hex_value(*self->at++);
         if (digit < 0) {
             return -1;
         }
