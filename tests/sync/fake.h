@@ -104,7 +104,6 @@ static inline void fake_stop(struct fake *self)
 
 /* --- A cluster c1 behind it --- */
 
-#define SOON_MS  30000 /* as a rule milliseconds */
 #define SERVICES "/api/v1/services"
 #define PUT(name)                                                                                  \
     "{\"do\":\"put\",\"path\":\"" SERVICES "\",\"object\":{\"metadata\":{\"name\":\"" name         \
@@ -160,17 +159,12 @@ static inline int tear_down(void **state)
 
 static inline void want(struct box *self, const char *part)
 {
-    if (!rig_wait(&self->rig, part, SOON_MS)) {
-        fail_msg("'%s' did not come; seen:\n%s\nlogged:\n%s", part, pin_text_get(&self->rig.seen),
-            pin_text_get(&self->rig.logged));
-    }
+    rig_want(&self->rig, part);
 }
 
 static inline void want_log(struct box *self, const char *part)
 {
-    if (!rig_wait_in(&self->rig, &self->rig.logged, part, SOON_MS)) {
-        fail_msg("'%s' was not logged:\n%s", part, pin_text_get(&self->rig.logged));
-    }
+    rig_want_log(&self->rig, part);
 }
 
 static inline void start(struct box *self)

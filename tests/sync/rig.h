@@ -7,8 +7,14 @@
  */
 
 #include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "pintle/base/clock.h"
 #include "pintle/base/dirwatch.h"
@@ -18,6 +24,8 @@
 #include "pintle/sync/sync.h"
 
 #include "show.h"
+
+#define SOON_MS 30000 /**< As a rule milliseconds; a loaded machine needs patience. */
 
 /** One test's set-up. */
 struct rig {
@@ -108,6 +116,23 @@ static inline bool rig_wait_in(
 static inline bool rig_wait(struct rig *self, const char *part, int64_t timeout_ms)
 {
     return rig_wait_in(self, &self->seen, part, timeout_ms);
+}
+
+/** Runs the loop until the sink has seen `part`. */
+static inline void rig_want(struct rig *rig, const char *part)
+{
+    if (!rig_wait(rig, part, SOON_MS)) {
+        fail_msg("'%s' did not come; seen:\n%s\nlogged:\n%s", part, pin_text_get(&rig->seen),
+            pin_text_get(&rig->logged));
+    }
+}
+
+/** Runs the loop until `part` was logged. */
+static inline void rig_want_log(struct rig *rig, const char *part)
+{
+    if (!rig_wait_in(rig, &rig->logged, part, SOON_MS)) {
+        fail_msg("'%s' was not logged:\n%s", part, pin_text_get(&rig->logged));
+    }
 }
 
 /** Runs the loop for a while. */

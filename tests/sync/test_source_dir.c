@@ -23,7 +23,6 @@
 #include "rig.h"
 
 #define SERVICE(name) "{apiVersion: v1, kind: Service, metadata: {name: " name "}}\n"
-#define SOON_MS       30000 /* The promise is 100 ms; a loaded machine needs patience. */
 #define QUIET_MS      150
 
 /* Whether no directory can be read beyond its third entry. */
@@ -105,22 +104,17 @@ static int tear_down(void **state)
 static void start(struct box *self)
 {
     pin_sync_start(self->rig.sync);
-    assert_true(rig_wait(&self->rig, "SYNCED", SOON_MS));
+    rig_want(&self->rig, "SYNCED");
 }
 
 static void want(struct box *self, const char *part)
 {
-    if (!rig_wait(&self->rig, part, SOON_MS)) {
-        fail_msg("'%s' did not come; seen:\n%s\nlogged:\n%s", part, pin_text_get(&self->rig.seen),
-            pin_text_get(&self->rig.logged));
-    }
+    rig_want(&self->rig, part);
 }
 
 static void want_log(struct box *self, const char *part)
 {
-    if (!rig_wait_in(&self->rig, &self->rig.logged, part, SOON_MS)) {
-        fail_msg("'%s' was not logged:\n%s", part, pin_text_get(&self->rig.logged));
-    }
+    rig_want_log(&self->rig, part);
 }
 
 static struct pin_sync_cluster_stats stats_of(const struct box *self)
