@@ -1,16 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the unit tests of a build with PINTLE_COVERAGE (the preset cov) and counts what they take.
+# Runs the unit tests of the preset cov (PINTLE_COVERAGE), which is built, and counts what they take.
 # Fails unless every branch of the wire parsers and the encoder is taken, and 85 % of all lines.
-# usage: tests/coverage.sh BUILD_DIR
 set -euo pipefail
-build=$(realpath "$1")
 cd "$(dirname "$0")/.."
 root=$PWD
+build=$root/build/cov
 
 find "$build" -name '*.gcda' -delete
-ctest --test-dir "$build" -L '^(base|zones|sync|resolver|cli|scenario|fuzz)$' -j 16 --output-on-failure |
-    tail -n 25
+tests/ctest.sh cov -L '^(base|zones|sync|resolver|cli|scenario|fuzz)$'
 
 # What outside bytes meet first: queries, replies of upstreams, PROXY headers, names, messages out.
 parser="$root/(resolver/(query|response|response_opt|proxy|reply|reply_body|reply_name|reply_rdata)\.c|zones/name\.c|include/pintle/base/buf\.h)"

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs every ctest of a preset that is built: ctest.sh PRESET
+# Runs the ctests of a preset that is built: ctest.sh PRESET [CTEST-ARGUMENTS]
 #
 # Many tests wait for what a daemon promises within some seconds, sixteen of them beside each other. Up to three that
 # fail so are run once more, one after the other and alone, and the last lines say which: a test of that list is to be
 # mended. What a sanitizer reports, a crash and what hangs get no second try (docs/decisions/0049-a-second-try.md).
 set -euo pipefail
 preset=$1
+shift
 results=build/Testing/Temporary
 [ "$preset" = default ] || results=build/$preset/Testing/Temporary
 max_tries=3
@@ -15,7 +16,7 @@ rm -f "$results"/LastTestsFailed*.log
 code=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-ctest --preset "$preset" 2>&1 | tee "$log" || code=$?
+ctest --preset "$preset" "$@" 2>&1 | tee "$log" || code=$?
 [ "$code" != 0 ] || exit 0
 
 failed=$(sed -n 's/^[0-9]*://p' "$results/LastTestsFailed.log" 2>/dev/null || true)
