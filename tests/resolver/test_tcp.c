@@ -45,6 +45,15 @@ static int start_impatient(void **state)
     return 0;
 }
 
+/* One that a machine may starve for a second. */
+static int start_patient(void **state)
+{
+    static const struct pin_stream_limits limits = {.idle_timeout_ms = 1600};
+    (void)state;
+    server_start(&server, "127.0.0.1:0", 1, &limits);
+    return 0;
+}
+
 static int start_narrow(void **state)
 {
     static const struct pin_stream_limits limits = {.n_max = 6, .n_max_per_client = 4};
@@ -63,7 +72,15 @@ static int start_crowded(void **state)
 
 static int start_frugal(void **state)
 {
-    static const struct pin_stream_limits limits = {.n_max_queries = 5, .max_duration_ms = 400};
+    static const struct pin_stream_limits limits = {.n_max_queries = 5};
+    (void)state;
+    server_start(&server, "127.0.0.1:0", 1, &limits);
+    return 0;
+}
+
+static int start_short_lived(void **state)
+{
+    static const struct pin_stream_limits limits = {.max_duration_ms = 400};
     (void)state;
     server_start(&server, "127.0.0.1:0", 1, &limits);
     return 0;
@@ -292,11 +309,11 @@ static void test_reset_while_answering(void **state)
 static void test_idle_connection_is_closed(void **state)
 {
     (void)state;
+    int64_t start_ms = pin_clock_mono_ms();
     int fd = server_connect(&server, SOCK_STREAM, NULL);
     assert_still_answers(fd);
-    int64_t start_ms = pin_clock_mono_ms();
     assert_true(server_is_closed_by_peer(fd));
-    assert_in_range(pin_clock_mono_ms() - start_ms, 250, 2000);
+    assert_in_range(pin_clock_mono_ms() - start_ms, 250, SERVER_PATIENCE_MS);
     (void)close(fd);
     assert_int_equal(server_stats(&server).n_timed_out, 1);
 }
@@ -308,13 +325,14 @@ static void test_slow_query_is_cut_off(void **state)
     size_t bytes = www(wire, 1);
     size_t at = 0;
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
     int64_t start_ms = pin_clock_mono_ms();
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
     while (at < bytes - 1 && server_send(fd, wire + at, 1)) {
         at++;
-        usleep(20000); /* as slow clients are */
+        usleep(40000); /* as slow clients are: a second for all of it */
     }
-    assert_in_range(pin_clock_mono_ms() - start_ms, 250, 900);
+    assert_true(at < bytes - 1);
+    assert_true(pin_clock_mono_ms() - start_ms >= 250);
     assert_true(server_is_closed_by_peer(fd));
     (void)close(fd);
 }
@@ -323,9 +341,9 @@ static void test_queries_keep_a_connection_open(void **state)
 {
     (void)state;
     int fd = server_connect(&server, SOCK_STREAM, NULL);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 5; i++) {
         assert_still_answers(fd);
-        usleep(100000); /* eight times less than the deadline, together more */
+        usleep(400000); /* each time less than the deadline, together more */
     }
     (void)close(fd);
 }
@@ -454,7 +472,6 @@ static void test_nobody_is_waited_for_long(void **state)
     int64_t start_ms = pin_clock_mono_ms();
     assert_true(server_send(fd, wire, bytes));
     assert_true(server_is_closed_by_peer(fd));
-    assert_int_equal(server_stats(&server).n_open, 1);
     while (server_stats(&server).n_open > 0) {
         assert_true(pin_clock_mono_ms() - start_ms < SERVER_PATIENCE_MS);
         (void)server_send(fd, wire, 1); /* a byte now and then changes nothing */
@@ -468,11 +485,11 @@ static void test_nobody_is_waited_for_long(void **state)
 static void test_life_of_one_connection_is_limited(void **state)
 {
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
     int64_t start_ms = pin_clock_mono_ms();
+    int fd = server_connect(&server, SOCK_STREAM, NULL);
     assert_still_answers(fd);
     assert_true(server_is_closed_by_peer(fd));
-    assert_in_range(pin_clock_mono_ms() - start_ms, 350, 2000);
+    assert_in_range(pin_clock_mono_ms() - start_ms, 350, SERVER_PATIENCE_MS);
     (void)close(fd);
     assert_open_becomes(0);
     assert_int_equal(server_stats(&server).n_time_limit, 1);
@@ -482,6 +499,7 @@ static void test_life_of_one_connection_is_limited(void **state)
 static void test_new_connections_of_a_client_are_limited(void **state)
 {
     int n_served = 0;
+    int64_t start_ms = pin_clock_mono_ms();
     (void)state;
     for (int i = 0; i < 20; i++) {
         uint8_t wire[64];
@@ -489,7 +507,8 @@ static void test_new_connections_of_a_client_are_limited(void **state)
         n_served += server_send(fd, wire, www(wire, 1)) && server_read_answer(fd, &reply);
         (void)close(fd);
     }
-    assert_in_range(n_served, 5, 10);
+    int64_t seconds = (pin_clock_mono_ms() - start_ms) / 1000;
+    assert_in_range(n_served, 5, PIN_MIN(10 + 5 * seconds, (int64_t)20));
     int fd = connect_from("127.0.0.3"); /* others are none the worse */
     assert_still_answers(fd);
     (void)close(fd);
@@ -530,7 +549,7 @@ static void test_stop_with_open_connections(void **state)
     int fd = server_connect(&server, SOCK_STREAM, NULL);
     int64_t start_ms = pin_clock_mono_ms();
     server_stop(&server);
-    assert_in_range(pin_clock_mono_ms() - start_ms, 0, 1000);
+    assert_in_range(pin_clock_mono_ms() - start_ms, 0, SERVER_PATIENCE_MS);
     assert_true(server_is_closed_by_peer(fd));
     (void)close(fd);
 }
@@ -550,7 +569,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reset_while_answering, start, stop),
         cmocka_unit_test_setup_teardown(test_idle_connection_is_closed, start_impatient, stop),
         cmocka_unit_test_setup_teardown(test_slow_query_is_cut_off, start_impatient, stop),
-        cmocka_unit_test_setup_teardown(test_queries_keep_a_connection_open, start_impatient, stop),
+        cmocka_unit_test_setup_teardown(test_queries_keep_a_connection_open, start_patient, stop),
         cmocka_unit_test_setup_teardown(test_client_limit_closes_its_quietest, start_narrow, stop),
         cmocka_unit_test_setup_teardown(test_total_limit_makes_room_for_others, start_narrow, stop),
         cmocka_unit_test_setup_teardown(
@@ -560,7 +579,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_who_asks_too_much_may_finish_its_sentence, start_frugal, stop),
         cmocka_unit_test_setup_teardown(test_nobody_is_waited_for_long, start_frugal, stop),
-        cmocka_unit_test_setup_teardown(test_life_of_one_connection_is_limited, start_frugal, stop),
+        cmocka_unit_test_setup_teardown(
+            test_life_of_one_connection_is_limited, start_short_lived, stop),
         cmocka_unit_test_setup_teardown(
             test_new_connections_of_a_client_are_limited, start_slow_door, stop),
         cmocka_unit_test_setup_teardown(test_no_descriptors_left, start, stop),

@@ -195,5 +195,17 @@ static inline struct pin_sync_cluster_stats stats_of(const struct box *self)
     return stats;
 }
 
+/** Runs the loop until the fake has seen a watch of that path, which orders reach from then on. */
+static inline void want_watch(struct box *self, const char *path)
+{
+    char request[128];
+    (void)snprintf(request, sizeof(request), "%s?watch=1", path);
+    int64_t until_ms = pin_clock_mono_ms() + SOON_MS;
+    while (count_requests(self, request) == 0) {
+        assert_true(pin_clock_mono_ms() < until_ms);
+        pin_loop_poll(self->rig.loop, 20);
+    }
+}
+
 /** A test with a fake and a sync of its own. */
 #define A_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -183,6 +183,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Notes the request; the fault that it gets, or None when that was all of the answer."""
         with STATE.changed:
             STATE.seen.append(self.path)
+            self.since = STATE.drops, STATE.bookmarks  # what is ordered once the request was seen reaches it
             fault = self.take_fault()
         if fault and fault.get('hang'):
             time.sleep(3600)
@@ -332,7 +333,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if since < STATE.oldest and not is_list:
                 self.send(410, status(410, 'Expired', 'too old resource version'))
                 return
-            drops, bookmarks = STATE.drops, STATE.bookmarks
+        drops, bookmarks = self.since
         self.send_response(200)
         self.send_header('Transfer-Encoding', 'chunked')
         self.end_headers()

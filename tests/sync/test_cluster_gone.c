@@ -12,7 +12,7 @@ static void test_a_kind_that_is_gone_is_said_to_be_so_until_that_is_believed(voi
     order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
                 "\"is\":true}");
     start(self);
-    rig_run(&self->rig, 100);
+    want_watch(self, "/apis/gateway.networking.k8s.io/v1/gateways");
     rig_forget(&self->rig);
     order(self, "{\"do\":\"serve\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
                 "\"is\":false}");
@@ -36,7 +36,7 @@ static void test_404s_take_nothing_away_while_discovery_has_the_kind(void **stat
     struct box *self = *state;
     order(self, PUT("a"));
     start(self);
-    rig_run(&self->rig, 200);
+    want_watch(self, SERVICES);
     rig_forget(&self->rig);
     order(self, FAULT("/apis", "\"exact\":true,\"status\":404,\"times\":3"));
     order(self, FAULT(SERVICES, "\"status\":404,\"times\":3"));

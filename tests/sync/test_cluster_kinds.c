@@ -30,7 +30,7 @@ static void test_a_kind_moves_to_another_version_without_a_gap(void **state)
     order(self, "{\"do\":\"put\",\"path\":\"/apis/gateway.networking.k8s.io/v1/gateways\","
                 "\"object\":{\"metadata\":{\"name\":\"gw\",\"namespace\":\"d\"}}}");
     start(self);
-    rig_run(&self->rig, 100);
+    want_watch(self, "/apis/gateway.networking.k8s.io/v1/gateways");
     order(self, "{\"do\":\"put\",\"path\":\"/apis/gateway.networking.k8s.io/v1beta1/gateways\","
                 "\"object\":{\"metadata\":{\"name\":\"gw\",\"namespace\":\"d\"}}}");
     rig_forget(&self->rig);

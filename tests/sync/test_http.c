@@ -187,6 +187,7 @@ static void test_a_renewed_certificate_ends_the_connections_of_the_old_one(void 
     (void)state;
     use_client("client");
     start_box(&self);
+    want_watch(&self, SERVICES);
     rig_run(&self.rig, 1500); /* watches that lived longer than a second begin again at once */
     size_t n_before = count_requests(&self, WATCH_OF_SERVICES);
     rig_forget(&self.rig);

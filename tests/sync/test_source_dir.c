@@ -188,7 +188,7 @@ static void test_a_written_file_is_read_at_once(void **state)
     int64_t before_ms = pin_clock_mono_ms();
     put(self, "a.yaml", SERVICE("late"));
     want(self, "UPSERT Service default/late");
-    assert_true(pin_clock_mono_ms() - before_ms < 1000);
+    assert_true(pin_clock_mono_ms() - before_ms < 5000);
 }
 
 static void test_a_file_moved_in_counts_and_one_moved_out_does_not(void **state)

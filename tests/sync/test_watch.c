@@ -13,7 +13,7 @@ static void test_a_lost_watch_goes_on_where_it_was(void **state)
     struct box *self = *state;
     order(self, PUT("a"));
     start(self);
-    rig_run(&self->rig, 200);
+    want_watch(self, SERVICES);
     rig_forget(&self->rig);
     order(self, FAULT(WATCH_OF_SERVICES, "\"close\":true,\"times\":2"));
     order(self, "{\"do\":\"drop\"}");
@@ -30,7 +30,7 @@ static void test_410_as_a_status_leads_to_a_list(void **state)
     struct box *self = *state;
     order(self, PUT("a"));
     start(self);
-    rig_run(&self->rig, 200);
+    want_watch(self, SERVICES);
     rig_forget(&self->rig);
     order(self, PUT("b"));
     order(self, DELETE("a"));
@@ -57,10 +57,9 @@ static void test_a_bookmark_moves_the_place_to_go_on_from(void **state)
 {
     struct box *self = *state;
     start(self);
-    rig_run(&self->rig, 200);
+    want_watch(self, SERVICES);
     order(self, "{\"do\":\"put\",\"path\":\"/x\",\"object\":{\"metadata\":{\"name\":\"x\"}}}");
     order(self, "{\"do\":\"bookmark\"}");
-    rig_run(&self->rig, 200);
     rig_forget(&self->rig);
     order(self, "{\"do\":\"compact\"}");
     order(self, "{\"do\":\"drop\"}");

@@ -12,7 +12,7 @@ static void test_a_list_whose_second_page_fails_removes_nothing(void **state)
     order(self, PUT("a"));
     order(self, PUT("b"));
     start(self);
-    rig_run(&self->rig, 200);
+    want_watch(self, SERVICES);
     rig_forget(&self->rig);
     order(self, FAULT(LIST_OF_SERVICES "&continue", "\"status\":500"));
     order(self, FAULT(LIST_OF_SERVICES, "\"page\":1"));
@@ -42,7 +42,7 @@ static void test_an_object_that_a_list_names_and_nobody_can_read_stays_as_it_was
     struct box *self = *state;
     order(self, PUT("a"));
     start(self);
-    rig_run(&self->rig, 200);
+    want_watch(self, SERVICES);
     order(self,
         "{\"do\":\"put\",\"path\":\"" SERVICES "\",\"object\":{\"metadata\":{\"name\":\"a\","
         "\"namespace\":\"d\"},\"spec\":{\"ports\":[{\"port\":0}]}}}");
@@ -58,7 +58,7 @@ static void test_a_list_with_an_object_of_no_name_removes_nothing(void **state)
     struct box *self = *state;
     order(self, PUT("a"));
     start(self);
-    rig_run(&self->rig, 200);
+    want_watch(self, SERVICES);
     rig_forget(&self->rig);
     order(self, FAULT(LIST_OF_SERVICES,
                     "\"status\":200,\"body\":\"{\\\"metadata\\\":{\\\"resourceVersion\\\":"

@@ -80,7 +80,7 @@ static void test_reason(void **state)
     const struct reason_case *c = *state;
     order(box, PUT("a"));
     start(box);
-    rig_run(&box->rig, 200);
+    want_watch(box, SERVICES);
     uint64_t n_before = c->reason == PIN_LIST_START ? 0 : count(box, c->reason);
     for (size_t i = 0; i < N_ELEMS(c->faults) && c->faults[i] != NULL; i++) {
         order(box, c->faults[i]);

@@ -47,8 +47,8 @@ static void test_a_silent_watch_goes_on_where_it_was(void **state)
     start(self);
     rig_run(&self->rig, 1500);
     assert_int_equal(n_watched, 0); /* nobody has said that bookmarks come */
+    want_watch(self, SERVICES);
     order(self, "{\"do\":\"bookmark\"}");
-    rig_run(&self->rig, 500);
     order(self, "{\"do\":\"drop\"}");
     rig_forget(&self->rig);
     size_t n_before = count_requests(self, WATCH_OF_SERVICES);
