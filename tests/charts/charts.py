@@ -16,7 +16,7 @@ import yaml
 
 import render
 from render import CHART, KUSTOMIZE, RBAC, SETS, container_of, of_kind, one, pod_of, template, workload
-from run import PINTLED, play, run  # noqa: E402: pylint: disable=wrong-import-order
+from run import PINTLECTL, PINTLED, play, run  # noqa: E402: pylint: disable=wrong-import-order
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 FLEET = next(path for path in SETS if path.name.startswith("fleet"))
@@ -60,8 +60,10 @@ def both_ways(values, schema, at=""):
 
 
 def schema(checks, _):
-    checks.equal("values.yaml and its schema have the same keys", both_ways(
-        VALUES, json.loads((CHART / "values.schema.json").read_text())), [])
+    values_schema = json.loads((CHART / "values.schema.json").read_text())
+    checks.equal("values.yaml and its schema have the same keys", both_ways(VALUES, values_schema), [])
+    known = json.loads(run(PINTLECTL, "config", "schema")[1])["properties"]
+    checks.equal("config has the keys that pintled knows", set(values_schema["properties"]["config"]["properties"]), set(known))
     for setting, word in (
             ("replicacount=3", "replicacount"), ("image.repo=x", "repo"), ("serviceMonitor.enable=true", "enable"),
             ("mode=statefulset", "mode"), ("replicaCount=many", "replicaCount"), ("service.type=ExternalName", "type"),
