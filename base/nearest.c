@@ -60,7 +60,7 @@ static size_t distance(const char *a, const char *b)
 const char *pin_nearest(const char *word, const char *const *words, size_t n_words)
 {
     const char *nearest = NULL;
-    size_t allowed = strlen(word) / 3 + 1;
+    size_t allowed = (strlen(word) + 2) / 3;
 
     for (size_t i = 0; i < n_words; i++) {
         size_t found = distance(word, words[i]);

@@ -15,12 +15,14 @@
 static void test_nearest(void **state)
 {
     (void)state;
-    static const char *const words[] = {"listen", "clusters", "clusterSet", "zones"};
+    static const char *const words[] = {"listen", "clusters", "clusterSet", "zones", "geo"};
     assert_string_equal(pin_nearest("listn", words, N_ELEMS(words)), "listen");
     assert_string_equal(pin_nearest("lisetn", words, N_ELEMS(words)), "listen");
     assert_string_equal(pin_nearest("clusterset", words, N_ELEMS(words)), "clusterSet");
     assert_string_equal(pin_nearest("zone", words, N_ELEMS(words)), "zones");
     assert_null(pin_nearest("banana", words, N_ELEMS(words)));
+    assert_null(pin_nearest("foo", words, N_ELEMS(words))); /* one letter of three is not meant */
+    assert_string_equal(pin_nearest("goe", words, N_ELEMS(words)), "geo");
     assert_null(pin_nearest("", words, N_ELEMS(words)));
 }
 

@@ -109,7 +109,7 @@ static struct wrong_case {
         AT_ITEM "sources: \"ingres\" is none of service, ingress, gateway, httproute, grpcroute, "
                 "tlsroute, tcproute and crd, did you mean \"ingress\"?\n" AT_ITEM
                 "sources: \"pod\" is none of service, ingress, gateway, httproute, grpcroute, "
-                "tlsroute, tcproute and crd, did you mean \"crd\"?\n"},
+                "tlsroute, tcproute and crd\n"},
     {"a server is an address", ONE(ANY ", provider: rfc2136, rfc2136: {server: ns.example.com}"),
         "p.yaml:4:86: records[0].rfc2136.server: \"ns.example.com\" is no ADDR[:PORT] with an IP "
         "address\n"},
