@@ -228,12 +228,16 @@ def rss_kib(daemon):
 def load(checks, daemon, dir):
     (dir / "q.bin").write_bytes(message("www.t.example", 1))
 
-    def run(n, *args):
+    def run(n, *args, tries=3):
+        start = time.monotonic()
         done = subprocess.run(["h2load", "-n", str(n), *args, "-d", dir / "q.bin", "-H", f"content-type: {TYPE}",
                                f"https://127.0.0.1:{daemon.dot}/dns-query"], capture_output=True, text=True,
                               timeout=120)
         found = re.search(r"(\d+) succeeded, (\d+) failed", done.stdout)
-        return (int(found.group(1)), int(found.group(2))) if found else done.stdout + done.stderr
+        got = (int(found.group(1)), int(found.group(2))) if found else done.stdout + done.stderr
+        if got != (n, 0) and tries > 1 and starved_s(start) > tls.HANDSHAKE_S / 2:
+            return run(n, *args, tries=tries - 1)  # 100 handshakes have their time, also where nobody gets the processor
+        return got
 
     run(N_LOAD // 4, "-c", "100", "-m", "100")  # what the first connections bring along stays
     run(N_LOAD // 4, "-c", "20", "--h1")
