@@ -528,7 +528,7 @@ static bool settle_subject(struct pin_answering *a, struct pin_name *target)
         return true;
     }
     bool is_settled = true;
-    bool is_others = (a->encloser->flags & (PIN_NODE_IS_CUT | PIN_NODE_HAS_DNAME)) != 0;
+    bool is_others = (a->encloser->flags & PIN_NODE_OTHERS) != 0;
     if (pin_unlikely(is_others) && pin_answer_turn_away(a, target, &is_settled)) {
         return is_settled;
     }

@@ -7,6 +7,18 @@
 #include "answering.h"
 #include "outside.h"
 
+void pin_answer_rise(struct pin_answering *a)
+{
+    size_t at = 0;
+    const struct pin_node *cut = (a->encloser->flags & PIN_NODE_IS_BELOW_CUT) != 0 ? pin_index_cut(
+                                     a->worker->live->index, a->subject.name, a->subject.bytes, &at)
+                                                                                   : NULL;
+    if (cut != NULL) { /* else it went just now */
+        a->encloser = cut;
+        a->encloser_at = at;
+    }
+}
+
 /* What the encloser shows this asker for one type, or NULL. */
 static const struct pin_table *enclosing(const struct pin_answering *a, uint16_t type)
 {
@@ -145,6 +157,7 @@ static bool follow_dname(
 
 bool pin_answer_turn_away(struct pin_answering *a, struct pin_name *target, bool *ret_is_settled)
 {
+    pin_answer_rise(a);
     const struct pin_table *ns = delegation(a);
     *ret_is_settled = true;
     if (ns != NULL) {

@@ -147,6 +147,7 @@ static enum pin_reason find_reason(struct pin_answering *a, struct finding *find
         if (a->node == NULL && a->synth != PIN_FROM_NODE) {
             return PIN_REASON_SYNTHESISED;
         }
+        pin_answer_rise(a);
         if ((a->encloser->flags & PIN_NODE_IS_CUT) != 0
             || (a->node == NULL && (a->encloser->flags & PIN_NODE_HAS_DNAME) != 0)) {
             return PIN_REASON_REFERRAL;

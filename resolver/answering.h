@@ -109,6 +109,10 @@ static inline void pin_answering_look_for(
     };
 }
 
+/** Makes a delegation above the encloser the encloser, where it is glue or there only for names
+ * below it. */
+void pin_answer_rise(struct pin_answering *a);
+
 /**
  * Settles a subject at or below a delegation, or below a DNAME. `ret_is_settled` false: the target
  * of the DNAME, which `target` holds, is the subject now.

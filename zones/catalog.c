@@ -80,12 +80,15 @@ static enum pin_err put_fixed_names(
 }
 
 /* Has names below "pod" answered from the addresses of endpoints. */
-static void flag_pods(struct pin_catalog *catalog, const struct pin_zone *zone)
+static enum pin_err flag_pods(
+    struct pin_catalog *catalog, const struct pin_zone *zone, struct pin_why *why)
 {
     struct pin_name pod;
-    if (pin_apex_name("pod", &zone->apex, &pod)) {
-        pin_index_flag(catalog->live.index, &pod, PIN_NODE_HAS_PODS);
-    }
+    bool is_ok =
+        pin_apex_name("pod", &zone->apex, &pod)
+        && pin_index_flag(catalog->live.index, pod.wire, pod.bytes, PIN_NODE_HAS_PODS, true)
+               == PIN_OK;
+    return is_ok ? PIN_OK : pin_why_set(why, PIN_ENOMEM, "a zone's own names");
 }
 
 /* "cluster.local" and, below it, one zone per cluster (Kubernetes DNS specification, 2.1). */
@@ -108,12 +111,14 @@ static enum pin_err add_cluster_zones(
         if (err == PIN_OK) {
             err = put_fixed_names(catalog, catalog->zone_of_cluster[i], version, why);
             catalog->zone_of_cluster[i]->cluster_id = (uint16_t)i;
-            flag_pods(catalog, catalog->zone_of_cluster[i]);
+        }
+        if (err == PIN_OK) {
+            err = flag_pods(catalog, catalog->zone_of_cluster[i], why);
         }
     }
     if (err == PIN_OK) {
         catalog->zone_own->zone_of_cluster = catalog->zone_of_cluster;
-        flag_pods(catalog, catalog->zone_own);
+        err = flag_pods(catalog, catalog->zone_own, why);
     }
     return err;
 }

@@ -8,6 +8,7 @@
 
 #include "zones/claims_catalog.h"
 #include "zones/compile.h"
+#include "zones/cuts.h"
 #include "zones/drains.h"
 #include "zones/networks.h"
 #include "zones/scene.h"
@@ -56,8 +57,10 @@ static void publish_hosts(struct pin_catalog *catalog, struct pin_published *pub
     while (catalog->dirty_hosts != NULL) {
         struct pin_host_unit *host = catalog->dirty_hosts;
         catalog->dirty_hosts = host->next_dirty;
+        bool was_cut = pin_cuts_has(catalog, &host->name);
         host->is_dirty = false;
         published->n_names += pin_compile_host(catalog, host);
+        pin_cuts_settle(catalog, host, was_cut);
         published->n_units++;
         if (host->is_dirty) {
             host->next_dirty = again;
@@ -67,6 +70,7 @@ static void publish_hosts(struct pin_catalog *catalog, struct pin_published *pub
         }
     }
     catalog->dirty_hosts = again;
+    pin_cuts_settle_all(catalog);
 }
 
 /* Routes that stay, then hostnames, then routes that are gone: no alias points at nothing. */
@@ -245,7 +249,7 @@ bool pin_catalog_is_dirty(const struct pin_catalog *catalog, uint64_t now_ms)
     return catalog->dirty_services != NULL || catalog->dirty_routes != NULL
            || catalog->dirty_hosts != NULL || catalog->has_ripe || catalog->has_unattached
            || catalog->is_scene_dirty || catalog->has_dirty_static || catalog->is_networks_dirty
-           || catalog->is_behind || is_grace_ending(catalog, now_ms)
+           || catalog->is_behind || catalog->has_moved_cuts || is_grace_ending(catalog, now_ms)
            || pin_stale_is_due(catalog, now_ms) || pin_drains_are_due(catalog, now_ms)
            || pin_health_has_flips(catalog->live.health);
 }

@@ -557,7 +557,8 @@ static void look_for_others(struct pin_explanation *e, const struct pin_name *na
     if (node == NULL) {
         return;
     }
-    if ((node->flags & PIN_NODE_IS_CUT) != 0 && (at != 0 || e->type != PIN_TYPE_DS)) {
+    if ((node->flags & PIN_NODE_IS_BELOW_CUT) != 0
+        || ((node->flags & PIN_NODE_IS_CUT) != 0 && (at != 0 || e->type != PIN_TYPE_DS))) {
         e->others = "referral: the name is delegated to other name servers";
     } else if ((node->flags & PIN_NODE_HAS_DNAME) != 0 && at != 0) {
         e->others = "alias: a DNAME above the name leads to another one";

@@ -23,6 +23,8 @@
 /* Nodes up to this size are fetched whole: link, name and RRsets of a service in two families. */
 #define NODE_FETCH_BYTES 192u
 #define LINE_BYTES       64u
+/* What other names, or somebody on purpose, made of a node: not its RRsets. */
+#define FLAGS_KEPT (PIN_NODE_HAS_WILDCARD | PIN_NODE_HAS_PODS | PIN_NODE_IS_BELOW_CUT)
 
 struct pin_index {
     struct pin_rcu_table *nodes;
@@ -359,8 +361,7 @@ static enum pin_err replace(struct pin_index *index, const struct pin_node *old,
         return PIN_ENOMEM;
     }
     node->n_children = old->n_children;
-    node->flags =
-        (uint8_t)(node->flags | (change.flags & (PIN_NODE_HAS_WILDCARD | PIN_NODE_HAS_PODS)));
+    node->flags = (uint8_t)(node->flags | (change.flags & FLAGS_KEPT));
     node->is_put = change.is_put;
     guard(node, change.policy);
     install(index, node);
@@ -396,7 +397,10 @@ static enum pin_err add_node(struct pin_index *index, struct pin_node *node)
         return err;
     }
     const uint8_t *wire = pin_name_parent(node->name);
-    find(index, wire, node->name_bytes - (size_t)(wire - node->name))->n_children++;
+    struct pin_node *parent = find(index, wire, node->name_bytes - (size_t)(wire - node->name));
+    bool is_below = (parent->flags & (PIN_NODE_IS_CUT | PIN_NODE_IS_BELOW_CUT)) != 0;
+    node->flags = (uint8_t)(node->flags | (is_below ? PIN_NODE_IS_BELOW_CUT : 0u));
+    parent->n_children++;
     install(index, node);
     return PIN_OK;
 }
@@ -757,12 +761,16 @@ bool pin_index_stamp(struct pin_index *index, const struct pin_name *name, uint3
     return true;
 }
 
-void pin_index_flag(struct pin_index *index, const struct pin_name *name, uint8_t flags)
+enum pin_err pin_index_flag(
+    struct pin_index *index, const uint8_t *wire_lower, size_t bytes, uint8_t flag, bool is_set)
 {
-    struct pin_node *node = find(index, name->wire, name->bytes);
-    if (node != NULL) {
-        node->flags = (uint8_t)(node->flags | flags);
+    const struct pin_node *node = find(index, wire_lower, bytes);
+    if (node == NULL || ((node->flags & flag) != 0) == is_set) {
+        return PIN_OK;
     }
+    struct change change = {
+        .flags = (uint8_t)(node->flags ^ flag), .is_put = node->is_put, .policy = node->policy};
+    return replace(index, node, change, pin_node_rrsets(node), node->n_rrsets);
 }
 
 struct pin_tally *pin_index_tally(const struct pin_index *index)

@@ -213,6 +213,24 @@ static void drop(struct collection *c, uint16_t type, const char *key, const cha
     c->n_rrs = n;
 }
 
+/* Says so where records stand below a delegation and are no glue: nobody asks here for them. */
+static void tell_hidden(struct collection *c, const char *place)
+{
+    char above[PIN_NAME_TEXT_MAX];
+    size_t at = 0;
+    const struct pin_node *cut =
+        pin_index_cut(c->run->catalog->live.index, c->host->name.wire, c->host->name.bytes, &at);
+    for (size_t i = 0; cut != NULL && i < c->n_rrs; i++) {
+        if (c->rrs[i].type != PIN_TYPE_A && c->rrs[i].type != PIN_TYPE_AAAA) {
+            pin_name_format(cut->name, above);
+            pin_text_putf(&c->faults,
+                "%s: %s above it is delegated: of its records only addresses count, as glue\n",
+                place, above);
+            return;
+        }
+    }
+}
+
 /* An alias stands alone, and never at an apex, where SOA and NS are the zone's own. */
 static void check(struct collection *c, const struct pin_route_unit *owner)
 {
@@ -230,6 +248,7 @@ static void check(struct collection *c, const struct pin_route_unit *owner)
     } else if (has_others) {
         drop(c, PIN_TYPE_CNAME, place, "a CNAME beside other records is left out");
     }
+    tell_hidden(c, place);
 }
 
 static bool is_same(const struct pin_zonefile_rr *a, const struct pin_zonefile_rr *b)

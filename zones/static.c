@@ -376,6 +376,7 @@ static bool compile_static(
         return false;
     }
     sort_out_hosts(&s, unit->has_failed);
+    catalog->has_moved_cuts = catalog->has_moved_cuts || unit->zone->is_custom;
     unit->has_failed = false;
     report(&s, unit, old);
     unit->next = NULL;

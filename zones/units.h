@@ -269,6 +269,7 @@ struct pin_catalog {
     bool is_filling;     /**< The delta at hand is part of a cluster's first lists. */
     bool has_ripe;       /**< Some that stand among the waiting wait no more. */
     uint32_t n_units_max;
+    bool has_moved_cuts;   /**< A delegation came or went: cuts.c's. */
     bool is_behind;        /**< A serial or an edition waits for memory. */
     uint32_t held_stamp;   /**< Moves when a list is held, and when it is not any more. */
     bool is_stale_dirty;   /**< A cluster came or went, or changed while out of reach. */

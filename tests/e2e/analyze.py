@@ -146,6 +146,9 @@ CASES = (
     ("PTL0701", "c1/DNSEndpoint/default/dns", {"c1/a.yaml": record("a.example.org")}, CUSTOM, "a.example.org lies in none"),
     ("PTL0702", "c1/DNSEndpoint/default/dns", {"c1/a.yaml": record("a.example.com", targets="[not-an-address]")}, CUSTOM,
      "c1/DNSEndpoint/default/dns: a.example.com.: A: "),
+    ("PTL0702", "c1/DNSEndpoint/default/dns",
+     {"c1/a.yaml": record("a.sub.example.com", "TXT") + record("sub.example.com", "NS", "[ns.example.net]").replace("name: dns", "name: cut")},
+     CUSTOM, "a.sub.example.com.: sub.example.com. above it is delegated"),
 )
 # Found in files alone.
 OFFLINE = (

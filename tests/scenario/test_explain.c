@@ -38,7 +38,7 @@ static const char manifests[] =
     "---\napiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\n"
     "metadata: {namespace: default, name: mail}\n"
     "spec: {endpoints: [{dnsName: mail.corp.example, recordType: MX, targets: [10 "
-    "mx.example.net]}]}\n"
+    "mx.example.net]}, {dnsName: ns.sub.corp.example, recordType: A, targets: [192.0.2.3]}]}\n"
     "---\n{apiVersion: multicluster.x-k8s.io/v1alpha1, kind: ServiceExport, metadata: {namespace: "
     "default, name: web}}\n"
     "---\n{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: k}, spec: "
@@ -107,6 +107,9 @@ static const struct row rows[] = {
             "a DNSEndpoint says it", "\"reason\":\"has the hostname\""}},
     {"a delegated name is others'", "x.sub.corp.example", PIN_TYPE_A,
         {"\"status\":\"referral: the name is delegated to other name servers\""}},
+    {"glue of a DNSEndpoint is others'", "ns.sub.corp.example", PIN_TYPE_A,
+        {"\"status\":\"referral: the name is delegated to other name servers\"",
+            "\"why\":\"referral\"", "\"object\":\"c1/DNSEndpoint/default/mail\""}},
     {"a name below a DNAME is another one", "x.old.corp.example", PIN_TYPE_A,
         {"\"status\":\"alias: a DNAME above the name leads to another one\""}},
 };

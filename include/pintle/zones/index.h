@@ -102,8 +102,21 @@ enum pin_err pin_index_put_guarded(struct pin_index *index, struct pin_zone *zon
     const struct pin_name *name, const struct pin_rrset *rrsets, size_t n_rrsets,
     const struct pin_policy *policy);
 
-/** Sets PIN_NODE_* flags of a name that exists. Builder, before workers read. */
-void pin_index_flag(struct pin_index *index, const struct pin_name *name, uint8_t flags);
+/**
+ * Sets or clears a PIN_NODE_* flag of a name, by another node in the place of its own; a name that
+ * does not exist stays so. Builder. PIN_ENOMEM: the flag is as it was.
+ */
+enum pin_err pin_index_flag(
+    struct pin_index *index, const uint8_t *wire_lower, size_t bytes, uint8_t flag, bool is_set);
+
+/**
+ * The delegation above a name in its zone, of several the one nearest to the apex (RFC 1034,
+ * section 4.3.2, step 3b); NULL: there is none. `ret_at_bytes` is where its name begins within the
+ * given one. Any thread, in a read section. Cost: a lookup for each label below the apex; ask for
+ * names with PIN_NODE_IS_BELOW_CUT.
+ */
+const struct pin_node *pin_index_cut(
+    const struct pin_index *index, const uint8_t *wire_lower, size_t bytes, size_t *ret_at_bytes);
 
 /**
  * Removes a name that was put; it stays as an empty non-terminal while names exist below it, and

@@ -253,6 +253,9 @@ struct pin_zone {
 #define PIN_NODE_HAS_PARTS    0x10u /**< It has parts: names below may be synthesised (parts.h). */
 #define PIN_NODE_HAS_DASHED   0x20u /**< <dashed-ip> below it may be an endpoint (targets.h). */
 #define PIN_NODE_IS_BARE      0x40u /**< No type can be asked for that it has. */
+#define PIN_NODE_IS_BELOW_CUT 0x80u /**< Glue, or only there for names below it (zones/cuts.h). */
+/** The name, or names below it, may be others'. */
+#define PIN_NODE_OTHERS (PIN_NODE_IS_CUT | PIN_NODE_HAS_DNAME | PIN_NODE_IS_BELOW_CUT)
 
 /** One owner name. An empty non-terminal has no RRsets (RFC 8499: empty non-terminals). */
 struct pin_node {
