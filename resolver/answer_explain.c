@@ -39,6 +39,7 @@ struct finding {
     const struct pin_table *table;
     struct pin_name name;   /* that is looked at: the question's, or an alias's target */
     struct pin_text prefix; /* aliases that led to it */
+    bool is_circle;         /* the last of them led to a name before it */
 };
 
 /* --- who may ask ---------------------------------------------------------------------------- */
@@ -138,9 +139,25 @@ static enum pin_reason of_others(struct pin_answering *a)
     return is_refused ? PIN_REASON_REFUSED : PIN_REASON_FORWARDED;
 }
 
+static bool is_among(const uint64_t *hashes, unsigned n, uint64_t hash)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (hashes[i] == hash) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum pin_reason find_reason(struct pin_answering *a, struct finding *finding)
 {
+    uint64_t seen[HOPS_MAX];
     for (unsigned hop = 0; hop < HOPS_MAX; hop++) {
+        finding->is_circle = is_among(seen, hop, a->subject.hash);
+        if (finding->is_circle) {
+            return PIN_REASON_WHOLE; /* the answer shows each alias once */
+        }
+        seen[hop] = a->subject.hash;
         if (!pin_answering_look_up(a)) {
             return of_others(a);
         }
@@ -192,6 +209,7 @@ static void add_reason(struct pin_answering *a, const struct finding *finding)
     if (finding->table != NULL) {
         pin_text_puts(&line, finding->type == PIN_TYPE_A ? "A " : "AAAA ");
     }
+    pin_text_puts(&line, finding->is_circle ? "a circle: " : "");
     pin_text_puts(&line, pin_text_get(&finding->prefix));
     pin_tap_why_put_for(&finding->why, &finding->name, settings, a->worker->live->policies, &line);
     if (finding->table != NULL) {

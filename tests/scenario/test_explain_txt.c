@@ -113,6 +113,26 @@ static void test_alias(void **state)
     assert_string_equal(lines[1], "10.1.0.1 first=100%");
 }
 
+/* Each alias of a circle is told once; what leads into it, too. */
+static void test_circle(void **state)
+{
+    (void)state;
+    apply(0, "{apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: {namespace: "
+             "shop, name: e}, spec: {endpoints: [{dnsName: in.example.com, recordType: CNAME, "
+             "targets: [a.example.com]}, {dnsName: a.example.com, recordType: CNAME, targets: "
+             "[b.example.com]}, {dnsName: b.example.com, recordType: CNAME, targets: "
+             "[A.example.com]}, {dnsName: own.example.com, recordType: CNAME, targets: "
+             "[own.example.com]}]}}");
+    ask("explain.a.example.com", "127.0.0.1", PIN_TRANSPORT_UDP);
+    EXPECT("a circle: alias of b.example.com. alias of a.example.com. why=whole zone=custom "
+           "from=127.0.0.1");
+    ask("explain.in.example.com", "127.0.0.1", PIN_TRANSPORT_UDP);
+    EXPECT("a circle: alias of a.example.com. alias of b.example.com. alias of a.example.com. "
+           "why=whole zone=custom from=127.0.0.1");
+    ask("explain.own.example.com", "127.0.0.1", PIN_TRANSPORT_UDP);
+    EXPECT("a circle: alias of own.example.com. why=whole zone=custom from=127.0.0.1");
+}
+
 static void test_absence(void **state)
 {
     (void)state;
@@ -224,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST("the reason, then each address with its share", test_shares),
         TEST("an alias is followed", test_alias),
+        TEST("an alias in a circle says so", test_circle),
         TEST("what is not there, and what is not ours", test_absence),
         TEST("a policy that keeps the asker out is named, and nothing else", test_policy),
         TEST("others than this machine are refused", test_others),
