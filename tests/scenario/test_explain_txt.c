@@ -113,6 +113,18 @@ static void test_alias(void **state)
     assert_string_equal(lines[1], "10.1.0.1 first=100%");
 }
 
+/* Glue is others', as all that is below a delegation. */
+static void test_below_cut(void **state)
+{
+    (void)state;
+    apply(0, "{apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: {namespace: "
+             "shop, name: e}, spec: {endpoints: [{dnsName: sub.example.com, recordType: NS, "
+             "targets: [ns.sub.example.com]}, {dnsName: ns.sub.example.com, recordType: A, "
+             "targets: [192.0.2.1]}]}}");
+    ask("explain.ns.sub.example.com", "127.0.0.1", PIN_TRANSPORT_UDP);
+    EXPECT("why=referral zone=custom from=127.0.0.1");
+}
+
 /* Each alias of a circle is told once; what leads into it, too. */
 static void test_circle(void **state)
 {
@@ -244,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST("the reason, then each address with its share", test_shares),
         TEST("an alias is followed", test_alias),
+        TEST("glue says that it is others'", test_below_cut),
         TEST("an alias in a circle says so", test_circle),
         TEST("what is not there, and what is not ours", test_absence),
         TEST("a policy that keeps the asker out is named, and nothing else", test_policy),
