@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pintle/base/compare.h"
+
 #include "zones/checks.h"
 #include "zones/networks.h"
 #include "zones/objects.h"
@@ -141,17 +143,21 @@ bool pin_steer_is_near(
            || (mode != PIN_ADDRESS_GATEWAY && viewer.network == network_of(steer, c));
 }
 
-/* The port number behind a slice's port of that name; 0 when it has none. */
-static uint16_t slice_port(const struct pin_object *slice, const char *name)
+/* The number of the one among ports that stands for `port`; 0: none does. A name stands once in a
+ * Service and in a slice, whatever its protocol; another cluster's may have it with another one. */
+static uint16_t number_of(const struct pin_port *ports, size_t n_ports, const struct pin_port *port)
 {
-    const struct pin_slice_body *body = &slice->as.slice;
-    for (size_t i = 0; i < body->n_ports; i++) {
-        const char *other = body->ports[i].name;
-        if (other == name || (other != NULL && name != NULL && strcmp(other, name) == 0)) {
-            return body->ports[i].port;
+    for (size_t i = 0; i < n_ports; i++) {
+        if (ports[i].protocol == port->protocol && pin_is_same_text(ports[i].name, port->name)) {
+            return ports[i].port;
         }
     }
     return 0;
+}
+
+static uint16_t slice_port(const struct pin_object *slice, const struct pin_port *port)
+{
+    return number_of(slice->as.slice.ports, slice->as.slice.n_ports, port);
 }
 
 /* Whether every port of the Service is the port its endpoints listen on. */
@@ -163,7 +169,7 @@ static bool are_ports_equal(const struct pin_plan *plan, const struct pin_contri
         const struct pin_port *port = &service->ports[i];
         uint16_t target = port->target_port;
         if (target == 0 && c->n_ready[plan->family_i] > 0) {
-            target = slice_port(ready[0].slice, port->name);
+            target = slice_port(ready[0].slice, port);
         }
         if (target != 0 && target != port->port) {
             return false;
@@ -339,25 +345,18 @@ struct pin_own_port pin_share_own_port(const struct pin_share *share, const stru
     if (c != NULL && c->is_backend && c->service != NULL) {
         const struct pin_port *own = pin_steer_backend_port(c, port);
         uint16_t number = own == NULL   ? 0
-                          : is_endpoint ? slice_port(share->ready->slice, own->name)
+                          : is_endpoint ? slice_port(share->ready->slice, own)
                                         : own->port;
         return (struct pin_own_port){own, number};
     }
     if (is_endpoint) {
-        return (struct pin_own_port){port, slice_port(share->ready->slice, port->name)};
+        return (struct pin_own_port){port, slice_port(share->ready->slice, port)};
     }
     if (c == NULL || c->service == NULL) {
         return (struct pin_own_port){port, port->port};
     }
     const struct pin_service_body *service = &c->service->as.service;
-    for (size_t i = 0; i < service->n_ports; i++) {
-        const char *name = service->ports[i].name;
-        if (name == port->name
-            || (name != NULL && port->name != NULL && strcmp(name, port->name) == 0)) {
-            return (struct pin_own_port){port, service->ports[i].port};
-        }
-    }
-    return (struct pin_own_port){port, 0};
+    return (struct pin_own_port){port, number_of(service->ports, service->n_ports, port)};
 }
 
 uint16_t pin_share_port(const struct pin_share *share, const struct pin_port *port)
