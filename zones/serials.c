@@ -3,10 +3,7 @@
 /* The end of a round: serials of zones that changed, and what a transfer of them shows. */
 
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "pintle/base/bytes.h"
 #include "pintle/base/log.h"
 #include "pintle/base/macros.h"
 #include "pintle/zones/parts.h"
@@ -17,7 +14,6 @@
 #include "zones/zonefile.h"
 
 #define SHIPPED (UINT64_C(1) << 32)
-#define LOOK_AT 64u
 
 /* Of what, for the callback. */
 struct ship {
@@ -27,83 +23,14 @@ struct ship {
 
 /* --- what a name shows in a transfer ---------------------------------------------------------- */
 
-/* Of RRs with a pointer as owner. */
-static size_t rr_bytes(const uint8_t *rr)
+/* Adds a table, of which the caller keeps its reference. No table has an RR twice: plans make one
+ * share of an address that several clusters have, files and objects one RR of what they repeat. */
+static void add_table(struct pin_shown *shown, const struct pin_table *table)
 {
-    return 12 + (pin_get_be16(rr + 10));
-}
-
-static int compare_rrs(const void *a, const void *b)
-{
-    const uint8_t *rr_a = *(const uint8_t *const *)a;
-    const uint8_t *rr_b = *(const uint8_t *const *)b;
-    return memcmp(rr_a, rr_b, PIN_MIN(rr_bytes(rr_a), rr_bytes(rr_b)));
-}
-
-/* A table with the same RRs, each once. NULL: memory is out. */
-static const struct pin_table *without_doubles(const struct pin_table *table)
-{
-    const uint8_t **rrs = malloc(table->n_rr * sizeof(*rrs));
-    uint8_t *wire = malloc(table->wire_bytes);
-    struct pin_table *single = NULL;
-    size_t bytes = 0;
-    uint16_t n = 0;
-    const uint8_t *at = table->wire;
-    for (uint16_t i = 0; rrs != NULL && i < table->n_rr; i++) {
-        rrs[i] = at;
-        at += rr_bytes(at);
-    }
-    if (rrs != NULL && wire != NULL) {
-        qsort(rrs, table->n_rr, sizeof(*rrs), compare_rrs);
-        for (uint16_t i = 0; i < table->n_rr; i++) {
-            if (i == 0 || compare_rrs(&rrs[i - 1], &rrs[i]) != 0) {
-                memcpy(wire + bytes, rrs[i], rr_bytes(rrs[i]));
-                bytes += rr_bytes(rrs[i]);
-                n++;
-            }
-        }
-        single = pin_table_new(&(struct pin_table_spec){
-            .form = PIN_TABLE_FIXED, .n_rr = n, .wire = wire, .wire_bytes = (uint32_t)bytes});
-    }
-    free(rrs);
-    free(wire);
-    return single;
-}
-
-/* Two clusters may have one address: then a steered name's table has it twice. Long tables are not
- * looked at, but copied. */
-static bool has_doubles(const struct pin_table *table)
-{
-    if (table->form == PIN_TABLE_DRAWN && table->n_rr > LOOK_AT) {
-        return true;
-    }
-    for (uint16_t i = 0; table->form == PIN_TABLE_DRAWN && i < table->n_rr; i++) {
-        const uint8_t *rr = table->wire + (size_t)i * table->rr_bytes;
-        for (uint16_t j = 0; j < i; j++) {
-            if (memcmp(rr, table->wire + (size_t)j * table->rr_bytes, table->rr_bytes) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Adds a table, of which the caller keeps its reference. */
-static bool add_table(struct pin_shown *shown, const struct pin_table *table)
-{
-    if (shown->n == N_ELEMS(shown->tables)) {
-        return true; /* no name has so many types */
-    }
-    if (has_doubles(table)) {
-        table = without_doubles(table);
-    } else {
+    if (shown->n < N_ELEMS(shown->tables)) { /* no name has more types */
         pin_table_ref(table);
+        shown->tables[shown->n++] = table;
     }
-    if (table == NULL) {
-        return false;
-    }
-    shown->tables[shown->n++] = table;
-    return true;
 }
 
 /* Whether nobody in particular may see the name: what is transferred, everybody gets to see. */
@@ -124,16 +51,16 @@ static bool is_shown(const struct pin_node *node, uint16_t type)
 }
 
 /* What the node shows a stranger, of one type (0: of all). */
-static bool add_node(struct pin_shown *shown, const struct pin_node *node, uint16_t type)
+static void add_node(struct pin_shown *shown, const struct pin_node *node, uint16_t type)
 {
-    bool is_ok = true;
-    for (uint16_t i = 0; is_ok && i < node->n_rrsets; i++) {
+    for (uint16_t i = 0; i < node->n_rrsets; i++) {
         const struct pin_rrset *rrset = &pin_node_rrsets(node)[i];
         const struct pin_table *table = pin_rrset_table(rrset, 0, 0);
         bool is_wanted = (type == 0 || rrset->type == type) && is_shown(node, rrset->type);
-        is_ok = table == NULL || !is_wanted || add_table(shown, table);
+        if (table != NULL && is_wanted) {
+            add_table(shown, table);
+        }
     }
-    return is_ok;
 }
 
 /* What the zone's file says, glue and all. */
@@ -145,11 +72,11 @@ static bool add_raw(struct pin_shown *shown, const struct pin_static_name *name)
             .n_rr = set->n_rr,
             .wire = set->wire,
             .wire_bytes = set->wire_bytes});
-        bool is_ok = table != NULL && add_table(shown, table);
-        pin_table_unref(table);
-        if (!is_ok) {
+        if (table == NULL) {
             return false;
         }
+        add_table(shown, table);
+        pin_table_unref(table);
     }
     return true;
 }
@@ -162,7 +89,8 @@ static bool show_name(void *arg, const struct pin_name *name, struct pin_shown *
     const struct pin_node *node =
         pin_index_find(ship->catalog->live.index, name->wire, name->bytes);
     if (node != NULL && node->zone == ship->zone && node->n_rrsets > 0) {
-        return add_node(shown, node, 0);
+        add_node(shown, node, 0);
+        return true;
     }
     const struct pin_static_name *raw = pin_static_raw(ship->catalog, ship->zone, name);
     if (raw != NULL) {
@@ -170,7 +98,10 @@ static bool show_name(void *arg, const struct pin_name *name, struct pin_shown *
     }
     bool is_cut =
         node != NULL && node->zone != ship->zone && node->zone->apex.bytes == node->name_bytes;
-    return !is_cut || add_node(shown, node, PIN_TYPE_NS);
+    if (is_cut) {
+        add_node(shown, node, PIN_TYPE_NS);
+    }
+    return true;
 }
 
 /* --- the end of a round ------------------------------------------------------------------------

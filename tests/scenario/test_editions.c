@@ -214,6 +214,61 @@ static void test_an_address_of_two_is_sent_once(void **state)
     assert_zone("example.com. 1 10.1.0.1\n" ALWAYS "sub.example.com. 2 ns1.sub.example.com.\n");
 }
 
+/* The same, of Services with very many endpoints: a drawn table is sent as it is. */
+static void add_slice(const char *service, unsigned n)
+{
+    char yaml[8192];
+    int at = snprintf(yaml, sizeof(yaml),
+        "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {namespace: d, name: "
+        "%s-2, labels: {kubernetes.io/service-name: %s}}, addressType: IPv4, ports: [{port: 80}], "
+        "endpoints: [",
+        service, service);
+    for (unsigned i = 1; i <= n; i++) {
+        at += snprintf(yaml + at, sizeof(yaml) - (size_t)at, "{addresses: [10.1.0.%u]}, ", i);
+    }
+    (void)snprintf(yaml + at, sizeof(yaml) - (size_t)at, "]}\n");
+    apply(0, yaml);
+}
+
+static void test_many_addresses_of_two_are_sent_once(void **state)
+{
+    bool is_sent[256] = {false};
+    unsigned n = 0;
+    (void)state;
+    add_service(0, "web", 1);
+    add_service(0, "twin", 1);
+    add_slice("web", 200);
+    add_slice("twin", 100);
+    add_route("r", "example.com", "{name: web, port: 80}, {name: twin, port: 80, weight: 3}");
+    see_clusters();
+    struct pin_edition *edition = pin_edition_pin(find_zone(ZONE));
+    assert_non_null(edition);
+    struct pin_edition_walk walk = pin_edition_begin(edition, NULL);
+    for (struct pin_edition_rr rr; pin_edition_next(&walk, &rr);) {
+        if (rr.tail[1] == PIN_TYPE_A && rr.tail[10] == 10) {
+            assert_false(is_sent[rr.tail[13]]);
+            is_sent[rr.tail[13]] = true;
+            n++;
+        }
+    }
+    pin_edition_unpin(edition);
+    assert_int_equal(n, 200);
+}
+
+/* Secondaries need it: they refer, too. */
+static void test_glue_of_records_is_sent(void **state)
+{
+    (void)state;
+    apply(0, "{apiVersion: externaldns.k8s.io/v1alpha1, kind: DNSEndpoint, metadata: {namespace: "
+             "d, name: e}, spec: {endpoints: [{dnsName: out.example.com, recordType: NS, targets: "
+             "[ns.out.example.com]}, {dnsName: ns.out.example.com, recordType: A, targets: "
+             "[192.0.2.9]}]}}");
+    see_clusters();
+    assert_zone(ALWAYS "ns.out.example.com. 1 192.0.2.9\n"
+                       "out.example.com. 2 ns.out.example.com.\n"
+                       "sub.example.com. 2 ns1.sub.example.com.\n");
+}
+
 static void test_a_zone_within_is_a_delegation(void **state)
 {
     (void)state;
@@ -244,6 +299,8 @@ int main(void)
         WITH(test_nothing_is_sent_before_clusters_are_seen),
         WITH(test_a_steered_apex_shows_every_address),
         WITH(test_an_address_of_two_is_sent_once),
+        WITH(test_many_addresses_of_two_are_sent_once),
+        WITH(test_glue_of_records_is_sent),
         WITH(test_a_zone_within_is_a_delegation),
         WITH(test_what_nobody_may_resolve_is_not_sent),
     };
