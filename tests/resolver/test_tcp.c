@@ -45,7 +45,6 @@ static int start_impatient(void **state)
     return 0;
 }
 
-/* One that a machine may starve for a second. */
 static int start_patient(void **state)
 {
     static const struct pin_stream_limits limits = {.idle_timeout_ms = 1600};
@@ -337,15 +336,33 @@ static void test_slow_query_is_cut_off(void **state)
     (void)close(fd);
 }
 
+/* Whether five queries were answered that each came before the deadline, and together after it.
+ * `ret_is_late`: the machine let one of them wait for longer. */
+static bool keeps_open(int fd, bool *ret_is_late)
+{
+    uint8_t wire[64];
+    int64_t last_ms = pin_clock_mono_ms();
+    bool is_answered = true;
+    for (int i = 0; i < 5 && is_answered; i++) {
+        is_answered = server_send(fd, wire, www(wire, 1)) && server_read_answer(fd, &reply);
+        *ret_is_late = pin_clock_mono_ms() - last_ms > 1200;
+        last_ms = pin_clock_mono_ms();
+        usleep(400000);
+    }
+    return is_answered;
+}
+
 static void test_queries_keep_a_connection_open(void **state)
 {
     (void)state;
-    int fd = server_connect(&server, SOCK_STREAM, NULL);
-    for (int i = 0; i < 5; i++) {
-        assert_still_answers(fd);
-        usleep(400000); /* each time less than the deadline, together more */
+    bool is_kept = false;
+    bool is_late = true;
+    for (int i = 0; i < 20 && !is_kept && is_late; i++) {
+        int fd = server_connect(&server, SOCK_STREAM, NULL);
+        is_kept = keeps_open(fd, &is_late);
+        (void)close(fd);
     }
-    (void)close(fd);
+    assert_true(is_kept);
 }
 
 /* --- limits ------------------------------------------------------------------------------- */
