@@ -10,7 +10,14 @@
 #include "pintle/zones/changes.h"
 #include "pintle/zones/pack.h"
 
+#include "support/faults.h"
 #include "two_clusters.h"
+#include "zones/changes.h"
+
+#define ALL_FAIL 100000u
+#define CART                                                                                       \
+    "s/shop/cart=Service cart,ServiceExport cart,EndpointSlice cart-a,EndpointSlice cart-b;"
+#define WAY "o/HTTPRoute/shop/way=HTTPRoute way;"
 
 static struct pin_object *make(
     enum pin_kind kind, const char *namespace_name, const char *name, const char *service)
@@ -165,6 +172,135 @@ static void test_states(void **state)
     assert_true(pin_catalog_has_changes(catalog));
 }
 
+/* No further key once their values have as many bytes as are wanted. */
+static void test_bytes(void **state)
+{
+    struct pin_catalog *catalog = *state;
+    struct pin_changes_taken taken;
+    put_cart(catalog, 0);
+    pin_catalog_follow(catalog, 0);
+    pin_catalog_take_changes(catalog, 10, 1, &taken);
+    assert_int_equal(taken.n, 1);
+    assert_true(taken.has_more);
+    size_t cart_bytes = taken.items[0].value_bytes;
+    for (size_t more = 0; more < 2; more++) {
+        pin_changes_taken_done(&taken);
+        pin_catalog_follow_nobody(catalog);
+        pin_catalog_follow(catalog, 0);
+        pin_catalog_take_changes(catalog, 10, cart_bytes + more, &taken);
+        assert_int_equal(taken.n, 1 + more);
+        assert_int_equal(taken.has_more, more == 0);
+    }
+    pin_changes_taken_done(&taken);
+}
+
+/* Who begins anew follows only whom it names. */
+static void test_begun_anew(void **state)
+{
+    struct pin_catalog *catalog = *state;
+    const bool follows[] = {false, true};
+    struct pin_changes_pull pull = {
+        .is_first = true, .follows = follows, .n_follows = 2, .n_max = 10, .bytes_max = SIZE_MAX};
+    put_cart(catalog, 0);
+    pin_catalog_follow(catalog, 0);
+    pin_catalog_pull(catalog, &pull);
+    assert_int_equal(pull.taken.n, 0);
+    assert_false(pull.taken.clusters[0].is_followed);
+    assert_true(pull.taken.clusters[1].is_followed);
+    pin_changes_taken_done(&pull.taken);
+    put_cart(catalog, 0);
+    assert_taken(catalog, 10, "");
+}
+
+/* --- memory that was out -----------------------------------------------------------------------
+ */
+
+/* Follows a cluster while there is no memory to note what it has. */
+static void follow_short(struct pin_catalog *catalog, uint16_t cluster_id)
+{
+    pin_faults_start(0, ALL_FAIL);
+    pin_catalog_follow(catalog, cluster_id);
+    assert_true(pin_faults_stop() > 0);
+}
+
+/* All of a cluster of which something could not be noted is told, once; nothing of another. */
+static void test_lost_keys(void **state)
+{
+    struct pin_catalog *catalog = *state;
+    pin_catalog_follow_nobody(catalog);
+    put_cart(catalog, 0);
+    put_cart(catalog, 1);
+    follow_short(catalog, 0);
+    assert_true(pin_catalog_has_changes(catalog));
+    assert_taken(catalog, 10, "0 " CART "0 " WAY);
+    assert_false(pin_catalog_has_changes(catalog));
+    follow_short(catalog, 1);
+    assert_taken(catalog, 10, "1 " CART "1 " WAY);
+    assert_false(pin_catalog_has_changes(catalog));
+    assert_taken(catalog, 10, "");
+}
+
+/* While memory is still out there is more to come, and it comes. */
+static void test_lost_again(void **state)
+{
+    struct pin_catalog *catalog = *state;
+    struct pin_changes_taken taken;
+    pin_catalog_follow_nobody(catalog);
+    put_cart(catalog, 0);
+    follow_short(catalog, 0);
+    pin_faults_start(1, ALL_FAIL); /* how clusters stand, and no more */
+    pin_catalog_take_changes(catalog, 10, SIZE_MAX, &taken);
+    assert_true(pin_faults_stop() > 0);
+    assert_int_equal(taken.n_clusters, 2);
+    assert_int_equal(taken.n, 0);
+    assert_true(taken.has_more);
+    pin_changes_taken_done(&taken);
+    assert_true(pin_catalog_has_changes(catalog));
+    assert_taken(catalog, 10, "0 " CART "0 " WAY);
+}
+
+/* An object that does not count for now may be of any cluster that is followed. */
+static void test_lost_objects(void **state)
+{
+    struct pin_catalog *catalog = *state;
+    put_cart(catalog, 0);
+    put_cart(catalog, 1);
+    pin_catalog_follow(catalog, 1);
+    assert_taken(catalog, 10, "1 " CART "1 " WAY);
+    pin_changes_note_lost(catalog);
+    assert_taken(catalog, 10, "1 " CART "1 " WAY);
+}
+
+static void assert_unknown(struct pin_catalog *catalog, uint32_t want)
+{
+    struct pin_changes_taken taken;
+    assert_true(pin_catalog_has_changes(catalog));
+    pin_catalog_take_changes(catalog, 10, SIZE_MAX, &taken);
+    assert_int_equal(taken.clusters[0].unknown, want);
+    assert_int_equal(taken.clusters[1].unknown, PIN_RECORD_KINDS);
+    pin_changes_taken_done(&taken);
+}
+
+/* Nothing is taken for gone in a cluster that has lost an object, whatever its lists say. */
+static void test_unknown_kinds(void **state)
+{
+    struct pin_catalog *catalog = *state;
+    pin_catalog_follow(catalog, 0);
+    pin_catalog_apply(catalog, pin_delta_mark(0, PIN_DELTA_UP, PIN_KIND_SERVICE));
+    assert_unknown(catalog, PIN_RECORD_KINDS);
+    for (int kind = 0; kind < PIN_KIND_MAX; kind++) {
+        pin_catalog_apply(catalog, pin_delta_mark(0, PIN_DELTA_LIST_BEGIN, (enum pin_kind)kind));
+        pin_catalog_apply(catalog, pin_delta_mark(0, PIN_DELTA_LIST_END, (enum pin_kind)kind));
+    }
+    pin_catalog_apply(catalog, pin_delta_mark(0, PIN_DELTA_SYNCED, PIN_KIND_SERVICE));
+    assert_unknown(catalog, 0);
+    struct pin_delta *delta = pin_delta_upsert(0, make(PIN_KIND_SERVICE, "shop", "cart", NULL));
+    pin_faults_start(0, ALL_FAIL);
+    pin_catalog_apply(catalog, delta);
+    assert_true(pin_faults_stop() > 0);
+    assert_unknown(catalog, PIN_RECORD_KINDS);
+}
+
 /* --- bundles --------------------------------------------------------------------------------- */
 
 static void make_value(struct pin_text *value)
@@ -222,6 +358,13 @@ int main(void)
         {"a slice that moves changes both services", test_moved_slice, set_up, tear_down, NULL},
         {"what a list has not named is gone", test_gone, set_up, tear_down, NULL},
         {"clusters' states are told, once", test_states, set_up, tear_down, NULL},
+        {"values are as many bytes as are wanted", test_bytes, set_up, tear_down, NULL},
+        {"who begins anew is told of nobody else", test_begun_anew, set_up, tear_down, NULL},
+        {"what memory was out for is told later, once", test_lost_keys, set_up, tear_down, NULL},
+        {"and while it is out again, later still", test_lost_again, set_up, tear_down, NULL},
+        {"so is what does not count for now", test_lost_objects, set_up, tear_down, NULL},
+        {"a cluster that lost an object knows no kind", test_unknown_kinds, set_up, tear_down,
+            NULL},
         {"a bundle that is cut is refused", test_cut_bundle, NULL, NULL, NULL},
         {"a bundle of another version is refused", test_other_version, NULL, NULL, NULL},
     };
