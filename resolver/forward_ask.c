@@ -228,8 +228,10 @@ static struct pin_upstream *choose(const struct pin_ask *ask)
         if (upstream->is_loop || ask->n_tries_of[i] >= tries_max(upstream)) {
             continue;
         }
-        bool is_explored = i == first && !upstream->is_down;
-        if (best == n || is_explored || (best != first && is_better(ask, i, best))) {
+        if (i == first && !upstream->is_down) {
+            return upstream_of(ask, i);
+        }
+        if (best == n || is_better(ask, i, best)) {
             best = i;
         }
     }

@@ -399,9 +399,9 @@ static size_t write_reply(const struct relay_question *question, const struct re
     wire[1] ^= (uint8_t)reply->id_xor;
     wire[HEADER_BYTES + 1] ^= reply->case_xor;
     (void)put_u16(wire + 2, 0x8180u | reply->rcode | (reply->is_truncated ? 0x0200u : 0u));
-    (void)put_u16(wire + 6, is_empty ? 0 : n);
+    (void)put_u16(wire + 6, is_empty ? 0 : n + (reply->is_malformed ? 1 : 0));
     (void)put_u16(wire + 8, reply->is_denial ? 1 : 0);
-    (void)put_u16(wire + 10, 0);
+    (void)put_u16(wire + 10, reply->ede != 0 ? 1 : 0);
     uint8_t *to = wire + end;
     for (unsigned i = 0; !is_empty && i < n; i++) {
         uint8_t address[sizeof(good)];
@@ -412,6 +412,11 @@ static size_t write_reply(const struct relay_question *question, const struct re
     }
     if (reply->is_denial) {
         to = put_record(to, 6, reply->ttl_s, soa, sizeof(soa));
+    }
+    if (reply->ede != 0) {
+        static const uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2};
+        memcpy(to, opt, sizeof(opt));
+        to = put_u16(to + sizeof(opt), reply->ede);
     }
     return (size_t)(to - wire);
 }

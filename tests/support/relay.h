@@ -76,6 +76,8 @@ struct relay_reply {
     uint32_t ttl_s;
     unsigned n_records; /**< 0: one. */
     const char *alias;  /**< A CNAME to it, and with n_records one address of that name. */
+    uint16_t ede;       /**< Why, in an OPT record; 0: there is none. */
+    bool is_malformed;  /**< A record less than it says. */
     bool is_truncated;
     bool is_denial;   /**< Nothing but an SOA. */
     uint16_t id_xor;  /**< What is wrong with its id, */
