@@ -353,7 +353,7 @@ static void on_time(struct pin_deadline *deadline, void *arg)
     if (now_ms >= ask->fail_ms) {
         note_silence(ask);
         fail(ask);
-    } else if (now_ms >= ask->try_ms && !ask->is_parked && ask->fail_ms - now_ms > IN_VAIN_MS) {
+    } else if (now_ms >= ask->try_ms && ask->fail_ms - now_ms > IN_VAIN_MS) {
         note_silence(ask);
         next_try(ask);
     } else {
@@ -432,10 +432,6 @@ static void on_verdict(
         }
         break;
     case PIN_REPLY_NO_EDNS:
-        if (!attempt->has_edns) {
-            on_failed(ask, attempt);
-            break;
-        }
         upstream->plain_until_ms = ask->thread->now_ms + PLAIN_MS;
         try_again(ask, attempt, attempt->conn != NULL);
         break;

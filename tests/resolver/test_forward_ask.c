@@ -490,6 +490,24 @@ static void test_share(void **state)
     assert_int_equal(relay_drop(&relay, 0), 1);
 }
 
+/* A name that was not even asked for is none that fails: the next one asks. */
+static void test_waited_in_vain(void **state)
+{
+    const char *const last = "n512.far.test";
+    (void)state;
+    for (unsigned i = 0; i <= N_UNDER_WAY; i++) {
+        assert_true(ask_number(1, i) > 0);
+    }
+    assert_int_equal(relay_drop(&relay, 0), N_UNDER_WAY);
+    relay_wait(&relay, FAIL_MS);
+    while (relay_take(&relay, &answer) != 0) {
+        assert_int_equal(answer.rcode, SERVFAIL);
+    }
+    (void)relay_drop(&relay, 0);
+    (void)ask_later(2, &(struct message_query){.name = last, .type = TYPE_A});
+    assert_true(relay_hear(&relay, 0, &question));
+}
+
 static void test_share_is_bounded(void **state)
 {
     unsigned n_late = 0;
@@ -547,6 +565,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody_there, start_one, stop),
         cmocka_unit_test_setup_teardown(test_late_reply, start_one, stop),
         cmocka_unit_test_setup_teardown(test_share, start_one, stop),
+        cmocka_unit_test_setup_teardown(test_waited_in_vain, start_one, stop),
         cmocka_unit_test_setup_teardown(test_share_is_bounded, start_one, stop),
     };
     struct CMUnitTest tests[N_ELEMS(plain) + N_ELEMS(mismatches) + N_ELEMS(failovers)];

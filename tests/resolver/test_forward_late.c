@@ -324,6 +324,23 @@ static void test_stale_is_renewed(void **state)
     assert_int_equal(answer.records[0].ttl_s, TTL_S);
 }
 
+/* Once it was shown, who asks next need not wait, though the question is still under way. */
+static void test_stale_for_the_next_one(void **state)
+{
+    (void)state;
+    assert_true(relay_ask(&relay, 1, &www, &answer) > 0);
+    reply_with(&good);
+    assert_true(relay_take(&relay, &answer) > 0);
+    relay_wait(&relay, EXPIRED_MS);
+    ask_for_stale(&www, 0, 3);
+    assert_int_equal(relay.thread->n_asks, 1);
+    uint64_t stream_id = relay_ask(&relay, 2, &www, &answer);
+    relay_run(&relay);
+    assert_int_equal(relay_take(&relay, &answer), stream_id);
+    assert_int_equal(answer.rcode, 0);
+    assert_int_equal(answer.ede, 3);
+}
+
 /* An alias of ours leads to what has expired. */
 static void test_stale_behind_an_alias(void **state)
 {
@@ -452,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_proxy_gets_the_answer, start, stop),
         cmocka_unit_test_setup_teardown(test_no_room_on_a_stream, start, stop),
         cmocka_unit_test_setup_teardown(test_stale_is_renewed, start, stop),
+        cmocka_unit_test_setup_teardown(test_stale_for_the_next_one, start, stop),
         cmocka_unit_test_setup_teardown(test_stale_behind_an_alias, start, stop),
         cmocka_unit_test_setup_teardown(test_stale_for_nobody, start, stop),
         cmocka_unit_test_setup_teardown(test_stale_at_once_while_all_are_down, start, stop),
