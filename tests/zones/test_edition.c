@@ -22,7 +22,7 @@
 #include "pintle/zones/inherit.h"
 #include "pintle/zones/zonefile.h"
 
-#include "zones/edition.h"
+#include "zones/edition_parts.h"
 
 #define ZONE     "corp.example"
 #define RRS_MAX  4096u
@@ -468,19 +468,108 @@ static void test_who_is_ahead_gets_the_soa(void **state)
     pin_edition_unpin(edition);
 }
 
+static enum pin_edition_style style_since(const struct pin_edition *edition, uint32_t since)
+{
+    return pin_edition_begin(edition, &since).style;
+}
+
+/* A slow transfer shows one serial to its end, though steps beyond it are known by then. */
+static void test_steps_end_with_their_edition(void **state)
+{
+    struct fixture *f = *state;
+    load_serial(f, 7, "www A 192.0.2.1\n");
+    struct pin_edition *first = pin_edition_pin(f->zone);
+    struct copy copy = read_whole(first);
+    load_serial(f, 8, "www A 192.0.2.2\n");
+    struct pin_edition *second = pin_edition_pin(f->zone);
+    struct copy whole = read_whole(second);
+    load_serial(f, 9, "www A 192.0.2.3\n");
+    assert_true(follow(&copy, second));
+    assert_same(&copy, &whole);
+    free(copy.rrs);
+    free(whole.rrs);
+    pin_edition_unpin(first);
+    pin_edition_unpin(second);
+}
+
+/* `n` names in as many parts; each name says what its part does. */
+static void load_texts(
+    struct fixture *f, uint32_t serial, unsigned n, const unsigned *says, size_t n_parts)
+{
+    struct pin_text text = {0};
+    pin_text_putf(&text, HEAD, serial);
+    for (unsigned i = 0; i < n; i++) {
+        pin_text_putf(&text, "n%u TXT \"%0100u\"\n", i, says[i * n_parts / n]);
+    }
+    load(f, pin_text_get(&text));
+    pin_text_done(&text);
+}
+
+/* Whoever is far behind has the zone, once that is less than the way there. */
+static void test_steps_longer_than_the_zone(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned serial = 7; serial <= 10; serial++) { /* 30 KB, and steps of 60 */
+        load_texts(f, serial, 250, &serial, 1);
+    }
+    struct pin_edition *edition = pin_edition_pin(f->zone);
+    assert_int_equal(style_since(edition, 9), PIN_EDITION_STEPS);
+    assert_int_equal(style_since(edition, 8), PIN_EDITION_WHOLE);
+    assert_int_equal(style_since(edition, 7), PIN_EDITION_WHOLE);
+    pin_edition_unpin(edition);
+}
+
+/* Of steps 4 MB are kept: of these three the two newest. */
+static void test_kept_steps(void **state)
+{
+    struct fixture *f = *state;
+    unsigned says[8] = {0};
+    load_texts(f, 7, 48000, says, N_ELEMS(says)); /* 6 MB */
+    struct pin_edition *first = pin_edition_pin(f->zone);
+    for (unsigned i = 0; i < 3; i++) {
+        says[i] = 1;
+        load_texts(f, 8 + i, 48000, says, N_ELEMS(says)); /* steps of 1.5 MB */
+    }
+    struct pin_edition *edition = pin_edition_pin(f->zone);
+    assert_int_equal(style_since(edition, 9), PIN_EDITION_STEPS);
+    assert_int_equal(style_since(edition, 8), PIN_EDITION_STEPS);
+    assert_int_equal(style_since(edition, 7), PIN_EDITION_WHOLE);
+    pin_edition_unpin(first);
+    pin_edition_unpin(edition);
+}
+
+/* However small they are there are not more of them than that, and the newest is one. */
+static void test_number_of_steps(void **state)
+{
+    struct fixture *f = *state;
+    char record[32];
+    for (unsigned i = 0; i < PIN_JOURNAL_STEPS + 10; i++) {
+        (void)snprintf(record, sizeof(record), "www A 192.0.2.%u\n", 1 + i % 2);
+        load_serial(f, 7 + i, record);
+    }
+    struct pin_edition *edition = pin_edition_pin(f->zone);
+    assert_int_equal(style_since(edition, edition->serial - 1), PIN_EDITION_STEPS);
+    assert_int_equal(edition->first_step, edition->newest_step->seq - PIN_JOURNAL_STEPS + 1);
+    pin_edition_unpin(edition);
+}
+
 int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-    struct CMUnitTest tests[N_ELEMS(serial_cases) + 6] = {
+    struct CMUnitTest tests[N_ELEMS(serial_cases) + 10] = {
         WITH(test_a_transfer_has_all_that_the_file_has),
         WITH(test_a_transfer_outlives_its_catalog),
         WITH(test_glue_alone_moves_the_serial),
         WITH(test_a_floor_is_passed),
         WITH(test_steps_lead_from_any_edition_to_the_newest),
         WITH(test_who_is_ahead_gets_the_soa),
+        WITH(test_steps_end_with_their_edition),
+        WITH(test_steps_longer_than_the_zone),
+        WITH(test_kept_steps),
+        WITH(test_number_of_steps),
     };
     for (size_t i = 0; i < N_ELEMS(serial_cases); i++) {
-        tests[6 + i] = (struct CMUnitTest){.name = serial_cases[i].name,
+        tests[10 + i] = (struct CMUnitTest){.name = serial_cases[i].name,
             .test_func = test_serial,
             .initial_state = &serial_cases[i]};
     }
