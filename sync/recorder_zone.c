@@ -566,7 +566,6 @@ void pin_recorder_zone_on_writer(struct pin_recorder_zone *zone, bool is_writer)
             zone->call = NULL;
             zone->stage = PIN_STAGE_IDLE;
             zone->only_plans |= zone->is_only_planning; /* the order stands */
-            zone->keeps_backoff = false;
             leave(zone);
         }
         pin_recorder_zone_poke(zone, true);
