@@ -25,7 +25,6 @@
 #define WATCH_GRACE_MS      30000
 #define WATCH_SOUND_MS      10000 /* One that lived so long was no failure, however it ended. */
 #define LOST_MAX            4     /* In a row; then it is told, though the server is up. */
-#define DENIED_MAX          2 /* In a row; servers that just started deny what they will allow. */
 #define CONFIRM_MS          30000 /* From a list that is held to the one that confirms it, */
 #define CONFIRM_SPREAD_MS   3000  /* and up to so much more. */
 
@@ -46,9 +45,6 @@ void pin__watch_report(
 void pin__watch_works(struct pin_watch *self, enum pin_watch_step step)
 {
     self->n_lost = 0;
-    if (self->trouble_step == step) {
-        self->n_denied = 0;
-    }
     if (self->is_troubled && self->trouble_step == step) {
         self->is_troubled = false;
         pin__watch_report(self, PIN_WATCH_WORKS, NULL);
@@ -201,11 +197,11 @@ static void refused(struct pin_watch *self, const struct pin_http_result *result
         pin__watch_report(self, PIN_WATCH_UNAUTHORIZED, result);
         break;
     case 403:
-        /* Where only watching is refused for good, listing now and then still tells the truth. */
-        self->n_denied++;
+        /* Where only watching is refused for good, listing now and then still tells the truth:
+         * after some failures that is the step. Servers that just started deny what they will
+         * allow. */
         self->reason = self->trouble_step == PIN_STEP_WATCH ? PIN_LIST_DENIED : self->reason;
-        pin__watch_schedule_retry(
-            self, self->n_denied > DENIED_MAX ? PIN_STEP_LIST : self->step, result);
+        pin__watch_schedule_retry(self, self->step, result);
         pin__watch_report(self, PIN_WATCH_DENIED, result);
         break;
     case 404:

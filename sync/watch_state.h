@@ -71,7 +71,6 @@ struct pin_watch {
     bool has_stall;      /* The request ends by itself when it is silent for long. */
     bool is_guarded;     /* It does not, and bookmarks come since: the timer ends it. */
     uint32_t n_failures; /* Watches in a row that brought nothing. */
-    uint32_t n_denied;   /* 403s in a row. */
     uint32_t n_lost;     /* Requests in a row that ended without an answer. */
     bool needs_list;     /* An event asked for one, or cannot be read. */
     bool has_error;      /* An ERROR event other than "gone". */

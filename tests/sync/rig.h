@@ -35,6 +35,7 @@ struct rig {
     struct pin_text seen;   /**< Deltas, one a line. */
     struct pin_text logged; /**< Log lines, one a line. */
     size_t room;            /**< Deltas the sink takes before it refuses. */
+    size_t n_refused;       /**< How often it has refused one. */
     size_t n_more;          /**< Of them, those that nobody is woken for. */
 };
 
@@ -42,6 +43,7 @@ static inline bool rig_push(void *arg, struct pin_delta *delta)
 {
     struct rig *self = arg;
     if (self->room == 0) {
+        self->n_refused++;
         return false;
     }
     self->room--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A cluster is listed once more because somebody doubts its first lists. */
+/* A cluster is listed once more because somebody doubts its first lists, and not for two denials.
+ */
 
 #include "pintle/base/macros.h"
 
@@ -60,6 +61,35 @@ static void test_one_out_of_reach_is_listed_when_it_is_back(void **state)
     assert_int_equal(n_again(self), 1);
 }
 
+static void await_watches(struct box *self, size_t n)
+{
+    int64_t until_ms = pin_clock_mono_ms() + 4 * (int64_t)SOON_MS;
+    while (count_requests(self, WATCH_OF_SERVICES) < n && pin_clock_mono_ms() < until_ms) {
+        pin_loop_poll(self->rig.loop, 20);
+    }
+    assert_true(count_requests(self, WATCH_OF_SERVICES) >= n);
+}
+
+/* A server that just started denies what it will allow. Twice in a row is no reason to list, and
+ * what was before a watch that worked does not count. */
+static void test_denied_now_and_then(void **state)
+{
+    struct box *self = *state;
+    start(self);
+    order(self, PUT("a"));
+    want(self, "UPSERT Service d/a"); /* it is watched */
+    rig_forget(&self->rig);
+    for (int i = 0; i < 2; i++) {
+        size_t n_before = count_requests(self, WATCH_OF_SERVICES);
+        order(self, FAULT(WATCH_OF_SERVICES, "\"status\":403,\"times\":2"));
+        order(self, "{\"do\":\"drop\"}");
+        await_watches(self, n_before + 3);
+        order(self, i == 0 ? PUT("b") : PUT("c"));
+        want(self, i == 0 ? "UPSERT Service d/b" : "UPSERT Service d/c");
+    }
+    assert_int_equal(rig_count(&self->rig, "LIST_BEGIN"), 0);
+}
+
 static void test_a_directory_needs_no_second_list(void **state)
 {
     struct rig rig;
@@ -76,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         A_TEST(test_all_is_listed_once_more),
         A_TEST(test_one_out_of_reach_is_listed_when_it_is_back),
+        A_TEST(test_denied_now_and_then),
         cmocka_unit_test(test_a_directory_needs_no_second_list),
     };
     (void)signal(SIGPIPE, SIG_IGN);

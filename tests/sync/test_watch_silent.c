@@ -83,6 +83,37 @@ static void test_the_first_watch_may_not_be_silent_for_ever(void **state)
     want(self, "UPSERT Service d/b");
     assert_int_equal(rig_count(&self->rig, "LIST_BEGIN"), 0);
     assert_int_equal(rig_count(&self->rig, "DOWN"), 0);
+    order(self, PUT("c"));
+    want(self, "UPSERT Service d/c");
+    rig_run(&self->rig, 200);
+    assert_int_equal(rig_count(&self->rig, "UPSERT Service d/b"), 1); /* the first one is over */
+}
+
+/* While nobody takes what comes it is not read, and says nothing of the server. */
+static void test_who_does_not_read_hears_nothing(void **state)
+{
+    struct box *self = *state;
+    order(self, "{\"do\":\"streams\",\"is\":true}");
+    order(self, PUT("a"));
+    start(self);
+    self->rig.room = 0;
+    order(self, PUT("b"));
+    int64_t until_ms = pin_clock_mono_ms() + SOON_MS;
+    while (self->rig.n_refused == 0 && pin_clock_mono_ms() < until_ms) {
+        pin_loop_poll(self->rig.loop, 20);
+    }
+    assert_true(self->rig.n_refused > 0);
+    size_t n_before = count_requests(self, WATCH_OF_SERVICES);
+    rig_run(&self->rig, 2 * SHORT_MS + SHORT_MS / 2);
+    assert_int_equal(count_requests(self, WATCH_OF_SERVICES), n_before);
+    self->rig.room = SIZE_MAX;
+    pin_sync_resume(self->rig.sync);
+    want(self, "UPSERT Service d/b");
+    until_ms = pin_clock_mono_ms() + SOON_MS; /* from now on silence counts again */
+    while (count_requests(self, WATCH_OF_SERVICES) == n_before && pin_clock_mono_ms() < until_ms) {
+        pin_loop_poll(self->rig.loop, 100);
+    }
+    assert_true(count_requests(self, WATCH_OF_SERVICES) > n_before);
 }
 
 int main(void)
@@ -90,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         A_TEST(test_a_silent_watch_goes_on_where_it_was),
         A_TEST(test_the_first_watch_may_not_be_silent_for_ever),
+        A_TEST(test_who_does_not_read_hears_nothing),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests_name("watch_silent", tests, NULL, NULL);
