@@ -83,8 +83,8 @@ static int start_two(void **state)
 {
     (void)state;
     start(2);
-    relay.thread->upstreams[0].srtt_us = 1 * US_PER_MS;
-    relay.thread->upstreams[1].srtt_us = 2 * US_PER_MS;
+    relay.thread->upstreams[0].srtt_us = US_PER_MS;
+    relay.thread->upstreams[1].srtt_us = 2 * (int64_t)US_PER_MS;
     return 0;
 }
 
@@ -142,27 +142,32 @@ static void say(const struct relay_reply *reply)
 
 /* --- who is asked when ----------------------------------------------------------------------- */
 
-/* Lets time pass in which nobody answers. Writes whom it was asked of and when, "0@0 1@300 ". */
-static void watch(int64_t ms, char seen[SEEN_MAX])
+/* Writes behind `seen` which resolvers have heard a client's question by now; the last one is in
+ * `question`. Returns the new length. */
+static size_t note_heard(int64_t at_ms, char seen[SEEN_MAX], size_t n)
 {
-    size_t n = 0;
     struct relay_question heard;
-    seen[0] = '\0';
-    for (int64_t at_ms = 0;; at_ms += 10) {
-        for (size_t i = 0; i < relay.zones[0].n_upstreams; i++) {
-            while (relay_hear(&relay, i, &heard)) {
-                if (heard.wire[12] != 3) {
-                    continue; /* a probe */
-                }
+    for (size_t i = 0; i < relay.zones[0].n_upstreams; i++) {
+        while (relay_hear(&relay, i, &heard)) {
+            bool is_probe = heard.wire[12] != 3;
+            if (!is_probe) {
                 question = heard;
                 n += (size_t)snprintf(seen + n, SEEN_MAX - n, "%zu@%lld ", i, (long long)at_ms);
                 assert_true(n < SEEN_MAX);
             }
         }
-        if (at_ms >= ms) {
-            return;
-        }
+    }
+    return n;
+}
+
+/* Lets time pass in which nobody answers. Writes whom it was asked of and when, "0@0 1@300 ". */
+static void watch(int64_t ms, char seen[SEEN_MAX])
+{
+    seen[0] = '\0';
+    size_t n = note_heard(0, seen, 0);
+    for (int64_t at_ms = 10; at_ms <= ms; at_ms += 10) {
         relay_wait(&relay, 10);
+        n = note_heard(at_ms, seen, n);
     }
 }
 
@@ -577,8 +582,7 @@ static void test_a_loop(void **state)
     size_t bytes = sizeof(relay.forward->loop_label) - 1;
     (void)state;
     memcpy(name, relay.forward->loop_label + 1, bytes);
-    memcpy(name + bytes - 3, "aaa", 3);
-    memcpy(name + bytes, ".invalid", sizeof(".invalid"));
+    (void)snprintf(name + bytes - 3, sizeof("aaa.invalid"), "aaa.invalid");
     (void)ask_for(name);
     assert_int_equal(relay_drop(&relay, 0) + relay_drop(&relay, 1), 0);
     assert_true(relay_take(&relay, &answer) > 0);
