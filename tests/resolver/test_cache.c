@@ -159,6 +159,15 @@ static void test_denial_holds_for_all_below(void **state)
     assert_int_equal(find("a.no.example", TYPE_A, START_MS + 60 * S), PIN_CACHE_MISS);
 }
 
+/* Whoever says that there is no root says nothing of the names below. */
+static void test_the_root_exists(void **state)
+{
+    (void)state;
+    put(".", "A", "flags 8183\nau . 300 SOA 60", START_MS);
+    assert_int_equal(find(".", TYPE_A, START_MS), PIN_CACHE_FRESH);
+    assert_int_equal(find("a.example", TYPE_A, START_MS), PIN_CACHE_MISS);
+}
+
 static void test_nodata_holds_for_its_type_alone(void **state)
 {
     (void)state;
@@ -262,6 +271,18 @@ static void test_a_failure_leaves_the_stale_answer(void **state)
     for (int i = 0; i < 6; i++) {
         assert_in_range(put_failure("a.example", START_MS + 7 * S)->ttl_s, 10, 30);
     }
+}
+
+/* A denial is an answer, too, that may be shown while resolvers are asked more often. */
+static void test_a_failure_leaves_the_stale_denial(void **state)
+{
+    (void)state;
+    put("a.example", "A", DENIAL, START_MS);
+    for (int i = 0; i < 6; i++) {
+        assert_in_range(put_failure("a.example", START_MS + 61 * S)->ttl_s, 5, 30);
+    }
+    assert_int_equal(find("a.example", TYPE_A, START_MS + 61 * S), PIN_CACHE_STALE);
+    assert_int_equal(found.entry->kind, PIN_BODY_NXDOMAIN);
 }
 
 /* --- refreshes ---------------------------------------------------------------------------- */
@@ -419,6 +440,8 @@ int main(void)
         FRESH_TEST(test_failures_double_up_to_300_s),
         FRESH_TEST(test_an_answer_ends_a_failure),
         FRESH_TEST(test_a_failure_leaves_the_stale_answer),
+        FRESH_TEST(test_a_failure_leaves_the_stale_denial),
+        FRESH_TEST(test_the_root_exists),
         FRESH_TEST(test_one_reader_refreshes_what_is_in_use),
         FRESH_TEST(test_another_cache_takes_over),
         FRESH_TEST(test_flush_of_a_name),
