@@ -430,6 +430,7 @@ static void test_budget(void **state)
     world.input.approved = plan.approval;
     struct pin_recordplan released = make(&world);
     assert_true(released.used_approval);
+    assert_string_equal(released.approval, ""); /* nobody is asked again */
     assert_int_equal(released.n_changes, 120);
     assert_int_equal(released.n_blocked, 0);
     world.input.records = "private"; /* of another entry with the same zone */
@@ -479,6 +480,45 @@ static void test_mass_deletions(void **state)
         assert_int_equal(strlen(plan.approval), rows[i].n_blocked > 0 ? 16 : 0);
         pin_text_done(&claims);
     }
+    pin_arena_free(world.arena);
+}
+
+/* What makes room for a set of the same name is no deletion, nor is a TXT record that speaks of
+ * nothing; and of a zone only what is ours counts. */
+static void test_what_does_not_count(void **state)
+{
+    struct world world = {.arena = pin_arena_new("test", 64 << 20)};
+    struct pin_text claims = {0};
+    struct pin_text actual = {0};
+    (void)state;
+    make_deserted(&world, 60);
+    for (unsigned i = 0; i < 60; i++) {
+        pin_text_putf(
+            &claims, "n%03u.example.com CNAME 0 x.example.net from c1 service/shop/n%u 1\n", i, i);
+        pin_text_putf(&actual, "a-o%03u.example.com TXT 0 @demo:service/shop/o%u:c1\n", i, i);
+    }
+    world.input.claims =
+        pin_recordworld_read(world.arena, pin_text_get(&claims), &world.input.n_claims);
+    struct pin_recordplan plan = make(&world);
+    assert_int_equal(plan.n_changes, 120);
+    assert_int_equal(plan.n_blocked, 0);
+
+    make_deserted(&world, 0);
+    world.input.actual =
+        pin_recordworld_read(world.arena, pin_text_get(&actual), &world.input.n_actual);
+    plan = make(&world);
+    assert_int_equal(plan.n_changes, 60);
+    assert_int_equal(plan.n_blocked, 0);
+
+    pin_text_cut(&actual, 0);
+    for (unsigned i = 0; i < 60; i++) {
+        pin_text_putf(&actual, "f%03u.example.com A 0 192.0.2.1\n", i);
+    }
+    world.input.actual =
+        pin_recordworld_read(world.arena, pin_text_get(&actual), &world.input.n_actual);
+    assert_int_equal(make(&world).n_owned, 0);
+    pin_text_done(&claims);
+    pin_text_done(&actual);
     pin_arena_free(world.arena);
 }
 
@@ -545,6 +585,7 @@ int main(void)
         {"case 127: deletions above the budget wait for approval", test_budget, NULL, NULL, NULL},
         cmocka_unit_test(test_mass_deletions),
         cmocka_unit_test(test_budget_beside_other_changes),
+        cmocka_unit_test(test_what_does_not_count),
         cmocka_unit_test(test_partial),
         cmocka_unit_test(test_no_memory),
     };
