@@ -16,15 +16,13 @@
 
 #include "pintle/base/macros.h"
 
-#include "support/relay.h"
+#include "forward_rig.h"
 
-#define TYPE_A       1u
 #define TYPE_SOA     6u
 #define TYPE_TXT     16u
 #define TYPE_AAAA    28u
 #define TYPE_SVCB    64u
 #define TYPE_ANY     255u
-#define SERVFAIL     2
 #define REFUSED      5
 #define NXDOMAIN     3
 #define N_MISMATCHES 20
@@ -49,9 +47,6 @@ enum pin_err __wrap_pin_worker_spawn(
 }
 /* NOLINTEND(*dcl51-cpp,*dcl37-c,*identifier-naming) */
 
-static struct relay relay;
-static struct message answer;
-static struct relay_question question;
 static const struct relay_reply good = {.ttl_s = TTL_S};
 static const struct message_query www = {
     .name = "www.far.test", .type = TYPE_A, .has_edns = true, .edns_bytes = 1232};
@@ -75,46 +70,6 @@ static int start_zones(void **state)
     (void)state;
     relay_start(&relay, &(struct relay_options){.n_upstreams = 2, .other_zone = "bank.test"});
     return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    relay_stop(&relay);
-    return 0;
-}
-
-static uint64_t count_of(const struct pin_stat *stat)
-{
-    return pin_stat_read(stat);
-}
-
-static const struct pin_upstream_stats *stats_of(size_t upstream_i)
-{
-    return &relay.thread->upstreams[upstream_i].stats;
-}
-
-/* Asks for what is not cached. Returns its stream. */
-static uint64_t ask_later(uint16_t client, const struct message_query *query)
-{
-    uint64_t stream_id = relay_ask(&relay, client, query, &answer);
-    assert_true(stream_id > 0);
-    relay_run(&relay);
-    return stream_id;
-}
-
-static void assert_good(uint64_t stream_id)
-{
-    assert_int_equal(relay_take(&relay, &answer), stream_id);
-    assert_int_equal(answer.rcode, 0);
-    assert_int_equal(message_count(&answer, 1, TYPE_A), 1);
-}
-
-static void assert_failure(uint64_t stream_id, int ede)
-{
-    assert_int_equal(relay_take(&relay, &answer), stream_id);
-    assert_int_equal(answer.rcode, SERVFAIL);
-    assert_int_equal(answer.ede, ede);
 }
 
 /* --- one question for all ------------------------------------------------------------------- */

@@ -17,11 +17,9 @@
 #include "pintle/base/macros.h"
 #include "pintle/base/rand.h"
 
-#include "support/relay.h"
+#include "forward_rig.h"
 
-#define TYPE_A      1u
 #define FORMERR     1
-#define SERVFAIL    2
 #define EDE_BOGUS   6
 #define EDE_SILENT  22
 #define EDE_NETWORK 23
@@ -60,9 +58,6 @@ uint32_t __wrap_pin_rand_below(uint32_t bound)
 }
 /* NOLINTEND(*dcl51-cpp,*dcl37-c,*identifier-naming) */
 
-static struct relay relay;
-static struct message answer;
-static struct relay_question question;
 static const struct relay_reply good = {.ttl_s = TTL_S};
 
 static void start(size_t n_upstreams)
@@ -88,45 +83,11 @@ static int start_two(void **state)
     return 0;
 }
 
-static int stop(void **state)
-{
-    (void)state;
-    relay_stop(&relay);
-    return 0;
-}
-
-static const struct pin_upstream_stats *stats_of(size_t upstream_i)
-{
-    return &relay.thread->upstreams[upstream_i].stats;
-}
-
-static uint64_t count_of(const struct pin_stat *stat)
-{
-    return pin_stat_read(stat);
-}
-
 static uint64_t ask_for(const char *name)
 {
     const struct message_query query = {
         .name = name, .type = TYPE_A, .has_edns = true, .edns_bytes = 1232};
-    uint64_t stream_id = relay_ask(&relay, 1, &query, &answer);
-    assert_true(stream_id > 0);
-    relay_run(&relay);
-    return stream_id;
-}
-
-static void assert_good(uint64_t stream_id)
-{
-    assert_int_equal(relay_take(&relay, &answer), stream_id);
-    assert_int_equal(answer.rcode, 0);
-    assert_int_equal(message_count(&answer, 1, TYPE_A), 1);
-}
-
-static void assert_failure(uint64_t stream_id, int ede)
-{
-    assert_int_equal(relay_take(&relay, &answer), stream_id);
-    assert_int_equal(answer.rcode, SERVFAIL);
-    assert_int_equal(answer.ede, ede);
+    return ask_later(1, &query);
 }
 
 static void hear(size_t upstream_i)

@@ -18,10 +18,8 @@
 
 #include "pintle/base/macros.h"
 
-#include "support/relay.h"
+#include "forward_rig.h"
 
-#define TYPE_A      1u
-#define SERVFAIL    2
 #define NXDOMAIN    3
 #define TC          0x0200
 #define TTL_S       2u
@@ -55,9 +53,6 @@ enum pin_err __wrap_pin_worker_spawn(
 }
 /* NOLINTEND(*dcl51-cpp,*dcl37-c,*identifier-naming) */
 
-static struct relay relay;
-static struct message answer;
-static struct relay_question question;
 static const struct relay_reply good = {.ttl_s = TTL_S};
 static const struct relay_reply nothing = {.ttl_s = TTL_S, .rcode = NXDOMAIN, .is_denial = true};
 static const struct message_query www = {
@@ -67,13 +62,6 @@ static int start(void **state)
 {
     (void)state;
     relay_start(&relay, &(struct relay_options){.n_upstreams = 1, .stale_max_s = STALE_MAX_S});
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    relay_stop(&relay);
     return 0;
 }
 
